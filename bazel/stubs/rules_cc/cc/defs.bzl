@@ -1,0 +1,19 @@
+"""The names of rules_cc, bound to the rules built into Bazel 4."""
+
+cc_binary = native.cc_binary
+cc_import = native.cc_import
+cc_library = native.cc_library
+cc_proto_library = native.cc_proto_library
+cc_test = native.cc_test
+cc_toolchain = native.cc_toolchain
+cc_toolchain_suite = native.cc_toolchain_suite
+fdo_prefetch_hints = native.fdo_prefetch_hints
+fdo_profile = native.fdo_profile
+objc_import = native.objc_import
+objc_library = native.objc_library
+
+def cc_flags_supplier(**_kwargs):
+    """Loaded by Bazel's own BUILD files, needed by none of ours."""
+
+def compiler_flag(**_kwargs):
+    """Loaded by Bazel's own BUILD files, needed by none of ours."""
