@@ -1,0 +1,134 @@
+// BufferPool: a worker's fixed set of equal buffers; BufferLease: one of them, held.
+//
+// A buffer is leased only when data is there and given back when it has been sent, so an idle
+// connection holds none. The free list is last in, first out: the buffer used next is the one still
+// in the cache. Memory is reserved at the start and touched on first use.
+//
+//   FREE(local) ── Take ──► LEASED ── Release, owner ──► FREE(local)
+//                             └────── Release, other thread ──► FREE(remote) ── Take finds the
+//                                     local list empty, or CollectRemote ──► FREE(local)
+//
+// Invariants
+//   I1  leased + free(local) + free(remote) = count.
+//   I2  Only the owner touches the local list; others push on the remote stack (a Treiber stack that
+//       is only ever emptied as a whole, so ABA cannot happen).
+//   I3  Somebody who found the pool dry and set `wanted` is woken after the next release: the
+//       releaser pushes, fences, looks at `wanted`; the owner sets it, fences, looks at the stack.
+// Threads: Take, CollectRemote, SetWanted: the owner. Release: any.
+// Checked by: tests/core/buffer_pool_test.cc, tests/model.
+#ifndef SLUICE_CORE_BUFFER_POOL_H_
+#define SLUICE_CORE_BUFFER_POOL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "core/atomic.h"
+#include "core/check.h"
+#include "core/runnable.h"
+
+namespace sluice::core {
+
+class BufferPool;
+class RecvOp;
+
+// A buffer's header. As a Node it carries received bytes to the task of the recv.
+class alignas(64) Buffer final : public Node {
+ public:
+  void OnReady() override;  // hands itself to `receiver` (op.cc)
+
+  std::byte* data = nullptr;     // constant
+  BufferPool* pool = nullptr;    // constant
+  RecvOp* receiver = nullptr;    // between completion and OnReady
+  uint32_t capacity = 0;         // bytes; constant
+  uint32_t size = 0;             // bytes received
+  uint16_t index = 0;            // in the pool; constant
+  bool last = false;             // the recv ends with this buffer; it has to be submitted again
+  bool in_ring = false;          // the completion backend has handed it to the kernel
+};
+
+// Move-only; gives the buffer back when it goes. Empty means end of stream.
+class [[nodiscard]] BufferLease {
+ public:
+  BufferLease() = default;
+  explicit BufferLease(Buffer* buffer) : buffer_(buffer) {}
+  BufferLease(BufferLease&& other) noexcept : buffer_(std::exchange(other.buffer_, nullptr)) {}
+  BufferLease& operator=(BufferLease&& other) noexcept {
+    std::swap(buffer_, other.buffer_);
+    return *this;
+  }
+  ~BufferLease() { Return(); }
+
+  bool empty() const { return buffer_ == nullptr; }
+  std::span<const std::byte> bytes() const {
+    return buffer_ == nullptr ? std::span<const std::byte>()
+                              : std::span<const std::byte>(buffer_->data, buffer_->size);
+  }
+  // Gives the buffer back now.
+  void Return();
+  Buffer* Take() { return std::exchange(buffer_, nullptr); }
+
+ private:
+  Buffer* buffer_ = nullptr;
+};
+
+class BufferPool {
+ public:
+  // `count` buffers of `buffer_size` bytes. `wake_owner` is called by a releasing thread when the
+  // owner wants buffers.
+  BufferPool(size_t count, size_t buffer_size, std::function<void()> wake_owner);
+  BufferPool(const BufferPool&) = delete;
+  BufferPool& operator=(const BufferPool&) = delete;
+  ~BufferPool();
+
+  // The owner. Null: the pool is dry.
+  Buffer* Take() {
+    if (free_ == nullptr) CollectRemote();
+    Buffer* buffer = free_;
+    if (buffer == nullptr) return nullptr;
+    free_ = static_cast<Buffer*>(buffer->next);
+    ++taken_;
+    return buffer;
+  }
+
+  // Any thread; `owner` says that it is the owning worker's.
+  void Release(Buffer* buffer, bool owner);
+
+  // The owner: moves what others gave back to the local list.
+  void CollectRemote();
+
+  // The owner: whether it is to be woken by the next Release from elsewhere. After setting it, look
+  // once more with Take.
+  void SetWanted(bool wanted) {
+    wanted_.store(wanted, std::memory_order_relaxed);
+    AtomicFence(std::memory_order_seq_cst);
+  }
+
+  bool has_free() const {
+    return free_ != nullptr || remote_.load(std::memory_order_relaxed) != nullptr;
+  }
+
+  Buffer& at(size_t index) { return headers_[index]; }
+  size_t count() const { return count_; }
+  size_t buffer_size() const { return buffer_size_; }
+  // The owner: buffers out, counting those given back by others but not collected yet.
+  size_t taken() const { return taken_; }
+
+ private:
+  const size_t count_;
+  const size_t buffer_size_;
+  const std::function<void()> wake_owner_;
+  std::byte* memory_;
+  std::unique_ptr<Buffer[]> headers_;
+  Buffer* free_ = nullptr;  // the owner's
+  size_t taken_ = 0;        // the owner's
+  alignas(64) Atomic<Buffer*> remote_{nullptr};
+  Atomic<bool> wanted_{false};
+};
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_BUFFER_POOL_H_

@@ -1,0 +1,54 @@
+// InjectQueue: the run queue for tasks from outside the workers and for what a full StealQueue
+// hands over. First in, first out; unbounded because it is intrusive: it holds tasks that exist
+// anyway.
+//
+// Any thread may call anything. A mutex guards the list; `size_` is kept beside it so that workers
+// can look without the lock. Push makes the size visible (release) before it returns, and a worker
+// about to sleep looks after a fence (idle_set.h), so it cannot miss a task.
+#ifndef SLUICE_CORE_INJECT_QUEUE_H_
+#define SLUICE_CORE_INJECT_QUEUE_H_
+
+#include <cstddef>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "core/atomic.h"
+#include "core/runnable.h"
+
+namespace sluice::core {
+
+class InjectQueue {
+ public:
+  void Push(Runnable& task) {
+    absl::MutexLock lock(&mutex_);
+    task.queue_next = nullptr;
+    (head_ == nullptr ? head_ : last_->queue_next) = &task;
+    last_ = &task;
+    size_.store(size_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  }
+
+  // Null when empty.
+  Runnable* Pop() {
+    if (empty()) return nullptr;
+    absl::MutexLock lock(&mutex_);
+    Runnable* task = head_;
+    if (task == nullptr) return nullptr;
+    head_ = task->queue_next;
+    task->queue_next = nullptr;
+    size_.store(size_.load(std::memory_order_relaxed) - 1, std::memory_order_release);
+    return task;
+  }
+
+  bool empty() const { return size_.load(std::memory_order_acquire) == 0; }
+  size_t size() const { return size_.load(std::memory_order_acquire); }
+
+ private:
+  absl::Mutex mutex_;
+  Runnable* head_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  Runnable* last_ ABSL_GUARDED_BY(mutex_) = nullptr;  // valid while head_ is not null
+  Atomic<size_t> size_{0};                            // written under mutex_
+};
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_INJECT_QUEUE_H_

@@ -1,0 +1,232 @@
+// The awaitables over a Reactor: RecvStream, Send, Connect, AcceptStream, Poll.
+//
+// All are for use inside one task and run on whatever worker runs it. A wait in a cancelled scope
+// ends with ECANCELED. Descriptors are the caller's; close one only when nothing of it is in flight
+// (RecvStream::Stop).
+#ifndef SLUICE_CORE_IO_H_
+#define SLUICE_CORE_IO_H_
+
+#include <cerrno>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "core/op.h"
+#include "core/reactor.h"
+#include "core/result.h"
+#include "core/socket_api.h"
+#include "core/task.h"
+#include "core/worker.h"
+
+namespace sluice::core {
+
+// Hands `op` to the reactor of the current worker. True: done at once.
+inline bool SubmitHere(Op& op, Runnable& task) {
+  op.task = &task;
+  op.reactor = &Worker::Current()->reactor();
+  op.result = 0;
+  op.in_flight = true;
+  if (!op.reactor->Submit(op)) return false;
+  op.in_flight = false;
+  return true;
+}
+
+// Suspends the coroutine on an op, in its cancel scope.
+class OpWait {
+ public:
+  // After it the op may be resumed at any time by the worker: the last act of await_suspend.
+  void Begin(Op& op, std::coroutine_handle<> waiter, CancelScope* scope) {
+    scope_ = scope;
+    op.waiter = waiter;
+    scope->Enter(op);
+  }
+  void End(Op& op) {
+    if (scope_ != nullptr) scope_->Leave(op);
+  }
+
+ private:
+  CancelScope* scope_ = nullptr;
+};
+
+// A single op: `IoResult<...> r = co_await Send(...)`.
+template <typename Result>
+class SingleOp {
+ public:
+  SingleOp(OpKind kind, int fd) : op_(kind, fd) {}
+  bool await_ready() const noexcept { return false; }
+  template <typename Promise>
+  bool await_suspend(std::coroutine_handle<Promise> handle) {
+    PromiseBase& promise = handle.promise();
+    if (promise.scope->cancelled()) {
+      op_.result = -ECANCELED;
+      return false;
+    }
+    if (SubmitHere(op_, *promise.task)) return false;
+    wait_.Begin(op_, handle, promise.scope);
+    return true;
+  }
+  IoResult<Result> await_resume() {
+    wait_.End(op_);
+    if (op_.result < 0) return IoError(-op_.result);
+    if constexpr (std::is_void_v<Result>) {
+      return {};
+    } else {
+      return static_cast<Result>(op_.result);
+    }
+  }
+
+ protected:
+  SingleShotOp op_;
+
+ private:
+  OpWait wait_;
+};
+
+// Bytes taken by the kernel: at least one, perhaps not all. `bytes` stays valid until the end.
+class [[nodiscard]] Send : public SingleOp<size_t> {
+ public:
+  Send(int fd, std::span<const std::byte> bytes) : SingleOp(OpKind::kSend, fd) {
+    op_.data = bytes.data();
+    op_.size = static_cast<uint32_t>(bytes.size());
+  }
+};
+
+// `address` stays valid until the end.
+class [[nodiscard]] Connect : public SingleOp<void> {
+ public:
+  Connect(int fd, const Address& address) : SingleOp(OpKind::kConnect, fd) {
+    op_.data = &address.any;
+    op_.size = address.size;
+  }
+};
+
+// Waits until a descriptor of any kind is ready for one of `events` (POLLIN, POLLOUT).
+class [[nodiscard]] Poll : public SingleOp<uint32_t> {
+ public:
+  Poll(int fd, uint32_t events) : SingleOp(OpKind::kPoll, fd) { op_.events = events; }
+};
+
+// What a socket receives, buffer by buffer, at most `credit` bytes (and less than one buffer more)
+// ahead of the reader: the next credit is asked for when all buffers of the last have been taken.
+class RecvStream {
+ public:
+  RecvStream(int fd, uint32_t credit) : op_(fd), credit_(credit) {}
+
+  class NextAwaiter {
+   public:
+    explicit NextAwaiter(RecvStream& stream) : stream_(stream) {}
+    bool await_ready() const { return stream_.op_.has_buffer(); }
+    template <typename Promise>
+    bool await_suspend(std::coroutine_handle<Promise> handle) {
+      PromiseBase& promise = handle.promise();
+      RecvOp& op = stream_.op_;
+      if (promise.scope->cancelled()) {
+        cancelled_ = true;
+        return false;
+      }
+      if (!op.in_flight) {
+        op.credit = stream_.credit_;
+        if (SubmitHere(op, *promise.task)) return false;
+      }
+      wait_.Begin(op, handle, promise.scope);
+      return true;
+    }
+    IoResult<BufferLease> await_resume() {
+      RecvOp& op = stream_.op_;
+      wait_.End(op);
+      if (op.has_buffer()) return op.TakeBuffer();
+      if (cancelled_) return IoError(ECANCELED);
+      if (op.result < 0) return IoError(-op.result);
+      return BufferLease();
+    }
+
+   private:
+    RecvStream& stream_;
+    OpWait wait_;
+    bool cancelled_ = false;
+  };
+
+  // `IoResult<BufferLease> got = co_await stream.Next();` Empty: end of stream. After an end or an
+  // error it is not called again.
+  NextAwaiter Next() { return NextAwaiter(*this); }
+
+  // Ends the stream: afterwards nothing is in flight and what was received and not taken has been
+  // given back. Not cut short by cancellation. Has to be awaited before the stream is destroyed,
+  // unless Next has brought an end or an error.
+  auto Stop() {
+    struct Awaiter {
+      RecvOp& op;
+      bool await_ready() {
+        op.StartDraining();
+        return !op.in_flight;
+      }
+      void await_suspend(std::coroutine_handle<> handle) {
+        op.waiter = handle;
+        op.Cancel();
+      }
+      void await_resume() const noexcept {}
+    };
+    return Awaiter{op_};
+  }
+
+  int fd() const { return op_.fd; }
+
+ private:
+  RecvOp op_;
+  const uint32_t credit_;
+};
+
+// The connections that arrive at a listening socket.
+class AcceptStream {
+ public:
+  // `one_by_one`: take a connection from the kernel only when Next asks for it.
+  explicit AcceptStream(int fd, bool one_by_one = false) : op_(fd) {
+    op_.one_by_one = one_by_one;
+  }
+
+  class NextAwaiter {
+   public:
+    explicit NextAwaiter(AcceptOp& op) : op_(op) {}
+    bool await_ready() const { return op_.has_connection(); }
+    template <typename Promise>
+    bool await_suspend(std::coroutine_handle<Promise> handle) {
+      PromiseBase& promise = handle.promise();
+      if (promise.scope->cancelled()) {
+        cancelled_ = true;
+        if (!op_.in_flight) return false;
+        op_.waiter = handle;
+        op_.Cancel();
+        return true;
+      }
+      if (!op_.in_flight && SubmitHere(op_, *promise.task)) return false;
+      wait_.Begin(op_, handle, promise.scope);
+      return true;
+    }
+    IoResult<int> await_resume() {
+      wait_.End(op_);
+      if (op_.has_connection()) return op_.TakeConnection();
+      if (cancelled_) return IoError(ECANCELED);
+      return IoError(op_.result < 0 ? -op_.result : ECANCELED);
+    }
+
+   private:
+    AcceptOp& op_;
+    OpWait wait_;
+    bool cancelled_ = false;
+  };
+
+  // The next descriptor, the caller's from now on. An error (EMFILE and the like) does not end the
+  // stream: call Next again. In a cancelled scope it first brings what was accepted already, then
+  // ECANCELED, and nothing is in flight any more: always read up to that.
+  NextAwaiter Next() { return NextAwaiter(op_); }
+
+  int fd() const { return op_.fd; }
+
+ private:
+  AcceptOp op_;
+};
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_IO_H_

@@ -1,0 +1,134 @@
+// Join and Select: several coroutines side by side inside one task.
+//
+// `auto [a, b] = co_await Join(A(), B());` waits for all.
+// `SelectResult r = co_await Select(A(), B());` waits for the first, asks the others to give up and
+// waits for them too: each has finished with a value, because a loser may have won the race.
+// A Task<void> brings a Unit. Nothing is allocated besides the coroutines' own frames.
+#ifndef SLUICE_CORE_JOIN_H_
+#define SLUICE_CORE_JOIN_H_
+
+#include <array>
+#include <coroutine>
+#include <cstddef>
+#include <tuple>
+#include <utility>
+
+#include "core/task.h"
+
+namespace sluice::core {
+
+template <typename... Values>
+struct SelectResult {
+  size_t first;  // index of the one that finished first
+  std::tuple<Values...> values;
+};
+
+// The shared part: counts children down, and cancels all branches when asked to.
+template <size_t kCount>
+class Branches : public Waiter {
+ public:
+  // Inside the task: the enclosing scope was cancelled, or a branch has won.
+  void Cancel() final {
+    for (Branch& branch : branches_) branch.scope->Cancel();
+  }
+  void OnReady() final { SLUICE_CHECK(false); }  // never posted
+
+ protected:
+  ~Branches() = default;
+
+  struct Branch final : ChildObserver {
+    std::coroutine_handle<> ChildDone() override { return owner->OnBranchDone(index); }
+    Branches* owner = nullptr;
+    size_t index = 0;
+    std::optional<CancelScope> scope;
+  };
+
+  // `starters[i](branch)` starts child i. False: all have finished already.
+  template <typename Start>
+  bool Run(std::coroutine_handle<> parent, Runnable* task, CancelScope* scope, Start start) {
+    parent_ = parent;
+    for (size_t i = 0; i < kCount; ++i) {
+      branches_[i].owner = this;
+      branches_[i].index = i;
+      branches_[i].scope.emplace(scope);
+    }
+    remaining_ = kCount + 1;  // one for this loop: the parent is not resumed from inside it
+    if (scope != nullptr) scope->Enter(*this);
+    scope_ = scope;
+    start(branches_, task);
+    return --remaining_ != 0;
+  }
+
+  void Leave() {
+    if (scope_ != nullptr) scope_->Leave(*this);
+  }
+
+  size_t first_ = kCount;
+  bool cancel_rest_ = false;
+
+ private:
+  std::coroutine_handle<> OnBranchDone(size_t index) {
+    if (first_ == kCount) {
+      first_ = index;
+      if (cancel_rest_) Cancel();
+    }
+    return --remaining_ == 0 ? parent_ : std::noop_coroutine();
+  }
+
+  std::array<Branch, kCount> branches_;
+  std::coroutine_handle<> parent_;
+  CancelScope* scope_ = nullptr;
+  size_t remaining_ = 0;
+};
+
+template <bool kSelect, typename... T>
+class [[nodiscard]] BranchAwaiter final : public Branches<sizeof...(T)> {
+ public:
+  explicit BranchAwaiter(Task<T>... tasks) : tasks_(std::move(tasks)...) {
+    this->cancel_rest_ = kSelect;
+  }
+
+  bool await_ready() const noexcept { return false; }
+  template <typename Promise>
+  bool await_suspend(std::coroutine_handle<Promise> parent) {
+    PromiseBase& promise = parent.promise();
+    return this->Run(parent, promise.task, promise.scope, [this](auto& branches, Runnable* task) {
+      this->StartAll(branches, task, std::index_sequence_for<T...>());
+    });
+  }
+  auto await_resume() {
+    this->Leave();
+    auto values = std::apply(
+        [](auto&... tasks) {
+          return std::tuple<typename Task<T>::Value...>(tasks.TakeValue()...);
+        },
+        tasks_);
+    if constexpr (kSelect) {
+      return SelectResult<typename Task<T>::Value...>{this->first_, std::move(values)};
+    } else {
+      return values;
+    }
+  }
+
+ private:
+  template <typename Array, size_t... kIndex>
+  void StartAll(Array& branches, Runnable* task, std::index_sequence<kIndex...>) {
+    (std::get<kIndex>(tasks_).Start(task, &*branches[kIndex].scope, &branches[kIndex]), ...);
+  }
+
+  std::tuple<Task<T>...> tasks_;
+};
+
+template <typename... T>
+auto Join(Task<T>... tasks) {
+  return BranchAwaiter<false, T...>(std::move(tasks)...);
+}
+
+template <typename... T>
+auto Select(Task<T>... tasks) {
+  return BranchAwaiter<true, T...>(std::move(tasks)...);
+}
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_JOIN_H_

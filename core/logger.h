@@ -1,0 +1,72 @@
+// Logger: lines to standard error, written by a thread of their own so that a slow or blocked reader
+// never holds up the data path: when its queue is full the oldest lines are dropped and counted.
+//
+// Any thread may call anything.
+#ifndef SLUICE_CORE_LOGGER_H_
+#define SLUICE_CORE_LOGGER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "absl/strings/str_format.h"
+#include "core/atomic.h"
+#include "core/clock.h"
+
+namespace sluice::core {
+
+enum class LogLevel { kTrace, kDebug, kInfo, kWarn, kError, kOff };
+enum class LogFormat { kText, kJson };
+
+class Logger {
+ public:
+  static std::unique_ptr<Logger> ToStderr(LogLevel level, LogFormat format);
+  virtual ~Logger() = default;
+
+  bool enabled(LogLevel level) const { return level >= level_; }
+
+  template <typename... Args>
+  void Log(LogLevel level, const absl::FormatSpec<Args...>& format, const Args&... args) {
+    if (enabled(level)) Write(level, absl::StrFormat(format, args...));
+  }
+
+  virtual void Write(LogLevel level, std::string_view line) = 0;
+
+  // Lines dropped so far.
+  virtual uint64_t dropped() const = 0;
+
+  // Waits until everything has been written, at most `timeout`. False: it has not; then the process
+  // has to end without destructors, for the writing thread is stuck.
+  virtual bool Drain(Nanos timeout) = 0;
+
+ protected:
+  explicit Logger(LogLevel level) : level_(level) {}
+
+ private:
+  const LogLevel level_;
+};
+
+// Lets a message through at most once per interval and says how many were held back. Any thread.
+class LogThrottle {
+ public:
+  explicit LogThrottle(Nanos interval) : interval_(interval) {}
+  // True: log now; `suppressed` is how many were not logged since the last one.
+  bool Pass(Nanos now, uint64_t& suppressed) {
+    Nanos next = next_.load(std::memory_order_relaxed);
+    if (now < next || !next_.compare_exchange_strong(next, now + interval_)) {
+      suppressed_.fetch_add(1, std::memory_order_relaxed);
+      return false;
+    }
+    suppressed = suppressed_.exchange(0, std::memory_order_relaxed);
+    return true;
+  }
+
+ private:
+  const Nanos interval_;
+  Atomic<Nanos> next_{0};
+  Atomic<uint64_t> suppressed_{0};
+};
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_LOGGER_H_

@@ -1,0 +1,59 @@
+#include "core/op.h"
+
+#include "core/reactor.h"
+
+namespace sluice::core {
+
+void Op::Cancel() {
+  if (!in_flight || cancel_requested) return;
+  cancel_requested = true;
+  reactor->Cancel(*this);
+}
+
+void Op::OnReady() {
+  if (retry) {
+    retry = false;
+    if (!reactor->Retry(*this)) return;  // back in flight
+  }
+  in_flight = false;
+  cancel_requested = false;
+  if (waiter) std::exchange(waiter, {}).resume();
+}
+
+void Buffer::OnReady() { receiver->Deliver(*this); }
+
+void RecvOp::Deliver(Buffer& buffer) {
+  if (buffer.last) {
+    in_flight = false;
+    cancel_requested = false;
+    result = kCreditUsed;
+  }
+  if (draining_) {
+    BufferLease(&buffer).Return();
+    if (in_flight) return;
+  } else {
+    received_.Push(buffer);
+  }
+  if (waiter) std::exchange(waiter, {}).resume();
+}
+
+void RecvOp::StartDraining() {
+  draining_ = true;
+  while (has_buffer()) TakeBuffer().Return();
+}
+
+void Accepted::OnReady() { op.Deliver(*this); }
+
+void AcceptOp::Deliver(Accepted& accepted) {
+  accepted_.Push(accepted);
+  if (waiter) std::exchange(waiter, {}).resume();
+}
+
+int AcceptOp::TakeConnection() {
+  Accepted* accepted = static_cast<Accepted*>(accepted_.Pop());
+  const int fd = accepted->fd;
+  delete accepted;
+  return fd;
+}
+
+}  // namespace sluice::core

@@ -1,0 +1,146 @@
+// Op: one operation on a descriptor, on loan to a reactor from Submit until its last completion.
+//
+// The caller owns it (it lives in an awaiter or beside one), nothing is allocated per operation, and
+// it is reused. The reactor fills in what came of it and posts it to its task:
+//
+//          Submit: true (done at once)
+//        ┌───────────────────────────────┐
+//        │                               ▼
+//      IDLE ── Submit: false ──► IN FLIGHT ── last completion, in the task ──► IDLE
+//                                  │    ▲
+//                                  └────┘ Cancel (a wish; at most one counts)
+//
+// A RecvOp and an AcceptOp may bring several things before the last completion; each is a node of
+// its own (a Buffer, an Accepted), posted in order, and the op's own node comes last. For a RecvOp
+// the last buffer may stand for the last completion (Buffer::last).
+//
+// Invariants
+//   I1  Idle when it is destroyed.
+//   I2  Exactly one last completion per Submit that answered false.
+//   I3  Nothing that was received is dropped: what arrives after a cancel is still delivered.
+// Threads: everything here runs inside the op's task, on any worker, except the fields marked
+// "reactor's" while the op is in flight.
+// Checked by: tests/contract (both backends), tests/model (kernel_refs).
+#ifndef SLUICE_CORE_OP_H_
+#define SLUICE_CORE_OP_H_
+
+#include <sys/socket.h>
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/atomic.h"
+#include "core/buffer_pool.h"
+#include "core/cancel_scope.h"
+#include "core/check.h"
+#include "core/runnable.h"
+
+namespace sluice::core {
+
+class Reactor;
+
+enum class OpKind : uint8_t { kAccept, kConnect, kRecv, kSend, kPoll };
+
+class Op : public Waiter {
+ public:
+  Op(OpKind kind, int fd) : kind(kind), fd(fd) {}
+  Op(const Op&) = delete;
+  Op& operator=(const Op&) = delete;
+
+  // Asks the reactor for an early end: the op completes, with -ECANCELED unless it was faster.
+  void Cancel() override;
+
+  // The last completion, or, for the readiness backend, "try again". In the task.
+  void OnReady() override;
+
+  // The request: set before Submit.
+  const OpKind kind;
+  bool in_flight = false;         // from Submit to the last completion
+  bool cancel_requested = false;  // since Submit
+  bool retry = false;             // reactor's: OnReady is to call Reactor::Retry
+  bool connecting = false;        // reactor's
+  bool drained = false;           // reactor's: the last recv left nothing behind
+  uint8_t place = 0;              // reactor's: where it waits
+  int fd;
+  union {
+    uint32_t credit;  // recv: bytes wanted at most before the op ends by itself; at least 1
+    uint32_t size;    // send: bytes at `data`; connect: length of the address at `data`
+    uint32_t events;  // poll: POLLIN | POLLOUT
+  };
+  // What came of it: >= 0 or a negative errno. recv: 0 is end of stream, kCreditUsed the regular end.
+  int32_t result = 0;
+  const void* data = nullptr;      // send: bytes; connect: sockaddr
+  Runnable* task = nullptr;        // whose op it is
+  Reactor* reactor = nullptr;      // where it is in flight
+  std::coroutine_handle<> waiter;  // resumed by the last completion; null: nobody waits
+
+  // Reactor's: what the kernel still knows of the op (the completion backend; see ring.h).
+  Atomic<uint32_t> kernel_refs{0};
+
+ protected:
+  ~Op() { SLUICE_DCHECK(!in_flight); }  // I1
+};
+
+// An op with a single completion: connect, send, poll.
+class SingleShotOp final : public Op {
+ public:
+  using Op::Op;
+};
+
+// A recv that has delivered its credit ends with this result: submit it again for more.
+inline constexpr int32_t kCreditUsed = INT32_MAX;
+
+// A stream of buffers received. The reactor leases the buffers when data is there.
+class RecvOp final : public Op {
+ public:
+  explicit RecvOp(int fd) : Op(OpKind::kRecv, fd) {}
+  ~RecvOp() { SLUICE_DCHECK(received_.empty()); }
+
+  // In the task: received and not taken yet, oldest first.
+  bool has_buffer() const { return !received_.empty(); }
+  BufferLease TakeBuffer() { return BufferLease(static_cast<Buffer*>(received_.Pop())); }
+
+  // In the task: a buffer has arrived. Deliver resumes the waiter; Append is for a reactor that
+  // completes the op inside Submit or Retry.
+  void Deliver(Buffer& buffer);
+  void Append(Buffer& buffer) { received_.Push(buffer); }
+
+  // In the task: nobody wants what still comes; it is given back as it arrives.
+  void StartDraining();
+
+ private:
+  NodeQueue received_;
+  bool draining_ = false;
+};
+
+// One accepted connection on its way to the listener's task.
+class AcceptOp;
+class Accepted final : public Node {
+ public:
+  Accepted(AcceptOp& op, int fd) : op(op), fd(fd) {}
+  void OnReady() override;
+  AcceptOp& op;
+  const int fd;
+};
+
+// A stream of accepted connections.
+class AcceptOp final : public Op {
+ public:
+  explicit AcceptOp(int fd) : Op(OpKind::kAccept, fd) {}
+  bool one_by_one = false;  // end after one connection; set before Submit
+  ~AcceptOp() { SLUICE_DCHECK(accepted_.empty()); }
+
+  bool has_connection() const { return !accepted_.empty(); }
+  // In the task: the oldest accepted descriptor; the caller owns it now.
+  int TakeConnection();
+  void Deliver(Accepted& accepted);
+  void Append(Accepted& accepted) { accepted_.Push(accepted); }
+
+ private:
+  NodeQueue accepted_;
+};
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_OP_H_

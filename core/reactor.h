@@ -1,0 +1,89 @@
+// Reactor: what a worker asks the kernel for, and how it hears the answers. One interface for the
+// completion backend (io_uring), the readiness backend (epoll) and simulations.
+//
+// Every worker owns one reactor; an op goes to the reactor of the worker that runs its task.
+// Descriptors are ordinary ones and belong to no reactor: the next op of a stolen task goes to the
+// thief's.
+//
+// What a backend promises (tests/contract runs the same suite against all):
+//   R1  One op per direction of a descriptor at a time; completions of an op come in order.
+//   R2  Exactly one last completion per op in flight, also when it is cancelled in whatever state,
+//       from whatever worker.
+//   R3  No completion runs user code inside Submit, Cancel or Turn: nodes are posted, or Submit
+//       answers true.
+//   R4  A recv leases its buffer when data is there. A dry pool delays it, never fails it.
+//   R5  A recv brings its credit at most by less than one buffer more, then ends by itself.
+//   R6  Close is called only when no op of the descriptor is in flight; it may be delayed until the
+//       next Turn.
+//   R7  Wake makes a Turn that waits, or else the next one that would, return early.
+#ifndef SLUICE_CORE_REACTOR_H_
+#define SLUICE_CORE_REACTOR_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "core/buffer_pool.h"
+#include "core/clock.h"
+#include "core/op.h"
+#include "core/result.h"
+#include "core/socket_api.h"
+
+namespace sluice::core {
+
+// Counted by the owning worker, read by anybody (relaxed): what explains a benchmark row.
+struct ReactorCounters {
+  Atomic<uint64_t> turns{0};        // calls of Turn
+  Atomic<uint64_t> enters{0};       // system calls that wait or submit
+  Atomic<uint64_t> ops{0};          // submitted
+  Atomic<uint64_t> immediate{0};    // of these, done inside Submit
+  Atomic<uint64_t> completions{0};  // reaped: completions or readiness events
+  Atomic<uint64_t> dry{0};          // times a recv had to wait for a buffer
+};
+
+// For a counter with one writer: no locked instruction.
+inline void Count(Atomic<uint64_t>& counter, uint64_t amount = 1) {
+  counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+}
+
+class Reactor : public SocketApi {
+ public:
+  // Starts `op` (op.task and the request are set). True: it is done already, op.result says how and
+  // nothing is posted. The worker that runs the task.
+  virtual bool Submit(Op& op) = 0;
+
+  // See Op::Cancel. Any worker; `this` is op.reactor, which need not be the caller's.
+  virtual void Cancel(Op& op) = 0;
+
+  // Goes on with an op whose `retry` is set. True: done. Any worker, inside the task.
+  virtual bool Retry(Op& op) = 0;
+
+  // A stream socket as this backend wants it; AF_INET, AF_INET6 or AF_UNIX.
+  virtual IoResult<int> OpenSocket(int family) = 0;
+
+  virtual void Close(int fd) = 0;
+
+  // Submits what is queued, waits until something happens or `timeout` is over (0: not at all; < 0:
+  // for ever), and posts what has happened. The owner.
+  virtual void Turn(Nanos timeout) = 0;
+
+  // Any thread.
+  virtual void Wake() = 0;
+
+  // Ops that began to wait here less those that stopped waiting here. An op may do one here and the
+  // other elsewhere: the sum over a runtime's reactors is what is in flight. The owner.
+  virtual int64_t in_flight() const = 0;
+
+  const ReactorCounters& counters() const { return counters_; }
+
+ protected:
+  ReactorCounters counters_;
+};
+
+// Makes a worker's reactor; called on the worker's own thread.
+using ReactorFactory = std::function<absl::StatusOr<std::unique_ptr<Reactor>>(BufferPool& pool)>;
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_REACTOR_H_

@@ -1,0 +1,54 @@
+// IoResult<T>: what a call on the data path brought, a value or an errno. Two words, no allocation.
+//
+// Errors are positive errno values (ECONNRESET, ...); 0 means there is a value.
+#ifndef SLUICE_CORE_RESULT_H_
+#define SLUICE_CORE_RESULT_H_
+
+#include <utility>
+
+#include "core/check.h"
+
+namespace sluice::core {
+
+// Makes an IoResult that failed: `return IoError(ECONNRESET);`.
+struct IoError {
+  explicit IoError(int error_number) : error(error_number) {}
+  int error;
+};
+
+template <typename T>
+class [[nodiscard]] IoResult {
+ public:
+  IoResult(IoError error) : error_(error.error) { SLUICE_DCHECK(error_ > 0); }
+  IoResult(T value) : value_(std::move(value)) {}
+
+  bool ok() const { return error_ == 0; }
+  int error() const { return error_; }
+
+  T& operator*() {
+    SLUICE_DCHECK(ok());
+    return value_;
+  }
+  T* operator->() { return &**this; }
+
+ private:
+  T value_{};
+  int error_ = 0;
+};
+
+template <>
+class [[nodiscard]] IoResult<void> {
+ public:
+  IoResult() = default;
+  IoResult(IoError error) : error_(error.error) { SLUICE_DCHECK(error_ > 0); }
+
+  bool ok() const { return error_ == 0; }
+  int error() const { return error_; }
+
+ private:
+  int error_ = 0;
+};
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_RESULT_H_

@@ -1,0 +1,58 @@
+#include "core/runnable.h"
+
+#include "core/check.h"
+
+namespace sluice::core {
+
+Node* Runnable::IdleMark() { return reinterpret_cast<Node*>(uintptr_t{1}); }
+
+void Runnable::Post(Node& node) {
+  Scheduler* scheduler = scheduler_;
+  Node* newest = inbox_.load(std::memory_order_relaxed);
+  do {
+    node.next = newest == IdleMark() ? nullptr : newest;
+  } while (!inbox_.compare_exchange_weak(newest, &node, std::memory_order_acq_rel,
+                                         std::memory_order_relaxed));
+  // Unless it was idle, the task may be gone by now.
+  if (newest == IdleMark()) scheduler->Schedule(*this);
+}
+
+// Moves the inbox to `pending_`, oldest first. False: the inbox was empty.
+bool Runnable::TakeInbox() {
+  SLUICE_DCHECK(pending_ == nullptr);
+  Node* node = inbox_.exchange(nullptr, std::memory_order_acquire);
+  SLUICE_DCHECK(node != IdleMark());
+  while (node != nullptr) {
+    Node* older = node->next;
+    node->next = pending_;
+    pending_ = node;
+    node = older;
+  }
+  return pending_ != nullptr;
+}
+
+Runnable::Outcome Runnable::Run() {
+  budget_ = kCoopBudget;
+  for (;;) {
+    if (pending_ == nullptr && !TakeInbox()) {
+      Node* empty = nullptr;
+      if (inbox_.compare_exchange_strong(empty, IdleMark(), std::memory_order_release,
+                                         std::memory_order_relaxed)) {
+        return Outcome::kIdle;
+      }
+      continue;
+    }
+    Node* node = pending_;
+    pending_ = node->next;
+    node->next = nullptr;
+    node->OnReady();
+    if (done_) {
+      SLUICE_DCHECK(pending_ == nullptr);  // I3
+      Finish();
+      return Outcome::kDone;
+    }
+    if (!ConsumeBudget()) return Outcome::kYield;
+  }
+}
+
+}  // namespace sluice::core

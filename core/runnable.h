@@ -1,0 +1,149 @@
+// Runnable: a spawned task as the scheduler sees it, and Node: one event on its way to a task.
+//
+// A spawned task with all the coroutines it awaits, joins and selects is one Runnable, and a
+// Runnable runs on one worker at a time. So whatever lives inside one task (its operations, its
+// timers, its cancel scopes) needs no lock. Events reach a task from any thread, but only through
+// its inbox:
+//
+//            Post (first)                       popped by a worker
+//   IDLE ───────────────────► QUEUED(list) ───────────────────────► RUNNING(empty | list)
+//    ▲      schedules it          │  Post: appends                     │   Post: appends
+//    │                            ▼                                    │
+//    └─────────────────────────────────────── inbox empty at the end ──┘
+//
+// One atomic word holds it all: kIdle, null (awake, inbox empty), or the newest posted node.
+//
+// Invariants
+//   I1  A Runnable is in at most one run queue, and in none while it runs: only the Post that finds
+//       kIdle schedules it.
+//   I2  A node is in at most one inbox at a time and stays valid until its OnReady has begun.
+//   I3  A task ends only when no node of it is outstanding, so nobody posts to a dead task.
+//   I4  Nodes posted by one thread are handled in the order in which it posted them.
+//
+// Memory orders: the acq_rel exchange in Post meets the acquire exchange in Run (what the poster
+// wrote before Post is seen by OnReady); the release CAS to kIdle meets the acquire of the Post
+// that finds kIdle (the next worker sees what the last one wrote).
+// Checked by: tests/core/runnable_test.cc, tests/core/scheduler_test.cc (tsan).
+#ifndef SLUICE_CORE_RUNNABLE_H_
+#define SLUICE_CORE_RUNNABLE_H_
+
+#include <cstdint>
+
+#include "core/atomic.h"
+
+namespace sluice::core {
+
+class Runnable;
+
+// One thing that has happened to a task. OnReady runs in the task, on whatever worker runs it.
+class Node {
+ public:
+  virtual void OnReady() = 0;
+
+  // Link of the list that the node is in: its owner's between Post and OnReady.
+  Node* next = nullptr;
+
+ protected:
+  ~Node() = default;
+};
+
+// First in, first out; intrusive. One thread at a time.
+class NodeQueue {
+ public:
+  bool empty() const { return first_ == nullptr; }
+  void Push(Node& node) {
+    node.next = nullptr;
+    (first_ == nullptr ? first_ : last_->next) = &node;
+    last_ = &node;
+  }
+  Node* Pop() {  // not when empty
+    Node* node = first_;
+    first_ = node->next;
+    node->next = nullptr;
+    return node;
+  }
+  // True: it was here. Walks the queue.
+  bool Remove(Node& node) {
+    Node* previous = nullptr;
+    for (Node* each = first_; each != nullptr; previous = each, each = each->next) {
+      if (each != &node) continue;
+      (previous == nullptr ? first_ : previous->next) = node.next;
+      if (last_ == &node) last_ = previous;
+      node.next = nullptr;
+      return true;
+    }
+    return false;
+  }
+
+ private:
+  Node* first_ = nullptr;
+  Node* last_ = nullptr;  // valid while first_ is not null
+};
+
+// Where a Runnable goes when it has something to do. Any thread.
+class Scheduler {
+ public:
+  virtual void Schedule(Runnable& runnable) = 0;
+
+ protected:
+  ~Scheduler() = default;
+};
+
+// How much a task may do without giving way: shared by everything it does in one run.
+inline constexpr int kCoopBudget = 128;
+
+class Runnable {
+ public:
+  // Begins QUEUED with `first` in its inbox: whoever makes it puts it on a run queue.
+  Runnable(Scheduler& scheduler, Node& first) : inbox_(&first), scheduler_(&scheduler) {}
+  Runnable(const Runnable&) = delete;
+  Runnable& operator=(const Runnable&) = delete;
+
+  enum class Outcome : uint8_t {
+    kIdle,   // waits for a Post; may already run elsewhere: do not touch it
+    kYield,  // used up its budget: put it at the end of a run queue
+    kDone,   // finished and gone: do not touch it
+  };
+
+  // Any thread. Hands over `node`; the task runs soon.
+  void Post(Node& node);
+
+  // The worker that took it from a run queue.
+  Outcome Run();
+
+  // Inside the task: whether it may do one more thing at once. False: post yourself and suspend.
+  bool ConsumeBudget() {
+    if (budget_ == 0) return false;
+    --budget_;
+    return true;
+  }
+
+  Scheduler& scheduler() const { return *scheduler_; }
+
+  // Link of the run queue that the task is in.
+  Runnable* queue_next = nullptr;
+
+ protected:
+  ~Runnable() = default;
+
+  // The last thing the task's code does: Run then calls Finish and touches the task no more.
+  void MarkDone() { done_ = true; }
+
+ private:
+  // Hands the result on and lets go of the memory.
+  virtual void Finish() = 0;
+
+  bool TakeInbox();
+
+  static Node* IdleMark();
+
+  Atomic<Node*> inbox_;              // any thread
+  Node* pending_ = nullptr;          // taken from the inbox, oldest first; the running worker's
+  Scheduler* const scheduler_;
+  int32_t budget_ = kCoopBudget;
+  bool done_ = false;
+};
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_RUNNABLE_H_

@@ -1,0 +1,143 @@
+#include "core/socket_api.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+
+namespace sluice::core {
+namespace {
+
+bool SetOption(int fd, int level, int option, int value) {
+  return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
+}
+
+// Removes the file of a UNIX socket that nobody listens on any more (left by a killed process).
+// EADDRINUSE when somebody does, or when it is no socket.
+int RemoveStaleSocketFile(const Address& address) {
+  const char* path = address.local.sun_path;
+  if (path[0] == '\0') return 0;  // an abstract name leaves nothing behind
+  struct stat info;
+  if (lstat(path, &info) != 0) return 0;
+  if (!S_ISSOCK(info.st_mode)) return EADDRINUSE;
+  const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (probe < 0) return errno;
+  const bool refused = connect(probe, &address.any, address.size) != 0 && errno == ECONNREFUSED;
+  close(probe);
+  if (!refused) return EADDRINUSE;
+  return unlink(path) == 0 ? 0 : errno;
+}
+
+int BindAndListen(int fd, const Address& address, int backlog) {
+  if (address.family() == AF_UNIX) {
+    if (const int error = RemoveStaleSocketFile(address)) return error;
+  } else {
+    if (!SetOption(fd, SOL_SOCKET, SO_REUSEADDR, 1)) return errno;
+    if (!SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1)) return errno;
+    if (address.family() == AF_INET6 && !SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) return errno;
+  }
+  if (bind(fd, &address.any, address.size) != 0) return errno;
+  return listen(fd, backlog) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+Address::Address(const sockaddr* address, socklen_t length) : Address() {
+  SLUICE_CHECK(length <= sizeof(local));
+  std::memcpy(&local, address, length);
+  size = length;
+}
+
+std::string Address::ToString() const {
+  char text[INET6_ADDRSTRLEN];
+  switch (family()) {
+    case AF_INET:
+      inet_ntop(AF_INET, &ipv4.sin_addr, text, sizeof(text));
+      return absl::StrCat(text, ":", ntohs(ipv4.sin_port));
+    case AF_INET6:
+      inet_ntop(AF_INET6, &ipv6.sin6_addr, text, sizeof(text));
+      return absl::StrCat("[", text, "]:", ntohs(ipv6.sin6_port));
+    case AF_UNIX: {
+      const size_t length = size - offsetof(sockaddr_un, sun_path);
+      if (size <= offsetof(sockaddr_un, sun_path)) return "unix:";
+      if (local.sun_path[0] == '\0') {
+        return absl::StrCat("unix:@", std::string(local.sun_path + 1, length - 1));
+      }
+      return absl::StrCat("unix:", std::string(local.sun_path, strnlen(local.sun_path, length)));
+    }
+    default:
+      return "?";
+  }
+}
+
+IoResult<int> SocketApi::Listen(const Address& address, int backlog) {
+  const int fd = socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return IoError(errno);
+  if (const int error = BindAndListen(fd, address, backlog)) {
+    close(fd);
+    return IoError(error);
+  }
+  return fd;
+}
+
+IoResult<int> SocketApi::Duplicate(int fd) {
+  const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return IoError(errno);
+  return copy;
+}
+
+IoResult<int> SocketApi::AcceptNow(int fd) {
+  int on = 1;
+  if (ioctl(fd, FIONBIO, &on) != 0) return IoError(errno);
+  const int connection = accept4(fd, nullptr, nullptr, SOCK_CLOEXEC);
+  if (connection < 0) return IoError(errno);
+  return connection;
+}
+
+IoResult<void> SocketApi::ShutdownWrite(int fd) {
+  if (shutdown(fd, SHUT_WR) != 0) return IoError(errno);
+  return {};
+}
+
+void SocketApi::SetNoDelay(int fd) { SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1); }
+
+void SocketApi::SetResetOnClose(int fd) {
+  const linger reset = {.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+}
+
+size_t SocketApi::UnsentBytes(int fd) {
+  int bytes = 0;
+  return ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<size_t>(bytes) : 0;
+}
+
+PeerState SocketApi::GetPeerState(int fd) {
+  tcp_info info;
+  socklen_t size = sizeof(info);
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return PeerState::kOpen;  // UNIX
+  return info.tcpi_state == TCP_CLOSE ? PeerState::kReset : PeerState::kOpen;
+}
+
+Address SocketApi::LocalAddress(int fd) {
+  Address address;
+  address.size = sizeof(address.local);
+  if (getsockname(fd, &address.any, &address.size) != 0) return Address();
+  return address;
+}
+
+Address SocketApi::PeerAddress(int fd) {
+  Address address;
+  address.size = sizeof(address.local);
+  if (getpeername(fd, &address.any, &address.size) != 0) return Address();
+  return address;
+}
+
+}  // namespace sluice::core

@@ -1,0 +1,71 @@
+// SocketApi: the calls on sockets that return at once and so need no Op; Address: where a socket is.
+//
+// The implementations here are Linux's; a simulation overrides them. Any thread may call them, for
+// descriptors that nobody closes meanwhile.
+#ifndef SLUICE_CORE_SOCKET_API_H_
+#define SLUICE_CORE_SOCKET_API_H_
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstddef>
+#include <string>
+
+#include "core/result.h"
+
+namespace sluice::core {
+
+// A socket address of AF_INET, AF_INET6 or AF_UNIX (path or abstract name).
+struct Address {
+  union {
+    sockaddr any;
+    sockaddr_in ipv4;
+    sockaddr_in6 ipv6;
+    sockaddr_un local;
+  };
+  socklen_t size = 0;
+
+  Address() : local() { any.sa_family = AF_UNSPEC; }
+  Address(const sockaddr* address, socklen_t length);
+
+  int family() const { return any.sa_family; }
+  bool is_tcp() const { return family() == AF_INET || family() == AF_INET6; }
+  // "1.2.3.4:80", "[::1]:80", "unix:/path", "unix:@name", "unix:" (unnamed), "?" (none).
+  std::string ToString() const;
+};
+
+// How the peer's end of stream came about.
+enum class PeerState {
+  kOpen,   // it may still receive
+  kReset,  // the connection is gone: an end of stream read now is a reset whose error went elsewhere
+};
+
+class SocketApi {
+ public:
+  virtual ~SocketApi() = default;
+
+  // A bound and listening stream socket; a stale UNIX socket file is replaced. Sets SO_REUSEADDR,
+  // for IPv6 IPV6_V6ONLY, for TCP TCP_NODELAY (accepted sockets inherit it).
+  virtual IoResult<int> Listen(const Address& address, int backlog);
+  // A second descriptor for the same socket.
+  virtual IoResult<int> Duplicate(int fd);
+
+  // The next connection that waits at a listening socket; EAGAIN when there is none. Leaves the
+  // socket non-blocking: for the end of its life.
+  virtual IoResult<int> AcceptNow(int fd);
+
+  virtual IoResult<void> ShutdownWrite(int fd);
+  virtual void SetNoDelay(int fd);
+  // Makes the coming Close send RST instead of FIN and drop what is unsent. TCP only.
+  virtual void SetResetOnClose(int fd);
+  // Bytes that the peer has not acknowledged (TCP) or read (UNIX) yet; 0 when unknown.
+  virtual size_t UnsentBytes(int fd);
+  virtual PeerState GetPeerState(int fd);
+  virtual Address LocalAddress(int fd);
+  virtual Address PeerAddress(int fd);
+};
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_SOCKET_API_H_

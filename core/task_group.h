@@ -1,0 +1,73 @@
+// TaskGroup: tasks that end before their owner does.
+//
+// Spawn from any of the owner's tasks; `co_await group.Join()` waits until all have ended (also
+// those spawned meanwhile) and has to be awaited before the group is destroyed.
+//
+// pending_ counts the tasks plus one for the owner until Join: whoever brings it to zero wakes Join.
+// The acq_rel decrements form one chain, so what every task wrote is seen after Join.
+// Checked by: tests/core/spawn_test.cc.
+#ifndef SLUICE_CORE_TASK_GROUP_H_
+#define SLUICE_CORE_TASK_GROUP_H_
+
+#include <coroutine>
+#include <cstddef>
+#include <utility>
+
+#include "core/atomic.h"
+#include "core/check.h"
+#include "core/spawn.h"
+
+namespace sluice::core {
+
+class TaskGroup final : public TaskEndObserver {
+ public:
+  explicit TaskGroup(Shared& shared) : shared_(shared) {}
+  TaskGroup(const TaskGroup&) = delete;
+  TaskGroup& operator=(const TaskGroup&) = delete;
+  ~TaskGroup() { SLUICE_CHECK(pending_.load(std::memory_order_acquire) == 0); }
+
+  // `worker`: where it starts, or null.
+  void Spawn(Task<void> task, Worker* worker = nullptr) {
+    pending_.fetch_add(1, std::memory_order_relaxed);
+    SpawnOn(shared_, worker, std::move(task), this).Detach();
+  }
+
+  // Any thread; a moment later it may be wrong. Counts the owner's one until Join.
+  size_t pending() const { return pending_.load(std::memory_order_relaxed); }
+
+  class JoinAwaiter final : public Node {
+   public:
+    explicit JoinAwaiter(TaskGroup& group) : group_(group) {}
+    bool await_ready() const noexcept { return false; }
+    template <typename Promise>
+    bool await_suspend(std::coroutine_handle<Promise> handle) {
+      waiter_ = handle;
+      group_.join_ = this;
+      group_.join_task_ = handle.promise().task;
+      return group_.pending_.fetch_sub(1, std::memory_order_acq_rel) != 1;
+    }
+    void await_resume() const noexcept {}
+    void OnReady() override { waiter_.resume(); }
+
+   private:
+    TaskGroup& group_;
+    std::coroutine_handle<> waiter_;
+  };
+
+  JoinAwaiter Join() { return JoinAwaiter(*this); }
+
+ private:
+  void TaskEnded() override {
+    // Who brings it to zero is alone with the group: Join has been called, all others have ended.
+    if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) join_task_->Post(*join_);
+  }
+
+  Shared& shared_;
+  Atomic<size_t> pending_{1};
+  Node* join_ = nullptr;  // written before Join's decrement
+  Runnable* join_task_ = nullptr;
+};
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_TASK_GROUP_H_

@@ -1,0 +1,148 @@
+#include "core/timer_wheel.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "core/check.h"
+
+namespace sluice::core {
+namespace {
+
+constexpr int kBitsPerLevel = 6;
+constexpr uint64_t kMaxDurationMs = (uint64_t{1} << (6 * kBitsPerLevel)) - 1;
+
+uint64_t RoundUpToMs(Nanos time) {
+  return time <= 0 ? 0 : static_cast<uint64_t>((time + kMillisecond - 1) / kMillisecond);
+}
+
+// The lowest level on which the two times are in different slots.
+int LevelFor(uint64_t elapsed_ms, uint64_t deadline_ms) {
+  const uint64_t differing = std::min((elapsed_ms ^ deadline_ms) | 63, kMaxDurationMs);
+  return (std::bit_width(differing) - 1) / kBitsPerLevel;
+}
+
+}  // namespace
+
+Timer::~Timer() { SLUICE_DCHECK(!armed_); }
+
+bool Timer::Disarm() {
+  if (!armed_) return false;
+  absl::MutexLock lock(&wheel_->mutex_);
+  if (!linked_) return false;
+  wheel_->Unlink(*this);
+  armed_ = false;
+  return true;
+}
+
+void Timer::Cancel() {
+  if (!Disarm()) return;
+  armed_ = true;  // until OnReady
+  task_->Post(*this);
+}
+
+TimerWheel::TimerWheel(Nanos now) : elapsed_ms_(static_cast<uint64_t>(now / kMillisecond)) {}
+
+void TimerWheel::Arm(Timer& timer, Nanos deadline, Runnable& task) {
+  SLUICE_DCHECK(!timer.armed_);
+  absl::MutexLock lock(&mutex_);
+  timer.task_ = &task;
+  timer.wheel_ = this;
+  timer.armed_ = true;
+  timer.deadline_ms_ = std::clamp(RoundUpToMs(deadline), elapsed_ms_ + 1,
+                                  elapsed_ms_ + kMaxDurationMs / 2);
+  Link(timer);
+}
+
+void TimerWheel::Link(Timer& timer) {
+  const int level = LevelFor(elapsed_ms_, timer.deadline_ms_);
+  const int slot = static_cast<int>(timer.deadline_ms_ >> (level * kBitsPerLevel)) % kSlots;
+  timer.level_ = static_cast<uint8_t>(level);
+  timer.slot_ = static_cast<uint8_t>(slot);
+  Timer*& first = slots_[level][slot];
+  timer.previous_ = nullptr;
+  timer.next = first;
+  if (first != nullptr) first->previous_ = &timer;
+  first = &timer;
+  occupied_[level] |= uint64_t{1} << slot;
+  timer.linked_ = true;
+}
+
+void TimerWheel::Unlink(Timer& timer) {
+  Timer* next = static_cast<Timer*>(timer.next);
+  if (next != nullptr) next->previous_ = timer.previous_;
+  if (timer.previous_ != nullptr) {
+    timer.previous_->next = next;
+  } else {
+    slots_[timer.level_][timer.slot_] = next;
+    if (next == nullptr) occupied_[timer.level_] &= ~(uint64_t{1} << timer.slot_);
+  }
+  timer.next = nullptr;
+  timer.linked_ = false;
+}
+
+bool TimerWheel::NextExpiration(Expiration& next) const {
+  for (int level = 0; level < kLevels; ++level) {
+    if (occupied_[level] == 0) continue;
+    const int shift = level * kBitsPerLevel;
+    const int now_slot = static_cast<int>(elapsed_ms_ >> shift) % kSlots;
+    const int ahead = std::countr_zero(std::rotr(occupied_[level], now_slot));
+    const uint64_t level_start = elapsed_ms_ >> (shift + kBitsPerLevel) << (shift + kBitsPerLevel);
+    next.level = level;
+    next.slot = (now_slot + ahead) % kSlots;
+    next.deadline_ms = level_start + (static_cast<uint64_t>(next.slot) << shift);
+    // Only the top level wraps round: its slots behind `now` are a whole turn away.
+    if (next.deadline_ms <= elapsed_ms_ && next.slot != now_slot) {
+      next.deadline_ms += uint64_t{kSlots} << shift;
+    }
+    return true;
+  }
+  return false;
+}
+
+// Empties the slot: timers that are due go to `fired` (newest first), the others move down.
+void TimerWheel::TakeSlot(const Expiration& due, Timer*& fired) {
+  Timer* timer = slots_[due.level][due.slot];
+  slots_[due.level][due.slot] = nullptr;
+  occupied_[due.level] &= ~(uint64_t{1} << due.slot);
+  while (timer != nullptr) {
+    Timer* next = static_cast<Timer*>(timer->next);
+    if (timer->deadline_ms_ <= elapsed_ms_) {
+      timer->linked_ = false;
+      timer->next = fired;
+      fired = timer;
+    } else {
+      Link(*timer);
+    }
+    timer = next;
+  }
+}
+
+int TimerWheel::Advance(Nanos now) {
+  const uint64_t now_ms = static_cast<uint64_t>(now / kMillisecond);
+  Timer* fired = nullptr;
+  {
+    absl::MutexLock lock(&mutex_);
+    Expiration due;
+    while (NextExpiration(due) && due.deadline_ms <= now_ms) {
+      elapsed_ms_ = std::max(elapsed_ms_, due.deadline_ms);
+      TakeSlot(due, fired);
+    }
+    elapsed_ms_ = std::max(elapsed_ms_, now_ms);
+  }
+  int count = 0;
+  for (; fired != nullptr; ++count) {
+    Timer* timer = fired;
+    fired = static_cast<Timer*>(timer->next);  // once posted it may be armed again elsewhere
+    timer->task_->Post(*timer);
+  }
+  return count;
+}
+
+Nanos TimerWheel::NextDeadline() const {
+  absl::MutexLock lock(&mutex_);
+  Expiration next;
+  if (!NextExpiration(next)) return -1;
+  return static_cast<Nanos>(next.deadline_ms) * kMillisecond;
+}
+
+}  // namespace sluice::core

@@ -1,0 +1,115 @@
+// TimerWheel: a worker's timers. A hierarchical timing wheel of 6 levels x 64 slots at 1 ms
+// (Varghese & Lauck, "Hashed and hierarchical timing wheels", 1987; the layout is Tokio's).
+//
+//   level 0: 64 slots of 1 ms   level 1: 64 of 64 ms   level 2: 64 of 4.1 s   ...   level 5: ~2 years
+//   (a deadline further away than a year fires after a year: whoever armed it looks at the clock)
+//
+// An entry sits on the lowest level on which its deadline and `now` differ, so it is moved down at
+// most five times. One bitmap per level finds the next occupied slot with a rotate and a count.
+// Deadlines are rounded up to the next millisecond: a timer never fires early.
+//
+//   Timer:   IDLE ── Arm ──► LINKED ── Advance ──► FIRED ── OnReady (in the task) ──► IDLE
+//              ▲                │ Disarm: true                 ▲
+//              └────────────────┘          Disarm: false ──────┘ the event still comes
+//
+// Invariants
+//   I1  A timer is on the list of exactly one slot, and that slot's bit is set, or it is not LINKED.
+//   I2  A FIRED timer has been or will be posted to its task exactly once.
+//   I3  elapsed_ms_ never goes back.
+// Threads: Arm, Advance, NextDeadline: the owning worker. Disarm: any worker (the task may have
+// moved): a mutex guards the slots, uncontended in all but that case.
+// Checked by: tests/core/timer_wheel_test.cc (against a sorted map).
+#ifndef SLUICE_CORE_TIMER_WHEEL_H_
+#define SLUICE_CORE_TIMER_WHEEL_H_
+
+#include <array>
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "core/cancel_scope.h"
+#include "core/clock.h"
+#include "core/runnable.h"
+
+namespace sluice::core {
+
+class TimerWheel;
+
+// An entry, owned by its user; on loan to the wheel from Arm until Disarm is true or OnReady runs.
+class Timer : public Waiter {
+ public:
+  Timer() = default;
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+  // True: taken out, OnReady will not come. False: it was not armed, or OnReady is on its way
+  // (armed() tells: it stays true until OnReady). Any worker, inside the task.
+  bool Disarm();
+
+  // Inside the task: between Arm and (Disarm == true or OnReady).
+  bool armed() const { return armed_; }
+
+  // Asks for OnReady at once. Inside the task.
+  void Cancel() override;
+
+ protected:
+  ~Timer();
+
+  // To be called first by OnReady.
+  void Fired() { armed_ = false; }
+
+ private:
+  friend class TimerWheel;
+  Runnable* task_ = nullptr;
+  TimerWheel* wheel_ = nullptr;
+  Timer* previous_ = nullptr;  // guarded by wheel_->mutex_, as is `next` while linked
+  uint64_t deadline_ms_ = 0;
+  uint8_t level_ = 0;
+  uint8_t slot_ = 0;
+  bool linked_ = false;  // guarded by wheel_->mutex_
+  bool armed_ = false;
+};
+
+class TimerWheel {
+ public:
+  explicit TimerWheel(Nanos now);
+  TimerWheel(const TimerWheel&) = delete;
+  TimerWheel& operator=(const TimerWheel&) = delete;
+
+  // `timer` fires at or after `deadline` (at the next Advance if that is past): its node is posted
+  // to `task`. The timer must not be armed.
+  void Arm(Timer& timer, Nanos deadline, Runnable& task);
+
+  // Fires everything due at `now`. Returns how many.
+  int Advance(Nanos now);
+
+  // When Advance should next be called, or -1 for never. Not earlier than needed by more than one
+  // cascade.
+  Nanos NextDeadline() const;
+
+ private:
+  friend class Timer;
+  static constexpr int kLevels = 6;
+  static constexpr int kSlots = 64;
+
+  // One slot that is due, on the lowest level that has one.
+  struct Expiration {
+    int level;
+    int slot;
+    uint64_t deadline_ms;
+  };
+
+  bool NextExpiration(Expiration& next) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Link(Timer& timer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Unlink(Timer& timer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TakeSlot(const Expiration& due, Timer*& fired) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  mutable absl::Mutex mutex_;
+  uint64_t elapsed_ms_ ABSL_GUARDED_BY(mutex_);
+  std::array<uint64_t, kLevels> occupied_ ABSL_GUARDED_BY(mutex_){};
+  std::array<std::array<Timer*, kSlots>, kLevels> slots_ ABSL_GUARDED_BY(mutex_){};
+};
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_TIMER_WHEEL_H_

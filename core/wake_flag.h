@@ -1,0 +1,46 @@
+// WakeFlag: the handshake between a thread that is about to wait in the kernel and those that want
+// it awake; it saves the wake-up system call when the thread is not waiting.
+//
+//      AWAKE ── BeginSleep: true ──► SLEEPING ── Wake: true, the caller signals ──► WOKEN
+//        │ ▲                             │                                            │
+//   Wake │ └──────── EndSleep ───────────┴──────────── EndSleep ──────────────────────┘
+//        ▼
+//      WOKEN ── BeginSleep: false ──► AWAKE
+//
+// Threads: Wake any; the others the sleeper. All orders are acq_rel: what was written before Wake is
+// seen after BeginSleep answered false or EndSleep returned.
+// Checked by: tests/contract (wake from another thread), tests/model.
+#ifndef SLUICE_CORE_WAKE_FLAG_H_
+#define SLUICE_CORE_WAKE_FLAG_H_
+
+#include <cstdint>
+
+#include "core/atomic.h"
+
+namespace sluice::core {
+
+class WakeFlag {
+ public:
+  // True: the caller has to signal the sleeper (write to its eventfd).
+  bool Wake() { return state_.exchange(kWoken, std::memory_order_acq_rel) == kSleeping; }
+
+  // False: somebody has called Wake since the last EndSleep: do not wait.
+  bool BeginSleep() {
+    uint32_t awake = kAwake;
+    if (state_.compare_exchange_strong(awake, kSleeping, std::memory_order_acq_rel)) return true;
+    state_.exchange(kAwake, std::memory_order_acq_rel);
+    return false;
+  }
+
+  void EndSleep() { state_.exchange(kAwake, std::memory_order_acq_rel); }
+
+ private:
+  static constexpr uint32_t kAwake = 0;
+  static constexpr uint32_t kSleeping = 1;
+  static constexpr uint32_t kWoken = 2;
+  Atomic<uint32_t> state_{kAwake};
+};
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_WAKE_FLAG_H_

@@ -1,0 +1,255 @@
+#include "core/worker.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+
+namespace sluice::core {
+namespace {
+
+thread_local Worker* current_worker = nullptr;
+
+}  // namespace
+
+// Out of line, so that no caller can keep the address of the thread_local across a suspension.
+[[gnu::noinline]] Worker* Worker::Current() { return current_worker; }
+
+void Worker::Enter() { current_worker = this; }
+void Worker::LeaveCurrent() { current_worker = nullptr; }
+
+void Shared::Schedule(Runnable& runnable) {
+  Worker* worker = Worker::Current();
+  if (worker != nullptr && &worker->shared() == this) {
+    worker->Schedule(runnable);
+    return;
+  }
+  inject.Push(runnable);
+  NotifyOne();
+}
+
+void Shared::NotifyOne() {
+  const int index = idle.PickToWake();
+  if (index < 0) return;
+  workers[static_cast<size_t>(index)]->Wake();
+  if (Worker* worker = Worker::Current()) Count(worker->counters_.wakes);
+}
+
+void Shared::WakeAll() {
+  for (const std::unique_ptr<Worker>& worker : workers) worker->Wake();
+}
+
+Worker::Worker(Shared& shared, uint32_t index, const Clock& clock, const WorkerOptions& options)
+    : shared_(shared),
+      index_(index),
+      clock_(clock),
+      busy_poll_(options.busy_poll),
+      random_(options.seed * 0x9E3779B97F4A7C15u + index + 1),
+      now_(clock.Now()),
+      wheel_(now_),
+      pool_(options.buffers, options.buffer_size, [this] { Wake(); }) {}
+
+Worker::~Worker() = default;
+
+absl::Status Worker::Start(const ReactorFactory& make_reactor) {
+  absl::StatusOr<std::unique_ptr<Reactor>> reactor = make_reactor(pool_);
+  if (!reactor.ok()) return reactor.status();
+  reactor_ = *std::move(reactor);
+  return absl::OkStatus();
+}
+
+void Worker::Run() {
+  Enter();
+  for (;;) {
+    if (++tick_ % kEventInterval == 0) TurnReactor(0);
+    if (Runnable* task = NextTask()) {
+      RunTask(*task);
+    } else if (shared_.stopping.load(std::memory_order_acquire)) {
+      break;
+    } else {
+      Park();
+    }
+  }
+  LeaveCurrent();
+}
+
+bool Worker::Step() {
+  if (++tick_ % kEventInterval == 0) TurnReactor(0);
+  Runnable* task = NextTask();
+  if (task == nullptr) {
+    TurnReactor(0);
+    task = NextTask();
+  }
+  if (task == nullptr) return false;
+  RunTask(*task);
+  return true;
+}
+
+void Worker::RunTask(Runnable& task) {
+  if (searching_) {
+    searching_ = false;
+    // The last searcher has found something: there may be more.
+    if (shared_.idle.StopSearching() && WorkElsewhere()) shared_.NotifyOne();
+  }
+  Count(counters_.tasks);
+  ++tasks_since_turn_;
+  in_task_ = true;
+  const Runnable::Outcome outcome = task.Run();
+  in_task_ = false;
+  if (outcome == Runnable::Outcome::kYield) PushBack(task);
+}
+
+Runnable* Worker::NextTask() {
+  if (tick_ % shared_interval_ == 0) {
+    if (Runnable* task = NextShared()) return task;
+  }
+  if (Runnable* task = NextLocal()) return task;
+  if (Runnable* task = NextShared()) return task;
+  return nullptr;
+}
+
+Runnable* Worker::NextLocal() {
+  if (lifo_ != nullptr && lifo_runs_ < kMaxLifoRuns) {
+    ++lifo_runs_;
+    Count(counters_.lifo);
+    return std::exchange(lifo_, nullptr);
+  }
+  lifo_runs_ = 0;
+  if (Runnable* task = queue_.Pop()) return task;
+  return std::exchange(lifo_, nullptr);
+}
+
+// The mailbox is ours alone; of the inject queue we take our share, the first to run at once.
+Runnable* Worker::NextShared() {
+  if (Runnable* task = mailbox_.Pop()) return task;
+  const size_t queued = shared_.inject.size();
+  if (queued == 0) return nullptr;
+  const size_t room = queue_.kSize / 2 - std::min(queue_.kSize / 2, queue_.SizeHint());
+  const size_t share = std::min(queued / shared_.workers.size() + 1, room);
+  Runnable* first = shared_.inject.Pop();
+  for (size_t i = 1; first != nullptr && i < share; ++i) {
+    Runnable* task = shared_.inject.Pop();
+    if (task == nullptr) break;
+    queue_.Push(task, [this](Runnable* over) { shared_.inject.Push(*over); });
+  }
+  return first;
+}
+
+void Worker::Schedule(Runnable& task) {
+  if (!in_task_) {
+    PushBack(task);
+    return;
+  }
+  if (lifo_ != nullptr) PushBack(*lifo_);
+  lifo_ = &task;
+}
+
+void Worker::PushBack(Runnable& task) {
+  queue_.Push(&task, [this](Runnable* over) {
+    Count(counters_.overflow);
+    shared_.inject.Push(*over);
+  });
+  if (shared_.workers.size() > 1 && queue_.SizeHint() >= kWakeBacklog) shared_.NotifyOne();
+}
+
+void Worker::ScheduleHere(Runnable& task) {
+  mailbox_.Push(task);
+  Wake();
+}
+
+void Worker::TurnReactor(Nanos timeout) {
+  reactor_->Turn(timeout);
+  const Nanos before = now_;
+  now_ = clock_.Now();
+  wheel_.Advance(now_);
+  if (timeout == 0 && tasks_since_turn_ > 0) {
+    // The inject queue is to be looked at about every 200 us: see how long a task takes.
+    const Nanos per_task = std::max<Nanos>((now_ - before) / tasks_since_turn_, 1);
+    const uint32_t wanted = static_cast<uint32_t>(
+        std::clamp<Nanos>(200 * kMicrosecond / per_task, 2, 127));
+    shared_interval_ = (shared_interval_ * 7 + wanted) / 8 + 1;
+  }
+  tasks_since_turn_ = 0;
+}
+
+bool Worker::WorkElsewhere() const {
+  if (!shared_.inject.empty() || !mailbox_.empty()) return true;
+  for (const std::unique_ptr<Worker>& other : shared_.workers) {
+    if (other.get() != this && other->queue_.SizeHint() >= kStealBacklog) return true;
+  }
+  return false;
+}
+
+Runnable* Worker::Steal() {
+  const size_t count = shared_.workers.size();
+  random_ ^= random_ << 13;
+  random_ ^= random_ >> 7;
+  random_ ^= random_ << 17;
+  const size_t start = random_ % count;
+  for (size_t i = 0; i < count; ++i) {
+    Worker& victim = *shared_.workers[(start + i) % count];
+    if (&victim == this || victim.queue_.SizeHint() < kStealBacklog) continue;
+    if (Runnable* task = victim.queue_.StealInto(queue_)) {
+      Count(counters_.stolen, queue_.SizeHint() + 1);
+      return task;
+    }
+  }
+  return NextShared();
+}
+
+// Looks for work at the others, unless half of the workers do already.
+Runnable* Worker::Search() {
+  if (!searching_) {
+    if (!shared_.idle.TryStartSearching()) return nullptr;
+    searching_ = true;
+  }
+  return Steal();
+}
+
+// Nothing to run here: ask the kernel, then the others, then sleep.
+void Worker::Park() {
+  if (shared_.workers.size() == 1) {
+    if (!BusyPoll()) Wait();
+    return;
+  }
+  TurnReactor(0);
+  Runnable* task = NextTask();
+  if (task == nullptr) task = Search();
+  if (task != nullptr) {
+    RunTask(*task);
+    return;
+  }
+  if (BusyPoll()) return;
+  if (searching_) {
+    searching_ = false;
+    shared_.idle.StopSearching();
+  }
+  shared_.idle.BeginPark(index_);
+  const bool look_again =
+      WorkElsewhere() || shared_.stopping.load(std::memory_order_acquire);
+  if (!look_again) Wait();
+  searching_ = shared_.idle.FinishPark(index_);
+}
+
+void Worker::Wait() {
+  Count(counters_.parks);
+  const Nanos deadline = wheel_.NextDeadline();
+  if (deadline < 0) {
+    TurnReactor(-1);
+  } else {
+    TurnReactor(std::max<Nanos>(deadline - clock_.Now(), 0));
+  }
+}
+
+// Turns the reactor for a while before it sleeps. True: something came.
+bool Worker::BusyPoll() {
+  if (busy_poll_ == 0) return false;
+  const Nanos until = clock_.Now() + busy_poll_;
+  do {
+    TurnReactor(0);
+    if (queue_.SizeHint() != 0 || lifo_ != nullptr || !mailbox_.empty()) return true;
+    if (shared_.stopping.load(std::memory_order_relaxed)) return true;
+  } while (now_ < until);
+  return false;
+}
+
+}  // namespace sluice::core

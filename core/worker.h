@@ -1,0 +1,162 @@
+// Worker: one thread of the runtime, with its run queue, reactor, timers and buffers.
+//
+//   while there is work:   LIFO slot ─► run queue ─► mailbox, inject queue ─► own reactor ─► steal
+//   when there is none:    park = wait in the reactor until the next timer
+//
+// The scheduling rules are Tokio's (Lerche 2019, and its multi_thread scheduler since): a task woken
+// by the running one goes to the LIFO slot and runs next, at most kMaxLifoRuns times in a row; what
+// the reactor brings goes to the end of the queue; a full queue hands half to the inject queue, which
+// everybody looks at now and then; the reactor is turned at least every kEventInterval tasks.
+// Unlike there, every worker has its own reactor, and a sleeping worker is woken only for a backlog.
+//
+// Threads: a worker's methods are for its own thread unless they say "any".
+// Checked by: tests/core/scheduler_test.cc, tests/model.
+#ifndef SLUICE_CORE_WORKER_H_
+#define SLUICE_CORE_WORKER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/buffer_pool.h"
+#include "core/clock.h"
+#include "core/idle_set.h"
+#include "core/inject_queue.h"
+#include "core/reactor.h"
+#include "core/runnable.h"
+#include "core/steal_queue.h"
+#include "core/timer_wheel.h"
+
+namespace sluice::core {
+
+class Worker;
+
+// What all workers of a runtime share.
+class Shared final : public Scheduler {
+ public:
+  explicit Shared(uint32_t workers) : idle(workers) {}
+
+  // Any thread: to the current worker's queue if it is one of ours, else to the inject queue.
+  void Schedule(Runnable& runnable) override;
+
+  // Any thread: wakes a sleeping worker unless somebody searches already.
+  void NotifyOne();
+
+  void WakeAll();
+
+  InjectQueue inject;
+  IdleSet idle;
+  std::vector<std::unique_ptr<Worker>> workers;  // constant while they run
+  Atomic<bool> stopping{false};
+  Atomic<size_t> live_tasks{0};
+};
+
+// Counted by the owning worker, read by anybody.
+struct WorkerCounters {
+  Atomic<uint64_t> tasks{0};    // runs of a task
+  Atomic<uint64_t> lifo{0};     // of these, from the LIFO slot
+  Atomic<uint64_t> stolen{0};   // tasks taken from others
+  Atomic<uint64_t> parks{0};    // times it waited in the kernel
+  Atomic<uint64_t> wakes{0};    // times it woke another worker
+  Atomic<uint64_t> overflow{0}; // tasks handed to the inject queue
+};
+
+struct WorkerOptions {
+  size_t buffers = 1024;
+  size_t buffer_size = 16384;  // bytes
+  Nanos busy_poll = 0;         // turn the reactor for so long before sleeping
+  uint64_t seed = 1;           // of the choice of victims
+};
+
+class Worker {
+ public:
+  // The worker that the calling thread is, or null. Never keep the answer across a co_await.
+  static Worker* Current();
+
+  Worker(Shared& shared, uint32_t index, const Clock& clock, const WorkerOptions& options);
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  ~Worker();
+
+  // Makes the reactor. On the worker's thread, before Run.
+  absl::Status Start(const ReactorFactory& make_reactor);
+
+  // Runs tasks until Shared::stopping and nothing is left to do.
+  void Run();
+
+  // One round of Run, for simulations: false when there was nothing to run (then it has turned the
+  // reactor without waiting).
+  bool Step();
+
+  // Makes this the calling thread's worker (simulations run several on one thread).
+  void Enter();
+  static void LeaveCurrent();
+
+  // Puts a task on this worker's queue.
+  void Schedule(Runnable& task);
+
+  // Any thread: has this very worker run it first (it may still be stolen later).
+  void ScheduleHere(Runnable& task);
+
+  // Any thread.
+  void Wake() { reactor_->Wake(); }
+
+  Reactor& reactor() { return *reactor_; }
+  const Reactor& reactor() const { return *reactor_; }
+  BufferPool& pool() { return pool_; }
+  const BufferPool& pool() const { return pool_; }
+  TimerWheel& wheel() { return wheel_; }
+  Shared& shared() { return shared_; }
+  uint32_t index() const { return index_; }
+  const Clock& clock() const { return clock_; }
+  // The time of the last look at the clock: at most one round of tasks old.
+  Nanos now() const { return now_; }
+  const WorkerCounters& counters() const { return counters_; }
+
+ private:
+  friend class Shared;
+  static constexpr int kMaxLifoRuns = 3;
+  static constexpr uint32_t kEventInterval = 61;
+  static constexpr uint32_t kWakeBacklog = 16;  // queued tasks that are worth waking somebody for
+  static constexpr uint32_t kStealBacklog = 4;  // queued tasks that are worth stealing from
+
+  void RunTask(Runnable& task);
+  Runnable* NextTask();
+  Runnable* NextLocal();
+  Runnable* NextShared();
+  Runnable* Steal();
+  Runnable* Search();
+  void PushBack(Runnable& task);
+  void TurnReactor(Nanos timeout);
+  void Park();
+  void Wait();
+  bool BusyPoll();
+  bool WorkElsewhere() const;
+
+  Shared& shared_;
+  const uint32_t index_;
+  const Clock& clock_;
+  const Nanos busy_poll_;
+
+  StealQueue<Runnable> queue_;
+  Runnable* lifo_ = nullptr;
+  int lifo_runs_ = 0;
+  bool in_task_ = false;
+  bool searching_ = false;
+  uint32_t tick_ = 0;
+  uint32_t shared_interval_ = 61;  // tasks between looks at the inject queue; tuned
+  uint32_t tasks_since_turn_ = 0;
+  uint64_t random_;
+  Nanos now_;
+
+  TimerWheel wheel_;
+  BufferPool pool_;
+  InjectQueue mailbox_;  // any thread
+  std::unique_ptr<Reactor> reactor_;
+  WorkerCounters counters_;
+};
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_WORKER_H_
