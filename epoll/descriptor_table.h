@@ -1,0 +1,129 @@
+// DescriptorTable: what the readiness backend knows of each descriptor, shared by all workers.
+//
+// A descriptor is registered once in its life, edge-triggered and for both directions, with the
+// epoll instance of the worker that first had to wait on it. Each direction is one atomic word:
+//
+//              Signal                     Park (registered)
+//   READY ◄────────────── NOT_READY ─────────────────────────► the waiting Op
+//     │ Clear, before        ▲                                    │      │
+//     │ a system call        └────────────── Remove (cancel) ─────┘      │
+//     └──────────────────────────────────► NOT_READY                     │
+//     ▲─────────────────────── Signal: hands out the op ─────────────────┘
+//
+// READY means "worth a try": every user makes the system call and believes only EAGAIN, so a stale
+// or stolen event is harmless. `hangup` stays set once the peer has closed: then a short read does
+// not mean that nothing is left.
+//
+// Invariants
+//   I1  An op is handed out exactly once per Park: by the CAS that takes it out of the word.
+//   I2  Clear comes before the system call whose EAGAIN it is to guard, so an edge after that call
+//       is not lost.
+//   I3  The generation changes when the descriptor is closed; an event with an old one is dropped.
+//
+// Memory orders: the release in Park meets the acquire in Signal and Remove (the op's fields are
+// seen); the release in Signal meets the acquire in Clear.
+// Threads: any. Checked by: tests/contract, tests/model.
+#ifndef SLUICE_EPOLL_DESCRIPTOR_TABLE_H_
+#define SLUICE_EPOLL_DESCRIPTOR_TABLE_H_
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "core/atomic.h"
+#include "core/check.h"
+#include "core/op.h"
+
+namespace sluice::epoll {
+
+enum Direction : int { kIn = 0, kOut = 1 };
+
+// One direction of a descriptor.
+class Readiness {
+ public:
+  // Whether a system call is worth trying.
+  bool ready() const { return word_.load(std::memory_order_acquire) == kReady; }
+
+  void Set() { word_.store(kReady, std::memory_order_release); }
+
+  void Clear() { word_.exchange(kNotReady, std::memory_order_acq_rel); }
+
+  // True: `op` waits. False: it became ready meanwhile.
+  bool Park(core::Op& op) {
+    uintptr_t expected = kNotReady;
+    const bool parked = word_.compare_exchange_strong(
+        expected, reinterpret_cast<uintptr_t>(&op), std::memory_order_acq_rel,
+        std::memory_order_acquire);
+    SLUICE_DCHECK(parked || expected == kReady);  // one op per direction
+    return parked;
+  }
+
+  // An edge. Returns the op that waited for it, or null.
+  core::Op* Signal() {
+    const uintptr_t before = word_.exchange(kReady, std::memory_order_acq_rel);
+    return before <= kReady ? nullptr : reinterpret_cast<core::Op*>(before);
+  }
+
+  // True: `op` was waiting and waits no more.
+  bool Remove(core::Op& op) {
+    uintptr_t expected = reinterpret_cast<uintptr_t>(&op);
+    return word_.compare_exchange_strong(expected, kNotReady, std::memory_order_acq_rel);
+  }
+
+ private:
+  static constexpr uintptr_t kNotReady = 0;
+  static constexpr uintptr_t kReady = 1;
+  core::Atomic<uintptr_t> word_{kReady};  // unknown is worth a try
+};
+
+struct Descriptor {
+  std::array<Readiness, 2> directions;
+  core::Atomic<uint32_t> generation{0};
+  core::Atomic<bool> registered{false};
+  core::Atomic<bool> hangup{false};
+};
+
+class DescriptorTable {
+ public:
+  Descriptor& at(int fd) {
+    const size_t index = static_cast<size_t>(fd);
+    Chunk* chunk = chunks_[index / kChunk].load(std::memory_order_acquire);
+    if (chunk == nullptr) [[unlikely]] chunk = Grow(index / kChunk);
+    return (*chunk)[index % kChunk];
+  }
+
+  // Just before the descriptor is closed.
+  void Forget(int fd) {
+    Descriptor& descriptor = at(fd);
+    descriptor.generation.fetch_add(1, std::memory_order_acq_rel);
+    descriptor.registered.store(false, std::memory_order_relaxed);
+    descriptor.hangup.store(false, std::memory_order_relaxed);
+    for (Readiness& direction : descriptor.directions) direction.Set();
+  }
+
+ private:
+  static constexpr size_t kChunk = 1024;
+  static constexpr size_t kChunks = 16384;  // 16 M descriptors
+  using Chunk = std::array<Descriptor, kChunk>;
+
+  Chunk* Grow(size_t chunk_index) {
+    SLUICE_CHECK(chunk_index < kChunks);
+    absl::MutexLock lock(&mutex_);
+    core::Atomic<Chunk*>& slot = chunks_[chunk_index];
+    if (slot.load(std::memory_order_relaxed) == nullptr) {
+      owned_[chunk_index] = std::make_unique<Chunk>();
+      slot.store(owned_[chunk_index].get(), std::memory_order_release);
+    }
+    return slot.load(std::memory_order_relaxed);
+  }
+
+  std::array<core::Atomic<Chunk*>, kChunks> chunks_{};
+  absl::Mutex mutex_;
+  std::array<std::unique_ptr<Chunk>, kChunks> owned_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace sluice::epoll
+
+#endif  // SLUICE_EPOLL_DESCRIPTOR_TABLE_H_

@@ -1,0 +1,348 @@
+#include "epoll/epoll_reactor.h"
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <limits>
+
+#include "absl/status/status.h"
+#include "core/check.h"
+#include "core/worker.h"
+
+namespace sluice::epoll {
+namespace {
+
+using core::Op;
+using core::OpKind;
+
+constexpr int kEventsPerTurn = 256;
+constexpr uint64_t kWakeCookie = ~uint64_t{0};
+
+// Where an op is while it is in flight (Op::place).
+enum Place : uint8_t { kPosted = 0, kParked, kStarved };
+
+Direction DirectionOf(const Op& op) {
+  switch (op.kind) {
+    case OpKind::kAccept:
+    case OpKind::kRecv:
+      return kIn;
+    case OpKind::kConnect:
+    case OpKind::kSend:
+      return kOut;
+    case OpKind::kPoll:
+      return (op.events & EPOLLOUT) != 0 ? kOut : kIn;
+  }
+  SLUICE_CHECK(false);
+}
+
+// Milliseconds for epoll_wait, rounded up so that a timer is due when it returns.
+int TimeoutMs(core::Nanos timeout) {
+  if (timeout < 0) return -1;
+  const core::Nanos ms = (timeout + core::kMillisecond - 1) / core::kMillisecond;
+  return static_cast<int>(std::min<core::Nanos>(ms, std::numeric_limits<int>::max()));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<core::Reactor>> EpollReactor::Make(
+    std::shared_ptr<DescriptorTable> table, core::BufferPool& pool) {
+  const int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_fd < 0) return absl::ErrnoToStatus(errno, "epoll_create1");
+  const int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (wake_fd < 0) {
+    const int error = errno;
+    close(epoll_fd);
+    return absl::ErrnoToStatus(error, "eventfd");
+  }
+  epoll_event event = {.events = EPOLLIN | EPOLLET, .data = {.u64 = kWakeCookie}};
+  SLUICE_CHECK(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, wake_fd, &event) == 0);
+  return std::unique_ptr<core::Reactor>(
+      new EpollReactor(std::move(table), pool, epoll_fd, wake_fd));
+}
+
+EpollReactor::EpollReactor(std::shared_ptr<DescriptorTable> table, core::BufferPool& pool,
+                           int epoll_fd, int wake_fd)
+    : table_(std::move(table)), pool_(pool), epoll_fd_(epoll_fd), wake_fd_(wake_fd) {}
+
+EpollReactor::~EpollReactor() {
+  close(wake_fd_);
+  close(epoll_fd_);
+}
+
+EpollReactor& EpollReactor::OfCurrentWorker() {
+  return static_cast<EpollReactor&>(core::Worker::Current()->reactor());
+}
+
+bool EpollReactor::Submit(Op& op) {
+  core::Count(counters_.ops);
+  op.place = kPosted;
+  op.connecting = false;
+  if (!op.task->ConsumeBudget()) {  // others first
+    PostRetry(op);
+    return false;
+  }
+  const bool done = Advance(op);
+  if (done) core::Count(counters_.immediate);
+  return done;
+}
+
+bool EpollReactor::Retry(Op& op) { return OfCurrentWorker().Advance(op); }
+
+// Tries until the op is done (true) or waits (false).
+bool EpollReactor::Advance(Op& op) {
+  op.reactor = this;
+  op.place = kPosted;
+  Descriptor& descriptor = table_->at(op.fd);
+  Readiness& readiness = descriptor.directions[DirectionOf(op)];
+  for (;;) {
+    if (readiness.ready() || descriptor.hangup.load(std::memory_order_acquire)) {
+      readiness.Clear();  // I2
+      switch (Perform(op, descriptor)) {
+        case Attempt::kDone:
+          return true;
+        case Attempt::kNoBuffer:
+          readiness.Set();
+          if (op.cancel_requested) break;
+          Starve(op);
+          return false;
+        case Attempt::kNotReady:
+          break;
+      }
+    }
+    if (op.cancel_requested) {
+      op.result = -ECANCELED;
+      return true;
+    }
+    if (!Register(op, descriptor)) return true;
+    op.place = kParked;
+    ++waiting_;
+    if (readiness.Park(op)) return false;
+    --waiting_;
+    op.place = kPosted;
+  }
+}
+
+EpollReactor::Attempt EpollReactor::Perform(Op& op, Descriptor& descriptor) {
+  switch (op.kind) {
+    case OpKind::kRecv:
+      return PerformRecv(static_cast<core::RecvOp&>(op), descriptor);
+    case OpKind::kSend:
+      return PerformSend(op, descriptor);
+    case OpKind::kConnect:
+      return PerformConnect(op);
+    case OpKind::kAccept:
+      return PerformAccept(static_cast<core::AcceptOp&>(op), descriptor);
+    case OpKind::kPoll:
+      return PerformPoll(op);
+  }
+  SLUICE_CHECK(false);
+}
+
+EpollReactor::Attempt EpollReactor::PerformRecv(core::RecvOp& op, Descriptor& descriptor) {
+  core::Buffer* buffer = pool_.Take();
+  if (buffer == nullptr) return Attempt::kNoBuffer;
+  ssize_t bytes;
+  do {
+    bytes = recv(op.fd, buffer->data, buffer->capacity, MSG_DONTWAIT);
+  } while (bytes < 0 && errno == EINTR);
+  if (bytes > 0) {
+    // A full buffer: there may be more. A short read: an edge will tell.
+    if (static_cast<size_t>(bytes) == buffer->capacity) descriptor.directions[kIn].Set();
+    buffer->size = static_cast<uint32_t>(bytes);
+    op.Append(*buffer);
+    op.result = core::kCreditUsed;
+    return Attempt::kDone;
+  }
+  const int error = errno;
+  pool_.Release(buffer, /*owner=*/true);
+  if (bytes < 0 && error == EAGAIN) return Attempt::kNotReady;
+  descriptor.directions[kIn].Set();
+  op.result = bytes == 0 ? 0 : -error;
+  return Attempt::kDone;
+}
+
+EpollReactor::Attempt EpollReactor::PerformSend(Op& op, Descriptor& descriptor) {
+  ssize_t bytes;
+  do {
+    bytes = send(op.fd, op.data, op.size, MSG_DONTWAIT | MSG_NOSIGNAL);
+  } while (bytes < 0 && errno == EINTR);
+  if (bytes < 0 && errno == EAGAIN) return Attempt::kNotReady;
+  op.result = bytes >= 0 ? static_cast<int32_t>(bytes) : -errno;
+  if (bytes < 0 || static_cast<size_t>(bytes) == op.size) descriptor.directions[kOut].Set();
+  return Attempt::kDone;
+}
+
+EpollReactor::Attempt EpollReactor::PerformConnect(Op& op) {
+  Readiness& readiness = table_->at(op.fd).directions[kOut];
+  if (op.connecting) {
+    int error = 0;
+    socklen_t size = sizeof(error);
+    if (getsockopt(op.fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+    if (error != 0) {
+      op.result = -error;
+      return Attempt::kDone;
+    }
+  }
+  if (connect(op.fd, static_cast<const sockaddr*>(op.data), op.size) == 0 || errno == EISCONN) {
+    readiness.Set();
+    op.result = 0;
+    return Attempt::kDone;
+  }
+  if (errno == EINPROGRESS || errno == EALREADY || errno == EINTR) {
+    op.connecting = true;
+    return Attempt::kNotReady;
+  }
+  op.result = -errno;
+  return Attempt::kDone;
+}
+
+EpollReactor::Attempt EpollReactor::PerformAccept(core::AcceptOp& op, Descriptor& descriptor) {
+  if (!descriptor.registered.load(std::memory_order_relaxed)) {
+    int on = 1;
+    ioctl(op.fd, FIONBIO, &on);
+  }
+  for (;;) {
+    const int fd = accept4(op.fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) {
+      descriptor.directions[kIn].Set();
+      op.Append(*new core::Accepted(op, fd));
+      op.result = 0;
+      return Attempt::kDone;
+    }
+    if (errno == EAGAIN) return Attempt::kNotReady;
+    if (errno == EINTR || errno == ECONNABORTED) continue;
+    descriptor.directions[kIn].Set();
+    op.result = -errno;
+    return Attempt::kDone;
+  }
+}
+
+EpollReactor::Attempt EpollReactor::PerformPoll(Op& op) {
+  pollfd entry = {.fd = op.fd, .events = static_cast<int16_t>(op.events), .revents = 0};
+  if (poll(&entry, 1, 0) <= 0) return Attempt::kNotReady;
+  table_->at(op.fd).directions[DirectionOf(op)].Set();
+  op.result = entry.revents;
+  return Attempt::kDone;
+}
+
+// The one registration of a descriptor's life. False: it failed and the op is done.
+bool EpollReactor::Register(Op& op, Descriptor& descriptor) {
+  if (descriptor.registered.load(std::memory_order_acquire)) return true;
+  const uint64_t generation = descriptor.generation.load(std::memory_order_relaxed);
+  epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                       .data = {.u64 = generation << 32 | static_cast<uint32_t>(op.fd)}};
+  // A listening socket has a descriptor in every worker: one arrival wakes one of them.
+  if (op.kind == OpKind::kAccept) event.events = EPOLLIN | EPOLLET | EPOLLEXCLUSIVE;
+  descriptor.registered.store(true, std::memory_order_release);
+  if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, op.fd, &event) == 0 || errno == EEXIST) return true;
+  descriptor.registered.store(false, std::memory_order_release);
+  op.result = -errno;
+  return false;
+}
+
+// The op waits for a buffer.
+void EpollReactor::Starve(Op& op) {
+  core::Count(counters_.dry);
+  op.place = kStarved;
+  ++waiting_;
+  {
+    absl::MutexLock lock(&starved_mutex_);
+    starved_.Push(op);
+  }
+  has_starved_ = true;
+  pool_.SetWanted(true);
+  if (pool_.has_free()) Wake();  // one came back meanwhile
+}
+
+// Lets as many starved ops try again as there are buffers. True: some do.
+bool EpollReactor::FeedStarved() {
+  if (!has_starved_) return false;
+  pool_.CollectRemote();
+  size_t room = pool_.count() - pool_.taken();
+  bool fed = false;
+  absl::MutexLock lock(&starved_mutex_);
+  while (room-- > 0 && !starved_.empty()) {
+    --waiting_;
+    PostRetry(static_cast<Op&>(*starved_.Pop()));
+    fed = true;
+  }
+  has_starved_ = !starved_.empty();
+  pool_.SetWanted(has_starved_);
+  return fed;
+}
+
+void EpollReactor::PostRetry(Op& op) {
+  op.retry = true;
+  op.task->Post(op);
+}
+
+void EpollReactor::Cancel(Op& op) {
+  if (op.place == kParked) {
+    if (!table_->at(op.fd).directions[DirectionOf(op)].Remove(op)) return;  // Retry will see it
+  } else if (op.place == kStarved) {
+    absl::MutexLock lock(&starved_mutex_);
+    if (!starved_.Remove(op)) return;
+  } else {
+    return;
+  }
+  --OfCurrentWorker().waiting_;
+  op.place = kPosted;
+  op.result = -ECANCELED;
+  op.task->Post(op);
+}
+
+core::IoResult<int> EpollReactor::OpenSocket(int family) {
+  const int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return core::IoError(errno);
+  return fd;
+}
+
+void EpollReactor::Close(int fd) {
+  table_->Forget(fd);
+  close(fd);
+}
+
+void EpollReactor::Turn(core::Nanos timeout) {
+  core::Count(counters_.turns);
+  if (FeedStarved()) timeout = 0;
+  std::array<epoll_event, kEventsPerTurn> events;
+  const bool sleep = timeout != 0 && wake_.BeginSleep();
+  core::Count(counters_.enters);
+  const int count = epoll_wait(epoll_fd_, events.data(), kEventsPerTurn,
+                               sleep ? TimeoutMs(timeout) : 0);
+  if (sleep) wake_.EndSleep();
+  for (int i = 0; i < count; ++i) Dispatch(events[i].events, events[i].data.u64);
+}
+
+void EpollReactor::Dispatch(uint32_t events, uint64_t cookie) {
+  if (cookie == kWakeCookie) return;  // edge-triggered: it need not be read
+  core::Count(counters_.completions);
+  Descriptor& descriptor = table_->at(static_cast<int>(cookie & 0xffffffff));
+  if (descriptor.generation.load(std::memory_order_acquire) != cookie >> 32) return;  // I3
+  const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
+  if (broken || (events & EPOLLRDHUP) != 0) {
+    descriptor.hangup.store(true, std::memory_order_release);
+  }
+  for (const Direction direction : {kIn, kOut}) {
+    const uint32_t interest = direction == kIn ? EPOLLIN | EPOLLRDHUP : EPOLLOUT;
+    if (!broken && (events & interest) == 0) continue;
+    if (Op* op = descriptor.directions[direction].Signal()) {
+      --waiting_;
+      PostRetry(*op);
+    }
+  }
+}
+
+void EpollReactor::Wake() {
+  if (!wake_.Wake()) return;
+  const uint64_t one = 1;
+  (void)!write(wake_fd_, &one, sizeof(one));
+}
+
+}  // namespace sluice::epoll

@@ -1,0 +1,81 @@
+// EpollReactor: the readiness backend. An op is a system call tried at once; after EAGAIN it waits
+// on its descriptor, and whoever runs its task after the edge tries again.
+//
+//   Submit ─► attempt ── done ───────────────────────────────────────► true
+//               │ EAGAIN                    ▲
+//               ▼                           │ OnReady ► Retry (on whatever worker)
+//             register once, Park ── edge: Turn posts it ──┘
+//               │ no buffer: starved_ ── a buffer is back: Turn posts it ──► Retry
+//
+// Cancel takes a waiting op out of the descriptor's word or of starved_ and posts it; when the edge
+// was faster, Retry ends it instead of waiting again.
+//
+// Threads: as core/reactor.h says. starved_ is guarded by a mutex because Cancel may come from
+// another worker. All reactors of a runtime share one DescriptorTable.
+// Checked by: tests/contract.
+#ifndef SLUICE_EPOLL_EPOLL_REACTOR_H_
+#define SLUICE_EPOLL_EPOLL_REACTOR_H_
+
+#include <cstddef>
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "core/reactor.h"
+#include "core/wake_flag.h"
+#include "epoll/descriptor_table.h"
+
+namespace sluice::epoll {
+
+class EpollReactor final : public core::Reactor {
+ public:
+  // Resources exhausted: no descriptors left.
+  static absl::StatusOr<std::unique_ptr<core::Reactor>> Make(
+      std::shared_ptr<DescriptorTable> table, core::BufferPool& pool);
+  ~EpollReactor() override;
+
+  bool Submit(core::Op& op) override;
+  void Cancel(core::Op& op) override;
+  bool Retry(core::Op& op) override;
+  core::IoResult<int> OpenSocket(int family) override;
+  void Close(int fd) override;
+  void Turn(core::Nanos timeout) override;
+  void Wake() override;
+  int64_t in_flight() const override { return waiting_; }
+
+ private:
+  // What an attempt at an op came to.
+  enum class Attempt { kDone, kNotReady, kNoBuffer };
+
+  EpollReactor(std::shared_ptr<DescriptorTable> table, core::BufferPool& pool, int epoll_fd,
+               int wake_fd);
+
+  bool Advance(core::Op& op);
+  Attempt Perform(core::Op& op, Descriptor& descriptor);
+  Attempt PerformRecv(core::RecvOp& op, Descriptor& descriptor);
+  Attempt PerformSend(core::Op& op, Descriptor& descriptor);
+  Attempt PerformConnect(core::Op& op);
+  Attempt PerformAccept(core::AcceptOp& op, Descriptor& descriptor);
+  Attempt PerformPoll(core::Op& op);
+  bool Register(core::Op& op, Descriptor& descriptor);
+  void Starve(core::Op& op);
+  bool FeedStarved();
+  void Dispatch(uint32_t events, uint64_t cookie);
+  void PostRetry(core::Op& op);
+  static EpollReactor& OfCurrentWorker();
+
+  const std::shared_ptr<DescriptorTable> table_;
+  core::BufferPool& pool_;
+  const int epoll_fd_;
+  const int wake_fd_;
+  core::WakeFlag wake_;
+  int64_t waiting_ = 0;  // parked here minus taken up here: the sum over all reactors is in flight
+  absl::Mutex starved_mutex_;
+  core::NodeQueue starved_ ABSL_GUARDED_BY(starved_mutex_);
+  bool has_starved_ = false;  // the owner's: starved_ may have something
+};
+
+}  // namespace sluice::epoll
+
+#endif  // SLUICE_EPOLL_EPOLL_REACTOR_H_

@@ -1,0 +1,87 @@
+#include "iouring/ring.h"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+
+#include "absl/status/status.h"
+#include "core/check.h"
+
+namespace sluice::iouring {
+
+absl::StatusOr<std::unique_ptr<Ring>> Ring::Make(uint32_t sq_entries, uint32_t cq_entries,
+                                                 uint32_t buffers) {
+  std::unique_ptr<Ring> ring(new Ring(buffers));
+  io_uring_params params = {};
+  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                 IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE |
+                 IORING_SETUP_CLAMP;
+  params.cq_entries = cq_entries;
+  int result = io_uring_queue_init_params(sq_entries, &ring->ring_, &params);
+  if (result < 0) {
+    ring->ring_.ring_fd = -1;
+    return absl::ErrnoToStatus(-result, "io_uring_setup");
+  }
+  io_uring_register_ring_fd(&ring->ring_);  // saves a descriptor look-up per system call
+
+  void* memory = mmap(nullptr, buffers * sizeof(io_uring_buf), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return absl::ErrnoToStatus(errno, "mmap of a buffer ring");
+  ring->buffers_ = static_cast<io_uring_buf_ring*>(memory);
+  io_uring_buf_reg reg = {};
+  reg.ring_addr = reinterpret_cast<uint64_t>(memory);
+  reg.ring_entries = buffers;
+  reg.bgid = kBufferGroup;
+  result = io_uring_register_buf_ring(&ring->ring_, &reg, 0);
+  if (result < 0) return absl::ErrnoToStatus(-result, "io_uring_register of a buffer ring");
+  io_uring_buf_ring_init(ring->buffers_);
+  return ring;
+}
+
+Ring::~Ring() {
+  if (ring_.ring_fd >= 0) io_uring_queue_exit(&ring_);
+  if (buffers_ != nullptr) munmap(buffers_, buffer_entries_ * sizeof(io_uring_buf));
+}
+
+io_uring_sqe* Ring::NextEntry() {
+  io_uring_sqe* entry = io_uring_get_sqe(&ring_);
+  if (entry == nullptr) [[unlikely]] {
+    io_uring_submit(&ring_);
+    entry = io_uring_get_sqe(&ring_);
+    SLUICE_CHECK(entry != nullptr);
+  }
+  return entry;
+}
+
+void Ring::AddBuffer(core::Buffer& buffer) {
+  io_uring_buf_ring_add(buffers_, buffer.data, buffer.capacity, buffer.index,
+                        io_uring_buf_ring_mask(buffer_entries_), pending_buffers_++);
+}
+
+void Ring::PublishBuffers() {
+  if (pending_buffers_ == 0) return;
+  io_uring_buf_ring_advance(buffers_, pending_buffers_);
+  pending_buffers_ = 0;
+}
+
+bool Ring::Enter(int64_t timeout) {
+  if (timeout < 0) {
+    io_uring_submit_and_wait(&ring_, 1);
+    return true;
+  }
+  if (timeout > 0) {
+    __kernel_timespec limit = {.tv_sec = timeout / 1'000'000'000, .tv_nsec = timeout % 1'000'000'000};
+    io_uring_cqe* unused;
+    io_uring_submit_and_wait_timeout(&ring_, &unused, 1, &limit, nullptr);
+    return true;
+  }
+  const unsigned flags = IO_URING_READ_ONCE(*ring_.sq.kflags);
+  if (io_uring_sq_ready(&ring_) == 0 &&
+      (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) == 0) {
+    return false;
+  }
+  io_uring_submit_and_get_events(&ring_);
+  return true;
+}
+
+}  // namespace sluice::iouring

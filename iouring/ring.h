@@ -1,0 +1,54 @@
+// Ring: one io_uring instance with its provided-buffer ring, set up as this backend wants it.
+//
+// SINGLE_ISSUER | DEFER_TASKRUN: only the thread that made it may enter it, and completions arrive
+// only when that thread enters.
+#ifndef SLUICE_IOURING_RING_H_
+#define SLUICE_IOURING_RING_H_
+
+#include <liburing.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "core/buffer_pool.h"
+
+namespace sluice::iouring {
+
+class Ring {
+ public:
+  // `sq_entries`, `cq_entries` and `buffers` are powers of two. Errors: Probe()'s.
+  static absl::StatusOr<std::unique_ptr<Ring>> Make(uint32_t sq_entries, uint32_t cq_entries,
+                                                    uint32_t buffers);
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+  ~Ring();
+
+  // An entry to fill in. When the queue is full, what is in it is submitted first.
+  io_uring_sqe* NextEntry();
+
+  // Hands `buffer` to the kernel; visible to it at the next PublishBuffers.
+  void AddBuffer(core::Buffer& buffer);
+  void PublishBuffers();
+
+  // Submits; waits for a completion until `timeout` (nanoseconds; < 0: for ever; 0: not at all, and
+  // no system call unless there is something to submit or to fetch). True: it made a system call.
+  bool Enter(int64_t timeout);
+
+  bool has_completion() const { return io_uring_cq_ready(&ring_) != 0; }
+  io_uring& raw() { return ring_; }
+
+ private:
+  explicit Ring(uint32_t buffers) : buffer_entries_(buffers) {}
+
+  io_uring ring_{};
+  const uint32_t buffer_entries_;
+  io_uring_buf_ring* buffers_ = nullptr;
+  int pending_buffers_ = 0;
+};
+
+inline constexpr uint16_t kBufferGroup = 0;
+
+}  // namespace sluice::iouring
+
+#endif  // SLUICE_IOURING_RING_H_

@@ -1,0 +1,367 @@
+#include "iouring/uring_reactor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "core/check.h"
+#include "core/worker.h"
+#include "iouring/abi.h"
+
+namespace sluice::iouring {
+namespace {
+
+using core::Op;
+using core::OpKind;
+
+constexpr uint32_t kSubmissionEntries = 1024;
+constexpr uint32_t kCompletionEntries = 16384;
+constexpr uint32_t kBufferEntries = 4096;
+constexpr size_t kBuffersAtStart = 64;
+constexpr int kReapBatch = 256;
+
+// Where an op is (Op::place).
+enum Place : uint8_t { kInKernel = 0, kStarved, kEnded };
+
+// user_data: the op's address, its low bits telling what completes.
+enum Tag : uint64_t { kTagOp = 0, kTagCancel = 1, kTagWake = 2, kTagClose = 3, kTagMask = 7 };
+
+uint64_t UserData(const Op& op, Tag tag) { return reinterpret_cast<uint64_t>(&op) | tag; }
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<core::Reactor>> UringReactor::Make(const Features& features,
+                                                                  core::BufferPool& pool) {
+  const uint32_t entries = std::min<uint32_t>(
+      kBufferEntries, std::bit_ceil(static_cast<uint32_t>(pool.count())));
+  absl::StatusOr<std::unique_ptr<Ring>> ring =
+      Ring::Make(kSubmissionEntries, kCompletionEntries, entries);
+  if (!ring.ok()) return ring.status();
+  const int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (wake_fd < 0) return absl::ErrnoToStatus(errno, "eventfd");
+  return std::unique_ptr<core::Reactor>(
+      new UringReactor(features, pool, *std::move(ring), wake_fd));
+}
+
+UringReactor::UringReactor(const Features& features, core::BufferPool& pool,
+                           std::unique_ptr<Ring> ring, int wake_fd)
+    : features_(features),
+      pool_(pool),
+      ring_(std::move(ring)),
+      wake_fd_(wake_fd),
+      buffers_wanted_(std::min(kBuffersAtStart, pool.count())) {
+  ArmWake();
+  FillBufferRing();
+}
+
+UringReactor::~UringReactor() {
+  ring_->Enter(0);  // closes that are still queued
+  close(wake_fd_);
+  // The kernel fills no buffer any more: no op is in flight.
+  for (size_t i = 0; buffers_in_ring_ > 0 && i < pool_.count(); ++i) {
+    core::Buffer& buffer = pool_.at(i);
+    if (!buffer.in_ring) continue;
+    buffer.in_ring = false;
+    --buffers_in_ring_;
+    pool_.Release(&buffer, /*owner=*/true);
+  }
+}
+
+bool UringReactor::Submit(Op& op) {
+  core::Count(counters_.ops);
+  if (op.kind == OpKind::kConnect && ConnectLocal(op)) {
+    core::Count(counters_.immediate);
+    return true;
+  }
+  op.kernel_refs.store(1, std::memory_order_relaxed);
+  ++in_flight_;
+  Enqueue(op);
+  return false;
+}
+
+// A UNIX socket connects at once or not at all; through the ring a full backlog would park a kernel
+// thread. True: done.
+bool UringReactor::ConnectLocal(Op& op) {
+  const sockaddr* address = static_cast<const sockaddr*>(op.data);
+  if (address->sa_family != AF_UNIX) return false;
+  fcntl(op.fd, F_SETFL, O_NONBLOCK);
+  op.result = connect(op.fd, address, op.size) == 0 ? 0 : -errno;
+  fcntl(op.fd, F_SETFL, 0);
+  return true;
+}
+
+void UringReactor::Enqueue(Op& op) {
+  op.place = kInKernel;
+  if (op.kind == OpKind::kRecv) {
+    EnqueueRecv(static_cast<core::RecvOp&>(op));
+    return;
+  }
+  io_uring_sqe* entry = ring_->NextEntry();
+  switch (op.kind) {
+    case OpKind::kSend:
+      io_uring_prep_send(entry, op.fd, op.data, op.size, MSG_NOSIGNAL);
+      break;
+    case OpKind::kAccept:
+      io_uring_prep_accept(entry, op.fd, nullptr, nullptr, SOCK_CLOEXEC);
+      if (!static_cast<core::AcceptOp&>(op).one_by_one) entry->ioprio |= IORING_ACCEPT_MULTISHOT;
+      break;
+    case OpKind::kConnect:
+      io_uring_prep_connect(entry, op.fd, static_cast<const sockaddr*>(op.data), op.size);
+      break;
+    case OpKind::kPoll:
+      io_uring_prep_poll_add(entry, op.fd, op.events);
+      break;
+    case OpKind::kRecv:
+      SLUICE_CHECK(false);
+  }
+  entry->user_data = UserData(op, kTagOp);
+}
+
+void UringReactor::EnqueueRecv(core::RecvOp& op) {
+  io_uring_sqe* entry = ring_->NextEntry();
+  if (features_.recv_credit) {
+    io_uring_prep_recv_multishot(entry, op.fd, nullptr, 0, 0);
+    SetRecvCredit(*entry, op.credit);
+  } else {
+    io_uring_prep_recv(entry, op.fd, nullptr, pool_.buffer_size(), 0);
+  }
+  entry->flags |= IOSQE_BUFFER_SELECT;
+  entry->buf_group = kBufferGroup;
+  // Drained last time: do not try before the socket says that there is something.
+  if (op.drained) entry->ioprio |= IORING_RECVSEND_POLL_FIRST;
+  entry->user_data = UserData(op, kTagOp);
+}
+
+bool UringReactor::Retry(Op&) { SLUICE_CHECK(false); }
+
+void UringReactor::Cancel(Op& op) {
+  uint32_t refs = op.kernel_refs.load(std::memory_order_acquire);
+  do {
+    if (refs == 0) return;  // its last completion is on the way
+  } while (!op.kernel_refs.compare_exchange_weak(refs, refs + 1, std::memory_order_acq_rel,
+                                                 std::memory_order_acquire));
+  if (&core::Worker::Current()->reactor() == this) {
+    StartCancel(op);
+    return;
+  }
+  {
+    absl::MutexLock lock(&remote_mutex_);
+    remote_cancels_.push_back(&op);
+    has_remote_cancels_.store(true, std::memory_order_release);
+  }
+  Wake();
+}
+
+void UringReactor::TakeRemoteCancels() {
+  if (!has_remote_cancels_.load(std::memory_order_acquire)) return;
+  std::vector<Op*> cancels;
+  {
+    absl::MutexLock lock(&remote_mutex_);
+    cancels.swap(remote_cancels_);
+    has_remote_cancels_.store(false, std::memory_order_relaxed);
+  }
+  for (Op* op : cancels) StartCancel(*op);
+}
+
+// The reference for this cancel has been taken.
+void UringReactor::StartCancel(Op& op) {
+  switch (op.place) {
+    case kInKernel:
+      EnqueueCancel(op);
+      return;
+    case kStarved:
+      SLUICE_CHECK(starved_.Remove(op));
+      End(op, -ECANCELED);
+      break;
+    case kEnded:
+      break;
+  }
+  if (DropRef(op)) op.task->Post(op);
+}
+
+void UringReactor::EnqueueCancel(Op& op) {
+  io_uring_sqe* entry = ring_->NextEntry();
+  io_uring_prep_cancel64(entry, UserData(op, kTagOp), 0);
+  entry->user_data = UserData(op, kTagCancel);
+}
+
+core::IoResult<int> UringReactor::OpenSocket(int family) {
+  // Blocking: the ring waits for it; with O_NONBLOCK it would bring EAGAIN instead.
+  const int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return core::IoError(errno);
+  return fd;
+}
+
+void UringReactor::Close(int fd) {
+  io_uring_sqe* entry = ring_->NextEntry();
+  io_uring_prep_close(entry, fd);
+  entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+  entry->user_data = kTagClose;
+}
+
+void UringReactor::ArmWake() {
+  io_uring_sqe* entry = ring_->NextEntry();
+  io_uring_prep_poll_multishot(entry, wake_fd_, POLLIN);
+  entry->user_data = kTagWake;
+}
+
+void UringReactor::Wake() {
+  if (!wake_.Wake()) return;
+  const uint64_t one = 1;
+  (void)!write(wake_fd_, &one, sizeof(one));
+}
+
+// Keeps `buffers_wanted_` buffers with the kernel: few, so that they stay in the cache.
+void UringReactor::FillBufferRing() {
+  while (buffers_in_ring_ < buffers_wanted_) {
+    core::Buffer* buffer = pool_.Take();
+    if (buffer == nullptr) break;
+    buffer->in_ring = true;
+    ring_->AddBuffer(*buffer);
+    ++buffers_in_ring_;
+  }
+  ring_->PublishBuffers();
+}
+
+// Recvs that found no buffer go back to the kernel, as many as there are buffers.
+void UringReactor::FeedStarved() {
+  size_t room = buffers_in_ring_;
+  while (room-- > 0 && !starved_.empty()) {
+    Enqueue(static_cast<Op&>(*starved_.Pop()));
+  }
+  if (starved_.empty()) pool_.SetWanted(false);
+}
+
+void UringReactor::Turn(core::Nanos timeout) {
+  core::Count(counters_.turns);
+  TakeRemoteCancels();
+  FillBufferRing();
+  if (!starved_.empty()) FeedStarved();
+  if (ring_->has_completion()) timeout = 0;
+  const bool sleep = timeout != 0 && wake_.BeginSleep();
+  if (ring_->Enter(sleep ? timeout : 0)) core::Count(counters_.enters);
+  if (sleep) wake_.EndSleep();
+  Reap();
+}
+
+// At most a batch: the rest stays in the ring while the tasks run.
+void UringReactor::Reap() {
+  io_uring_cqe* cqe;
+  unsigned head;
+  int count = 0;
+  io_uring_for_each_cqe(&ring_->raw(), head, cqe) {
+    OnCompletion(cqe->user_data, cqe->res, cqe->flags);
+    if (++count == kReapBatch) break;
+  }
+  io_uring_cq_advance(&ring_->raw(), static_cast<unsigned>(count));
+  core::Count(counters_.completions, static_cast<uint64_t>(count));
+}
+
+void UringReactor::OnCompletion(uint64_t user_data, int32_t result, uint32_t flags) {
+  Op* op = reinterpret_cast<Op*>(user_data & ~uint64_t{kTagMask});
+  switch (user_data & kTagMask) {
+    case kTagOp:
+      break;
+    case kTagCancel:
+      OnCancel(*op, result);
+      return;
+    case kTagWake:
+      if ((flags & IORING_CQE_F_MORE) == 0) ArmWake();
+      return;
+    default:
+      return;  // a close that failed: the descriptor is gone all the same
+  }
+  switch (op->kind) {
+    case OpKind::kRecv:
+      OnRecv(static_cast<core::RecvOp&>(*op), result, flags);
+      return;
+    case OpKind::kAccept:
+      OnAccept(static_cast<core::AcceptOp&>(*op), result, flags);
+      return;
+    case OpKind::kConnect:
+    case OpKind::kSend:
+    case OpKind::kPoll:
+      End(*op, result);
+      if (DropRef(*op)) op->task->Post(*op);
+      return;
+  }
+}
+
+void UringReactor::OnRecv(core::RecvOp& op, int32_t result, uint32_t flags) {
+  const bool more = (flags & IORING_CQE_F_MORE) != 0;
+  core::Buffer* buffer = nullptr;
+  if ((flags & IORING_CQE_F_BUFFER) != 0) {
+    buffer = &pool_.at(flags >> IORING_CQE_BUFFER_SHIFT);
+    SLUICE_DCHECK(buffer->in_ring);
+    buffer->in_ring = false;
+    --buffers_in_ring_;
+  }
+  if (result > 0) {
+    op.drained = (flags & IORING_CQE_F_SOCK_NONEMPTY) == 0;
+    buffer->size = static_cast<uint32_t>(result);
+    buffer->receiver = &op;
+    buffer->last = false;
+    core::Runnable* task = op.task;
+    if (!more) {
+      End(op, core::kCreditUsed);
+      buffer->last = DropRef(op);
+    }
+    task->Post(*buffer);
+    return;
+  }
+  if (buffer != nullptr) pool_.Release(buffer, /*owner=*/true);
+  if (more) return;
+  if (result == -ENOBUFS) {
+    core::Count(counters_.dry);
+    op.place = kStarved;
+    starved_.Push(op);
+    buffers_wanted_ = std::min({buffers_wanted_ * 2, size_t{kBufferEntries}, pool_.count()});
+    pool_.SetWanted(true);
+    return;
+  }
+  End(op, result);
+  if (DropRef(op)) op.task->Post(op);
+}
+
+void UringReactor::OnAccept(core::AcceptOp& op, int32_t result, uint32_t flags) {
+  if (result >= 0) op.task->Post(*new core::Accepted(op, result));
+  if ((flags & IORING_CQE_F_MORE) != 0) return;
+  End(op, result >= 0 ? 0 : result);
+  if (DropRef(op)) op.task->Post(op);
+}
+
+// Until the op's own last completion has been seen it may have slipped away from the cancel (it was
+// just being run): then once more.
+void UringReactor::OnCancel(Op& op, int32_t result) {
+  if (result < 0 && op.place == kInKernel) {
+    EnqueueCancel(op);
+    return;
+  }
+  if (op.place == kStarved) {
+    SLUICE_CHECK(starved_.Remove(op));
+    End(op, -ECANCELED);
+    SLUICE_CHECK(!DropRef(op));
+  }
+  if (DropRef(op)) op.task->Post(op);
+}
+
+// The op's last completion has been seen.
+void UringReactor::End(Op& op, int32_t result) {
+  op.result = result;
+  op.place = kEnded;
+}
+
+bool UringReactor::DropRef(Op& op) {
+  if (op.kernel_refs.fetch_sub(1, std::memory_order_acq_rel) != 1) return false;
+  --in_flight_;
+  return true;
+}
+
+}  // namespace sluice::iouring

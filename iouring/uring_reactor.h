@@ -1,0 +1,94 @@
+// UringReactor: the completion backend. An op is a submission entry; its completions are reaped in
+// Turn and posted to its task.
+//
+// kernel_refs counts who still knows an op: 1 for the op itself (in the kernel, or waiting here for
+// a buffer) and 1 for every cancel under way. Whoever takes it to zero, always on the reactor's own
+// worker, posts the last completion. So a cancel that races with the completion can never meet the
+// op's next life.
+//
+//   Submit ── refs 1 ──► IN KERNEL ── ENOBUFS ──► STARVED ── buffers are back ──► IN KERNEL
+//                           │  last completion        │
+//                           ▼                         ▼ cancel
+//                         ENDED ── refs 0 ──► posted   ENDED
+//   Cancel, own worker:   refs + 1, cancel entry        its completion: refs - 1, or once more while
+//   Cancel, another's:    refs + 1 unless 0, message    the op is still IN KERNEL
+//
+// Invariants
+//   I1  refs > 0 exactly while the op is in flight here; it goes from 0 to 1 only in Submit.
+//   I2  The op's node is posted once, at refs 0; buffers and accepted connections before it.
+//   I3  Only this worker enters the ring, decrements refs, and reads or writes Op::place.
+//
+// Memory orders: refs is changed by acq_rel operations only: the remote canceller's increment and
+// the owner's decrements form one order.
+// Threads: as core/reactor.h says. Checked by: tests/contract, tests/model.
+#ifndef SLUICE_IOURING_URING_REACTOR_H_
+#define SLUICE_IOURING_URING_REACTOR_H_
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "core/reactor.h"
+#include "core/wake_flag.h"
+#include "iouring/probe.h"
+#include "iouring/ring.h"
+
+namespace sluice::iouring {
+
+class UringReactor final : public core::Reactor {
+ public:
+  // On the worker's own thread.
+  static absl::StatusOr<std::unique_ptr<core::Reactor>> Make(const Features& features,
+                                                             core::BufferPool& pool);
+  ~UringReactor() override;
+
+  bool Submit(core::Op& op) override;
+  void Cancel(core::Op& op) override;
+  bool Retry(core::Op& op) override;
+  core::IoResult<int> OpenSocket(int family) override;
+  void Close(int fd) override;
+  void Turn(core::Nanos timeout) override;
+  void Wake() override;
+  int64_t in_flight() const override { return in_flight_; }
+
+ private:
+  UringReactor(const Features& features, core::BufferPool& pool, std::unique_ptr<Ring> ring,
+               int wake_fd);
+
+  void Enqueue(core::Op& op);
+  void EnqueueRecv(core::RecvOp& op);
+  void EnqueueCancel(core::Op& op);
+  bool ConnectLocal(core::Op& op);
+  void StartCancel(core::Op& op);
+  void TakeRemoteCancels();
+  void ArmWake();
+  void FillBufferRing();
+  void FeedStarved();
+  void Reap();
+  void OnCompletion(uint64_t user_data, int32_t result, uint32_t flags);
+  void OnRecv(core::RecvOp& op, int32_t result, uint32_t flags);
+  void OnAccept(core::AcceptOp& op, int32_t result, uint32_t flags);
+  void OnCancel(core::Op& op, int32_t result);
+  void End(core::Op& op, int32_t result);
+  bool DropRef(core::Op& op);
+
+  const Features features_;
+  core::BufferPool& pool_;
+  const std::unique_ptr<Ring> ring_;
+  const int wake_fd_;
+  core::WakeFlag wake_;
+  int64_t in_flight_ = 0;
+  size_t buffers_in_ring_ = 0;
+  size_t buffers_wanted_;  // how many to keep in the ring: grows when it runs dry
+  core::NodeQueue starved_;
+  absl::Mutex remote_mutex_;
+  std::vector<core::Op*> remote_cancels_ ABSL_GUARDED_BY(remote_mutex_);
+  core::Atomic<bool> has_remote_cancels_{false};
+};
+
+}  // namespace sluice::iouring
+
+#endif  // SLUICE_IOURING_URING_REACTOR_H_
