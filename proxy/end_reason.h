@@ -1,0 +1,45 @@
+// EndReason: why a session ended and who began it. Every session has exactly one.
+#ifndef SLUICE_PROXY_END_REASON_H_
+#define SLUICE_PROXY_END_REASON_H_
+
+#include <cstddef>
+#include <string_view>
+
+namespace sluice::proxy {
+
+enum class By { kClient, kUpstream, kProxy, kAdmin };
+
+enum class What {
+  kClosed,            // both directions ended with FIN; `by` sent the first
+  kReset,             // `by` reset its connection, or it broke (the errno is in the log)
+  kNoUpstream,        // no endpoint could be reached
+  kIdleTimeout,       // no byte either way for timeouts.idle
+  kHalfCloseTimeout,  // one direction ended, the other went on for timeouts.half_close
+  kWriteStall,        // the receiver took no byte for timeouts.write_stall
+  kMaxLifetime,       // timeouts.max_lifetime
+  kShutdown,          // the proxy stopped and the session outlived drain_timeout
+};
+inline constexpr size_t kWhatCount = 8;
+
+struct EndReason {
+  By by = By::kProxy;
+  What what = What::kClosed;
+};
+
+constexpr std::string_view Name(By by) {
+  constexpr std::string_view kNames[] = {"client", "upstream", "proxy", "admin"};
+  return kNames[static_cast<size_t>(by)];
+}
+
+constexpr std::string_view Name(What what) {
+  constexpr std::string_view kNames[] = {"closed",       "reset",
+                                         "no_upstream",  "idle_timeout",
+                                         "half_close_timeout", "write_stall",
+                                         "max_lifetime", "shutdown"};
+  static_assert(sizeof(kNames) / sizeof(kNames[0]) == kWhatCount);
+  return kNames[static_cast<size_t>(what)];
+}
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_END_REASON_H_

@@ -1,0 +1,72 @@
+// Listener: accepts connections at its addresses and makes sessions of them.
+//
+// Every address has one listening socket; every worker accepts from a descriptor of its own for it.
+//
+//   ACCEPTING ── no descriptors or memory ──► PAUSED (kAcceptPause) ──► ACCEPTING
+//       │  └─ on_limit: wait, limit reached ──► WAITING (one connection in hand) ── room ──┘
+//       └─ stop ──► what has been accepted becomes sessions ──► STOPPED
+#ifndef SLUICE_PROXY_LISTENER_H_
+#define SLUICE_PROXY_LISTENER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "conf/config.h"
+#include "core/cancellation.h"
+#include "core/logger.h"
+#include "core/task.h"
+#include "core/task_group.h"
+#include "proxy/connection_limit.h"
+#include "proxy/session.h"
+
+namespace sluice::proxy {
+
+// What listeners share; outlives them.
+struct ListenerShared {
+  ConnectionLimit& limit;  // of all listeners together
+  conf::OnLimit on_limit;
+  Stats& stats;
+  core::Logger& logger;
+  core::LogThrottle& accept_throttle;
+  core::CancellationToken stop;  // stop accepting
+  core::TaskGroup& sessions;
+};
+
+class Listener {
+ public:
+  Listener(const conf::Listener& config, SessionContext context, const ListenerShared& shared);
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  // Binds every address and logs them. Inside a task.
+  absl::Status Bind();
+
+  // Starts accepting on every worker; the tasks end some time after `stop`.
+  void Start(core::TaskGroup& group);
+
+  // After those tasks have ended: serves what is left in the kernel's queues, then closes.
+  void AcceptRest();
+
+  // Closes the listening sockets. Inside a task.
+  void Close();
+
+ private:
+  core::Task<void> Accept(int fd);
+  core::Task<void> AcceptUntilCancelled(int fd);
+  core::Task<void> OnConnection(int fd);
+  core::Task<void> Pause(int error);
+  void Reject(int fd);
+
+  const std::string name_;
+  const std::vector<conf::Address> addresses_;
+  const SessionContext context_;
+  const ListenerShared& shared_;
+  ConnectionLimit limit_;
+  std::vector<int> sockets_;
+};
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_LISTENER_H_

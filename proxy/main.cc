@@ -1,0 +1,144 @@
+// sluice: a TCP reverse proxy. This file tells it all: what is made, from what, in which order.
+
+#include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "conf/load.h"
+#include "conf/print.h"
+#include "core/clock.h"
+#include "core/logger.h"
+#include "core/runtime.h"
+#include "core/signals.h"
+#include "proxy/backend.h"
+#include "proxy/demo.h"
+#include "proxy/flags.h"
+#include "proxy/server.h"
+#include "proxy/version.h"
+
+namespace sluice::proxy {
+namespace {
+
+constexpr int kExitOk = 0;
+constexpr int kExitFailure = 1;
+constexpr int kExitUsage = 2;
+constexpr int kExitConfig = 78;  // EX_CONFIG of <sysexits.h>
+
+using core::LogLevel;
+
+uint32_t UsableCpus() {
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return 1;
+  return std::clamp<uint32_t>(CPU_COUNT(&allowed), 1, core::IdleSet::kMaxWorkers);
+}
+
+core::RuntimeOptions ToRuntimeOptions(const conf::Config& config, size_t backend_buffer_size) {
+  core::RuntimeOptions options;
+  options.workers = config.runtime.workers == 0 ? UsableCpus() : config.runtime.workers;
+  options.pin_workers = config.runtime.pin_workers;
+  options.worker.busy_poll =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(config.runtime.busy_poll).count();
+  options.worker.buffer_size =
+      std::min<size_t>(backend_buffer_size, config.buffers.per_direction_bytes);
+  options.worker.buffers = std::clamp<size_t>(
+      config.limits.buffer_memory_bytes / options.workers / options.worker.buffer_size, 2, 65536);
+  return options;
+}
+
+// Every proxied connection needs two descriptors. Raises the soft limit as far as it may go.
+void CheckDescriptors(const conf::Config& config, core::Logger& logger) {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  const uint64_t needed = uint64_t{2} * config.limits.max_connections + 64;
+  if (limit.rlim_cur >= needed) return;
+  logger.Log(LogLevel::kWarn,
+             "limits.max_connections %d needs %d descriptors but this process may open %d: beyond "
+             "that connections wait (raise RLIMIT_NOFILE or lower the limit)",
+             config.limits.max_connections, needed, limit.rlim_cur);
+}
+
+// Ends the process, also when the log's reader is stuck.
+[[noreturn]] void Exit(core::Logger& logger, int code) {
+  logger.Drain(core::kSecond);
+  std::fflush(stdout);
+  _exit(code);
+}
+
+int Serve(const conf::Config& config, core::SignalStream& signals) {
+  const std::unique_ptr<core::Logger> logger =
+      core::Logger::ToStderr(static_cast<LogLevel>(config.log.level),
+                             static_cast<core::LogFormat>(config.log.format));
+  const absl::StatusOr<Backend> backend = ChooseBackend(config.runtime.backend);
+  if (!backend.ok()) {
+    logger->Log(LogLevel::kError, "%s", backend.status().message());
+    Exit(*logger, kExitFailure);
+  }
+  if (!backend->warning.empty()) logger->Log(LogLevel::kWarn, "%s", backend->warning);
+  CheckDescriptors(config, *logger);
+
+  const core::MonotonicClock clock;
+  const core::RuntimeOptions options = ToRuntimeOptions(config, backend->buffer_size);
+  core::Runtime runtime(options, clock, backend->make_reactor);
+  Server server(config, runtime.shared(), signals, *logger);
+  logger->Log(LogLevel::kInfo, "starting: backend %s, %d workers", backend->name, options.workers);
+  absl::Status status = runtime.Run(server.Run());
+  status.Update(server.status());
+  if (!status.ok()) {
+    logger->Log(LogLevel::kError, "%s", status.message());
+    Exit(*logger, kExitFailure);
+  }
+  logger->Log(LogLevel::kInfo, "stopped");
+  Exit(*logger, kExitOk);
+}
+
+int ServeDemo(core::SignalStream& signals) {
+  const absl::StatusOr<std::unique_ptr<DemoUpstream>> upstream = DemoUpstream::Start();
+  if (!upstream.ok()) {
+    std::fprintf(stderr, "sluice: %s\n", std::string(upstream.status().message()).c_str());
+    return kExitFailure;
+  }
+  std::fprintf(stderr, "demo: try  curl http://127.0.0.1:8080/  and end it with Ctrl-C\n");
+  return Serve(DemoConfig((*upstream)->port()), signals);
+}
+
+int Main(int argc, char** argv) {
+  const absl::StatusOr<Flags> flags = ParseFlags(argc, argv);
+  if (!flags.ok()) {
+    std::fprintf(stderr, "sluice: %s\n%s", std::string(flags.status().message()).c_str(),
+                 std::string(kUsage).c_str());
+    return kExitUsage;
+  }
+  if (flags->help) {
+    std::fputs(std::string(kUsage).c_str(), stdout);
+    return kExitOk;
+  }
+  if (flags->version) {
+    std::fputs(VersionText(flags->verbose).c_str(), stdout);
+    return kExitOk;
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  core::SignalStream signals({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2});
+  if (flags->demo) return ServeDemo(signals);
+  const conf::LoadResult loaded = conf::LoadFile(flags->config, conf::ProcessEnv());
+  for (const conf::Error& error : loaded.errors) {
+    std::fprintf(stderr, "%s\n", conf::FormatError(error).c_str());
+  }
+  if (!loaded.ok()) return kExitConfig;
+  if (flags->print_config) std::fputs(conf::Print(loaded.config).c_str(), stdout);
+  if (flags->check || flags->print_config) return kExitOk;
+  return Serve(loaded.config, signals);
+}
+
+}  // namespace
+}  // namespace sluice::proxy
+
+int main(int argc, char** argv) { return sluice::proxy::Main(argc, argv); }

@@ -1,0 +1,53 @@
+// Pump: moves the bytes of one direction of a session. It knows no policy: what an end means is
+// decided by the session (session.h), which is told.
+#ifndef SLUICE_PROXY_PUMP_H_
+#define SLUICE_PROXY_PUMP_H_
+
+#include <cstdint>
+
+#include "core/clock.h"
+#include "core/task.h"
+#include "proxy/stats.h"
+
+namespace sluice::proxy {
+
+enum class FlowEnd {
+  kEndOfStream,  // everything has been sent; `to` has not been shut down yet
+  kReadError,    // everything received before has been sent
+  kWriteError,   // `to` does not take any more
+  kCancelled,
+};
+
+struct Flow;
+
+// Called inside the session's task.
+class FlowOwner {
+ public:
+  virtual void SendBegins(Flow& flow, core::Nanos now) = 0;
+  virtual void FlowEnded(Flow& flow, FlowEnd end, int error) = 0;
+
+ protected:
+  ~FlowOwner() = default;
+};
+
+// One direction. Written by its pump, read by the session's timer; both are in one task.
+struct Flow {
+  FlowOwner& owner;
+  Stats& stats;
+  core::Atomic<uint64_t> WorkerStats::*counter;  // bytes_up or bytes_down
+  uint32_t credit;                               // bytes read ahead of what has been sent
+  int from = -1;
+  int to = -1;
+  uint64_t bytes = 0;              // sent
+  core::Nanos last_byte = 0;       // when something was last received or taken
+  core::Nanos sending_since = 0;   // when the receiver last took something; 0: nothing to send
+  bool ended = false;
+};
+
+// Ends when the stream does, on an error, or when its scope is cancelled; then no operation of
+// `flow.from` is in flight and owner.FlowEnded has been called.
+core::Task<void> Pump(Flow& flow);
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_PUMP_H_

@@ -1,0 +1,178 @@
+#include "proxy/server.h"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+
+#include "core/io.h"
+#include "core/join.h"
+#include "core/sleep.h"
+
+namespace sluice::proxy {
+namespace {
+
+using core::LogLevel;
+
+core::Nanos ToNanos(conf::Duration duration) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
+}
+
+SessionTimeouts ToSession(const conf::Timeouts& timeouts) {
+  return SessionTimeouts{.connect = ToNanos(timeouts.connect),
+                         .idle = ToNanos(timeouts.idle),
+                         .half_close = ToNanos(timeouts.half_close),
+                         .write_stall = ToNanos(timeouts.write_stall),
+                         .max_lifetime = ToNanos(timeouts.max_lifetime)};
+}
+
+core::Task<void> UntilCancelled(core::CancellationToken token) { (void)co_await token.Cancelled(); }
+core::Task<bool> SleepFor(core::Nanos duration) { co_return co_await core::Sleep(duration); }
+
+}  // namespace
+
+Server::Server(const conf::Config& config, core::Shared& runtime, core::SignalStream& signals,
+               core::Logger& logger)
+    : config_(config),
+      runtime_(runtime),
+      signals_(signals),
+      logger_(logger),
+      stats_(runtime.workers.size()),
+      limit_(config.limits.max_connections),
+      services_(runtime),
+      sessions_(runtime),
+      listener_shared_{.limit = limit_,
+                       .on_limit = config.limits.on_limit,
+                       .stats = stats_,
+                       .logger = logger,
+                       .accept_throttle = accept_throttle_,
+                       .stop = stop_accepting_.token(),
+                       .sessions = sessions_} {
+  for (const conf::Upstream& upstream : config.upstreams) {
+    clusters_.push_back(std::make_unique<Cluster>(upstream));
+  }
+  for (const conf::Listener& listener : config.listeners) {
+    const auto cluster = std::find_if(clusters_.begin(), clusters_.end(), [&](const auto& each) {
+      return each->name() == listener.upstream;
+    });
+    SLUICE_CHECK(cluster != clusters_.end());  // validated
+    listeners_.push_back(std::make_unique<Listener>(
+        listener,
+        SessionContext{.listener = listener.name,
+                       .timeouts = ToSession(listener.timeouts),
+                       .credit = static_cast<uint32_t>(config.buffers.per_direction_bytes),
+                       .cluster = cluster->get(),
+                       .stats = &stats_,
+                       .logger = &logger,
+                       .end_all = end_sessions_.token()},
+        listener_shared_));
+  }
+}
+
+core::Task<void> Server::Run() {
+  status_ = BindAll();
+  if (status_.ok()) {
+    for (const auto& listener : listeners_) listener->Start(services_);
+    if (config_.stats.interval.count() > 0) services_.Spawn(LogStats());
+    co_await WaitForStop();
+  }
+  stop_accepting_.Cancel();
+  co_await services_.Join();
+  for (const auto& listener : listeners_) {
+    listener->AcceptRest();
+    listener->Close();
+  }
+  co_await Drain();
+  signals_.Close();
+}
+
+absl::Status Server::BindAll() {
+  absl::Status status;
+  for (const auto& listener : listeners_) status.Update(listener->Bind());
+  return status;
+}
+
+// The next signal that asks for an end; others are answered here.
+core::Task<core::IoResult<int>> Server::NextStopSignal() {
+  for (;;) {
+    core::IoResult<int> signal = co_await signals_.Next();
+    if (!signal.ok() || *signal == SIGTERM || *signal == SIGINT || *signal == SIGQUIT) {
+      co_return signal;
+    }
+    logger_.Log(LogLevel::kWarn, "signal SIG%s: not supported by this version, ignored",
+                sigabbrev_np(*signal));
+  }
+}
+
+core::Task<void> Server::WaitForStop() {
+  core::IoResult<int> signal = co_await NextStopSignal();
+  if (!signal.ok()) co_return;
+  logger_.Log(LogLevel::kInfo,
+              "signal SIG%s: no new connections; %d sessions may finish for %g s",
+              sigabbrev_np(*signal), limit_.count(),
+              std::chrono::duration<double>(config_.shutdown.drain_timeout).count());
+}
+
+core::Task<void> Server::Drain() {
+  core::CancellationSource drained;
+  co_await core::Join(JoinSessions(drained), EndLateSessions(drained.token()));
+  uint64_t log_drops = 0;
+  LogStatsLine(log_drops);
+}
+
+core::Task<void> Server::JoinSessions(core::CancellationSource& drained) {
+  co_await sessions_.Join();
+  drained.Cancel();
+}
+
+core::Task<void> Server::EndLateSessions(core::CancellationToken drained) {
+  const core::Nanos limit = ToNanos(config_.shutdown.drain_timeout);
+  auto outcome =
+      co_await core::Select(SleepFor(limit), NextStopSignal(), UntilCancelled(drained));
+  if (outcome.first == 2) co_return;
+  logger_.Log(LogLevel::kInfo, "%s: ending %d sessions",
+              outcome.first == 0 ? "drain timeout" : "second signal", limit_.count());
+  end_sessions_.Cancel();
+}
+
+core::Task<void> Server::LogStats() {
+  uint64_t log_drops = 0;
+  for (;;) {
+    auto outcome = co_await core::Select(SleepFor(ToNanos(config_.stats.interval)),
+                                         UntilCancelled(stop_accepting_.token()));
+    if (outcome.first == 1) co_return;
+    LogStatsLine(log_drops);
+  }
+}
+
+void Server::LogStatsLine(uint64_t& log_drops) {
+  const StatsSum sum = stats_.Sum();
+  logger_.Log(LogLevel::kInfo,
+              "stats active=%d total=%d rejected=%d up=%d down=%d",
+              limit_.count(), sum.accepted - sum.rejected, sum.rejected, sum.bytes_up,
+              sum.bytes_down);
+  const uint64_t dropped = logger_.dropped();
+  if (dropped != log_drops) {
+    logger_.Log(LogLevel::kWarn, "log: %d lines dropped so far",
+                dropped);
+    log_drops = dropped;
+  }
+  if (!logger_.enabled(LogLevel::kDebug)) return;
+  for (const auto& worker : runtime_.workers) LogWorkerLine(*worker);
+}
+
+void Server::LogWorkerLine(const core::Worker& worker) {
+  const auto value = [](const core::Atomic<uint64_t>& counter) {
+    return counter.load(std::memory_order_relaxed);
+  };
+  const core::WorkerCounters& w = worker.counters();
+  const core::ReactorCounters& r = worker.reactor().counters();
+  logger_.Log(LogLevel::kDebug,
+              "worker %d tasks=%d lifo=%d stolen=%d parks=%d wakes=%d overflow=%d turns=%d "
+                  "enters=%d ops=%d immediate=%d completions=%d",
+              worker.index(), value(w.tasks), value(w.lifo), value(w.stolen), value(w.parks),
+              value(w.wakes), value(w.overflow), value(r.turns), value(r.enters), value(r.ops),
+              value(r.immediate), value(r.completions));
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,74 @@
+// Server: the proxy as a whole, from binding to the last session's end.
+//
+//   BINDING ── error ──► ENDED (status)
+//      │
+//   SERVING ── SIGTERM, SIGINT, SIGQUIT ──► DRAINING ── last session ended ──────────► ENDED
+//                                              │ drain_timeout or a second signal
+//                                              └──► CANCELLING (sessions are reset) ──► ENDED
+#ifndef SLUICE_PROXY_SERVER_H_
+#define SLUICE_PROXY_SERVER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "conf/config.h"
+#include "core/cancellation.h"
+#include "core/logger.h"
+#include "core/signals.h"
+#include "core/task.h"
+#include "core/task_group.h"
+#include "core/worker.h"
+#include "proxy/cluster.h"
+#include "proxy/connection_limit.h"
+#include "proxy/listener.h"
+#include "proxy/stats.h"
+
+namespace sluice::proxy {
+
+class Server {
+ public:
+  // Everything passed in outlives the server. `config` has been validated.
+  Server(const conf::Config& config, core::Shared& runtime, core::SignalStream& signals,
+         core::Logger& logger);
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // The runtime's first task.
+  core::Task<void> Run();
+
+  // After Run: why it could not start, or OK.
+  const absl::Status& status() const { return status_; }
+
+ private:
+  absl::Status BindAll();
+  core::Task<void> WaitForStop();
+  core::Task<void> Drain();
+  core::Task<void> JoinSessions(core::CancellationSource& drained);
+  core::Task<void> EndLateSessions(core::CancellationToken drained);
+  core::Task<core::IoResult<int>> NextStopSignal();
+  core::Task<void> LogStats();
+  void LogStatsLine(uint64_t& log_drops);
+  void LogWorkerLine(const core::Worker& worker);
+
+  const conf::Config& config_;
+  core::Shared& runtime_;
+  core::SignalStream& signals_;
+  core::Logger& logger_;
+  Stats stats_;
+  ConnectionLimit limit_;
+  core::LogThrottle accept_throttle_{5 * core::kSecond};
+  core::CancellationSource stop_accepting_;
+  core::CancellationSource end_sessions_;
+  core::TaskGroup services_;  // accept loops, the stats line
+  core::TaskGroup sessions_;
+  ListenerShared listener_shared_;
+  std::vector<std::unique_ptr<Cluster>> clusters_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  absl::Status status_;
+};
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_SERVER_H_

@@ -1,0 +1,67 @@
+// Stats: what the proxy counts. One block per worker, written by that worker alone without locked
+// instructions, summed when somebody reads.
+#ifndef SLUICE_PROXY_STATS_H_
+#define SLUICE_PROXY_STATS_H_
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "core/atomic.h"
+#include "core/reactor.h"
+#include "proxy/end_reason.h"
+
+namespace sluice::proxy {
+
+struct alignas(64) WorkerStats {
+  core::Atomic<uint64_t> accepted{0};        // connections taken from the kernel
+  core::Atomic<uint64_t> rejected{0};        // of these, closed because of a limit
+  core::Atomic<uint64_t> accept_pauses{0};   // descriptors or memory had run out
+  core::Atomic<uint64_t> connect_retries{0}; // endpoints given up for the next one
+  core::Atomic<uint64_t> bytes_up{0};        // client to upstream, accepted by the kernel
+  core::Atomic<uint64_t> bytes_down{0};      // upstream to client
+  std::array<core::Atomic<uint64_t>, kWhatCount> ended{};
+};
+
+// The sums. accepted = rejected + ended + the sessions that live.
+struct StatsSum {
+  uint64_t accepted = 0;
+  uint64_t rejected = 0;
+  uint64_t accept_pauses = 0;
+  uint64_t connect_retries = 0;
+  uint64_t bytes_up = 0;
+  uint64_t bytes_down = 0;
+  std::array<uint64_t, kWhatCount> ended{};
+};
+
+class Stats {
+ public:
+  explicit Stats(size_t workers) : workers_(workers) {}
+
+  WorkerStats& of(uint32_t worker) { return workers_[worker]; }
+
+  // Any thread.
+  StatsSum Sum() const {
+    StatsSum sum;
+    const auto value = [](const core::Atomic<uint64_t>& counter) {
+      return counter.load(std::memory_order_relaxed);
+    };
+    for (const WorkerStats& worker : workers_) {
+      sum.accepted += value(worker.accepted);
+      sum.rejected += value(worker.rejected);
+      sum.accept_pauses += value(worker.accept_pauses);
+      sum.connect_retries += value(worker.connect_retries);
+      sum.bytes_up += value(worker.bytes_up);
+      sum.bytes_down += value(worker.bytes_down);
+      for (size_t i = 0; i < kWhatCount; ++i) sum.ended[i] += value(worker.ended[i]);
+    }
+    return sum;
+  }
+
+ private:
+  std::vector<WorkerStats> workers_;
+};
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_STATS_H_
