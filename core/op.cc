@@ -45,6 +45,10 @@ void RecvOp::StartDraining() {
 void Accepted::OnReady() { op.Deliver(*this); }
 
 void AcceptOp::Deliver(Accepted& accepted) {
+  if (accepted.last) {
+    in_flight = false;
+    cancel_requested = false;
+  }
   accepted_.Push(accepted);
   if (waiter) std::exchange(waiter, {}).resume();
 }

@@ -11,8 +11,8 @@
 //                                  └────┘ Cancel (a wish; at most one counts)
 //
 // A RecvOp and an AcceptOp may bring several things before the last completion; each is a node of
-// its own (a Buffer, an Accepted), posted in order, and the op's own node comes last. For a RecvOp
-// the last buffer may stand for the last completion (Buffer::last).
+// its own (a Buffer, an Accepted), posted in order, and the op's own node comes last, unless the
+// last buffer or connection stands for it (Buffer::last, Accepted::last).
 //
 // Invariants
 //   I1  Idle when it is destroyed.
@@ -122,6 +122,7 @@ class Accepted final : public Node {
   void OnReady() override;
   AcceptOp& op;
   const int fd;
+  bool last = false;  // the accept ends with this connection; it has to be submitted again
 };
 
 // A stream of accepted connections.

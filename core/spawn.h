@@ -161,15 +161,19 @@ RootPromise<T>* MakeRoot(Shared&, Task<T> task) {
 
 }  // namespace internal
 
-// Any thread; the task starts soon, on whatever worker. `observer` outlives the task.
+// Any thread; the task starts soon: on `worker` if it is given, else on whatever worker, and what
+// one task spawns starts in order there. `observer` outlives the task.
 template <typename T>
 JoinHandle<T> SpawnOn(Shared& shared, Worker* worker, Task<T> task,
                       TaskEndObserver* observer = nullptr) {
   RootPromise<T>* root = internal::MakeRoot(shared, std::move(task));
   root->end_observer = observer;
   JoinHandle<T> handle(root);
+  Worker* current = Worker::Current();
   if (worker != nullptr) {
     worker->ScheduleHere(*root);
+  } else if (current != nullptr && &current->shared() == &shared) {
+    current->ScheduleLast(*root);
   } else {
     shared.Schedule(*root);
   }

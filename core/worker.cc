@@ -95,7 +95,7 @@ void Worker::RunTask(Runnable& task) {
   in_task_ = true;
   const Runnable::Outcome outcome = task.Run();
   in_task_ = false;
-  if (outcome == Runnable::Outcome::kYield) PushBack(task);
+  if (outcome == Runnable::Outcome::kYield) ScheduleLast(task);
 }
 
 Runnable* Worker::NextTask() {
@@ -136,14 +136,14 @@ Runnable* Worker::NextShared() {
 
 void Worker::Schedule(Runnable& task) {
   if (!in_task_) {
-    PushBack(task);
+    ScheduleLast(task);
     return;
   }
-  if (lifo_ != nullptr) PushBack(*lifo_);
+  if (lifo_ != nullptr) ScheduleLast(*lifo_);
   lifo_ = &task;
 }
 
-void Worker::PushBack(Runnable& task) {
+void Worker::ScheduleLast(Runnable& task) {
   queue_.Push(&task, [this](Runnable* over) {
     Count(counters_.overflow);
     shared_.inject.Push(*over);

@@ -93,8 +93,11 @@ class Worker {
   void Enter();
   static void LeaveCurrent();
 
-  // Puts a task on this worker's queue.
+  // Puts a task on this worker's queue: woken by a running task, it runs next (LIFO slot).
   void Schedule(Runnable& task);
+
+  // Puts a task at the end of this worker's queue: spawned tasks start in order.
+  void ScheduleLast(Runnable& task);
 
   // Any thread: has this very worker run it first (it may still be stolen later).
   void ScheduleHere(Runnable& task);
@@ -127,7 +130,6 @@ class Worker {
   Runnable* NextShared();
   Runnable* Steal();
   Runnable* Search();
-  void PushBack(Runnable& task);
   void TurnReactor(Nanos timeout);
   void Park();
   void Wait();

@@ -331,10 +331,20 @@ void UringReactor::OnRecv(core::RecvOp& op, int32_t result, uint32_t flags) {
 }
 
 void UringReactor::OnAccept(core::AcceptOp& op, int32_t result, uint32_t flags) {
-  if (result >= 0) op.task->Post(*new core::Accepted(op, result));
-  if ((flags & IORING_CQE_F_MORE) != 0) return;
-  End(op, result >= 0 ? 0 : result);
-  if (DropRef(op)) op.task->Post(op);
+  const bool more = (flags & IORING_CQE_F_MORE) != 0;
+  core::Runnable* task = op.task;
+  if (result >= 0) {
+    auto* accepted = new core::Accepted(op, result);
+    if (!more) {
+      End(op, 0);
+      accepted->last = DropRef(op);
+    }
+    task->Post(*accepted);
+    return;
+  }
+  if (more) return;
+  End(op, result);
+  if (DropRef(op)) task->Post(op);
 }
 
 // Until the op's own last completion has been seen it may have slipped away from the cancel (it was
