@@ -50,6 +50,24 @@ void BufferPool::Release(Buffer* buffer, bool owner) {
   if (wanted_.load(std::memory_order_relaxed)) wake_owner_();
 }
 
+// The free list is last in, first out, so what lies below the deepest use since the last call is
+// cold.
+void BufferPool::Trim() {
+  const size_t warm = most_taken_ - taken_;  // of the free ones, from the top
+  most_taken_ = taken_;
+  size_t depth = 0;
+  for (Buffer* buffer = free_; buffer != nullptr; buffer = static_cast<Buffer*>(buffer->next)) {
+    if (depth++ >= warm) Forget(*buffer);
+  }
+}
+
+void BufferPool::Forget(Buffer& buffer) {
+  if (!buffer.touched) return;
+  buffer.touched = false;
+  --touched_;
+  madvise(buffer.data, buffer_size_, MADV_DONTNEED);
+}
+
 void BufferPool::CollectRemote() {
   if (remote_.load(std::memory_order_relaxed) == nullptr) return;
   Buffer* buffer = remote_.exchange(nullptr, std::memory_order_acquire);

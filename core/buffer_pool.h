@@ -19,6 +19,7 @@
 #ifndef SLUICE_CORE_BUFFER_POOL_H_
 #define SLUICE_CORE_BUFFER_POOL_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -48,6 +49,7 @@ class alignas(64) Buffer final : public Node {
   uint16_t index = 0;            // in the pool; constant
   bool last = false;             // the recv ends with this buffer; it has to be submitted again
   bool in_ring = false;          // the completion backend has handed it to the kernel
+  bool touched = false;          // its memory may be in use; the owner's
 };
 
 // Move-only; gives the buffer back when it goes. Empty means end of stream.
@@ -90,7 +92,8 @@ class BufferPool {
     Buffer* buffer = free_;
     if (buffer == nullptr) return nullptr;
     free_ = static_cast<Buffer*>(buffer->next);
-    ++taken_;
+    Touch(*buffer);
+    most_taken_ = std::max(most_taken_, ++taken_);
     return buffer;
   }
 
@@ -106,6 +109,21 @@ class BufferPool {
     wanted_.store(wanted, std::memory_order_relaxed);
     AtomicFence(std::memory_order_seq_cst);
   }
+
+  // The owner, now and then when it has nothing else to do: gives the memory of buffers that were not
+  // used since the last call back to the kernel.
+  void Trim();
+
+  // The owner: `buffer` holds nothing anybody needs; its pages go back to the kernel.
+  void Forget(Buffer& buffer);
+
+  // The owner: `buffer` has been written to, or will be.
+  void Touch(Buffer& buffer) {
+    touched_ += buffer.touched ? 0 : 1;
+    buffer.touched = true;
+  }
+  // The owner: buffers whose memory may be in use.
+  size_t touched() const { return touched_; }
 
   bool has_free() const {
     return free_ != nullptr || remote_.load(std::memory_order_relaxed) != nullptr;
@@ -125,6 +143,8 @@ class BufferPool {
   std::unique_ptr<Buffer[]> headers_;
   Buffer* free_ = nullptr;  // the owner's
   size_t taken_ = 0;        // the owner's
+  size_t most_taken_ = 0;   // since the last Trim; the owner's
+  size_t touched_ = 0;      // the owner's
   alignas(64) Atomic<Buffer*> remote_{nullptr};
   Atomic<bool> wanted_{false};
 };

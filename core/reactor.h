@@ -65,8 +65,12 @@ class Reactor : public SocketApi {
   virtual void Close(int fd) = 0;
 
   // Submits what is queued, waits until something happens or `timeout` is over (0: not at all; < 0:
-  // for ever), and posts what has happened. The owner.
-  virtual void Turn(Nanos timeout) = 0;
+  // for ever), and posts what has happened, about `limit` things at most: the rest stays in the
+  // kernel's queue, so that a worker's run queue does not overflow. The owner.
+  virtual void Turn(Nanos timeout, uint32_t limit) = 0;
+
+  // Called now and then when the worker is about to wait: the moment to give memory back. The owner.
+  virtual void Trim() = 0;
 
   // Any thread.
   virtual void Wake() = 0;

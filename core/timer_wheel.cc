@@ -55,7 +55,7 @@ void TimerWheel::Arm(Timer& timer, Nanos deadline, Runnable& task) {
 
 void TimerWheel::Link(Timer& timer) {
   const int level = LevelFor(elapsed_ms_, timer.deadline_ms_);
-  const int slot = static_cast<int>(timer.deadline_ms_ >> (level * kBitsPerLevel)) % kSlots;
+  const int slot = static_cast<int>((timer.deadline_ms_ >> (level * kBitsPerLevel)) % kSlots);
   timer.level_ = static_cast<uint8_t>(level);
   timer.slot_ = static_cast<uint8_t>(slot);
   Timer*& first = slots_[level][slot];
@@ -84,7 +84,7 @@ bool TimerWheel::NextExpiration(Expiration& next) const {
   for (int level = 0; level < kLevels; ++level) {
     if (occupied_[level] == 0) continue;
     const int shift = level * kBitsPerLevel;
-    const int now_slot = static_cast<int>(elapsed_ms_ >> shift) % kSlots;
+    const int now_slot = static_cast<int>((elapsed_ms_ >> shift) % kSlots);
     const int ahead = std::countr_zero(std::rotr(occupied_[level], now_slot));
     const uint64_t level_start = elapsed_ms_ >> (shift + kBitsPerLevel) << (shift + kBitsPerLevel);
     next.level = level;
@@ -99,8 +99,8 @@ bool TimerWheel::NextExpiration(Expiration& next) const {
   return false;
 }
 
-// Empties the slot: timers that are due go to `fired` (newest first), the others move down.
-void TimerWheel::TakeSlot(const Expiration& due, Timer*& fired) {
+// Empties the slot: timers that are due go to `fired`, the others move down.
+void TimerWheel::TakeSlot(const Expiration& due, NodeQueue& fired) {
   Timer* timer = slots_[due.level][due.slot];
   slots_[due.level][due.slot] = nullptr;
   occupied_[due.level] &= ~(uint64_t{1} << due.slot);
@@ -108,8 +108,7 @@ void TimerWheel::TakeSlot(const Expiration& due, Timer*& fired) {
     Timer* next = static_cast<Timer*>(timer->next);
     if (timer->deadline_ms_ <= elapsed_ms_) {
       timer->linked_ = false;
-      timer->next = fired;
-      fired = timer;
+      fired.Push(*timer);
     } else {
       Link(*timer);
     }
@@ -119,7 +118,7 @@ void TimerWheel::TakeSlot(const Expiration& due, Timer*& fired) {
 
 int TimerWheel::Advance(Nanos now) {
   const uint64_t now_ms = static_cast<uint64_t>(now / kMillisecond);
-  Timer* fired = nullptr;
+  NodeQueue fired;  // in order of time
   {
     absl::MutexLock lock(&mutex_);
     Expiration due;
@@ -130,10 +129,9 @@ int TimerWheel::Advance(Nanos now) {
     elapsed_ms_ = std::max(elapsed_ms_, now_ms);
   }
   int count = 0;
-  for (; fired != nullptr; ++count) {
-    Timer* timer = fired;
-    fired = static_cast<Timer*>(timer->next);  // once posted it may be armed again elsewhere
-    timer->task_->Post(*timer);
+  for (; !fired.empty(); ++count) {
+    Timer* timer = static_cast<Timer*>(fired.Pop());
+    timer->task_->Post(*timer);  // from now on it may be armed again elsewhere
   }
   return count;
 }

@@ -80,7 +80,7 @@ class TimerWheel {
   // to `task`. The timer must not be armed.
   void Arm(Timer& timer, Nanos deadline, Runnable& task);
 
-  // Fires everything due at `now`. Returns how many.
+  // Fires everything due at `now`, in order of time. Returns how many.
   int Advance(Nanos now);
 
   // When Advance should next be called, or -1 for never. Not earlier than needed by more than one
@@ -102,7 +102,7 @@ class TimerWheel {
   bool NextExpiration(Expiration& next) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Link(Timer& timer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Unlink(Timer& timer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void TakeSlot(const Expiration& due, Timer*& fired) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TakeSlot(const Expiration& due, NodeQueue& fired) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable absl::Mutex mutex_;
   uint64_t elapsed_ms_ ABSL_GUARDED_BY(mutex_);

@@ -157,7 +157,7 @@ void Worker::ScheduleHere(Runnable& task) {
 }
 
 void Worker::TurnReactor(Nanos timeout) {
-  reactor_->Turn(timeout);
+  reactor_->Turn(timeout, queue_.kSize - std::min(queue_.kSize, queue_.SizeHint()));
   const Nanos before = now_;
   now_ = clock_.Now();
   wheel_.Advance(now_);
@@ -208,7 +208,10 @@ Runnable* Worker::Search() {
 // Nothing to run here: ask the kernel, then the others, then sleep.
 void Worker::Park() {
   if (shared_.workers.size() == 1) {
-    if (!BusyPoll()) Wait();
+    if (BusyPoll()) return;
+    shared_.idle.BeginPark(index_);
+    if (shared_.inject.empty()) Wait();
+    if (shared_.idle.FinishPark(index_)) shared_.idle.StopSearching();
     return;
   }
   TurnReactor(0);
@@ -232,12 +235,23 @@ void Worker::Park() {
 
 void Worker::Wait() {
   Count(counters_.parks);
-  const Nanos deadline = wheel_.NextDeadline();
+  MaybeTrim();
+  Nanos deadline = wheel_.NextDeadline();
+  if (pool_.touched() > kWarmBuffers) {  // there is still something to give back
+    deadline = deadline < 0 ? now_ + kTrimInterval : std::min(deadline, now_ + kTrimInterval);
+  }
   if (deadline < 0) {
     TurnReactor(-1);
   } else {
     TurnReactor(std::max<Nanos>(deadline - clock_.Now(), 0));
   }
+}
+
+// At most once per interval: a burst's memory goes back to the kernel soon after it is over.
+void Worker::MaybeTrim() {
+  if (pool_.touched() <= kWarmBuffers || now_ - trimmed_ < kTrimInterval) return;
+  trimmed_ = now_;
+  reactor_->Trim();
 }
 
 // Turns the reactor for a while before it sleeps. True: something came.
@@ -246,7 +260,7 @@ bool Worker::BusyPoll() {
   const Nanos until = clock_.Now() + busy_poll_;
   do {
     TurnReactor(0);
-    if (queue_.SizeHint() != 0 || lifo_ != nullptr || !mailbox_.empty()) return true;
+    if (queue_.SizeHint() != 0 || lifo_ != nullptr || WorkElsewhere()) return true;
     if (shared_.stopping.load(std::memory_order_relaxed)) return true;
   } while (now_ < until);
   return false;

@@ -123,6 +123,8 @@ class Worker {
   static constexpr uint32_t kEventInterval = 61;
   static constexpr uint32_t kWakeBacklog = 16;  // queued tasks that are worth waking somebody for
   static constexpr uint32_t kStealBacklog = 4;  // queued tasks that are worth stealing from
+  static constexpr Nanos kTrimInterval = 250 * kMillisecond;
+  static constexpr size_t kWarmBuffers = 256;  // not worth giving back
 
   void RunTask(Runnable& task);
   Runnable* NextTask();
@@ -133,6 +135,7 @@ class Worker {
   void TurnReactor(Nanos timeout);
   void Park();
   void Wait();
+  void MaybeTrim();
   bool BusyPoll();
   bool WorkElsewhere() const;
 
@@ -151,6 +154,7 @@ class Worker {
   uint32_t tasks_since_turn_ = 0;
   uint64_t random_;
   Nanos now_;
+  Nanos trimmed_ = 0;
 
   TimerWheel wheel_;
   BufferPool pool_;

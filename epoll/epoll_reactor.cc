@@ -21,7 +21,7 @@ namespace {
 using core::Op;
 using core::OpKind;
 
-constexpr int kEventsPerTurn = 256;
+constexpr uint32_t kEventsPerTurn = 256;
 constexpr uint64_t kWakeCookie = ~uint64_t{0};
 
 // Where an op is while it is in flight (Op::place).
@@ -308,17 +308,20 @@ void EpollReactor::Close(int fd) {
   close(fd);
 }
 
-void EpollReactor::Turn(core::Nanos timeout) {
+void EpollReactor::Turn(core::Nanos timeout, uint32_t limit) {
   core::Count(counters_.turns);
   if (FeedStarved()) timeout = 0;
   std::array<epoll_event, kEventsPerTurn> events;
   const bool sleep = timeout != 0 && wake_.BeginSleep();
   core::Count(counters_.enters);
-  const int count = epoll_wait(epoll_fd_, events.data(), kEventsPerTurn,
+  const int wanted = static_cast<int>(std::clamp<uint32_t>(limit, 1, kEventsPerTurn));
+  const int count = epoll_wait(epoll_fd_, events.data(), wanted,
                                sleep ? TimeoutMs(timeout) : 0);
   if (sleep) wake_.EndSleep();
   for (int i = 0; i < count; ++i) Dispatch(events[i].events, events[i].data.u64);
 }
+
+void EpollReactor::Trim() { pool_.Trim(); }
 
 void EpollReactor::Dispatch(uint32_t events, uint64_t cookie) {
   if (cookie == kWakeCookie) return;  // edge-triggered: it need not be read

@@ -40,7 +40,8 @@ class EpollReactor final : public core::Reactor {
   bool Retry(core::Op& op) override;
   core::IoResult<int> OpenSocket(int family) override;
   void Close(int fd) override;
-  void Turn(core::Nanos timeout) override;
+  void Turn(core::Nanos timeout, uint32_t limit) override;
+  void Trim() override;
   void Wake() override;
   int64_t in_flight() const override { return waiting_; }
 

@@ -25,7 +25,6 @@ constexpr uint32_t kSubmissionEntries = 1024;
 constexpr uint32_t kCompletionEntries = 16384;
 constexpr uint32_t kBufferEntries = 4096;
 constexpr size_t kBuffersAtStart = 64;
-constexpr int kReapBatch = 256;
 
 // Where an op is (Op::place).
 enum Place : uint8_t { kInKernel = 0, kStarved, kEnded };
@@ -239,7 +238,7 @@ void UringReactor::FeedStarved() {
   if (starved_.empty()) pool_.SetWanted(false);
 }
 
-void UringReactor::Turn(core::Nanos timeout) {
+void UringReactor::Turn(core::Nanos timeout, uint32_t limit) {
   core::Count(counters_.turns);
   TakeRemoteCancels();
   FillBufferRing();
@@ -248,20 +247,31 @@ void UringReactor::Turn(core::Nanos timeout) {
   const bool sleep = timeout != 0 && wake_.BeginSleep();
   if (ring_->Enter(sleep ? timeout : 0)) core::Count(counters_.enters);
   if (sleep) wake_.EndSleep();
-  Reap();
+  Reap(std::max<uint32_t>(limit, 1));
 }
 
-// At most a batch: the rest stays in the ring while the tasks run.
-void UringReactor::Reap() {
+// The buffers that the kernel holds are empty as long as nothing waits to be reaped: with deferred
+// task work it fills one only while this worker is inside Enter.
+void UringReactor::Trim() {
+  pool_.Trim();
+  if (ring_->has_completion()) return;
+  for (size_t i = 0; i < pool_.count(); ++i) {
+    if (pool_.at(i).in_ring) pool_.Forget(pool_.at(i));
+  }
+  buffers_wanted_ = std::max(buffers_wanted_ / 2, std::min(kBuffersAtStart, pool_.count()));
+}
+
+// The rest stays in the ring while the tasks run.
+void UringReactor::Reap(uint32_t limit) {
   io_uring_cqe* cqe;
   unsigned head;
-  int count = 0;
+  uint32_t count = 0;
   io_uring_for_each_cqe(&ring_->raw(), head, cqe) {
     OnCompletion(cqe->user_data, cqe->res, cqe->flags);
-    if (++count == kReapBatch) break;
+    if (++count == limit) break;
   }
-  io_uring_cq_advance(&ring_->raw(), static_cast<unsigned>(count));
-  core::Count(counters_.completions, static_cast<uint64_t>(count));
+  io_uring_cq_advance(&ring_->raw(), count);
+  core::Count(counters_.completions, count);
 }
 
 void UringReactor::OnCompletion(uint64_t user_data, int32_t result, uint32_t flags) {
@@ -301,6 +311,7 @@ void UringReactor::OnRecv(core::RecvOp& op, int32_t result, uint32_t flags) {
     buffer = &pool_.at(flags >> IORING_CQE_BUFFER_SHIFT);
     SLUICE_DCHECK(buffer->in_ring);
     buffer->in_ring = false;
+    pool_.Touch(*buffer);
     --buffers_in_ring_;
   }
   if (result > 0) {

@@ -50,7 +50,8 @@ class UringReactor final : public core::Reactor {
   bool Retry(core::Op& op) override;
   core::IoResult<int> OpenSocket(int family) override;
   void Close(int fd) override;
-  void Turn(core::Nanos timeout) override;
+  void Turn(core::Nanos timeout, uint32_t limit) override;
+  void Trim() override;
   void Wake() override;
   int64_t in_flight() const override { return in_flight_; }
 
@@ -67,7 +68,7 @@ class UringReactor final : public core::Reactor {
   void ArmWake();
   void FillBufferRing();
   void FeedStarved();
-  void Reap();
+  void Reap(uint32_t limit);
   void OnCompletion(uint64_t user_data, int32_t result, uint32_t flags);
   void OnRecv(core::RecvOp& op, int32_t result, uint32_t flags);
   void OnAccept(core::AcceptOp& op, int32_t result, uint32_t flags);

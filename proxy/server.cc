@@ -169,10 +169,10 @@ void Server::LogWorkerLine(const core::Worker& worker) {
   const core::ReactorCounters& r = worker.reactor().counters();
   logger_.Log(LogLevel::kDebug,
               "worker %d tasks=%d lifo=%d stolen=%d parks=%d wakes=%d overflow=%d turns=%d "
-                  "enters=%d ops=%d immediate=%d completions=%d",
+                  "enters=%d ops=%d immediate=%d completions=%d dry=%d",
               worker.index(), value(w.tasks), value(w.lifo), value(w.stolen), value(w.parks),
               value(w.wakes), value(w.overflow), value(r.turns), value(r.enters), value(r.ops),
-              value(r.immediate), value(r.completions));
+              value(r.immediate), value(r.completions), value(r.dry));
 }
 
 }  // namespace sluice::proxy

@@ -1,0 +1,41 @@
+#include "conf/diagnostics.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "conf/text.h"
+
+namespace sluice::conf {
+
+std::string FormatPosition(Position at) { return Cat(at.line, ":", at.column); }
+
+std::string FormatError(const Error& error) {
+  return Cat(error.file, ":", FormatPosition(error.at), ": error: ", error.message);
+}
+
+Position PositionOf(std::string_view text, size_t offset) {
+  const std::string_view before = text.substr(0, offset);
+  const size_t line_start = before.rfind('\n') + 1;  // npos + 1 == 0
+  return {.line = static_cast<int>(std::ranges::count(before, '\n')) + 1,
+          .column = static_cast<int>(before.size() - line_start) + 1};
+}
+
+void Errors::Add(Position at, std::string_view message) {
+  errors_.push_back({file_, at, std::string(message)});
+}
+
+std::vector<Error> Errors::Take() {
+  std::vector<Error> errors = std::move(errors_);
+  errors_.clear();
+  std::ranges::sort(errors, {}, [](const Error& e) { return std::tie(e.at, e.message); });
+  if (errors.size() > kMaxErrors) {
+    const size_t more = errors.size() - kMaxErrors;
+    const Position at = errors[kMaxErrors].at;
+    errors.resize(kMaxErrors);
+    errors.push_back({file_, at, Cat("and ", more, " more errors from here on")});
+  }
+  return errors;
+}
+
+}  // namespace sluice::conf

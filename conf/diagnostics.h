@@ -1,0 +1,62 @@
+// Errors in a configuration, each with its place.
+//
+// Lines and columns count from 1; columns count bytes. Errors takes them in any order and hands
+// them out by position, at most kMaxErrors of them.
+
+#ifndef SLUICE_CONF_DIAGNOSTICS_H_
+#define SLUICE_CONF_DIAGNOSTICS_H_
+
+#include <compare>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::conf {
+
+struct Position {
+  int line = 1;
+  int column = 1;
+
+  auto operator<=>(const Position&) const = default;
+};
+
+struct Error {
+  std::string file;
+  Position at;
+  std::string message;
+
+  bool operator==(const Error&) const = default;
+};
+
+// `file:line:column: error: message`.
+std::string FormatError(const Error& error);
+
+// `line:column`.
+std::string FormatPosition(Position at);
+
+// The position of the byte at `offset` of `text`.
+Position PositionOf(std::string_view text, size_t offset);
+
+class Errors {
+ public:
+  static constexpr size_t kMaxErrors = 1000;
+
+  explicit Errors(std::string_view file) : file_(file) {}
+  Errors(const Errors&) = delete;
+  Errors& operator=(const Errors&) = delete;
+
+  void Add(Position at, std::string_view message);
+  bool empty() const { return errors_.empty(); }
+
+  // The errors in order. Leaves *this empty.
+  std::vector<Error> Take();
+
+ private:
+  const std::string file_;
+  std::vector<Error> errors_;
+};
+
+}  // namespace sluice::conf
+
+#endif  // SLUICE_CONF_DIAGNOSTICS_H_

@@ -1,0 +1,37 @@
+// Loads a configuration from a file or a string: parse, read, validate.
+//
+// Never throws and never stops at the first error, unless the text is not YAML at all. `config` is
+// to be used only if ok(). A file that cannot be read is an error at 1:1 of it.
+
+#ifndef SLUICE_CONF_LOAD_H_
+#define SLUICE_CONF_LOAD_H_
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "conf/config.h"
+#include "conf/diagnostics.h"
+#include "conf/env.h"
+
+namespace sluice::conf {
+
+// About twice what Document::kMaxNodes values take. yaml-cpp may need 240 times the text in memory.
+inline constexpr size_t kMaxFileBytes = size_t{2} << 20;
+
+struct LoadResult {
+  Config config;
+  std::vector<Error> errors;  // by position
+
+  bool ok() const { return errors.empty(); }
+};
+
+// Reads pipes too. Errors name the file as `path` does.
+LoadResult LoadFile(const std::string& path, const Env& env);
+
+LoadResult LoadString(std::string_view text, std::string_view filename, const Env& env);
+
+}  // namespace sluice::conf
+
+#endif  // SLUICE_CONF_LOAD_H_

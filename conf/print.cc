@@ -1,0 +1,92 @@
+#include "conf/print.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "conf/env.h"
+#include "conf/schema.h"
+#include "conf/shape.h"
+#include "conf/text.h"
+
+namespace sluice::conf {
+namespace {
+
+// Without quotes only what no YAML reader could take for anything but text or a number.
+bool IsPlain(std::string_view text) {
+  const auto is_safe = [](char c) {
+    return IsAsciiLetter(c) || IsAsciiDigit(c) || c == '.' || c == '_' || c == '-' || c == '/' ||
+           c == ':';
+  };
+  const bool begins_well = !text.empty() && (IsAsciiLetter(text[0]) || IsAsciiDigit(text[0]));
+  const bool is_null = text == "null" || text == "Null" || text == "NULL";
+  return begins_well && !text.ends_with(':') && !is_null && std::ranges::all_of(text, is_safe);
+}
+
+std::string YamlScalar(std::string_view value) {
+  const std::string text = EscapeEnv(value);
+  if (IsPlain(text)) return text;
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+class Printer : public Visitor {
+ public:
+  // `first` goes before the first key, `indent` before the others; both are equally long.
+  Printer(std::string first, std::string indent, std::string& out)
+      : prefix_(std::move(first)), indent_(std::move(indent)), out_(out) {}
+
+  void Field(std::string_view key, const Shape& shape, Presence) override {
+    out_ += Cat(prefix_, key, ":");
+    prefix_ = indent_;
+    if (const auto* scalar = std::get_if<Scalar>(&shape)) {
+      out_ += Cat(" ", YamlScalar(scalar->format()), "\n");
+    } else if (const auto* map = std::get_if<Map>(&shape)) {
+      out_ += "\n";
+      Printer inner(indent_ + "  ", indent_ + "  ", out_);
+      map->fields(inner);
+    } else {
+      WriteList(std::get<List>(shape));
+    }
+  }
+
+ private:
+  void WriteList(const List& list) {
+    if (list.size() == 0) {
+      out_ += " []\n";
+      return;
+    }
+    out_ += "\n";
+    for (size_t i = 0; i < list.size(); ++i) {
+      const Shape item = list.item(i);
+      if (const auto* map = std::get_if<Map>(&item)) {
+        Printer inner(indent_ + "  - ", indent_ + "    ", out_);
+        map->fields(inner);
+      } else if (const auto* scalar = std::get_if<Scalar>(&item)) {
+        out_ += Cat(indent_, "  - ", YamlScalar(scalar->format()), "\n");
+      }
+    }
+  }
+
+  std::string prefix_;
+  const std::string indent_;
+  std::string& out_;
+};
+
+}  // namespace
+
+std::string Print(const Config& config) {
+  Config copy = config;  // a Shape could also write
+  std::string out;
+  Printer printer("", "", out);
+  Describe(copy).fields(printer);
+  return out;
+}
+
+}  // namespace sluice::conf

@@ -1,0 +1,132 @@
+#include "conf/scalars.h"
+
+#include <cstddef>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "conf/units.h"
+
+namespace sluice::conf {
+namespace {
+
+constexpr size_t kNameMax = 63;
+
+bool IsName(std::string_view text) {
+  const auto is_inner = [](char c) {
+    return IsAsciiLetter(c) || IsAsciiDigit(c) || c == '_' || c == '-' || c == '.';
+  };
+  return !text.empty() && text.size() <= kNameMax &&
+         (IsAsciiLetter(text[0]) || IsAsciiDigit(text[0])) && std::ranges::all_of(text, is_inner);
+}
+
+// Stores a parsed value if `accepts` it.
+template <typename Parsed, typename Field, typename Accepts>
+absl::Status Store(std::string_view text, const absl::StatusOr<Parsed>& parsed, Field& field,
+                   Accepts accepts) {
+  if (parsed.ok() && accepts(*parsed)) {
+    field = static_cast<Field>(*parsed);
+    return absl::OkStatus();
+  }
+  return parsed.ok() ? InvalidArgument(Found(text)) : parsed.status();
+}
+
+absl::StatusOr<uint64_t> ParseCount(std::string_view text) {
+  const std::optional<uint64_t> number = ParseDecimal(text);
+  if (number.has_value()) return *number;
+  const bool is_digits = !text.empty() && std::ranges::all_of(text, IsAsciiDigit);
+  if (is_digits && text[0] != '0') return absl::OutOfRangeError(Found(text));
+  return InvalidArgument(
+      Cat(Found(text), is_digits ? " with a leading zero" : ", which is not just digits"));
+}
+
+absl::Status StoreAddress(std::string_view text, uint16_t port_min, Address& field) {
+  const absl::StatusOr<Address> address = Address::Parse(text);
+  if (!address.ok()) return address.status();
+  if (address->is_ip() && address->port() < port_min) {
+    return InvalidArgument(Cat(Found(text), " with port 0"));
+  }
+  field = *address;
+  return absl::OkStatus();
+}
+
+Scalar AddressFrom(Address& field, uint16_t port_min) {
+  return {Cat(Address::kForms, port_min > 0 ? " (port 1 to 65535)" : ""),
+          [&field, port_min](std::string_view text) { return StoreAddress(text, port_min, field); },
+          [&field] { return field.ToString(); }};
+}
+
+}  // namespace
+
+Scalar Flag(bool& field) {
+  return {"true or false",
+          [&field](std::string_view text) {
+            if (text != "true" && text != "false") return InvalidArgument(Found(text));
+            field = text == "true";
+            return absl::OkStatus();
+          },
+          [&field] { return std::string(field ? "true" : "false"); }};
+}
+
+Scalar Name(std::string& field) {
+  return {Cat("a name (1 to ", kNameMax, " of a-z A-Z 0-9 _ - ., the first a letter or digit)"),
+          [&field](std::string_view text) {
+            if (!IsName(text)) return InvalidArgument(Found(text));
+            field = text;
+            return absl::OkStatus();
+          },
+          [&field] { return field; }};
+}
+
+Scalar Count(uint32_t& field, uint32_t min, uint32_t max) {
+  return {min == max ? Cat(min) : Cat(min, " to ", max),
+          [&field, min, max](std::string_view text) {
+            return Store(text, ParseCount(text), field,
+                         [&](uint64_t number) { return number >= min && number <= max; });
+          },
+          [&field] { return Cat(field); }};
+}
+
+Scalar CountOrAuto(uint32_t& field, uint32_t min, uint32_t max) {
+  const Scalar count = Count(field, min, max);
+  return {Cat("auto or ", count.allowed),
+          [&field, count](std::string_view text) {
+            if (text != "auto") return count.parse(text);
+            field = 0;
+            return absl::OkStatus();
+          },
+          [&field, count] { return field == 0 ? "auto" : count.format(); }};
+}
+
+Scalar Size(uint64_t& field, uint64_t min, uint64_t max) {
+  return {Cat(FormatSize(min), " to ", FormatSize(max)),
+          [&field, min, max](std::string_view text) {
+            return Store(text, ParseSize(text), field,
+                         [&](uint64_t bytes) { return bytes >= min && bytes <= max; });
+          },
+          [&field] { return FormatSize(field); }};
+}
+
+Scalar Time(Duration& field, Duration min, Duration max) {
+  return {Cat(FormatDuration(min), " to ", FormatDuration(max)),
+          [&field, min, max](std::string_view text) {
+            return Store(text, ParseDuration(text), field,
+                         [&](Duration time) { return time >= min && time <= max; });
+          },
+          [&field] { return FormatDuration(field); }};
+}
+
+Scalar TimeOrZero(Duration& field, std::string_view zero_means, Duration min, Duration max) {
+  Scalar time = Time(field, min, max);
+  time.allowed = Cat("0s (", zero_means, ") or ", time.allowed);
+  time.parse = [&field, min, max](std::string_view text) {
+    return Store(text, ParseDuration(text), field, [&](Duration value) {
+      return value == Duration(0) || (value >= min && value <= max);
+    });
+  };
+  return time;
+}
+
+Scalar BindAddress(Address& field) { return AddressFrom(field, 0); }
+Scalar EndpointAddress(Address& field) { return AddressFrom(field, 1); }
+
+}  // namespace sluice::conf

@@ -1,0 +1,81 @@
+#include "conf/validate.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "conf/text.h"
+
+namespace sluice::conf {
+namespace {
+
+// Reports the second and later of equal texts. Several kinds of thing have one of these each.
+class OnlyOnce {
+ public:
+  OnlyOnce(const Positions& positions, Errors& errors) : positions_(positions), errors_(errors) {}
+
+  void Add(const std::string& text, const std::string& path) {
+    if (text.empty()) return;
+    const Position at = positions_.At(path);
+    const auto [first, is_new] = first_.emplace(text, at);
+    if (is_new) return;
+    errors_.Add(at, Cat(path, ": ", Found(text), " again, allowed: once (first at ",
+                        FormatPosition(first->second), ")"));
+  }
+
+ private:
+  const Positions& positions_;
+  Errors& errors_;
+  std::map<std::string, Position> first_;
+};
+
+void CheckListeners(const Config& config, const Positions& positions, Errors& errors) {
+  OnlyOnce names(positions, errors);
+  OnlyOnce addresses(positions, errors);
+  for (size_t i = 0; i < config.listeners.size(); ++i) {
+    const Listener& listener = config.listeners[i];
+    const std::string path = Cat("listeners[", i, "]");
+    names.Add(listener.name, path + ".name");
+    for (size_t j = 0; j < listener.bind.size(); ++j) {
+      const Address& address = listener.bind[j];
+      // The kernel gives each port 0 a port of its own.
+      if (address.is_ip() && address.port() == 0) continue;
+      addresses.Add(address.ToString(), Cat(path, ".bind[", j, "]"));
+    }
+  }
+}
+
+void CheckUpstreams(const Config& config, const Positions& positions, Errors& errors) {
+  OnlyOnce names(positions, errors);
+  for (size_t i = 0; i < config.upstreams.size(); ++i) {
+    names.Add(config.upstreams[i].name, Cat("upstreams[", i, "].name"));
+  }
+}
+
+void CheckReferences(const Config& config, const Positions& positions, Errors& errors) {
+  std::vector<std::string> known;
+  for (const Upstream& upstream : config.upstreams) known.push_back(upstream.name);
+  // One whose name could not be read may be the one that is meant.
+  const bool is_complete = !known.empty() && std::ranges::find(known, "") == known.end();
+  if (!is_complete) return;
+  for (size_t i = 0; i < config.listeners.size(); ++i) {
+    const std::string& name = config.listeners[i].upstream;
+    if (name.empty() || std::ranges::find(known, name) != known.end()) continue;
+    const std::string path = Cat("listeners[", i, "].upstream");
+    errors.Add(positions.At(path), Cat(path, ": found the unknown upstream ", Quoted(name),
+                                       DidYouMean(name, known), ", allowed: ", JoinNames(known)));
+  }
+}
+
+}  // namespace
+
+void Validate(const Config& config, const Positions& positions, Errors& errors) {
+  CheckListeners(config, positions, errors);
+  CheckUpstreams(config, positions, errors);
+  CheckReferences(config, positions, errors);
+}
+
+}  // namespace sluice::conf

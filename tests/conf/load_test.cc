@@ -1,0 +1,244 @@
+// What a good file becomes; how files are read. Errors in the text itself are in bad_test.cc.
+
+#include "conf/load.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+#include "tests/conf/testing.h"
+
+namespace sluice::conf::testing {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+TEST(Load, MinimalHasTheDefaults) {
+  const LoadResult result = Load(kMinimal);
+  ASSERT_TRUE(result.ok()) << ErrorsOf(result);
+  Config expected;
+  expected.listeners = {{.name = "web",
+                         .bind = {*Address::Parse("127.0.0.1:8080")},
+                         .upstream = "app",
+                         .max_connections = 0,
+                         .timeouts = {}}};
+  expected.upstreams = {{.name = "app",
+                         .balance = Balance::kRoundRobin,
+                         .endpoints = {{*Address::Parse("127.0.0.1:3000"), 1}}}};
+  EXPECT_EQ(result.config, expected);
+}
+
+TEST(Load, EveryValueArrives) {
+  const LoadResult result = Load(std::string(R"(
+version: 1
+runtime: { backend: io_uring, workers: 7, pin_workers: true, busy_poll: 50us }
+limits: { max_connections: 123, buffer_memory: 3GiB, on_limit: wait }
+buffers: { per_direction: 8KiB }
+shutdown: { drain_timeout: 1m }
+stats: { interval: 0s }
+log: { level: trace, format: json }
+defaults:
+  timeouts: { connect: 1ms, idle: 2s, half_close: 3m, write_stall: 4h, max_lifetime: 5d }
+)") + kMinimal);
+  ASSERT_TRUE(result.ok()) << ErrorsOf(result);
+  const Config& config = result.config;
+  EXPECT_EQ(config.runtime, (Runtime{Backend::kIoUring, 7, true, microseconds(50)}));
+  EXPECT_EQ(config.limits, (Limits{123, uint64_t{3} << 30, OnLimit::kWait}));
+  EXPECT_EQ(config.buffers.per_direction_bytes, 8192u);
+  EXPECT_EQ(config.shutdown.drain_timeout, minutes(1));
+  EXPECT_EQ(config.stats.interval, seconds(0));
+  EXPECT_EQ(config.log, (Log{LogLevel::kTrace, LogFormat::kJson}));
+  const Timeouts timeouts{milliseconds(1), seconds(2), minutes(3), hours(4), hours(5 * 24)};
+  EXPECT_EQ(config.defaults.timeouts, timeouts);
+  EXPECT_EQ(config.listeners.at(0).timeouts, timeouts);
+}
+
+TEST(Load, TimeoutsAreInheritedKeyByKeyWhereverTheDefaultsStand) {
+  const LoadResult result = Load(R"(
+listeners:
+  - { name: a, bind: "127.0.0.1:1", upstream: app, timeouts: { idle: 1h } }
+  - { name: b, bind: "127.0.0.1:2", upstream: app }
+upstreams: [{ name: app, endpoints: ["127.0.0.1:3000"] }]
+defaults: { timeouts: { idle: 5m, connect: 1s } }
+)");
+  ASSERT_TRUE(result.ok()) << ErrorsOf(result);
+  EXPECT_EQ(result.config.listeners[0].timeouts.idle, hours(1));
+  EXPECT_EQ(result.config.listeners[0].timeouts.connect, seconds(1));
+  EXPECT_EQ(result.config.listeners[0].timeouts.half_close, Timeouts{}.half_close);
+  EXPECT_EQ(result.config.listeners[1].timeouts.idle, minutes(5));
+}
+
+TEST(Load, ListsAndShorthands) {
+  const LoadResult result = Load(R"(
+listeners:
+  - name: a
+    bind: ["0.0.0.0:80", "127.0.0.1:80", "[::]:80", unix:/run/a.sock, unix:@a, "127.0.0.1:0"]
+    upstream: app
+  - { name: b, bind: "127.0.0.1:0", upstream: app, max_connections: 5 }
+upstreams:
+  - name: app
+    endpoints: ["127.0.0.1:1", { address: "127.0.0.1:2", weight: 256 }, unix:/run/b.sock]
+)");
+  ASSERT_TRUE(result.ok()) << ErrorsOf(result);
+  EXPECT_EQ(result.config.listeners[0].bind.size(), 6u);
+  EXPECT_EQ(result.config.listeners[1].max_connections, 5u);
+  const auto& endpoints = result.config.upstreams[0].endpoints;
+  ASSERT_EQ(endpoints.size(), 3u);
+  EXPECT_EQ(endpoints[0].weight, 1u);
+  EXPECT_EQ(endpoints[1].weight, 256u);
+  EXPECT_EQ(endpoints[2].address.ToString(), "unix:/run/b.sock");
+}
+
+TEST(Load, ExpandsTheEnvironment) {
+  const Env env = EnvOf({{"PORT", "9090"}, {"N", "12"}});
+  const LoadResult result = LoadString(R"(
+limits: { max_connections: "${N}", buffer_memory: "${MEMORY:-2MiB}" }
+listeners:
+  - name: web
+    bind: 127.0.0.1:${PORT}
+    upstream: app
+upstreams:
+  - { name: app, endpoints: ["unix:/run/$${x}"] }
+)",
+                                       "test.yaml", env);
+  ASSERT_TRUE(result.ok()) << ErrorsOf(result);
+  EXPECT_EQ(result.config.limits.max_connections, 12u);
+  EXPECT_EQ(result.config.limits.buffer_memory_bytes, uint64_t{2} << 20);
+  EXPECT_EQ(result.config.listeners[0].bind[0].port(), 9090);
+  EXPECT_EQ(result.config.upstreams[0].endpoints[0].address.ToString(), "unix:/run/${x}");
+}
+
+TEST(Load, AnchorsAndAliases) {
+  const LoadResult result = Load(R"(
+defaults: { timeouts: { idle: &long 1h, max_lifetime: *long } }
+listeners:
+  - { name: a, bind: "127.0.0.1:1", upstream: &app app }
+  - { name: b, bind: "127.0.0.1:2", upstream: *app }
+upstreams:
+  - { name: *app, endpoints: &list ["127.0.0.1:3000"] }
+  - { name: other, endpoints: *list }
+)");
+  ASSERT_TRUE(result.ok()) << ErrorsOf(result);
+  EXPECT_EQ(result.config.defaults.timeouts.max_lifetime, hours(1));
+  EXPECT_EQ(result.config.listeners[1].upstream, "app");
+  EXPECT_EQ(result.config.upstreams[1].endpoints, result.config.upstreams[0].endpoints);
+}
+
+TEST(Load, OtherWaysToWriteTheSameText) {
+  const Config expected = Load(kMinimal).config;
+  const std::string text = kMinimal;
+  EXPECT_EQ(Load("\xEF\xBB\xBF" + text).config, expected);  // a byte order mark
+  EXPECT_EQ(Load("---" + text + "...\n").config, expected);
+  EXPECT_EQ(Load(R"({"listeners": [{"name": "web", "bind": "127.0.0.1:8080", "upstream": "app"}],
+                     "upstreams": [{"name": "app", "endpoints": ["127.0.0.1:3000"]}]})")
+                .config,
+            expected);
+  std::string crlf;
+  for (const char c : text) crlf += c == '\n' ? "\r\n" : std::string(1, c);
+  EXPECT_EQ(Load(crlf).config, expected);
+}
+
+TEST(Load, AByteOrderMarkMovesNoPosition) {
+  const std::string text = std::string(kMinimal) + "log: { level: 'info\n";
+  ASSERT_EQ(Load(text).errors.size(), 1u);
+  EXPECT_EQ(Load("\xEF\xBB\xBF" + text).errors, Load(text).errors);
+}
+
+TEST(Load, TabsBetweenTokensAndInsideBracketsAreFine) {
+  const LoadResult result = Load(std::string("log:\t{\n\tlevel: debug\n\t}\t# here\n") + kMinimal);
+  EXPECT_TRUE(result.ok()) << ErrorsOf(result);
+}
+
+TEST(Load, ErrorsAreInTheOrderOfTheFile) {
+  const LoadResult result = Load("zzz: 1\nupstreams: []\nlisteners: []\naaa: 1\nversion: 5\n");
+  ASSERT_EQ(result.errors.size(), 5u) << ErrorsOf(result);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(result.errors[i].at.line, i + 1);
+}
+
+TEST(Load, ManyErrorsAreCutWithACount) {
+  std::string text = kMinimal;
+  for (int i = 0; i < 5000; ++i) text += "key" + std::to_string(i) + ": 1\n";
+  const LoadResult result = Load(text);
+  ASSERT_EQ(result.errors.size(), Errors::kMaxErrors + 1);
+  EXPECT_EQ(result.errors.back().message, "and 4000 more errors from here on");
+}
+
+class LoadFileTest : public ::testing::Test {
+ protected:
+  LoadFileTest() {
+    const char* tmp = std::getenv("TEST_TMPDIR");
+    folder_ = std::string(tmp == nullptr ? "/tmp" : tmp) + "/load_test_XXXXXX";
+    EXPECT_NE(mkdtemp(folder_.data()), nullptr);
+  }
+  ~LoadFileTest() override {
+    unlink(Path().c_str());
+    rmdir(folder_.c_str());
+  }
+  std::string Path() const { return folder_ + "/x.yaml"; }
+
+  std::string folder_;
+};
+
+TEST_F(LoadFileTest, ReadsAFile) {
+  std::ofstream(Path()) << kMinimal;
+  const LoadResult result = LoadFile(Path(), NoEnv());
+  EXPECT_TRUE(result.ok()) << ErrorsOf(result);
+  EXPECT_EQ(result.config, Load(kMinimal).config);
+}
+
+TEST_F(LoadFileTest, ReadsAPipe) {
+  int fds[2];
+  ASSERT_EQ(pipe(fds), 0);
+  const std::string text = kMinimal;
+  ASSERT_EQ(write(fds[1], text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  close(fds[1]);
+  const LoadResult result = LoadFile("/dev/fd/" + std::to_string(fds[0]), NoEnv());
+  close(fds[0]);
+  EXPECT_TRUE(result.ok()) << ErrorsOf(result);
+}
+
+TEST_F(LoadFileTest, MissingFile) {
+  EXPECT_EQ(ErrorsOf(LoadFile(Path(), NoEnv())),
+            Path() +
+                ":1:1: error: cannot read the file: No such file or directory, allowed: a "
+                "readable file\n");
+}
+
+TEST_F(LoadFileTest, Directory) {
+  EXPECT_EQ(ErrorsOf(LoadFile(folder_, NoEnv())),
+            folder_ +
+                ":1:1: error: cannot read the file: Is a directory, allowed: a readable "
+                "file\n");
+}
+
+TEST_F(LoadFileTest, UnreadableFile) {
+  std::ofstream(Path()) << kMinimal;
+  ASSERT_EQ(chmod(Path().c_str(), 0), 0);
+  const uid_t user = geteuid();
+  if (user == 0) {  // root reads everything
+    ASSERT_EQ(seteuid(65534), 0);
+  }
+  const std::string errors = ErrorsOf(LoadFile(Path(), NoEnv()));
+  ASSERT_EQ(seteuid(user), 0);
+  EXPECT_EQ(errors, Path() +
+                        ":1:1: error: cannot read the file: Permission denied, allowed: a readable "
+                        "file\n");
+}
+
+TEST_F(LoadFileTest, EndlessFile) {
+  const LoadResult result = LoadFile("/dev/zero", NoEnv());
+  ASSERT_EQ(result.errors.size(), 1u);
+  EXPECT_EQ(result.errors[0].message, "found more than 2097152 bytes, allowed: at most these");
+}
+
+}  // namespace
+}  // namespace sluice::conf::testing

@@ -1,0 +1,77 @@
+// Print gives a text that loads to an equal Config.
+
+#include "conf/print.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+
+#include "conf/load.h"
+#include "tests/conf/testing.h"
+
+namespace sluice::conf::testing {
+namespace {
+
+// Everything differs from its default; nothing may be lost on the way.
+Config Unusual() {
+  Config config;
+  config.runtime = {Backend::kEpoll, 256, true, std::chrono::microseconds(1)};
+  config.limits = {1, 1'048'577, OnLimit::kWait};
+  config.buffers = {16 << 20};
+  config.shutdown = {std::chrono::microseconds(0)};
+  config.stats = {std::chrono::milliseconds(90'061'001 % 86'400'000)};
+  config.log = {LogLevel::kOff, LogFormat::kJson};
+  config.defaults.timeouts.connect = std::chrono::milliseconds(1);
+  config.defaults.timeouts.max_lifetime = std::chrono::hours(365 * 24);
+  Listener listener{.name = "a-1.b_c",
+                    .bind = {*Address::Parse("[::]:0"), *Address::Parse("unix:/a b: #\"\\'${x}é"),
+                             *Address::Parse("unix:@null"), *Address::Parse("0.0.0.0:65535")},
+                    .upstream = "null",
+                    .max_connections = 10'000'000,
+                    .timeouts = {}};
+  listener.timeouts.idle = std::chrono::seconds(0);
+  config.listeners = {listener};
+  config.upstreams = {
+      {.name = "null",
+       .balance = Balance::kRoundRobin,
+       .endpoints = {{*Address::Parse("[fe80::1]:1"), 256}, {*Address::Parse("unix:/$${y}"), 1}}},
+      {.name = "1e5",
+       .balance = Balance::kRoundRobin,
+       .endpoints = {{*Address::Parse("unix:/trailing:"), 2}}}};
+  return config;
+}
+
+TEST(Print, RoundTripsTheUnusual) {
+  const std::string text = Print(Unusual());
+  const LoadResult result = Load(text);
+  ASSERT_TRUE(result.ok()) << ErrorsOf(result) << text;
+  EXPECT_EQ(Print(result.config), text);
+  EXPECT_EQ(result.config, Unusual());
+}
+
+TEST(Print, RoundTripsTheExample) {
+  const LoadResult example = LoadFile("conf/example.yaml", NoEnv());
+  ASSERT_TRUE(example.ok()) << ErrorsOf(example);
+  const LoadResult again = Load(Print(example.config));
+  ASSERT_TRUE(again.ok()) << ErrorsOf(again);
+  EXPECT_EQ(again.config, example.config);
+}
+
+TEST(Print, LooksLikeThis) {
+  const std::string text = Print(Load(kMinimal).config);
+  EXPECT_TRUE(text.starts_with("version: 1\nruntime:\n  backend: auto\n  workers: auto\n")) << text;
+  EXPECT_NE(text.find("\nlisteners:\n  - name: web\n    bind:\n      - 127.0.0.1:8080\n"),
+            text.npos)
+      << text;
+  EXPECT_NE(text.find("\n    timeouts:\n      connect: 5s\n"), text.npos) << text;
+  EXPECT_NE(text.find("\n      - address: 127.0.0.1:3000\n        weight: 1\n"), text.npos) << text;
+}
+
+TEST(Print, AConfigWithoutAnything) {
+  const std::string text = Print(Config{});
+  EXPECT_TRUE(text.ends_with("listeners: []\nupstreams: []\n")) << text;
+}
+
+}  // namespace
+}  // namespace sluice::conf::testing
