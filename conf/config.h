@@ -42,7 +42,7 @@ struct Limits {
 };
 
 struct Buffers {
-  uint64_t per_direction_bytes = uint64_t{64} << 10;
+  uint64_t per_direction_bytes = uint64_t{256} << 10;
 
   bool operator==(const Buffers&) const = default;
 };

@@ -129,6 +129,10 @@ class BufferPool {
     return free_ != nullptr || remote_.load(std::memory_order_relaxed) != nullptr;
   }
 
+  // A second pool of the same owner with larger buffers, or null.
+  BufferPool* large() const { return large_; }
+  void set_large(BufferPool* large) { large_ = large; }
+
   Buffer& at(size_t index) { return headers_[index]; }
   size_t count() const { return count_; }
   size_t buffer_size() const { return buffer_size_; }
@@ -140,6 +144,7 @@ class BufferPool {
   const size_t buffer_size_;
   const std::function<void()> wake_owner_;
   std::byte* memory_;
+  BufferPool* large_ = nullptr;
   std::unique_ptr<Buffer[]> headers_;
   Buffer* free_ = nullptr;  // the owner's
   size_t taken_ = 0;        // the owner's

@@ -7,7 +7,7 @@ void BufferLease::Return() {
   if (buffer_ == nullptr) return;
   Buffer* buffer = std::exchange(buffer_, nullptr);
   const Worker* worker = Worker::Current();
-  buffer->pool->Release(buffer, worker != nullptr && &worker->pool() == buffer->pool);
+  buffer->pool->Release(buffer, worker != nullptr && worker->Owns(*buffer->pool));
 }
 
 }  // namespace sluice::core

@@ -97,6 +97,9 @@ class RecvOp final : public Op {
   explicit RecvOp(int fd) : Op(OpKind::kRecv, fd) {}
   ~RecvOp() { SLUICE_DCHECK(received_.empty()); }
 
+  bool bulk = false;     // reactor's: the last read filled its buffer
+  bool polling = false;  // reactor's: waits for data, not with a buffer
+
   // In the task: received and not taken yet, oldest first.
   bool has_buffer() const { return !received_.empty(); }
   BufferLease TakeBuffer() { return BufferLease(static_cast<Buffer*>(received_.Pop())); }

@@ -46,7 +46,12 @@ Worker::Worker(Shared& shared, uint32_t index, const Clock& clock, const WorkerO
       random_(options.seed * 0x9E3779B97F4A7C15u + index + 1),
       now_(clock.Now()),
       wheel_(now_),
-      pool_(options.buffers, options.buffer_size, [this] { Wake(); }) {}
+      pool_(options.buffers, options.buffer_size, [this] { Wake(); }) {
+  if (options.large_buffers == 0) return;
+  large_pool_ = std::make_unique<BufferPool>(options.large_buffers, options.large_buffer_size,
+                                             [this] { Wake(); });
+  pool_.set_large(large_pool_.get());
+}
 
 Worker::~Worker() = default;
 
@@ -69,6 +74,7 @@ void Worker::Run() {
       Park();
     }
   }
+  TurnReactor(0);  // hands over what is queued for the kernel, such as a last close
   LeaveCurrent();
 }
 
@@ -237,7 +243,7 @@ void Worker::Wait() {
   Count(counters_.parks);
   MaybeTrim();
   Nanos deadline = wheel_.NextDeadline();
-  if (pool_.touched() > kWarmBuffers) {  // there is still something to give back
+  if (TrimPays()) {
     deadline = deadline < 0 ? now_ + kTrimInterval : std::min(deadline, now_ + kTrimInterval);
   }
   if (deadline < 0) {
@@ -249,9 +255,15 @@ void Worker::Wait() {
 
 // At most once per interval: a burst's memory goes back to the kernel soon after it is over.
 void Worker::MaybeTrim() {
-  if (pool_.touched() <= kWarmBuffers || now_ - trimmed_ < kTrimInterval) return;
+  if (now_ - trimmed_ < kTrimInterval || !TrimPays()) return;
   trimmed_ = now_;
   reactor_->Trim();
+  if (large_pool_ != nullptr) large_pool_->Trim();
+}
+
+bool Worker::TrimPays() const {
+  return pool_.touched() > kWarmBuffers ||
+         (large_pool_ != nullptr && large_pool_->touched() > kWarmLargeBuffers);
 }
 
 // Turns the reactor for a while before it sleeps. True: something came.

@@ -65,6 +65,8 @@ struct WorkerCounters {
 struct WorkerOptions {
   size_t buffers = 1024;
   size_t buffer_size = 16384;  // bytes
+  size_t large_buffers = 0;    // for streams that fill theirs
+  size_t large_buffer_size = 0;
   Nanos busy_poll = 0;         // turn the reactor for so long before sleeping
   uint64_t seed = 1;           // of the choice of victims
 };
@@ -108,7 +110,9 @@ class Worker {
   Reactor& reactor() { return *reactor_; }
   const Reactor& reactor() const { return *reactor_; }
   BufferPool& pool() { return pool_; }
-  const BufferPool& pool() const { return pool_; }
+  bool Owns(const BufferPool& pool) const {
+    return &pool == &pool_ || &pool == large_pool_.get();
+  }
   TimerWheel& wheel() { return wheel_; }
   Shared& shared() { return shared_; }
   uint32_t index() const { return index_; }
@@ -125,6 +129,7 @@ class Worker {
   static constexpr uint32_t kStealBacklog = 4;  // queued tasks that are worth stealing from
   static constexpr Nanos kTrimInterval = 250 * kMillisecond;
   static constexpr size_t kWarmBuffers = 256;  // not worth giving back
+  static constexpr size_t kWarmLargeBuffers = 4;
 
   void RunTask(Runnable& task);
   Runnable* NextTask();
@@ -135,6 +140,7 @@ class Worker {
   void TurnReactor(Nanos timeout);
   void Park();
   void Wait();
+  bool TrimPays() const;
   void MaybeTrim();
   bool BusyPoll();
   bool WorkElsewhere() const;
@@ -158,6 +164,7 @@ class Worker {
 
   TimerWheel wheel_;
   BufferPool pool_;
+  std::unique_ptr<BufferPool> large_pool_;  // or null
   InjectQueue mailbox_;  // any thread
   std::unique_ptr<Reactor> reactor_;
   WorkerCounters counters_;

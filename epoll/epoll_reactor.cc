@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "core/check.h"
+#include "core/recv_now.h"
 #include "core/worker.h"
 
 namespace sluice::epoll {
@@ -145,26 +146,17 @@ EpollReactor::Attempt EpollReactor::Perform(Op& op, Descriptor& descriptor) {
 }
 
 EpollReactor::Attempt EpollReactor::PerformRecv(core::RecvOp& op, Descriptor& descriptor) {
-  core::Buffer* buffer = pool_.Take();
-  if (buffer == nullptr) return Attempt::kNoBuffer;
-  ssize_t bytes;
-  do {
-    bytes = recv(op.fd, buffer->data, buffer->capacity, MSG_DONTWAIT);
-  } while (bytes < 0 && errno == EINTR);
-  if (bytes > 0) {
-    // A full buffer: there may be more. A short read: an edge will tell.
-    if (static_cast<size_t>(bytes) == buffer->capacity) descriptor.directions[kIn].Set();
-    buffer->size = static_cast<uint32_t>(bytes);
-    op.Append(*buffer);
-    op.result = core::kCreditUsed;
-    return Attempt::kDone;
+  switch (core::RecvNow(op, pool_)) {
+    case core::RecvNowResult::kDone:
+      // Less than a small buffer was there: an edge will tell of more. Else it is worth a try.
+      if (op.bulk || op.result != core::kCreditUsed) descriptor.directions[kIn].Set();
+      return Attempt::kDone;
+    case core::RecvNowResult::kNotReady:
+      return Attempt::kNotReady;
+    case core::RecvNowResult::kNoBuffer:
+      return Attempt::kNoBuffer;
   }
-  const int error = errno;
-  pool_.Release(buffer, /*owner=*/true);
-  if (bytes < 0 && error == EAGAIN) return Attempt::kNotReady;
-  descriptor.directions[kIn].Set();
-  op.result = bytes == 0 ? 0 : -error;
-  return Attempt::kDone;
+  SLUICE_CHECK(false);
 }
 
 EpollReactor::Attempt EpollReactor::PerformSend(Op& op, Descriptor& descriptor) {

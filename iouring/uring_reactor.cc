@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "core/check.h"
+#include "core/recv_now.h"
 #include "core/worker.h"
 #include "iouring/abi.h"
 
@@ -79,8 +81,58 @@ bool UringReactor::Submit(Op& op) {
     core::Count(counters_.immediate);
     return true;
   }
+  if (op.kind == OpKind::kSend && op.size > pool_.buffer_size() && SendNow(op)) {
+    core::Count(counters_.immediate);
+    return true;
+  }
+  if (op.kind == OpKind::kRecv && static_cast<core::RecvOp&>(op).bulk) {
+    if (!op.task->ConsumeBudget()) {  // others first
+      op.retry = true;
+      op.task->Post(op);
+      return false;
+    }
+    return AdvanceBulk(static_cast<core::RecvOp&>(op));
+  }
+  Track(op);
+  Enqueue(op);
+  return false;
+}
+
+// The op is in flight here from now on.
+void UringReactor::Track(Op& op) {
+  op.reactor = this;
   op.kernel_refs.store(1, std::memory_order_relaxed);
   ++in_flight_;
+}
+
+// A large send is made while its bytes are in the cache; the call is nothing beside the copy. True:
+// done, perhaps in part.
+bool UringReactor::SendNow(Op& op) {
+  if (!op.task->ConsumeBudget()) return false;
+  const ssize_t bytes = send(op.fd, op.data, op.size, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (bytes < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  op.result = bytes >= 0 ? static_cast<int32_t>(bytes) : -errno;
+  return true;
+}
+
+// Bulk mode: reads in the task, into a large buffer that is hot; the ring only says when. True: done.
+bool UringReactor::AdvanceBulk(core::RecvOp& op) {
+  switch (core::RecvNow(op, pool_)) {
+    case core::RecvNowResult::kDone:
+      core::Count(counters_.immediate);
+      return true;
+    case core::RecvNowResult::kNotReady:
+      break;
+    case core::RecvNowResult::kNoBuffer:
+      op.bulk = false;
+      break;
+  }
+  if (op.cancel_requested) {
+    op.result = -ECANCELED;
+    return true;
+  }
+  Track(op);
+  op.polling = op.bulk;
   Enqueue(op);
   return false;
 }
@@ -125,6 +177,11 @@ void UringReactor::Enqueue(Op& op) {
 
 void UringReactor::EnqueueRecv(core::RecvOp& op) {
   io_uring_sqe* entry = ring_->NextEntry();
+  if (op.polling) {
+    io_uring_prep_poll_add(entry, op.fd, POLLIN | POLLRDHUP);
+    entry->user_data = UserData(op, kTagOp);
+    return;
+  }
   if (features_.recv_credit) {
     io_uring_prep_recv_multishot(entry, op.fd, nullptr, 0, 0);
     SetRecvCredit(*entry, op.credit);
@@ -138,7 +195,10 @@ void UringReactor::EnqueueRecv(core::RecvOp& op) {
   entry->user_data = UserData(op, kTagOp);
 }
 
-bool UringReactor::Retry(Op&) { SLUICE_CHECK(false); }
+bool UringReactor::Retry(Op& op) {
+  auto& reactor = static_cast<UringReactor&>(core::Worker::Current()->reactor());
+  return reactor.AdvanceBulk(static_cast<core::RecvOp&>(op));
+}
 
 void UringReactor::Cancel(Op& op) {
   uint32_t refs = op.kernel_refs.load(std::memory_order_acquire);
@@ -178,6 +238,7 @@ void UringReactor::StartCancel(Op& op) {
     case kStarved:
       SLUICE_CHECK(starved_.Remove(op));
       End(op, -ECANCELED);
+      SLUICE_CHECK(!DropRef(op));
       break;
     case kEnded:
       break;
@@ -290,7 +351,11 @@ void UringReactor::OnCompletion(uint64_t user_data, int32_t result, uint32_t fla
   }
   switch (op->kind) {
     case OpKind::kRecv:
-      OnRecv(static_cast<core::RecvOp&>(*op), result, flags);
+      if (static_cast<core::RecvOp&>(*op).polling) {
+        OnReadable(static_cast<core::RecvOp&>(*op), result);
+      } else {
+        OnRecv(static_cast<core::RecvOp&>(*op), result, flags);
+      }
       return;
     case OpKind::kAccept:
       OnAccept(static_cast<core::AcceptOp&>(*op), result, flags);
@@ -302,6 +367,15 @@ void UringReactor::OnCompletion(uint64_t user_data, int32_t result, uint32_t fla
       if (DropRef(*op)) op->task->Post(*op);
       return;
   }
+}
+
+// A recv in bulk mode may read now: its task does it. With a cancel under way it ends instead.
+void UringReactor::OnReadable(core::RecvOp& op, int32_t result) {
+  op.polling = false;
+  End(op, result < 0 ? result : -ECANCELED);
+  if (!DropRef(op)) return;
+  op.retry = result >= 0;
+  op.task->Post(op);
 }
 
 void UringReactor::OnRecv(core::RecvOp& op, int32_t result, uint32_t flags) {
@@ -316,6 +390,7 @@ void UringReactor::OnRecv(core::RecvOp& op, int32_t result, uint32_t flags) {
   }
   if (result > 0) {
     op.drained = (flags & IORING_CQE_F_SOCK_NONEMPTY) == 0;
+    op.bulk = pool_.large() != nullptr && static_cast<uint32_t>(result) == buffer->capacity;
     buffer->size = static_cast<uint32_t>(result);
     buffer->receiver = &op;
     buffer->last = false;

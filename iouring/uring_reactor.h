@@ -10,6 +10,7 @@
 //                           │  last completion        │
 //                           ▼                         ▼ cancel
 //                         ENDED ── refs 0 ──► posted   ENDED
+//   A recv in bulk mode (core/recv_now.h) waits IN KERNEL as a poll and reads in its task (Retry).
 //   Cancel, own worker:   refs + 1, cancel entry        its completion: refs - 1, or once more while
 //   Cancel, another's:    refs + 1 unless 0, message    the op is still IN KERNEL
 //
@@ -61,6 +62,9 @@ class UringReactor final : public core::Reactor {
 
   void Enqueue(core::Op& op);
   void EnqueueRecv(core::RecvOp& op);
+  bool AdvanceBulk(core::RecvOp& op);
+  bool SendNow(core::Op& op);
+  void Track(core::Op& op);
   void EnqueueCancel(core::Op& op);
   bool ConnectLocal(core::Op& op);
   void StartCancel(core::Op& op);
@@ -70,6 +74,7 @@ class UringReactor final : public core::Reactor {
   void FeedStarved();
   void Reap(uint32_t limit);
   void OnCompletion(uint64_t user_data, int32_t result, uint32_t flags);
+  void OnReadable(core::RecvOp& op, int32_t result);
   void OnRecv(core::RecvOp& op, int32_t result, uint32_t flags);
   void OnAccept(core::AcceptOp& op, int32_t result, uint32_t flags);
   void OnCancel(core::Op& op, int32_t result);

@@ -15,8 +15,6 @@ Backend Epoll() {
   Backend backend;
   backend.name = "epoll";
   backend.features = "edge-triggered";
-  // Data is read when it is there and mostly sent at once, so one buffer serves all: it may be large.
-  backend.buffer_size = 65536;
   backend.make_reactor = [table = std::make_shared<epoll::DescriptorTable>()](
                              core::BufferPool& pool) {
     return epoll::EpollReactor::Make(table, pool);
@@ -29,8 +27,6 @@ Backend IoUring(const iouring::Features& features) {
   backend.name = "io_uring";
   backend.features =
       features.recv_credit ? "multishot recv with a byte credit" : "single-shot recv";
-  // Every armed recv of a batch may take one at the same time: smaller ones stay in the cache.
-  backend.buffer_size = 16384;
   backend.make_reactor = [features](core::BufferPool& pool) {
     return iouring::UringReactor::Make(features, pool);
   };

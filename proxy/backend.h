@@ -2,7 +2,6 @@
 #ifndef SLUICE_PROXY_BACKEND_H_
 #define SLUICE_PROXY_BACKEND_H_
 
-#include <cstddef>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -15,7 +14,6 @@ struct Backend {
   std::string name;      // "io_uring" or "epoll"
   std::string features;  // what the kernel offers it, for --version --verbose
   std::string warning;   // why `auto` did not take io_uring; else empty
-  size_t buffer_size;    // bytes of one buffer at most
   core::ReactorFactory make_reactor;
 };
 

@@ -39,16 +39,28 @@ uint32_t UsableCpus() {
   return std::clamp<uint32_t>(CPU_COUNT(&allowed), 1, core::IdleSet::kMaxWorkers);
 }
 
-core::RuntimeOptions ToRuntimeOptions(const conf::Config& config, size_t backend_buffer_size) {
+// A quarter of the memory is for large buffers, as large as a direction may be: bulk streams use one
+// each, and when many stall the small ones are left for everybody else.
+core::WorkerOptions ToWorkerOptions(const conf::Config& config, uint32_t workers) {
+  constexpr size_t kSmall = 16384;
+  const size_t per_direction = config.buffers.per_direction_bytes;
+  const size_t memory = config.limits.buffer_memory_bytes / workers;
+  core::WorkerOptions options;
+  options.busy_poll =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(config.runtime.busy_poll).count();
+  options.buffer_size = std::min(kSmall, per_direction);
+  options.large_buffer_size = per_direction;
+  if (per_direction > kSmall) options.large_buffers = memory / 4 / per_direction;
+  const size_t rest = memory - options.large_buffers * options.large_buffer_size;
+  options.buffers = std::clamp<size_t>(rest / options.buffer_size, 2, 65536);
+  return options;
+}
+
+core::RuntimeOptions ToRuntimeOptions(const conf::Config& config) {
   core::RuntimeOptions options;
   options.workers = config.runtime.workers == 0 ? UsableCpus() : config.runtime.workers;
   options.pin_workers = config.runtime.pin_workers;
-  options.worker.busy_poll =
-      std::chrono::duration_cast<std::chrono::nanoseconds>(config.runtime.busy_poll).count();
-  options.worker.buffer_size =
-      std::min<size_t>(backend_buffer_size, config.buffers.per_direction_bytes);
-  options.worker.buffers = std::clamp<size_t>(
-      config.limits.buffer_memory_bytes / options.workers / options.worker.buffer_size, 2, 65536);
+  options.worker = ToWorkerOptions(config, options.workers);
   return options;
 }
 
@@ -86,7 +98,7 @@ int Serve(const conf::Config& config, core::SignalStream& signals) {
   CheckDescriptors(config, *logger);
 
   const core::MonotonicClock clock;
-  const core::RuntimeOptions options = ToRuntimeOptions(config, backend->buffer_size);
+  const core::RuntimeOptions options = ToRuntimeOptions(config);
   core::Runtime runtime(options, clock, backend->make_reactor);
   Server server(config, runtime.shared(), signals, *logger);
   logger->Log(LogLevel::kInfo, "starting: backend %s, %d workers", backend->name, options.workers);

@@ -70,7 +70,8 @@ class Session final : public FlowOwner {
 
   std::string NameForLog() const;
   core::Task<void> Relay(int upstream);
-  core::Task<void> CloseWithReset(int upstream);
+  // Not inlined: its frame is needed for a moment only, not for the life of the session.
+  [[gnu::noinline]] core::Task<void> CloseWithReset(int upstream);
   void End(EndReason reason);
   void EnsureTimer(Nanos deadline);
   void OnTimer();
@@ -260,7 +261,7 @@ void Session::MaybeFinish() {
 }
 
 // Resets whoever has not reset itself; `upstream` may be -1.
-core::Task<void> Session::CloseWithReset(int upstream) {
+[[gnu::noinline]] core::Task<void> Session::CloseWithReset(int upstream) {
   core::Reactor* reactor = &CurrentReactor();
   if (reason_->what == What::kReset) {
     const int other = reason_->by == By::kClient ? upstream : client_;
