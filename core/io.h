@@ -111,7 +111,7 @@ class [[nodiscard]] Poll : public SingleOp<uint32_t> {
 // ahead of the reader: the next credit is asked for when all buffers of the last have been taken.
 class RecvStream {
  public:
-  RecvStream(int fd, uint32_t credit) : op_(fd), credit_(credit) {}
+  RecvStream(int fd, uint32_t credit) : op_(fd), credit_(credit) { op_.result = kCreditUsed; }
 
   class NextAwaiter {
    public:
@@ -126,6 +126,7 @@ class RecvStream {
         return false;
       }
       if (!op.in_flight) {
+        if (stream_.over()) return false;
         op.credit = stream_.credit_;
         if (SubmitHere(op, *promise.task)) return false;
       }
@@ -138,6 +139,7 @@ class RecvStream {
       if (op.has_buffer()) return op.TakeBuffer();
       if (cancelled_) return IoError(ECANCELED);
       if (op.result < 0) return IoError(-op.result);
+      if (op.result == kCreditUsed) return IoError(ECANCELED);  // an earlier wait was cut short
       return BufferLease();
     }
 
@@ -148,7 +150,9 @@ class RecvStream {
   };
 
   // `IoResult<BufferLease> got = co_await stream.Next();` Empty: end of stream. After an end or an
-  // error it is not called again.
+  // error it is not called again, but after ECANCELED it may be. When a wait was cut short and
+  // brought a buffer all the same, a later one may bring ECANCELED although its scope is not
+  // cancelled.
   NextAwaiter Next() { return NextAwaiter(*this); }
 
   // Ends the stream: afterwards nothing is in flight and what was received and not taken has been
@@ -173,6 +177,9 @@ class RecvStream {
   int fd() const { return op_.fd; }
 
  private:
+  // The end or an error came while nobody waited; the kernel tells an error only once.
+  bool over() const { return op_.result <= 0 && op_.result != -ECANCELED; }
+
   RecvOp op_;
   const uint32_t credit_;
 };

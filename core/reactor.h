@@ -64,6 +64,12 @@ class Reactor : public SocketApi {
 
   virtual void Close(int fd) = 0;
 
+  // Closes a listening socket for good and removes the file of a UNIX socket.
+  void CloseListener(int fd) {
+    RemoveSocketFile(LocalAddress(fd));
+    Close(fd);
+  }
+
   // Submits what is queued, waits until something happens or `timeout` is over (0: not at all; < 0:
   // for ever), and posts what has happened, about `limit` things at most: the rest stays in the
   // kernel's queue, so that a worker's run queue does not overflow. The owner.

@@ -126,6 +126,12 @@ PeerState SocketApi::GetPeerState(int fd) {
   return info.tcpi_state == TCP_CLOSE ? PeerState::kReset : PeerState::kOpen;
 }
 
+void SocketApi::RemoveSocketFile(const Address& address) {
+  if (address.family() == AF_UNIX && address.local.sun_path[0] != '\0') {
+    unlink(address.local.sun_path);
+  }
+}
+
 Address SocketApi::LocalAddress(int fd) {
   Address address;
   address.size = sizeof(address.local);

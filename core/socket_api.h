@@ -62,6 +62,8 @@ class SocketApi {
   // Bytes that the peer has not acknowledged (TCP) or read (UNIX) yet; 0 when unknown.
   virtual size_t UnsentBytes(int fd);
   virtual PeerState GetPeerState(int fd);
+  // The file of a UNIX socket that is no longer listened on; nothing for other addresses.
+  virtual void RemoveSocketFile(const Address& address);
   virtual Address LocalAddress(int fd);
   virtual Address PeerAddress(int fd);
 };

@@ -142,7 +142,7 @@ void Listener::AcceptRest() {
 }
 
 void Listener::Close() {
-  for (const int socket : sockets_) CurrentReactor().Close(socket);
+  for (const int socket : sockets_) CurrentReactor().CloseListener(socket);
   sockets_.clear();
 }
 
