@@ -44,8 +44,8 @@ void BufferPool::Release(Buffer* buffer, bool owner) {
   Buffer* top = remote_.load(std::memory_order_relaxed);
   do {
     buffer->next = top;
-  } while (!remote_.compare_exchange_weak(top, buffer,
-                                          std::memory_order_release, std::memory_order_relaxed));
+  } while (!remote_.compare_exchange_weak(top, buffer, std::memory_order_release,
+                                          std::memory_order_relaxed));
   AtomicFence(std::memory_order_seq_cst);
   if (wanted_.load(std::memory_order_relaxed)) wake_owner_();
 }

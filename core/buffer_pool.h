@@ -10,7 +10,8 @@
 //
 // Invariants
 //   I1  leased + free(local) + free(remote) = count.
-//   I2  Only the owner touches the local list; others push on the remote stack (a Treiber stack that
+//   I2  Only the owner touches the local list; others push on the remote stack (a Treiber stack
+//   that
 //       is only ever emptied as a whole, so ABA cannot happen).
 //   I3  Somebody who found the pool dry and set `wanted` is woken after the next release: the
 //       releaser pushes, fences, looks at `wanted`; the owner sets it, fences, looks at the stack.
@@ -41,15 +42,15 @@ class alignas(64) Buffer final : public Node {
  public:
   void OnReady() override;  // hands itself to `receiver` (op.cc)
 
-  std::byte* data = nullptr;     // constant
-  BufferPool* pool = nullptr;    // constant
-  RecvOp* receiver = nullptr;    // between completion and OnReady
-  uint32_t capacity = 0;         // bytes; constant
-  uint32_t size = 0;             // bytes received
-  uint16_t index = 0;            // in the pool; constant
-  bool last = false;             // the recv ends with this buffer; it has to be submitted again
-  bool in_ring = false;          // the completion backend has handed it to the kernel
-  bool touched = false;          // its memory may be in use; the owner's
+  std::byte* data = nullptr;   // constant
+  BufferPool* pool = nullptr;  // constant
+  RecvOp* receiver = nullptr;  // between completion and OnReady
+  uint32_t capacity = 0;       // bytes; constant
+  uint32_t size = 0;           // bytes received
+  uint16_t index = 0;          // in the pool; constant
+  bool last = false;           // the recv ends with this buffer; it has to be submitted again
+  bool in_ring = false;        // the completion backend has handed it to the kernel
+  bool touched = false;        // its memory may be in use; the owner's
 };
 
 // Move-only; gives the buffer back when it goes. Empty means end of stream.
@@ -110,8 +111,8 @@ class BufferPool {
     AtomicFence(std::memory_order_seq_cst);
   }
 
-  // The owner, now and then when it has nothing else to do: gives the memory of buffers that were not
-  // used since the last call back to the kernel.
+  // The owner, now and then when it has nothing else to do: gives the memory of buffers that were
+  // not used since the last call back to the kernel.
   void Trim();
 
   // The owner: `buffer` holds nothing anybody needs; its pages go back to the kernel.

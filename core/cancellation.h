@@ -3,7 +3,8 @@
 // The source is owned by who decides (main's shutdown); every listener, session and service holds a
 // token. A CancelNotice is one registration: it lives in the task that wants to hear.
 //
-//   notice:  IDLE ── Listen ──► LISTED ── source.Cancel ──► POSTED ── OnReady (in the task) ──► IDLE
+//   notice:  IDLE ── Listen ──► LISTED ── source.Cancel ──► POSTED ── OnReady (in the task) ──►
+//   IDLE
 //              ▲                   │ Unlisten: true            ▲
 //              └───────────────────┘        Unlisten: false ───┘ OnReady is on its way
 //

@@ -1,6 +1,7 @@
 // Checks of facts that only a programming error can break: they print the place and abort.
 //
-// SLUICE_CHECK is always on; SLUICE_DCHECK only in builds without NDEBUG (asan and tsan have it on).
+// SLUICE_CHECK is always on; SLUICE_DCHECK only in builds without NDEBUG (asan and tsan have it
+// on).
 #ifndef SLUICE_CORE_CHECK_H_
 #define SLUICE_CORE_CHECK_H_
 
@@ -17,10 +18,10 @@ namespace sluice::core {
 
 }  // namespace sluice::core
 
-#define SLUICE_CHECK(condition)                                                  \
-  do {                                                                           \
-    if (!(condition)) [[unlikely]]                                               \
-      ::sluice::core::CheckFailed(__FILE__, __LINE__, #condition);               \
+#define SLUICE_CHECK(condition)                                    \
+  do {                                                             \
+    if (!(condition)) [[unlikely]]                                 \
+      ::sluice::core::CheckFailed(__FILE__, __LINE__, #condition); \
   } while (false)
 
 #ifdef NDEBUG

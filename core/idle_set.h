@@ -76,8 +76,7 @@ class IdleSet {
 
   // True: somebody has notified this worker; it is counted as a searcher.
   bool FinishPark(uint32_t index) {
-    const uint64_t before =
-        parked_[index / 64].fetch_and(~Bit(index), std::memory_order_seq_cst);
+    const uint64_t before = parked_[index / 64].fetch_and(~Bit(index), std::memory_order_seq_cst);
     return (before & Bit(index)) == 0;
   }
 

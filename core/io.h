@@ -188,9 +188,7 @@ class RecvStream {
 class AcceptStream {
  public:
   // `one_by_one`: take a connection from the kernel only when Next asks for it.
-  explicit AcceptStream(int fd, bool one_by_one = false) : op_(fd) {
-    op_.one_by_one = one_by_one;
-  }
+  explicit AcceptStream(int fd, bool one_by_one = false) : op_(fd) { op_.one_by_one = one_by_one; }
 
   class NextAwaiter {
    public:

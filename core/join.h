@@ -99,9 +99,7 @@ class [[nodiscard]] BranchAwaiter final : public Branches<sizeof...(T)> {
   auto await_resume() {
     this->Leave();
     auto values = std::apply(
-        [](auto&... tasks) {
-          return std::tuple<typename Task<T>::Value...>(tasks.TakeValue()...);
-        },
+        [](auto&... tasks) { return std::tuple<typename Task<T>::Value...>(tasks.TakeValue()...); },
         tasks_);
     if constexpr (kSelect) {
       return SelectResult<typename Task<T>::Value...>{this->first_, std::move(values)};

@@ -1,5 +1,6 @@
-// Logger: lines to standard error, written by a thread of their own so that a slow or blocked reader
-// never holds up the data path: when its queue is full the oldest lines are dropped and counted.
+// Logger: lines to standard error, written by a thread of their own so that a slow or blocked
+// reader never holds up the data path: when its queue is full the oldest lines are dropped and
+// counted.
 //
 // Any thread may call anything.
 #ifndef SLUICE_CORE_LOGGER_H_

@@ -1,7 +1,7 @@
 // Op: one operation on a descriptor, on loan to a reactor from Submit until its last completion.
 //
-// The caller owns it (it lives in an awaiter or beside one), nothing is allocated per operation, and
-// it is reused. The reactor fills in what came of it and posts it to its task:
+// The caller owns it (it lives in an awaiter or beside one), nothing is allocated per operation,
+// and it is reused. The reactor fills in what came of it and posts it to its task:
 //
 //          Submit: true (done at once)
 //        ┌───────────────────────────────┐
@@ -68,7 +68,8 @@ class Op : public Waiter {
     uint32_t size;    // send: bytes at `data`; connect: length of the address at `data`
     uint32_t events;  // poll: POLLIN | POLLOUT
   };
-  // What came of it: >= 0 or a negative errno. recv: 0 is end of stream, kCreditUsed the regular end.
+  // What came of it: >= 0 or a negative errno. recv: 0 is end of stream, kCreditUsed the regular
+  // end.
   int32_t result = 0;
   const void* data = nullptr;      // send: bytes; connect: sockaddr
   Runnable* task = nullptr;        // whose op it is

@@ -75,7 +75,8 @@ class Reactor : public SocketApi {
   // kernel's queue, so that a worker's run queue does not overflow. The owner.
   virtual void Turn(Nanos timeout, uint32_t limit) = 0;
 
-  // Called now and then when the worker is about to wait: the moment to give memory back. The owner.
+  // Called now and then when the worker is about to wait: the moment to give memory back. The
+  // owner.
   virtual void Trim() = 0;
 
   // Any thread.

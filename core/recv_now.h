@@ -2,9 +2,9 @@
 // know that data is there.
 //
 // A stream that fills its buffers is read with large ones from then on, until a read brings little:
-// the large rows of a benchmark are decided by the size of one read, and a large buffer that is used
-// again at once stays in the cache. Small messages never hold a large buffer, and when there is no
-// large one left a small one does.
+// the large rows of a benchmark are decided by the size of one read, and a large buffer that is
+// used again at once stays in the cache. Small messages never hold a large buffer, and when there
+// is no large one left a small one does.
 #ifndef SLUICE_CORE_RECV_NOW_H_
 #define SLUICE_CORE_RECV_NOW_H_
 

@@ -137,8 +137,8 @@ class Runnable {
 
   static Node* IdleMark();
 
-  Atomic<Node*> inbox_;              // any thread
-  Node* pending_ = nullptr;          // taken from the inbox, oldest first; the running worker's
+  Atomic<Node*> inbox_;      // any thread
+  Node* pending_ = nullptr;  // taken from the inbox, oldest first; the running worker's
   Scheduler* const scheduler_;
   int32_t budget_ = kCoopBudget;
   bool done_ = false;

@@ -1,4 +1,5 @@
-// SocketApi: the calls on sockets that return at once and so need no Op; Address: where a socket is.
+// SocketApi: the calls on sockets that return at once and so need no Op; Address: where a socket
+// is.
 //
 // The implementations here are Linux's; a simulation overrides them. Any thread may call them, for
 // descriptors that nobody closes meanwhile.
@@ -38,7 +39,8 @@ struct Address {
 // How the peer's end of stream came about.
 enum class PeerState {
   kOpen,   // it may still receive
-  kReset,  // the connection is gone: an end of stream read now is a reset whose error went elsewhere
+  kReset,  // the connection is gone: an end of stream read now is a reset whose error went
+           // elsewhere
 };
 
 class SocketApi {

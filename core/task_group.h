@@ -3,9 +3,9 @@
 // Spawn from any of the owner's tasks; `co_await group.Join()` waits until all have ended (also
 // those spawned meanwhile) and has to be awaited before the group is destroyed.
 //
-// pending_ counts the tasks plus one for the owner until Join: whoever brings it to zero wakes Join.
-// The acq_rel decrements form one chain, so what every task wrote is seen after Join.
-// Checked by: tests/core/spawn_test.cc.
+// pending_ counts the tasks plus one for the owner until Join: whoever brings it to zero wakes
+// Join. The acq_rel decrements form one chain, so what every task wrote is seen after Join. Checked
+// by: tests/core/spawn_test.cc.
 #ifndef SLUICE_CORE_TASK_GROUP_H_
 #define SLUICE_CORE_TASK_GROUP_H_
 

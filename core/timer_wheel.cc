@@ -48,8 +48,8 @@ void TimerWheel::Arm(Timer& timer, Nanos deadline, Runnable& task) {
   timer.task_ = &task;
   timer.wheel_ = this;
   timer.armed_ = true;
-  timer.deadline_ms_ = std::clamp(RoundUpToMs(deadline), elapsed_ms_ + 1,
-                                  elapsed_ms_ + kMaxDurationMs / 2);
+  timer.deadline_ms_ =
+      std::clamp(RoundUpToMs(deadline), elapsed_ms_ + 1, elapsed_ms_ + kMaxDurationMs / 2);
   Link(timer);
 }
 

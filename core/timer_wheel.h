@@ -1,8 +1,9 @@
 // TimerWheel: a worker's timers. A hierarchical timing wheel of 6 levels x 64 slots at 1 ms
 // (Varghese & Lauck, "Hashed and hierarchical timing wheels", 1987; the layout is Tokio's).
 //
-//   level 0: 64 slots of 1 ms   level 1: 64 of 64 ms   level 2: 64 of 4.1 s   ...   level 5: ~2 years
-//   (a deadline further away than a year fires after a year: whoever armed it looks at the clock)
+//   level 0: 64 slots of 1 ms   level 1: 64 of 64 ms   level 2: 64 of 4.1 s   ...   level 5: ~2
+//   years (a deadline further away than a year fires after a year: whoever armed it looks at the
+//   clock)
 //
 // An entry sits on the lowest level on which its deadline and `now` differ, so it is moved down at
 // most five times. One bitmap per level finds the next occupied slot with a rotate and a count.
@@ -13,9 +14,9 @@
 //              └────────────────┘          Disarm: false ──────┘ the event still comes
 //
 // Invariants
-//   I1  A timer is on the list of exactly one slot, and that slot's bit is set, or it is not LINKED.
-//   I2  A FIRED timer has been or will be posted to its task exactly once.
-//   I3  elapsed_ms_ never goes back.
+//   I1  A timer is on the list of exactly one slot, and that slot's bit is set, or it is not
+//   LINKED. I2  A FIRED timer has been or will be posted to its task exactly once. I3  elapsed_ms_
+//   never goes back.
 // Threads: Arm, Advance, NextDeadline: the owning worker. Disarm: any worker (the task may have
 // moved): a mutex guards the slots, uncontended in all but that case.
 // Checked by: tests/core/timer_wheel_test.cc (against a sorted map).

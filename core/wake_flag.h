@@ -7,9 +7,9 @@
 //        ▼
 //      WOKEN ── BeginSleep: false ──► AWAKE
 //
-// Threads: Wake any; the others the sleeper. All orders are acq_rel: what was written before Wake is
-// seen after BeginSleep answered false or EndSleep returned.
-// Checked by: tests/contract (wake from another thread), tests/model.
+// Threads: Wake any; the others the sleeper. All orders are acq_rel: what was written before Wake
+// is seen after BeginSleep answered false or EndSleep returned. Checked by: tests/contract (wake
+// from another thread), tests/model.
 #ifndef SLUICE_CORE_WAKE_FLAG_H_
 #define SLUICE_CORE_WAKE_FLAG_H_
 

@@ -170,8 +170,8 @@ void Worker::TurnReactor(Nanos timeout) {
   if (timeout == 0 && tasks_since_turn_ > 0) {
     // The inject queue is to be looked at about every 200 us: see how long a task takes.
     const Nanos per_task = std::max<Nanos>((now_ - before) / tasks_since_turn_, 1);
-    const uint32_t wanted = static_cast<uint32_t>(
-        std::clamp<Nanos>(200 * kMicrosecond / per_task, 2, 127));
+    const uint32_t wanted =
+        static_cast<uint32_t>(std::clamp<Nanos>(200 * kMicrosecond / per_task, 2, 127));
     shared_interval_ = (shared_interval_ * 7 + wanted) / 8 + 1;
   }
   tasks_since_turn_ = 0;
@@ -233,8 +233,7 @@ void Worker::Park() {
     shared_.idle.StopSearching();
   }
   shared_.idle.BeginPark(index_);
-  const bool look_again =
-      WorkElsewhere() || shared_.stopping.load(std::memory_order_acquire);
+  const bool look_again = WorkElsewhere() || shared_.stopping.load(std::memory_order_acquire);
   if (!look_again) Wait();
   searching_ = shared_.idle.FinishPark(index_);
 }

@@ -3,11 +3,12 @@
 //   while there is work:   LIFO slot ─► run queue ─► mailbox, inject queue ─► own reactor ─► steal
 //   when there is none:    park = wait in the reactor until the next timer
 //
-// The scheduling rules are Tokio's (Lerche 2019, and its multi_thread scheduler since): a task woken
-// by the running one goes to the LIFO slot and runs next, at most kMaxLifoRuns times in a row; what
-// the reactor brings goes to the end of the queue; a full queue hands half to the inject queue, which
-// everybody looks at now and then; the reactor is turned at least every kEventInterval tasks.
-// Unlike there, every worker has its own reactor, and a sleeping worker is woken only for a backlog.
+// The scheduling rules are Tokio's (Lerche 2019, and its multi_thread scheduler since): a task
+// woken by the running one goes to the LIFO slot and runs next, at most kMaxLifoRuns times in a
+// row; what the reactor brings goes to the end of the queue; a full queue hands half to the inject
+// queue, which everybody looks at now and then; the reactor is turned at least every kEventInterval
+// tasks. Unlike there, every worker has its own reactor, and a sleeping worker is woken only for a
+// backlog.
 //
 // Threads: a worker's methods are for its own thread unless they say "any".
 // Checked by: tests/core/scheduler_test.cc, tests/model.
@@ -54,12 +55,12 @@ class Shared final : public Scheduler {
 
 // Counted by the owning worker, read by anybody.
 struct WorkerCounters {
-  Atomic<uint64_t> tasks{0};    // runs of a task
-  Atomic<uint64_t> lifo{0};     // of these, from the LIFO slot
-  Atomic<uint64_t> stolen{0};   // tasks taken from others
-  Atomic<uint64_t> parks{0};    // times it waited in the kernel
-  Atomic<uint64_t> wakes{0};    // times it woke another worker
-  Atomic<uint64_t> overflow{0}; // tasks handed to the inject queue
+  Atomic<uint64_t> tasks{0};     // runs of a task
+  Atomic<uint64_t> lifo{0};      // of these, from the LIFO slot
+  Atomic<uint64_t> stolen{0};    // tasks taken from others
+  Atomic<uint64_t> parks{0};     // times it waited in the kernel
+  Atomic<uint64_t> wakes{0};     // times it woke another worker
+  Atomic<uint64_t> overflow{0};  // tasks handed to the inject queue
 };
 
 struct WorkerOptions {
@@ -67,8 +68,8 @@ struct WorkerOptions {
   size_t buffer_size = 16384;  // bytes
   size_t large_buffers = 0;    // for streams that fill theirs
   size_t large_buffer_size = 0;
-  Nanos busy_poll = 0;         // turn the reactor for so long before sleeping
-  uint64_t seed = 1;           // of the choice of victims
+  Nanos busy_poll = 0;  // turn the reactor for so long before sleeping
+  uint64_t seed = 1;    // of the choice of victims
 };
 
 class Worker {
@@ -110,9 +111,7 @@ class Worker {
   Reactor& reactor() { return *reactor_; }
   const Reactor& reactor() const { return *reactor_; }
   BufferPool& pool() { return pool_; }
-  bool Owns(const BufferPool& pool) const {
-    return &pool == &pool_ || &pool == large_pool_.get();
-  }
+  bool Owns(const BufferPool& pool) const { return &pool == &pool_ || &pool == large_pool_.get(); }
   TimerWheel& wheel() { return wheel_; }
   Shared& shared() { return shared_; }
   uint32_t index() const { return index_; }
@@ -165,7 +164,7 @@ class Worker {
   TimerWheel wheel_;
   BufferPool pool_;
   std::unique_ptr<BufferPool> large_pool_;  // or null
-  InjectQueue mailbox_;  // any thread
+  InjectQueue mailbox_;                     // any thread
   std::unique_ptr<Reactor> reactor_;
   WorkerCounters counters_;
 };

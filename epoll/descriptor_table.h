@@ -53,9 +53,9 @@ class Readiness {
   // True: `op` waits. False: it became ready meanwhile.
   bool Park(core::Op& op) {
     uintptr_t expected = kNotReady;
-    const bool parked = word_.compare_exchange_strong(
-        expected, reinterpret_cast<uintptr_t>(&op), std::memory_order_acq_rel,
-        std::memory_order_acquire);
+    const bool parked =
+        word_.compare_exchange_strong(expected, reinterpret_cast<uintptr_t>(&op),
+                                      std::memory_order_acq_rel, std::memory_order_acquire);
     SLUICE_DCHECK(parked || expected == kReady);  // one op per direction
     return parked;
   }
@@ -90,7 +90,8 @@ class DescriptorTable {
   Descriptor& at(int fd) {
     const size_t index = static_cast<size_t>(fd);
     Chunk* chunk = chunks_[index / kChunk].load(std::memory_order_acquire);
-    if (chunk == nullptr) [[unlikely]] chunk = Grow(index / kChunk);
+    if (chunk == nullptr) [[unlikely]]
+      chunk = Grow(index / kChunk);
     return (*chunk)[index % kChunk];
   }
 

@@ -307,8 +307,7 @@ void EpollReactor::Turn(core::Nanos timeout, uint32_t limit) {
   const bool sleep = timeout != 0 && wake_.BeginSleep();
   core::Count(counters_.enters);
   const int wanted = static_cast<int>(std::clamp<uint32_t>(limit, 1, kEventsPerTurn));
-  const int count = epoll_wait(epoll_fd_, events.data(), wanted,
-                               sleep ? TimeoutMs(timeout) : 0);
+  const int count = epoll_wait(epoll_fd_, events.data(), wanted, sleep ? TimeoutMs(timeout) : 0);
   if (sleep) wake_.EndSleep();
   for (int i = 0; i < count; ++i) Dispatch(events[i].events, events[i].data.u64);
 }

@@ -31,8 +31,8 @@ namespace sluice::epoll {
 class EpollReactor final : public core::Reactor {
  public:
   // Resources exhausted: no descriptors left.
-  static absl::StatusOr<std::unique_ptr<core::Reactor>> Make(
-      std::shared_ptr<DescriptorTable> table, core::BufferPool& pool);
+  static absl::StatusOr<std::unique_ptr<core::Reactor>> Make(std::shared_ptr<DescriptorTable> table,
+                                                             core::BufferPool& pool);
   ~EpollReactor() override;
 
   bool Submit(core::Op& op) override;

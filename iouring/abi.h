@@ -1,5 +1,5 @@
-// Constants of the io_uring interface that liburing 2.3's headers do not have yet. All are probed at
-// run time (probe.h) before they are relied on. Values: Linux include/uapi/linux/io_uring.h.
+// Constants of the io_uring interface that liburing 2.3's headers do not have yet. All are probed
+// at run time (probe.h) before they are relied on. Values: Linux include/uapi/linux/io_uring.h.
 #ifndef SLUICE_IOURING_ABI_H_
 #define SLUICE_IOURING_ABI_H_
 

@@ -40,7 +40,8 @@ std::string Explain(const absl::Status& status) {
     return absl::StrCat("the sandbox refuses it (seccomp): ", detail);
   }
   if (absl::IsUnimplemented(status)) {
-    return absl::StrCat("the kernel (", KernelRelease(), ") or a sandbox has no io_uring: ", detail);
+    return absl::StrCat("the kernel (", KernelRelease(),
+                        ") or a sandbox has no io_uring: ", detail);
   }
   if (absl::IsInvalidArgument(status)) {
     return absl::StrCat("the kernel is too old: Linux 6.1 is needed, this is ", KernelRelease());

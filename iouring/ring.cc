@@ -70,7 +70,8 @@ bool Ring::Enter(int64_t timeout) {
     return true;
   }
   if (timeout > 0) {
-    __kernel_timespec limit = {.tv_sec = timeout / 1'000'000'000, .tv_nsec = timeout % 1'000'000'000};
+    __kernel_timespec limit = {.tv_sec = timeout / 1'000'000'000,
+                               .tv_nsec = timeout % 1'000'000'000};
     io_uring_cqe* unused;
     io_uring_submit_and_wait_timeout(&ring_, &unused, 1, &limit, nullptr);
     return true;

@@ -40,8 +40,8 @@ uint64_t UserData(const Op& op, Tag tag) { return reinterpret_cast<uint64_t>(&op
 
 absl::StatusOr<std::unique_ptr<core::Reactor>> UringReactor::Make(const Features& features,
                                                                   core::BufferPool& pool) {
-  const uint32_t entries = std::min<uint32_t>(
-      kBufferEntries, std::bit_ceil(static_cast<uint32_t>(pool.count())));
+  const uint32_t entries =
+      std::min<uint32_t>(kBufferEntries, std::bit_ceil(static_cast<uint32_t>(pool.count())));
   absl::StatusOr<std::unique_ptr<Ring>> ring =
       Ring::Make(kSubmissionEntries, kCompletionEntries, entries);
   if (!ring.ok()) return ring.status();
@@ -115,7 +115,8 @@ bool UringReactor::SendNow(Op& op) {
   return true;
 }
 
-// Bulk mode: reads in the task, into a large buffer that is hot; the ring only says when. True: done.
+// Bulk mode: reads in the task, into a large buffer that is hot; the ring only says when. True:
+// done.
 bool UringReactor::AdvanceBulk(core::RecvOp& op) {
   switch (core::RecvNow(op, pool_)) {
     case core::RecvNowResult::kDone:

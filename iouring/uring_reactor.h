@@ -11,8 +11,8 @@
 //                           ▼                         ▼ cancel
 //                         ENDED ── refs 0 ──► posted   ENDED
 //   A recv in bulk mode (core/recv_now.h) waits IN KERNEL as a poll and reads in its task (Retry).
-//   Cancel, own worker:   refs + 1, cancel entry        its completion: refs - 1, or once more while
-//   Cancel, another's:    refs + 1 unless 0, message    the op is still IN KERNEL
+//   Cancel, own worker:   refs + 1, cancel entry        its completion: refs - 1, or once more
+//   while Cancel, another's:    refs + 1 unless 0, message    the op is still IN KERNEL
 //
 // Invariants
 //   I1  refs > 0 exactly while the op is in flight here; it goes from 0 to 1 only in Submit.

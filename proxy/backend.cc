@@ -15,8 +15,8 @@ Backend Epoll() {
   Backend backend;
   backend.name = "epoll";
   backend.features = "edge-triggered";
-  backend.make_reactor = [table = std::make_shared<epoll::DescriptorTable>()](
-                             core::BufferPool& pool) {
+  backend.make_reactor = [table =
+                              std::make_shared<epoll::DescriptorTable>()](core::BufferPool& pool) {
     return epoll::EpollReactor::Make(table, pool);
   };
   return backend;
@@ -39,7 +39,8 @@ absl::StatusOr<Backend> ChooseBackend(conf::Backend wanted) {
   if (wanted == conf::Backend::kEpoll) return Epoll();
   const absl::StatusOr<iouring::Features> features = iouring::Probe();
   if (features.ok()) return IoUring(*features);
-  const std::string reason = absl::StrCat("io_uring is not available: ", features.status().message());
+  const std::string reason =
+      absl::StrCat("io_uring is not available: ", features.status().message());
   if (wanted == conf::Backend::kIoUring) return absl::UnavailableError(reason);
   Backend backend = Epoll();
   backend.warning = absl::StrCat(reason, "; using epoll");

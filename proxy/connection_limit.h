@@ -1,8 +1,8 @@
 // ConnectionLimit: how many connections may be open; LimitSlot: the place one of them takes.
 //
 // count_ is never above max, not even for a moment: it is raised only by a CAS from below max.
-// Who wants to wait for room registers under the mutex; a release that finds `waited_for_` set wakes
-// the oldest waiter, which tries again.
+// Who wants to wait for room registers under the mutex; a release that finds `waited_for_` set
+// wakes the oldest waiter, which tries again.
 //
 // No lost wake-up (Dekker): a waiter registers, sets waited_for_, fences and tries once more; a
 // release lowers count_, fences and looks at waited_for_.

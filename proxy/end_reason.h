@@ -32,10 +32,9 @@ constexpr std::string_view Name(By by) {
 }
 
 constexpr std::string_view Name(What what) {
-  constexpr std::string_view kNames[] = {"closed",       "reset",
-                                         "no_upstream",  "idle_timeout",
-                                         "half_close_timeout", "write_stall",
-                                         "max_lifetime", "shutdown"};
+  constexpr std::string_view kNames[] = {
+      "closed",      "reset",        "no_upstream", "idle_timeout", "half_close_timeout",
+      "write_stall", "max_lifetime", "shutdown"};
   static_assert(sizeof(kNames) / sizeof(kNames[0]) == kWhatCount);
   return kNames[static_cast<size_t>(what)];
 }

@@ -43,7 +43,7 @@ absl::Status Validate(const Flags& flags) {
 absl::StatusOr<Flags> ParseFlags(int argc, char** argv) {
   Flags flags;
   opterr = 0;
-  optind = 1;
+  optind = 0;  // glibc: begin anew
   for (int option; (option = getopt_long(argc, argv, ":c:tVh", kOptions.data(), nullptr)) != -1;) {
     switch (option) {
       case 'c':

@@ -46,8 +46,8 @@ absl::Status Listener::Bind() {
           fd.error(), absl::StrCat("listener ", name_, ": cannot listen on ", address.ToString()));
     }
     sockets_.push_back(*fd);
-    shared_.logger.Log(LogLevel::kInfo, "listener %s: listening on %s",
-                       name_, CurrentReactor().LocalAddress(*fd).ToString());
+    shared_.logger.Log(LogLevel::kInfo, "listener %s: listening on %s", name_,
+                       CurrentReactor().LocalAddress(*fd).ToString());
   }
   return absl::OkStatus();
 }
@@ -92,8 +92,7 @@ core::Task<void> Listener::OnConnection(int fd) {
   core::Count(shared_.stats.of(Worker::Current()->index()).accepted);
   ConnectionLimit* full = nullptr;
   LimitSlot slot = LimitSlot::TryAcquire(shared_.limit, limit_, full);
-  while (full != nullptr && shared_.on_limit == conf::OnLimit::kWait &&
-         !shared_.stop.cancelled()) {
+  while (full != nullptr && shared_.on_limit == conf::OnLimit::kWait && !shared_.stop.cancelled()) {
     co_await full->Room();
     slot = LimitSlot::TryAcquire(shared_.limit, limit_, full);
   }
@@ -118,7 +117,7 @@ core::Task<void> Listener::Pause(int error) {
   if (shared_.accept_throttle.Pass(Worker::Current()->now(), suppressed)) {
     shared_.logger.Log(LogLevel::kWarn,
                        "listener %s: cannot accept: %s; trying again every %d ms (%d more such "
-                           "pauses since the last line)",
+                       "pauses since the last line)",
                        name_, strerror(error), kAcceptPause / core::kMillisecond, suppressed);
   }
   (void)co_await core::Sleep(kAcceptPause);

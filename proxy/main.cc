@@ -39,8 +39,8 @@ uint32_t UsableCpus() {
   return std::clamp<uint32_t>(CPU_COUNT(&allowed), 1, core::IdleSet::kMaxWorkers);
 }
 
-// A quarter of the memory is for large buffers, as large as a direction may be: bulk streams use one
-// each, and when many stall the small ones are left for everybody else.
+// A quarter of the memory is for large buffers, as large as a direction may be: bulk streams use
+// one each, and when many stall the small ones are left for everybody else.
 core::WorkerOptions ToWorkerOptions(const conf::Config& config, uint32_t workers) {
   constexpr size_t kSmall = 16384;
   const size_t per_direction = config.buffers.per_direction_bytes;
@@ -86,9 +86,8 @@ void CheckDescriptors(const conf::Config& config, core::Logger& logger) {
 }
 
 int Serve(const conf::Config& config, core::SignalStream& signals) {
-  const std::unique_ptr<core::Logger> logger =
-      core::Logger::ToStderr(static_cast<LogLevel>(config.log.level),
-                             static_cast<core::LogFormat>(config.log.format));
+  const std::unique_ptr<core::Logger> logger = core::Logger::ToStderr(
+      static_cast<LogLevel>(config.log.level), static_cast<core::LogFormat>(config.log.format));
   const absl::StatusOr<Backend> backend = ChooseBackend(config.runtime.backend);
   if (!backend.ok()) {
     logger->Log(LogLevel::kError, "%s", backend.status().message());

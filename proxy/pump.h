@@ -34,13 +34,13 @@ class FlowOwner {
 struct Flow {
   FlowOwner& owner;
   Stats& stats;
-  core::Atomic<uint64_t> WorkerStats::*counter;  // bytes_up or bytes_down
-  uint32_t credit;                               // bytes read ahead of what has been sent
+  core::Atomic<uint64_t> WorkerStats::* counter;  // bytes_up or bytes_down
+  uint32_t credit;                                // bytes read ahead of what has been sent
   int from = -1;
   int to = -1;
-  uint64_t bytes = 0;              // sent
-  core::Nanos last_byte = 0;       // when something was last received or taken
-  core::Nanos sending_since = 0;   // when the receiver last took something; 0: nothing to send
+  uint64_t bytes = 0;             // sent
+  core::Nanos last_byte = 0;      // when something was last received or taken
+  core::Nanos sending_since = 0;  // when the receiver last took something; 0: nothing to send
   bool ended = false;
 };
 

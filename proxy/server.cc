@@ -107,8 +107,7 @@ core::Task<core::IoResult<int>> Server::NextStopSignal() {
 core::Task<void> Server::WaitForStop() {
   core::IoResult<int> signal = co_await NextStopSignal();
   if (!signal.ok()) co_return;
-  logger_.Log(LogLevel::kInfo,
-              "signal SIG%s: no new connections; %d sessions may finish for %g s",
+  logger_.Log(LogLevel::kInfo, "signal SIG%s: no new connections; %d sessions may finish for %g s",
               sigabbrev_np(*signal), limit_.count(),
               std::chrono::duration<double>(config_.shutdown.drain_timeout).count());
 }
@@ -127,8 +126,7 @@ core::Task<void> Server::JoinSessions(core::CancellationSource& drained) {
 
 core::Task<void> Server::EndLateSessions(core::CancellationToken drained) {
   const core::Nanos limit = ToNanos(config_.shutdown.drain_timeout);
-  auto outcome =
-      co_await core::Select(SleepFor(limit), NextStopSignal(), UntilCancelled(drained));
+  auto outcome = co_await core::Select(SleepFor(limit), NextStopSignal(), UntilCancelled(drained));
   if (outcome.first == 2) co_return;
   logger_.Log(LogLevel::kInfo, "%s: ending %d sessions",
               outcome.first == 0 ? "drain timeout" : "second signal", limit_.count());
@@ -147,14 +145,11 @@ core::Task<void> Server::LogStats() {
 
 void Server::LogStatsLine(uint64_t& log_drops) {
   const StatsSum sum = stats_.Sum();
-  logger_.Log(LogLevel::kInfo,
-              "stats active=%d total=%d rejected=%d up=%d down=%d",
-              limit_.count(), sum.accepted - sum.rejected, sum.rejected, sum.bytes_up,
-              sum.bytes_down);
+  logger_.Log(LogLevel::kInfo, "stats active=%d total=%d rejected=%d up=%d down=%d", limit_.count(),
+              sum.accepted - sum.rejected, sum.rejected, sum.bytes_up, sum.bytes_down);
   const uint64_t dropped = logger_.dropped();
   if (dropped != log_drops) {
-    logger_.Log(LogLevel::kWarn, "log: %d lines dropped so far",
-                dropped);
+    logger_.Log(LogLevel::kWarn, "log: %d lines dropped so far", dropped);
     log_drops = dropped;
   }
   if (!logger_.enabled(LogLevel::kDebug)) return;
@@ -169,7 +164,7 @@ void Server::LogWorkerLine(const core::Worker& worker) {
   const core::ReactorCounters& r = worker.reactor().counters();
   logger_.Log(LogLevel::kDebug,
               "worker %d tasks=%d lifo=%d stolen=%d parks=%d wakes=%d overflow=%d turns=%d "
-                  "enters=%d ops=%d immediate=%d completions=%d dry=%d",
+              "enters=%d ops=%d immediate=%d completions=%d dry=%d",
               worker.index(), value(w.tasks), value(w.lifo), value(w.stolen), value(w.parks),
               value(w.wakes), value(w.overflow), value(r.turns), value(r.enters), value(r.ops),
               value(r.immediate), value(r.completions), value(r.dry));

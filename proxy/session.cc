@@ -231,13 +231,13 @@ Nanos Session::NextDeadline(Nanos now) {
   if (limits.write_stall != 0) {
     for (const Flow* flow : {&up_, &down_}) {
       if (flow->sending_since == 0) continue;
-      next = std::min(next, CheckDeadline(now, flow->sending_since + limits.write_stall,
-                                          What::kWriteStall));
+      next = std::min(
+          next, CheckDeadline(now, flow->sending_since + limits.write_stall, What::kWriteStall));
     }
   }
   if (half_closed_ != 0 && limits.half_close != 0) {
-    next = std::min(next, CheckDeadline(now, half_closed_ + limits.half_close,
-                                        What::kHalfCloseTimeout));
+    next = std::min(next,
+                    CheckDeadline(now, half_closed_ + limits.half_close, What::kHalfCloseTimeout));
   }
   if (limits.idle != 0) {
     const Nanos last = std::max(up_.last_byte, down_.last_byte);

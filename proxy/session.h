@@ -2,15 +2,15 @@
 //
 //   CONNECTING ── connected ──► RELAYING ── both flows ended with FIN ──────────► CLOSED (FIN, FIN)
 //       │ no endpoint               │ a peer reset ──► drain what it sent before ─► CLOSED (RST)
-//       │                           │ idle, half-close, stall, lifetime, shutdown ► CLOSED (RST, RST)
-//       └─► CLOSED (RST)            ▼
+//       │                           │ idle, half-close, stall, lifetime, shutdown ► CLOSED (RST,
+//       RST) └─► CLOSED (RST)            ▼
 //                      the first cause wins: it is the EndReason
 //
-// Closing (behaviour.md, promises 1 to 3): end of stream is passed on with shutdown(2) once all bytes
-// before it have been sent, and the other direction goes on. A reset is passed on as a reset, after
-// the kernel has got rid of the bytes that came before it, at most kResetLinger later. Whatever the
-// proxy ends by itself it ends with a reset: a clean end is only shown to a peer whose partner ended
-// cleanly.
+// Closing (behaviour.md, promises 1 to 3): end of stream is passed on with shutdown(2) once all
+// bytes before it have been sent, and the other direction goes on. A reset is passed on as a reset,
+// after the kernel has got rid of the bytes that came before it, at most kResetLinger later.
+// Whatever the proxy ends by itself it ends with a reset: a clean end is only shown to a peer whose
+// partner ended cleanly.
 //
 // A session is one task: its two pumps, its timer and its shutdown notice need no lock.
 #ifndef SLUICE_PROXY_SESSION_H_

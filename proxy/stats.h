@@ -14,12 +14,12 @@
 namespace sluice::proxy {
 
 struct alignas(64) WorkerStats {
-  core::Atomic<uint64_t> accepted{0};        // connections taken from the kernel
-  core::Atomic<uint64_t> rejected{0};        // of these, closed because of a limit
-  core::Atomic<uint64_t> accept_pauses{0};   // descriptors or memory had run out
-  core::Atomic<uint64_t> connect_retries{0}; // endpoints given up for the next one
-  core::Atomic<uint64_t> bytes_up{0};        // client to upstream, accepted by the kernel
-  core::Atomic<uint64_t> bytes_down{0};      // upstream to client
+  core::Atomic<uint64_t> accepted{0};         // connections taken from the kernel
+  core::Atomic<uint64_t> rejected{0};         // of these, closed because of a limit
+  core::Atomic<uint64_t> accept_pauses{0};    // descriptors or memory had run out
+  core::Atomic<uint64_t> connect_retries{0};  // endpoints given up for the next one
+  core::Atomic<uint64_t> bytes_up{0};         // client to upstream, accepted by the kernel
+  core::Atomic<uint64_t> bytes_down{0};       // upstream to client
   std::array<core::Atomic<uint64_t>, kWhatCount> ended{};
 };
 

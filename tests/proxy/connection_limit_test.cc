@@ -1,0 +1,78 @@
+#include "proxy/connection_limit.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+namespace sluice::proxy {
+namespace {
+
+TEST(ConnectionLimit, ZeroMeansNone) {
+  ConnectionLimit limit(0);
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(limit.TryAcquire());
+  for (int i = 0; i < 1000; ++i) limit.Release();
+}
+
+TEST(ConnectionLimit, ExactUnderAStorm) {
+  constexpr uint32_t kMax = 7;
+  ConnectionLimit limit(kMax);
+  std::atomic<uint32_t> inside{0};
+  std::atomic<uint32_t> most{0};
+  std::atomic<uint64_t> entered{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 20000; ++i) {
+        if (!limit.TryAcquire()) continue;
+        const uint32_t now = ++inside;
+        uint32_t seen = most;
+        while (now > seen && !most.compare_exchange_weak(seen, now)) {
+        }
+        ++entered;
+        --inside;
+        limit.Release();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_LE(most, kMax);
+  EXPECT_GT(entered, 0u);
+  EXPECT_EQ(limit.count(), 0u);
+}
+
+TEST(LimitSlot, BothOrNone) {
+  ConnectionLimit global(2);
+  ConnectionLimit own(1);
+  ConnectionLimit* full = nullptr;
+  {
+    LimitSlot first = LimitSlot::TryAcquire(global, own, full);
+    EXPECT_EQ(full, nullptr);
+    EXPECT_EQ(global.count(), 1u);
+    LimitSlot second = LimitSlot::TryAcquire(global, own, full);
+    EXPECT_EQ(full, &own);
+    EXPECT_EQ(global.count(), 1u) << "the global place has been given back";
+    ConnectionLimit other(0);
+    LimitSlot third = LimitSlot::TryAcquire(global, other, full);
+    EXPECT_EQ(full, nullptr);
+    LimitSlot fourth = LimitSlot::TryAcquire(global, other, full);
+    EXPECT_EQ(full, &global);
+  }
+  EXPECT_EQ(global.count(), 0u);
+  EXPECT_EQ(own.count(), 0u);
+}
+
+TEST(LimitSlot, MovesWithItsPlace) {
+  ConnectionLimit global(1);
+  ConnectionLimit own(1);
+  ConnectionLimit* full = nullptr;
+  LimitSlot slot = LimitSlot::TryAcquire(global, own, full);
+  LimitSlot moved = std::move(slot);
+  EXPECT_EQ(global.count(), 1u);
+  moved = LimitSlot();
+  EXPECT_EQ(global.count(), 0u);
+}
+
+}  // namespace
+}  // namespace sluice::proxy
