@@ -2,6 +2,7 @@
 //
 // SLUICE_CHECK is always on; SLUICE_DCHECK only in builds without NDEBUG (asan and tsan have it
 // on).
+// A build that defines SLUICE_MODEL_CHECK brings a CheckFailed of its own (tests/model).
 #ifndef SLUICE_CORE_CHECK_H_
 #define SLUICE_CORE_CHECK_H_
 
@@ -10,11 +11,15 @@
 
 namespace sluice::core {
 
+#ifdef SLUICE_MODEL_CHECK
+[[noreturn]] void CheckFailed(const char* file, int line, const char* what);
+#else
 [[noreturn, gnu::cold, gnu::noinline]] inline void CheckFailed(const char* file, int line,
                                                                const char* what) {
   std::fprintf(stderr, "%s:%d: check failed: %s\n", file, line, what);
   std::abort();
 }
+#endif
 
 }  // namespace sluice::core
 

@@ -43,20 +43,22 @@ class IdleSet {
 
   // -1 when nobody has to be woken; else the worker whose reactor the caller wakes.
   int PickToWake() {
-    AtomicFence(std::memory_order_seq_cst);
-    if (searching_.load(std::memory_order_relaxed) != 0) return -1;
-    for (uint32_t w = 0; w * 64 < workers_; ++w) {
-      uint64_t word = parked_[w].load(std::memory_order_relaxed);
-      while (word != 0) {
-        const uint64_t bit = word & -word;
-        searching_.fetch_add(1, std::memory_order_seq_cst);
-        if (parked_[w].compare_exchange_strong(word, word & ~bit, std::memory_order_seq_cst)) {
-          return static_cast<int>(w * 64 + std::countr_zero(bit));
-        }
-        searching_.fetch_sub(1, std::memory_order_seq_cst);
+    for (;;) {
+      AtomicFence(std::memory_order_seq_cst);
+      if (searching_.load(std::memory_order_relaxed) != 0) return -1;
+      uint32_t w = 0;
+      uint64_t word = 0;
+      while (w * 64 < workers_ && word == 0) word = parked_[w++].load(std::memory_order_relaxed);
+      if (word == 0) return -1;
+      --w;
+      const uint64_t bit = word & -word;
+      searching_.fetch_add(1, std::memory_order_seq_cst);
+      if (parked_[w].compare_exchange_strong(word, word & ~bit, std::memory_order_seq_cst)) {
+        return static_cast<int>(w * 64 + std::countr_zero(bit));
       }
+      // It woke by itself. Others may have relied on us meanwhile: look again.
+      searching_.fetch_sub(1, std::memory_order_seq_cst);
     }
-    return -1;
   }
 
   // Whether this worker may look for work at the others.
@@ -67,7 +69,12 @@ class IdleSet {
   }
 
   // True: it was the last searcher. If it found work it wakes another; else it parks.
-  bool StopSearching() { return searching_.fetch_sub(1, std::memory_order_seq_cst) == 1; }
+  // Whoever calls it looks for work once more afterwards: the fence meets PickToWake's.
+  bool StopSearching() {
+    const bool last = searching_.fetch_sub(1, std::memory_order_seq_cst) == 1;
+    AtomicFence(std::memory_order_seq_cst);
+    return last;
+  }
 
   void BeginPark(uint32_t index) {
     parked_[index / 64].fetch_or(Bit(index), std::memory_order_seq_cst);

@@ -37,6 +37,14 @@ void RecvOp::Deliver(Buffer& buffer) {
   if (waiter) std::exchange(waiter, {}).resume();
 }
 
+void RecvOp::Append(Buffer& buffer) {
+  if (draining_) {
+    BufferLease(&buffer).Return();
+  } else {
+    received_.Push(buffer);
+  }
+}
+
 void RecvOp::StartDraining() {
   draining_ = true;
   while (has_buffer()) TakeBuffer().Return();

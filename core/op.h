@@ -108,7 +108,7 @@ class RecvOp final : public Op {
   // In the task: a buffer has arrived. Deliver resumes the waiter; Append is for a reactor that
   // completes the op inside Submit or Retry.
   void Deliver(Buffer& buffer);
-  void Append(Buffer& buffer) { received_.Push(buffer); }
+  void Append(Buffer& buffer);
 
   // In the task: nobody wants what still comes; it is given back as it arrives.
   void StartDraining();

@@ -26,7 +26,7 @@ RecvNowResult RecvNow(RecvOp& op, BufferPool& pool) {
   } while (bytes < 0 && errno == EINTR);
   const int error = errno;
   if (bytes > 0) {
-    op.bulk = static_cast<size_t>(bytes) >= pool.buffer_size();
+    op.bulk = static_cast<size_t>(bytes) >= std::min<size_t>(pool.buffer_size(), op.credit);
     buffer->size = static_cast<uint32_t>(bytes);
     op.Append(*buffer);
     op.result = kCreditUsed;

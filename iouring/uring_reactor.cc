@@ -396,7 +396,9 @@ void UringReactor::OnRecv(core::RecvOp& op, int32_t result, uint32_t flags) {
     buffer->receiver = &op;
     buffer->last = false;
     core::Runnable* task = op.task;
-    if (!more) {
+    if (more) {
+      op.credit -= std::min(op.credit - 1, buffer->size);  // for a next time after a dry pool
+    } else {
       End(op, core::kCreditUsed);
       buffer->last = DropRef(op);
     }

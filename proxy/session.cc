@@ -140,8 +140,8 @@ core::Task<void> Session::Relay(int upstream) {
   relaying_since_ = Worker::Current()->now();
   up_.last_byte = down_.last_byte = relaying_since_;
   auto pumps = core::Join(Pump(up_), Pump(down_));
+  EnsureTimer(NextDeadline(relaying_since_));  // if one has passed already, the pumps end at once
   relay_ = &pumps;
-  EnsureTimer(NextDeadline(relaying_since_));
   co_await pumps;
   relay_ = nullptr;
 }
