@@ -36,6 +36,7 @@ core::Task<Connected> ConnectUpstream(const SessionContext& context) {
   Connected result;
   for (size_t i = 0; i < endpoints.size(); ++i) {
     result.endpoint = &endpoints[(first + i) % endpoints.size()];
+    ++result.attempts;
     IoResult<int> fd = co_await ConnectEndpoint(*result.endpoint, context.timeouts.connect);
     if (fd.ok()) {
       result.fd = *fd;

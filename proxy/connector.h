@@ -11,6 +11,7 @@ struct Connected {
   int fd = -1;                         // the caller's; -1: none could be reached
   const Endpoint* endpoint = nullptr;  // the last one tried
   int error = 0;                       // why that one failed (errno)
+  int attempts = 0;                    // endpoints tried
 };
 
 // Begins with the balancer's choice and tries every endpoint at most once, each for at most the

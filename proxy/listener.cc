@@ -23,6 +23,8 @@ using core::Worker;
 
 constexpr core::Nanos kAcceptPause = 100 * core::kMillisecond;
 constexpr int kBacklog = 4096;
+constexpr int kBindAttempts = 25;
+constexpr core::Nanos kBindPause = 20 * core::kMillisecond;
 
 core::Reactor& CurrentReactor() { return Worker::Current()->reactor(); }
 
@@ -38,18 +40,26 @@ Listener::Listener(const conf::Listener& config, SessionContext context,
       shared_(shared),
       limit_(config.max_connections) {}
 
-absl::Status Listener::Bind() {
+core::Task<IoResult<int>> Listener::ListenAt(const core::Address& address) {
+  for (int attempt = 1;; ++attempt) {
+    IoResult<int> fd = CurrentReactor().Listen(address, kBacklog);
+    if (fd.ok() || fd.error() != EADDRINUSE || attempt == kBindAttempts) co_return fd;
+    if (!co_await core::Sleep(kBindPause)) co_return fd;
+  }
+}
+
+core::Task<absl::Status> Listener::Bind() {
   for (const conf::Address& address : addresses_) {
-    IoResult<int> fd = CurrentReactor().Listen(ToCore(address), kBacklog);
+    IoResult<int> fd = co_await ListenAt(ToCore(address));
     if (!fd.ok()) {
-      return absl::ErrnoToStatus(
+      co_return absl::ErrnoToStatus(
           fd.error(), absl::StrCat("listener ", name_, ": cannot listen on ", address.ToString()));
     }
     sockets_.push_back(*fd);
     shared_.logger.Log(LogLevel::kInfo, "listener %s: listening on %s", name_,
                        CurrentReactor().LocalAddress(*fd).ToString());
   }
-  return absl::OkStatus();
+  co_return absl::OkStatus();
 }
 
 void Listener::Start(core::TaskGroup& group) {

@@ -40,8 +40,9 @@ class Listener {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
-  // Binds every address and logs them. Inside a task.
-  absl::Status Bind();
+  // Binds every address and logs them. One in use is tried again for a moment: after a kill the
+  // kernel may hold the last owner's ring, and with it the port, a little longer than the process.
+  core::Task<absl::Status> Bind();
 
   // Starts accepting on every worker; the tasks end some time after `stop`.
   void Start(core::TaskGroup& group);
@@ -53,6 +54,7 @@ class Listener {
   void Close();
 
  private:
+  core::Task<core::IoResult<int>> ListenAt(const core::Address& address);
   core::Task<void> Accept(int fd);
   core::Task<void> AcceptUntilCancelled(int fd);
   core::Task<void> OnConnection(int fd);

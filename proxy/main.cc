@@ -74,7 +74,7 @@ void CheckDescriptors(const conf::Config& config, core::Logger& logger) {
   if (limit.rlim_cur >= needed) return;
   logger.Log(LogLevel::kWarn,
              "limits.max_connections %d needs %d descriptors but this process may open %d: beyond "
-             "that connections wait (raise RLIMIT_NOFILE or lower the limit)",
+             "that clients wait or are reset (raise RLIMIT_NOFILE or lower the limit)",
              config.limits.max_connections, needed, limit.rlim_cur);
 }
 

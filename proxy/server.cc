@@ -70,7 +70,7 @@ Server::Server(const conf::Config& config, core::Shared& runtime, core::SignalSt
 }
 
 core::Task<void> Server::Run() {
-  status_ = BindAll();
+  status_ = co_await BindAll();
   if (status_.ok()) {
     for (const auto& listener : listeners_) listener->Start(services_);
     if (config_.stats.interval.count() > 0) services_.Spawn(LogStats());
@@ -86,10 +86,10 @@ core::Task<void> Server::Run() {
   signals_.Close();
 }
 
-absl::Status Server::BindAll() {
+core::Task<absl::Status> Server::BindAll() {
   absl::Status status;
-  for (const auto& listener : listeners_) status.Update(listener->Bind());
-  return status;
+  for (const auto& listener : listeners_) status.Update(co_await listener->Bind());
+  co_return status;
 }
 
 // The next signal that asks for an end; others are answered here.

@@ -42,7 +42,7 @@ class Server {
   const absl::Status& status() const { return status_; }
 
  private:
-  absl::Status BindAll();
+  core::Task<absl::Status> BindAll();
   core::Task<void> WaitForStop();
   core::Task<void> Drain();
   core::Task<void> JoinSessions(core::CancellationSource& drained);

@@ -97,6 +97,7 @@ class Session final : public FlowOwner {
   Nanos timer_at_ = kNever;
   std::optional<EndReason> reason_;
   int error_ = 0;
+  int attempts_ = 0;  // endpoints tried
   bool reset_seen_[2] = {false, false};  // by SideOf
   Flow up_{*this, *context_.stats, &WorkerStats::bytes_up, context_.credit};
   Flow down_{*this, *context_.stats, &WorkerStats::bytes_down, context_.credit};
@@ -285,9 +286,11 @@ void Session::Report() {
   if (!context_.logger->enabled(core::LogLevel::kDebug)) return;
   context_.logger->Log(
       core::LogLevel::kDebug,
-      "session end listener=%s client=%s endpoint=%s reason=%s by=%s up=%d down=%d%s",
+      "session end listener=%s client=%s endpoint=%s reason=%s by=%s up=%d down=%d attempts=%d "
+      "ms=%d%s",
       context_.listener, client_name_, endpoint_ == nullptr ? "-" : endpoint_->name,
-      Name(reason_->what), Name(reason_->by), up_.bytes, down_.bytes,
+      Name(reason_->what), Name(reason_->by), up_.bytes, down_.bytes, attempts_,
+      (Worker::Current()->clock().Now() - started_) / kMillisecond,
       error_ == 0 ? "" : absl::StrCat(" error=", strerrorname_np(error_)));
 }
 

@@ -1,0 +1,146 @@
+"""The command line: exit codes, what --check says of bad files, --print-config, --version."""
+
+import os
+import re
+
+import sockets
+from harness import Case, main
+from processes import run
+from sluice import binary, yaml
+
+GOOD = """\
+listeners:
+  - name: web
+    bind: 127.0.0.1:8080
+    upstream: app
+upstreams:
+  - name: app
+    endpoints:
+      - { address: "127.0.0.1:3000", weight: 1 }
+"""
+
+# What is done to GOOD, and where and about what the message must be.
+BAD = {
+    "unknown key": (("bind:", "bimd:"), "3:5", "bimd.*bind"),
+    "wrong type": (("upstream: app", "upstream: [a, b]"), "4:15", "upstream"),
+    "unknown upstream": (("upstream: app", "upstream: ap"), "4:15", "ap.*app"),
+    "duplicate key": (("bind: 127.0.0.1:8080", "name: other"), "3:5", "name"),
+    "missing key": (("    bind: 127.0.0.1:8080\n", ""), r"\d+:\d+", "bind"),
+    "bad address": (("127.0.0.1:8080", "127.0.0.1"), "3:11", "127.0.0.1"),
+    "port out of range": (("127.0.0.1:8080", "127.0.0.1:65536"), "3:11", "65536"),
+    "weight out of range": (("weight: 1", "weight: 0"), r"8:\d+", "weight|0"),
+    "tab": (("    bind", "\tbind"), r"3:\d+", "[Tt]ab|\\\\t"),
+    "no list": (("  - name: app\n    endpoints", "  endpoints"), r"[67]:\d+", "upstreams|list"),
+    "section unknown": (("upstreams:", "upstream:"), r"5:1", "upstream.*upstreams"),
+    "missing variable": (("127.0.0.1:8080", "${SLUICE_E2E_NO_SUCH}"), r"3:\d+",
+                         "SLUICE_E2E_NO_SUCH"),
+    "no unit": (("listeners:", "stats: { interval: 10 }\nlisteners:"), "1:20", "10"),
+    "two on one address": (
+        ("upstreams:", "  - { name: b, bind: '127.0.0.1:8080', upstream: app }\nupstreams:"),
+        r"5:\d+", "127.0.0.1:8080"),
+    "name twice": (("upstreams:", "  - { name: web, bind: '[::1]:80', upstream: app }\nupstreams:"),
+                   r"5:\d+", "web"),
+    "bad YAML": (("listeners:", "listeners: ["), r"\d+:\d+", "."),
+}
+
+
+class CommandLine(Case):
+    def setUp(self):
+        self.path = os.path.join(self.new_folder(), "sluice.yaml")
+
+    def sluice(self, *arguments, **options):
+        return run(binary(), *arguments, **options)
+
+    def write(self, text):
+        with open(self.path, "w") as file:
+            file.write(text)
+
+    def check(self, text, **options):
+        self.write(text)
+        return self.sluice("--config", self.path, "--check", **options)
+
+    def test_good_file(self):
+        done = self.check(GOOD)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+    def test_short_options(self):
+        self.write(GOOD)
+        self.assertEqual(self.sluice("-c", self.path, "-t").returncode, 0)
+        self.assertEqual(self.sluice("-V").returncode, 0)
+        self.assertEqual(self.sluice("-h").returncode, 0)
+
+    def test_bad_files(self):
+        for name, ((old, new), place, about) in BAD.items():
+            with self.subTest(name):
+                self.assertIn(old, GOOD)
+                done = self.check(GOOD.replace(old, new, 1))
+                self.assertEqual((done.returncode, done.stdout), (78, ""), done.stderr)
+                self.assertRegex(done.stderr, rf"(?m)^{re.escape(self.path)}:{place}: error: .+")
+                self.assertRegex(done.stderr, about)
+
+    def test_all_errors_in_one_go(self):
+        bad = GOOD.replace("bind:", "bimd:").replace("weight: 1", "weight: x")
+        done = self.check("nonsense: 1\n" + bad)
+        errors = re.findall(r"(?m)^\S+:(\d+):\d+: error: ", done.stderr)
+        self.assertLessEqual({"1", "4", "9"}, set(errors), done.stderr)
+
+    def test_bad_file_is_not_run(self):
+        self.write(GOOD.replace("bind:", "bimd:"))
+        self.assertEqual(self.sluice("--config", self.path).returncode, 78)
+
+    def test_missing_file(self):
+        done = self.sluice("--config", self.path)
+        self.assertEqual(done.returncode, 78)
+        self.assertIn(self.path, done.stderr)
+
+    def test_environment(self):
+        text = GOOD.replace("127.0.0.1:8080", "${SLUICE_E2E_BIND}")
+        text = text.replace("weight: 1", 'weight: "${SLUICE_E2E_WEIGHT:-7}"')
+        environment = {**os.environ, "SLUICE_E2E_BIND": "127.0.0.1:8081"}
+        self.assertEqual(self.check(text, env=environment).returncode, 0)
+        shown = self.sluice("--config", self.path, "--print-config", env=environment)
+        self.assertIn("127.0.0.1:8081", shown.stdout)
+        self.assertRegex(shown.stdout, "weight: 7")
+
+    def test_printed_configuration_is_a_configuration(self):
+        self.write(GOOD)
+        shown = self.sluice("--config", self.path, "--print-config")
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        self.assertIn("max_connections: 10000", shown.stdout)
+        self.assertEqual(self.check(shown.stdout).returncode, 0)
+        again = self.sluice("--config", self.path, "--print-config")
+        self.assertEqual(again.stdout, shown.stdout)
+
+    def test_version(self):
+        done = self.sluice("--version")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, r"^sluice \S+\n$")
+        verbose = self.sluice("--version", "--verbose")
+        self.assertEqual(verbose.returncode, 0)
+        self.assertTrue(verbose.stdout.startswith(done.stdout))
+        self.assertRegex(verbose.stdout, "io_uring|epoll")
+
+    def test_help(self):
+        done = self.sluice("--help")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for flag in ("--config", "--check", "--print-config", "--demo", "--version", "--help"):
+            self.assertIn(flag, done.stdout)
+
+    def test_usage_errors(self):
+        for arguments in (["--no-such-flag"], ["--config"], [], ["surplus"]):
+            with self.subTest(arguments):
+                done = self.sluice(*arguments)
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+                self.assertIn((arguments or ["--config"])[0], done.stderr)
+
+    def test_port_in_use(self):
+        holder = self.keep(sockets.Listener())
+        self.write(yaml(self.config(["127.0.0.1:1"], bind=holder.text)))
+        done = self.sluice("--config", self.path)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, re.escape(holder.text))
+        self.assertRegex(done.stderr, "(?i)address already in use")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""FIN is relayed as FIN, after the bytes before it, and the other direction goes on."""
+
+import socket
+
+import sockets
+from flow import Flow, finish
+from harness import MiB, main, matrix
+from processes import wait_for
+
+LARGE = 10 * MiB
+
+
+@matrix(workers=(1, 2))
+class HalfClose:
+    def setUp(self):
+        self.pattern = self.seed().randbytes(MiB + 1)
+        self.listener = self.keep(sockets.Listener(receive_buffer=1 << 16))
+        self.web = self.proxy([self.listener.text])
+        self.client = self.keep(self.web.connect())
+        self.upstream = self.keep(self.listener.accept())
+
+    def assert_ended(self, by, up, down):
+        end = self.web.wait_session_end()
+        self.assertEqual((end["reason"], end["by"]), ("closed", by))
+        self.assertEqual((int(end["up"]), int(end["down"])), (up, down))
+        self.assertEqual(end["endpoint"], self.listener.text)
+        self.assertEqual(end["listener"], "web")
+
+    def check_one_side_first(self, first, second):
+        """`first` says a word and ends; then `second` sends a lot and ends."""
+        first.sendall(b"a word")
+        first.shutdown(socket.SHUT_WR)
+        self.assertEqual(sockets.read_to_end(second), (b"a word", "eof"))
+        finish(Flow(second, first, self.pattern), LARGE)
+
+    def test_client_first(self):
+        self.check_one_side_first(self.client, self.upstream)
+        self.assert_ended("client", 6, LARGE)
+
+    def test_upstream_first(self):
+        self.check_one_side_first(self.upstream, self.client)
+        self.assert_ended("upstream", LARGE, 6)
+
+    def test_both_at_once(self):
+        sides = (self.client, self.upstream)
+        data = self.pattern[:100_000]
+        for side in sides:
+            side.sendall(data)
+        for side in sides:
+            side.shutdown(socket.SHUT_WR)
+        for side in sides:
+            self.assertEqual(sockets.read_to_end(side), (data, "eof"))
+        self.assertEqual(self.web.wait_session_end(seconds=2)["reason"], "closed")
+
+    def check_close_with_bytes_on_the_way(self, writer, reader):
+        """All of `writer` is closed when the last bytes are still in buffers."""
+        data = self.pattern * 3
+        writer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * MiB)
+        writer.sendall(data)
+        writer.close()
+        self.assertEqual(sockets.read_to_end(reader), (data, "eof"))
+        reader.close()
+        self.assertEqual(self.web.wait_session_end()["reason"], "closed")
+
+    def test_client_closes_with_bytes_on_the_way(self):
+        self.check_close_with_bytes_on_the_way(self.client, self.upstream)
+
+    def test_upstream_closes_with_bytes_on_the_way(self):
+        self.check_close_with_bytes_on_the_way(self.upstream, self.client)
+
+    def test_connection_without_a_byte(self):
+        self.client.close()
+        self.assertEqual(sockets.read_to_end(self.upstream), (b"", "eof"))
+        self.upstream.close()
+        self.assert_ended("client", 0, 0)
+
+    def test_descriptors_are_closed_at_once(self):
+        sessions = [(self.client, self.upstream)]
+        for _ in range(9):
+            sessions.append((self.keep(self.web.connect()), self.keep(self.listener.accept())))
+        for client, upstream in sessions:
+            sockets.exchange(client, upstream)
+        left = self.web.descriptors() - 2 * len(sessions) + self.workers  # some may be to come
+        for client, upstream in sessions:
+            client.close()
+            upstream.close()
+        wait_for(lambda: self.web.descriptors() <= left, "their sockets to be closed", 2)
+
+
+if __name__ == "__main__":
+    main()
