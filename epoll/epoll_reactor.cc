@@ -232,7 +232,14 @@ bool EpollReactor::Register(Op& op, Descriptor& descriptor) {
   // A listening socket has a descriptor in every worker: one arrival wakes one of them.
   if (op.kind == OpKind::kAccept) event.events = EPOLLIN | EPOLLET | EPOLLEXCLUSIVE;
   descriptor.registered.store(true, std::memory_order_release);
-  if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, op.fd, &event) == 0 || errno == EEXIST) return true;
+  int result = epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, op.fd, &event);
+  if (result != 0 && errno == EEXIST) {
+    // A duplicate that had this number left its entry behind: close(2) takes it out only when the
+    // last descriptor of the open file goes.
+    epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, op.fd, nullptr);
+    result = epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, op.fd, &event);
+  }
+  if (result == 0) return true;
   descriptor.registered.store(false, std::memory_order_release);
   op.result = -errno;
   return false;
