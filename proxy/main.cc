@@ -137,6 +137,7 @@ int Main(int argc, char** argv) {
     return kExitOk;
   }
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGTTOU, SIG_IGN);  // or writing the log from the background would stop it
   core::SignalStream signals({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2});
   if (flags->demo) return ServeDemo(signals);
   const conf::LoadResult loaded = conf::LoadFile(flags->config, conf::ProcessEnv());

@@ -119,6 +119,7 @@ core::Task<void> Session::Run() {
   notice_.Listen(context_.end_all, *task_);
   const Connected connected = co_await ConnectUpstream(context_);
   endpoint_ = connected.endpoint;
+  attempts_ = connected.attempts;
   if (connected.fd >= 0) {
     co_await Relay(connected.fd);
   } else if (!reason_) {
