@@ -1,0 +1,245 @@
+// Accepting: every connection once, whoever accepts, also when the accept is cancelled; errors are
+// told and passed over.
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <deque>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/io.h"
+#include "core/join.h"
+#include "core/task_group.h"
+#include "tests/contract/contract.h"
+#include "tests/contract/move.h"
+#include "tests/contract/sockets.h"
+#include "tests/contract/streams.h"
+#include "tests/core/seed.h"
+
+namespace sluice::contract {
+namespace {
+
+using core::AcceptStream;
+using core::testing::Between;
+
+class AcceptTest : public ContractTest {};
+SLUICE_CONTRACT(AcceptTest, kAll);
+
+int ListenHere() {
+  IoResult<int> fd = core::SocketApi().Listen(Loopback(), 1024);
+  SLUICE_CHECK(fd.ok());
+  return *fd;
+}
+
+// The next connection, or -1 and the error.
+Task<int> AcceptOne(AcceptStream& stream, int* error = nullptr) {
+  IoResult<int> fd = co_await stream.Next();
+  if (error != nullptr) *error = fd.error();
+  co_return fd.ok() ? *fd : -1;
+}
+
+Task<int> YieldTimes(uint64_t times) {
+  for (; times > 0; --times) co_await Yield();
+  co_return 0;
+}
+
+// Says which connection it is and closes it. The peer sends its number first.
+Task<void> Serve(int fd, std::vector<int>& served) {
+  RecvStream stream(fd, 100);
+  const Received number = co_await Receive(stream, 4);
+  EXPECT_EQ(number.text.size(), 4u);
+  if (number.text.size() == 4) ++served[std::stoul(number.text)];
+  co_await StopAndClose(stream);
+}
+
+std::string FourDigits(size_t number) {
+  std::string text = std::to_string(number);
+  return std::string(4 - text.size(), '0') + text;
+}
+
+// Connects one after the other on a thread of its own and waits for the end of each.
+class Guests {
+ public:
+  Guests(const core::Address& address, size_t count)
+      : thread_([this, address, count] {
+          for (size_t i = 0; i < count; ++i) {
+            Fd fd = ConnectPlain(address);
+            SendSome(fd.get(), FourDigits(i));
+            fds_.push_back(std::move(fd));
+          }
+          for (Fd& fd : fds_) EXPECT_TRUE(WaitForEnd(fd.get()));
+          done_.store(true);
+        }) {}
+  ~Guests() { thread_.join(); }
+
+  // All have been served; until then the worker must not be blocked by joining.
+  Task<void> Done() {
+    co_await Until([this] { return done_.load(); });
+  }
+
+ private:
+  std::deque<Fd> fds_;
+  std::atomic<bool> done_{false};
+  std::thread thread_;
+};
+
+// Accepts until the scope is cancelled; up to ECANCELED nothing is lost.
+Task<int> AcceptUntilCancelled(int listener, core::TaskGroup& group, std::vector<int>& served,
+                               std::atomic<size_t>* left = nullptr) {
+  AcceptStream stream(listener);
+  for (int count = 0;; ++count) {
+    IoResult<int> fd = co_await stream.Next();
+    if (!fd.ok()) {
+      EXPECT_EQ(fd.error(), ECANCELED);
+      co_return count;
+    }
+    group.Spawn(Serve(*fd, served));
+    if (left != nullptr) left->fetch_sub(1);
+  }
+}
+
+Task<void> CancelMain(core::Shared& shared, core::Worker& other) {
+  constexpr size_t kGuests = 200;
+  core::testing::Random random(core::testing::Seed());
+  const int listener = ListenHere();
+  std::vector<int> served(kGuests, 0);
+  {
+    core::TaskGroup group(shared);
+    Guests guests(AddressOf(listener), kGuests);
+    size_t accepted = 0;
+    for (int rounds = 0; accepted < kGuests; ++rounds) {
+      const auto outcome =
+          co_await core::Select(AcceptUntilCancelled(listener, group, served),
+                                YieldTimes(Between(random, 0, 200)));
+      accepted += static_cast<size_t>(std::get<0>(outcome.values));
+      if (rounds % 3 == 0) co_await MoveTo(other);
+      co_await Yield();
+    }
+    co_await group.Join();
+    co_await guests.Done();
+  }
+  EXPECT_EQ(served, std::vector<int>(kGuests, 1));
+  CloseHere(listener);
+}
+TEST_P(AcceptTest, CancelWhileConnectionsArrive) {
+  // The cancelled accept may be another worker's: its connections are not lost either.
+  core::Worker& other = *worker(workers() - 1);
+  Run(CancelMain(shared(), other));
+}
+
+// Each worker accepts from its own duplicate of the listening socket until all have been served.
+Task<int> UntilNone(std::atomic<size_t>& left) {
+  co_await Until([&left] { return left.load() == 0; });
+  co_return 0;
+}
+Task<void> AcceptSome(int listener, core::TaskGroup& group, std::vector<int>& served,
+                      std::atomic<size_t>& left) {
+  const auto outcome = co_await core::Select(UntilNone(left),
+                                             AcceptUntilCancelled(listener, group, served, &left));
+  EXPECT_EQ(outcome.first, 0u);
+  CloseHere(listener);
+}
+Task<void> DuplicatesMain(core::Shared& shared) {
+  constexpr size_t kGuests = 200;
+  const int listener = ListenHere();
+  const core::Address address = AddressOf(listener);
+  std::vector<int> served(kGuests, 0);
+  std::atomic<size_t> left{kGuests};
+  core::TaskGroup group(shared);
+  for (const auto& worker : shared.workers) {
+    IoResult<int> copy = core::SocketApi().Duplicate(listener);
+    group.Spawn(AcceptSome(*copy, group, served, left), worker.get());
+  }
+  {
+    Guests guests(address, kGuests);
+    co_await group.Join();
+    co_await guests.Done();
+  }
+  EXPECT_EQ(served, std::vector<int>(kGuests, 1));
+  CloseHere(listener);
+}
+TEST_P(AcceptTest, EachWorkerFromItsDuplicate) { Run(DuplicatesMain(shared())); }
+
+// A descriptor number that comes back as a duplicate of the same listening socket is another life.
+Task<void> ConnectLater(core::Address address) {
+  co_await Turns(3);  // the accept waits
+  const Fd guest = ConnectPlain(address);
+}
+Task<int> ErrorOfAccept(AcceptStream& stream) {
+  int error = 0;
+  const int fd = co_await AcceptOne(stream, &error);
+  if (fd >= 0) CloseHere(fd);
+  co_return error;
+}
+// Ends the stream as a listener does, in a cancelled scope.
+Task<void> EndOf(AcceptStream& stream) {
+  const auto outcome = co_await core::Select(YieldTimes(100), ErrorOfAccept(stream));
+  EXPECT_EQ(std::get<1>(outcome.values), ECANCELED);
+}
+Task<void> AgainMain() {
+  const int listener = ListenHere();
+  const core::Address address = AddressOf(listener);
+  for (int i = 0; i < 5; ++i) {
+    IoResult<int> copy = core::SocketApi().Duplicate(listener);
+    AcceptStream stream(*copy);
+    auto [fd, unit] = co_await core::Join(AcceptOne(stream), ConnectLater(address));
+    (void)unit;
+    EXPECT_GE(fd, 0);
+    if (fd >= 0) CloseHere(fd);
+    co_await EndOf(stream);
+    CloseHere(*copy);
+    co_await Turns(2);  // closed for good, so that its number is free
+  }
+  CloseHere(listener);
+}
+TEST_P(AcceptTest, ADuplicateMadeAgain) { Run(AgainMain()); }
+
+// No descriptors left: told once and for each new try; then it goes on.
+class DescriptorLimit {
+ public:
+  DescriptorLimit() {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    const Fd lowest_free(dup(STDOUT_FILENO));
+    Set(static_cast<size_t>(lowest_free.get()));
+  }
+  ~DescriptorLimit() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  void Set(size_t limit) {
+    const rlimit low = {.rlim_cur = limit, .rlim_max = before_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+  }
+  rlimit before_;
+};
+
+Task<void> ExhaustedMain() {
+  const int listener = ListenHere();
+  const core::Address address = AddressOf(listener);
+  AcceptStream stream(listener);
+  std::deque<Fd> guests;
+  for (int i = 0; i < 3; ++i) guests.push_back(ConnectPlain(address));
+  {
+    const DescriptorLimit none_left;
+    for (int i = 0; i < 3; ++i) {
+      IoResult<int> fd = co_await stream.Next();
+      EXPECT_EQ(fd.error(), EMFILE);
+      if (fd.ok()) CloseHere(*fd);
+    }
+  }
+  for (int i = 0; i < 3; ++i) {
+    IoResult<int> fd = co_await stream.Next();
+    EXPECT_TRUE(fd.ok()) << fd.error();
+    if (fd.ok()) CloseHere(*fd);
+  }
+  co_await EndOf(stream);
+  CloseHere(listener);
+}
+TEST_P(AcceptTest, OutOfDescriptors) { Run(ExhaustedMain()); }
+
+}  // namespace
+}  // namespace sluice::contract

@@ -1,0 +1,180 @@
+#include "tests/contract/sockets.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+#include "absl/synchronization/mutex.h"
+#include "core/check.h"
+#include "core/worker.h"
+
+namespace sluice::contract {
+namespace {
+
+using core::Address;
+
+void WaitUntil(int fd, short events) {
+  pollfd entry = {.fd = fd, .events = events, .revents = 0};
+  while (poll(&entry, 1, -1) < 0) SLUICE_CHECK(errno == EINTR);
+}
+
+core::Reactor& Here() { return core::Worker::Current()->reactor(); }
+
+}  // namespace
+
+void Fd::Close() {
+  if (fd_ >= 0) close(std::exchange(fd_, -1));
+}
+
+void CloseHere(int fd) { Here().Close(fd); }
+
+void SetBlocking(int fd, bool blocking) {
+  const int flags = fcntl(fd, F_GETFL);
+  fcntl(fd, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
+}
+
+void SetBufferSizes(int fd, int bytes) {
+  setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+}
+
+Address Loopback(int port) {
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  return Address(reinterpret_cast<sockaddr*>(&address), sizeof(address));
+}
+
+Address Loopback6(int port) {
+  sockaddr_in6 address = {};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = in6addr_loopback;
+  address.sin6_port = htons(static_cast<uint16_t>(port));
+  return Address(reinterpret_cast<sockaddr*>(&address), sizeof(address));
+}
+
+Address AbstractName() {
+  static std::atomic<int> count{0};
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  const int length = std::snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1,
+                                   "sluice-contract-%d-%d", getpid(), count.fetch_add(1));
+  return Address(reinterpret_cast<sockaddr*>(&address),
+                 static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + length));
+}
+
+Address AddressOf(int fd) { return core::SocketApi().LocalAddress(fd); }
+
+Fd ListenPlain(int backlog) {
+  core::IoResult<int> fd = core::SocketApi().Listen(Loopback(), backlog);
+  SLUICE_CHECK(fd.ok());
+  return Fd(*fd);
+}
+
+Fd ConnectPlain(const Address& address) {
+  Fd fd(socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+  SLUICE_CHECK(fd.ok());
+  SLUICE_CHECK(connect(fd.get(), &address.any, address.size) == 0);
+  return fd;
+}
+
+Fd AcceptPlain(int listener) {
+  for (;;) {
+    WaitUntil(listener, POLLIN);
+    Fd fd(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (fd.ok()) return fd;
+    SLUICE_CHECK(errno == EAGAIN || errno == ECONNABORTED || errno == EINTR);
+  }
+}
+
+int PairListener() {
+  static const Fd listener = ListenPlain(1024);
+  return listener.get();
+}
+
+Pair::~Pair() {
+  if (peer.ok()) core::SocketApi().SetResetOnClose(peer.get());
+}
+
+Pair ConnectTcp() {
+  static absl::Mutex mutex;  // several workers connect
+  absl::MutexLock lock(&mutex);
+  const Address address = AddressOf(PairListener());
+  core::IoResult<int> ours = Here().OpenSocket(AF_INET);
+  SLUICE_CHECK(ours.ok());
+  if (connect(*ours, &address.any, address.size) != 0) {
+    SLUICE_CHECK(errno == EINPROGRESS);
+    WaitUntil(*ours, POLLOUT);
+  }
+  for (;;) {  // a stranger may have found the port
+    Fd peer = AcceptPlain(PairListener());
+    if (Here().PeerAddress(peer.get()).ToString() == AddressOf(*ours).ToString()) {
+      return Pair(*ours, std::move(peer));
+    }
+  }
+}
+
+Pair ConnectUnix() {
+  core::IoResult<int> ours = Here().OpenSocket(AF_UNIX);
+  SLUICE_CHECK(ours.ok());
+  const Address name = AbstractName();
+  core::IoResult<int> listener = core::SocketApi().Listen(name, 1);
+  SLUICE_CHECK(listener.ok());
+  const Fd owner(*listener);
+  SLUICE_CHECK(connect(*ours, &name.any, name.size) == 0);
+  return Pair(*ours, AcceptPlain(*listener));
+}
+
+size_t SendSome(int fd, const std::string& bytes) {
+  size_t sent = 0;
+  while (sent < bytes.size()) {
+    const ssize_t now =
+        send(fd, bytes.data() + sent, bytes.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (now <= 0) break;
+    sent += static_cast<size_t>(now);
+  }
+  return sent;
+}
+
+std::string ReceiveSome(int fd, size_t limit) {
+  std::string text(limit, '\0');
+  const ssize_t bytes = recv(fd, text.data(), text.size(), MSG_DONTWAIT);
+  text.resize(bytes > 0 ? static_cast<size_t>(bytes) : 0);
+  return text;
+}
+
+std::string ReceiveExactly(int fd, size_t count) {
+  std::string text;
+  while (text.size() < count) {
+    WaitUntil(fd, POLLIN);
+    const std::string more = ReceiveSome(fd, count - text.size());
+    if (more.empty()) break;
+    text += more;
+  }
+  return text;
+}
+
+void Reset(Fd& fd) {
+  core::SocketApi().SetResetOnClose(fd.get());
+  fd.Close();
+}
+
+bool WaitForEnd(int fd) {
+  WaitUntil(fd, POLLIN);
+  char byte;
+  return recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+std::string BytesAt(size_t position, size_t count) {
+  std::string bytes(count, '\0');
+  for (size_t i = 0; i < count; ++i) bytes[i] = ByteAt(position + i);
+  return bytes;
+}
+
+}  // namespace sluice::contract

@@ -1,0 +1,112 @@
+// Timers beside a reactor: while the worker is idle, while it is busy with tasks that are always
+// ready and with sockets that are, and in order of time.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <coroutine>
+#include <string>
+#include <vector>
+
+#include "core/sleep.h"
+#include "core/task_group.h"
+#include "tests/contract/contract.h"
+#include "tests/contract/sockets.h"
+#include "tests/contract/streams.h"
+
+namespace sluice::contract {
+namespace {
+
+using core::kMillisecond;
+using core::Nanos;
+
+class TimerTest : public ContractTest {};
+SLUICE_CONTRACT(TimerTest, kAll);
+
+Task<void> IdleMain(const core::Clock& clock) {
+  for (Nanos span : {0l, 1l, 200'000l, 1 * kMillisecond, 2 * kMillisecond, 70 * kMillisecond}) {
+    const Nanos before = clock.Now();
+    EXPECT_TRUE(co_await core::Sleep(span));
+    EXPECT_GE(clock.Now() - before, span);  // never early
+  }
+}
+TEST_P(TimerTest, WhileIdle) { Run(IdleMain(clock)); }
+
+// Keeps one worker busy: its socket always has something, or it only yields.
+Task<void> AlwaysReady(std::atomic<bool>& stop) {
+  Pair pair = ConnectUnix();
+  RecvStream stream(pair.ours, 1);
+  const std::string chunk(1000, 'x');
+  while (!stop.load()) {
+    SendSome(pair.peer.get(), chunk);
+    (void)co_await ReceiveNext(stream);
+  }
+  co_await StopAndClose(stream);
+}
+Task<void> OnlyYields(std::atomic<bool>& stop) {
+  while (!stop.load()) co_await Yield();
+}
+
+// Sleeps until a moment that does not depend on when the task gets to it.
+class SleepUntil final : public core::Timer {
+ public:
+  explicit SleepUntil(Nanos deadline) : deadline_(deadline) {}
+  bool await_ready() const { return false; }
+  template <typename Promise>
+  void await_suspend(std::coroutine_handle<Promise> self) {
+    waiter_ = self;
+    core::Worker::Current()->wheel().Arm(*this, deadline_, *self.promise().task);
+  }
+  void await_resume() const {}
+  void OnReady() override {
+    Fired();
+    waiter_.resume();
+  }
+
+ private:
+  const Nanos deadline_;
+  std::coroutine_handle<> waiter_;
+};
+
+// One task per timer: they note in which order they run.
+struct Order {
+  std::atomic<int> next{0};
+  std::vector<int> places = std::vector<int>(20, -1);  // of each timer, by deadline
+};
+Task<void> NoteAt(Nanos deadline, int index, Order& order, const core::Clock& clock) {
+  co_await SleepUntil(deadline);
+  EXPECT_GE(clock.Now(), deadline);
+  order.places[index] = order.next.fetch_add(1);
+}
+
+Task<void> BusyMain(core::Shared& shared, const core::Clock& clock) {
+  std::atomic<bool> stop{false};
+  core::TaskGroup busy(shared);
+  for (const auto& worker : shared.workers) {
+    for (int i = 0; i < 3; ++i) busy.Spawn(AlwaysReady(stop), worker.get());
+    busy.Spawn(OnlyYields(stop), worker.get());
+  }
+  co_await Turns(2);
+  for (const auto& worker : shared.workers) {
+    Order order;
+    core::TaskGroup timers(shared);
+    const Nanos begin = clock.Now() + 300 * kMillisecond;  // all are armed by then
+    for (int i = 0; i < 20; ++i) {
+      const int index = i * 7 % 20;  // armed in another order; on two levels of the wheel
+      timers.Spawn(NoteAt(begin + index * 5 * kMillisecond, index, order, clock), worker.get());
+    }
+    co_await timers.Join();
+    EXPECT_EQ(order.next.load(), 20);
+    // With two workers a task that was stolen may run a moment later.
+    if (shared.workers.size() == 1) {
+      EXPECT_TRUE(std::is_sorted(order.places.begin(), order.places.end()));
+    }
+  }
+  stop.store(true);
+  co_await busy.Join();
+}
+TEST_P(TimerTest, WhileBusy) { Run(BusyMain(shared(), clock)); }
+
+}  // namespace
+}  // namespace sluice::contract

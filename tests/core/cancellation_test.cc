@@ -1,0 +1,181 @@
+// CancellationSource: hearing it, not hearing it any more, and both at once.
+
+#include "core/cancellation.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "core/join.h"
+#include "core/task_group.h"
+#include "tests/core/fake_task.h"
+#include "tests/core/run.h"
+#include "tests/core/yield.h"
+
+namespace sluice::core::testing {
+namespace {
+
+class CountingNotice final : public CancelNotice {
+ public:
+  void OnReady() override {
+    Heard();
+    ++heard;
+  }
+  int heard = 0;
+};
+
+TEST(CancelNoticeTest, HearsOnce) {
+  ManualScheduler scheduler;
+  FakeTask task(scheduler);
+  CancellationSource source;
+  std::deque<CountingNotice> notices(3);
+  for (CountingNotice& notice : notices) notice.Listen(source.token(), task);
+  EXPECT_FALSE(source.token().cancelled());
+  source.Cancel();
+  source.Cancel();
+  EXPECT_TRUE(source.token().cancelled());
+  for (CountingNotice& notice : notices) {
+    EXPECT_TRUE(notice.listening());
+    EXPECT_FALSE(notice.Unlisten());  // on its way
+  }
+  scheduler.RunAll();
+  for (CountingNotice& notice : notices) {
+    EXPECT_EQ(notice.heard, 1);
+    EXPECT_FALSE(notice.listening());
+  }
+}
+
+TEST(CancelNoticeTest, ListeningTooLateIsHeardSoon) {
+  ManualScheduler scheduler;
+  FakeTask task(scheduler);
+  CancellationSource source;
+  source.Cancel();
+  CountingNotice notice;
+  notice.Listen(source.token(), task);
+  EXPECT_EQ(notice.heard, 0);
+  scheduler.RunAll();
+  EXPECT_EQ(notice.heard, 1);
+}
+
+TEST(CancelNoticeTest, UnlistensFromAnyPlaceInTheList) {
+  ManualScheduler scheduler;
+  FakeTask task(scheduler);
+  for (int gone = 0; gone < 3; ++gone) {
+    CancellationSource source;
+    std::deque<CountingNotice> notices(3);
+    for (CountingNotice& notice : notices) notice.Listen(source.token(), task);
+    EXPECT_TRUE(notices[gone].Unlisten());
+    EXPECT_FALSE(notices[gone].Unlisten());
+    source.Cancel();
+    scheduler.RunAll();
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(notices[i].heard, i == gone ? 0 : 1);
+  }
+}
+
+TEST(CancelNoticeTest, CancelOfTheNoticeItselfBringsOnReady) {
+  ManualScheduler scheduler;
+  FakeTask task(scheduler);
+  CancellationSource source;
+  CountingNotice notice;
+  notice.Listen(source.token(), task);
+  notice.Cancel();
+  source.Cancel();  // too late for it
+  scheduler.RunAll();
+  EXPECT_EQ(notice.heard, 1);
+}
+
+// One thread cancels while the tasks of two others listen and unlisten: each Listen ends with
+// exactly one of Unlisten == true and OnReady.
+TEST(CancelNoticeTest, CancelRacesWithListenAndUnlisten) {
+  for (int round = 0; round < 300; ++round) {
+    CancellationSource source;
+    std::atomic<int> started{0};
+    std::vector<std::thread> listeners;
+    for (int t = 0; t < 2; ++t) {
+      listeners.emplace_back([&source, &started] {
+        ManualScheduler scheduler;
+        FakeTask task(scheduler);
+        std::deque<CountingNotice> notices(4);
+        started.fetch_add(1);
+        for (int after = 0; after < 20;) {
+          if (source.cancelled()) ++after;
+          for (CountingNotice& notice : notices) notice.Listen(source.token(), task);
+          for (CountingNotice& notice : notices) {
+            if (notice.Unlisten()) {
+              EXPECT_EQ(notice.heard, 0);
+              continue;
+            }
+            while (notice.listening()) scheduler.RunAll();
+            EXPECT_EQ(notice.heard, 1);
+            notice.heard = 0;
+          }
+        }
+      });
+    }
+    while (started.load() < 2) std::this_thread::yield();
+    source.Cancel();
+    for (std::thread& listener : listeners) listener.join();
+  }
+}
+
+TEST(CancellationDeathTest, ASourceOutlivesItsListeners) {
+  EXPECT_DEATH(
+      {
+        FakeTask task;
+        CountingNotice notice;
+        CancellationSource source;
+        notice.Listen(source.token(), task);
+      },
+      "first_ == nullptr");
+}
+
+Task<void> UntilStopped(CancellationToken stop, std::atomic<int>& waiting, std::atomic<int>& ends) {
+  waiting.fetch_add(1);
+  EXPECT_TRUE(co_await stop.Cancelled());
+  EXPECT_TRUE(co_await stop.Cancelled());  // at once
+  ends.fetch_add(1);
+}
+
+Task<void> BroadcastMain(TestRuntime& runtime, CancellationSource& source) {
+  constexpr int kTasks = 2000;
+  std::atomic<int> waiting{0};
+  std::atomic<int> ends{0};
+  TaskGroup group(runtime.shared());
+  for (int i = 0; i < kTasks; ++i) {
+    group.Spawn(UntilStopped(source.token(), waiting, ends), runtime.worker(i % 2));
+  }
+  co_await Until([&waiting] { return waiting.load() == kTasks; });
+  EXPECT_EQ(ends.load(), 0);
+  std::thread([&source] { source.Cancel(); }).join();
+  co_await group.Join();
+  EXPECT_EQ(ends.load(), kTasks);
+}
+TEST(CancellationTest, ReachesEveryTaskOnEveryWorker) {
+  TestRuntime runtime(2);
+  CancellationSource source;
+  runtime.Run(BroadcastMain(runtime, source));
+}
+
+Task<bool> WaitFor(CancellationToken stop) { co_return co_await stop.Cancelled(); }
+Task<void> YieldTimes(int times) {
+  for (; times > 0; --times) co_await Yield();
+}
+
+Task<void> ScopeMain() {
+  CancellationSource source;
+  const auto result = co_await Select(YieldTimes(3), WaitFor(source.token()));
+  EXPECT_EQ(result.first, 0u);
+  EXPECT_FALSE(std::get<1>(result.values));  // the scope gave up, not the source
+  source.Cancel();
+  const auto again = co_await Select(YieldTimes(3), WaitFor(source.token()));
+  EXPECT_EQ(again.first, 1u);
+  EXPECT_TRUE(std::get<1>(again.values));
+}
+TEST(CancellationTest, ACancelledScopeStopsListening) { TestRuntime(1).Run(ScopeMain()); }
+
+}  // namespace
+}  // namespace sluice::core::testing

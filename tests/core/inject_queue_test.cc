@@ -1,0 +1,64 @@
+#include "core/inject_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <deque>
+#include <thread>
+#include <vector>
+
+#include "tests/core/fake_task.h"
+
+namespace sluice::core::testing {
+namespace {
+
+TEST(InjectQueueTest, FirstInFirstOut) {
+  InjectQueue queue;
+  std::deque<FakeTask> tasks(3);
+  EXPECT_TRUE(queue.empty());
+  EXPECT_EQ(queue.Pop(), nullptr);
+  for (FakeTask& task : tasks) queue.Push(task);
+  EXPECT_EQ(queue.size(), 3u);
+  for (FakeTask& task : tasks) EXPECT_EQ(queue.Pop(), &task);
+  EXPECT_TRUE(queue.empty());
+  EXPECT_EQ(queue.Pop(), nullptr);
+  queue.Push(tasks[1]);  // from empty again
+  EXPECT_EQ(queue.Pop(), &tasks[1]);
+}
+
+TEST(InjectQueueTest, ManyThreads) {
+  constexpr int kProducers = 4;
+  constexpr int kTasks = 20000;
+  InjectQueue queue;
+  std::deque<std::deque<FakeTask>> tasks(kProducers);
+  for (int p = 0; p < kProducers; ++p) {
+    for (int i = 0; i < kTasks; ++i) tasks[p].emplace_back().label = p * kTasks + i;
+  }
+  std::vector<std::thread> threads;
+  for (int p = 0; p < kProducers; ++p) {
+    threads.emplace_back([&queue, &mine = tasks[p]] {
+      for (FakeTask& task : mine) queue.Push(task);
+    });
+  }
+  // Two consumers: each sees the tasks of one producer in order, both together see all of them.
+  std::atomic<int> left{kProducers * kTasks};
+  for (int c = 0; c < 2; ++c) {
+    threads.emplace_back([&queue, &left] {
+      std::vector<int> next(kProducers, 0);
+      while (left.load(std::memory_order_relaxed) > 0) {
+        FakeTask* task = static_cast<FakeTask*>(queue.Pop());
+        if (task == nullptr) continue;
+        EXPECT_EQ(task->taken++, 0);
+        const int producer = task->label / kTasks;
+        EXPECT_GE(task->label % kTasks, next[producer]);
+        next[producer] = task->label % kTasks + 1;
+        left.fetch_sub(1, std::memory_order_relaxed);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(queue.empty());
+}
+
+}  // namespace
+}  // namespace sluice::core::testing

@@ -1,0 +1,176 @@
+// Logger: format, level, and what happens when nobody reads standard error.
+
+#include "core/logger.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace sluice::core::testing {
+namespace {
+
+// Standard error is a pipe as long as this lives.
+class StderrPipe {
+ public:
+  StderrPipe() {
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    read_end_ = ends[0];
+    saved_ = dup(STDERR_FILENO);
+    EXPECT_GE(saved_, 0);
+    EXPECT_EQ(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+    close(ends[1]);
+  }
+  ~StderrPipe() {
+    Restore();
+    close(read_end_);
+  }
+
+  // Makes the next write block. The open file is the pipe's own: nobody else's writes change.
+  void Fill() {
+    const int flags = fcntl(STDERR_FILENO, F_GETFL);
+    fcntl(STDERR_FILENO, F_SETFL, flags | O_NONBLOCK);
+    const std::vector<char> junk(4096, '#');
+    while (write(STDERR_FILENO, junk.data(), junk.size()) > 0) {
+    }
+    while (write(STDERR_FILENO, junk.data(), 1) > 0) {
+    }
+    EXPECT_EQ(errno, EAGAIN);
+    fcntl(STDERR_FILENO, F_SETFL, flags);
+  }
+
+  // Everything up to the end, which comes when standard error is the old one again.
+  std::string ReadAll() {
+    std::string text;
+    char chunk[4096];
+    for (;;) {
+      const ssize_t bytes = read(read_end_, chunk, sizeof(chunk));
+      if (bytes <= 0) return text;
+      text.append(chunk, static_cast<size_t>(bytes));
+    }
+  }
+
+  void Restore() {
+    if (saved_ < 0) return;
+    dup2(saved_, STDERR_FILENO);
+    close(saved_);
+    saved_ = -1;
+  }
+
+ private:
+  int read_end_ = -1;
+  int saved_ = -1;
+};
+
+constexpr Nanos kLong = 20 * kSecond;
+
+// What `write` logged.
+template <typename Function>
+std::string Logged(LogLevel level, LogFormat format, Function write) {
+  StderrPipe pipe;
+  std::unique_ptr<Logger> logger = Logger::ToStderr(level, format);
+  write(*logger);
+  EXPECT_TRUE(logger->Drain(kLong));
+  EXPECT_EQ(logger->dropped(), 0u);
+  logger.reset();
+  pipe.Restore();
+  return pipe.ReadAll();
+}
+
+TEST(LoggerTest, TextLines) {
+  const std::string text = Logged(LogLevel::kInfo, LogFormat::kText, [](Logger& logger) {
+    logger.Log(LogLevel::kInfo, "session %d of %s", 7, "web");
+    logger.Log(LogLevel::kDebug, "not %s", "shown");
+    logger.Log(LogLevel::kError, "broken");
+  });
+  EXPECT_NE(text.find(" info session 7 of web\n"), std::string::npos) << text;
+  EXPECT_NE(text.find(" error broken\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find("shown"), std::string::npos) << text;
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
+}
+
+TEST(LoggerTest, LevelsAreOrdered) {
+  const std::unique_ptr<Logger> logger = Logger::ToStderr(LogLevel::kWarn, LogFormat::kText);
+  EXPECT_FALSE(logger->enabled(LogLevel::kTrace));
+  EXPECT_FALSE(logger->enabled(LogLevel::kInfo));
+  EXPECT_TRUE(logger->enabled(LogLevel::kWarn));
+  EXPECT_TRUE(logger->enabled(LogLevel::kError));
+}
+
+TEST(LoggerTest, JsonEscapes) {
+  std::string message = "quote \" backslash \\ newline \n tab \t bell \a nul ";
+  message.push_back('\0');
+  message += " umlaut \xc3\xa4 end";
+  const std::string text = Logged(LogLevel::kInfo, LogFormat::kJson, [&message](Logger& logger) {
+    logger.Write(LogLevel::kInfo, message);
+  });
+  const std::string expected =
+      R"("level":"info","message":"quote \" backslash \\ newline \u000a tab \u0009 bell \u0007 nul )"
+      R"(\u0000 umlaut )"
+      "\xc3\xa4"
+      R"( end"})"
+      "\n";
+  ASSERT_GE(text.size(), expected.size()) << text;
+  EXPECT_EQ(text.substr(text.size() - expected.size()), expected);
+  EXPECT_EQ(text.rfind("{\"time\":\"", 0), 0u) << text;
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
+}
+
+TEST(LoggerTest, ABlockedReaderHoldsUpNobody) {
+  StderrPipe pipe;
+  pipe.Fill();
+  std::unique_ptr<Logger> logger = Logger::ToStderr(LogLevel::kInfo, LogFormat::kText);
+  constexpr int kLines = 20000;
+  for (int i = 0; i < kLines; ++i) logger->Log(LogLevel::kInfo, "line %d.", i);
+  EXPECT_GT(logger->dropped(), 0u);
+  EXPECT_FALSE(logger->Drain(20 * kMillisecond));
+
+  // Once somebody reads, what is left is written: the newest lines.
+  std::string text;
+  std::thread reader([&] { text = pipe.ReadAll(); });
+  EXPECT_TRUE(logger->Drain(kLong));
+  const uint64_t dropped = logger->dropped();
+  logger.reset();
+  pipe.Restore();
+  reader.join();
+  const size_t lines = static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
+  EXPECT_NE(text.find("line 19999.\n"), std::string::npos);
+  EXPECT_GE(lines + dropped, static_cast<size_t>(kLines));
+  EXPECT_LE(lines + dropped, static_cast<size_t>(kLines) + 2);  // an order to flush may be dropped
+}
+
+TEST(LoggerTest, OneLineThatCannotBeWrittenIsNotDrained) {
+  StderrPipe pipe;
+  pipe.Fill();
+  std::unique_ptr<Logger> logger = Logger::ToStderr(LogLevel::kInfo, LogFormat::kText);
+  logger->Log(LogLevel::kInfo, "stuck");
+  EXPECT_FALSE(logger->Drain(20 * kMillisecond));
+  std::string text;
+  std::thread reader([&] { text = pipe.ReadAll(); });
+  EXPECT_TRUE(logger->Drain(kLong));
+  logger.reset();
+  pipe.Restore();
+  reader.join();
+  EXPECT_NE(text.find("stuck\n"), std::string::npos);
+}
+
+TEST(LogThrottleTest, OncePerIntervalAndCountsTheRest) {
+  LogThrottle throttle(kSecond);
+  uint64_t suppressed = 99;
+  EXPECT_TRUE(throttle.Pass(5 * kSecond, suppressed));
+  EXPECT_EQ(suppressed, 0u);
+  EXPECT_FALSE(throttle.Pass(5 * kSecond, suppressed));
+  EXPECT_FALSE(throttle.Pass(6 * kSecond - 1, suppressed));
+  EXPECT_TRUE(throttle.Pass(6 * kSecond, suppressed));
+  EXPECT_EQ(suppressed, 2u);
+  EXPECT_TRUE(throttle.Pass(9 * kSecond, suppressed));
+  EXPECT_EQ(suppressed, 0u);
+}
+
+}  // namespace
+}  // namespace sluice::core::testing

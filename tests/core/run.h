@@ -1,0 +1,36 @@
+// Runs the tasks of a test on a runtime whose reactors have no descriptors.
+#ifndef SLUICE_TESTS_CORE_RUN_H_
+#define SLUICE_TESTS_CORE_RUN_H_
+
+#include <cstdint>
+#include <utility>
+
+#include "core/check.h"
+#include "core/clock.h"
+#include "core/runtime.h"
+#include "core/task.h"
+#include "tests/core/null_reactor.h"
+
+namespace sluice::core::testing {
+
+// Makes no worker before it runs: `TestRuntime runtime(2); runtime.Run(Main(runtime));`
+class TestRuntime {
+ public:
+  explicit TestRuntime(uint32_t workers, const WorkerOptions& options = Small())
+      : runtime_({.workers = workers, .worker = options}, clock_, NullReactor::Factory()) {}
+
+  void Run(Task<void> main) { SLUICE_CHECK(runtime_.Run(std::move(main)).ok()); }
+
+  Shared& shared() { return runtime_.shared(); }
+  Worker* worker(uint32_t index) { return &runtime_.worker(index); }
+
+ private:
+  static WorkerOptions Small() { return {.buffers = 4, .buffer_size = 4096}; }
+
+  MonotonicClock clock_;
+  Runtime runtime_;
+};
+
+}  // namespace sluice::core::testing
+
+#endif  // SLUICE_TESTS_CORE_RUN_H_

@@ -1,0 +1,271 @@
+// The scheduler as a whole: stealing, fairness, overflow, waking, stopping. Without descriptors.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <coroutine>
+#include <thread>
+#include <vector>
+
+#include "core/spawn.h"
+#include "core/task_group.h"
+#include "core/worker.h"
+#include "tests/core/gate.h"
+#include "tests/core/run.h"
+#include "tests/core/yield.h"
+
+namespace sluice::core::testing {
+namespace {
+
+// Long enough on a loaded machine; only a failing test waits for it.
+class Deadline {
+ public:
+  bool over() const { return std::chrono::steady_clock::now() >= end_; }
+
+ private:
+  const std::chrono::steady_clock::time_point end_ =
+      std::chrono::steady_clock::now() + std::chrono::seconds(30);
+};
+
+// Runs without ever giving way until the other worker has taken some of the tasks, too.
+Task<void> Compute(std::vector<std::atomic<int>>& ran) {
+  const uint32_t here = Worker::Current()->index();
+  ran[here].fetch_add(1);
+  const Deadline deadline;
+  while (ran[1 - here].load() == 0 && !deadline.over()) {
+  }
+  co_return;
+}
+Task<void> BurstMain(TestRuntime& runtime) {
+  std::vector<std::atomic<int>> ran(2);
+  TaskGroup group(runtime.shared());
+  for (int i = 0; i < 64; ++i) group.Spawn(Compute(ran));
+  co_await group.Join();
+  EXPECT_GT(ran[0].load(), 0);
+  EXPECT_GT(ran[1].load(), 0);
+  EXPECT_EQ(ran[0].load() + ran[1].load(), 64);
+}
+TEST(SchedulerTest, ABurstOfComputationIsSpread) {
+  TestRuntime runtime(2);
+  runtime.Run(BurstMain(runtime));
+  uint64_t stolen = 0;
+  for (uint32_t i : {0u, 1u}) stolen += runtime.worker(i)->counters().stolen.load();
+  EXPECT_GT(stolen, 0u);
+}
+
+// Two tasks that wake each other: each wakes the other into the LIFO slot.
+class PingPong {
+ public:
+  struct Turn final : Node {
+    Turn(PingPong& game, int side) : game(game), side(side) {}
+    bool await_ready() const { return false; }
+    template <typename Promise>
+    void await_suspend(std::coroutine_handle<Promise> self) {
+      handle = self;
+      task = self.promise().task;
+      game.waiting_[side] = this;
+    }
+    void await_resume() const {}
+    void OnReady() override { handle.resume(); }
+    PingPong& game;
+    const int side;
+    Runnable* task = nullptr;
+    std::coroutine_handle<> handle;
+  };
+
+  Task<void> Play(int side) {
+    while (!over && rounds < kMaxRounds) {
+      ++rounds;
+      Pass(1 - side);
+      co_await Turn(*this, side);
+    }
+    over = true;
+    Pass(1 - side);
+  }
+
+  static constexpr int kMaxRounds = 1'000'000;
+  int rounds = 0;
+  bool over = false;
+
+ private:
+  void Pass(int side) {
+    Turn* waiting = std::exchange(waiting_[side], nullptr);
+    if (waiting != nullptr) waiting->task->Post(*waiting);
+  }
+
+  Turn* waiting_[2] = {nullptr, nullptr};
+};
+
+Task<void> YieldTimes(int times, bool& over) {
+  for (; times > 0; --times) co_await Yield();
+  over = true;
+}
+Task<void> LifoMain(TestRuntime& runtime, PingPong& game) {
+  TaskGroup group(runtime.shared());
+  group.Spawn(game.Play(0));
+  group.Spawn(game.Play(1));
+  group.Spawn(YieldTimes(1000, game.over));
+  co_await group.Join();
+}
+TEST(SchedulerTest, TheLifoSlotDoesNotStarveTheQueue) {
+  TestRuntime runtime(1);
+  PingPong game;
+  runtime.Run(LifoMain(runtime, game));
+  EXPECT_GT(game.rounds, 1000);  // the slot goes first
+  EXPECT_LT(game.rounds, 5000);  // but at most three times in a row
+  EXPECT_GT(runtime.worker(0)->counters().lifo.load(), 1000u);
+}
+
+Task<void> KeepBusy(std::atomic<bool>& stop) {
+  const Deadline deadline;
+  while (!stop.load() && !deadline.over()) co_await Yield();
+}
+Task<void> Set(std::atomic<bool>& flag) {
+  flag.store(true);
+  co_return;
+}
+Task<void> BusyMain(TestRuntime& runtime) {
+  std::atomic<bool> injected{false};
+  TaskGroup group(runtime.shared());
+  for (int i = 0; i < 20; ++i) group.Spawn(KeepBusy(injected));
+  std::thread stranger([&] { group.Spawn(Set(injected)); });
+  co_await Until([&injected] { return injected.load(); });
+  stranger.join();
+  co_await group.Join();
+}
+TEST(SchedulerTest, TasksFromOutsideAreServedUnderLoad) {
+  for (uint32_t workers : {1u, 2u}) {
+    TestRuntime runtime(workers);
+    runtime.Run(BusyMain(runtime));
+  }
+}
+
+Task<void> Once(std::atomic<int>& count) {
+  count.fetch_add(1);
+  co_return;
+}
+Task<void> OverflowMain(TestRuntime& runtime, std::atomic<int>& count) {
+  TaskGroup group(runtime.shared());
+  for (int i = 0; i < 5000; ++i) group.Spawn(Once(count));
+  co_await group.Join();
+}
+TEST(SchedulerTest, MoreTasksThanTheQueueHolds) {
+  for (uint32_t workers : {1u, 2u}) {
+    TestRuntime runtime(workers);
+    std::atomic<int> count{0};
+    runtime.Run(OverflowMain(runtime, count));
+    EXPECT_EQ(count.load(), 5000);
+    if (workers == 1) EXPECT_GT(runtime.worker(0)->counters().overflow.load(), 0u);
+  }
+}
+
+Task<uint32_t> WhereAmI() { co_return Worker::Current()->index(); }
+Task<void> PlaceMain(TestRuntime& runtime) {
+  for (int i = 0; i < 1000; ++i) {
+    const uint32_t wanted = i % 2;
+    EXPECT_EQ(co_await SpawnOn(runtime.shared(), runtime.worker(wanted), WhereAmI()), wanted);
+  }
+}
+TEST(SchedulerTest, ANamedWorkerRunsTheTask) {
+  TestRuntime runtime(2);
+  runtime.Run(PlaceMain(runtime));
+}
+
+// A plain thread wakes a task of an idle runtime again and again and waits for its answer.
+Task<void> Answer(std::vector<Gate>& questions, std::atomic<size_t>& answered) {
+  for (Gate& question : questions) {
+    co_await question;
+    answered.fetch_add(1, std::memory_order_release);
+  }
+}
+Task<void> WakeMain(TestRuntime& runtime, int tasks, std::atomic<bool>& lost) {
+  constexpr size_t kQuestions = 20000;
+  std::vector<std::vector<Gate>> questions;
+  for (int t = 0; t < tasks; ++t) questions.emplace_back(kQuestions / static_cast<size_t>(tasks));
+  std::atomic<size_t> answered{0};
+  TaskGroup group(runtime.shared());
+  for (auto& row : questions) group.Spawn(Answer(row, answered));
+  std::thread stranger([&] {
+    size_t asked = 0;
+    for (size_t i = 0; i < questions[0].size(); ++i) {
+      for (auto& row : questions) row[i].Open();
+      asked += questions.size();
+      const Deadline deadline;
+      while (answered.load(std::memory_order_acquire) < asked && !lost.load()) {
+        std::this_thread::yield();
+        if (!deadline.over()) continue;
+        lost.store(true);
+        for (uint32_t w = 0; w < runtime.shared().workers.size(); ++w) runtime.worker(w)->Wake();
+      }
+    }
+  });
+  co_await group.Join();
+  stranger.join();
+}
+TEST(SchedulerTest, NoWakeUpFromAnotherThreadIsLost) {
+  for (uint32_t workers : {1u, 2u}) {
+    for (int tasks : {1, 2}) {
+      SCOPED_TRACE(::testing::Message() << workers << " workers, " << tasks << " tasks");
+      TestRuntime runtime(workers);
+      std::atomic<bool> lost{false};
+      runtime.Run(WakeMain(runtime, tasks, lost));
+      EXPECT_FALSE(lost.load());
+    }
+  }
+}
+
+// Tasks that move about and come to an end while others are born, with every kind of wake-up.
+Task<void> Wander(TestRuntime& runtime, std::atomic<int>& count, int further) {
+  co_await Yield();
+  if (further > 0) {
+    JoinHandle<void> here = Spawn(Wander(runtime, count, further - 1));
+    JoinHandle<void> there =
+        SpawnOn(runtime.shared(), runtime.worker(further % 2), Wander(runtime, count, further - 2));
+    co_await std::move(there);
+    co_await std::move(here);
+  }
+  count.fetch_add(1);
+}
+TEST(SchedulerTest, EverythingHasEndedWhenMainHas) {
+  TestRuntime runtime(2);
+  std::atomic<int> count{0};
+  runtime.Run(Wander(runtime, count, 18));
+  EXPECT_GT(count.load(), 5000);
+  EXPECT_EQ(runtime.shared().live_tasks.load(), 0u);
+}
+
+Task<void> WaitForEver(Gate& gate) { co_await gate; }
+Task<void> ForgetfulMain(Gate& gate) {
+  Spawn(WaitForEver(gate)).Detach();
+  co_return;
+}
+TEST(SchedulerDeathTest, ATaskThatNobodyJoinedIsAnError) {
+  EXPECT_DEATH(
+      {
+        Gate gate;
+        TestRuntime(1).Run(ForgetfulMain(gate));
+      },
+      "live_tasks");
+}
+
+TEST(WorkerTest, StepRunsOneTaskAndSaysWhenThereIsNone) {
+  MonotonicClock clock;
+  Shared shared(1);
+  shared.workers.push_back(std::make_unique<Worker>(shared, 0, clock, WorkerOptions{.buffers = 1}));
+  Worker& worker = *shared.workers[0];
+  ASSERT_TRUE(worker.Start(NullReactor::Factory()).ok());
+  worker.Enter();
+  EXPECT_FALSE(worker.Step());
+  std::atomic<int> count{0};
+  for (int i = 0; i < 3; ++i) SpawnOn(shared, nullptr, Once(count)).Detach();
+  for (int i = 1; i <= 3; ++i) {
+    EXPECT_TRUE(worker.Step());
+    EXPECT_EQ(count.load(), i);
+  }
+  EXPECT_FALSE(worker.Step());
+  Worker::LeaveCurrent();
+}
+
+}  // namespace
+}  // namespace sluice::core::testing

@@ -1,0 +1,329 @@
+// TimerWheel: against a sorted map over years, its edges, and Disarm from another thread.
+
+#include "core/timer_wheel.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <map>
+#include <thread>
+#include <vector>
+
+#include "tests/core/fake_task.h"
+#include "tests/core/seed.h"
+
+namespace sluice::core::testing {
+namespace {
+
+constexpr Nanos kDay = 24 * 3600 * kSecond;
+
+class RecordingTimer final : public Timer {
+ public:
+  void OnReady() override {
+    Fired();
+    ++fired;
+    if (order != nullptr) order->push_back(deadline);
+  }
+  Nanos deadline = 0;
+  int fired = 0;
+  std::vector<Nanos>* order = nullptr;
+};
+
+class TimerWheelTest : public ::testing::Test {
+ protected:
+  void ArmAt(TimerWheel& wheel, RecordingTimer& timer, Nanos deadline) {
+    timer.deadline = deadline;
+    timer.order = &order_;
+    wheel.Arm(timer, deadline, task_);
+  }
+  int AdvanceTo(TimerWheel& wheel, Nanos now) {
+    const int count = wheel.Advance(now);
+    scheduler_.RunAll();
+    return count;
+  }
+
+  ManualScheduler scheduler_;
+  FakeTask task_{scheduler_};
+  std::vector<Nanos> order_;
+};
+
+TEST_F(TimerWheelTest, NothingArmed) {
+  TimerWheel wheel(kSecond);
+  EXPECT_EQ(wheel.NextDeadline(), -1);
+  EXPECT_EQ(AdvanceTo(wheel, 400 * kDay), 0);
+}
+
+TEST_F(TimerWheelTest, RoundsUpToAMillisecond) {
+  TimerWheel wheel(0);
+  RecordingTimer timer;
+  ArmAt(wheel, timer, 5 * kMillisecond + 1);
+  EXPECT_EQ(wheel.NextDeadline(), 6 * kMillisecond);
+  EXPECT_EQ(AdvanceTo(wheel, 6 * kMillisecond - 1), 0);
+  EXPECT_TRUE(timer.armed());
+  EXPECT_EQ(AdvanceTo(wheel, 6 * kMillisecond), 1);
+  EXPECT_FALSE(timer.armed());
+  EXPECT_EQ(timer.fired, 1);
+}
+
+TEST_F(TimerWheelTest, ADeadlineInThePastIsDueAtOnce) {
+  TimerWheel wheel(kSecond);
+  RecordingTimer timer;
+  ArmAt(wheel, timer, -5);
+  EXPECT_EQ(AdvanceTo(wheel, kSecond + kMillisecond), 1);
+}
+
+TEST_F(TimerWheelTest, DisarmAndArmAgain) {
+  TimerWheel wheel(0);
+  RecordingTimer one;
+  RecordingTimer two;
+  EXPECT_FALSE(one.Disarm());
+  ArmAt(wheel, one, 10 * kMillisecond);
+  ArmAt(wheel, two, 10 * kMillisecond);
+  EXPECT_TRUE(one.Disarm());
+  EXPECT_FALSE(one.Disarm());
+  EXPECT_EQ(wheel.NextDeadline(), 10 * kMillisecond);
+  EXPECT_TRUE(two.Disarm());
+  EXPECT_EQ(wheel.NextDeadline(), -1);  // the slot's bit is gone, too
+  ArmAt(wheel, one, 20 * kMillisecond);
+  EXPECT_EQ(AdvanceTo(wheel, kSecond), 1);
+  EXPECT_EQ(one.fired, 1);
+  EXPECT_EQ(two.fired, 0);
+}
+
+TEST_F(TimerWheelTest, CancelBringsTheEventNow) {
+  TimerWheel wheel(0);
+  RecordingTimer timer;
+  ArmAt(wheel, timer, kDay);
+  timer.Cancel();
+  EXPECT_TRUE(timer.armed());
+  timer.Cancel();  // already on its way
+  EXPECT_FALSE(timer.Disarm());
+  scheduler_.RunAll();
+  EXPECT_EQ(timer.fired, 1);
+  EXPECT_FALSE(timer.armed());
+  EXPECT_EQ(wheel.NextDeadline(), -1);
+}
+
+TEST_F(TimerWheelTest, DisarmAfterItFiredIsTooLate) {
+  TimerWheel wheel(0);
+  RecordingTimer timer;
+  ArmAt(wheel, timer, kMillisecond);
+  EXPECT_EQ(wheel.Advance(kSecond), 1);  // posted, not run
+  EXPECT_FALSE(timer.Disarm());
+  EXPECT_TRUE(timer.armed());
+  scheduler_.RunAll();
+  EXPECT_EQ(timer.fired, 1);
+}
+
+TEST_F(TimerWheelTest, ALateAdvanceFiresInOrderOfTime) {
+  TimerWheel wheel(0);
+  std::deque<RecordingTimer> timers(500);
+  for (size_t i = 0; i < timers.size(); ++i) {
+    ArmAt(wheel, timers[i], static_cast<Nanos>((i * 7919) % 500 + 1) * kMillisecond);
+  }
+  EXPECT_EQ(AdvanceTo(wheel, kSecond), 500);
+  EXPECT_TRUE(std::is_sorted(order_.begin(), order_.end()));
+}
+
+TEST_F(TimerWheelTest, FurtherAwayThanAYearFiresAfterAboutAYear) {
+  TimerWheel wheel(0);
+  RecordingTimer timer;
+  ArmAt(wheel, timer, 4000 * kDay);
+  EXPECT_EQ(AdvanceTo(wheel, 365 * kDay), 0);
+  EXPECT_EQ(AdvanceTo(wheel, 400 * kDay), 1);
+}
+
+// Random arms, disarms and advances, beside a map that is surely right.
+class Model {
+ public:
+  Model(uint64_t seed, Nanos start)
+      : random_(seed), now_(start), wheel_(start), timers_(kTimers) {}
+
+  void Run(int steps) {
+    for (int i = 0; i < steps; ++i) {
+      switch (Between(random_, 0, 3)) {
+        case 0:
+        case 1:
+          ToggleOne();
+          break;
+        case 2:
+          Advance(Span());
+          break;
+        default:
+          Sleep();
+      }
+      if (::testing::Test::HasFailure()) return;
+    }
+    while (!armed_.empty() && !::testing::Test::HasFailure()) Sleep();
+    EXPECT_EQ(wheel_.NextDeadline(), -1);
+  }
+
+ private:
+  static constexpr size_t kTimers = 200;
+
+  // A length of time, up to half a year, of any order of magnitude.
+  Nanos Span() { return static_cast<Nanos>(random_() >> Between(random_, 10, 63)); }
+
+  static Nanos RoundUp(Nanos time) {
+    return (time + kMillisecond - 1) / kMillisecond * kMillisecond;
+  }
+
+  void ToggleOne() {
+    RecordingTimer& timer = timers_[Between(random_, 0, kTimers - 1)];
+    if (timer.armed()) {
+      EXPECT_TRUE(timer.Disarm());
+      EXPECT_TRUE(Forget(timer));
+      return;
+    }
+    timer.deadline = now_ + 1 + Span();
+    wheel_.Arm(timer, timer.deadline, task_);
+    armed_.emplace(timer.deadline, &timer);
+  }
+
+  bool Forget(RecordingTimer& timer) {
+    const auto [begin, end] = armed_.equal_range(timer.deadline);
+    for (auto it = begin; it != end; ++it) {
+      if (it->second != &timer) continue;
+      armed_.erase(it);
+      return true;
+    }
+    return false;
+  }
+
+  void Advance(Nanos span) {
+    now_ += span;
+    std::vector<Nanos> order;
+    for (RecordingTimer& timer : timers_) timer.order = &order;
+    const int count = wheel_.Advance(now_);
+    scheduler_.RunAll();
+    EXPECT_EQ(static_cast<size_t>(count), order.size());
+    for (RecordingTimer& timer : timers_) {
+      if (timer.fired == 0) continue;
+      EXPECT_EQ(timer.fired, 1);
+      timer.fired = 0;
+      EXPECT_LE(timer.deadline, now_) << "early";
+      EXPECT_TRUE(Forget(timer)) << "fired without being armed";
+    }
+    if (!armed_.empty()) EXPECT_GT(armed_.begin()->first, now_ - kMillisecond) << "late";
+    for (size_t i = 1; i < order.size(); ++i) {
+      EXPECT_LE(order[i - 1], order[i] + kMillisecond) << "out of order";
+    }
+  }
+
+  // What a worker does: waits until the next deadline.
+  void Sleep() {
+    const Nanos next = wheel_.NextDeadline();
+    if (armed_.empty()) {
+      EXPECT_EQ(next, -1);
+      return;
+    }
+    const Nanos earliest = armed_.begin()->first;
+    EXPECT_LE(next, std::max(RoundUp(earliest), RoundUp(now_ + 1))) << "sleeps too long";
+    const size_t before = armed_.size();
+    int turns = 0;
+    while (armed_.size() == before && turns < 8) {
+      const Nanos deadline = wheel_.NextDeadline();
+      Advance(std::max<Nanos>(deadline - now_, 0));
+      ++turns;
+    }
+    EXPECT_LE(turns, 6) << "one cascade per level at most";
+  }
+
+  Random random_;
+  Nanos now_;
+  ManualScheduler scheduler_;
+  FakeTask task_{scheduler_};
+  TimerWheel wheel_;
+  std::deque<RecordingTimer> timers_;
+  std::multimap<Nanos, RecordingTimer*> armed_;
+};
+
+TEST_F(TimerWheelTest, AgreesWithASortedMapOverYears) {
+  const uint64_t seed = Seed();
+  for (uint64_t i = 0; i < 20 && !HasFailure(); ++i) {
+    SCOPED_TRACE(::testing::Message() << "round " << i);
+    Random random(seed + i);
+    Model(seed + i, static_cast<Nanos>(random() >> Between(random, 3, 60))).Run(3000);
+  }
+}
+
+TEST_F(TimerWheelTest, AgreesWhereTheTopLevelWrapsRound) {
+  const uint64_t seed = Seed();
+  const Nanos turn = (Nanos{1} << 36) * kMillisecond;
+  for (int i = 0; i < 20 && !HasFailure(); ++i) {
+    SCOPED_TRACE(::testing::Message() << "round " << i);
+    Model(seed + i, turn - (Nanos{1} << (25 + i)) * 1000).Run(1000);
+  }
+}
+
+// Timers armed and fired by the wheel's thread and disarmed by another one: each Arm ends with
+// exactly one of Disarm == true and OnReady.
+class DisarmStress {
+ public:
+  void Run() {
+    std::thread disarmer([this] { Disarm(); });
+    for (Nanos now = 0; rounds_.load(std::memory_order_relaxed) < kRounds;) {
+      for (Guest& guest : guests_) {
+        if (guest.state.load(std::memory_order_acquire) != kHere) continue;
+        wheel_.Arm(guest.timer, now + (1 + guest.disarmed % 3) * kMillisecond, guest.task);
+        guest.state.store(kAway, std::memory_order_release);
+      }
+      now += kMillisecond;
+      wheel_.Advance(now);
+    }
+    stop_.store(true, std::memory_order_relaxed);
+    disarmer.join();
+    EXPECT_EQ(wheel_.NextDeadline(), -1);
+    EXPECT_GT(disarmed_, 0);
+    EXPECT_GT(fired_, 0);
+  }
+
+ private:
+  static constexpr int kRounds = 50000;
+  enum State { kHere, kAway };
+
+  struct Guest {
+    Guest() = default;
+    ManualScheduler scheduler;
+    FakeTask task{scheduler};
+    RecordingTimer timer;
+    int disarmed = 0;
+    std::atomic<int> state{kHere};
+  };
+
+  void Disarm() {
+    bool stopping = false;
+    while (!stopping) {
+      stopping = stop_.load(std::memory_order_relaxed);  // after that once more
+      for (Guest& guest : guests_) {
+        if (guest.state.load(std::memory_order_acquire) != kAway) continue;
+        if (guest.timer.Disarm()) {
+          ++guest.disarmed;
+          ++disarmed_;
+          EXPECT_EQ(guest.timer.fired, 0);
+        } else {
+          while (guest.timer.armed()) guest.scheduler.RunAll();
+          EXPECT_EQ(guest.timer.fired, 1);
+          guest.timer.fired = 0;
+          ++fired_;
+        }
+        rounds_.fetch_add(1, std::memory_order_relaxed);
+        guest.state.store(kHere, std::memory_order_release);
+      }
+    }
+  }
+
+  TimerWheel wheel_{0};
+  std::deque<Guest> guests_ = std::deque<Guest>(16);
+  std::atomic<int> rounds_{0};
+  std::atomic<bool> stop_{false};
+  int disarmed_ = 0;  // the disarming thread's
+  int fired_ = 0;
+};
+
+TEST_F(TimerWheelTest, DisarmFromAnotherThread) { DisarmStress().Run(); }
+
+}  // namespace
+}  // namespace sluice::core::testing

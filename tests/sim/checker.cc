@@ -1,0 +1,215 @@
+#include "tests/sim/checker.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <string>
+
+#include "tests/sim/peer.h"
+
+namespace sluice::sim {
+namespace {
+
+constexpr uint32_t kClientNet = 0x0a000000;  // 10.0.0.0: a client's address is its session's id
+
+}  // namespace
+
+Session& Checker::NewSession(Peer& client, Socket& near) {
+  Session& session = sessions_.emplace_back();
+  session.id = static_cast<uint32_t>(sessions_.size());
+  session.client = &client;
+  session.near = &near;
+  near.session = &session;
+  trace_.Add("session %d: client at socket %d", session.id, client.socket().id);
+  return session;
+}
+
+void Checker::SignalSent() {
+  ++signals_;
+  last_signal_ = clock_.Now();
+  if (first_signal_ < 0) first_signal_ = last_signal_;
+}
+
+uint32_t Checker::SessionBegins(Socket& near) {
+  Session& session = *near.session;
+  if (session.began >= 0) trace_.Fail("session %d begins twice", session.id);
+  session.began = clock_.Now();
+  ++begun_;
+  if (++live_ > scenario_.max_connections) {
+    trace_.Fail("%d sessions live, %d are allowed", live_, scenario_.max_connections);
+  }
+  return kClientNet + session.id;
+}
+
+void Checker::UpstreamOpened() {
+  if (++upstream_open_ > scenario_.max_connections) {
+    trace_.Fail("%d upstream sockets for %d sessions", upstream_open_, scenario_.max_connections);
+  }
+}
+
+void Checker::CheckConnect(core::Nanos since) {
+  if (clock_.Now() > since + scenario_.connect_timeout + kTolerance) {
+    trace_.Fail("a connect has taken longer than its timeout");
+  }
+}
+
+// The first recv from a client begins the relaying: its task says which connection is the other.
+void Checker::Submitted(const core::Op& op, Socket& socket) {
+  Session* session = socket.session;
+  if (op.kind == core::OpKind::kRecv && session != nullptr && session->far == nullptr) {
+    const auto found = connected_.find(op.task);
+    if (found == connected_.end() || found->second->session != nullptr) {
+      trace_.Fail("session %d reads without an upstream connection", session->id);
+    }
+    session->far = found->second;
+    session->far->session = session;
+    session->server = static_cast<Peer*>(session->far->other->user);
+    session->relaying = clock_.Now();
+    trace_.Add("session %d: relays between socket %d and %d", session->id, session->near->id,
+               session->far->id);
+  }
+  if (op.kind != core::OpKind::kSend || session == nullptr) return;
+  const size_t direction = session->far == &socket ? Session::kUp : Session::kDown;
+  session->send_submitted[direction] = clock_.Now();
+  session->sending[direction] = true;
+}
+
+void Checker::Received(Socket& socket) {
+  Session& session = *socket.session;
+  const int direction = session.near == &socket ? Session::kUp : Session::kDown;
+  session.received[static_cast<size_t>(direction)] = clock_.Now();
+  CheckReadAhead(session, direction);
+}
+
+void Checker::CheckReadAhead(const Session& session, int direction) {
+  if (session.far == nullptr) return;  // its first bytes
+  const uint64_t limit = scenario_.credit + scenario_.buffer_size;
+  if (session.held(direction) > limit) {
+    trace_.Fail("session %d: %d bytes read ahead, credit and buffer are %d", session.id,
+                session.held(direction), limit);
+  }
+}
+
+void Checker::Sent(Socket& socket, bool taken) {
+  Session& session = *socket.session;
+  const size_t direction = session.far == &socket ? Session::kUp : Session::kDown;
+  if (taken) session.sent[direction] = clock_.Now();
+  session.sending[direction] = false;
+}
+
+void Checker::ShutDown(Socket& socket) {
+  Session& session = *socket.session;
+  if (session.half_closed < 0) session.half_closed = clock_.Now();
+}
+
+void Checker::PeerGotBytes(const Peer& peer, const std::byte* bytes, size_t count,
+                           uint64_t offset) {
+  const Session* session = peer.socket().other->session;
+  if (session == nullptr || session->far == nullptr) {
+    trace_.Fail("%s at socket %d gets bytes of nobody", peer.name(), peer.socket().id);
+  }
+  const Peer& partner = session->client == &peer ? *session->server : *session->client;
+  if (offset + count > partner.socket().total_written) {
+    trace_.Fail("session %d: %s gets more bytes than were sent", session->id, peer.name());
+  }
+  for (size_t i = 0; i < count; ++i) {
+    if (bytes[i] == StreamByte(partner.key(), offset + i)) continue;
+    trace_.Fail("session %d: %s gets a wrong byte at offset %d", session->id, peer.name(),
+                offset + i);
+  }
+}
+
+void Checker::PeerGotEnd(const Peer& peer, uint64_t received) {
+  const Session* session = peer.socket().other->session;
+  if (session == nullptr || session->far == nullptr) {
+    trace_.Fail("%s at socket %d sees a clean end without a partner", peer.name(),
+                peer.socket().id);
+  }
+  const Peer& partner = session->client == &peer ? *session->server : *session->client;
+  if (!partner.finished_sending()) {
+    trace_.Fail("session %d: %s sees a clean end, but %s has not ended cleanly", session->id,
+                peer.name(), partner.name());
+  }
+  if (received != partner.socket().total_written) {
+    trace_.Fail("session %d: %s sees a clean end after %d bytes, %d were sent", session->id,
+                peer.name(), received, partner.socket().total_written);
+  }
+}
+
+void Checker::CheckAtRest(bool buffers_free) {
+  if (first_signal_ >= 0) {
+    core::Nanos end = first_signal_ + scenario_.drain_timeout;
+    if (signals_ > 1) end = std::min(end, last_signal_);
+    if (clock_.Now() > end + 2 * core::kSecond) trace_.Fail("the proxy does not stop");
+  }
+  for (Session& session : sessions_) {
+    if (!session.live()) continue;
+    CheckDeadlines(session);
+    if (session.far == nullptr) continue;
+    CheckMoving(session, Session::kUp, buffers_free);
+    CheckMoving(session, Session::kDown, buffers_free);
+    if (buffers_free) CheckResetPassedOn(session);
+  }
+}
+
+void Checker::CheckLater(const Session& session, core::Nanos since, core::Nanos limit,
+                         const char* what) {
+  if (limit == 0 || since < 0) return;
+  const bool lingers = session.near->reset_arrived || session.far->reset_arrived;
+  const core::Nanos end = since + limit + kTolerance + (lingers ? kResetLinger : 0);
+  if (clock_.Now() > end) trace_.Fail("session %d lives on after its %s", session.id, what);
+}
+
+void Checker::CheckDeadlines(const Session& s) {
+  if (s.far == nullptr) return;
+  const core::Nanos born = std::max(s.began, s.relaying - scenario_.max_lifetime);
+  CheckLater(s, born, scenario_.max_lifetime, "max_lifetime");
+  CheckLater(s, s.half_closed, scenario_.half_close_timeout, "half_close timeout");
+  core::Nanos last = s.relaying;
+  for (size_t i = 0; i < 2; ++i) {
+    last = std::max({last, s.received[i], s.sent[i]});
+    if (!s.sending[i]) continue;
+    CheckLater(s, s.send_submitted[i], scenario_.write_stall_timeout, "write_stall timeout");
+  }
+  CheckLater(s, last, scenario_.idle_timeout, "idle timeout");
+}
+
+// Nothing waits that could go on.
+void Checker::CheckMoving(const Session& session, int direction, bool buffers_free) {
+  const Socket& from = session.from(direction);
+  const Socket& to = session.to(direction);
+  if (from.reset_arrived || to.reset_arrived || from.closed || to.closed) return;
+  const char* way = direction == Session::kUp ? "up" : "down";
+  if (session.held(direction) > 0) {
+    if (to.writable()) {
+      trace_.Fail("session %d, %s: %d bytes are held back", session.id, way,
+                  session.held(direction));
+    }
+    return;
+  }
+  if (!from.in.empty() && buffers_free) {
+    trace_.Fail("session %d, %s: %d bytes are not read", session.id, way, from.in.size());
+  }
+  if (!from.in.empty() || !from.fin_arrived || to.fin_queued) return;
+  if (from.end_read || buffers_free)
+    trace_.Fail("session %d, %s: FIN is not passed on", session.id, way);
+}
+
+// A side that is reset, all it had sent before being delivered: the session ends soon. (When its
+// direction had ended before, only a send to it, or a timeout, tells. With a dry pool a recv waits
+// for a buffer before it can see a reset.)
+void Checker::CheckResetPassedOn(Session& session) {
+  bool due = false;
+  for (const int direction : {Session::kUp, Session::kDown}) {
+    const Socket& from = session.from(direction);
+    const bool told_end = from.fin_arrived && from.end_read;
+    due |= from.reset_arrived && !told_end && from.in.empty() && session.held(direction) == 0;
+  }
+  if (!due) return;
+  if (session.reset_at < 0) session.reset_at = clock_.Now();
+  if (clock_.Now() > session.reset_at + kResetLinger + kTolerance) {
+    trace_.Fail("session %d lives on after a reset", session.id);
+  }
+}
+
+}  // namespace sluice::sim

@@ -1,0 +1,141 @@
+// Checker's reading of the log: every session ends once, for a reason that is true.
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <string>
+
+#include "tests/sim/checker.h"
+#include "tests/sim/peer.h"
+
+namespace sluice::sim {
+namespace {
+
+// The word after `key` ("key=word ").
+std::string_view Field(std::string_view line, std::string_view key) {
+  const size_t begin = line.find(std::string(" ") + std::string(key) + "=");
+  if (begin == std::string_view::npos) return "";
+  line.remove_prefix(begin + key.size() + 2);
+  return line.substr(0, line.find(' '));
+}
+
+uint64_t Number(std::string_view line, std::string_view key) {
+  const std::string_view field = Field(line, key);
+  return field.empty() ? ~uint64_t{0} : std::stoull(std::string(field));
+}
+
+}  // namespace
+
+void Checker::Write(core::LogLevel, std::string_view line) {
+  if (!line.starts_with("worker ")) trace_.Add("log: %s", line);
+  if (line.starts_with("session end ")) SessionEnds(line);
+  if (line.starts_with("stats ")) CheckStats(line);
+}
+
+void Checker::SessionEnds(std::string_view line) {
+  unsigned b = 0, c = 0, d = 0;
+  const std::string client(Field(line, "client"));
+  if (std::sscanf(client.c_str(), "10.%u.%u.%u:1", &b, &c, &d) != 3) {
+    trace_.Fail("unknown client: %s", line);
+  }
+  Session& session = sessions_.at((b << 16 | c << 8 | d) - 1);
+  if (!session.live()) trace_.Fail("session %d ends twice", session.id);
+  session.ended = clock_.Now();
+  session.reason = std::string(Field(line, "reason"));
+  --live_;
+  if (session.far != nullptr && (Number(line, "up") != session.far->total_written ||
+                                 Number(line, "down") != session.near->total_written)) {
+    trace_.Fail("session %d: %d up, %d down, but the log says: %s", session.id,
+                session.far->total_written, session.near->total_written, line);
+  }
+  CheckReason(session, session.reason, Field(line, "by"));
+}
+
+void Checker::CheckReason(const Session& session, std::string_view reason, std::string_view by) {
+  bool is_true = false;
+  if (reason == "closed") {
+    CheckClosed(session);
+    return;
+  }
+  if (reason == "reset") {
+    const Socket* side = by == "client" ? session.near : session.far;
+    is_true = side != nullptr && side->reset_arrived;
+  } else if (reason == "no_upstream") {
+    is_true = session.far == nullptr &&
+              (scenario_.has(Fault::kRefuse) || scenario_.has(Fault::kLost) ||
+               scenario_.has(Fault::kConnectError) || scenario_.has(Fault::kDescriptors));
+  } else if (reason == "shutdown") {
+    is_true = first_signal_ >= 0 && (signals_ > 1 || session.ended + kTolerance >=
+                                                         first_signal_ + scenario_.drain_timeout);
+  } else {
+    CheckTimeoutReason(session, reason);
+    return;
+  }
+  if (!is_true) trace_.Fail("session %d: not true: %s by %s", session.id, reason, by);
+}
+
+void Checker::CheckClosed(const Session& session) {
+  if (session.far == nullptr || !session.client->finished_sending() ||
+      !session.server->finished_sending()) {
+    trace_.Fail("session %d: closed, but not both sides have ended cleanly", session.id);
+  }
+  for (const int direction : {Session::kUp, Session::kDown}) {
+    const Socket& from = session.from(direction);
+    if (from.total_read != from.other->total_written || session.held(direction) != 0) {
+      trace_.Fail("session %d: closed with %d bytes read of %d, %d not sent", session.id,
+                  from.total_read, from.other->total_written, session.held(direction));
+    }
+  }
+}
+
+// A timeout is not early. (That it is not late is checked at rest.)
+void Checker::CheckTimeoutReason(const Session& s, std::string_view reason) {
+  const core::Nanos now = s.ended + kTolerance;
+  bool is_true = false;
+  if (reason == "idle_timeout") {
+    const core::Nanos last = std::max({s.relaying, s.sent[0], s.sent[1]});
+    is_true = scenario_.idle_timeout != 0 && now >= last + scenario_.idle_timeout;
+  } else if (reason == "half_close_timeout") {
+    is_true = s.half_closed >= 0 && scenario_.half_close_timeout != 0 &&
+              now >= s.half_closed + scenario_.half_close_timeout;
+  } else if (reason == "max_lifetime") {
+    is_true = scenario_.max_lifetime != 0 && now >= s.began + scenario_.max_lifetime;
+  } else if (reason == "write_stall") {
+    for (size_t i = 0; i < 2; ++i) {
+      const core::Nanos last = std::max(s.sent[i], s.send_submitted[i]);
+      is_true |= s.sending[i] && scenario_.write_stall_timeout != 0 &&
+                 now >= last + scenario_.write_stall_timeout;
+    }
+  }
+  if (!is_true) trace_.Fail("session %d: %s too early, or for nothing", s.id, reason);
+}
+
+void Checker::CheckStats(std::string_view line) {
+  if (Number(line, "active") > scenario_.max_connections) {
+    trace_.Fail("%d connections are allowed: %s", scenario_.max_connections, line);
+  }
+  last_stats_ = std::string(line);
+}
+
+void Checker::CheckEnd() {
+  uint64_t up = 0;
+  uint64_t down = 0;
+  for (const Session& session : sessions_) {
+    if (session.live()) trace_.Fail("session %d has not ended", session.id);
+    if (session.far == nullptr) continue;
+    up += session.far->total_written;
+    down += session.near->total_written;
+  }
+  if (last_stats_.empty()) {
+    if (accepted_ != 0) trace_.Fail("no statistics at the end");
+    return;
+  }
+  const uint64_t total = Number(last_stats_, "total");
+  if (total != begun_ || total + Number(last_stats_, "rejected") != accepted_ ||
+      Number(last_stats_, "active") != 0 || Number(last_stats_, "up") != up ||
+      Number(last_stats_, "down") != down) {
+    trace_.Fail("%d accepted, %d sessions, %d bytes up, %d down, but: %s", accepted_, begun_, up,
+                down, last_stats_);
+  }
+}
+
+}  // namespace sluice::sim

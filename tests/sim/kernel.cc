@@ -1,0 +1,223 @@
+#include "tests/sim/kernel.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+
+#include "tests/sim/sim_reactor.h"
+
+namespace sluice::sim {
+namespace {
+
+using core::IoError;
+using core::IoResult;
+using core::Op;
+using core::OpKind;
+using Kind = Descriptor::Kind;
+
+Direction DirectionOf(const Op& op) {
+  return op.kind == OpKind::kConnect || op.kind == OpKind::kSend ? kOut : kIn;
+}
+
+}  // namespace
+
+Descriptor& Kernel::at(int fd) {
+  if (fd < kFirst) return signals_;
+  const size_t index = static_cast<size_t>(fd - kFirst);
+  if (index >= table_.size() || table_[index].kind == Kind::kFree) {
+    trace_.Fail("descriptor %d is used but not open", fd);
+  }
+  if (table_[index].kind == Kind::kClosing) trace_.Fail("descriptor %d is used after Close", fd);
+  return table_[index];
+}
+
+OpSlot& Kernel::SlotOf(const Op& op) { return at(op.fd).slots[DirectionOf(op)]; }
+
+IoResult<int> Kernel::NewDescriptor(Kind kind) {
+  if (open_ >= static_cast<int>(scenario_.descriptors) || Chance(Fault::kDescriptors)) {
+    const int errors[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM};
+    return IoError(errors[random_.Below(std::size(errors))]);
+  }
+  // The lowest free one, as the kernel does: numbers are used again at once.
+  auto free = std::find_if(table_.begin(), table_.end(),
+                           [](const Descriptor& each) { return each.kind == Kind::kFree; });
+  if (free == table_.end()) {
+    table_.emplace_back();
+    free = std::prev(table_.end());
+  }
+  *free = Descriptor{.kind = kind, .life = ++lives_};
+  ++open_;
+  return kFirst + static_cast<int>(free - table_.begin());
+}
+
+IoResult<int> Kernel::Listen() {
+  IoResult<int> fd = NewDescriptor(Kind::kListener);
+  if (!fd.ok()) return fd;
+  Listening& listening = listening_.emplace_back();
+  listening.descriptors = 1;
+  at(*fd).listening = &listening;
+  return fd;
+}
+
+IoResult<int> Kernel::Duplicate(int fd) {
+  Listening* listening = at(fd).listening;
+  IoResult<int> copy = NewDescriptor(Kind::kListener);
+  if (!copy.ok()) return copy;
+  ++listening->descriptors;
+  at(*copy).listening = listening;
+  return copy;
+}
+
+bool Kernel::ClientArrives(Socket& proxy_side) {
+  Listening* open = nullptr;
+  for (Listening& each : listening_) {
+    if (each.descriptors > 0) open = &each;
+  }
+  if (open == nullptr) return false;
+  open->backlog.push_back(&proxy_side);
+  for (Descriptor& descriptor : table_) {
+    if (descriptor.kind == Kind::kListener && descriptor.listening == open) {
+      Ready(descriptor, kIn);
+    }
+  }
+  return true;
+}
+
+IoResult<int> Kernel::Accept(int fd) {
+  Listening& listening = *at(fd).listening;
+  if (listening.backlog.empty()) return IoError(EAGAIN);
+  IoResult<int> accepted = NewDescriptor(Kind::kSocket);
+  if (!accepted.ok()) return accepted;
+  Socket& socket = *listening.backlog.front();
+  listening.backlog.pop_front();
+  at(*accepted).socket = &socket;
+  socket.fd = *accepted;
+  socket.user = this;
+  network_.NoteProgress();
+  trace_.Add("socket %d: accepted as %d", socket.id, *accepted);
+  checker_.Accepted();
+  return accepted;
+}
+
+IoResult<int> Kernel::OpenSocket() {
+  IoResult<int> fd = NewDescriptor(Kind::kFresh);
+  if (fd.ok()) checker_.UpstreamOpened();
+  return fd;
+}
+
+void Kernel::StartConnect(Op& op) {
+  Descriptor& descriptor = at(op.fd);
+  if (descriptor.kind != Kind::kFresh) trace_.Fail("connect on %d, which is not fresh", op.fd);
+  descriptor.kind = Kind::kConnecting;
+  descriptor.task = op.task;
+  descriptor.since = network_.now();
+  if (Chance(Fault::kConnectError)) {
+    const int errors[] = {EADDRNOTAVAIL, ENETUNREACH, ENOBUFS, EAGAIN};
+    descriptor.connect_result = -errors[random_.Below(std::size(errors))];
+    return;
+  }
+  const bool lost = Chance(Fault::kLost);
+  const int result = lost ? -ETIMEDOUT : Chance(Fault::kRefuse) ? -ECONNREFUSED : 0;
+  const core::Nanos delay = lost ? 127 * core::kSecond : network_.Delay();
+  network_.After(
+      delay, [this, fd = op.fd, life = descriptor.life, result] { ConnectEnds(fd, life, result); });
+}
+
+void Kernel::ConnectEnds(int fd, uint64_t life, int result) {
+  Descriptor& descriptor = table_[static_cast<size_t>(fd - kFirst)];
+  if (descriptor.kind != Kind::kConnecting || descriptor.life != life) return;
+  descriptor.connect_result = result;
+  network_.NoteProgress();
+  if (result == 0) {
+    Socket& proxy_side = network_.Connect();
+    descriptor.kind = Kind::kSocket;
+    descriptor.socket = &proxy_side;
+    proxy_side.fd = fd;
+    proxy_side.user = this;
+    checker_.Connected(proxy_side, *descriptor.task);
+    on_upstream(*proxy_side.other, proxy_side);
+  }
+  Ready(descriptor, kOut);
+}
+
+void Kernel::BeginClose(int fd) {
+  if (fd < kFirst) return;
+  Descriptor& descriptor = at(fd);
+  for (const OpSlot& slot : descriptor.slots) {
+    if (slot.op != nullptr) trace_.Fail("descriptor %d is closed under an op", fd);
+  }
+  const Session* session = descriptor.socket == nullptr ? nullptr : descriptor.socket->session;
+  const bool client = session != nullptr && session->near == descriptor.socket;
+  if (descriptor.kind != Kind::kListener && !client) checker_.UpstreamClosed();
+  descriptor.kind = Kind::kClosing;
+}
+
+void Kernel::CheckConnects() {
+  for (const Descriptor& descriptor : table_) {
+    if (descriptor.kind == Kind::kConnecting) checker_.CheckConnect(descriptor.since);
+  }
+}
+
+void Kernel::FinishClose(int fd) {
+  Descriptor& descriptor = table_[static_cast<size_t>(fd - kFirst)];
+  if (mutant(Mutant::kLeakDescriptor) && random_.Chance(50)) return;
+  --open_;
+  network_.NoteProgress();
+  if (descriptor.listening != nullptr) {
+    if (--descriptor.listening->descriptors == 0) {
+      for (Socket* waiting : descriptor.listening->backlog) network_.Close(*waiting, true);
+      descriptor.listening->backlog.clear();
+    }
+  } else if (Socket* socket = descriptor.socket) {
+    const bool reset = descriptor.reset_on_close && !mutant(Mutant::kCloseWithoutReset);
+    trace_.Add("socket %d: closed by the proxy%s", socket->id, reset ? " with RST" : "");
+    socket->fd = -1;
+    network_.Close(*socket, reset);
+  }
+  descriptor = Descriptor();
+}
+
+void Kernel::ShutdownWrite(int fd) {
+  Socket& socket = *at(fd).socket;
+  if (mutant(Mutant::kNoShutdown)) return;
+  if (mutant(Mutant::kShutdownCuts)) socket.out.Clear();
+  network_.ShutdownWrite(socket);
+  checker_.ShutDown(socket);
+}
+
+bool Kernel::Executable(const Op& op) {
+  const Descriptor& descriptor = at(op.fd);
+  switch (op.kind) {
+    case OpKind::kAccept:
+      return !descriptor.listening->backlog.empty();
+    case OpKind::kConnect:
+      return descriptor.connect_result <= 0;
+    case OpKind::kRecv:
+      return descriptor.socket->readable();
+    case OpKind::kSend:
+      return descriptor.socket->writable();
+    case OpKind::kPoll: {
+      pollfd entry = {.fd = op.fd, .events = POLLIN, .revents = 0};
+      return poll(&entry, 1, 0) > 0;
+    }
+  }
+  return false;
+}
+
+void Kernel::SocketChanged(Socket& socket) {
+  if (socket.fd < 0) return;
+  Descriptor& descriptor = table_[static_cast<size_t>(socket.fd - kFirst)];
+  for (const Direction direction : {kIn, kOut}) Ready(descriptor, direction);
+}
+
+void Kernel::Ready(Descriptor& descriptor, Direction direction) {
+  OpSlot& slot = descriptor.slots[direction];
+  if (slot.op == nullptr || slot.ended || slot.starved || slot.queued) return;
+  if (!Executable(*slot.op)) return;
+  if (mutant(Mutant::kLoseWakeup) && random_.Chance(20)) return;
+  slot.reactor->Ready(slot);
+}
+
+}  // namespace sluice::sim

@@ -1,0 +1,121 @@
+// Kernel: the proxy's descriptors over the simulated network, shared by all simulated workers.
+//
+// A descriptor has one slot per direction for the op that waits on it (R1); when something changes
+// there, the reactor that the op was submitted to is told and goes on with it at its next Turn.
+// What the proxy does wrong with a descriptor (two ops at once, a close under an op, a use after
+// close) fails the simulation.
+#ifndef SLUICE_TESTS_SIM_KERNEL_H_
+#define SLUICE_TESTS_SIM_KERNEL_H_
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <vector>
+
+#include "core/op.h"
+#include "core/socket_api.h"
+#include "core/worker.h"
+#include "tests/sim/checker.h"
+#include "tests/sim/network.h"
+
+namespace sluice::sim {
+
+class SimReactor;
+
+enum Direction : uint8_t { kIn = 0, kOut = 1 };
+
+struct OpSlot {
+  core::Op* op = nullptr;
+  SimReactor* reactor = nullptr;
+  bool completion_style = false;
+  bool starved = false;
+  bool ended = false;   // its last completion waits to be reaped
+  bool queued = false;  // the reactor is going to look at it
+  int64_t credit_left = 0;
+};
+
+struct Listening {
+  std::deque<Socket*> backlog;
+  int descriptors = 0;
+};
+
+struct Descriptor {
+  enum class Kind : uint8_t { kFree, kListener, kFresh, kConnecting, kSocket, kClosing };
+  Kind kind = Kind::kFree;
+  bool reset_on_close = false;
+  int connect_result = 1;  // 1: not known yet
+  uint64_t life = 0;
+  core::Nanos since = 0;  // of the connect
+  Socket* socket = nullptr;
+  Listening* listening = nullptr;
+  core::Runnable* task = nullptr;  // who connected it
+  std::array<OpSlot, 2> slots = {};
+};
+
+class Kernel final : public SocketUser {
+ public:
+  static constexpr int kFirst = 100000;  // below: real ones (the signal stream)
+
+  Kernel(const Scenario& scenario, Network& network, Checker& checker, Trace& trace)
+      : scenario_(scenario),
+        network_(network),
+        checker_(checker),
+        trace_(trace),
+        random_(scenario.options.seed, 3) {}
+
+  // The world's side.
+  // False: nobody listens.
+  bool ClientArrives(Socket& proxy_side);
+  std::function<void(Socket& server_side, Socket& proxy_side)> on_upstream;
+  void SignalRaised() { Ready(signals_, kIn); }
+  void SocketChanged(Socket& socket) override;
+  void CheckConnects();
+  int open_descriptors() const { return open_; }
+  std::vector<core::Worker*> workers;
+  bool may_steal = true;
+  bool stolen = false;  // since somebody looked: another worker has got a task
+
+  // The reactors' side: what a system call would do.
+  core::IoResult<int> Listen();
+  core::IoResult<int> Duplicate(int fd);
+  core::IoResult<int> Accept(int fd);
+  core::IoResult<int> OpenSocket();
+  void StartConnect(core::Op& op);
+  void BeginClose(int fd);
+  void FinishClose(int fd);
+  void ShutdownWrite(int fd);
+  Descriptor& at(int fd);
+  OpSlot& SlotOf(const core::Op& op);
+  // Whether the op could do something now.
+  bool Executable(const core::Op& op);
+
+  const Scenario& scenario() const { return scenario_; }
+  bool mutant(Mutant mutant) const { return scenario_.options.mutant == mutant; }
+  bool Chance(Fault fault) { return random_.Chance(scenario_.level(fault)); }
+  Random& random() { return random_; }
+  Network& network() { return network_; }
+  Checker& checker() { return checker_; }
+  Trace& trace() { return trace_; }
+
+ private:
+  core::IoResult<int> NewDescriptor(Descriptor::Kind kind);
+  void ConnectEnds(int fd, uint64_t life, int result);
+  void Ready(Descriptor& descriptor, Direction direction);
+
+  const Scenario& scenario_;
+  Network& network_;
+  Checker& checker_;
+  Trace& trace_;
+  Random random_;
+  std::deque<Descriptor> table_;
+  std::deque<Listening> listening_;
+  Descriptor signals_;
+  int open_ = 0;
+  uint64_t lives_ = 0;
+};
+
+}  // namespace sluice::sim
+
+#endif  // SLUICE_TESTS_SIM_KERNEL_H_

@@ -1,0 +1,30 @@
+// Every planted mistake is found, soon, and the failure shrinks to one that still fails.
+#include <gtest/gtest.h>
+
+#include "tests/sim/runner.h"
+
+namespace sluice::sim {
+namespace {
+
+constexpr uint64_t kSeeds = 500;
+
+class MutantTest : public ::testing::TestWithParam<int> {};
+
+TEST_P(MutantTest, IsFound) {
+  RunOptions options;
+  options.mutant = static_cast<Mutant>(GetParam());
+  const Outcome found = RunSeeds(options, kSeeds, /*quiet=*/true);
+  ASSERT_FALSE(found.ok) << "not in " << kSeeds << " seeds";
+  const Outcome shrunk = Shrink(found);
+  EXPECT_FALSE(RunSeeds(shrunk.options, 1, /*quiet=*/true).ok);
+  std::printf("seed %llu: %s\n  %s\n", static_cast<unsigned long long>(found.options.seed),
+              found.why.c_str(), ReplayCommand(shrunk.options).c_str());
+}
+
+INSTANTIATE_TEST_SUITE_P(All, MutantTest, ::testing::Range(1, static_cast<int>(Mutant::kCount)),
+                         [](const ::testing::TestParamInfo<int>& info) {
+                           return std::string(Name(static_cast<Mutant>(info.param)));
+                         });
+
+}  // namespace
+}  // namespace sluice::sim

@@ -1,0 +1,86 @@
+// Peer: a client or an upstream server that follows a script, and misbehaves as it says.
+#ifndef SLUICE_TESTS_SIM_PEER_H_
+#define SLUICE_TESTS_SIM_PEER_H_
+
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "core/clock.h"
+#include "tests/sim/checker.h"
+#include "tests/sim/network.h"
+
+namespace sluice::sim {
+
+struct Script {
+  static constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
+  enum class Fin { kAfterSending, kAfterPeersFin, kNever };
+
+  Script(const Scenario& scenario, Random& random);
+  std::string ToString() const;
+
+  uint64_t bytes = 0;  // to send
+  Fin fin = Fin::kAfterSending;
+  size_t write_chunk = 1;
+  size_t read_chunk = 1;
+  core::Nanos write_pause = 0;
+  core::Nanos read_pause = 0;
+  core::Nanos reaction = 0;
+  uint64_t stall_after = kNever;  // bytes received
+  core::Nanos stall_for = 0;
+  uint64_t reset_after_sent = kNever;
+  uint64_t reset_after_received = kNever;
+  core::Nanos reset_at = -1;         // after the beginning; -1: not
+  bool reset_after_fin = false;      // its own
+  bool reset_after_end = false;      // having seen the other's FIN
+  bool close_after_sending = false;  // without reading the rest
+  core::Nanos patience = 0;          // then it resets, whatever the state
+};
+
+class Peer final : public SocketUser {
+ public:
+  // `stream` numbers the peer: its script and what it sends depend on it and the seed.
+  Peer(const Scenario& scenario, Network& network, const SimClock& clock, Checker& checker,
+       Trace& trace, Socket& socket, uint64_t stream, const char* name);
+
+  void SocketChanged(Socket& socket) override;
+
+  const char* name() const { return name_; }
+  uint64_t key() const { return key_; }
+  const Socket& socket() const { return socket_; }
+  // All of it, with FIN.
+  bool finished_sending() const { return fin_sent_; }
+
+ private:
+  void WakeAfter(core::Nanos delay);
+  void Act();
+  void ReadSome();
+  bool MayRead();
+  void WriteSome();
+  void MaybeBreak();
+  void MaybeFinish();
+  void Reset(const char* why);
+
+  Network& network_;
+  const SimClock& clock_;
+  Checker& checker_;
+  Trace& trace_;
+  Socket& socket_;
+  const char* const name_;
+  Random random_;
+  const uint64_t key_;
+  const Script script_;
+  uint64_t sent_ = 0;
+  uint64_t received_ = 0;
+  core::Nanos read_at_ = 0;
+  core::Nanos write_at_ = 0;
+  core::Nanos stalled_until_ = -1;  // -1: not yet
+  core::Nanos wake_at_ = -1;
+  bool fin_sent_ = false;
+  bool saw_end_ = false;
+  bool over_ = false;
+};
+
+}  // namespace sluice::sim
+
+#endif  // SLUICE_TESTS_SIM_PEER_H_

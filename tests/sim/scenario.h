@@ -1,0 +1,113 @@
+// Scenario: everything that a seed decides before the simulation begins.
+//
+// Swarm testing: each seed switches about half of the faults off and turns some of the others up,
+// so that rare states are reached which an even mixture of faults never reaches.
+#ifndef SLUICE_TESTS_SIM_SCENARIO_H_
+#define SLUICE_TESTS_SIM_SCENARIO_H_
+
+#include <array>
+#include <cstdint>
+
+#include "core/clock.h"
+
+namespace sluice::sim {
+
+enum class Fault : uint8_t {
+  kReset,           // peers reset, at any point
+  kStall,           // peers stop reading, for a while or for ever
+  kEarlyClose,      // peers close without having read everything
+  kNeverEnds,       // peers do not send their FIN
+  kSlow,            // peers pause between reads and writes
+  kTinyWindow,      // socket buffers of a few bytes
+  kRefuse,          // connects are refused
+  kLost,            // connects are never answered
+  kConnectError,    // connect fails at once
+  kDescriptors,     // EMFILE and the like
+  kShortRead,       // recv brings less than there is
+  kShortWrite,      // send takes less than it could
+  kLateCompletion,  // completions and cancels are seen some turns later
+  kSmallPool,       // hardly any buffers
+  kSteal,           // tasks change workers
+  kDrift,           // time passes while there is work
+  kEarlySignal,     // shutdown while everything is under way
+  kSecondSignal,    // a second signal while draining
+  kSmallLimit,      // few connections allowed
+  kShortTimeouts,   // timeouts in the range of the peers' pauses
+  kCount,
+};
+inline constexpr size_t kFaultCount = static_cast<size_t>(Fault::kCount);
+
+// A mistake planted in the simulated kernel, or in what the proxy asks of it; the checks have to
+// find each.
+enum class Mutant : uint8_t {
+  kNone,
+  kDropLastBuffer,     // the buffer that uses up a credit is lost
+  kSwapBuffers,        // two buffers arrive in the wrong order
+  kResetLooksClean,    // recv says end of stream instead of ECONNRESET, and nobody knows better
+  kLoseCancel,         // a cancelled op goes on
+  kLeakBuffer,         // a buffer is leased at the end of a stream and never given back
+  kIgnoreCredit,       // recv goes on after its credit
+  kForgetStarved,      // a recv that found no buffer is never tried again
+  kShutdownCuts,       // FIN overtakes the bytes before it
+  kNoShutdown,         // end of stream is not passed on
+  kCloseWithoutReset,  // what should be reset is closed
+  kLeakDescriptor,     // now and then a descriptor is not closed
+  kLooseLimit,         // the proxy allows one connection more than it was told
+  kLateTimeouts,       // the proxy's timeouts are twice as long as it was told
+  kSlowDrain,          // so is its drain timeout
+  kLoseWakeup,         // now and then a socket's readiness is forgotten
+  kCount,
+};
+const char* Name(Mutant mutant);
+
+// What to run: the seed decides all, the rest leaves things out of it.
+struct RunOptions {
+  uint64_t seed = 1;
+  Mutant mutant = Mutant::kNone;
+  uint64_t clients = ~uint64_t{0};  // one bit each: which of the clients come
+  uint32_t faults = ~uint32_t{0};   // one bit each: which faults stay
+  bool trace = false;               // keep the last events and show them on failure
+  bool verbose = false;             // show every event as it happens
+};
+
+struct Scenario {
+  explicit Scenario(const RunOptions& options);
+
+  // Chance per mille; 0: switched off.
+  uint32_t level(Fault fault) const { return levels[static_cast<size_t>(fault)]; }
+  bool has(Fault fault) const { return level(fault) != 0; }
+
+  RunOptions options;
+  std::array<uint32_t, kFaultCount> levels{};
+
+  uint32_t workers = 1;
+  uint32_t completion_style = 0;  // per mille of the ops that go the way of io_uring
+  bool multishot = true;
+  uint32_t buffers = 64;
+  uint32_t buffer_size = 512;
+  uint32_t large_buffers = 0;
+  uint32_t credit = 2048;
+  uint32_t max_connections = 100;
+  bool wait_on_limit = false;
+  uint32_t descriptors = 1000;
+
+  uint32_t clients = 1;
+  uint32_t endpoints = 1;
+  core::Nanos latency_max = 0;
+  core::Nanos clients_within = 0;  // they come between 0 and this
+
+  // 0 = none.
+  core::Nanos connect_timeout = 0;
+  core::Nanos idle_timeout = 0;
+  core::Nanos half_close_timeout = 0;
+  core::Nanos write_stall_timeout = 0;
+  core::Nanos max_lifetime = 0;
+  core::Nanos drain_timeout = 0;
+  core::Nanos stats_interval = 0;
+  core::Nanos first_signal = 0;
+  core::Nanos second_signal = -1;  // -1: none
+};
+
+}  // namespace sluice::sim
+
+#endif  // SLUICE_TESTS_SIM_SCENARIO_H_

@@ -1,0 +1,190 @@
+#include "tests/sim/sim_reactor.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "core/worker.h"
+
+namespace sluice::sim {
+
+using core::Buffer;
+using core::Op;
+using core::OpKind;
+using core::RecvOp;
+
+SimReactor& SimReactor::OfCurrentWorker() {
+  return static_cast<SimReactor&>(core::Worker::Current()->reactor());
+}
+
+bool SimReactor::Submit(Op& op) {
+  core::Count(counters_.ops);
+  OpSlot& slot = kernel_.SlotOf(op);
+  if (slot.op != nullptr) kernel_.trace().Fail("two ops on one direction of %d", op.fd);
+  Descriptor& descriptor = kernel_.at(op.fd);
+  if (descriptor.socket != nullptr) kernel_.checker().Submitted(op, *descriptor.socket);
+  if (op.kind == OpKind::kConnect) kernel_.StartConnect(op);
+  const bool bulk = op.kind == OpKind::kRecv && static_cast<RecvOp&>(op).bulk;
+  if (bulk || !kernel_.random().Chance(kernel_.scenario().completion_style)) {
+    if (!op.task->ConsumeBudget()) {  // others first
+      op.retry = true;
+      op.task->Post(op);
+      return false;
+    }
+    return Advance(op);
+  }
+  slot = OpSlot{.op = &op, .reactor = this, .completion_style = true};
+  if (op.kind == OpKind::kRecv) slot.credit_left = op.credit;
+  op.reactor = this;
+  op.kernel_refs.store(1, std::memory_order_relaxed);
+  ++in_flight_;
+  if (kernel_.Executable(op)) Ready(slot);
+  return false;
+}
+
+bool SimReactor::Retry(Op& op) { return OfCurrentWorker().Advance(op); }
+
+// Readiness style: tries; done (true) or parked (false).
+bool SimReactor::Advance(Op& op) {
+  op.reactor = this;
+  const Attempt attempt = Perform(op);
+  if (attempt == Attempt::kDone) return true;
+  if (op.cancel_requested) {
+    op.result = -ECANCELED;
+    return true;
+  }
+  Park(op, attempt == Attempt::kNoBuffer);
+  return false;
+}
+
+void SimReactor::Park(Op& op, bool starved) {
+  OpSlot& slot = kernel_.SlotOf(op);
+  slot = OpSlot{.op = &op, .reactor = this};
+  ++in_flight_;
+  if (starved) Starve(slot);
+}
+
+SimReactor::Attempt SimReactor::Perform(Op& op) {
+  if (!kernel_.Executable(op)) return Attempt::kNotReady;
+  switch (op.kind) {
+    case OpKind::kRecv:
+      return PerformRecv(static_cast<RecvOp&>(op));
+    case OpKind::kSend:
+      PerformSend(op);
+      break;
+    case OpKind::kConnect:
+      op.result = kernel_.at(op.fd).connect_result;
+      break;
+    case OpKind::kAccept: {
+      core::IoResult<int> fd = kernel_.Accept(op.fd);
+      op.result = fd.ok() ? 0 : -fd.error();
+      auto& accept = static_cast<core::AcceptOp&>(op);
+      if (fd.ok()) accept.Append(*new core::Accepted(accept, *fd));
+      break;
+    }
+    case OpKind::kPoll:
+      op.result = POLLIN;
+      break;
+  }
+  return Attempt::kDone;
+}
+
+Buffer* SimReactor::TakeBuffer(const RecvOp& op) {
+  if (op.bulk && pool_.large() != nullptr) {
+    if (Buffer* buffer = pool_.large()->Take()) return buffer;
+  }
+  return pool_.Take();
+}
+
+SimReactor::Attempt SimReactor::PerformRecv(RecvOp& op) {
+  Buffer* buffer = TakeBuffer(op);
+  if (buffer == nullptr) return Attempt::kNoBuffer;
+  Socket& socket = *kernel_.at(op.fd).socket;
+  const size_t wanted = std::min(buffer->capacity, op.credit);
+  int64_t bytes = kernel_.network().Read(socket, buffer->data, wanted);
+  if (bytes > 0) {
+    kernel_.checker().Received(socket);
+    op.bulk = static_cast<size_t>(bytes) >= pool_.buffer_size();
+    buffer->size = static_cast<uint32_t>(bytes);
+    op.Append(*buffer);
+    op.result = core::kCreditUsed;
+    return Attempt::kDone;
+  }
+  buffer->pool->Release(buffer, /*owner=*/true);
+  if (kernel_.mutant(Mutant::kResetLooksClean)) bytes = 0;
+  op.result = static_cast<int32_t>(bytes);
+  return Attempt::kDone;
+}
+
+void SimReactor::PerformSend(Op& op) {
+  Socket& socket = *kernel_.at(op.fd).socket;
+  op.result = static_cast<int32_t>(
+      kernel_.network().Write(socket, static_cast<const std::byte*>(op.data), op.size));
+  kernel_.checker().Sent(socket, op.result > 0);
+}
+
+void SimReactor::Cancel(Op& op) {
+  OpSlot& slot = kernel_.SlotOf(op);
+  if (slot.op != &op || kernel_.mutant(Mutant::kLoseCancel)) return;
+  if (slot.completion_style) {
+    if (op.kernel_refs.load(std::memory_order_relaxed) == 0) return;
+    op.kernel_refs.fetch_add(1, std::memory_order_relaxed);
+    cancels_.push_back(&op);
+    return;
+  }
+  std::erase(starved_, &slot);
+  std::erase(ready_, &slot);
+  slot = OpSlot();
+  --OfCurrentWorker().in_flight_;
+  op.result = -ECANCELED;
+  op.task->Post(op);
+}
+
+core::IoResult<int> SimReactor::OpenSocket(int) { return kernel_.OpenSocket(); }
+
+void SimReactor::Close(int fd) {
+  if (fd < Kernel::kFirst) {
+    close(fd);
+    return;
+  }
+  kernel_.BeginClose(fd);
+  closes_.push_back(fd);
+}
+
+core::IoResult<int> SimReactor::Listen(const core::Address&, int) { return kernel_.Listen(); }
+core::IoResult<int> SimReactor::Duplicate(int fd) { return kernel_.Duplicate(fd); }
+core::IoResult<int> SimReactor::AcceptNow(int fd) { return kernel_.Accept(fd); }
+
+core::IoResult<void> SimReactor::ShutdownWrite(int fd) {
+  kernel_.ShutdownWrite(fd);
+  return {};
+}
+
+void SimReactor::SetNoDelay(int fd) { (void)kernel_.at(fd); }
+void SimReactor::SetResetOnClose(int fd) { kernel_.at(fd).reset_on_close = true; }
+size_t SimReactor::UnsentBytes(int fd) { return kernel_.at(fd).socket->out.size(); }
+
+core::PeerState SimReactor::GetPeerState(int fd) {
+  const bool reset = kernel_.at(fd).socket->reset_arrived;
+  return reset && !kernel_.mutant(Mutant::kResetLooksClean) ? core::PeerState::kReset
+                                                            : core::PeerState::kOpen;
+}
+
+core::Address SimReactor::LocalAddress(int fd) {
+  (void)kernel_.at(fd);
+  return core::Address();
+}
+
+// A session asks for its client's name when it begins.
+core::Address SimReactor::PeerAddress(int fd) {
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(1);
+  address.sin_addr.s_addr = htonl(kernel_.checker().SessionBegins(*kernel_.at(fd).socket));
+  return core::Address(reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+}
+
+}  // namespace sluice::sim

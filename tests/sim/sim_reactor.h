@@ -1,0 +1,104 @@
+// SimReactor: a worker's reactor over the simulated kernel. Each op goes one of two ways, by seed:
+//
+//   readiness style (epoll)       tried inside Submit; else parked, posted when there is something,
+//                                 and tried again by whoever runs its task (Retry)
+//   completion style (io_uring)   done behind the task's back at some Turn, seen at that one or a
+//                                 later one; a recv brings several buffers until its credit is used
+//                                 up; a cancel is a request that may come too late, and the op's
+//                                 last completion waits for its answer
+//
+// What a Turn brings may be posted as another worker: that is what a task stolen at once looks
+// like.
+#ifndef SLUICE_TESTS_SIM_SIM_REACTOR_H_
+#define SLUICE_TESTS_SIM_SIM_REACTOR_H_
+
+#include <deque>
+#include <vector>
+
+#include "core/reactor.h"
+#include "tests/sim/kernel.h"
+
+namespace sluice::sim {
+
+class SimReactor final : public core::Reactor {
+ public:
+  SimReactor(Kernel& kernel, core::BufferPool& pool) : kernel_(kernel), pool_(pool) {}
+
+  bool Submit(core::Op& op) override;
+  void Cancel(core::Op& op) override;
+  bool Retry(core::Op& op) override;
+  core::IoResult<int> OpenSocket(int family) override;
+  void Close(int fd) override;
+  void Turn(core::Nanos timeout, uint32_t limit) override;
+  void Trim() override {}
+  void Wake() override {}
+  int64_t in_flight() const override { return in_flight_; }
+
+  core::IoResult<int> Listen(const core::Address& address, int backlog) override;
+  core::IoResult<int> Duplicate(int fd) override;
+  core::IoResult<int> AcceptNow(int fd) override;
+  core::IoResult<void> ShutdownWrite(int fd) override;
+  void SetNoDelay(int fd) override;
+  void SetResetOnClose(int fd) override;
+  size_t UnsentBytes(int fd) override;
+  core::PeerState GetPeerState(int fd) override;
+  core::Address LocalAddress(int fd) override;
+  core::Address PeerAddress(int fd) override;
+  void RemoveSocketFile(const core::Address&) override {}
+
+  // The kernel: the op in `slot` can do something.
+  void Ready(OpSlot& slot);
+  // Whether a Turn would do anything.
+  bool HasWork() const;
+  bool starving() const { return !starved_.empty(); }
+
+ private:
+  enum class Attempt { kDone, kNotReady, kNoBuffer };
+  // What Turn has to post.
+  struct Completion {
+    enum class Kind { kBuffer, kAccepted, kOp, kRetry, kCancelDone };
+    Kind kind;
+    core::Op* op;
+    core::Buffer* buffer = nullptr;
+    core::Accepted* accepted = nullptr;
+    bool more = false;
+  };
+
+  static SimReactor& OfCurrentWorker();
+
+  bool Advance(core::Op& op);
+  void Park(core::Op& op, bool starved);
+  Attempt Perform(core::Op& op);
+  Attempt PerformRecv(core::RecvOp& op);
+  void PerformPoll(core::Op& op);
+  void PerformSend(core::Op& op);
+  core::Buffer* TakeBuffer(const core::RecvOp& op);
+
+  void Execute(OpSlot& slot);
+  void ExecuteRecv(OpSlot& slot);
+  void ExecuteAccept(OpSlot& slot);
+  void EndBuffer(OpSlot& slot, core::Buffer& buffer);
+  void End(OpSlot& slot, int32_t result);
+  void TakeCancels();
+  void CancelNow(core::Op& op);
+  void Starve(OpSlot& slot);
+  void FeedStarved();
+  void RunReady();
+  void Reap(uint32_t limit);
+  void ReapOne(const Completion& completion);
+  bool DropRef(core::Op& op);
+  void Post(core::Runnable& task, core::Node& node);
+
+  Kernel& kernel_;
+  core::BufferPool& pool_;
+  int64_t in_flight_ = 0;
+  std::deque<OpSlot*> ready_;
+  std::deque<OpSlot*> starved_;
+  std::vector<core::Op*> cancels_;
+  std::vector<int> closes_;
+  std::deque<Completion> completions_;
+};
+
+}  // namespace sluice::sim
+
+#endif  // SLUICE_TESTS_SIM_SIM_REACTOR_H_

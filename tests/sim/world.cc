@@ -1,0 +1,228 @@
+#include "tests/sim/world.h"
+
+#include <chrono>
+#include <csignal>
+#include <string>
+#include <utility>
+
+namespace sluice::sim {
+namespace {
+
+using core::kMicrosecond;
+using core::kMillisecond;
+using core::Nanos;
+
+// Rounds of work without anything moving that are no livelock yet.
+constexpr uint64_t kRoundsMax = 20000;
+constexpr Nanos kDriftMax = 3 * kMillisecond;
+
+conf::Address ToAddress(const std::string& text) { return *conf::Address::Parse(text); }
+
+conf::Duration ToDuration(Nanos time, bool doubled) {
+  return std::chrono::duration_cast<conf::Duration>(
+      std::chrono::nanoseconds(doubled ? 2 * time : time));
+}
+
+conf::Config MakeConfig(const Scenario& s) {
+  const bool late = s.options.mutant == Mutant::kLateTimeouts;
+  conf::Config config;
+  config.limits.max_connections =
+      s.max_connections + (s.options.mutant == Mutant::kLooseLimit ? 1 : 0);
+  config.limits.on_limit = s.wait_on_limit ? conf::OnLimit::kWait : conf::OnLimit::kClose;
+  config.buffers.per_direction_bytes = s.credit;
+  config.shutdown.drain_timeout =
+      ToDuration(s.drain_timeout, s.options.mutant == Mutant::kSlowDrain);
+  config.stats.interval = ToDuration(s.stats_interval, false);
+  conf::Listener listener;
+  listener.name = "sim";
+  listener.upstream = "sim";
+  listener.bind.push_back(ToAddress("10.1.0.1:80"));
+  listener.timeouts = {.connect = ToDuration(s.connect_timeout, late),
+                       .idle = ToDuration(s.idle_timeout, late),
+                       .half_close = ToDuration(s.half_close_timeout, late),
+                       .write_stall = ToDuration(s.write_stall_timeout, late),
+                       .max_lifetime = ToDuration(s.max_lifetime, late)};
+  config.listeners.push_back(listener);
+  conf::Upstream upstream;
+  upstream.name = "sim";
+  for (uint32_t i = 0; i < s.endpoints; ++i) {
+    const std::string address = "10.2.0." + std::to_string(i + 1) + ":3000";
+    upstream.endpoints.push_back({.address = ToAddress(address), .weight = 1});
+  }
+  config.upstreams.push_back(upstream);
+  return config;
+}
+
+}  // namespace
+
+World::World(const RunOptions& options)
+    : scenario_(options),
+      trace_(clock_, options.trace, options.verbose),
+      random_(options.seed, 4),
+      network_(scenario_, clock_, trace_),
+      checker_(scenario_, clock_, trace_),
+      kernel_(scenario_, network_, checker_, trace_),
+      config_(MakeConfig(scenario_)),
+      shared_(scenario_.workers),
+      signals_({SIGTERM, SIGINT, SIGQUIT}) {
+  MakeWorkers();
+  kernel_.on_upstream = [this](Socket& server_side, Socket&) {
+    peers_.emplace_back(scenario_, network_, clock_, checker_, trace_, server_side,
+                        2 * servers_++ + 1, "server");
+  };
+  server_ = std::make_unique<proxy::Server>(config_, shared_, signals_, checker_);
+}
+
+void World::MakeWorkers() {
+  core::WorkerOptions options;
+  options.buffers = scenario_.buffers;
+  options.buffer_size = scenario_.buffer_size;
+  options.large_buffers = scenario_.large_buffers;
+  options.large_buffer_size = scenario_.credit;
+  options.seed = scenario_.options.seed;
+  for (uint32_t i = 0; i < scenario_.workers; ++i) {
+    shared_.workers.push_back(std::make_unique<core::Worker>(shared_, i, clock_, options));
+    core::Worker& worker = *shared_.workers.back();
+    kernel_.workers.push_back(&worker);
+    const absl::Status status = worker.Start(
+        [this](core::BufferPool& pool) -> absl::StatusOr<std::unique_ptr<core::Reactor>> {
+          return std::make_unique<SimReactor>(kernel_, pool);
+        });
+    SLUICE_CHECK(status.ok());
+  }
+}
+
+void World::Run() {
+  for (uint32_t id = 0; id < scenario_.clients; ++id) {
+    const Nanos when = random_.Between(0, scenario_.clients_within);
+    if ((scenario_.options.clients >> id & 1) == 0) continue;
+    network_.After(when, [this, id] { ClientComes(id); });
+  }
+  network_.After(scenario_.first_signal, [this] { Signal(SIGTERM); });
+  if (scenario_.second_signal >= 0) {
+    network_.After(scenario_.second_signal, [this] { Signal(SIGINT); });
+  }
+  core::SpawnOn(shared_, shared_.workers[0].get(), server_->Run(), this).Detach();
+  for (;;) {
+    Settle();
+    CheckAtRest();
+    if (server_ended_) break;
+    AdvanceTime();
+  }
+  while (!network_.events().empty()) {
+    if (network_.events().next_time() > clock_.Now()) clock_.Set(network_.events().next_time());
+    network_.events().RunOne();
+  }
+  CheckNothingLeft();
+}
+
+void World::ClientComes(uint32_t id) {
+  Socket& socket = network_.Connect();
+  Peer& client = peers_.emplace_back(scenario_, network_, clock_, checker_, trace_, socket,
+                                     2 * uint64_t{id}, "client");
+  checker_.NewSession(client, *socket.other);
+  if (!kernel_.ClientArrives(*socket.other)) network_.Close(*socket.other, /*reset=*/true);
+}
+
+void World::Signal(int signal) {
+  if (server_ended_) return;
+  trace_.Add("signal %d", signal);
+  checker_.SignalSent();
+  std::raise(signal);  // blocked: it waits in the real signal stream
+  kernel_.SignalRaised();
+}
+
+bool World::Step(core::Worker& worker) {
+  worker.Enter();
+  const bool ran = worker.Step();
+  core::Worker::LeaveCurrent();
+  return ran;
+}
+
+// The network moves among the tasks: what is due now, and with drift, what is due a little later.
+bool World::MaybeEvent() {
+  EventQueue& events = network_.events();
+  if (random_.Chance(scenario_.level(Fault::kDrift)) && drift_left_ > 0) {
+    const Nanos drift = random_.Between(0, 20 * kMicrosecond);
+    drift_left_ -= drift;
+    clock_.Set(clock_.Now() + drift);
+  }
+  if (events.empty() || events.next_time() > clock_.Now() || random_.Chance(500)) return false;
+  events.RunOne();
+  return true;
+}
+
+// Everything that can be done at this moment.
+void World::Settle() {
+  const size_t count = shared_.workers.size();
+  uint32_t idle = 0;
+  uint64_t progress = network_.progress();
+  uint64_t rounds = 0;
+  while (idle != (1u << count) - 1 ||
+         (!network_.events().empty() && network_.events().next_time() <= clock_.Now())) {
+    if (MaybeEvent()) idle = 0;
+    const size_t pick = random_.Below(count);
+    core::Worker& worker = *shared_.workers[pick];
+    if (Step(worker) || std::exchange(kernel_.stolen, false)) {
+      idle = 0;
+    } else if (!reactor(worker).HasWork()) {
+      idle |= 1u << pick;
+    }
+    if (progress != network_.progress()) {
+      progress = network_.progress();
+      rounds = 0;
+    } else if (++rounds > kRoundsMax) {
+      trace_.Fail("livelock: work for ever, and nothing moves");
+    }
+  }
+  drift_left_ = kDriftMax;
+}
+
+void World::CheckAtRest() {
+  bool buffers_free = true;
+  for (const auto& worker : shared_.workers) {
+    if (reactor(*worker).starving() && !worker->pool().has_free()) buffers_free = false;
+  }
+  kernel_.CheckConnects();
+  checker_.CheckAtRest(buffers_free);
+}
+
+void World::AdvanceTime() {
+  Nanos next = network_.events().empty() ? -1 : network_.events().next_time();
+  for (const auto& worker : shared_.workers) {
+    const Nanos deadline = worker->wheel().NextDeadline();
+    if (deadline >= 0 && (next < 0 || deadline < next)) next = deadline;
+  }
+  if (next < 0) trace_.Fail("the proxy does not end, and nothing will ever happen again");
+  if (next > clock_.Now()) clock_.Set(next);
+  // Everybody looks at the clock first, as after a wait in the kernel.
+  kernel_.may_steal = false;
+  for (const auto& worker : shared_.workers) Step(*worker);
+  kernel_.may_steal = true;
+}
+
+void World::CheckNothingLeft() {
+  checker_.CheckEnd();
+  int64_t in_flight = 0;
+  for (const auto& worker : shared_.workers) in_flight += worker->reactor().in_flight();
+  if (in_flight != 0) trace_.Fail("%d ops are in flight at the end", in_flight);
+  const size_t tasks = shared_.live_tasks.load();
+  if (tasks != 0) trace_.Fail("%d tasks are left at the end", tasks);
+  if (kernel_.open_descriptors() != 0) {
+    trace_.Fail("%d descriptors are open at the end", kernel_.open_descriptors());
+  }
+  for (const auto& worker : shared_.workers) {
+    for (core::BufferPool* pool : {&worker->pool(), worker->pool().large()}) {
+      if (pool == nullptr) continue;
+      pool->CollectRemote();
+      if (pool->taken() != 0) trace_.Fail("%d buffers are out at the end", pool->taken());
+    }
+  }
+  sigset_t all;
+  sigfillset(&all);
+  const timespec at_once = {};
+  while (sigtimedwait(&all, nullptr, &at_once) > 0) {
+  }
+}
+
+}  // namespace sluice::sim
