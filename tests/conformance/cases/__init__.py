@@ -1,0 +1,13 @@
+"""All cases, in the order of their numbers."""
+
+from __future__ import annotations
+
+from case import Case
+from cases import (attacks, closing, connecting, integrity, lifecycle, limits, logs, resets,
+                   stalls, vanish)
+
+_MODULES = (integrity, closing, resets, stalls, connecting, limits, attacks, lifecycle, logs,
+            vanish)
+
+ALL = sorted((value for module in _MODULES for value in vars(module).values()
+              if isinstance(value, Case)), key=lambda case: case.number)

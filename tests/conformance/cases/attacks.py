@@ -1,0 +1,259 @@
+"""Cases 32 to 36: crowds and bytes of ill will."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+
+import hostile
+import netns
+import procs
+from case import ANY, INET, TCP4, case
+from cgroups import MemoryGroup
+from client import Crowd, connect, has_ended, wait_for_end
+from config import Launch
+from load import round_trips
+from peer import Peer
+from stream import Job, Stream
+from verdict import Failed, NotApplicable, check, wait_until
+
+MIB = 1 << 20
+
+
+@case(32, "slow-loris: the deadline counts from accept, not from the last byte", INET,
+      ("slow_client",))
+def slow_loris(t):
+    """Hundreds of clients send a byte now and then: each is closed at its deadline.
+
+    The proxy's bound on such clients (time to a complete ClientHello, or the lifetime of a
+    session) must not start anew with every byte, or one byte per timeout holds a connection
+    for ever.
+    """
+    limit = t.scale(1.0, 10.0)
+    upstream = t.upstream()
+    proxy = t.start(upstream, slow_client_deadline=limit)
+    hello = hostile.client_hello()
+    count = t.scale(200, 5000)
+    began, lives = {}, []
+    for _ in range(count):
+        sock = t.connect(proxy).sock
+        began[sock] = time.monotonic()
+    last, tick, sent = time.monotonic() + limit * 1.5 + 0.5, time.monotonic(), 0
+    while began and time.monotonic() < last:
+        if time.monotonic() >= tick and sent < len(hello) - 1:
+            trickle(began, hello[sent:sent + 1])
+            sent, tick = sent + 1, tick + limit / 8
+        for sock in [sock for sock in began if has_ended(sock)]:
+            lives.append(time.monotonic() - began.pop(sock))
+        time.sleep(0.01)
+    check(not began, "%d of %d slow clients outlived their deadline of %.1f s"
+          % (len(began), count, limit))
+    jitter = t.driver.lifetime_jitter
+    check(min(lives) >= limit * (0.95 - jitter) and max(lives) <= limit * (1.1 + jitter) + 0.2,
+          "deadline %.1f s, clients were closed after %.2f to %.2f s"
+          % (limit, min(lives), max(lives)))
+    t.note("closed after %.2f to %.2f s" % (min(lives), max(lives)))
+    t.expect_reason(proxy, "slow_client")
+
+
+def trickle(socks, byte: bytes) -> None:
+    for sock in socks:
+        try:
+            sock.send(byte)
+        except OSError:
+            pass  # ended meanwhile; the next look counts it
+
+
+@case(33, "SYN flood, and connections that are dead when accepted")
+def syn_flood(t):
+    """A crowd that never completes its handshakes disturbs neither sessions nor newcomers.
+
+    First, without privileges: clients that reset before they are accepted; accept(2) hands
+    them over all the same, and what is then asked of the socket fails (getpeername(2):
+    ENOTCONN). Errors of one connection are not errors of the listener. Then, with a network
+    namespace, SYNs from addresses that do not exist (RFC 4987), more than any backlog holds.
+    """
+    echo = t.echo()
+    proxy = t.start(echo)
+    guest = t.echo_session(proxy)
+    dead_on_arrival(proxy, 100)
+    round_trips([guest], 10)
+    t.echo_session(proxy)
+    try:
+        wire = t.keep(netns.Wire())
+    except NotApplicable as reason:
+        t.note("part not judged: SYN flood: %s" % reason)
+        return
+    with wire.near.inside():
+        echo = t.echo(host="127.0.0.1")
+        listen = t.listen_address(host=wire.NEAR)
+    proxy = t.start(echo, binds=[listen], launch=Launch(netns=wire.near.name))
+    with wire.far.inside():
+        guest = t.echo_session(proxy)
+        flood = Job(flood_inside, wire.far, listen, t.scale(20000, 1000000))
+        waits = []
+        while flood.running():
+            waits += round_trips([guest], 20)
+        flood.done()
+        start = time.monotonic()
+        t.echo_session(proxy)
+        newcomer = time.monotonic() - start
+    check(statistics.median(waits) < 0.02, "a round trip takes %.0f ms during the flood"
+          % (statistics.median(waits) * 1e3))
+    check(newcomer < 3.5, "after the flood a new client waits %.1f s" % newcomer)
+    t.note("round trip %.0f us during the flood, then a new client in %.0f ms"
+           % (statistics.median(waits) * 1e6, newcomer * 1e3))
+
+
+def flood_inside(space, listen, count: int) -> None:
+    with space.inside():
+        hostile.syn_flood(listen.host, listen.port, count)
+
+
+def dead_on_arrival(proxy, count: int) -> None:
+    """While the proxy is stopped, clients connect and reset; then it goes on."""
+    with proxy.frozen():
+        for _ in range(count):
+            connect(proxy.address).reset()
+
+
+@case(34, "64 MiB of memory and many stalled sessions: nobody is killed", TCP4)
+def memory_budget(t):
+    """In a memory cgroup, with dozens of readers that never read: the proxy lives and recovers.
+
+    What the proxy does with newcomers at the limit (serve, refuse, make wait) is noted, not
+    judged; being killed by the kernel is the one wrong answer, because it ends every session.
+    """
+    group = t.keep(MemoryGroup(64 * MIB))
+    upstream = t.upstream(sndbuf=16384)
+    proxy = t.start(upstream, buffer_memory=16 * MIB, launch=Launch(cgroup=group.path))
+    stream, pairs, pushed = Stream(34), [], 0
+    for _ in range(t.scale(40, 400)):
+        pairs.append(t.session(proxy, upstream, rcvbuf=4096))
+        pushed += pairs[-1][1].send_until_blocked(stream.read, 0.02, 12 * MIB)
+        check(group.kills() == 0, "the kernel killed the proxy for want of memory after %d "
+              "stalled sessions" % len(pairs))
+    t.note("%d MiB were pushed at %d stalled readers, memory %d MiB, a newcomer is %s"
+           % (pushed >> 20, len(pairs), proxy.rss() >> 20, newcomer_is(proxy, upstream)))
+    for client, server in pairs:
+        client.reset()
+        server.close()
+    start = time.monotonic()
+    while newcomer_is(proxy, upstream) != "served":
+        check(time.monotonic() - start < 2.0, "the readers have gone and no new client is served")
+    check(group.kills() == 0, "the kernel killed the proxy for want of memory")
+
+
+def newcomer_is(proxy, upstream) -> str:
+    """What happens to one more client: served, refused or kept waiting."""
+    client = None
+    try:
+        client = connect(proxy.address)
+        client.send(b"new")
+        server = upstream.accept(within=0.5)
+        got = server.receive(3, within=0.5)
+        server.close()
+        return "served" if got == b"new" else "served wrongly"
+    except Failed:
+        return "refused" if client is None or has_ended(client.sock) else "kept waiting"
+    finally:
+        if client:
+            client.close()
+
+
+@case(35, "thousands of connects and closes leave nothing behind", ANY)
+def churn(t):
+    """Silent ones, talking ones, resets: descriptors and memory return to where they were."""
+    echo = t.echo()
+    proxy = t.start(echo)
+    cycles = t.scale(2000, 1000000)
+    for cycle in range(cycles // 4):
+        one_cycle(proxy, cycle)
+    idle, before = settled(proxy), proxy.rss()
+    for cycle in range(cycles):
+        one_cycle(proxy, cycle)
+    left = settled(proxy) - idle
+    check(left <= 0, "%d descriptors are left after %d sessions" % (left, cycles))
+    grown = proxy.rss() - before
+    check(grown < 2 * MIB + before // 100, "memory grew by %d KiB over %d sessions"
+          % (grown >> 10, cycles))
+    t.note("memory %+d KiB over %d sessions, %d sockets in TIME_WAIT towards the server"
+           % (grown >> 10, cycles, 0 if t.family == "unix" else
+              procs.time_wait_count(proxy.pid, echo.address.port)))
+
+
+def one_cycle(proxy, cycle: int) -> None:
+    client: Peer = connect(proxy.address)
+    kind = cycle % 4
+    if kind:
+        client.send(b"cycle")
+        client.receive(5)
+    if kind == 1:
+        client.half_close()
+        wait_for_end(client.sock, 5.0)
+    if kind == 2:
+        client.reset()
+    client.close()
+
+
+def settled(proxy) -> int:
+    """Descriptors once they have stopped falling."""
+    lowest, since = proxy.descriptors(), time.monotonic()
+    while time.monotonic() - since < 0.3:
+        now = proxy.descriptors()
+        if now < lowest:
+            lowest, since = now, time.monotonic()
+        time.sleep(0.01)
+    return lowest
+
+
+@case(36, "garbage on every kind of listener", INET)
+def garbage(t):
+    """Random bytes, some dressed as TLS, HTTP or PROXY: a plain listener relays them unchanged.
+
+    Listeners that parse (PROXY protocol, SNI), where the proxy has them, close; afterwards
+    they still serve clients that speak properly.
+    """
+    upstream = t.upstream()
+    dice = random.Random(36)
+    proxy = t.start(upstream)
+    for index in range(t.scale(40, 2000)):
+        data = hostile.garbage(dice)
+        client, server = t.session(proxy, upstream)
+        client.send(data)
+        server.expect_same(server.receive(len(data)), data)
+        (client.reset if index % 2 else client.close)()
+        server.close()
+    for kind, opening in (("sni", b""), ("proxy_protocol", b"PROXY UNKNOWN\r\n")):
+        if not t.has(kind):
+            continue
+        proxy = t.start(upstream, listener_kind=kind)
+        crowd = t.keep(Crowd(proxy.address, 0))
+        for _ in range(t.scale(40, 2000)):
+            send_garbage(crowd.add(), dice)
+        wait_until(lambda: all_dismissed(crowd, upstream), 5.0,
+                   "garbage holds connections open on a listener of kind " + kind)
+        client = t.connect(proxy)
+        greeting = hostile.client_hello()
+        client.send(opening + greeting)
+        server = upstream.accept()
+        server.expect_same(server.receive(len(greeting)), greeting)
+
+
+def all_dismissed(crowd, upstream) -> bool:
+    """Closed by the proxy, or relayed somewhere by default and closed there."""
+    for peer in upstream.accept_all():
+        peer.close()
+    return crowd.ended() == len(crowd.socks)
+
+
+def send_garbage(sock, dice) -> None:
+    """A blocking send on a fresh connection; being cut off in the middle is fine."""
+    sock.settimeout(2.0)
+    peer = Peer(sock, "a client of garbage")
+    try:
+        peer.send(b"\xff" + hostile.garbage(dice))
+        peer.half_close()
+    except Failed:
+        pass

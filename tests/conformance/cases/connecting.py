@@ -1,0 +1,232 @@
+"""Cases 18 to 23, 25 and 26: which upstream, how soon, and what if there is none."""
+
+from __future__ import annotations
+
+import time
+
+from case import ANY, INET, case
+from client import NotConnected, wait_for_end
+from config import Endpoint, Launch
+from load import percentile
+from net import readable
+from netns import Namespace
+from peer import Ending
+from upstream import Acceptor
+from verdict import Failed, check, wait_until
+
+
+@case(18, "a refused connect goes to the next server within 50 ms", ANY, ("failover",))
+def next_server(t):
+    """One of two servers refuses: every client is served, none of them notices.
+
+    A refused connect is known at once (RFC 9293 section 3.10.7.3), no byte has been sent yet: a
+    second attempt elsewhere is safe and invisible.
+    """
+    echo = t.echo()
+    proxy = t.start(t.refusing_address(), echo)
+    waits = []
+    for _ in range(20):
+        start = time.monotonic()
+        t.echo_session(proxy).close()
+        waits.append(time.monotonic() - start)
+    slow = percentile(waits, 0.9)
+    check(slow < 0.05, "clients that met the closed port waited %.0f ms" % (slow * 1e3))
+    if t.has("access_log"):
+        tried = [record.attempts for record in proxy.wait_records(20)]
+        check(max(tried) >= 2, "no record shows a second attempt")
+
+
+@case(19, "a silent server costs connect_timeout, then the next is tried", INET,
+      ("failover", "connect_timeout"))
+def black_hole(t):
+    """A server that never answers a SYN: after connect_timeout (+-10 %) the other one serves."""
+    limit = t.scale(0.6, 3.0)
+    proxy = t.start(t.black_hole(), t.echo(), connect_timeout=limit)
+    waits = []
+    for _ in range(2):  # whichever comes first in turn, one of the two meets the hole
+        start = time.monotonic()
+        t.echo_session(proxy)
+        waits.append(time.monotonic() - start)
+    check(limit * 0.9 <= max(waits) <= limit * 1.1 + 0.05,
+          "connect_timeout %.1f s: the client was served after %.2f s" % (limit, max(waits)))
+    t.note("served after %.3f s" % max(waits))
+
+
+@case(20, "no server at all: the client is told at once", ANY)
+def nobody(t):
+    """Every server refuses: the client's connection ends within a second, and the log says why.
+
+    A client left hanging cannot tell a dead service from a slow one.
+    """
+    proxy = t.start(t.refusing_address(), t.refusing_address())
+    start = time.monotonic()
+    try:
+        end = t.connect(proxy).ending(within=1.0)
+    except NotConnected:  # the reset was faster than connect(2)
+        end = Ending("reset")
+    took = time.monotonic() - start
+    check(end.how != "open", "a client without a server was left hanging for a second")
+    t.note("told by %s after %.0f ms" % (end, took * 1e3))
+    if t.promises("no_upstream_reset") and t.family != "unix":
+        check(end.how == "reset", "the client saw %s where a reset was due" % end)
+    if t.has("access_log"):
+        record = proxy.wait_records(1)[0]
+        says = proxy.driver.says(record, "no_upstream")
+        check(says is not False, "the log's reason is %s" % record.reason)
+
+
+@case(21, "a server that accepts and closes is not retried elsewhere", ANY, ("failover",))
+def no_second_server(t):
+    """Once a connection stood, its end is the session's end: bytes must not be sent twice.
+
+    A proxy cannot know what the first server has done with the bytes; RFC 9110 section 9.2.2
+    forbids automatic retries of non-idempotent requests for the same reason.
+    """
+    first, second = t.upstream(name="the closing server"), t.upstream(name="the other server")
+    proxy = t.start(first, second)
+    met = 0
+    for talk in (False, True) * 5:
+        client = t.connect(proxy)
+        if talk:
+            client.send(b"pay 100")
+        server = t.keep(accept_either(first, second))
+        if server.who == second.name:
+            client.close()
+            server.close()
+            continue
+        met += 1
+        if talk:
+            server.receive(7)
+            server.reset()
+        else:
+            server.close()
+        wait_for_end(client.sock, 1.0)
+        second.expect_nobody(0.05)
+        client.close()
+    check(3 <= met <= 7, "the closing server was given %d of 10 sessions: closing at once was "
+          "taken for a failed connect" % met)
+
+
+def accept_either(first, second):
+    ready = readable([first.listener, second.listener], 5.0)
+    if not ready:
+        raise Failed("the session reached neither server")
+    return (first if first.listener in ready else second).accept()
+
+
+@case(22, "a client that leaves while the connect is pending cancels it", INET)
+def abandoned(t):
+    """The client resets while the proxy waits for a silent server: nothing of it may stay.
+
+    Otherwise a scan with a dead server behind it collects sockets for connect_timeout each.
+    """
+    proxy = t.start(t.black_hole(), connect_timeout=20.0)
+    idle = proxy.descriptors()
+    client = t.connect(proxy)
+    wait_until(lambda: bool(proxy.sockets("SYN_SENT")), 2.0, "the proxy did not try to connect")
+    client.reset()
+    wait_until(lambda: not proxy.sockets("SYN_SENT"), 1.0,
+               "the proxy still connects for a client that has reset")
+    wait_until(lambda: proxy.descriptors() <= idle, 1.0, "a descriptor is left over")
+
+
+@case(23, "weights 3:1 are kept to the connection", ANY, ("weights",))
+def weights(t):
+    """Weighted round robin is exact: of every 4 sessions 3 go to the heavier server."""
+    count = t.scale(400, 4000)
+    heavy, light = t.upstream(), t.upstream()
+    got = [t.keep(Acceptor(heavy)), t.keep(Acceptor(light))]
+    proxy = t.start(Endpoint(heavy.address, weight=3), Endpoint(light.address, weight=1))
+    for begun in range(0, count, 100):
+        for _ in range(100):
+            t.connect(proxy)
+        wait_until(lambda: sum(len(a.socks) for a in got) >= begun + 100, 5.0,
+                   "not every client was given a server")
+    share = len(got[0].socks)
+    check(abs(share - count * 3 // 4) <= 1,
+          "%d of %d sessions went to the server of weight 3 (of 4)" % (share, count))
+
+
+@case(25, "a full server: the rest waits in order, up to queue_timeout", ANY, ("queue",))
+def queue(t):
+    """10 of 15 clients are served, 5 wait; each close lets the one in that waits longest.
+
+    Then a queue that does not move: its clients are told after queue_timeout.
+    """
+    upstream = t.upstream()
+    proxy = t.start(Endpoint(upstream.address, max_connections=10), queue_timeout=20.0)
+    base, clients, servers = proxy.descriptors(), [], []
+    for index in range(15):
+        clients.append(t.connect(proxy))
+        clients[-1].send(b"%2d" % index)
+        if index < 10:
+            servers.append(t.keep(upstream.accept()))
+            servers[-1].expect_same(servers[-1].receive(2), b"%2d" % index)
+        # The order of the queue is only defined once the proxy has taken each of them.
+        expected = base + (2 * (index + 1) if index < 10 else 20 + index - 9)
+        wait_until(lambda: proxy.descriptors() >= expected and proxy.asleep(), 2.0,
+                   "the proxy does not accept, or does not sleep while clients wait")
+    upstream.expect_nobody(0.1)
+    for index in range(10, 15):
+        servers[index - 10].close()
+        clients[index - 10].close()
+        servers.append(t.keep(upstream.accept()))
+        servers[-1].expect_same(servers[-1].receive(2), b"%2d" % index)
+
+    limit = t.scale(0.8, 5.0)
+    proxy = t.start(Endpoint(upstream.address, max_connections=1), queue_timeout=limit)
+    t.session(proxy, upstream)
+    waiting = t.connect(proxy)
+    took = wait_for_end(waiting.sock, limit * 2)
+    check(took >= limit * 0.95, "queue_timeout %.1f s ended the wait after %.2f s" % (limit, took))
+    t.expect_reason(proxy, "queue_timeout")
+    t.note("queue_timeout %.1f s: told after %.2f s" % (limit, took))
+
+
+@case(26, "running out of ports is an ordinary failure")
+def ports(t):
+    """100 ephemeral ports and two servers carry 200 sessions; the 201st fails, nothing else.
+
+    A source address bound without IP_BIND_ADDRESS_NO_PORT (ip(7)) reserves a port for all
+    destinations: only 100 sessions. EADDRNOTAVAIL must not kill, spin or hang.
+    """
+    space = t.keep(Namespace("ports"))
+    with space.inside():
+        servers = [t.upstream(host=host) for host in ("127.0.0.1", "127.0.0.2")]
+        listen = t.listen_address(host="127.0.0.1")
+    space.sysctl("ipv4/ip_local_port_range", "40000 40099")
+    source = "127.0.0.1" if t.has("source_address") else ""
+    proxy = t.start(*servers, binds=[listen], source_address=source,
+                    launch=Launch(netns=space.name))
+    numbers = iter(range(11000, 12000))
+    with space.inside():
+        pairs = [pair_of(t, proxy, servers, next(numbers), "before any was full")
+                 for _ in range(200)]
+        one_too_many(t, proxy, next(numbers))
+        proxy.check_alive()
+        share = proxy.cpu_share(0.3)
+        check(share < 0.2, "out of ports, the proxy uses %.0f %% CPU" % (share * 100))
+        for client, server in pairs[:50]:
+            server.reset()  # leaves no TIME_WAIT that would keep the port
+            client.close()
+        for _ in range(5):
+            pair_of(t, proxy, servers, next(numbers), "when ports were free again")
+
+
+def one_too_many(t, proxy, port: int) -> None:
+    """Has to be told, in whatever way, and soon."""
+    try:
+        wait_for_end(t.connect(proxy, source=("127.0.0.1", port)).sock, 5.0)
+    except NotConnected:  # the reset was faster than connect(2)
+        pass
+
+
+def pair_of(t, proxy, servers, port: int, when: str):
+    """A session; the client brings a port of its own, outside the narrow range."""
+    client = t.connect(proxy, source=("127.0.0.1", port))
+    ready = readable([server.listener for server in servers], 3.0)
+    if not ready:
+        raise Failed("session %d was not served, %s (two servers, 100 ports for each)"
+                     % (port - 11000 + 1, when))
+    server = next(server for server in servers if server.listener in ready)
+    return client, t.keep(server.accept())

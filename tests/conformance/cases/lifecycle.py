@@ -1,0 +1,144 @@
+"""Cases 52, 55 and 66: the end of a proxy, poor surroundings, and its next start."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import time
+
+import launch as launcher
+import procs
+from case import ANY, TCP4, case
+from client import refuses
+from config import Launch
+from proxy import DidNotStart
+from verdict import Failed, NotApplicable, check, wait_until
+
+
+@case(52, "a graceful stop drains, a second signal ends at once", ANY, ("drain",))
+def drain(t):
+    """Nobody new, nobody hurt; bounded by drain_timeout; impatience is respected.
+
+    Sessions that drain_timeout cuts must end by a reset: FIN would claim that the other side
+    has said all it had to say (RFC 9293 section 3.6: "I have no more data to send"), and the
+    stream that was cut would look complete.
+    """
+    upstream = t.upstream()
+    proxy = t.start(upstream)
+    client, server = t.session(proxy, upstream)
+    stop_accepting(t, proxy)
+    time.sleep(t.scale(0.3, 3.0))  # it has to go on for as long as the session takes
+    for sender, receiver in ((client, server), (server, client)):
+        sender.send(b"still here")
+        receiver.expect_same(receiver.receive(10), b"still here")
+    client.close()
+    server.expect_eof()
+    server.close()
+    t.expect_dead(proxy)
+    status = proxy.wait_exit(2.0)
+    check(status is not None, "the last session has ended and the proxy has not")
+    check(status == 0, "a graceful stop exits with status %s" % status)
+
+    proxy = t.start(upstream)
+    t.session(proxy, upstream)
+    stop_accepting(t, proxy)
+    proxy.signal(t.driver.second_signal)
+    t.expect_dead(proxy)
+    check(proxy.wait_exit(0.7) is not None, "a second signal does not end the proxy at once")
+    if t.has("drain_timeout"):
+        drain_timeout(t, upstream)
+
+
+def stop_accepting(t, proxy) -> None:
+    """Signals a graceful stop; asks the kernel first, so that no probe becomes a session."""
+    proxy.signal(t.driver.drain_signal)
+    wait_until(lambda: not procs.listens(proxy.pids()[-1], proxy.address), 1.0,
+               "the proxy still listens while it drains")
+    check(refuses(proxy.address), "the proxy still accepts while it drains")
+
+
+def drain_timeout(t, upstream) -> None:
+    limit = t.scale(1.0, 5.0)
+    proxy = t.start(upstream, drain_timeout=limit)
+    client, server = t.session(proxy, upstream)
+    client.send(b"half a mess")
+    server.receive(11)
+    start = time.monotonic()
+    proxy.signal(t.driver.drain_signal)
+    ends = [client.ending(limit * 3), server.ending(limit * 3)]
+    took = time.monotonic() - start
+    t.expect_dead(proxy)
+    status = proxy.wait_exit(1.0)
+    check(status is not None, "drain_timeout %.1f s has passed and the proxy still runs" % limit)
+    check(limit * 0.95 <= took <= limit * 1.1 + 0.3,
+          "drain_timeout %.1f s: the session was cut after %.2f s" % (limit, took))
+    for end, peer in zip(ends, (client, server)):
+        check(t.family == "unix" or end.how == "reset", "at drain_timeout %s saw %s where a reset "
+              "was due: the session had not ended" % (peer.who, end))
+    check(status == 0, "at drain_timeout the proxy exits with status %s" % status)
+    t.expect_reason(proxy, "shutdown")
+
+
+@case(55, "a container: no io_uring, little lockable memory, PID 1", TCP4)
+def container(t):
+    """Where container engines forbid io_uring (seccomp: EPERM) the proxy works all the same.
+
+    One that has several backends falls back by itself with one line that says so, and refuses
+    to start when the forbidden one was asked for. As PID 1 (pid_namespaces(7)) a signal without
+    a handler is ignored: a proxy that relies on the default action of SIGTERM never ends.
+    """
+    if not launcher.can_forbid_io_uring():
+        raise NotApplicable("no seccomp filter has been written for this kind of machine")
+    echo = t.echo()
+    choice = {} if "backends" in t.driver.lacks else {"backend": "auto"}
+    proxy = t.start(echo, launch=Launch(no_io_uring=True), **choice)
+    t.echo_session(proxy)
+    if choice:
+        lines = [line for line in proxy.stderr().splitlines()
+                 if "io_uring" in line and re.search("warn", line, re.I)]
+        check(len(lines) == 1, "%d warnings about the missing io_uring, 1 was due: %s"
+              % (len(lines), lines[:2]))
+        try:
+            t.start(echo, launch=Launch(no_io_uring=True), backend="io_uring")
+        except DidNotStart as error:
+            check(bool(error.status), "backend io_uring is forbidden: status %s" % error.status)
+            check("io_uring" in str(error), "it does not say why: %s" % error)
+        else:
+            raise Failed("backend io_uring is forbidden by seccomp and the proxy starts with it")
+    t.echo_session(t.start(echo, launch=Launch(memlock=0), **choice))
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        t.note("part not judged: PID 1 needs root and unshare(1)")
+        return
+    proxy = t.start(echo, launch=Launch(pid1=True, no_io_uring=True), **choice)
+    t.echo_session(proxy).close()
+    proxy.signal(t.driver.second_signal)
+    t.expect_dead(proxy)
+    check(proxy.wait_exit(3.0) is not None, "as PID 1 the proxy does not end on %s"
+          % signal.Signals(t.driver.second_signal).name)
+
+
+@case(66, "killed, it starts again at once on the same addresses", ANY)
+def killed(t):
+    """SIGKILL with sessions open, then the same command: it must listen within two seconds.
+
+    On TCP the old connections linger in the kernel, which SO_REUSEADDR (socket(7)) tells bind to
+    accept. A UNIX socket leaves its file behind (unix(7): "must be deleted by the caller when it
+    is no longer needed"), and nobody was left to do so.
+    """
+    upstream = t.upstream()
+    proxy = t.start(upstream)
+    client, server = t.session(proxy, upstream)
+    client.send(b"before the crash")
+    server.receive(16)
+    proxy.kill()
+    ends = [peer.ending(within=2.0).how for peer in (client, server)]
+    check("open" not in ends, "a session survived its proxy")
+    start = time.monotonic()
+    again = t.restart(proxy)
+    took = time.monotonic() - start
+    check(took < 2.0, "the second start took %.1f s" % took)
+    client, server = t.session(again, upstream)
+    client.send(b"and after it")
+    server.expect_same(server.receive(12), b"and after it")

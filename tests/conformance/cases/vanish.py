@@ -1,0 +1,80 @@
+"""Case 64: a host that disappears without a word."""
+
+from __future__ import annotations
+
+import time
+
+import netns
+from case import TCP4, case
+from config import Keepalive, Launch
+from stream import Job, all_done
+from verdict import check
+
+
+@case(64, "a vanished host is noticed: keepalive when idle, user timeout when not", TCP4,
+      ("keepalive",))
+def vanished(t):
+    """The far host loses its address: no FIN, no RST, no ICMP (RFC 9293 section 3.8.4 keepalives).
+
+    An idle session has to end after the keepalive budget (idle + interval x count). Keepalive
+    says nothing while data is unacknowledged: that is TCP_USER_TIMEOUT's part (RFC 5482,
+    tcp(7)). Both are needed, on both sides.
+    """
+    wire = t.keep(netns.Wire())
+    alive = Keepalive(idle=1, interval=1, count=2)
+    limit = 2.0
+    scenes = [idle_scene(t, wire, "client", alive)]
+    if t.has("keepalive_upstream_times"):
+        scenes.append(idle_scene(t, wire, "server", alive))
+    if t.has("user_timeout"):
+        scenes += [talking_scene(t, wire, side, limit) for side in ("client", "server")]
+    wire.cut()
+    all_done([Job(scene, time.monotonic()) for scene in scenes], within=90)
+
+
+def scene(t, wire, lost: str, **settings):
+    """A session between the near and the far host; returns the end that stays in reach."""
+    near, far = wire.near, wire.far
+    with (far if lost == "server" else near).inside():
+        upstream = t.upstream(host=wire.FAR if lost == "server" else "127.0.0.1")
+    with near.inside():
+        listen = t.listen_address(host=wire.NEAR)
+    proxy = t.start(upstream, binds=[listen], idle_timeout=600, launch=Launch(netns=near.name),
+                    **settings)
+    with (far if lost == "client" else near).inside():
+        client, server = t.session(proxy, upstream)
+    client.send(b"hello")
+    server.receive(5)
+    return client if lost == "server" else server
+
+
+def idle_scene(t, wire, lost: str, alive: Keepalive):
+    survivor = scene(t, wire, lost, keepalive=alive)
+
+    def watch(start: float) -> None:
+        end = survivor.ending(within=alive.budget * 1.5 + 5)
+        took = time.monotonic() - start
+        check(end.how != "open", "the %s vanished from an idle session; nothing happened within "
+              "%.0f s (keepalive budget %d s)" % (lost, took, alive.budget))
+        check(took >= alive.idle + 0.5, "gave up on an idle %s after %.1f s" % (lost, took))
+        check(took <= alive.budget * 1.1 + 2, "an idle %s was given up after %.1f s, the budget is "
+              "%d s" % (lost, took, alive.budget))
+        t.note("idle, %s lost: %s after %.1f s" % (lost, end.how, took))
+
+    return watch
+
+
+def talking_scene(t, wire, lost: str, limit: float):
+    survivor = scene(t, wire, lost, user_timeout=limit)
+
+    def watch(start: float) -> None:
+        survivor.send(b"into the void")
+        end = survivor.ending(within=limit * 3 + 4)
+        took = time.monotonic() - start
+        check(end.how != "open", "the %s vanished with data unacknowledged; nothing happened "
+              "within %.0f s (user timeout %.0f s)" % (lost, took, limit))
+        check(limit * 0.9 <= took <= limit * 1.5 + 1, "user timeout %.0f s: a lost %s was given up "
+              "after %.1f s" % (limit, lost, took))
+        t.note("talking, %s lost: %s after %.1f s" % (lost, end.how, took))
+
+    return watch

@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+"""A small relay that behaves well, or sins on demand: what the suite itself is tested against.
+
+    mutant_relay.py --config FILE --log FILE [--sins drop_tail,nagle]
+    mutant_relay.py --list
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from relay.server import Relay, needs_io_uring
+from relay.sins import CATALOGUE, Sins
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", help="a JSON file with the fields of config.Config")
+    parser.add_argument("--log", help="where the access log goes")
+    parser.add_argument("--sins", default="", help="names from --list, separated by commas")
+    parser.add_argument("--list", action="store_true", help="print the sins")
+    options = parser.parse_args()
+    if options.list:
+        for name, sin in CATALOGUE.items():
+            print("%-24s case %2d  %s" % (name, sin.case, sin.wrong))
+        return
+    sins = Sins(options.sins)
+    if sins.has("need_io_uring"):
+        needs_io_uring()
+    with open(options.config) as file:
+        Relay(json.load(file), options.log, sins).loop.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""What the kernel tells about the proxy's processes: memory, CPU, descriptors, sockets."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import signal
+import time
+from dataclasses import dataclass
+from typing import Dict, List
+
+TCP_STATES = {1: "ESTABLISHED", 2: "SYN_SENT", 3: "SYN_RECV", 4: "FIN_WAIT1", 5: "FIN_WAIT2",
+              6: "TIME_WAIT", 7: "CLOSE", 8: "CLOSE_WAIT", 9: "LAST_ACK", 10: "LISTEN",
+              11: "CLOSING"}
+
+
+def read(path: str) -> str:
+    """A file of /proc, or nothing if the process has just gone."""
+    try:
+        with open(path) as file:
+            return file.read()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return ""
+
+
+def tree(pid: int) -> List[int]:
+    """The process and all its descendants."""
+    pids = [pid]
+    for parent in pids:
+        for task in _list("/proc/%d/task" % parent):
+            children = read("/proc/%d/task/%s/children" % (parent, task))
+            pids.extend(int(child) for child in children.split())
+    return pids
+
+
+def adopt_orphans() -> None:
+    """Makes this process the parent of whatever its dead children leave behind."""
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+
+
+def end_orphans() -> None:
+    """Ends every descendant: to be called when all that was started has been stopped."""
+    for pid in tree(os.getpid())[1:]:
+        try:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass
+
+
+def alive(pid: int) -> bool:
+    stat = read("/proc/%d/stat" % pid)
+    return bool(stat) and stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def asleep(pid: int) -> bool:
+    """Whether every thread of a process waits for something."""
+    stats = (read("/proc/%d/task/%s/stat" % (pid, task)) for task in _list("/proc/%d/task" % pid))
+    return all(stat.rpartition(")")[2].split()[0] == "S" for stat in stats if stat)
+
+
+def rss(pids: List[int]) -> int:
+    """Resident memory in bytes."""
+    pages = (read("/proc/%d/statm" % pid).split() for pid in pids)
+    return sum(int(fields[1]) for fields in pages if fields) * os.sysconf("SC_PAGE_SIZE")
+
+
+def cpu_seconds(pids: List[int]) -> float:
+    """CPU time of all threads, by the scheduler's nanosecond clock where there is one."""
+    total = 0.0
+    for pid in pids:
+        for task in _list("/proc/%d/task" % pid):
+            ran = read("/proc/%d/task/%s/schedstat" % (pid, task)).split()
+            if ran:
+                total += int(ran[0]) / 1e9
+            else:
+                stat = read("/proc/%d/task/%s/stat" % (pid, task)).rpartition(")")[2].split()
+                ticks = int(stat[11]) + int(stat[12]) if stat else 0
+                total += ticks / os.sysconf("SC_CLK_TCK")
+    return total
+
+
+def wakeups(pids: List[int]) -> int:
+    """How often threads have gone to sleep and come back."""
+    total = 0
+    for pid in pids:
+        for task in _list("/proc/%d/task" % pid):
+            status = read("/proc/%d/task/%s/status" % (pid, task))
+            found = re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status, re.M)
+            total += int(found.group(1)) if found else 0
+    return total
+
+
+def cpu_share(pids: List[int], seconds: float) -> float:
+    """CPU used over a span of time, as a share of one core."""
+    before, start = cpu_seconds(pids), time.monotonic()
+    time.sleep(seconds)
+    return (cpu_seconds(pids) - before) / (time.monotonic() - start)
+
+
+def descriptors(pid: int) -> int:
+    return len(_list("/proc/%d/fd" % pid))
+
+
+@dataclass
+class Socket:
+    """One TCP socket of a process."""
+
+    state: str
+    local: str
+    remote: str
+
+
+def tcp_sockets(pid: int) -> List[Socket]:
+    """The TCP sockets a process holds, in whatever network namespace it lives."""
+    owned = set()
+    for fd in _list("/proc/%d/fd" % pid):
+        try:
+            owned.add(os.readlink("/proc/%d/fd/%s" % (pid, fd)))
+        except OSError:
+            continue
+    return [sock for inode, sock in _tcp_table(pid).items() if "socket:[%s]" % inode in owned]
+
+
+def time_wait_count(pid: int, remote_port: int) -> int:
+    """TIME_WAIT sockets in the process's namespace towards a port; the kernel owns these."""
+    suffix = ":%04X" % remote_port
+    lines = (read("/proc/%d/net/tcp" % pid) + read("/proc/%d/net/tcp6" % pid)).splitlines()
+    return sum(1 for line in lines
+               if line.split()[3] == "06" and line.split()[2].endswith(suffix))
+
+
+def listens(pid: int, address) -> bool:
+    """Whether somebody in the process's namespace listens on an address."""
+    if address.family == "unix":
+        # HAProxy binds a temporary name and renames it: the kernel remembers the first one.
+        rows = [line.split() for line in read("/proc/%d/net/unix" % pid).splitlines()]
+        return os.path.exists(address.path) and any(
+            row[-1].startswith(address.path) and row[3] == "00010000" for row in rows)
+    suffix = ":%04X" % address.port
+    table = read("/proc/%d/net/%s" % (pid, "tcp" if address.family == "tcp4" else "tcp6"))
+    rows = [line.split() for line in table.splitlines()[1:]]
+    return any(row[1].endswith(suffix) and row[3] == "0A" for row in rows)
+
+
+def _tcp_table(pid: int) -> Dict[str, Socket]:
+    table = {}
+    for name in ("tcp", "tcp6"):
+        for line in read("/proc/%d/net/%s" % (pid, name)).splitlines()[1:]:
+            fields = line.split()
+            table[fields[9]] = Socket(TCP_STATES[int(fields[3], 16)], fields[1], fields[2])
+    return table
+
+
+def _list(path: str) -> List[str]:
+    try:
+        return os.listdir(path)
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return []

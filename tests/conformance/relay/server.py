@@ -1,0 +1,236 @@
+"""The relay itself: listeners, who is let in, signals and the end."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import signal
+import socket
+import sys
+import time
+from typing import Dict, List, Set
+
+from relay.dial import FAMILY, Pool, sockaddr, tune
+from relay.log import AccessLog, Complaints
+from relay.loop import IN, Loop
+from relay.session import ABORT, Session
+
+SOMAXCONN = 4096
+HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP, signal.SIGUSR2)
+
+
+class Relay:
+    """Everything at one address, one thread, one process."""
+
+    def __init__(self, config: dict, log_path: str, sins) -> None:
+        self.config = config
+        self.sins = sins
+        self.loop = Loop()
+        self.pool = Pool(config["endpoints"], sins)
+        self.log = AccessLog(log_path, sins)
+        self.complaints = Complaints(sins)
+        self.clock = time.time if sins.has("wall_clock") else time.monotonic
+        self.sessions: Set[Session] = set()
+        self.total = 0
+        self._active = 0
+        self._sources: Dict[str, int] = {}
+        self._rate = config["connection_rate"] * (2 if sins.has("rate_double") else 1)
+        self._tokens, self._tokens_at = 1.0, time.monotonic()
+        self._paused = False
+        self._draining = False
+        self._hoard: List[bytearray] = []
+        self._listeners = [self._listen(bind) for bind in config["binds"]]
+        self._catch_signals()
+        self._watch_listeners()
+        if sins.has("scan_all"):
+            self.loop.after_events = lambda: [session.next_deadline() for session in self.sessions]
+
+    # -- listening ----------------------------------------------------------------------------
+
+    def _listen(self, bind: dict) -> socket.socket:
+        sock = socket.socket(FAMILY[bind["family"]], socket.SOCK_STREAM)
+        sock.setblocking(False)
+        if bind["family"] == "unix":
+            if os.path.exists(bind["path"]) and not self.sins.has("stale_socket"):
+                os.unlink(bind["path"])
+        elif not self.sins.has("no_reuseaddr"):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(sockaddr(bind))
+        sock.listen(SOMAXCONN)
+        return sock
+
+    def _watch_listeners(self) -> None:
+        for listener in self._listeners:
+            self.loop.watch(listener.fileno(), IN, lambda _, it=listener: self._on_accept(it))
+
+    def _pause(self) -> None:
+        """Leaves newcomers in the kernel's queue."""
+        self._paused = True
+        for listener in self._listeners:
+            self.loop.forget(listener.fileno())
+
+    def _resume(self) -> None:
+        if self._paused and not self._draining:
+            self._paused = False
+            self._watch_listeners()
+
+    def _on_accept(self, listener: socket.socket) -> None:
+        for _ in range(16):
+            if self._draining and not self.sins.has("accept_while_draining"):
+                return
+            if self._must_wait():
+                return
+            try:
+                client, name = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._accept_failed(error)
+                return
+            self._admit(client, name)
+
+    def _accept_failed(self, error: OSError) -> None:
+        self.complaints.say("accept: %s" % error.strerror)
+        if not self.sins.has("spin_emfile"):
+            self._pause()
+            self.loop.after(0.1, self._resume)
+
+    # -- who is let in ------------------------------------------------------------------------
+
+    def _limit(self) -> int:
+        limit = self.config["max_connections"]
+        return limit + 1 if limit and self.sins.has("limit_off_by_one") else limit
+
+    def _must_wait(self) -> bool:
+        """Policy `wait`: stops accepting while there is no room or no token."""
+        if self.config["on_limit"] != "wait":
+            return False
+        if self._limit() and self._active >= self._limit():
+            self._pause()
+            return True
+        if self._rate and not self._token_left():
+            self._pause()
+            self.loop.after((1 - self._tokens) / self._rate, self._resume)
+            return True
+        return False
+
+    def _token_left(self) -> bool:
+        """A bucket of two tokens that fills at the configured rate."""
+        now = time.monotonic()
+        self._tokens = min(2.0, self._tokens + (now - self._tokens_at) * self._rate)
+        self._tokens_at = now
+        return self._tokens >= 1
+
+    def _source(self, name) -> str:
+        host = name[0] if isinstance(name, tuple) else "local"
+        if ":" in host and not self.sins.has("source_no_prefix"):
+            prefix = self.config["ipv6_prefix"]
+            return str(ipaddress.ip_network("%s/%d" % (host, prefix), strict=False))
+        return host
+
+    def _admit(self, client: socket.socket, name) -> None:
+        if self.sins.has("die_on_dead_client"):
+            client.getpeername()
+        client.setblocking(False)
+        source, allowed = self._source(name), self.config["per_source"]
+        allowed += 1 if allowed and self.sins.has("source_off_by_one") else 0
+        refused = (self._rate and not self._token_left()
+                   or self._limit() and self._active >= self._limit()
+                   or allowed and self._sources.get(source, 0) >= allowed)
+        if refused:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
+            client.close()
+            return
+        self._tokens -= 1 if self._rate else 0
+        self._active += 1
+        self.total += 1
+        self._sources[source] = self._sources.get(source, 0) + 1
+        tune(client, self.config, self.sins)
+        session = Session(self, client, print_name(name))
+        session.source = source
+        self.sessions.add(session)
+        session.begin()
+        if self.sins.has("tick_sessions"):
+            self._tick(session)
+
+    def _tick(self, session: Session) -> None:
+        session.pump()
+        if session.state != "closed":
+            self.loop.after(0.1, lambda: self._tick(session))
+
+    def session_ended(self, session: Session, record: dict) -> None:
+        self.sessions.discard(session)
+        self._active -= 0 if self.sins.has("limit_leaks") else 1
+        self._sources[session.source] -= 1
+        if not self._sources[session.source]:
+            del self._sources[session.source]
+        empty = not record["bytes_in"] and not record["bytes_out"]
+        for _ in range(2 if empty and self.sins.has("two_records") else 1):
+            self.log.write(record)
+        if self.sins.has("leak_memory"):
+            self._hoard.append(bytearray(b"x" * 4096))
+        self._resume()  # there is room again: a place, or descriptors
+        if self._draining and not self.sessions:
+            self.loop.running = False
+
+    # -- signals ------------------------------------------------------------------------------
+
+    def _catch_signals(self) -> None:
+        self._signals, wakeup = socket.socketpair()
+        self._signals.setblocking(False)
+        wakeup.setblocking(False)
+        self._wakeup = wakeup
+        signal.set_wakeup_fd(wakeup.fileno())
+        for number in HEARD:
+            signal.signal(number, lambda *_: None)
+        for number in (signal.SIGTTOU, signal.SIGTTIN):
+            signal.signal(number, signal.SIG_IGN)
+        if self.sins.has("ignore_sigterm"):
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if self.sins.has("die_of_sigpipe"):
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        self.loop.watch(self._signals.fileno(), IN, self._on_signal)
+
+    def _on_signal(self, _events: int) -> None:
+        for number in self._signals.recv(64):
+            if number == signal.SIGUSR1:
+                self.log.reopen()
+            elif number in (signal.SIGTERM, signal.SIGINT):
+                self._drain()
+
+    def _drain(self) -> None:
+        if self._draining:
+            if not self.sins.has("one_signal_only"):
+                os._exit(1)
+            return
+        self._draining = True
+        if not self.sins.has("accept_while_draining"):
+            for listener in self._listeners:
+                self.loop.forget(listener.fileno())
+                listener.close()
+        limit = 0 if self.sins.has("cut_at_sigterm") else self.config["drain_timeout"]
+        self.loop.after(limit, self._cut)
+        if not self.sessions:
+            self.loop.running = False
+
+    def _cut(self) -> None:
+        for session in list(self.sessions):
+            session.end("admin", "shutdown", abort=not self.sins.has("fin_at_drain_timeout"))
+        self.loop.running = False
+
+
+def print_name(name) -> str:
+    if not isinstance(name, tuple):
+        return "local"
+    return ("[%s]:%d" if ":" in name[0] else "%s:%d") % (name[0], name[1])
+
+
+def needs_io_uring() -> None:
+    """The sin of depending on it: io_uring_setup(2) must not answer EPERM."""
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    params = ctypes.create_string_buffer(120)
+    fd = libc.syscall(425, 1, params)
+    if fd < 0:
+        sys.exit("io_uring: " + os.strerror(ctypes.get_errno()))
+    os.close(fd)

@@ -1,0 +1,341 @@
+"""One proxied connection from accept to its record in the log.
+
+    queued ─▶ connecting ─▶ open ─▶ ending ─▶ closed
+                 │  ▲ next endpoint    (a reset waits here until the bytes before it are taken)
+                 └──┘
+"""
+
+from __future__ import annotations
+
+import fcntl
+import socket
+import struct
+import termios
+import time
+from typing import Optional, Tuple
+
+from relay.dial import dial, tune
+from relay.loop import ERR, IN, OUT, Timer
+from relay.pipe import Pipe
+
+ABORT = struct.pack("ii", 1, 0)
+FLUSH_S = 30.0  # how long a reset waits for the bytes before it
+
+
+class Session:
+    """Owned by the relay; every method runs on its loop."""
+
+    def __init__(self, relay, client: socket.socket, name: str) -> None:
+        self.relay = relay
+        self.name = name
+        self.client = client
+        self.server: Optional[socket.socket] = None
+        self.endpoint = None
+        self.attempts = 0
+        self.state = "connecting"
+        self.tried: list = []
+        self._sins = relay.sins
+        room = relay.config["buffer"]
+        self.up = Pipe(client, room, self._sins)
+        self.down = Pipe(None, room, self._sins)
+        self.started = self.active = time.monotonic()
+        self._began = relay.clock()
+        self._first_end: Optional[Tuple[str, float]] = None
+        self._timer: Optional[Timer] = None
+        self._timer_due = 0.0
+
+    # -- connecting ---------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        if self._sins.has("lazy_connect"):
+            self.relay.loop.watch(self.client.fileno(), IN, lambda _: self.seek())
+            return
+        self._watch_client_early()
+        self.seek()
+
+    def _watch_client_early(self) -> None:
+        """While connecting: takes what fits, and notices a client that resets."""
+        if not self._sins.has("no_connect_cancel"):
+            wanted = IN if self.up.wants_input() else 0
+            if wanted:
+                self.relay.loop.watch(self.client.fileno(), wanted, self._on_client_early)
+            else:
+                self.relay.loop.forget(self.client.fileno())
+
+    def _on_client_early(self, _events: int) -> None:
+        self.up.fill()
+        if self.up.reset:
+            self.end("client", "reset", abort=True)
+            return
+        self._watch_client_early()
+
+    def seek(self) -> None:
+        """The next endpoint that has not been tried; none left ends the session."""
+        if self.state == "closed":
+            return
+        self.endpoint, full = self.relay.pool.pick(self.tried)
+        if self.endpoint:
+            self.connect()
+        elif full:
+            self.state = "queued"
+            self.relay.pool.queue.append(self)
+            self._arm(self.relay.config["queue_timeout"], "queue_timeout")
+        elif not self._sins.has("hang_without_server"):
+            self.end("upstream", "no_upstream", abort=True)
+
+    def connect(self) -> None:
+        self.state = "connecting"
+        self.attempts += 1
+        self.tried.append(self.endpoint)
+        try:
+            self.server = dial(self.endpoint.address, self.relay.config, self._sins)
+        except OSError as error:
+            self.server = None
+            self.relay.complaints.say("connect: %s" % error.strerror)
+            self._try_next()
+            return
+        limit = self.relay.config["connect_timeout"]
+        self._arm(limit * (2 if self._sins.has("late_connect_timeout") else 1), "connect")
+        self.relay.loop.watch(self.server.fileno(), OUT, self._on_connected)
+
+    def _on_connected(self, _events: int) -> None:
+        if self.server.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self._try_next()
+            return
+        self.state = "open"
+        tune(self.server, self.relay.config, self._sins)
+        self.up.sink, self.down.source, self.down.sink = self.server, self.server, self.client
+        self.active = time.monotonic()
+        self.pump()
+
+    def _try_next(self) -> None:
+        self._drop_server()
+        if self._sins.has("no_failover"):
+            self.end("upstream", "no_upstream", abort=True)
+        elif self._sins.has("slow_failover"):
+            self.relay.loop.after(0.2, self.seek)
+        else:
+            self.seek()
+
+    def _drop_server(self) -> None:
+        self._disarm()
+        if self.server:
+            self.relay.loop.forget(self.server.fileno())
+            self.server.close()
+            self.server = None
+        if self.endpoint:
+            endpoint, self.endpoint = self.endpoint, None
+            self.relay.pool.release(endpoint)
+
+    # -- moving bytes -------------------------------------------------------------------------
+
+    def _on_event(self, fd: int, events: int) -> None:
+        if events & ERR:  # a peer that has sent FIN, or has stalled, and then resets
+            for pipe in (self.up, self.down):
+                if pipe.source.fileno() == fd and pipe.eof:
+                    self._pipe_to(pipe.source).broken = True
+        if self._sins.has("drop_around_urgent") and events & 2:  # EPOLLPRI
+            self._swallow(fd)
+        self.pump()
+
+    def _swallow(self, fd: int) -> None:
+        pipe = self.up if fd == self.client.fileno() else self.down
+        try:
+            pipe.source.recv(65536)
+        except OSError:
+            pass
+
+    def _pipe_to(self, sink: socket.socket) -> Pipe:
+        return self.up if sink is self.server else self.down
+
+    def pump(self) -> None:
+        """Moves what can be moved now, then decides what to wait for."""
+        if self.state != "open":
+            return
+        for pipe, reverse in ((self.up, self.down), (self.down, self.up)):
+            before = pipe.moved
+            for _ in range(4):
+                more = pipe.wants_input() and pipe.fill()
+                pipe.drain()
+                if not more:
+                    break
+            if pipe.moved != before:
+                self._moved()
+            if pipe.broken and pipe.sink_reset and not reverse.eof:
+                reverse.end_is_reset = True
+            pipe.pass_end_on()
+        if self._retry_elsewhere() or self._over():
+            return
+        self._watch()
+        self._arm_deadlines()
+
+    def _moved(self) -> None:
+        self.active = time.monotonic()
+        if self._sins.has("deadline_per_byte"):
+            self.started = self.active
+
+    def _over(self) -> bool:
+        """Ends the session if its streams have ended; notes who ended first."""
+        up, down = self.up, self.down
+        for who, pipe in (("client", up), ("upstream", down)):
+            if pipe.reset and not pipe.buffer:
+                self._flush_then_abort(who, pipe)
+                return True
+            if pipe.eof and not self._first_end:
+                self._first_end = (who, time.monotonic())
+        if up.broken or down.broken:
+            return self._over_broken()
+        half = (self._sins.has("no_half_close") and (up.done or down.done)
+                or self._sins.has("no_server_half_close") and down.done)
+        if half or (up.done and down.done):
+            self.end(self._first_end[0], "closed", abort=False)
+            return True
+        return False
+
+    def _over_broken(self) -> bool:
+        """One side takes no more. What it has said itself is still delivered, then all ends."""
+        broken, other = (self.up, self.down) if self.up.broken else (self.down, self.up)
+        who = "upstream" if broken is self.up else "client"
+        if self._sins.has("reset_on_upload_error"):
+            self.end(who, "reset", abort=True)
+        elif other.done or other.broken or (other.reset and not other.buffer):
+            self._flush_then_abort(who, other)
+        else:
+            return False
+        return True
+
+    def _retry_elsewhere(self) -> bool:
+        if not self._sins.has("retry_after_bytes") or self.down.moved:
+            return False
+        if not (self.down.eof or self.down.reset) or len(self.tried) > 1:
+            return False
+        self.down = Pipe(None, self.relay.config["buffer"], self._sins)
+        self.up.broken = False
+        self._try_next()
+        return True
+
+    # -- waiting ------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        for sock, incoming, outgoing in ((self.client, self.up, self.down),
+                                         (self.server, self.down, self.up)):
+            mask = (IN if incoming.wants_input() else 0) | (OUT if outgoing.wants_output() else 0)
+            if mask and self._sins.has("drop_around_urgent"):
+                mask |= 2
+            fd = sock.fileno()
+            if mask or incoming.eof:  # mask 0 after EOF: a reset still shows
+                self.relay.loop.watch(fd, mask, lambda events, fd=fd: self._on_event(fd, events))
+            else:                     # full: level-triggered errors would spin
+                self.relay.loop.forget(fd)
+        if self._sins.has("spin_stalled") and (self.up.stalled_since or self.down.stalled_since):
+            self.relay.loop.after(0, self.pump)
+        if self._sins.has("head_of_line"):
+            for pipe in (self.up, self.down):
+                while pipe.buffer and not pipe.broken:
+                    pipe.sink.settimeout(None)
+                    pipe.drain()
+                    pipe.sink.setblocking(False)
+
+    def _deadlines(self):
+        config, sins = self.relay.config, self._sins
+        yield self.active + config["idle_timeout"], "idle_timeout"
+        if config["slow_client_deadline"]:
+            yield self.started + config["slow_client_deadline"], "max_lifetime"
+        if self._first_end and not sins.has("no_half_close_timeout"):
+            yield self._first_end[1] + config["half_close_timeout"], "half_close_timeout"
+        for pipe in (self.up, self.down):
+            if pipe.stalled_since and not sins.has("no_write_stall"):
+                yield pipe.stalled_since + config["write_stall_timeout"], "write_stall_timeout"
+
+    def next_deadline(self):
+        return min(self._deadlines())
+
+    def _arm_deadlines(self) -> None:
+        moment, reason = self.next_deadline()
+        if not self._timer or moment < self._timer_due:
+            self._arm(moment - time.monotonic(), reason)
+
+    def _arm(self, seconds: float, reason: str) -> None:
+        self._disarm()
+        self._timer_due = time.monotonic() + seconds
+        self._timer = self.relay.loop.after(seconds, lambda: self._on_timer(reason))
+
+    def _disarm(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+    def _on_timer(self, reason: str) -> None:
+        self._timer = None
+        if self.state == "connecting":
+            self._try_next()
+        elif self.state == "queued":
+            self.relay.pool.queue.remove(self)
+            self.end("proxy", reason, abort=True)
+        elif self.state == "open":
+            moment, reason = self.next_deadline()
+            if moment <= time.monotonic():
+                self.end("proxy", reason, abort=True)
+            else:
+                self._arm_deadlines()
+
+    # -- the end ------------------------------------------------------------------------------
+
+    def _flush_then_abort(self, who: str, pipe: Pipe) -> None:
+        """Waits until the kernel has handed over what came before the reset, then resets."""
+        self.state = "ending"
+        for sock in (self.client, self.server):
+            self.relay.loop.forget(sock.fileno())
+        give_up = time.monotonic() + FLUSH_S
+
+        def look() -> None:
+            if self.state == "ending":
+                patient = not self._sins.has("reset_discards")
+                if patient and unsent(pipe.sink) and time.monotonic() < give_up:
+                    self.relay.loop.after(0.002, look)
+                else:
+                    self.end(who, "reset", abort=not self._forgets_reset(who, pipe))
+
+        look()
+
+    def _forgets_reset(self, who: str, pipe: Pipe) -> bool:
+        late = self._sins.has("fin_for_late_rst") and pipe.ever_stalled
+        return self._sins.has("fin_for_client_rst" if who == "client" else "fin_for_server_rst"
+                              ) or (late and who == "upstream")
+
+    def end(self, who: str, reason: str, abort: bool) -> None:
+        if self.state == "closed":
+            return
+        self.state = "closed"
+        self._disarm()
+        for sock in (self.client, self.server):
+            if sock:
+                self.relay.loop.forget(sock.fileno())
+                if abort:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
+        self.client.close()
+        self._close_server()
+        if self.endpoint:
+            endpoint, self.endpoint = self.endpoint, None
+            self.relay.pool.release(endpoint)
+        self.relay.session_ended(self, {
+            "client": self.name, "bytes_in": self.up.logged, "bytes_out": self.down.logged,
+            "t_total_ms": round((self.relay.clock() - self._began) * 1000, 3),
+            "attempts": self.attempts, "reason": reason, "initiator": who})
+
+    def _close_server(self) -> None:
+        if not self.server:
+            return
+        leak = self._sins.has("leak_descriptors") and self.relay.total % 10 == 0
+        if leak or self._sins.has("forget_socket"):
+            self.server.detach()
+        else:
+            self.server.close()
+
+
+def unsent(sock: socket.socket) -> int:
+    """Bytes the peer's kernel has not acknowledged; 0 on a socket that cannot say."""
+    try:
+        return struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0" * 4))[0]
+    except OSError:
+        return 0

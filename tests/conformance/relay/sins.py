@@ -1,0 +1,102 @@
+"""The catalogue of sins: each is one line of wrong code in the relay, and a case that must see it.
+
+The relay asks `sins.has("name")` at the place where the sin would happen.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, FrozenSet, NamedTuple
+
+
+class Sin(NamedTuple):
+    """What the relay does wrong and the case that has to notice."""
+
+    wrong: str
+    case: int
+    family: str = "tcp4"  # where it shows
+
+
+CATALOGUE: Dict[str, Sin] = {
+    # Bytes
+    "nagle": Sin("leaves Nagle's algorithm on", 1),
+    "reorder": Sin("swaps two chunks now and then", 3),
+    "duplicate": Sin("sends a chunk twice now and then", 2),
+    "drop_tail": Sin("takes the FIN it sees coming for the end of the bytes", 8),
+    "drop_around_urgent": Sin("throws away what it reads beside an urgent byte", 14),
+    "lazy_connect": Sin("connects upstream only when the client has spoken", 27),
+    # Ends
+    "no_half_close": Sin("ends the session at the first FIN, whoever sent it", 4),
+    "no_server_half_close": Sin("ends the session at the server's FIN", 5),
+    "forget_socket": Sin("does not close the server's socket when both sides have closed", 6),
+    "rst_for_fin": Sin("ends every session with a reset", 7),
+    "reset_on_upload_error": Sin("drops the answer when the server stops taking the upload", 8),
+    "fin_for_client_rst": Sin("turns the client's reset into FIN", 9),
+    "fin_for_server_rst": Sin("turns the server's reset into FIN", 10),
+    "fin_for_late_rst": Sin("forgets the server's reset while the client is stalled", 11),
+    "reset_discards": Sin("passes a reset on without what came before it", 10),
+    "two_records": Sin("logs empty sessions twice", 12),
+    "no_half_close_timeout": Sin("waits for ever for the second FIN", 13),
+    # Stalls
+    "unbounded": Sin("buffers without bound", 15),
+    "spin_stalled": Sin("polls without pause while a reader is stalled", 15),
+    "never_resume": Sin("does not read again after a stall", 15),
+    "no_write_stall": Sin("lets a stalled reader stay for ever", 15),
+    "head_of_line": Sin("waits for a stalled reader before serving anyone else", 16),
+    "scan_all": Sin("looks at every session on every event", 17),
+    "tick_sessions": Sin("wakes up for every session ten times a second", 67),
+    # Connecting
+    "no_failover": Sin("tries one server only", 18),
+    "slow_failover": Sin("waits 200 ms before the next server", 18),
+    "late_connect_timeout": Sin("waits twice the connect timeout", 19),
+    "hang_without_server": Sin("keeps the client when there is no server", 20),
+    "retry_after_bytes": Sin("tries another server after the first has closed", 21),
+    "no_connect_cancel": Sin("goes on connecting for a client that has reset", 22),
+    "no_weights": Sin("ignores weights", 23),
+    "lifo_queue": Sin("serves the youngest in the queue first", 25),
+    "bind_reserves_port": Sin("binds the source address without IP_BIND_ADDRESS_NO_PORT", 26),
+    "die_without_port": Sin("dies of EADDRNOTAVAIL", 26),
+    # Limits and attacks
+    "spin_emfile": Sin("retries accept at once when descriptors run out", 28),
+    "log_storm": Sin("logs every failed accept", 28),
+    "limit_off_by_one": Sin("lets one too many in", 29),
+    "limit_leaks": Sin("does not give a place back", 29),
+    "source_off_by_one": Sin("lets one too many of a source in", 30),
+    "source_no_prefix": Sin("counts IPv6 sources by address", 30),
+    "rate_double": Sin("lets in twice the rate", 31),
+    "deadline_per_byte": Sin("restarts a client's deadline with every byte", 32),
+    "die_on_dead_client": Sin("dies of a connection that is reset before accept", 33),
+    "leak_descriptors": Sin("leaves every tenth upstream socket open", 35),
+    "leak_memory": Sin("keeps a page of every session", 35),
+    "die_of_garbage": Sin("dies of bytes that are not ASCII", 36),
+    # Life
+    "ignore_sigterm": Sin("ignores SIGTERM", 52),
+    "cut_at_sigterm": Sin("ends all sessions at SIGTERM", 52),
+    "accept_while_draining": Sin("goes on accepting after SIGTERM", 52),
+    "one_signal_only": Sin("ignores the second SIGTERM", 52),
+    "fin_at_drain_timeout": Sin("ends sessions with FIN at drain_timeout", 52),
+    "die_of_sigpipe": Sin("leaves SIGPIPE at its default action", 54),
+    "truncate_at_reopen": Sin("empties the renamed log before it opens the new one", 54),
+    "need_io_uring": Sin("does not start where io_uring is forbidden", 55),
+    "log_blocks": Sin("waits for its log", 60),
+    "log_kills": Sin("dies when its log cannot be written", 60),
+    "wrong_counts": Sin("counts a chunk twice now and then in its log", 61),
+    "wall_clock": Sin("measures durations by the wall clock", 61),
+    "no_keepalive": Sin("does not ask for keepalive", 64),
+    "no_user_timeout": Sin("does not set TCP_USER_TIMEOUT", 64),
+    "stale_socket": Sin("does not replace a stale UNIX socket", 66, "unix"),
+    "no_reuseaddr": Sin("binds without SO_REUSEADDR", 66),
+}
+
+
+class Sins:
+    """The sins of one relay."""
+
+    def __init__(self, names: str):
+        self._names: FrozenSet[str] = frozenset(name for name in names.split(",") if name)
+        unknown = self._names - set(CATALOGUE)
+        if unknown:
+            raise SystemExit("unknown sin: " + ", ".join(sorted(unknown)))
+
+    def has(self, name: str) -> bool:
+        assert name in CATALOGUE, name
+        return name in self._names
