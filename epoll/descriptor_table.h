@@ -6,8 +6,9 @@
 //              Signal                     Park (registered)
 //   READY ◄────────────── NOT_READY ─────────────────────────► the waiting Op
 //     │ Clear, before        ▲                                    │      │
-//     │ a system call        └────────────── Remove (cancel) ─────┘      │
-//     └──────────────────────────────────► NOT_READY                     │
+//     │ a system call                                             │      │
+//     └──────────────────────────────────► NOT_READY              │      │
+//     ▲──────────────────────── Remove (cancel) ──────────────────┘      │
 //     ▲─────────────────────── Signal: hands out the op ─────────────────┘
 //
 // READY means "worth a try": every user makes the system call and believes only EAGAIN, so a stale
@@ -66,10 +67,11 @@ class Readiness {
     return before <= kReady ? nullptr : reinterpret_cast<core::Op*>(before);
   }
 
-  // True: `op` was waiting and waits no more.
+  // True: `op` was waiting and waits no more. The next one had better try: a poll may have consumed
+  // an edge that it did not want.
   bool Remove(core::Op& op) {
     uintptr_t expected = reinterpret_cast<uintptr_t>(&op);
-    return word_.compare_exchange_strong(expected, kNotReady, std::memory_order_acq_rel);
+    return word_.compare_exchange_strong(expected, kReady, std::memory_order_acq_rel);
   }
 
  private:

@@ -117,6 +117,7 @@ bool EpollReactor::Advance(Op& op) {
       }
     }
     if (op.cancel_requested) {
+      readiness.Set();  // a poll may have consumed an edge that it did not want
       op.result = -ECANCELED;
       return true;
     }

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -21,7 +22,10 @@ using core::IoResult;
 using core::LogLevel;
 using core::Worker;
 
-constexpr core::Nanos kAcceptPause = 100 * core::kMillisecond;
+// After a failed accept: doubled each time, so that it neither spins nor keeps clients waiting when
+// descriptors come back one by one.
+constexpr core::Nanos kMinPause = 5 * core::kMillisecond;
+constexpr core::Nanos kMaxPause = 100 * core::kMillisecond;
 constexpr int kBacklog = 4096;
 constexpr int kBindAttempts = 25;
 constexpr core::Nanos kBindPause = 20 * core::kMillisecond;
@@ -75,7 +79,7 @@ core::Task<void> Listener::Accept(int socket) {
   // A descriptor of this worker's own: a backend waits for one thing per descriptor and direction.
   IoResult<int> fd = CurrentReactor().Duplicate(socket);
   while (!fd.ok() && !shared_.stop.cancelled()) {
-    co_await Pause(fd.error());
+    co_await Pause(fd.error(), kMaxPause);
     fd = CurrentReactor().Duplicate(socket);
   }
   if (!fd.ok()) co_return;
@@ -86,14 +90,17 @@ core::Task<void> Listener::Accept(int socket) {
 core::Task<void> Listener::AcceptUntilCancelled(int fd) {
   // To leave what is over the limit to the kernel, connections are taken one by one.
   core::AcceptStream arrivals(fd, shared_.on_limit == conf::OnLimit::kWait);
+  core::Nanos pause = kMinPause;
   for (;;) {
     IoResult<int> accepted = co_await arrivals.Next();
     if (accepted.ok()) {
+      pause = kMinPause;
       co_await OnConnection(*accepted);
     } else if (accepted.error() == ECANCELED) {
       co_return;
     } else {
-      co_await Pause(accepted.error());
+      co_await Pause(accepted.error(), pause);
+      pause = std::min(pause * 2, kMaxPause);
     }
   }
 }
@@ -120,7 +127,7 @@ void Listener::Reject(int fd) {
 }
 
 // Descriptors or memory have run out (or the peer was faster): try again a little later.
-core::Task<void> Listener::Pause(int error) {
+core::Task<void> Listener::Pause(int error, core::Nanos pause) {
   if (error == ECONNABORTED || error == EPROTO) co_return;
   core::Count(shared_.stats.of(Worker::Current()->index()).accept_pauses);
   uint64_t suppressed = 0;
@@ -128,9 +135,9 @@ core::Task<void> Listener::Pause(int error) {
     shared_.logger.Log(LogLevel::kWarn,
                        "listener %s: cannot accept: %s; trying again every %d ms (%d more such "
                        "pauses since the last line)",
-                       name_, strerror(error), kAcceptPause / core::kMillisecond, suppressed);
+                       name_, strerror(error), kMaxPause / core::kMillisecond, suppressed);
   }
-  (void)co_await core::Sleep(kAcceptPause);
+  (void)co_await core::Sleep(pause);
 }
 
 void Listener::AcceptRest() {

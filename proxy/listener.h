@@ -2,7 +2,7 @@
 //
 // Every address has one listening socket; every worker accepts from a descriptor of its own for it.
 //
-//   ACCEPTING ── no descriptors or memory ──► PAUSED (kAcceptPause) ──► ACCEPTING
+//   ACCEPTING ── no descriptors or memory ──► PAUSED (longer each time) ──► ACCEPTING
 //       │  └─ on_limit: wait, limit reached ──► WAITING (one connection in hand) ── room ──┘
 //       └─ stop ──► what has been accepted becomes sessions ──► STOPPED
 #ifndef SLUICE_PROXY_LISTENER_H_
@@ -58,7 +58,7 @@ class Listener {
   core::Task<void> Accept(int fd);
   core::Task<void> AcceptUntilCancelled(int fd);
   core::Task<void> OnConnection(int fd);
-  core::Task<void> Pause(int error);
+  core::Task<void> Pause(int error, core::Nanos pause);
   void Reject(int fd);
 
   const std::string name_;

@@ -20,6 +20,8 @@ using core::Worker;
 
 // How long bytes that came before a reset may take to reach the other side before it is reset too.
 constexpr Nanos kResetLinger = core::kSecond;
+// How long a connect may take before the client is watched meanwhile.
+constexpr Nanos kWatchClientAfter = 20 * kMillisecond;
 constexpr Nanos kNever = std::numeric_limits<Nanos>::max();
 
 core::Reactor& CurrentReactor() { return Worker::Current()->reactor(); }
@@ -69,6 +71,9 @@ class Session final : public FlowOwner {
   };
 
   std::string NameForLog() const;
+  // Not inlined: its frame is not needed for the life of the session.
+  [[gnu::noinline]] core::Task<Connected> Connect();
+  core::Task<void> ClientGone();
   core::Task<void> Relay(int upstream);
   // Not inlined: its frame is needed for a moment only, not for the life of the session.
   [[gnu::noinline]] core::Task<void> CloseWithReset(int upstream);
@@ -97,7 +102,7 @@ class Session final : public FlowOwner {
   Nanos timer_at_ = kNever;
   std::optional<EndReason> reason_;
   int error_ = 0;
-  int attempts_ = 0;  // endpoints tried
+  int attempts_ = 0;                     // endpoints tried
   bool reset_seen_[2] = {false, false};  // by SideOf
   Flow up_{*this, *context_.stats, &WorkerStats::bytes_up, context_.credit};
   Flow down_{*this, *context_.stats, &WorkerStats::bytes_down, context_.credit};
@@ -117,7 +122,7 @@ core::Task<void> Session::Run() {
   scope_ = here.scope;
   started_ = Worker::Current()->now();
   notice_.Listen(context_.end_all, *task_);
-  const Connected connected = co_await ConnectUpstream(context_);
+  const Connected connected = co_await Connect();
   endpoint_ = connected.endpoint;
   attempts_ = connected.attempts;
   if (connected.fd >= 0) {
@@ -134,6 +139,20 @@ core::Task<void> Session::Run() {
     co_await CloseWithReset(connected.fd);
   }
   Report();
+}
+
+// A client that resets its connection while the upstream's is being made ends the attempt.
+core::Task<Connected> Session::Connect() {
+  auto outcome = co_await core::Select(ConnectUpstream(context_), ClientGone());
+  Connected& connected = std::get<0>(outcome.values);
+  if (outcome.first == 1 && connected.fd < 0) End({By::kClient, What::kReset});
+  co_return connected;
+}
+
+// Most connects are done before it is worth watching.
+core::Task<void> Session::ClientGone() {
+  if (!co_await core::Sleep(kWatchClientAfter)) co_return;
+  (void)co_await core::Poll(client_, 0);  // broken: POLLERR or POLLHUP
 }
 
 core::Task<void> Session::Relay(int upstream) {
