@@ -101,7 +101,8 @@ class [[nodiscard]] Connect : public SingleOp<void> {
   }
 };
 
-// Waits until a descriptor of any kind is ready for one of `events` (POLLIN, POLLOUT).
+// Waits until a descriptor of any kind is ready for `events`: POLLIN, or POLLOUT, or 0, which waits
+// until it is broken (POLLERR or POLLHUP; a peer that has only finished sending breaks nothing).
 class [[nodiscard]] Poll : public SingleOp<uint32_t> {
  public:
   Poll(int fd, uint32_t events) : SingleOp(OpKind::kPoll, fd) { op_.events = events; }

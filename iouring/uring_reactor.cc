@@ -169,6 +169,8 @@ void UringReactor::Enqueue(Op& op) {
       break;
     case OpKind::kPoll:
       io_uring_prep_poll_add(entry, op.fd, op.events);
+      // It may have to pass over a POLLRDHUP: see OnPoll.
+      if (op.events == 0) entry->len = IORING_POLL_ADD_MULTI;
       break;
     case OpKind::kRecv:
       SLUICE_CHECK(false);
@@ -361,13 +363,35 @@ void UringReactor::OnCompletion(uint64_t user_data, int32_t result, uint32_t fla
     case OpKind::kAccept:
       OnAccept(static_cast<core::AcceptOp&>(*op), result, flags);
       return;
+    case OpKind::kPoll:
+      OnPoll(*op, result, flags);
+      return;
     case OpKind::kConnect:
     case OpKind::kSend:
-    case OpKind::kPoll:
       End(*op, result);
       if (DropRef(*op)) op->task->Post(*op);
       return;
   }
+}
+
+// io_uring tells of POLLRDHUP, wanted or not: who waits for a break goes on waiting. A poll that has
+// what it wanted and is still armed ends by a cancel of our own.
+void UringReactor::OnPoll(Op& op, int32_t result, uint32_t flags) {
+  const uint32_t wanted = op.events | POLLERR | POLLHUP | POLLNVAL;
+  const bool found = result > 0 && (static_cast<uint32_t>(result) & wanted) != 0;
+  if ((flags & IORING_CQE_F_MORE) != 0) {
+    if (!found || op.result != 0) return;
+    op.result = result;
+    op.kernel_refs.fetch_add(1, std::memory_order_acq_rel);
+    EnqueueCancel(op);
+    return;
+  }
+  if (!found && result >= 0) {
+    Enqueue(op);
+    return;
+  }
+  End(op, op.result > 0 ? op.result : result);
+  if (DropRef(op)) op.task->Post(op);
 }
 
 // A recv in bulk mode may read now: its task does it. With a cancel under way it ends instead.

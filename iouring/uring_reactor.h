@@ -74,6 +74,7 @@ class UringReactor final : public core::Reactor {
   void FeedStarved();
   void Reap(uint32_t limit);
   void OnCompletion(uint64_t user_data, int32_t result, uint32_t flags);
+  void OnPoll(core::Op& op, int32_t result, uint32_t flags);
   void OnReadable(core::RecvOp& op, int32_t result);
   void OnRecv(core::RecvOp& op, int32_t result, uint32_t flags);
   void OnAccept(core::AcceptOp& op, int32_t result, uint32_t flags);

@@ -152,7 +152,7 @@ core::Task<Connected> Session::Connect() {
 // Most connects are done before it is worth watching.
 core::Task<void> Session::ClientGone() {
   if (!co_await core::Sleep(kWatchClientAfter)) co_return;
-  (void)co_await core::Poll(client_, 0);  // broken: POLLERR or POLLHUP
+  (void)co_await core::Poll(client_, 0);  // until it is broken; its end of stream is no reason
 }
 
 core::Task<void> Session::Relay(int upstream) {
@@ -285,9 +285,9 @@ void Session::MaybeFinish() {
 [[gnu::noinline]] core::Task<void> Session::CloseWithReset(int upstream) {
   core::Reactor* reactor = &CurrentReactor();
   if (reason_->what == What::kReset) {
-    const int other = reason_->by == By::kClient ? upstream : client_;
+    const int other = reason_->by == By::kClient ? upstream : client_;  // -1: not connected yet
     const Nanos until = Worker::Current()->clock().Now() + kResetLinger;
-    for (Nanos pause = kMillisecond; reactor->UnsentBytes(other) > 0; pause *= 2) {
+    for (Nanos pause = kMillisecond; other >= 0 && reactor->UnsentBytes(other) > 0; pause *= 2) {
       if (Worker::Current()->clock().Now() >= until) break;
       if (!co_await core::Sleep(std::min(pause, 50 * kMillisecond))) break;
       reactor = &CurrentReactor();

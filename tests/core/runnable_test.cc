@@ -167,7 +167,7 @@ class PostStress {
       PostStress* const all = stress;
       target->running.fetch_sub(1, std::memory_order_relaxed);
       free.store(true, std::memory_order_release);  // I2: from now on the poster's
-      all->left_.fetch_sub(1, std::memory_order_relaxed);
+      all->left_.fetch_sub(1, std::memory_order_release);
     }
     PostStress* stress = nullptr;
     Target* target = nullptr;
@@ -190,7 +190,7 @@ class PostStress {
         node.target->task.Post(node);
       }
     }
-    while (left_.load(std::memory_order_relaxed) > 0) std::this_thread::yield();
+    while (left_.load(std::memory_order_acquire) > 0) std::this_thread::yield();
   }
 
   void RunTasks() {

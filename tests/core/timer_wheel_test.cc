@@ -264,10 +264,13 @@ class DisarmStress {
  public:
   void Run() {
     std::thread disarmer([this] { Disarm(); });
-    for (Nanos now = 0; rounds_.load(std::memory_order_relaxed) < kRounds;) {
+    // On a busy machine one of the two outcomes may be rare: until both have been seen.
+    for (Nanos now = 0; rounds_.load(std::memory_order_relaxed) < kRounds ||
+                        disarmed_.load(std::memory_order_relaxed) == 0 ||
+                        fired_.load(std::memory_order_relaxed) == 0;) {
       for (Guest& guest : guests_) {
         if (guest.state.load(std::memory_order_acquire) != kHere) continue;
-        wheel_.Arm(guest.timer, now + (1 + guest.disarmed % 3) * kMillisecond, guest.task);
+        wheel_.Arm(guest.timer, now + (1 + guest.rounds++ % 50) * kMillisecond, guest.task);
         guest.state.store(kAway, std::memory_order_release);
       }
       now += kMillisecond;
@@ -276,12 +279,10 @@ class DisarmStress {
     stop_.store(true, std::memory_order_relaxed);
     disarmer.join();
     EXPECT_EQ(wheel_.NextDeadline(), -1);
-    EXPECT_GT(disarmed_, 0);
-    EXPECT_GT(fired_, 0);
   }
 
  private:
-  static constexpr int kRounds = 50000;
+  static constexpr int kRounds = 20000;
   enum State { kHere, kAway };
 
   struct Guest {
@@ -289,7 +290,7 @@ class DisarmStress {
     ManualScheduler scheduler;
     FakeTask task{scheduler};
     RecordingTimer timer;
-    int disarmed = 0;
+    int rounds = 0;  // the wheel's thread's
     std::atomic<int> state{kHere};
   };
 
@@ -300,7 +301,6 @@ class DisarmStress {
       for (Guest& guest : guests_) {
         if (guest.state.load(std::memory_order_acquire) != kAway) continue;
         if (guest.timer.Disarm()) {
-          ++guest.disarmed;
           ++disarmed_;
           EXPECT_EQ(guest.timer.fired, 0);
         } else {
@@ -319,8 +319,8 @@ class DisarmStress {
   std::deque<Guest> guests_ = std::deque<Guest>(16);
   std::atomic<int> rounds_{0};
   std::atomic<bool> stop_{false};
-  int disarmed_ = 0;  // the disarming thread's
-  int fired_ = 0;
+  std::atomic<int> disarmed_{0};
+  std::atomic<int> fired_{0};
 };
 
 TEST_F(TimerWheelTest, DisarmFromAnotherThread) { DisarmStress().Run(); }

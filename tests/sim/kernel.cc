@@ -18,6 +18,7 @@ using core::OpKind;
 using Kind = Descriptor::Kind;
 
 Direction DirectionOf(const Op& op) {
+  if (op.kind == OpKind::kPoll) return (op.events & POLLOUT) != 0 ? kOut : kIn;
   return op.kind == OpKind::kConnect || op.kind == OpKind::kSend ? kOut : kIn;
 }
 
@@ -198,12 +199,26 @@ bool Kernel::Executable(const Op& op) {
       return descriptor.socket->readable();
     case OpKind::kSend:
       return descriptor.socket->writable();
-    case OpKind::kPoll: {
-      pollfd entry = {.fd = op.fd, .events = POLLIN, .revents = 0};
-      return poll(&entry, 1, 0) > 0;
-    }
+    case OpKind::kPoll:
+      return Poll(op) != 0;
   }
   return false;
+}
+
+// What poll(2) says of a socket, or of the real signal stream.
+int Kernel::Poll(const Op& op) {
+  const auto wanted = static_cast<int16_t>(op.events);
+  if (op.fd < kFirst) {
+    pollfd entry = {.fd = op.fd, .events = wanted, .revents = 0};
+    return poll(&entry, 1, 0) > 0 ? entry.revents : 0;
+  }
+  const Socket& socket = *at(op.fd).socket;
+  int events = 0;
+  if (socket.readable()) events |= wanted & POLLIN;
+  if (socket.writable()) events |= wanted & POLLOUT;
+  if (socket.reset_arrived) events |= POLLERR | POLLHUP;
+  if (socket.fin_queued && socket.fin_arrived) events |= POLLHUP;
+  return events;
 }
 
 void Kernel::SocketChanged(Socket& socket) {

@@ -90,6 +90,7 @@ class Kernel final : public SocketUser {
   OpSlot& SlotOf(const core::Op& op);
   // Whether the op could do something now.
   bool Executable(const core::Op& op);
+  int Poll(const core::Op& op);
 
   const Scenario& scenario() const { return scenario_; }
   bool mutant(Mutant mutant) const { return scenario_.options.mutant == mutant; }

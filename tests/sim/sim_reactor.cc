@@ -1,6 +1,5 @@
 #include "tests/sim/sim_reactor.h"
 
-#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -86,7 +85,7 @@ SimReactor::Attempt SimReactor::Perform(Op& op) {
       break;
     }
     case OpKind::kPoll:
-      op.result = POLLIN;
+      op.result = kernel_.Poll(op);
       break;
   }
   return Attempt::kDone;
@@ -165,7 +164,9 @@ core::IoResult<void> SimReactor::ShutdownWrite(int fd) {
 
 void SimReactor::SetNoDelay(int fd) { (void)kernel_.at(fd); }
 void SimReactor::SetResetOnClose(int fd) { kernel_.at(fd).reset_on_close = true; }
-size_t SimReactor::UnsentBytes(int fd) { return kernel_.at(fd).socket->out.size(); }
+
+// Linux knows nothing of a descriptor that is none, and the proxy may ask.
+size_t SimReactor::UnsentBytes(int fd) { return fd < 0 ? 0 : kernel_.at(fd).socket->out.size(); }
 
 core::PeerState SimReactor::GetPeerState(int fd) {
   const bool reset = kernel_.at(fd).socket->reset_arrived;

@@ -70,7 +70,6 @@ class SimReactor final : public core::Reactor {
   void Park(core::Op& op, bool starved);
   Attempt Perform(core::Op& op);
   Attempt PerformRecv(core::RecvOp& op);
-  void PerformPoll(core::Op& op);
   void PerformSend(core::Op& op);
   core::Buffer* TakeBuffer(const core::RecvOp& op);
 

@@ -13,7 +13,7 @@ using core::kMillisecond;
 using core::Nanos;
 
 // Rounds of work without anything moving that are no livelock yet.
-constexpr uint64_t kRoundsMax = 20000;
+constexpr uint64_t kRoundsMax = 300000;
 constexpr Nanos kDriftMax = 3 * kMillisecond;
 
 conf::Address ToAddress(const std::string& text) { return *conf::Address::Parse(text); }
