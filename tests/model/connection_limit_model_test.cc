@@ -1,0 +1,85 @@
+// ConnectionLimit, the real code: never more than its maximum, and who waits for room gets it.
+#include "proxy/connection_limit.h"
+
+#include <array>
+
+#include "core/check.h"
+#include "core/spawn.h"
+#include "tests/model/expect.h"
+#include "tests/model/sync.h"
+#include "tests/model/tasks.h"
+
+namespace sluice::model {
+namespace {
+
+struct State : Tasks {
+  explicit State(uint32_t max) : limit(max) {}
+
+  bool TryAcquire() {
+    if (!limit.TryAcquire()) return false;
+    ++held;
+    SLUICE_CHECK(held <= limit.max());
+    return true;
+  }
+  void Release() {
+    --held;
+    limit.Release();
+  }
+
+  proxy::ConnectionLimit limit;
+  uint32_t held = 0;  // counted directly after a step, so it belongs to it
+  int served = 0;
+  std::array<core::Runnable*, 2> listeners{};
+};
+
+// What a listener does.
+core::Task<void> Listen(State& state) {
+  while (!state.TryAcquire()) co_await state.limit.Room();
+  ++state.served;
+  state.Release();
+}
+
+// The limit is used up; `listeners` wait for room while `held` places are given back.
+Model Waiting(uint32_t max, int listeners) {
+  return [=](Execution& run) {
+    auto& s = run.Make<State>(max);
+    for (uint32_t i = 0; i < max; ++i) SLUICE_CHECK(s.TryAcquire());
+    for (int i = 0; i < listeners; ++i) {
+      core::RootPromise<void>& task = s.Make(Listen(s));
+      task.Unref();
+      s.listeners[i] = &task;
+      run.Thread(i == 0 ? "listener one" : "listener two", [&s, i] { Tasks::Run(*s.listeners[i]); });
+    }
+    for (uint32_t i = 0; i < max; ++i) {
+      run.Thread(i == 0 ? "session one" : "session two", [&s] { s.Release(); });
+    }
+    run.Finally([&s, listeners] {
+      s.RunWoken();
+      SLUICE_CHECK(s.served == listeners);
+    });
+  };
+}
+
+void Competing(Execution& run) {
+  auto& s = run.Make<State>(1);
+  for (const char* name : {"one", "two", "three"}) {
+    run.Thread(name, [&s] {
+      if (s.TryAcquire()) s.Release();
+    });
+  }
+}
+
+TEST(ConnectionLimit, NeverAboveMax) { ExpectHolds(Competing); }
+TEST(ConnectionLimit, OneWaits) { ExpectHolds(Waiting(1, 1)); }
+TEST(ConnectionLimit, OneWaitsForOneOfTwo) { ExpectHolds(Waiting(2, 1)); }
+TEST(ConnectionLimit, TwoWait) { ExpectHolds(Waiting(1, 2)); }
+
+TEST(ConnectionLimitMutant, ReleaseWithoutFence) {
+  ExpectCaught(Waiting(1, 1), {"::Release(", Action::kFence});
+}
+TEST(ConnectionLimitMutant, RegisterWithoutFence) {
+  ExpectCaught(Waiting(1, 1), {"Register(", Action::kFence});
+}
+
+}  // namespace
+}  // namespace sluice::model

@@ -1,0 +1,135 @@
+// JoinHandle and TaskGroup, the real code with real coroutines: who waits is woken once, sees what
+// the task wrote, and a task's memory is freed once.
+#include <optional>
+#include <utility>
+
+#include "core/check.h"
+#include "core/spawn.h"
+#include "core/task_group.h"
+#include "tests/model/expect.h"
+#include "tests/model/sync.h"
+#include "tests/model/tasks.h"
+
+namespace sluice::model {
+namespace {
+
+struct State : Tasks {
+  Cell<int> first{"what the first task wrote"};
+  Cell<int> second{"what the second task wrote"};
+  std::optional<core::TaskGroup> group;
+  core::Runnable* child = nullptr;
+  core::Runnable* other = nullptr;
+  core::Runnable* parent = nullptr;
+  std::optional<core::JoinHandle<int>> handle;
+  int joined = 0;
+  int freed = 0;
+};
+
+struct CountsItsEnd {
+  explicit CountsItsEnd(State& state) : state(state) {}
+  CountsItsEnd(const CountsItsEnd&) = delete;
+  CountsItsEnd& operator=(const CountsItsEnd&) = delete;
+  ~CountsItsEnd() { ++state.freed; }
+  State& state;
+};
+
+core::Task<int> Child(State& state) {
+  CountsItsEnd end(state);
+  state.first.Set(7);
+  co_return 42;
+}
+
+core::Task<void> Parent(State& state) {
+  SLUICE_CHECK(co_await *std::move(state.handle) == 42);
+  SLUICE_CHECK(state.first.Get() == 7);
+  state.handle.reset();
+  ++state.joined;
+}
+
+void Joining(Execution& run) {
+  auto& s = run.Make<State>();
+  core::RootPromise<int>& child = s.Make(Child(s));
+  s.handle.emplace(&child);
+  s.child = &child;
+  core::RootPromise<void>& parent = s.Make(Parent(s));
+  parent.Unref();  // nobody waits for the parent
+  s.parent = &parent;
+  run.Thread("child", [&s] {
+    Tasks::Run(*s.child);
+    s.RunWoken();
+  });
+  run.Thread("parent", [&s] { Tasks::Run(*s.parent); });
+  run.Finally([&s] {
+    s.RunWoken();
+    SLUICE_CHECK(s.joined == 1 && s.freed == 1);
+    SLUICE_CHECK(s.shared.live_tasks.load(std::memory_order_relaxed) == 0);
+  });
+}
+
+// The handle goes while the task ends: who comes last frees it, after what the other one did.
+void Detaching(Execution& run) {
+  auto& s = run.Make<State>();
+  core::RootPromise<int>& child = s.Make(Child(s));
+  s.handle.emplace(&child);
+  s.child = &child;
+  run.Thread("child", [&s] { Tasks::Run(*s.child); });
+  run.Thread("parent", [&s] {
+    if (s.handle->finished()) SLUICE_CHECK(s.first.Get() == 7);
+    s.handle.reset();
+  });
+  run.Finally([&s] {
+    SLUICE_CHECK(s.freed == 1);
+    SLUICE_CHECK(s.shared.live_tasks.load(std::memory_order_relaxed) == 0);
+  });
+}
+
+core::Task<void> Member(Cell<int>& cell) {
+  cell.Set(1);
+  co_return;
+}
+
+core::Task<void> Owner(State& state) {
+  co_await state.group->Join();
+  SLUICE_CHECK(state.first.Get() == 1 && state.second.Get() == 1);
+  state.group.reset();
+  ++state.joined;
+}
+
+void Group(Execution& run) {
+  auto& s = run.Make<State>();
+  s.group.emplace(s.shared);
+  s.group->Spawn(Member(s.first));
+  s.group->Spawn(Member(s.second));
+  s.child = s.shared.inject.Pop();
+  s.other = s.shared.inject.Pop();
+  core::RootPromise<void>& owner = s.Make(Owner(s));
+  owner.Unref();
+  s.parent = &owner;
+  run.Thread("owner", [&s] { Tasks::Run(*s.parent); });
+  run.Thread("first", [&s] { Tasks::Run(*s.child); });
+  run.Thread("second", [&s] { Tasks::Run(*s.other); });
+  run.Finally([&s] {
+    s.RunWoken();
+    SLUICE_CHECK(s.joined == 1);
+  });
+}
+
+TEST(JoinHandle, WaitsForTheResult) { ExpectHolds(Joining); }
+TEST(JoinHandle, Detached) { ExpectHolds(Detaching); }
+TEST(TaskGroup, Join) { ExpectHolds(Group); }
+
+TEST(JoinHandleMutant, FinishWithoutRelease) {
+  ExpectCaught(Joining, {"::Finish(", Action::kUpdate, 0, std::memory_order_acquire});
+}
+TEST(JoinHandleMutant, FinishedReadWithoutAcquire) {
+  ExpectCaught(Detaching, {"finished(", Action::kLoad});
+}
+TEST(TaskGroupMutant, TaskEndedWithoutRelease) {
+  ExpectCaught(Group, {"TaskEnded(", Action::kUpdate, -1, std::memory_order_acquire});
+}
+TEST(TaskGroupMutant, JoinWithoutAcquire) {
+  ExpectCaught(Group, {"await_suspend(", Action::kUpdate, -1, std::memory_order_release});
+}
+
+}  // namespace
+}  // namespace sluice::model

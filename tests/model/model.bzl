@@ -1,0 +1,34 @@
+"""How models are built: with the checker's atomics, checks on, mutexes of the checker."""
+
+load("//bazel:copts.bzl", "SLUICE_COPTS")
+
+MODEL_COPTS = SLUICE_COPTS + [
+    "-includetests/model/absl_mutex.h",
+    "-DSLUICE_MODEL_ATOMIC='\"tests/model/atomic.h\"'",
+    "-DSLUICE_MODEL_CHECK",
+    "-UNDEBUG",
+    "-U_FORTIFY_SOURCE",  # it takes the jumps between stacks for errors
+]
+
+# The sanitizers do not know the stacks of the checker, and all runs on one thread.
+NOT_SANITIZED = select({
+    "@system//:asan": ["@platforms//:incompatible"],
+    "@system//:tsan": ["@platforms//:incompatible"],
+    "//conditions:default": [],
+})
+
+def model_test(name, deps = [], **kwargs):
+    """A test of models: <name>.cc."""
+    native.cc_test(
+        name = name,
+        size = "small",
+        srcs = [name + ".cc"],
+        copts = MODEL_COPTS,
+        target_compatible_with = NOT_SANITIZED,
+        deps = deps + [
+            ":checker",
+            ":core",
+            "@system//:gtest_main",
+        ],
+        **kwargs
+    )

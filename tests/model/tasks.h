@@ -1,0 +1,32 @@
+// Tasks: real tasks without workers. The threads of a model run them; what they wake lands in the
+// inject queue, from where they or Finally take it.
+#ifndef SLUICE_TESTS_MODEL_TASKS_H_
+#define SLUICE_TESTS_MODEL_TASKS_H_
+
+#include "core/check.h"
+#include "core/spawn.h"
+#include "core/worker.h"
+
+namespace sluice::model {
+
+struct Tasks {
+  // Makes a task without putting it anywhere; the first Run starts it.
+  template <typename T>
+  core::RootPromise<T>& Make(core::Task<T> task) {
+    return *core::internal::MakeRoot(shared, std::move(task));
+  }
+
+  static void Run(core::Runnable& task) {
+    SLUICE_CHECK(task.Run() != core::Runnable::Outcome::kYield);
+  }
+  // Runs what is in the inject queue.
+  void RunWoken() {
+    while (core::Runnable* task = shared.inject.Pop()) Run(*task);
+  }
+
+  core::Shared shared{1};
+};
+
+}  // namespace sluice::model
+
+#endif  // SLUICE_TESTS_MODEL_TASKS_H_

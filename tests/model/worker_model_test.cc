@@ -1,0 +1,168 @@
+// The scheduler, the real code of Worker, Shared, IdleSet, InjectQueue and WakeFlag: what is handed
+// in from outside runs once, whatever the workers are doing (no lost wake-up, not all asleep with
+// work queued), and all workers stop when they are told to.
+#include "core/worker.h"
+
+#include <memory>
+#include <vector>
+
+#include "core/check.h"
+#include "core/wake_flag.h"
+#include "tests/model/expect.h"
+#include "tests/model/sync.h"
+
+namespace sluice::model {
+namespace {
+
+// Waits and wakes like the real ones; no operation ever completes.
+class SleepingReactor final : public core::Reactor {
+ public:
+  bool Submit(core::Op&) override { return false; }
+  void Cancel(core::Op&) override {}
+  bool Retry(core::Op&) override { return false; }
+  core::IoResult<int> OpenSocket(int) override { return 0; }
+  void Close(int) override {}
+  void Turn(core::Nanos timeout, uint32_t) override {
+    if (timeout == 0 || !wake_.BeginSleep()) return;
+    eventfd_.Wait();
+    wake_.EndSleep();
+  }
+  void Trim() override {}
+  void Wake() override {
+    if (wake_.Wake()) eventfd_.Set();
+  }
+  int64_t in_flight() const override { return 0; }
+
+ private:
+  core::WakeFlag wake_;
+  Signal eventfd_;
+};
+
+class StoppedClock final : public core::Clock {
+ public:
+  core::Nanos Now() const override { return 1; }
+};
+
+class Task;
+
+struct FirstNode final : core::Node {
+  void OnReady() override;
+  Cell<int> runs{"the task"};
+  Task* task = nullptr;
+};
+
+class Task final : public core::Runnable {
+ public:
+  explicit Task(core::Scheduler& scheduler) : Runnable(scheduler, first_) { first_.task = this; }
+  using Runnable::MarkDone;
+  int runs() const { return first_.runs.Get(); }
+  bool finished = false;
+
+ private:
+  void Finish() override { finished = true; }
+  FirstNode first_;
+};
+
+void FirstNode::OnReady() {
+  runs.Set(runs.Get() + 1);
+  task->MarkDone();
+}
+
+struct State {
+  explicit State(uint32_t count) : shared(count) {
+    const core::WorkerOptions options = {.buffers = 1, .buffer_size = 64};
+    for (uint32_t i = 0; i < count; ++i) {
+      shared.workers.push_back(std::make_unique<core::Worker>(shared, i, clock, options));
+      const absl::Status status = shared.workers.back()->Start(
+          [](core::BufferPool&) -> absl::StatusOr<std::unique_ptr<core::Reactor>> {
+            return std::make_unique<SleepingReactor>();
+          });
+      SLUICE_CHECK(status.ok());
+    }
+  }
+  StoppedClock clock;
+  core::Shared shared;
+  std::vector<std::unique_ptr<Task>> tasks;
+};
+
+// Whose thread it is: the workers' come first.
+void FollowWorkers(Execution& run, State& state) {
+  run.OnSwitch([&state](int thread) {
+    const size_t index = static_cast<size_t>(thread - 1);
+    if (index < state.shared.workers.size()) {
+      state.shared.workers[index]->Enter();
+    } else {
+      core::Worker::LeaveCurrent();
+    }
+  });
+}
+
+// Tasks are handed in from outside; the workers sleep for ever once there is nothing to do.
+Model Injecting(uint32_t workers, int tasks) {
+  return [=](Execution& run) {
+    auto& s = run.Make<State>(workers);
+    core::Worker::LeaveCurrent();
+    FollowWorkers(run, s);
+    for (uint32_t i = 0; i < workers; ++i) {
+      run.Daemon(i == 0 ? "worker 0" : "worker 1", [&s, i] { s.shared.workers[i]->Run(); });
+    }
+    for (int i = 0; i < tasks; ++i) {
+      s.tasks.push_back(std::make_unique<Task>(s.shared));
+      run.Thread(i == 0 ? "outside 0" : "outside 1", [&s, i] { s.shared.Schedule(*s.tasks[i]); });
+    }
+    run.Finally([&s] {
+      core::Worker::LeaveCurrent();
+      SLUICE_CHECK(s.shared.inject.empty());
+      for (const auto& task : s.tasks) SLUICE_CHECK(task->finished && task->runs() == 1);
+    });
+  };
+}
+
+// One is told to run a task, all are told to stop.
+Model Stopping(uint32_t workers) {
+  return [=](Execution& run) {
+    auto& s = run.Make<State>(workers);
+    core::Worker::LeaveCurrent();
+    FollowWorkers(run, s);
+    for (uint32_t i = 0; i < workers; ++i) {
+      run.Thread(i == 0 ? "worker 0" : "worker 1", [&s, i] { s.shared.workers[i]->Run(); });
+    }
+    run.Thread("outside", [&s] {
+      s.shared.stopping.store(true, std::memory_order_release);
+      s.shared.WakeAll();
+    });
+    run.Finally([] { core::Worker::LeaveCurrent(); });
+  };
+}
+
+TEST(Worker, OneWorkerOneTask) { ExpectHolds(Injecting(1, 1)); }
+TEST(Worker, OneWorkerStops) { ExpectHolds(Stopping(1)); }
+TEST(Worker, TwoWorkersStop) { ExpectHolds(Stopping(2)); }
+
+// Too many executions to see all: those with few preemptions, and some of the others.
+constexpr uint64_t kSamples = 50'000;
+TEST(Worker, OneWorkerTwoTasks) {
+  ExpectHolds(Injecting(1, 2), {.preemptions = 5});
+  ExpectHolds(Injecting(1, 2), {.samples = kSamples});
+}
+TEST(Worker, TwoWorkersOneTask) {
+  ExpectHolds(Injecting(2, 1), {.preemptions = 4});
+  ExpectHolds(Injecting(2, 1), {.samples = kSamples});
+}
+TEST(Worker, TwoWorkersTwoTasks) {
+  ExpectHolds(Injecting(2, 2), {.preemptions = 3});
+  ExpectHolds(Injecting(2, 2), {.samples = kSamples});
+}
+
+TEST(WorkerMutant, NotifyWithoutFence) {
+  ExpectCaught(Injecting(1, 1), {"PickToWake(", Action::kFence});
+}
+TEST(WorkerMutant, SamplesFindItToo) {
+  ExpectCaught(Injecting(2, 1), {"PickToWake(", Action::kFence}, {.samples = kSamples});
+}
+TEST(WorkerMutant, ParkWithoutFence) {
+  ExpectCaught(Injecting(1, 1), {"BeginPark(", Action::kFence});
+}
+
+}  // namespace
+}  // namespace sluice::model
