@@ -13,11 +13,16 @@
 #include "tests/contract/sockets.h"
 #include "tests/contract/streams.h"
 #include "tests/core/gate.h"
+#include "tests/core/pause.h"
+#include "tests/core/seed.h"
 
 namespace sluice::contract {
 namespace {
 
 using core::testing::Gate;
+using core::testing::Pause;
+using core::testing::Random;
+using core::testing::Seed;
 
 class WakeTest : public ContractTest {};
 SLUICE_CONTRACT(WakeTest, kAll);
@@ -94,8 +99,9 @@ Task<void> QuestionsMain(core::Shared& shared) {
     group.Spawn(Answer(questions[t], answered[t]));
   }
   for (size_t t = 0; t < kThreads; ++t) {
-    threads.emplace_back([&, t] {
+    threads.emplace_back([&, t, random = Random(Seed() + t)]() mutable {
       for (size_t i = 0; i < kQuestions; ++i) {
+        Pause(random, 10'000);  // the worker is going to sleep
         questions[t][i].Open();
         while (answered[t].load(std::memory_order_acquire) <= i) std::this_thread::yield();
       }

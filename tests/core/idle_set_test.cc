@@ -174,7 +174,10 @@ class Sleepers {
   std::atomic<bool> lost_{false};
 };
 
-TEST(IdleSetTest, NoWakeUpIsLostOneWorker) { Sleepers(1).Run(/*producers=*/3, /*rounds=*/10000); }
+TEST(IdleSetTest, NoWakeUpIsLostOneWorker) {
+  Sleepers(1).Run(/*producers=*/2, /*rounds=*/30000);
+  Sleepers(1).Run(/*producers=*/3, /*rounds=*/10000);
+}
 TEST(IdleSetTest, NoWakeUpIsLostTwoWorkers) { Sleepers(2).Run(/*producers=*/3, /*rounds=*/10000); }
 TEST(IdleSetTest, NoWakeUpIsLostFiveWorkers) { Sleepers(5).Run(/*producers=*/2, /*rounds=*/10000); }
 

@@ -1,8 +1,8 @@
 // Atomics that make rare interleavings likely; a test is built a second time with them
 // (SLUICE_MODEL_ATOMIC, core/atomic.h).
 //
-//   - Before an operation the thread sometimes gives the processor away, so that other threads get
-//     between two neighbouring operations.
+//   - Before an operation the thread sometimes gives the processor away or dawdles, so that other
+//     threads get between two neighbouring operations.
 //   - Counters that begin at 0 begin SLUICE_FIRST_POSITION later when that is defined, so that the
 //     positions of a StealQueue wrap round early.
 #ifndef SLUICE_TESTS_CORE_ODD_ATOMIC_H_
@@ -19,7 +19,12 @@ namespace sluice::core {
 inline void SometimesYield() {
   thread_local uint64_t state = 0x9E3779B97F4A7C15u ^ reinterpret_cast<uintptr_t>(&state);
   state = state * 6364136223846793005u + 1442695040888963407u;
-  if (state >> 58 == 0) sched_yield();
+  const uint64_t dice = state >> 58;
+  if (dice == 0) sched_yield();
+  if (dice != 1) return;
+  for (uint64_t left = state >> 48 & 0x3fff; left > 0; --left) {
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // keeps the loop
+  }
 }
 
 template <typename T>

@@ -150,7 +150,7 @@ class PostStress {
   static constexpr int kRunners = 2;
   static constexpr int kTargets = 2;
   static constexpr int kPosts = 5000;  // of each poster to each target
-  static constexpr int kRing = 64;     // nodes of each poster for each target
+  static constexpr int kRing = 4;      // nodes of each poster for each target
 
   struct Target {
     explicit Target(ManualScheduler& scheduler) : task(scheduler) {}

@@ -12,7 +12,9 @@
 #include "core/task_group.h"
 #include "core/worker.h"
 #include "tests/core/gate.h"
+#include "tests/core/pause.h"
 #include "tests/core/run.h"
+#include "tests/core/seed.h"
 #include "tests/core/yield.h"
 
 namespace sluice::core::testing {
@@ -186,9 +188,10 @@ Task<void> WakeMain(TestRuntime& runtime, int tasks, std::atomic<bool>& lost) {
   std::atomic<size_t> answered{0};
   TaskGroup group(runtime.shared());
   for (auto& row : questions) group.Spawn(Answer(row, answered));
-  std::thread stranger([&] {
+  std::thread stranger([&, random = Random(Seed())]() mutable {
     size_t asked = 0;
     for (size_t i = 0; i < questions[0].size(); ++i) {
+      Pause(random, 10'000);  // the workers are going to sleep
       for (auto& row : questions) row[i].Open();
       asked += questions.size();
       const Deadline deadline;
