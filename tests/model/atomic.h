@@ -30,7 +30,8 @@ class Atomic {
     return run == nullptr ? value_ : Value(run->Load(place_, Bits(value_), order, site));
   }
   void store(T value, Order order, Site site = Site::current()) {
-    if (Execution* run = Execution::Current()) run->Store(place_, Bits(value_), Bits(value), order, site);
+    Execution* run = Execution::Current();
+    if (run != nullptr) run->Store(place_, Bits(value_), Bits(value), order, site);
     value_ = value;
   }
   T exchange(T value, Order order, Site site = Site::current()) {

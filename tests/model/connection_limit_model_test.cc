@@ -48,7 +48,8 @@ Model Waiting(uint32_t max, int listeners) {
       core::RootPromise<void>& task = s.Make(Listen(s));
       task.Unref();
       s.listeners[i] = &task;
-      run.Thread(i == 0 ? "listener one" : "listener two", [&s, i] { Tasks::Run(*s.listeners[i]); });
+      const char* name = i == 0 ? "listener one" : "listener two";
+      run.Thread(name, [&s, i] { Tasks::Run(*s.listeners[i]); });
     }
     for (uint32_t i = 0; i < max; ++i) {
       run.Thread(i == 0 ? "session one" : "session two", [&s] { s.Release(); });

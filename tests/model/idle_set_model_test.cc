@@ -1,6 +1,6 @@
 // IdleSet with the real InjectQueue and WakeFlag, in the loop of Worker::Run and Park (transcribed
-// and shortened: no local queue, no stealing): every task handed in runs once, so no wake-up is lost
-// and the workers are not all asleep with work queued. worker_model_test runs the real Worker.
+// and shortened: no local queue, no stealing): every task handed in runs once, so no wake-up is
+// lost and the workers are not all asleep with work queued. worker_model_test: the real Worker.
 #include "core/idle_set.h"
 
 #include <array>

@@ -1,9 +1,9 @@
 // kernel_refs: an op of the completion reactor is cancelled from another worker while the kernel
 // completes it. Its last completion is posted exactly once, and nobody touches the op afterwards.
 //
-// A transcription of UringReactor::Cancel, TakeRemoteCancels, StartCancel, OnCancel, OnRecv (ENOBUFS),
-// FeedStarved, End and DropRef, with the real WakeFlag; the ring is a list of completions. Op::place
-// and result are the owner's and plain, as there; every access to the op is watched.
+// A transcription of UringReactor::Cancel, TakeRemoteCancels, StartCancel, OnCancel, OnRecv
+// (ENOBUFS), FeedStarved, End and DropRef, with the real WakeFlag; the ring is a list of
+// completions. Op::place is the owner's and plain, as there; every access to the op is watched.
 #include <vector>
 
 #include "core/atomic.h"

@@ -64,8 +64,8 @@ void Memory::Saw(int thread, int location, int index, std::memory_order order) {
   }
 }
 
-// An old value can be read only by a thread that comes after the newest store in the order of steps;
-// any other could have made its load before that store, and the search tries that.
+// An old value can be read only by a thread that comes after the newest store in the order of
+// steps; any other could have made its load before that store, and the search tries that.
 Memory::Read Memory::Load(int thread, int location, std::memory_order order, bool newest_only) {
   const Location& place = locations_[location];
   const int newest = static_cast<int>(place.count) - 1;

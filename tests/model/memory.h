@@ -16,8 +16,8 @@
 // which only release and acquire hand on: seq_cst fences alone order no plain data.
 //
 // What is left out: modification order is the order in which stores are made, and no load reads a
-// store that is made later (no 2+2W, no load buffering); the order of seq_cst operations is the order
-// in which they are made.
+// store that is made later (no 2+2W, no load buffering); the order of seq_cst operations is the
+// order in which they are made.
 #ifndef SLUICE_TESTS_MODEL_MEMORY_H_
 #define SLUICE_TESTS_MODEL_MEMORY_H_
 

@@ -12,8 +12,8 @@ MODEL_COPTS = SLUICE_COPTS + [
 
 # The sanitizers do not know the stacks of the checker, and all runs on one thread.
 NOT_SANITIZED = select({
-    "@system//:asan": ["@platforms//:incompatible"],
-    "@system//:tsan": ["@platforms//:incompatible"],
+    "@system//:asan": ["//tests/model:no_sanitizer"],
+    "@system//:tsan": ["//tests/model:no_sanitizer"],
     "//conditions:default": [],
 })
 

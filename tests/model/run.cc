@@ -186,7 +186,7 @@ Order Execution::Announce(Place* place, uint64_t initial, Action action, Order o
       GoOn();
     }
   }
-  events_.push_back({current_, action, location, order, 0, 0, true, site, {}});
+  events_.push_back({current_, action, location, order, 0, 0, true, site});
   return order;
 }
 
@@ -208,7 +208,8 @@ uint64_t Execution::Load(Place& place, uint64_t initial, Order order, const Site
   return read.value;
 }
 
-void Execution::Store(Place& place, uint64_t initial, uint64_t value, Order order, const Site& site) {
+void Execution::Store(Place& place, uint64_t initial, uint64_t value, Order order,
+                      const Site& site) {
   order = Announce(&place, initial, Action::kStore, order, site);
   memory_.Store(current_, place.location, value, order);
   events_.back().value = value;
@@ -270,12 +271,6 @@ void Execution::Pass(Place& place, Action action, const Site& site) {
   Done(Footprint::kWrite, std::memory_order_acq_rel);
 }
 
-void Execution::Note(const std::string& text) {
-  if (events_.empty() || current_ == 0) return;
-  std::string& note = events_.back().note;
-  note += (note.empty() ? "" : "; ") + text;
-}
-
 // Addresses are named in the order in which they appear, so that traces can be compared.
 std::string Execution::ValueText(uint64_t value, std::vector<uint64_t>& addresses) {
   char text[32];
@@ -308,7 +303,8 @@ std::string Execution::Trace() const {
                   threads_[event.thread].name, kActions[static_cast<int>(event.action)],
                   kOrders[static_cast<int>(event.order)], place.c_str(), value.c_str(),
                   file.c_str() + file.rfind('/') + 1, event.site.line());
-    text += line + (event.note.empty() ? "" : "  # " + event.note) + "\n";
+    text += line;
+    text += '\n';
   }
   return text;
 }

@@ -106,10 +106,9 @@ class Execution {
 
   int current() const { return current_; }
   [[noreturn]] void Fail(const std::string& what);
-  // A line of the trace.
-  void Note(const std::string& text);
 
-  // The operations; values are bit patterns. Begin... is followed by Replace (on a match).
+  // The operations, for Atomic; values are bit patterns. Begin... is followed by Replace (on a
+  // match).
   uint64_t Load(Place& place, uint64_t initial, Order order, const Site& site);
   void Store(Place& place, uint64_t initial, uint64_t value, Order order, const Site& site);
   uint64_t BeginUpdate(Place& place, uint64_t initial, Order order, const Site& site);
@@ -147,7 +146,6 @@ class Execution {
     int age;
     bool matched;
     Site site;
-    std::string note;
   };
 
   void Add(const char* name, std::function<void()> body, bool daemon);

@@ -1,5 +1,5 @@
-// The inbox of Runnable, the real code: no node is lost or handled twice, the task is in at most one
-// run queue and runs on one worker at a time, and OnReady sees what the poster wrote.
+// The inbox of Runnable, the real code: no node is lost or handled twice, the task is in at most
+// one run queue and runs on one worker at a time, and OnReady sees what the poster wrote.
 #include "core/runnable.h"
 
 #include <array>

@@ -125,7 +125,9 @@ void Search::AddRacers(int thread, const Footprint& footprint, size_t index,
     // What let it go on cannot come after it; what took before it can.
     if (history.last_taken >= 0) racers_.push_back(history.last_taken);
     if (footprint.kind == Footprint::kLock || write < 0 || write == history.last_taken) return;
-    if (idle_ || (last_step_[thread] < write && !(decisions_[write].enabled & Only(thread)))) return;
+    if (idle_) return;
+    const bool could_go_on = (decisions_[write].enabled & Only(thread)) != 0;
+    if (last_step_[thread] < write && !could_go_on) return;
   }
   if (write >= 0) racers_.push_back(write);
   if (touch != Footprint::kWrite) return;

@@ -1,9 +1,10 @@
-// Search: which execution comes next. A depth-first search over two kinds of decisions, which thread
-// makes the next step and which of several values a step reads.
+// Search: which execution comes next. A depth-first search over two kinds of decisions, which
+// thread makes the next step and which of several values a step reads.
 //
 // It is stateless: an execution is a list of decisions from the start, and the next one repeats a
-// prefix of it and then goes elsewhere. Only decisions that can matter are tried (source-set dynamic
-// partial order reduction; Abdulla et al., "Optimal dynamic partial order reduction", 2014):
+// prefix of it and then goes elsewhere. Only decisions that can matter are tried (source-set
+// dynamic partial order reduction; Abdulla et al., "Optimal dynamic partial order reduction",
+// 2014):
 //
 //   - Two steps of different threads depend on each other when they touch the same location and one
 //     of them writes. Steps that do not may change places, and nobody can tell.
@@ -76,7 +77,8 @@ class Search {
   // The number of the step that is being made, and whether `thread` has come after that step.
   int now() const { return static_cast<int>(steps_.size()); }
   bool Knows(int thread, int step) const {
-    return step < 0 || !reduce_ || clocks_[thread].steps[steps_[step].thread] >= steps_[step].number;
+    if (step < 0 || !reduce_) return true;
+    return clocks_[thread].steps[steps_[step].thread] >= steps_[step].number;
   }
 
   // Prepares the next execution. False: there is none (never when it samples).

@@ -1,4 +1,4 @@
-// What models use beside atomics: ModelMutex, Signal (an eventfd) and Cell (plain data that is watched).
+// What models use beside atomics: ModelMutex, Signal (an eventfd) and Cell (watched plain data).
 #ifndef SLUICE_TESTS_MODEL_SYNC_H_
 #define SLUICE_TESTS_MODEL_SYNC_H_
 

@@ -1,5 +1,5 @@
-// WakeFlag, the real header, with the kernel's eventfd: a sleeper misses no wake-up, and after it has
-// been woken it sees what was written before Wake.
+// WakeFlag, the real header, with the kernel's eventfd: a sleeper misses no wake-up, and after it
+// has been woken it sees what was written before Wake.
 #include "core/wake_flag.h"
 
 #include <array>
