@@ -33,7 +33,7 @@ from driver_nginx import Nginx
 from driver_relay import Relay
 from driver_sluice import Sluice
 from net import FAMILIES, FAMILY_FEATURE, usable
-from verdict import Failed, NotApplicable
+from verdict import Failed, Late, NotApplicable
 
 DRIVERS = {
     "sluice": lambda options: Sluice(options, "io_uring"),
@@ -45,6 +45,7 @@ DRIVERS = {
     "relay": Relay,
     "command": Command,
 }
+ATTEMPTS = 3  # at a case that misses bounds of time
 WORDS = {"pass": "pass", "fail": "FAIL", "na": "n/a "}
 
 
@@ -86,6 +87,19 @@ def run_trial(case: Case, driver: Driver, family: str, full: bool, verbose: bool
             return "na", driver.lacks[feature], []
     if not usable(family):
         return "na", "this machine has no " + family, []
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            verdict, reason, notes = attempt_trial(case, driver, family, full, verbose)
+        except Late as late:
+            verdict, reason, notes = "fail", str(late), []
+            continue
+        break
+    if attempt > 1:
+        notes.append("judged %d times: bounds of time were missed" % attempt)
+    return verdict, reason, notes
+
+
+def attempt_trial(case: Case, driver: Driver, family: str, full: bool, verbose: bool):
     scratch = tempfile.mkdtemp(prefix="conf-")
     trial = Trial(driver, family, full, scratch)
     try:
@@ -94,6 +108,8 @@ def run_trial(case: Case, driver: Driver, family: str, full: bool, verbose: bool
         return "pass", "", trial.notes
     except NotApplicable as reason:
         return "na", str(reason), trial.notes
+    except Late:
+        raise
     except Failed as reason:
         return "fail", str(reason), trial.notes
     except Exception as error:  # a script that stumbles has not shown that the proxy is right

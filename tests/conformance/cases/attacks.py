@@ -16,7 +16,7 @@ from config import Launch
 from load import round_trips
 from peer import Peer
 from stream import Job, Stream
-from verdict import Failed, NotApplicable, check, wait_until
+from verdict import Failed, NotApplicable, check, check_time, wait_until
 
 MIB = 1 << 20
 
@@ -50,9 +50,9 @@ def slow_loris(t):
     check(not began, "%d of %d slow clients outlived their deadline of %.1f s"
           % (len(began), count, limit))
     jitter = t.driver.lifetime_jitter
-    check(min(lives) >= limit * (0.95 - jitter) and max(lives) <= limit * (1.1 + jitter) + 0.2,
-          "deadline %.1f s, clients were closed after %.2f to %.2f s"
-          % (limit, min(lives), max(lives)))
+    check_time(min(lives) >= limit * (0.95 - jitter) and max(lives) <= limit * (1.1 + jitter) + 0.2,
+               "deadline %.1f s, clients were closed after %.2f to %.2f s"
+               % (limit, min(lives), max(lives)))
     t.note("closed after %.2f to %.2f s" % (min(lives), max(lives)))
     t.expect_reason(proxy, "slow_client")
 
@@ -99,9 +99,9 @@ def syn_flood(t):
         start = time.monotonic()
         t.echo_session(proxy)
         newcomer = time.monotonic() - start
-    check(statistics.median(waits) < 0.02, "a round trip takes %.0f ms during the flood"
-          % (statistics.median(waits) * 1e3))
-    check(newcomer < 3.5, "after the flood a new client waits %.1f s" % newcomer)
+    check_time(statistics.median(waits) < 0.02, "a round trip takes %.0f ms during the flood"
+               % (statistics.median(waits) * 1e3))
+    check_time(newcomer < 3.5, "after the flood a new client waits %.1f s" % newcomer)
     t.note("round trip %.0f us during the flood, then a new client in %.0f ms"
            % (statistics.median(waits) * 1e6, newcomer * 1e3))
 
@@ -141,7 +141,8 @@ def memory_budget(t):
         server.close()
     start = time.monotonic()
     while newcomer_is(proxy, upstream) != "served":
-        check(time.monotonic() - start < 2.0, "the readers have gone and no new client is served")
+        check_time(time.monotonic() - start < 2.0,
+                   "the readers have gone and no new client is served")
     check(group.kills() == 0, "the kernel killed the proxy for want of memory")
 
 

@@ -12,7 +12,7 @@ from net import readable
 from netns import Namespace
 from peer import Ending
 from upstream import Acceptor
-from verdict import Failed, check, wait_until
+from verdict import Failed, check, check_time, wait_until
 
 
 @case(18, "a refused connect goes to the next server within 50 ms", ANY, ("failover",))
@@ -30,7 +30,7 @@ def next_server(t):
         t.echo_session(proxy).close()
         waits.append(time.monotonic() - start)
     slow = percentile(waits, 0.9)
-    check(slow < 0.05, "clients that met the closed port waited %.0f ms" % (slow * 1e3))
+    check_time(slow < 0.05, "clients that met the closed port waited %.0f ms" % (slow * 1e3))
     if t.has("access_log"):
         tried = [record.attempts for record in proxy.wait_records(20)]
         check(max(tried) >= 2, "no record shows a second attempt")
@@ -47,8 +47,8 @@ def black_hole(t):
         start = time.monotonic()
         t.echo_session(proxy)
         waits.append(time.monotonic() - start)
-    check(limit * 0.9 <= max(waits) <= limit * 1.1 + 0.05,
-          "connect_timeout %.1f s: the client was served after %.2f s" % (limit, max(waits)))
+    check_time(limit * 0.9 <= max(waits) <= limit * 1.1 + 0.05,
+               "connect_timeout %.1f s: the client was served after %.2f s" % (limit, max(waits)))
     t.note("served after %.3f s" % max(waits))
 
 
@@ -178,7 +178,8 @@ def queue(t):
     t.session(proxy, upstream)
     waiting = t.connect(proxy)
     took = wait_for_end(waiting.sock, limit * 2)
-    check(took >= limit * 0.95, "queue_timeout %.1f s ended the wait after %.2f s" % (limit, took))
+    check_time(took >= limit * 0.95, "queue_timeout %.1f s ended the wait after %.2f s"
+               % (limit, took))
     t.expect_reason(proxy, "queue_timeout")
     t.note("queue_timeout %.1f s: told after %.2f s" % (limit, took))
 
@@ -205,7 +206,7 @@ def ports(t):
         one_too_many(t, proxy, next(numbers))
         proxy.check_alive()
         share = proxy.cpu_share(0.3)
-        check(share < 0.2, "out of ports, the proxy uses %.0f %% CPU" % (share * 100))
+        check_time(share < 0.2, "out of ports, the proxy uses %.0f %% CPU" % (share * 100))
         for client, server in pairs[:50]:
             server.reset()  # leaves no TIME_WAIT that would keep the port
             client.close()

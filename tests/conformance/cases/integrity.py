@@ -12,7 +12,7 @@ from client import connect
 from load import percentile, round_trips
 from net import FAMILIES, FAMILY_FEATURE, usable
 from stream import Job, Stream, all_done, payload
-from verdict import check
+from verdict import check, check_time
 
 MIB = 1 << 20
 NAGLE_S = 0.035      # Linux delays an ACK for 40 ms at least: that is how long Nagle waits
@@ -34,9 +34,9 @@ def one_byte(t):
     with_proxy = round_trips([t.echo_session(proxy)], count)
     direct = round_trips([t.keep(connect(echo.address))], count)
     added = statistics.median(with_proxy) - statistics.median(direct)
-    check(added < 0.005, "the proxy adds %.1f ms to a round trip" % (added * 1e3))
+    check_time(added < 0.005, "the proxy adds %.1f ms to a round trip" % (added * 1e3))
     worst = percentile(with_proxy, 0.99)
-    check(worst < NAGLE_S, "1 %% of the round trips take %.0f ms and more" % (worst * 1e3))
+    check_time(worst < NAGLE_S, "1 %% of the round trips take %.0f ms and more" % (worst * 1e3))
     t.note("median round trip %+.0f us, p99 %.0f us" % (added * 1e6, worst * 1e6))
 
     upstream = t.upstream()
@@ -151,5 +151,5 @@ def banner(t):
         client.expect_same(client.receive(21), b"SSH-2.0-conformance\r\n")
         waits.append(time.perf_counter() - start)
     middle = statistics.median(waits)
-    check(middle < 0.05, "the banner takes %.0f ms" % (middle * 1e3))
+    check_time(middle < 0.05, "the banner takes %.0f ms" % (middle * 1e3))
     t.note("banner after %.1f ms" % (middle * 1e3))

@@ -14,7 +14,7 @@ from case import ANY, TCP4, case
 from client import refuses
 from config import Launch
 from proxy import DidNotStart
-from verdict import Failed, NotApplicable, check, wait_until
+from verdict import Failed, NotApplicable, check, check_time, wait_until
 
 
 @case(52, "a graceful stop drains, a second signal ends at once", ANY, ("drain",))
@@ -72,8 +72,8 @@ def drain_timeout(t, upstream) -> None:
     t.expect_dead(proxy)
     status = proxy.wait_exit(1.0)
     check(status is not None, "drain_timeout %.1f s has passed and the proxy still runs" % limit)
-    check(limit * 0.95 <= took <= limit * 1.1 + 0.3,
-          "drain_timeout %.1f s: the session was cut after %.2f s" % (limit, took))
+    check_time(limit * 0.95 <= took <= limit * 1.1 + 0.3,
+               "drain_timeout %.1f s: the session was cut after %.2f s" % (limit, took))
     for end, peer in zip(ends, (client, server)):
         check(t.family == "unix" or end.how == "reset", "at drain_timeout %s saw %s where a reset "
               "was due: the session had not ended" % (peer.who, end))
@@ -138,7 +138,7 @@ def killed(t):
     start = time.monotonic()
     again = t.restart(proxy)
     took = time.monotonic() - start
-    check(took < 2.0, "the second start took %.1f s" % took)
+    check_time(took < 2.0, "the second start took %.1f s" % took)
     client, server = t.session(again, upstream)
     client.send(b"and after it")
     server.expect_same(server.receive(12), b"and after it")

@@ -14,7 +14,7 @@ from load import round_trips
 from net import readable
 from netns import Namespace
 from upstream import Acceptor
-from verdict import Failed, NotApplicable, check, holds_for, wait_until
+from verdict import Failed, NotApplicable, check, check_time, holds_for, wait_until
 
 
 @case(28, "out of descriptors: no spinning, no log storm, recovery in a second", ANY)
@@ -45,14 +45,15 @@ def at_the_limit(t, proxy) -> None:
     said = proxy.driver.error_text(proxy)[len(quiet):].splitlines()
     delay = statistics.median(round_trips(guests, 30))
     crowd.close()
-    check(share < 0.05, "the proxy uses %.0f %% CPU at its limit of descriptors" % (share * 100))
-    check(delay < 0.02, "a round trip of an existing session takes %.0f ms" % (delay * 1e3))
+    check_time(share < 0.05, "the proxy uses %.0f %% CPU at its limit of descriptors"
+               % (share * 100))
+    check_time(delay < 0.02, "a round trip of an existing session takes %.0f ms" % (delay * 1e3))
     check_log_rate(t, said, seconds)
     t.note("CPU %.1f %%, %d log lines in %.0f s" % (share * 100, len(said), seconds))
     start = time.monotonic()
     while not served_at_once(proxy):
-        check(time.monotonic() - start < 1.0,
-              "a second after the crowd has gone no new client is served")
+        check_time(time.monotonic() - start < 1.0,
+                   "a second after the crowd has gone no new client is served")
 
 
 def check_log_rate(t, lines, seconds: float) -> None:
@@ -156,8 +157,8 @@ def per_source(t):
     proxy = t.start(upstream, per_source=5)
     mine = [t.session(proxy, upstream) for _ in range(5)]
     waits = [refusal(t, proxy, ("127.0.0.1", 0)) for _ in range(5)]
-    check(statistics.median(waits) < 0.01, "the sixth was told after %.0f ms"
-          % (statistics.median(waits) * 1e3))
+    check_time(statistics.median(waits) < 0.01, "the sixth was told after %.0f ms"
+               % (statistics.median(waits) * 1e3))
     upstream.expect_nobody(0.05)
     for _ in range(3):
         t.session(proxy, upstream, source=("127.0.0.9", 0))
@@ -237,12 +238,13 @@ def offered_rate(t, policy: str) -> None:
     check(bool(got.times), "%s: nobody was let in" % policy)
     began = got.times[0]
     first = sum(1 for moment in list(got.times) if moment < began + 1.0)
-    check(90 <= first <= 110, "%s: %d connections were let in within the first second"
-          % (policy, first))
+    check_time(90 <= first <= 110, "%s: %d connections were let in within the first second"
+               % (policy, first))
     t.note("%s: %d in the first second" % (policy, first))
     if policy == "close":
         wait_until(lambda: crowd.ended() >= 880, 2.0, "close: the others are left hanging")
         return
     time.sleep(max(0.0, began + 2.05 - time.monotonic()))
     second = sum(1 for moment in list(got.times) if began + 1.0 <= moment < began + 2.0)
-    check(90 <= second <= 110, "wait: %d connections were let in within the next second" % second)
+    check_time(90 <= second <= 110, "wait: %d connections were let in within the next second"
+               % second)

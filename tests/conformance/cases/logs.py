@@ -13,7 +13,7 @@ from case import INET, TCP4, case
 from clockstep import SteppedClock
 from config import Launch
 from stream import Job, all_done, payload
-from verdict import Failed, NotApplicable, check, wait_until
+from verdict import Failed, NotApplicable, check, check_time, wait_until
 
 F_SETPIPE_SZ = 1031
 
@@ -90,9 +90,9 @@ def check_traffic(t, proxy, upstream, count: int, where: str) -> None:
         except Failed as error:
             raise Failed("%s: %s" % (where, error))
         waits.append(time.monotonic() - start)
-    check(statistics.median(waits) < 0.02 and max(waits) < 1.0,
-          "%s a session takes %.0f ms, at worst %.0f ms"
-          % (where, statistics.median(waits) * 1e3, max(waits) * 1e3))
+    check_time(statistics.median(waits) < 0.02 and max(waits) < 1.0,
+               "%s a session takes %.0f ms, at worst %.0f ms"
+               % (where, statistics.median(waits) * 1e3, max(waits) * 1e3))
 
 
 @case(61, "the log's byte counts and durations are right, whatever the clock", INET,
@@ -120,9 +120,9 @@ def truthful_log(t):
         check((record.bytes_in, record.bytes_out) == (sent, answered),
               "%d bytes in and %d out are logged as %s and %s"
               % (sent, answered, record.bytes_in, record.bytes_out))
-        check(at_least - 0.1 <= record.seconds <= at_most + 0.1,
-              "a session of %.3f to %.3f s is logged as %.3f s"
-              % (at_least, at_most, record.seconds))
+        check_time(at_least - 0.1 <= record.seconds <= at_most + 0.1,
+                   "a session of %.3f to %.3f s is logged as %.3f s"
+                   % (at_least, at_most, record.seconds))
     stepped_clock(t)
 
 
@@ -174,8 +174,8 @@ def stepped_clock(t) -> None:
         spans.append(time.monotonic() - start)
     for span, record in zip(spans, proxy.wait_records(3)):
         # HAProxy notices the step and leaves the wait it happened in out: close enough.
-        check(0 <= record.seconds < span + 0.2, "the clock was stepped during a session of "
-              "%.2f s, logged as %.2f s" % (span, record.seconds))
+        check_time(0 <= record.seconds < span + 0.2, "the clock was stepped during a session of "
+                   "%.2f s, logged as %.2f s" % (span, record.seconds))
 
 
 @case(54, "SIGPIPE, SIGCHLD, SIGWINCH, SIGTTOU are ignored; SIGUSR1 reopens the log", TCP4)

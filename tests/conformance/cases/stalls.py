@@ -9,7 +9,7 @@ import procs
 from case import ANY, case
 from load import descriptor_room, idle_crowd, percentile, round_trips, transfer_seconds
 from stream import Job, Stream
-from verdict import check
+from verdict import check, check_time
 
 MIB = 1 << 20
 ALLOCATOR = 4 << 20
@@ -43,7 +43,8 @@ def zero_window(t):
     check(grown < allowed, "memory grew by %d KiB for a stalled session (%d KiB allowed)"
           % (grown >> 10, allowed >> 10))
     share = proxy.cpu_share(t.scale(0.7, 10.0))
-    check(share < 0.05, "the proxy uses %.0f %% CPU while a session is stalled" % (share * 100))
+    check_time(share < 0.05, "the proxy uses %.0f %% CPU while a session is stalled"
+               % (share * 100))
     t.note("stalled after %d KiB, memory %+d KiB, CPU %.1f %%"
            % (sent >> 10, grown >> 10, share * 100))
     total = sent + t.scale(8 * MIB, 10 << 30)
@@ -66,8 +67,8 @@ def write_stall(t) -> None:
     end = server.ending(within=limit * 3)
     took = time.monotonic() - start
     check(end.how != "open", "a stalled session outlived write_stall_timeout %.1f s" % limit)
-    check(took >= limit * 0.98, "write_stall_timeout %.1f s ended the session after %.2f s"
-          % (limit, took))
+    check_time(took >= limit * 0.98, "write_stall_timeout %.1f s ended the session after %.2f s"
+               % (limit, took))
     t.note("write_stall_timeout %.1f s: ended after %.2f s" % (limit, took))
     t.expect_reason(proxy, "write_stall_timeout")
 
@@ -106,7 +107,7 @@ def neighbours(t):
         if loss < 0.05:
             break
     t.note("loss %.1f %%" % (max(loss, 0) * 100))
-    check(loss < 0.05, "a stalled neighbour costs %.0f %% of the throughput" % (loss * 100))
+    check_time(loss < 0.05, "a stalled neighbour costs %.0f %% of the throughput" % (loss * 100))
 
 
 def loss_of_throughput(measure_free, measure_beside) -> float:
@@ -146,7 +147,7 @@ def idle_and_active(t):
     figures = ("median %.0f us alone and %.0f us beside %d idle sessions, p99 %.0f and %.0f us"
                % (median, median_crowded, idle, p99, p99_crowded))
     t.note(figures)
-    check(median_crowded < 2 * median and p99_crowded < 2 * p99, figures)
+    check_time(median_crowded < 2 * median and p99_crowded < 2 * p99, figures)
 
 
 @case(67, "idle sessions cost no CPU and no wake-ups")
@@ -162,6 +163,6 @@ def idle_cpu(t):
     share = proxy.cpu_share(seconds)
     rate = (procs.wakeups(proxy.pids()) - woken) / seconds
     t.note("%d idle sessions: CPU %.2f %%, %.0f wake-ups a second" % (count, share * 100, rate))
-    check(share < 0.01, "%d idle sessions use %.1f %% CPU" % (count, share * 100))
-    check(rate < max(50, count / 20), "%.0f wake-ups a second for %d idle sessions"
-          % (rate, count))
+    check_time(share < 0.01, "%d idle sessions use %.1f %% CPU" % (count, share * 100))
+    check_time(rate < max(50, count / 20), "%.0f wake-ups a second for %d idle sessions"
+               % (rate, count))

@@ -8,7 +8,7 @@ import netns
 from case import TCP4, case
 from config import Keepalive, Launch
 from stream import Job, all_done
-from verdict import check
+from verdict import check, check_time
 
 
 @case(64, "a vanished host is noticed: keepalive when idle, user timeout when not", TCP4,
@@ -56,9 +56,9 @@ def idle_scene(t, wire, lost: str, alive: Keepalive):
         took = time.monotonic() - start
         check(end.how != "open", "the %s vanished from an idle session; nothing happened within "
               "%.0f s (keepalive budget %d s)" % (lost, took, alive.budget))
-        check(took >= alive.idle + 0.5, "gave up on an idle %s after %.1f s" % (lost, took))
-        check(took <= alive.budget * 1.1 + 2, "an idle %s was given up after %.1f s, the budget is "
-              "%d s" % (lost, took, alive.budget))
+        check_time(took >= alive.idle + 0.5, "gave up on an idle %s after %.1f s" % (lost, took))
+        check_time(took <= alive.budget * 1.1 + 2, "an idle %s was given up after %.1f s, the "
+                   "budget is %d s" % (lost, took, alive.budget))
         t.note("idle, %s lost: %s after %.1f s" % (lost, end.how, took))
 
     return watch
@@ -73,8 +73,8 @@ def talking_scene(t, wire, lost: str, limit: float):
         took = time.monotonic() - start
         check(end.how != "open", "the %s vanished with data unacknowledged; nothing happened "
               "within %.0f s (user timeout %.0f s)" % (lost, took, limit))
-        check(limit * 0.9 <= took <= limit * 1.5 + 1, "user timeout %.0f s: a lost %s was given up "
-              "after %.1f s" % (limit, lost, took))
+        check_time(limit * 0.9 <= took <= limit * 1.5 + 1, "user timeout %.0f s: a lost %s was "
+                   "given up after %.1f s" % (limit, lost, took))
         t.note("talking, %s lost: %s after %.1f s" % (lost, end.how, took))
 
     return watch

@@ -115,9 +115,9 @@ class Relay:
         return False
 
     def _token_left(self) -> bool:
-        """A bucket of two tokens that fills at the configured rate."""
+        """A bucket of five tokens that fills at the configured rate."""
         now = time.monotonic()
-        self._tokens = min(2.0, self._tokens + (now - self._tokens_at) * self._rate)
+        self._tokens = min(5.0, self._tokens + (now - self._tokens_at) * self._rate)
         self._tokens_at = now
         return self._tokens >= 1
 
