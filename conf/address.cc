@@ -129,19 +129,35 @@ absl::StatusOr<Address> Address::Parse(std::string_view text) {
   return text.starts_with(kUnixPrefix) ? ParseUnix(text) : ParseIp(text);
 }
 
-std::string Address::ToString() const {
+absl::StatusOr<Address> Address::ParseHost(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return Bad(text, ", which has a NUL byte");
+  const std::string host(text);
+  in_addr ipv4 = {};
+  if (inet_pton(AF_INET, host.c_str(), &ipv4) == 1) return MakeIpv4(ipv4, 0);
+  in6_addr ipv6 = {};
+  if (inet_pton(AF_INET6, host.c_str(), &ipv6) == 1) return MakeIpv6(ipv6, 0);
+  if (Parse(text).ok()) return Bad(text, ", which is more than an IP address");
+  return Bad(text, ", which is not an IP address");
+}
+
+std::string Address::HostToString() const {
   char host[INET6_ADDRSTRLEN] = {};
+  if (family() == AF_INET) {
+    const auto ip = As<sockaddr_in>(*this);
+    inet_ntop(AF_INET, &ip.sin_addr, host, sizeof(host));
+  } else if (family() == AF_INET6) {
+    const auto ip = As<sockaddr_in6>(*this);
+    inet_ntop(AF_INET6, &ip.sin6_addr, host, sizeof(host));
+  }
+  return host;
+}
+
+std::string Address::ToString() const {
   switch (family()) {
-    case AF_INET: {
-      const auto ip = As<sockaddr_in>(*this);
-      inet_ntop(AF_INET, &ip.sin_addr, host, sizeof(host));
-      return Cat(host, ":", port());
-    }
-    case AF_INET6: {
-      const auto ip = As<sockaddr_in6>(*this);
-      inet_ntop(AF_INET6, &ip.sin6_addr, host, sizeof(host));
-      return Cat("[", host, "]:", port());
-    }
+    case AF_INET:
+      return Cat(HostToString(), ":", port());
+    case AF_INET6:
+      return Cat("[", HostToString(), "]:", port());
     case AF_UNIX: {
       std::string name(UnixName(*this));
       if (!name.empty() && name[0] == '\0') name[0] = '@';

@@ -24,10 +24,14 @@ struct Address {
   // Error: InvalidArgument, its message says what was found ("found ...").
   static absl::StatusOr<Address> Parse(std::string_view text);
 
+  // An IP address without a port (and without brackets); its port is 0. Errors as above.
+  static absl::StatusOr<Address> ParseHost(std::string_view text);
+
   // The forms Parse accepts, as error messages name them.
   static constexpr std::string_view kForms = "1.2.3.4:80, [::1]:80, unix:/path or unix:@name";
 
   std::string ToString() const;
+  std::string HostToString() const;  // the form that ParseHost takes; "" unless is_ip()
 
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
   int family() const { return length == 0 ? AF_UNSPEC : storage.ss_family; }

@@ -20,8 +20,10 @@ using Duration = std::chrono::microseconds;
 
 enum class Backend { kAuto, kIoUring, kEpoll };
 enum class OnLimit { kClose, kWait };
+enum class HalfClose { kRelay, kClose };
 enum class LogLevel { kTrace, kDebug, kInfo, kWarn, kError, kOff };
 enum class LogFormat { kText, kJson };
+enum class AccessFormat { kText, kJson };
 enum class Balance { kRoundRobin };
 
 struct Runtime {
@@ -37,6 +39,7 @@ struct Limits {
   uint32_t max_connections = 10'000;
   uint64_t buffer_memory_bytes = uint64_t{256} << 20;
   OnLimit on_limit = OnLimit::kClose;
+  uint32_t new_connections = 0;  // per second; 0 = no limit
 
   bool operator==(const Limits&) const = default;
 };
@@ -66,29 +69,87 @@ struct Log {
   bool operator==(const Log&) const = default;
 };
 
-// 0 = none, for each of them.
+// One record per session.
+struct AccessLog {
+  std::string path = "off";  // or "stderr", or a file
+  AccessFormat format = AccessFormat::kText;
+
+  bool operator==(const AccessLog&) const = default;
+};
+
+// 0 = none, for each of the durations.
 struct Timeouts {
   Duration connect = std::chrono::seconds(5);
   Duration idle = std::chrono::minutes(10);
   Duration half_close = std::chrono::minutes(1);
   Duration write_stall = std::chrono::minutes(1);
   Duration max_lifetime = std::chrono::seconds(0);
+  uint32_t max_lifetime_jitter = 10;  // percent of max_lifetime that a session may end earlier
 
   bool operator==(const Timeouts&) const = default;
 };
 
+// Clients of one source: of one address, or of one network of these prefix lengths.
+struct PerSource {
+  uint32_t max_connections = 0;  // 0 = no limit
+  uint32_t ipv4_prefix = 32;
+  uint32_t ipv6_prefix = 64;
+
+  bool operator==(const PerSource&) const = default;
+};
+
+// Bytes per second, each direction on its own; 0 = no limit.
+struct Bandwidth {
+  uint64_t per_connection = 0;
+  uint64_t total = 0;  // of the listener
+
+  bool operator==(const Bandwidth&) const = default;
+};
+
+// Of TCP connections; 0 and "" leave the choice to the kernel.
+struct Socket {
+  uint64_t receive_buffer_bytes = 0;
+  uint64_t send_buffer_bytes = 0;
+  uint64_t notsent_lowat_bytes = 0;
+  std::string congestion;
+  Duration keepalive = std::chrono::seconds(0);  // idle time before the first probe; 0 = none
+  Duration keepalive_interval = std::chrono::seconds(0);
+  uint32_t keepalive_probes = 0;
+  Duration user_timeout = std::chrono::seconds(0);
+
+  bool operator==(const Socket&) const = default;
+};
+
+// Of a listening socket; accepted connections inherit the Socket part.
+struct ListenSocket : Socket {
+  uint32_t backlog = 4096;
+  bool ipv6_only = true;
+  int32_t unix_mode = -1;  // permissions of a UNIX socket's file; -1: as the umask says
+  Duration defer_accept = std::chrono::seconds(0);  // 0 = accept before the first byte
+  uint32_t fast_open = 0;                           // length of the queue; 0 = off
+
+  bool operator==(const ListenSocket&) const = default;
+};
+
+// What listeners inherit.
 struct Defaults {
   Timeouts timeouts;
+  HalfClose half_close = HalfClose::kRelay;
+  uint32_t new_connections = 0;  // per second and listener; 0 = no limit
+  PerSource per_source;
+  Bandwidth bandwidth;
+  ListenSocket socket;
 
   bool operator==(const Defaults&) const = default;
 };
 
-struct Listener {
+// The inherited part is complete: Config::defaults are already merged in.
+struct Listener : Defaults {
   std::string name;
   std::vector<Address> bind;     // at least one
   std::string upstream;          // the name of one of Config::upstreams
   uint32_t max_connections = 0;  // 0 = no limit of its own
-  Timeouts timeouts;             // complete: Defaults::timeouts are already merged in
+  OnLimit on_limit = OnLimit::kClose;  // merged from Limits::on_limit
 
   bool operator==(const Listener&) const = default;
 };
@@ -96,6 +157,7 @@ struct Listener {
 struct Endpoint {
   Address address;
   uint32_t weight = 1;
+  uint32_t max_connections = 0;  // 0 = no limit
 
   bool operator==(const Endpoint&) const = default;
 };
@@ -103,6 +165,11 @@ struct Endpoint {
 struct Upstream {
   std::string name;
   Balance balance = Balance::kRoundRobin;
+  Duration queue_timeout = std::chrono::seconds(5);  // 0 = no waiting
+  uint32_t connect_attempts = 3;                     // endpoints tried for one session
+  Duration connect_backoff = std::chrono::milliseconds(20);
+  Address source_address = {};  // an IP address with port 0, or empty
+  Socket socket = {};
   std::vector<Endpoint> endpoints;  // at least one
 
   bool operator==(const Upstream&) const = default;
@@ -116,6 +183,7 @@ struct Config {
   Shutdown shutdown;
   Stats stats;
   Log log;
+  AccessLog access_log;
   Defaults defaults;
   std::vector<Listener> listeners;
   std::vector<Upstream> upstreams;

@@ -18,7 +18,7 @@ namespace {
 bool IsPlain(std::string_view text) {
   const auto is_safe = [](char c) {
     return IsAsciiLetter(c) || IsAsciiDigit(c) || c == '.' || c == '_' || c == '-' || c == '/' ||
-           c == ':';
+           c == ':' || c == '%';
   };
   const bool begins_well = !text.empty() && (IsAsciiLetter(text[0]) || IsAsciiDigit(text[0]));
   const bool is_null = text == "null" || text == "Null" || text == "NULL";

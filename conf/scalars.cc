@@ -106,6 +106,45 @@ Scalar Size(uint64_t& field, uint64_t min, uint64_t max) {
           [&field] { return FormatSize(field); }};
 }
 
+Scalar SizeOrZero(uint64_t& field, std::string_view zero_means, uint64_t min, uint64_t max) {
+  Scalar size = Size(field, min, max);
+  size.allowed = Cat("0B (", zero_means, ") or ", size.allowed);
+  size.parse = [&field, min, max](std::string_view text) {
+    return Store(text, ParseSize(text), field,
+                 [&](uint64_t bytes) { return bytes == 0 || (bytes >= min && bytes <= max); });
+  };
+  return size;
+}
+
+Scalar RateOrZero(uint32_t& field, std::string_view zero_means, uint32_t min, uint32_t max) {
+  return {Cat("0/s (", zero_means, ") or ", min, "/s to ", max, "/s"),
+          [&field, min, max](std::string_view text) {
+            return Store(text, ParseRate(text), field, [&](uint64_t rate) {
+              return rate == 0 || (rate >= min && rate <= max);
+            });
+          },
+          [&field] { return FormatRate(field); }};
+}
+
+Scalar ByteRateOrZero(uint64_t& field, std::string_view zero_means, uint64_t min, uint64_t max) {
+  return {Cat("0B/s (", zero_means, ") or ", FormatByteRate(min), " to ", FormatByteRate(max)),
+          [&field, min, max](std::string_view text) {
+            return Store(text, ParseByteRate(text), field, [&](uint64_t rate) {
+              return rate == 0 || (rate >= min && rate <= max);
+            });
+          },
+          [&field] { return FormatByteRate(field); }};
+}
+
+Scalar Percent(uint32_t& field, uint32_t min, uint32_t max) {
+  return {Cat(min, "% to ", max, "%"),
+          [&field, min, max](std::string_view text) {
+            return Store(text, ParsePercent(text), field,
+                         [&](uint64_t percent) { return percent >= min && percent <= max; });
+          },
+          [&field] { return Cat(field, "%"); }};
+}
+
 Scalar Time(Duration& field, Duration min, Duration max) {
   return {Cat(FormatDuration(min), " to ", FormatDuration(max)),
           [&field, min, max](std::string_view text) {
@@ -128,5 +167,53 @@ Scalar TimeOrZero(Duration& field, std::string_view zero_means, Duration min, Du
 
 Scalar BindAddress(Address& field) { return AddressFrom(field, 0); }
 Scalar EndpointAddress(Address& field) { return AddressFrom(field, 1); }
+
+Scalar HostOrEmpty(Address& field) {
+  return {"an IP address without a port, or \"\" (the kernel's choice)",
+          [&field](std::string_view text) {
+            const absl::StatusOr<Address> host = text.empty() ? Address() : Address::ParseHost(text);
+            if (host.ok()) field = *host;
+            return host.status();
+          },
+          [&field] { return field.HostToString(); }};
+}
+
+Scalar NameOrEmpty(std::string& field, std::string_view empty_means) {
+  const Scalar name = Name(field);
+  return {Cat("a name, or \"\" (", empty_means, ")"),
+          [&field, name](std::string_view text) {
+            if (!text.empty()) return name.parse(text);
+            field.clear();
+            return absl::OkStatus();
+          },
+          name.format};
+}
+
+Scalar FileModeOrEmpty(int32_t& field) {
+  return {"octal permissions such as 0660, or \"\" (as the umask says)",
+          [&field](std::string_view text) {
+            const bool is_octal = text.size() >= 3 && text.size() <= 4 &&
+                                  text.find_first_not_of("01234567") == text.npos &&
+                                  (text.size() == 3 || text[0] == '0');
+            if (!is_octal && !text.empty()) return InvalidArgument(Found(text));
+            field = text.empty() ? -1 : 0;
+            for (const char digit : text) field = field * 8 + (digit - '0');
+            return absl::OkStatus();
+          },
+          [&field] {
+            if (field < 0) return std::string();
+            return Cat("0", field >> 6 & 7, field >> 3 & 7, field & 7);
+          }};
+}
+
+Scalar LogPath(std::string& field) {
+  return {"off, stderr or the path of a file",
+          [&field](std::string_view text) {
+            if (text.empty() || HasControlCharacter(text)) return InvalidArgument(Found(text));
+            field = text;
+            return absl::OkStatus();
+          },
+          [&field] { return field; }};
+}
 
 }  // namespace sluice::conf

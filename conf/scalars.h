@@ -25,12 +25,24 @@ Scalar Count(uint32_t& field, uint32_t min, uint32_t max);
 Scalar CountOrAuto(uint32_t& field, uint32_t min, uint32_t max);  // "auto" is 0
 
 Scalar Size(uint64_t& field, uint64_t min, uint64_t max);
+Scalar SizeOrZero(uint64_t& field, std::string_view zero_means, uint64_t min, uint64_t max);
+
+// "100/s" and "10MiB/s".
+Scalar RateOrZero(uint32_t& field, std::string_view zero_means, uint32_t min, uint32_t max);
+Scalar ByteRateOrZero(uint64_t& field, std::string_view zero_means, uint64_t min, uint64_t max);
+
+Scalar Percent(uint32_t& field, uint32_t min, uint32_t max);  // "10%"
 
 Scalar Time(Duration& field, Duration min, Duration max);
 Scalar TimeOrZero(Duration& field, std::string_view zero_means, Duration min, Duration max);
 
 Scalar BindAddress(Address& field);      // any port
 Scalar EndpointAddress(Address& field);  // ports from 1
+Scalar HostOrEmpty(Address& field);      // an IP address without a port; "" is an empty Address
+
+Scalar NameOrEmpty(std::string& field, std::string_view empty_means);
+Scalar FileModeOrEmpty(int32_t& field);  // octal permissions; "" is -1
+Scalar LogPath(std::string& field);      // off, stderr or a path
 
 template <typename Enum>
 using Choices = std::vector<std::pair<std::string, Enum>>;

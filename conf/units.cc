@@ -151,6 +151,42 @@ absl::StatusOr<uint64_t> ParseSize(std::string_view text) {
   return number * unit->factor;
 }
 
+namespace {
+
+// Takes `suffix` off the end of `text`.
+absl::StatusOr<std::string_view> WithoutSuffix(std::string_view text, std::string_view suffix) {
+  if (!text.ends_with(suffix)) return Bad(text, Cat(" without ", Quoted(suffix), " at its end"));
+  return text.substr(0, text.size() - suffix.size());
+}
+
+absl::StatusOr<uint64_t> ParseNumberWith(std::string_view text, std::string_view suffix) {
+  const absl::StatusOr<std::string_view> digits = WithoutSuffix(text, suffix);
+  if (!digits.ok()) return digits.status();
+  const bool is_number = !digits->empty() && std::ranges::all_of(*digits, IsAsciiDigit) &&
+                         (digits->size() == 1 || digits->front() != '0');
+  if (!is_number) return Bad(text, Cat(", which is not a whole number with ", Quoted(suffix)));
+  const std::optional<uint64_t> number = ParseDecimal(*digits);
+  if (!number.has_value()) return TooLarge(text);
+  return *number;
+}
+
+}  // namespace
+
+absl::StatusOr<uint64_t> ParseRate(std::string_view text) { return ParseNumberWith(text, "/s"); }
+
+absl::StatusOr<uint64_t> ParsePercent(std::string_view text) { return ParseNumberWith(text, "%"); }
+
+absl::StatusOr<uint64_t> ParseByteRate(std::string_view text) {
+  const absl::StatusOr<std::string_view> size = WithoutSuffix(text, "/s");
+  return size.ok() ? ParseSize(*size) : size.status();
+}
+
+std::string FormatRate(uint64_t per_second) { return Cat(per_second, "/s"); }
+
+std::string FormatByteRate(uint64_t bytes_per_second) {
+  return Cat(FormatSize(bytes_per_second), "/s");
+}
+
 std::string FormatDuration(std::chrono::microseconds duration) {
   auto rest = static_cast<uint64_t>(duration.count());
   std::string text;

@@ -55,6 +55,23 @@ void CheckUpstreams(const Config& config, const Positions& positions, Errors& er
   }
 }
 
+// A socket bound to an address of one family cannot connect to one of the other.
+void CheckSourceAddresses(const Config& config, const Positions& positions, Errors& errors) {
+  for (size_t i = 0; i < config.upstreams.size(); ++i) {
+    const Upstream& upstream = config.upstreams[i];
+    const Address& source = upstream.source_address;
+    if (!source.is_ip()) continue;
+    const auto other = std::ranges::find_if(upstream.endpoints, [&](const Endpoint& endpoint) {
+      return endpoint.address.is_ip() && endpoint.address.family() != source.family();
+    });
+    if (other == upstream.endpoints.end()) continue;
+    const std::string path = Cat("upstreams[", i, "].source_address");
+    errors.Add(positions.At(path),
+               Cat(path, ": ", Found(source.HostToString()), ", which cannot reach the endpoint ",
+                   Quoted(other->address.ToString()), ", allowed: an address of its family"));
+  }
+}
+
 void CheckReferences(const Config& config, const Positions& positions, Errors& errors) {
   std::vector<std::string> known;
   for (const Upstream& upstream : config.upstreams) known.push_back(upstream.name);
@@ -75,6 +92,7 @@ void CheckReferences(const Config& config, const Positions& positions, Errors& e
 void Validate(const Config& config, const Positions& positions, Errors& errors) {
   CheckListeners(config, positions, errors);
   CheckUpstreams(config, positions, errors);
+  CheckSourceAddresses(config, positions, errors);
   CheckReferences(config, positions, errors);
 }
 

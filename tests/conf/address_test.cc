@@ -42,6 +42,20 @@ TEST(Address, Ipv6) {
   EXPECT_EQ(ip.sin6_scope_id, 0u);
 }
 
+TEST(Address, HostHasNoPort) {
+  for (const char* text : {"192.0.2.7", "::1", "2001:db8::1"}) {
+    const auto host = Address::ParseHost(text);
+    ASSERT_TRUE(host.ok()) << host.status();
+    EXPECT_EQ(host->HostToString(), text);
+    EXPECT_EQ(host->port(), 0);
+  }
+  for (const char* text :
+       {"", "192.0.2.7:80", "[::1]", "[::1]:80", "localhost", "unix:/x", "::1%lo"}) {
+    EXPECT_FALSE(Address::ParseHost(text).ok()) << text;
+  }
+  EXPECT_EQ(Parsed("unix:/run/x.sock").HostToString(), "");
+}
+
 TEST(Address, UnixPathCountsItsNul) {
   const Address address = Parsed("unix:/run/x.sock");
   EXPECT_EQ(address.family(), AF_UNIX);

@@ -26,11 +26,11 @@ TEST(Load, MinimalHasTheDefaults) {
   const LoadResult result = Load(kMinimal);
   ASSERT_TRUE(result.ok()) << ErrorsOf(result);
   Config expected;
-  expected.listeners = {{.name = "web",
-                         .bind = {*Address::Parse("127.0.0.1:8080")},
-                         .upstream = "app",
-                         .max_connections = 0,
-                         .timeouts = {}}};
+  Listener listener;
+  listener.name = "web";
+  listener.bind = {*Address::Parse("127.0.0.1:8080")};
+  listener.upstream = "app";
+  expected.listeners = {listener};
   expected.upstreams = {{.name = "app",
                          .balance = Balance::kRoundRobin,
                          .endpoints = {{*Address::Parse("127.0.0.1:3000"), 1}}}};
@@ -60,6 +60,74 @@ defaults:
   const Timeouts timeouts{milliseconds(1), seconds(2), minutes(3), hours(4), hours(5 * 24)};
   EXPECT_EQ(config.defaults.timeouts, timeouts);
   EXPECT_EQ(config.listeners.at(0).timeouts, timeouts);
+}
+
+TEST(Load, EveryListenerAndUpstreamValueArrives) {
+  const LoadResult result = Load(R"(
+limits: { new_connections: 5/s }
+access_log: { path: logs/access.log, format: json }
+listeners:
+  - name: a
+    bind: "127.0.0.1:1"
+    upstream: app
+    on_limit: wait
+    timeouts: { max_lifetime_jitter: 0% }
+    half_close: close
+    new_connections: 100/s
+    per_source: { max_connections: 5, ipv4_prefix: 24, ipv6_prefix: 56 }
+    bandwidth: { per_connection: 1MiB/s, total: 10MB/s }
+    socket:
+      { backlog: 7, ipv6_only: false, unix_mode: "0660", defer_accept: 2s, fast_open: 8,
+        receive_buffer: 64KiB, send_buffer: 32KiB, notsent_lowat: 16KiB, congestion: reno,
+        keepalive: 1m, keepalive_interval: 2s, keepalive_probes: 3, user_timeout: 1500ms }
+upstreams:
+  - name: app
+    queue_timeout: 0s
+    connect_attempts: 9
+    connect_backoff: 1s
+    source_address: 127.0.0.9
+    socket: { keepalive: 5s, congestion: cubic }
+    endpoints: [{ address: "127.0.0.1:3000", max_connections: 11 }]
+)");
+  ASSERT_TRUE(result.ok()) << ErrorsOf(result);
+  EXPECT_EQ(result.config.limits.new_connections, 5u);
+  EXPECT_EQ(result.config.access_log, (AccessLog{"logs/access.log", AccessFormat::kJson}));
+  const Listener& listener = result.config.listeners.at(0);
+  EXPECT_EQ(listener.on_limit, OnLimit::kWait);
+  EXPECT_EQ(listener.timeouts.max_lifetime_jitter, 0u);
+  EXPECT_EQ(listener.half_close, HalfClose::kClose);
+  EXPECT_EQ(listener.new_connections, 100u);
+  EXPECT_EQ(listener.per_source, (PerSource{5, 24, 56}));
+  EXPECT_EQ(listener.bandwidth, (Bandwidth{uint64_t{1} << 20, 10'000'000}));
+  const ListenSocket socket{
+      {65536, 32768, 16384, "reno", minutes(1), seconds(2), 3, milliseconds(1500)},
+      7,
+      false,
+      0660,
+      seconds(2),
+      8};
+  EXPECT_EQ(listener.socket, socket);
+  const Upstream& upstream = result.config.upstreams.at(0);
+  EXPECT_EQ(upstream.queue_timeout, seconds(0));
+  EXPECT_EQ(upstream.connect_attempts, 9u);
+  EXPECT_EQ(upstream.connect_backoff, seconds(1));
+  EXPECT_EQ(upstream.source_address.HostToString(), "127.0.0.9");
+  EXPECT_EQ(upstream.socket.keepalive, seconds(5));
+  EXPECT_EQ(upstream.socket.congestion, "cubic");
+  EXPECT_EQ(upstream.endpoints.at(0).max_connections, 11u);
+}
+
+TEST(Load, OnLimitIsInheritedFromTheLimits) {
+  const LoadResult result = Load(R"(
+listeners:
+  - { name: a, bind: "127.0.0.1:1", upstream: app }
+  - { name: b, bind: "127.0.0.1:2", upstream: app, on_limit: close }
+upstreams: [{ name: app, endpoints: ["127.0.0.1:3000"] }]
+limits: { on_limit: wait }
+)");
+  ASSERT_TRUE(result.ok()) << ErrorsOf(result);
+  EXPECT_EQ(result.config.listeners[0].on_limit, OnLimit::kWait);
+  EXPECT_EQ(result.config.listeners[1].on_limit, OnLimit::kClose);
 }
 
 TEST(Load, TimeoutsAreInheritedKeyByKeyWhereverTheDefaultsStand) {

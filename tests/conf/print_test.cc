@@ -17,25 +17,41 @@ namespace {
 Config Unusual() {
   Config config;
   config.runtime = {Backend::kEpoll, 256, true, std::chrono::microseconds(1)};
-  config.limits = {1, 1'048'577, OnLimit::kWait};
+  config.limits = {1, 1'048'577, OnLimit::kWait, 7};
   config.buffers = {16 << 20};
   config.shutdown = {std::chrono::microseconds(0)};
   config.stats = {std::chrono::milliseconds(90'061'001 % 86'400'000)};
   config.log = {LogLevel::kOff, LogFormat::kJson};
+  config.access_log = {"/var/log/#1: \"a\".log", AccessFormat::kJson};
   config.defaults.timeouts.connect = std::chrono::milliseconds(1);
   config.defaults.timeouts.max_lifetime = std::chrono::hours(365 * 24);
-  Listener listener{.name = "a-1.b_c",
-                    .bind = {*Address::Parse("[::]:0"), *Address::Parse("unix:/a b: #\"\\'${x}é"),
-                             *Address::Parse("unix:@null"), *Address::Parse("0.0.0.0:65535")},
-                    .upstream = "null",
-                    .max_connections = 10'000'000,
-                    .timeouts = {}};
+  config.defaults.half_close = HalfClose::kClose;
+  config.defaults.per_source = {1, 1, 1};
+  Listener listener;
+  listener.name = "a-1.b_c";
+  listener.bind = {*Address::Parse("[::]:0"), *Address::Parse("unix:/a b: #\"\\'${x}é"),
+                   *Address::Parse("unix:@null"), *Address::Parse("0.0.0.0:65535")};
+  listener.upstream = "null";
+  listener.max_connections = 10'000'000;
   listener.timeouts.idle = std::chrono::seconds(0);
+  listener.timeouts.max_lifetime_jitter = 50;
+  listener.new_connections = 10'000'000;
+  listener.per_source = {10'000'000, 31, 127};
+  listener.bandwidth = {uint64_t{1} << 40, 1025};
+  listener.socket.congestion = "reno";
+  listener.socket.keepalive = std::chrono::seconds(32767);
+  listener.socket.keepalive_probes = 127;
+  listener.socket.unix_mode = 0070;
+  listener.socket.ipv6_only = false;
   config.listeners = {listener};
   config.upstreams = {
       {.name = "null",
        .balance = Balance::kRoundRobin,
-       .endpoints = {{*Address::Parse("[fe80::1]:1"), 256}, {*Address::Parse("unix:/$${y}"), 1}}},
+       .queue_timeout = std::chrono::seconds(0),
+       .connect_attempts = 100,
+       .connect_backoff = std::chrono::seconds(10),
+       .source_address = *Address::ParseHost("fe80::2"),
+       .endpoints = {{*Address::Parse("[fe80::1]:1"), 256, 7}, {*Address::Parse("unix:/$${y}"), 1}}},
       {.name = "1e5",
        .balance = Balance::kRoundRobin,
        .endpoints = {{*Address::Parse("unix:/trailing:"), 2}}}};

@@ -140,5 +140,32 @@ TEST(FormatSize, RoundTrips) {
   }
 }
 
+TEST(ParseRate, WholeNumbersPerSecond) {
+  EXPECT_EQ(ParseRate("0/s").value(), 0u);
+  EXPECT_EQ(ParseRate("100/s").value(), 100u);
+  EXPECT_EQ(FormatRate(100), "100/s");
+  for (const char* text : {"", "/s", "100", "100 /s", "1.5/s", "01/s", "-1/s", "100/m", "100/ss"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(ParseRate(text).status())) << text;
+  }
+  EXPECT_TRUE(absl::IsOutOfRange(ParseRate("18446744073709551616/s").status()));
+}
+
+TEST(ParseByteRate, SizesPerSecond) {
+  EXPECT_EQ(ParseByteRate("0B/s").value(), 0u);
+  EXPECT_EQ(ParseByteRate("10MiB/s").value(), uint64_t{10} << 20);
+  EXPECT_EQ(FormatByteRate(10'000), "10000B/s");
+  for (const char* text : {"", "/s", "10MiB", "10/s", "10MiB/m"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(ParseByteRate(text).status())) << text;
+  }
+}
+
+TEST(ParsePercent, WholeNumbers) {
+  EXPECT_EQ(ParsePercent("0%").value(), 0u);
+  EXPECT_EQ(ParsePercent("10%").value(), 10u);
+  for (const char* text : {"", "%", "10", "10 %", "1.5%", "05%"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(ParsePercent(text).status())) << text;
+  }
+}
+
 }  // namespace
 }  // namespace sluice::conf
