@@ -6,8 +6,11 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <string>
 #include <thread>
 #include <utility>
+
+#include "core/json_escape.h"
 
 namespace sluice::core {
 namespace {
@@ -32,22 +35,14 @@ spdlog::level::level_enum SpdlogLevel(LogLevel level) {
   return spdlog::level::off;
 }
 
-// %*: the message as the inside of a JSON string (RFC 8259, section 7).
+// %*: the message as the inside of a JSON string.
 class JsonMessage final : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&,
               spdlog::memory_buf_t& out) override {
-    for (const char c : message.payload) {
-      if (c == '"' || c == '\\') {
-        out.push_back('\\');
-        out.push_back(c);
-      } else if (static_cast<unsigned char>(c) < 0x20) {
-        const std::string escaped = absl::StrFormat("\\u%04x", static_cast<unsigned char>(c));
-        out.append(escaped.data(), escaped.data() + escaped.size());
-      } else {
-        out.push_back(c);
-      }
-    }
+    std::string text;
+    AppendJsonEscaped({message.payload.data(), message.payload.size()}, text);
+    out.append(text.data(), text.data() + text.size());
   }
   std::unique_ptr<custom_flag_formatter> clone() const override {
     return std::make_unique<JsonMessage>();
