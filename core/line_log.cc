@@ -1,0 +1,156 @@
+#include "core/line_log.h"
+
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/check.h"
+
+namespace sluice::core {
+namespace {
+
+// What may be over by the time the next line comes.
+bool MayPass(int error) { return error == ENXIO || error == ENOSPC || error == EDQUOT; }
+
+std::string_view Describe(int error) {
+  return error == ENXIO || error == EPIPE ? "nobody reads it" : strerrordesc_np(error);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<LineLog>> LineLog::Open(std::string name, std::string path,
+                                                       const Clock& clock, Logger& logger) {
+  auto log = absl::WrapUnique(new LineLog(std::move(name), std::move(path), clock, logger));
+  const int error = log->sink_.Reopen().error;
+  if (error != 0 && !MayPass(error)) {
+    return absl::ErrnoToStatus(error, absl::StrCat(log->name_, ": cannot be opened"));
+  }
+  log->Start();
+  return log;
+}
+
+LineLog::LineLog(std::string name, std::string path, const Clock& clock, Logger& logger)
+    : name_(absl::StrCat(name, " ", path)),
+      clock_(clock),
+      logger_(logger),
+      stop_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      sink_(std::move(path), stop_fd_) {
+  queue_.lines.reserve(kQueueBytes);
+}
+
+LineLog::~LineLog() {
+  if (thread_.joinable()) {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = hurry_ = true;
+    }
+    wake_.notify_one();
+    eventfd_write(stop_fd_, 1);
+    thread_.join();
+  }
+  if (stop_fd_ >= 0) close(stop_fd_);
+}
+
+void LineLog::Write(std::string_view line) {
+  bool room = false;
+  bool wake = false;
+  {
+    std::lock_guard lock(mutex_);
+    std::string& lines = queue_.lines;
+    room = lines.size() + line.size() + 1 <= kQueueBytes;
+    if (room) {
+      lines.append(line).push_back('\n');
+      ++queue_.orders;
+      wake = !hurry_ && (sleeping_ || lines.size() > kQueueBytes / 2);
+      if (wake) hurry_ = true;
+    }
+  }
+  if (wake) wake_.notify_one();
+  if (!room) Drop(1, "it is too slow");
+}
+
+void LineLog::Reopen() {
+  {
+    std::lock_guard lock(mutex_);
+    // One already asked for will open the same file, for it is yet to come.
+    if (!queue_.reopen_at) queue_.reopen_at = queue_.lines.size();
+    ++queue_.orders;
+    hurry_ = true;
+  }
+  wake_.notify_one();
+}
+
+bool LineLog::Drain(Nanos timeout) {
+  std::unique_lock lock(mutex_);
+  const uint64_t orders = queue_.orders;
+  if (done_ < orders) hurry_ = true;
+  wake_.notify_one();
+  return drained_.wait_for(lock, std::chrono::nanoseconds(timeout),
+                           [&] { return done_ >= orders; });
+}
+
+// The thread takes no signals: they are for others, and SIGPIPE and SIGXFSZ are errors here.
+void LineLog::Start() {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { Run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void LineLog::Run() {
+  Batch batch;
+  batch.lines.reserve(kQueueBytes);
+  while (Take(batch)) {
+    const std::string_view lines = batch.lines;
+    const size_t before = batch.reopen_at.value_or(lines.size());
+    Settle(sink_.Write(lines.substr(0, before)));
+    if (!batch.reopen_at) continue;
+    Settle(sink_.Reopen());
+    Settle(sink_.Write(lines.substr(before)));
+  }
+}
+
+// The last batch is done; waits for the next. False: the log ends.
+bool LineLog::Take(Batch& batch) {
+  std::unique_lock lock(mutex_);
+  done_ = batch.orders;
+  drained_.notify_all();
+  wake_.wait_for(lock, std::chrono::nanoseconds(kNap), [this] { return hurry_ || stopping_; });
+  while (queue_.orders == done_) {
+    if (stopping_) return false;
+    hurry_ = false;
+    sleeping_ = true;
+    wake_.wait(lock, [this] { return hurry_; });
+    sleeping_ = false;
+  }
+  hurry_ = false;
+  batch.lines.clear();
+  batch.lines.swap(queue_.lines);
+  batch.reopen_at = std::exchange(queue_.reopen_at, std::nullopt);
+  batch.orders = queue_.orders;
+  return true;
+}
+
+void LineLog::Settle(const LineSink::Outcome& outcome) {
+  written_.fetch_add(outcome.written, std::memory_order_relaxed);
+  if (outcome.error != 0 || outcome.dropped != 0) Drop(outcome.dropped, Describe(outcome.error));
+}
+
+void LineLog::Drop(uint64_t lines, std::string_view why) {
+  const uint64_t dropped = dropped_.fetch_add(lines, std::memory_order_relaxed) + lines;
+  uint64_t suppressed;  // the number of lines says more
+  if (!throttle_.Pass(clock_.Now(), suppressed)) return;
+  logger_.Log(LogLevel::kWarn, "%s: %s; lines dropped so far: %d", name_, why, dropped);
+}
+
+}  // namespace sluice::core

@@ -1,0 +1,104 @@
+// LineLog: lines to a file, a FIFO or standard error, written by a thread of its own, so that no
+// caller of Write ever waits for a disk or a reader.
+//
+//   Write ─┐              mutex              ┌─ the thread: takes all that is queued in one go,
+//   Write ─┼─► queue of bytes, kQueueBytes ──┤  writes it, naps for kNap and takes again, or
+//   Write ─┘              (full: dropped)    └─ sleeps until somebody has a line
+//
+// The mutex is held for the copy of one line, or to exchange the queue for an empty one. A caller
+// makes the system call that wakes the thread only if it sleeps, not when it naps or writes: at
+// most once per nap, however many lines there are.
+//
+// Every line is written or dropped, and counted as one of them (line_sink.h tells when a line that
+// an error cut is). Drops are warned of in the main log, at most once per kWarnInterval. Lines of
+// one thread stay in their order. Any thread may call anything.
+#ifndef SLUICE_CORE_LINE_LOG_H_
+#define SLUICE_CORE_LINE_LOG_H_
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "absl/status/statusor.h"
+#include "core/atomic.h"
+#include "core/clock.h"
+#include "core/line_sink.h"
+#include "core/logger.h"
+
+namespace sluice::core {
+
+class LineLog {
+ public:
+  static constexpr size_t kQueueBytes = 4 << 20;
+  static constexpr Nanos kNap = 5 * kMillisecond;
+  static constexpr Nanos kWarnInterval = 5 * kSecond;
+
+  // `path`: "stderr", or a file to append to, created with mode 0640. `name` is for warnings. A
+  // FIFO without a reader or a full disk is no error: its time may come. `clock` and `logger`
+  // outlive the log.
+  static absl::StatusOr<std::unique_ptr<LineLog>> Open(std::string name, std::string path,
+                                                       const Clock& clock, Logger& logger);
+  LineLog(const LineLog&) = delete;
+  LineLog& operator=(const LineLog&) = delete;
+  // What is queued is written as far as that goes without waiting for a reader.
+  ~LineLog();
+
+  // `line`: without '\n'.
+  void Write(std::string_view line);
+
+  // Opens the file that has the path by now: lines written before go to the old one, later ones to
+  // the new. If it cannot be opened, the old one stays in use until it can.
+  void Reopen();
+
+  // Waits until every line and Reopen so far has been dealt with, at most `timeout`. False: not
+  // yet.
+  bool Drain(Nanos timeout);
+
+  uint64_t written() const { return written_.load(std::memory_order_relaxed); }
+  uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Batch {
+    std::string lines;                // each ends with '\n'
+    std::optional<size_t> reopen_at;  // offset in `lines`
+    uint64_t orders = 0;              // calls of Write and Reopen up to here, since the beginning
+  };
+
+  LineLog(std::string name, std::string path, const Clock& clock, Logger& logger);
+  void Start();
+  void Run();
+  bool Take(Batch& batch);
+  void Settle(const LineSink::Outcome& outcome);
+  void Drop(uint64_t lines, std::string_view why);
+
+  const std::string name_;
+  const Clock& clock_;
+  Logger& logger_;
+  LogThrottle throttle_{kWarnInterval};
+  Atomic<uint64_t> written_{0};  // counters: no order is asked of them
+  Atomic<uint64_t> dropped_{0};
+
+  // Not abseil's: its waits with a timeout follow the wall clock, which may be stepped.
+  std::mutex mutex_;
+  std::condition_variable wake_;     // the thread waits for it
+  std::condition_variable drained_;  // `done_` has grown
+  Batch queue_;                      // guarded by mutex_, as the four below
+  uint64_t done_ = 0;                // orders dealt with
+  bool sleeping_ = false;            // the thread waits for the next order, not for kNap only
+  bool hurry_ = false;               // the thread has been told not to wait
+  bool stopping_ = false;
+
+  const int stop_fd_;  // an eventfd, readable once the log is to end
+  LineSink sink_;      // the thread's
+  std::thread thread_;
+};
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_LINE_LOG_H_

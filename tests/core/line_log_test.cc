@@ -1,0 +1,419 @@
+// LineLog: what becomes of lines when the disk is full, nobody reads, or the file moves away.
+
+#include "core/line_log.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_format.h"
+#include "absl/synchronization/mutex.h"
+
+namespace sluice::core::testing {
+namespace {
+
+constexpr Nanos kLong = 20 * kSecond;
+constexpr Nanos kShort = 20 * kMillisecond;
+
+// Moved by hand; so the warnings that are held back are known.
+class HandClock final : public Clock {
+ public:
+  Nanos Now() const override { return now_; }
+  void Advance(Nanos by) { now_ += by; }
+
+ private:
+  Atomic<Nanos> now_{1000 * kSecond};
+};
+
+class KeptWarnings final : public Logger {
+ public:
+  KeptWarnings() : Logger(LogLevel::kWarn) {}
+  void Write(LogLevel, std::string_view line) override {
+    absl::MutexLock lock(&mutex_);
+    lines_.emplace_back(line);
+  }
+  uint64_t dropped() const override { return 0; }
+  bool Drain(Nanos) override { return true; }
+
+  std::vector<std::string> lines() const {
+    absl::MutexLock lock(&mutex_);
+    return lines_;
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  std::vector<std::string> lines_ ABSL_GUARDED_BY(mutex_);
+};
+
+std::string ReadFile(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+void WriteFile(const std::string& path, std::string_view text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+// Files of this process grow to `bytes` at most, as on a full disk, as long as this lives.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    EXPECT_EQ(getrlimit(RLIMIT_FSIZE, &before_), 0);
+    handler_ = std::signal(SIGXFSZ, SIG_IGN);  // for the test's own output
+    const rlimit limit = {bytes, before_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  }
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_;
+  void (*handler_)(int);
+};
+
+// The reading end of a FIFO that exists or of a pipe.
+class Reader {
+ public:
+  explicit Reader(const std::string& fifo)
+      : fd_(open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)) {
+    EXPECT_GE(fd_, 0);
+    EXPECT_EQ(fcntl(fd_, F_SETFL, 0), 0);  // from here on reading waits
+    EXPECT_GT(fcntl(fd_, F_SETPIPE_SZ, 4096), 0);
+  }
+  explicit Reader(int fd) : fd_(fd) {}
+  Reader(const Reader&) = delete;
+  ~Reader() { close(fd_); }
+
+  // At least one byte; empty at the end.
+  std::string Read() {
+    std::string text(65536, '\0');
+    const ssize_t bytes = read(fd_, text.data(), text.size());
+    text.resize(bytes > 0 ? static_cast<size_t>(bytes) : 0);
+    return text;
+  }
+  std::string ReadLine() {
+    std::string line;
+    char c = 0;
+    while (c != '\n' && read(fd_, &c, 1) == 1) line += c;
+    return line;
+  }
+  std::string ReadAll() {
+    std::string text;
+    for (std::string part = Read(); !part.empty(); part = Read()) text += part;
+    return text;
+  }
+
+ private:
+  const int fd_;
+};
+
+class LineLogTest : public ::testing::Test {
+ protected:
+  LineLogTest() { EXPECT_NE(mkdtemp(folder_.data()), nullptr); }
+  ~LineLogTest() override { std::filesystem::remove_all(folder_); }
+
+  std::unique_ptr<LineLog> Open(const std::string& path) {
+    auto log = LineLog::Open("test log", path, clock_, warnings_);
+    EXPECT_TRUE(log.ok()) << log.status();
+    return *std::move(log);
+  }
+  std::string File(std::string_view name) const { return folder_ + "/" + std::string(name); }
+  std::string Fifo() const {
+    const std::string path = File("fifo");
+    EXPECT_EQ(mkfifo(path.c_str(), 0600), 0);
+    return path;
+  }
+
+  std::string folder_ = std::string(std::getenv("TEST_TMPDIR")) + "/line_log.XXXXXX";
+  HandClock clock_;
+  KeptWarnings warnings_;
+};
+
+TEST_F(LineLogTest, AFileIsCreatedForTheOwnerAndReadersOfItsGroup) {
+  const mode_t before = umask(0);
+  const std::unique_ptr<LineLog> log = Open(File("log"));
+  umask(before);
+  struct stat status;
+  ASSERT_EQ(stat(File("log").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0640u);
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    if (std::filesystem::read_symlink(entry, gone) != File("log")) continue;
+    EXPECT_EQ(fcntl(std::stoi(entry.path().filename()), F_GETFD), FD_CLOEXEC);
+    return;
+  }
+  ADD_FAILURE() << "the file is not open";
+}
+
+TEST_F(LineLogTest, AppendsAndEndsALineThatWasCut) {
+  WriteFile(File("log"), "whole\n");
+  {
+    const std::unique_ptr<LineLog> log = Open(File("log"));
+    log->Write("new");
+  }
+  EXPECT_EQ(ReadFile(File("log")), "whole\nnew\n");
+  WriteFile(File("log"), "whole\ncu");
+  {
+    const std::unique_ptr<LineLog> log = Open(File("log"));
+    log->Write("new");
+    EXPECT_TRUE(log->Drain(kLong));
+    EXPECT_EQ(log->written(), 1u);
+  }
+  EXPECT_EQ(ReadFile(File("log")), "whole\ncu\nnew\n");
+}
+
+TEST_F(LineLogTest, LinesOfManyThreadsAreWholeAndInOrder) {
+  constexpr int kThreads = 4;
+  constexpr int kLines = 10000;
+  std::unique_ptr<LineLog> log = Open(File("log"));
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&log, t] {
+      for (int i = 0; i < kLines; ++i) log->Write(absl::StrFormat("%d %d", t, i));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(log->Drain(kLong));
+  EXPECT_EQ(log->written(), uint64_t{kThreads * kLines});
+  EXPECT_EQ(log->dropped(), 0u);
+  std::istringstream lines(ReadFile(File("log")));
+  int next[kThreads] = {};
+  int thread;
+  int number;
+  while (lines >> thread >> number) ASSERT_EQ(number, next[thread]++);
+  for (const int count : next) EXPECT_EQ(count, kLines);
+}
+
+// Nobody asks for the lines to be written: the thread is woken by them, from its nap or sleep.
+TEST_F(LineLogTest, EveryLineComesByItself) {
+  const std::string fifo = Fifo();
+  Reader reader(fifo);
+  const std::unique_ptr<LineLog> log = Open(fifo);
+  for (int i = 0; i < 100; ++i) {
+    const std::string line = absl::StrFormat("line %d", i);
+    log->Write(line);
+    ASSERT_EQ(reader.ReadLine(), line + "\n");
+    if (i % 3 == 0) EXPECT_TRUE(log->Drain(kLong));
+  }
+}
+
+TEST_F(LineLogTest, AFullDiskCostsLinesAndOneWarningPerInterval) {
+  const std::unique_ptr<LineLog> log = Open("/dev/full");
+  for (int i = 0; i < 1000; ++i) log->Write("no space");
+  EXPECT_TRUE(log->Drain(kLong));
+  EXPECT_EQ(log->dropped(), 1000u);
+  EXPECT_EQ(log->written(), 0u);
+  ASSERT_EQ(warnings_.lines().size(), 1u);
+  EXPECT_EQ(warnings_.lines()[0].rfind("test log /dev/full: No space left on device; lines ", 0),
+            0u)
+      << warnings_.lines()[0];
+  clock_.Advance(LineLog::kWarnInterval);
+  log->Write("no space");
+  EXPECT_TRUE(log->Drain(kLong));
+  ASSERT_EQ(warnings_.lines().size(), 2u);
+  EXPECT_EQ(warnings_.lines()[1],
+            "test log /dev/full: No space left on device; lines dropped so far: 1001");
+}
+
+TEST_F(LineLogTest, ALineCutByAFullDiskIsCompletedWhenThereIsSpace) {
+  const std::unique_ptr<LineLog> log = Open(File("log"));
+  {
+    FileSizeLimit limit(100);  // 12 lines and a half
+    for (int i = 0; i < 20; ++i) log->Write(absl::StrFormat("line %02d", i));
+    EXPECT_TRUE(log->Drain(kLong));
+    EXPECT_EQ(log->written(), 12u);
+    EXPECT_EQ(log->dropped(), 7u);
+    log->Write("still full");
+    EXPECT_TRUE(log->Drain(kLong));
+    EXPECT_EQ(log->dropped(), 8u);
+  }
+  log->Write("space");
+  EXPECT_TRUE(log->Drain(kLong));
+  EXPECT_EQ(log->written(), 14u);
+  EXPECT_EQ(log->dropped(), 8u);
+  const std::string text = ReadFile(File("log"));
+  EXPECT_EQ(text.substr(80), "line 10\nline 11\nline 12\nspace\n");
+}
+
+TEST_F(LineLogTest, ALineCutInTheOldFileDoesNotSpoilTheNewOne) {
+  const std::unique_ptr<LineLog> log = Open(File("log"));
+  FileSizeLimit limit(12);
+  log->Write("line 00");
+  log->Write("line 01");
+  EXPECT_TRUE(log->Drain(kLong));
+  std::filesystem::rename(File("log"), File("old"));
+  log->Reopen();
+  log->Write("new");
+  EXPECT_TRUE(log->Drain(kLong));
+  EXPECT_EQ(ReadFile(File("old")), "line 00\nline");
+  EXPECT_EQ(ReadFile(File("log")), "new\n");
+  EXPECT_EQ(log->written(), 2u);
+  EXPECT_EQ(log->dropped(), 1u);
+}
+
+TEST_F(LineLogTest, AFifoMayWaitForItsReader) {
+  const std::string fifo = Fifo();
+  const std::unique_ptr<LineLog> log = Open(fifo);
+  uint64_t dropped = 0;
+  for (uint64_t round = 1; round <= 3; ++round) {
+    for (int i = 0; i < 5; ++i) log->Write("to nobody");
+    EXPECT_TRUE(log->Drain(kLong));
+    EXPECT_EQ(log->dropped(), dropped += 5);
+    Reader reader(fifo);
+    log->Write("to somebody");
+    EXPECT_TRUE(log->Drain(kLong));  // before that nobody has the FIFO open for writing
+    EXPECT_EQ(reader.ReadLine(), "to somebody\n");
+    EXPECT_EQ(log->written(), round);
+  }
+  ASSERT_EQ(warnings_.lines().size(), 1u);
+  EXPECT_NE(warnings_.lines()[0].find("nobody reads it"), std::string::npos);
+}
+
+// Its lines are 0, 1, 2 ..., some missing; returns how many there are.
+uint64_t CheckNumbers(const std::string& text, size_t width) {
+  std::istringstream lines(text);
+  uint64_t count = 0;
+  int64_t last = -1;
+  for (std::string line; std::getline(lines, line); ++count) {
+    EXPECT_EQ(line.size(), width);
+    const int64_t number = std::stoll(line);
+    EXPECT_GT(number, last);
+    last = number;
+  }
+  EXPECT_TRUE(text.empty() || text.back() == '\n');
+  return count;
+}
+
+TEST_F(LineLogTest, ASlowReaderHoldsUpNobodyAndGetsWholeLines) {
+  constexpr size_t kWidth = 99;
+  constexpr uint64_t kLines = 3 * LineLog::kQueueBytes / kWidth;
+  const std::string fifo = Fifo();
+  Reader reader(fifo);
+  std::unique_ptr<LineLog> log = Open(fifo);
+  for (uint64_t i = 0; i < kLines; ++i) log->Write(absl::StrFormat("%0*d", kWidth, i));
+  EXPECT_FALSE(log->Drain(kShort));
+  EXPECT_GT(log->dropped(), 0u);
+  ASSERT_EQ(warnings_.lines().size(), 1u);
+  EXPECT_NE(warnings_.lines()[0].find("too slow"), std::string::npos);
+
+  std::string text;
+  std::thread reading([&] { text = reader.ReadAll(); });
+  EXPECT_TRUE(log->Drain(kLong));
+  const uint64_t written = log->written();
+  EXPECT_EQ(written + log->dropped(), kLines);
+  log.reset();
+  reading.join();
+  EXPECT_EQ(CheckNumbers(text, kWidth), written);
+}
+
+TEST_F(LineLogTest, AStuckReaderDoesNotHoldUpTheEnd) {
+  const std::string fifo = Fifo();
+  Reader reader(fifo);
+  std::unique_ptr<LineLog> log = Open(fifo);
+  for (int i = 0; i < 1000; ++i) log->Write(absl::StrFormat("%099d", i));
+  EXPECT_FALSE(log->Drain(kShort));
+  log.reset();
+  EXPECT_EQ(CheckNumbers(reader.ReadAll(), 99), 40u);  // what the pipe holds of whole lines
+}
+
+TEST_F(LineLogTest, LinesBeforeAReopenGoToTheOldFile) {
+  const std::unique_ptr<LineLog> log = Open(File("log"));
+  for (int i = 0; i < 20; ++i) {
+    const std::string line = absl::StrFormat("line %d", i);
+    const std::string old = File(absl::StrFormat("old%d", i));
+    log->Write(line);
+    std::filesystem::rename(File("log"), old);
+    log->Reopen();
+    EXPECT_TRUE(log->Drain(kLong));
+    EXPECT_EQ(ReadFile(old), line + "\n");
+    EXPECT_EQ(ReadFile(File("log")), "");
+  }
+}
+
+TEST_F(LineLogTest, AReopenThatFailsIsTriedAgain) {
+  std::filesystem::create_directory(File("folder"));
+  const std::unique_ptr<LineLog> log = Open(File("folder/log"));
+  log->Write("first");
+  std::filesystem::rename(File("folder"), File("moved"));
+  log->Reopen();
+  log->Write("second");
+  EXPECT_TRUE(log->Drain(kLong));
+  EXPECT_EQ(ReadFile(File("moved/log")), "first\nsecond\n");
+  ASSERT_EQ(warnings_.lines().size(), 1u);
+  EXPECT_NE(warnings_.lines()[0].find("No such file or directory"), std::string::npos);
+  std::filesystem::create_directory(File("folder"));
+  log->Write("third");
+  EXPECT_TRUE(log->Drain(kLong));
+  EXPECT_EQ(ReadFile(File("folder/log")), "third\n");
+  EXPECT_EQ(log->written(), 3u);
+  EXPECT_EQ(log->dropped(), 0u);
+}
+
+// Standard error is a pipe as long as this lives.
+class StderrPipe {
+ public:
+  StderrPipe() : saved_(dup(STDERR_FILENO)) {
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    EXPECT_EQ(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+    close(ends[1]);
+    read_end_ = ends[0];
+  }
+  ~StderrPipe() { Restore(); }
+  void Restore() {
+    if (saved_ < 0) return;
+    dup2(saved_, STDERR_FILENO);
+    close(saved_);
+    saved_ = -1;
+  }
+  int read_end() const { return read_end_; }
+
+ private:
+  int saved_;
+  int read_end_ = -1;
+};
+
+TEST_F(LineLogTest, StandardErrorThatNobodyReadsHoldsUpNobody) {
+  constexpr uint64_t kLines = 10000;
+  std::string text;
+  uint64_t written = 0;
+  {
+    StderrPipe pipe;
+    Reader reader(pipe.read_end());
+    std::unique_ptr<LineLog> log = Open("stderr");
+    for (uint64_t i = 0; i < kLines; ++i) log->Write(absl::StrFormat("%099d", i));
+    log->Reopen();  // stays what it is
+    EXPECT_FALSE(log->Drain(kShort));
+    log.reset();
+    log = Open("stderr");
+    std::thread reading([&] { text = reader.ReadAll(); });
+    for (uint64_t i = kLines; i < 2 * kLines; ++i) log->Write(absl::StrFormat("%099d", i));
+    EXPECT_TRUE(log->Drain(kLong));
+    written = log->written();
+    log.reset();
+    pipe.Restore();
+    reading.join();
+  }
+  EXPECT_EQ(written, kLines);
+  const uint64_t lines = CheckNumbers(text, 99);
+  EXPECT_GT(lines, kLines);      // of the first log too, as many as the pipe took
+  EXPECT_LT(lines, 2 * kLines);  // the others were dropped when it ended
+}
+
+}  // namespace
+}  // namespace sluice::core::testing
