@@ -1,0 +1,68 @@
+#include "proxy/record_json.h"
+
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "core/json_escape.h"
+#include "proxy/record_units.h"
+
+namespace sluice::proxy {
+namespace {
+
+void AppendName(std::string_view key, std::string_view name, std::string& out) {
+  out += key;
+  out += '"';
+  core::AppendJsonEscaped(name, out);
+  out += '"';
+}
+
+void AppendDuration(std::string_view key, core::Nanos duration, std::string& out) {
+  out += key;
+  if (duration < 0) {
+    out += "null";
+  } else {
+    AppendMillis(duration, out);
+  }
+}
+
+// `side`: "client" or "upstream".
+void AppendPath(const char* side, const PathQuality& path, std::string& out) {
+  if (path.known) {
+    absl::StrAppend(&out, ",\"", side, "_rtt_us\":", path.rtt_us, ",\"", side,
+                    "_retransmits\":", path.retransmits);
+  } else {
+    absl::StrAppend(&out, ",\"", side, "_rtt_us\":null,\"", side, "_retransmits\":null");
+  }
+}
+
+}  // namespace
+
+void AppendJson(const SessionRecord& record, std::string& out) {
+  out += R"({"time":")";
+  AppendTime(record.begin_us, out);
+  AppendName(R"(","listener":)", record.listener, out);
+  AppendName(R"(,"client":)", record.client.ToString(), out);
+  AppendName(R"(,"upstream":)", record.upstream, out);
+  if (record.endpoint.empty()) {
+    out += R"(,"endpoint":null)";
+  } else {
+    AppendName(R"(,"endpoint":)", record.endpoint, out);
+  }
+  absl::StrAppend(&out, R"(,"attempts":)", record.attempts);
+  AppendDuration(R"(,"queue_ms":)", record.queue, out);
+  AppendDuration(R"(,"connect_ms":)", record.connect, out);
+  AppendDuration(R"(,"first_byte_ms":)", record.first_byte, out);
+  AppendDuration(R"(,"total_ms":)", record.total, out);
+  absl::StrAppend(&out, R"(,"bytes_up":)", record.bytes_up, R"(,"bytes_down":)", record.bytes_down);
+  AppendName(R"(,"reason":)", Name(record.reason.what), out);
+  AppendName(R"(,"by":)", Name(record.reason.by), out);
+  if (record.error != 0) {
+    const char* name = strerrorname_np(record.error);
+    AppendName(R"(,"error":)", name != nullptr ? name : absl::StrCat(record.error), out);
+  }
+  AppendPath("client", record.client_path, out);
+  AppendPath("upstream", record.upstream_path, out);
+  out += '}';
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,16 @@
+// The access log's JSON: one object per line, keys always in the same order.
+#ifndef SLUICE_PROXY_RECORD_JSON_H_
+#define SLUICE_PROXY_RECORD_JSON_H_
+
+#include <string>
+
+#include "proxy/session_record.h"
+
+namespace sluice::proxy {
+
+// Appends the line without its '\n'. Names are text in UTF-8; other bytes become U+FFFD.
+void AppendJson(const SessionRecord& record, std::string& out);
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_RECORD_JSON_H_

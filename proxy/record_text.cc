@@ -1,0 +1,73 @@
+#include "proxy/record_text.h"
+
+#include "absl/strings/str_cat.h"
+#include "proxy/record_units.h"
+
+namespace sluice::proxy {
+namespace {
+
+void AppendName(std::string_view name, std::string& out) {
+  constexpr char kHex[] = "0123456789abcdef";
+  if (name.empty()) out += '-';
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\\') {
+      out += "\\\\";
+    } else if (byte > ' ' && byte < 0x7f) {
+      out += c;
+    } else {
+      out += "\\x";
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+    }
+  }
+}
+
+void AppendDuration(core::Nanos duration, char after, std::string& out) {
+  if (duration < 0) {
+    out += '-';
+  } else {
+    AppendMillis(duration, out);
+  }
+  out += after;
+}
+
+void AppendPaths(const SessionRecord& record, uint32_t PathQuality::* figure, std::string& out) {
+  const auto append = [&](char before, const PathQuality& path) {
+    out += before;
+    if (path.known) {
+      absl::StrAppend(&out, path.*figure);
+    } else {
+      out += '-';
+    }
+  };
+  append(' ', record.client_path);
+  append('/', record.upstream_path);
+}
+
+}  // namespace
+
+void AppendText(const SessionRecord& record, std::string& out) {
+  AppendName(record.client.ToString(), out);
+  out += " [";
+  AppendTime(record.begin_us, out);
+  out += "] ";
+  AppendName(record.listener, out);
+  out += ' ';
+  AppendName(record.upstream, out);
+  out += '/';
+  AppendName(record.endpoint, out);
+  absl::StrAppend(&out, " ", record.attempts, " ");
+  AppendDuration(record.queue, '/', out);
+  AppendDuration(record.connect, '/', out);
+  AppendDuration(record.first_byte, '/', out);
+  AppendDuration(record.total, ' ', out);
+  absl::StrAppend(&out, record.bytes_up, "/", record.bytes_down, " ");
+  out += Name(record.reason.by);
+  out += '/';
+  out += Name(record.reason.what);
+  AppendPaths(record, &PathQuality::rtt_us, out);
+  AppendPaths(record, &PathQuality::retransmits, out);
+}
+
+}  // namespace sluice::proxy

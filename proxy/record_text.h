@@ -1,0 +1,22 @@
+// The access log's text: fields apart by one space, `-` for what is not there.
+//
+//   CLIENT [TIME] LISTENER UPSTREAM/ENDPOINT ATTEMPTS QUEUE/CONNECT/FIRST_BYTE/TOTAL UP/DOWN
+//   BY/REASON RTT_CLIENT/RTT_UPSTREAM RETRANS_CLIENT/RETRANS_UPSTREAM
+//
+// Durations are milliseconds, round-trip times microseconds.
+#ifndef SLUICE_PROXY_RECORD_TEXT_H_
+#define SLUICE_PROXY_RECORD_TEXT_H_
+
+#include <string>
+
+#include "proxy/session_record.h"
+
+namespace sluice::proxy {
+
+// Appends the line without its '\n'. In names a backslash becomes `\\`, and a byte that is no
+// visible ASCII character, a space too, `\xNN`.
+void AppendText(const SessionRecord& record, std::string& out);
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_RECORD_TEXT_H_

@@ -1,0 +1,44 @@
+// SessionRecord: what there is to say about a session that has ended, for the access log.
+//
+// Durations are nanoseconds, -1 = it did not happen. Plain data; the names are not owned.
+#ifndef SLUICE_PROXY_SESSION_RECORD_H_
+#define SLUICE_PROXY_SESSION_RECORD_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/clock.h"
+#include "core/socket_api.h"
+#include "proxy/end_reason.h"
+
+namespace sluice::proxy {
+
+// What the kernel says about a connection at its end; UNIX sockets are not asked.
+struct PathQuality {
+  bool known = false;
+  uint32_t rtt_us = 0;
+  uint32_t retransmits = 0;
+};
+
+struct SessionRecord {
+  int64_t begin_us = 0;  // wall clock: microseconds since 1970, UTC
+  std::string_view listener;
+  core::Address client;
+  std::string_view upstream;
+  std::string_view endpoint;  // empty: none was reached
+  uint32_t attempts = 0;      // endpoints tried
+  core::Nanos queue = -1;     // waited for an endpoint with room
+  core::Nanos connect = -1;   // until an endpoint was connected
+  core::Nanos first_byte = -1;
+  core::Nanos total = -1;
+  uint64_t bytes_up = 0;
+  uint64_t bytes_down = 0;
+  EndReason reason;
+  int error = 0;  // errno of what broke, 0 = none
+  PathQuality client_path;
+  PathQuality upstream_path;
+};
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_SESSION_RECORD_H_

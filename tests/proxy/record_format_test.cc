@@ -1,0 +1,180 @@
+// The access log's lines, character by character.
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "proxy/record_json.h"
+#include "proxy/record_text.h"
+#include "proxy/record_units.h"
+
+namespace sluice::proxy::testing {
+namespace {
+
+core::Address Ipv4Client() {
+  sockaddr_in client{};
+  client.sin_family = AF_INET;
+  client.sin_addr.s_addr = htonl(0xc0000207);
+  client.sin_port = htons(51514);
+  return core::Address(reinterpret_cast<const sockaddr*>(&client), sizeof(client));
+}
+
+core::Address UnixClient(std::string_view path) {
+  sockaddr_un client{};
+  client.sun_family = AF_UNIX;
+  std::memcpy(client.sun_path, path.data(), path.size());
+  return core::Address(reinterpret_cast<const sockaddr*>(&client),
+                       static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size()));
+}
+
+// Everything happened.
+SessionRecord FullRecord() {
+  SessionRecord record;
+  record.begin_us = 1'767'225'599'000'123;
+  record.listener = "web";
+  record.client = Ipv4Client();
+  record.upstream = "app";
+  record.endpoint = "10.0.0.1:3000";
+  record.attempts = 2;
+  record.queue = 0;
+  record.connect = 1'234'999;
+  record.first_byte = 2'345'678;
+  record.total = 3'723'004'005'006;
+  record.bytes_up = 1204;
+  record.bytes_down = 18'446'744'073'709'551'615u;
+  record.reason = {By::kUpstream, What::kReset};
+  record.error = ECONNRESET;
+  record.client_path = {.known = true, .rtt_us = 812, .retransmits = 3};
+  record.upstream_path = {.known = true, .rtt_us = 4'294'967'295u, .retransmits = 0};
+  return record;
+}
+
+// Nothing did.
+SessionRecord EmptyRecord() {
+  SessionRecord record;
+  record.listener = "web";
+  record.client = UnixClient("");
+  record.upstream = "app";
+  record.total = 999;
+  record.reason = {By::kProxy, What::kNoUpstream};
+  return record;
+}
+
+std::string Json(const SessionRecord& record) {
+  std::string line;
+  AppendJson(record, line);
+  return line;
+}
+
+std::string Text(const SessionRecord& record) {
+  std::string line;
+  AppendText(record, line);
+  return line;
+}
+
+std::string Time(int64_t since_epoch_us) {
+  std::string text;
+  AppendTime(since_epoch_us, text);
+  return text;
+}
+
+TEST(RecordUnitsTest, Times) {
+  EXPECT_EQ(Time(0), "1970-01-01T00:00:00.000000Z");
+  EXPECT_EQ(Time(1'709'251'199'999'999), "2024-02-29T23:59:59.999999Z");
+  EXPECT_EQ(Time(1'709'251'200'000'000), "2024-03-01T00:00:00.000000Z");
+  EXPECT_EQ(Time(4'107'542'399'000'001), "2100-02-28T23:59:59.000001Z");
+  EXPECT_EQ(Time(-1), "1969-12-31T23:59:59.999999Z");
+}
+
+TEST(RecordUnitsTest, Millis) {
+  for (const auto& [nanos, expected] : {std::pair<core::Nanos, const char*>{0, "0.000"},
+                                        {999, "0.000"},
+                                        {1'000, "0.001"},
+                                        {999'999, "0.999"},
+                                        {1'000'000, "1.000"},
+                                        {86'400'012'345'678, "86400012.345"}}) {
+    std::string text;
+    AppendMillis(nanos, text);
+    EXPECT_EQ(text, expected);
+  }
+}
+
+TEST(RecordJsonTest, FullRecord) {
+  EXPECT_EQ(Json(FullRecord()),
+            R"({"time":"2025-12-31T23:59:59.000123Z","listener":"web",)"
+            R"("client":"192.0.2.7:51514","upstream":"app","endpoint":"10.0.0.1:3000",)"
+            R"("attempts":2,"queue_ms":0.000,"connect_ms":1.234,"first_byte_ms":2.345,)"
+            R"("total_ms":3723004.005,"bytes_up":1204,"bytes_down":18446744073709551615,)"
+            R"("reason":"reset","by":"upstream","error":"ECONNRESET",)"
+            R"("client_rtt_us":812,"client_retransmits":3,)"
+            R"("upstream_rtt_us":4294967295,"upstream_retransmits":0})");
+}
+
+TEST(RecordJsonTest, EmptyRecord) {
+  EXPECT_EQ(Json(EmptyRecord()),
+            R"({"time":"1970-01-01T00:00:00.000000Z","listener":"web","client":"unix:",)"
+            R"("upstream":"app","endpoint":null,"attempts":0,"queue_ms":null,"connect_ms":null,)"
+            R"("first_byte_ms":null,"total_ms":0.000,"bytes_up":0,"bytes_down":0,)"
+            R"("reason":"no_upstream","by":"proxy","client_rtt_us":null,)"
+            R"("client_retransmits":null,"upstream_rtt_us":null,"upstream_retransmits":null})");
+}
+
+TEST(RecordJsonTest, ReadBack) {
+  const auto json = nlohmann::json::parse(Json(FullRecord()));
+  EXPECT_EQ(json.size(), 19u);
+  EXPECT_EQ(json["bytes_down"].get<uint64_t>(), 18'446'744'073'709'551'615u);
+  EXPECT_DOUBLE_EQ(json["total_ms"].get<double>(), 3723004.005);
+  EXPECT_EQ(json["upstream_rtt_us"].get<uint64_t>(), 4'294'967'295u);
+}
+
+TEST(RecordJsonTest, OddClientAddress) {
+  SessionRecord record = EmptyRecord();
+  record.client = UnixClient("/run/a b\"\\\n\x01\xff\xc3\xa4");
+  const std::string line = Json(record);
+  EXPECT_NE(line.find(R"("client":"unix:/run/a b\"\\\u000a\u0001\ufffd)"
+                      "\xc3\xa4\""),
+            std::string::npos)
+      << line;
+  EXPECT_EQ(nlohmann::json::parse(line)["client"], "unix:/run/a b\"\\\n\x01\xef\xbf\xbd\xc3\xa4");
+  record.client = UnixClient(std::string_view("\0abstract\0\xfe", 11));
+  EXPECT_EQ(nlohmann::json::parse(Json(record))["client"],
+            std::string("unix:@abstract\0\xef\xbf\xbd", 18));
+}
+
+TEST(RecordJsonTest, AnErrorWithoutANameIsANumber) {
+  SessionRecord record = EmptyRecord();
+  record.error = 4095;
+  EXPECT_EQ(nlohmann::json::parse(Json(record))["error"], "4095");
+}
+
+TEST(RecordTextTest, FullRecord) {
+  EXPECT_EQ(Text(FullRecord()),
+            "192.0.2.7:51514 [2025-12-31T23:59:59.000123Z] web app/10.0.0.1:3000 2 "
+            "0.000/1.234/2.345/3723004.005 1204/18446744073709551615 upstream/reset "
+            "812/4294967295 3/0");
+}
+
+TEST(RecordTextTest, EmptyRecord) {
+  EXPECT_EQ(Text(EmptyRecord()),
+            "unix: [1970-01-01T00:00:00.000000Z] web app/- 0 -/-/-/0.000 0/0 "
+            "proxy/no_upstream -/- -/-");
+}
+
+TEST(RecordTextTest, OneSideOnly) {
+  SessionRecord record = EmptyRecord();
+  record.upstream_path = {.known = true, .rtt_us = 95, .retransmits = 7};
+  const std::string line = Text(record);
+  EXPECT_EQ(line.substr(line.find("upstream ") + 9), "-/95 -/7");
+}
+
+TEST(RecordTextTest, OddClientAddress) {
+  SessionRecord record = EmptyRecord();
+  record.client = UnixClient("/run/a b\\\n\x7f\xff");
+  EXPECT_EQ(Text(record).rfind(R"(unix:/run/a\x20b\\\x0a\x7f\xff [1970)", 0), 0u) << Text(record);
+}
+
+}  // namespace
+}  // namespace sluice::proxy::testing
