@@ -74,6 +74,13 @@ class NodeQueue {
     }
     return false;
   }
+  // The first that `matches`, or null. Walks the queue.
+  template <typename Matches>
+  Node* FindIf(Matches matches) const {
+    Node* each = first_;
+    while (each != nullptr && !matches(*each)) each = each->next;
+    return each;
+  }
 
  private:
   Node* first_ = nullptr;

@@ -36,16 +36,53 @@ int RemoveStaleSocketFile(const Address& address) {
   return unlink(path) == 0 ? 0 : errno;
 }
 
-int BindAndListen(int fd, const Address& address, int backlog) {
-  if (address.family() == AF_UNIX) {
-    if (const int error = RemoveStaleSocketFile(address)) return error;
-  } else {
-    if (!SetOption(fd, SOL_SOCKET, SO_REUSEADDR, 1)) return errno;
-    if (!SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1)) return errno;
-    if (address.family() == AF_INET6 && !SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) return errno;
+// Leaves 0 to the kernel.
+bool SetUnlessZero(int fd, int level, int option, int value) {
+  return value == 0 || SetOption(fd, level, option, value);
+}
+
+int SetOptions(int fd, const SocketOptions& options) {
+  const bool ok = SetUnlessZero(fd, SOL_SOCKET, SO_RCVBUF, options.receive_buffer) &&
+                  SetUnlessZero(fd, SOL_SOCKET, SO_SNDBUF, options.send_buffer) &&
+                  SetUnlessZero(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, options.notsent_lowat) &&
+                  SetUnlessZero(fd, SOL_SOCKET, SO_KEEPALIVE, options.keepalive > 0) &&
+                  SetUnlessZero(fd, IPPROTO_TCP, TCP_KEEPIDLE, options.keepalive) &&
+                  SetUnlessZero(fd, IPPROTO_TCP, TCP_KEEPINTVL, options.keepalive_interval) &&
+                  SetUnlessZero(fd, IPPROTO_TCP, TCP_KEEPCNT, options.keepalive_probes) &&
+                  SetUnlessZero(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, options.user_timeout);
+  if (!ok) return errno;
+  if (options.congestion.empty()) return 0;
+  return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, options.congestion.data(),
+                    static_cast<socklen_t>(options.congestion.size())) == 0
+             ? 0
+             : errno;
+}
+
+int PrepareTcp(int fd, const Address& address, const ListenOptions& options) {
+  if (!SetOption(fd, SOL_SOCKET, SO_REUSEADDR, 1)) return errno;
+  if (!SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1)) return errno;
+  if (address.family() == AF_INET6 &&
+      !SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6_only ? 1 : 0)) {
+    return errno;
   }
+  if (!SetUnlessZero(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, options.defer_accept) ||
+      !SetUnlessZero(fd, IPPROTO_TCP, TCP_FASTOPEN, options.fast_open)) {
+    return errno;
+  }
+  return SetOptions(fd, options.connection);
+}
+
+int BindAndListen(int fd, const Address& address, const ListenOptions& options) {
+  const bool is_unix = address.family() == AF_UNIX;
+  const int error = is_unix ? RemoveStaleSocketFile(address) : PrepareTcp(fd, address, options);
+  if (error != 0) return error;
   if (bind(fd, &address.any, address.size) != 0) return errno;
-  return listen(fd, backlog) == 0 ? 0 : errno;
+  // Before anybody can connect.
+  if (is_unix && options.unix_mode >= 0 && address.local.sun_path[0] != '\0' &&
+      chmod(address.local.sun_path, static_cast<mode_t>(options.unix_mode)) != 0) {
+    return errno;
+  }
+  return listen(fd, options.backlog) == 0 ? 0 : errno;
 }
 
 }  // namespace
@@ -78,10 +115,10 @@ std::string Address::ToString() const {
   }
 }
 
-IoResult<int> SocketApi::Listen(const Address& address, int backlog) {
+IoResult<int> SocketApi::Listen(const Address& address, const ListenOptions& options) {
   const int fd = socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return IoError(errno);
-  if (const int error = BindAndListen(fd, address, backlog)) {
+  if (const int error = BindAndListen(fd, address, options)) {
     close(fd);
     return IoError(error);
   }
@@ -109,6 +146,17 @@ IoResult<void> SocketApi::ShutdownWrite(int fd) {
 
 void SocketApi::SetNoDelay(int fd) { SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1); }
 
+IoResult<void> SocketApi::Configure(int fd, const SocketOptions& options) {
+  if (const int error = SetOptions(fd, options)) return IoError(error);
+  return {};
+}
+
+IoResult<void> SocketApi::BindSource(int fd, const Address& address) {
+  if (!SetOption(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)) return IoError(errno);
+  if (bind(fd, &address.any, address.size) != 0) return IoError(errno);
+  return {};
+}
+
 void SocketApi::SetResetOnClose(int fd) {
   const linger reset = {.l_onoff = 1, .l_linger = 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
@@ -124,6 +172,13 @@ PeerState SocketApi::GetPeerState(int fd) {
   socklen_t size = sizeof(info);
   if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return PeerState::kOpen;  // UNIX
   return info.tcpi_state == TCP_CLOSE ? PeerState::kReset : PeerState::kOpen;
+}
+
+PathQuality SocketApi::GetPathQuality(int fd) {
+  tcp_info info;
+  socklen_t size = sizeof(info);
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return PathQuality();
+  return {.known = true, .rtt_us = info.tcpi_rtt, .retransmits = info.tcpi_total_retrans};
 }
 
 void SocketApi::RemoveSocketFile(const Address& address) {

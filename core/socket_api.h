@@ -14,6 +14,7 @@
 #include <string>
 
 #include "core/result.h"
+#include "core/socket_options.h"
 
 namespace sluice::core {
 
@@ -47,9 +48,9 @@ class SocketApi {
  public:
   virtual ~SocketApi() = default;
 
-  // A bound and listening stream socket; a stale UNIX socket file is replaced. Sets SO_REUSEADDR,
-  // for IPv6 IPV6_V6ONLY, for TCP TCP_NODELAY (accepted sockets inherit it).
-  virtual IoResult<int> Listen(const Address& address, int backlog);
+  // A bound and listening stream socket; a stale UNIX socket file is replaced. Sets SO_REUSEADDR
+  // and TCP_NODELAY (accepted sockets inherit it).
+  virtual IoResult<int> Listen(const Address& address, const ListenOptions& options);
   // A second descriptor for the same socket.
   virtual IoResult<int> Duplicate(int fd);
 
@@ -59,11 +60,17 @@ class SocketApi {
 
   virtual IoResult<void> ShutdownWrite(int fd);
   virtual void SetNoDelay(int fd);
+  // For a TCP socket that is not connected yet. ENOENT: no such congestion control.
+  virtual IoResult<void> Configure(int fd, const SocketOptions& options);
+  // Connections will come from this IP address; the port is chosen when they are made, so that the
+  // same one serves several destinations (IP_BIND_ADDRESS_NO_PORT).
+  virtual IoResult<void> BindSource(int fd, const Address& address);
   // Makes the coming Close send RST instead of FIN and drop what is unsent. TCP only.
   virtual void SetResetOnClose(int fd);
   // Bytes that the peer has not acknowledged (TCP) or read (UNIX) yet; 0 when unknown.
   virtual size_t UnsentBytes(int fd);
   virtual PeerState GetPeerState(int fd);
+  virtual PathQuality GetPathQuality(int fd);
   // The file of a UNIX socket that is no longer listened on; nothing for other addresses.
   virtual void RemoveSocketFile(const Address& address);
   virtual Address LocalAddress(int fd);

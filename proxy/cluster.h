@@ -1,45 +1,54 @@
-// Cluster: the endpoints of one upstream and how to choose among them.
+// Cluster: the endpoints of one upstream, how to choose among them and how to connect to them.
 #ifndef SLUICE_PROXY_CLUSTER_H_
 #define SLUICE_PROXY_CLUSTER_H_
 
-#include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "conf/config.h"
+#include "core/clock.h"
+#include "core/logger.h"
 #include "core/socket_api.h"
 #include "proxy/balancer.h"
+#include "proxy/endpoint_limits.h"
 
 namespace sluice::proxy {
-
-inline core::Address ToCore(const conf::Address& address) {
-  return core::Address(address.get(), address.length);
-}
 
 struct Endpoint {
   core::Address address;
   std::string name;  // the address as text
 };
 
+// How connections to a cluster's endpoints are made.
+struct ConnectPolicy {
+  uint32_t attempts;          // endpoints tried for one session, at least 1
+  core::Nanos backoff;        // before the third endpoint; doubled for each further one
+  core::Nanos queue_timeout;  // 0: no waiting for room
+  std::optional<core::Address> source;
+  std::optional<core::SocketOptions> socket;  // of TCP; none: all as the kernel has it
+};
+
+// Any thread.
 class Cluster {
  public:
-  explicit Cluster(const conf::Upstream& upstream)
-      : name_(upstream.name), balancer_(MakeBalancer(upstream)) {
-    for (const conf::Endpoint& endpoint : upstream.endpoints) {
-      const core::Address address = ToCore(endpoint.address);
-      endpoints_.push_back(Endpoint{address, address.ToString()});
-    }
-  }
+  explicit Cluster(const conf::Upstream& upstream);
 
   const std::string& name() const { return name_; }
   const std::vector<Endpoint>& endpoints() const { return endpoints_; }
+  const ConnectPolicy& policy() const { return policy_; }
   Balancer& balancer() { return *balancer_; }
+  EndpointLimits& limits() { return limits_; }
+  core::LogThrottle& failure_throttle() { return failure_throttle_; }
 
  private:
   const std::string name_;
+  const ConnectPolicy policy_;
   std::vector<Endpoint> endpoints_;
   const std::unique_ptr<Balancer> balancer_;
+  EndpointLimits limits_;
+  core::LogThrottle failure_throttle_{5 * core::kSecond};
 };
 
 }  // namespace sluice::proxy

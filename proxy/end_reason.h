@@ -13,13 +13,14 @@ enum class What {
   kClosed,            // both directions ended with FIN; `by` sent the first
   kReset,             // `by` reset its connection, or it broke (the errno is in the log)
   kNoUpstream,        // no endpoint could be reached
+  kQueueTimeout,      // no endpoint had room for upstreams[].queue_timeout
   kIdleTimeout,       // no byte either way for timeouts.idle
   kHalfCloseTimeout,  // one direction ended, the other went on for timeouts.half_close
   kWriteStall,        // the receiver took no byte for timeouts.write_stall
   kMaxLifetime,       // timeouts.max_lifetime
   kShutdown,          // the proxy stopped and the session outlived drain_timeout
 };
-inline constexpr size_t kWhatCount = 8;
+inline constexpr size_t kWhatCount = 9;
 
 struct EndReason {
   By by = By::kProxy;
@@ -32,9 +33,9 @@ constexpr std::string_view Name(By by) {
 }
 
 constexpr std::string_view Name(What what) {
-  constexpr std::string_view kNames[] = {
-      "closed",      "reset",        "no_upstream", "idle_timeout", "half_close_timeout",
-      "write_stall", "max_lifetime", "shutdown"};
+  constexpr std::string_view kNames[] = {"closed",        "reset",        "no_upstream",
+                                         "queue_timeout", "idle_timeout", "half_close_timeout",
+                                         "write_stall",   "max_lifetime", "shutdown"};
   static_assert(sizeof(kNames) / sizeof(kNames[0]) == kWhatCount);
   return kNames[static_cast<size_t>(what)];
 }

@@ -14,6 +14,7 @@
 #include "core/sleep.h"
 #include "core/worker.h"
 #include "proxy/cluster.h"
+#include "proxy/to_core.h"
 
 namespace sluice::proxy {
 namespace {
@@ -26,7 +27,6 @@ using core::Worker;
 // descriptors come back one by one.
 constexpr core::Nanos kMinPause = 5 * core::kMillisecond;
 constexpr core::Nanos kMaxPause = 100 * core::kMillisecond;
-constexpr int kBacklog = 4096;
 constexpr int kBindAttempts = 25;
 constexpr core::Nanos kBindPause = 20 * core::kMillisecond;
 
@@ -34,19 +34,30 @@ core::Reactor& CurrentReactor() { return Worker::Current()->reactor(); }
 
 core::Task<void> UntilCancelled(core::CancellationToken token) { (void)co_await token.Cancelled(); }
 
+SessionContext WithBandwidth(SessionContext context, uint64_t per_connection, TokenBucket& up,
+                             TokenBucket& down) {
+  context.bandwidth = {.per_connection = per_connection, .up = &up, .down = &down};
+  return context;
+}
+
 }  // namespace
 
 Listener::Listener(const conf::Listener& config, SessionContext context,
                    const ListenerShared& shared)
     : name_(config.name),
       addresses_(config.bind),
-      context_(std::move(context)),
+      options_(ToCore(config.socket)),
+      on_limit_(config.on_limit),
       shared_(shared),
-      limit_(config.max_connections) {}
+      admission_(config, shared.limit, shared.rate),
+      bytes_up_(config.bandwidth.total),
+      bytes_down_(config.bandwidth.total),
+      context_(WithBandwidth(std::move(context), config.bandwidth.per_connection, bytes_up_,
+                             bytes_down_)) {}
 
 core::Task<IoResult<int>> Listener::ListenAt(const core::Address& address) {
   for (int attempt = 1;; ++attempt) {
-    IoResult<int> fd = CurrentReactor().Listen(address, kBacklog);
+    IoResult<int> fd = CurrentReactor().Listen(address, options_);
     if (fd.ok() || fd.error() != EADDRINUSE || attempt == kBindAttempts) co_return fd;
     if (!co_await core::Sleep(kBindPause)) co_return fd;
   }
@@ -56,8 +67,13 @@ core::Task<absl::Status> Listener::Bind() {
   for (const conf::Address& address : addresses_) {
     IoResult<int> fd = co_await ListenAt(ToCore(address));
     if (!fd.ok()) {
+      const bool is_congestion = fd.error() == ENOENT && !options_.connection.congestion.empty();
       co_return absl::ErrnoToStatus(
-          fd.error(), absl::StrCat("listener ", name_, ": cannot listen on ", address.ToString()));
+          fd.error(), absl::StrCat("listener ", name_, ": cannot ",
+                                   is_congestion ? absl::StrCat("use the congestion control ",
+                                                                options_.connection.congestion)
+                                                 : "listen",
+                                   " on ", address.ToString()));
     }
     sockets_.push_back(*fd);
     shared_.logger.Log(LogLevel::kInfo, "listener %s: listening on %s", name_,
@@ -89,13 +105,18 @@ core::Task<void> Listener::Accept(int socket) {
 
 core::Task<void> Listener::AcceptUntilCancelled(int fd) {
   // To leave what is over the limit to the kernel, connections are taken one by one.
-  core::AcceptStream arrivals(fd, shared_.on_limit == conf::OnLimit::kWait);
+  core::AcceptStream arrivals(fd, on_limit_ == conf::OnLimit::kWait);
   core::Nanos pause = kMinPause;
   for (;;) {
     IoResult<int> accepted = co_await arrivals.Next();
     if (accepted.ok()) {
       pause = kMinPause;
-      co_await OnConnection(*accepted);
+      Verdict verdict = Judge(*accepted);
+      if (MayWait(verdict)) {
+        co_await WaitForRoom(*accepted, std::move(verdict));
+      } else {
+        Settle(*accepted, std::move(verdict));
+      }
     } else if (accepted.error() == ECANCELED) {
       co_return;
     } else {
@@ -105,23 +126,38 @@ core::Task<void> Listener::AcceptUntilCancelled(int fd) {
   }
 }
 
-core::Task<void> Listener::OnConnection(int fd) {
-  core::Count(shared_.stats.of(Worker::Current()->index()).accepted);
-  ConnectionLimit* full = nullptr;
-  LimitSlot slot = LimitSlot::TryAcquire(shared_.limit, limit_, full);
-  while (full != nullptr && shared_.on_limit == conf::OnLimit::kWait && !shared_.stop.cancelled()) {
-    co_await full->Room();
-    slot = LimitSlot::TryAcquire(shared_.limit, limit_, full);
-  }
-  if (full != nullptr) {
-    Reject(fd);
-    co_return;
-  }
-  shared_.sessions.Spawn(RunSession(context_, fd, std::move(slot)));
+Verdict Listener::Judge(int fd) {
+  return admission_.Try(
+      admission_.needs_client() ? CurrentReactor().PeerAddress(fd) : core::Address(),
+      Worker::Current()->now());
 }
 
-void Listener::Reject(int fd) {
-  core::Count(shared_.stats.of(Worker::Current()->index()).rejected);
+bool Listener::MayWait(const Verdict& verdict) const {
+  return on_limit_ == conf::OnLimit::kWait && !shared_.stop.cancelled() &&
+         verdict.refusal != Refusal::kNone && verdict.refusal != Refusal::kSource;
+}
+
+core::Task<void> Listener::WaitForRoom(int fd, Verdict verdict) {
+  while (MayWait(verdict)) {
+    if (verdict.full != nullptr) {
+      co_await verdict.full->Room();
+    } else {
+      (void)co_await core::Sleep(verdict.retry_in);
+    }
+    verdict = Judge(fd);
+  }
+  Settle(fd, std::move(verdict));
+}
+
+// Makes a session of a connection, or resets it.
+void Listener::Settle(int fd, Verdict verdict) {
+  WorkerStats& stats = shared_.stats.of(Worker::Current()->index());
+  core::Count(stats.accepted);
+  if (verdict.refusal == Refusal::kNone) {
+    shared_.sessions.Spawn(RunSession(context_, fd, std::move(verdict.ticket)));
+    return;
+  }
+  core::Count(stats.refused[static_cast<size_t>(verdict.refusal)]);
   CurrentReactor().SetResetOnClose(fd);
   CurrentReactor().Close(fd);
 }
@@ -142,17 +178,9 @@ core::Task<void> Listener::Pause(int error, core::Nanos pause) {
 
 void Listener::AcceptRest() {
   for (const int socket : sockets_) {
-    for (;;) {
-      IoResult<int> fd = CurrentReactor().AcceptNow(socket);
-      if (!fd.ok()) break;
-      core::Count(shared_.stats.of(Worker::Current()->index()).accepted);
-      ConnectionLimit* full = nullptr;
-      LimitSlot slot = LimitSlot::TryAcquire(shared_.limit, limit_, full);
-      if (full != nullptr) {
-        Reject(*fd);
-      } else {
-        shared_.sessions.Spawn(RunSession(context_, *fd, std::move(slot)));
-      }
+    for (IoResult<int> fd = CurrentReactor().AcceptNow(socket); fd.ok();
+         fd = CurrentReactor().AcceptNow(socket)) {
+      Settle(*fd, Judge(*fd));
     }
   }
 }

@@ -4,6 +4,7 @@
 //
 //   ACCEPTING ── no descriptors or memory ──► PAUSED (longer each time) ──► ACCEPTING
 //       │  └─ on_limit: wait, limit reached ──► WAITING (one connection in hand) ── room ──┘
+//       │  └─ on_limit: close, or the source's own limit ──► that connection is reset
 //       └─ stop ──► what has been accepted becomes sessions ──► STOPPED
 #ifndef SLUICE_PROXY_LISTENER_H_
 #define SLUICE_PROXY_LISTENER_H_
@@ -18,7 +19,7 @@
 #include "core/logger.h"
 #include "core/task.h"
 #include "core/task_group.h"
-#include "proxy/connection_limit.h"
+#include "proxy/admission.h"
 #include "proxy/session.h"
 
 namespace sluice::proxy {
@@ -26,7 +27,7 @@ namespace sluice::proxy {
 // What listeners share; outlives them.
 struct ListenerShared {
   ConnectionLimit& limit;  // of all listeners together
-  conf::OnLimit on_limit;
+  TokenBucket& rate;       // of all listeners together
   Stats& stats;
   core::Logger& logger;
   core::LogThrottle& accept_throttle;
@@ -36,6 +37,7 @@ struct ListenerShared {
 
 class Listener {
  public:
+  // `context` comes without what is the listener's own: its bandwidth.
   Listener(const conf::Listener& config, SessionContext context, const ListenerShared& shared);
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -57,15 +59,21 @@ class Listener {
   core::Task<core::IoResult<int>> ListenAt(const core::Address& address);
   core::Task<void> Accept(int fd);
   core::Task<void> AcceptUntilCancelled(int fd);
-  core::Task<void> OnConnection(int fd);
+  Verdict Judge(int fd);
+  core::Task<void> WaitForRoom(int fd, Verdict verdict);
+  void Settle(int fd, Verdict verdict);
+  bool MayWait(const Verdict& verdict) const;
   core::Task<void> Pause(int error, core::Nanos pause);
-  void Reject(int fd);
 
   const std::string name_;
   const std::vector<conf::Address> addresses_;
-  const SessionContext context_;
+  const core::ListenOptions options_;
+  const conf::OnLimit on_limit_;
   const ListenerShared& shared_;
-  ConnectionLimit limit_;
+  Admission admission_;
+  TokenBucket bytes_up_;
+  TokenBucket bytes_down_;
+  const SessionContext context_;
   std::vector<int> sockets_;
 };
 

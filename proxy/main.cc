@@ -17,6 +17,7 @@
 #include "core/logger.h"
 #include "core/runtime.h"
 #include "core/signals.h"
+#include "proxy/access_log.h"
 #include "proxy/backend.h"
 #include "proxy/demo.h"
 #include "proxy/flags.h"
@@ -85,6 +86,18 @@ void CheckDescriptors(const conf::Config& config, core::Logger& logger) {
   _exit(code);
 }
 
+// Null when it is off.
+absl::StatusOr<std::unique_ptr<AccessLog>> OpenAccessLog(const conf::Config& config,
+                                                         const core::Clock& clock,
+                                                         core::Logger& logger) {
+  using Format = AccessLogSettings::Format;
+  const conf::AccessLog& log = config.access_log;
+  if (log.path == "off") return nullptr;
+  const bool is_json = log.format == conf::AccessFormat::kJson;
+  return AccessLog::Open({.path = log.path, .format = is_json ? Format::kJson : Format::kText},
+                         clock, logger);
+}
+
 int Serve(const conf::Config& config, core::SignalStream& signals) {
   const std::unique_ptr<core::Logger> logger = core::Logger::ToStderr(
       static_cast<LogLevel>(config.log.level), static_cast<core::LogFormat>(config.log.format));
@@ -97,12 +110,18 @@ int Serve(const conf::Config& config, core::SignalStream& signals) {
   CheckDescriptors(config, *logger);
 
   const core::MonotonicClock clock;
+  absl::StatusOr<std::unique_ptr<AccessLog>> access_log = OpenAccessLog(config, clock, *logger);
+  if (!access_log.ok()) {
+    logger->Log(LogLevel::kError, "%s", access_log.status().message());
+    Exit(*logger, kExitFailure);
+  }
   const core::RuntimeOptions options = ToRuntimeOptions(config);
   core::Runtime runtime(options, clock, backend->make_reactor);
-  Server server(config, runtime.shared(), signals, *logger);
+  Server server(config, runtime.shared(), signals, *logger, access_log->get());
   logger->Log(LogLevel::kInfo, "starting: backend %s, %d workers", backend->name, options.workers);
   absl::Status status = runtime.Run(server.Run());
   status.Update(server.status());
+  if (*access_log != nullptr) (*access_log)->Drain(core::kSecond);
   if (!status.ok()) {
     logger->Log(LogLevel::kError, "%s", status.message());
     Exit(*logger, kExitFailure);

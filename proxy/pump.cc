@@ -1,9 +1,11 @@
 #include "proxy/pump.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <span>
 
 #include "core/io.h"
+#include "core/sleep.h"
 #include "core/worker.h"
 
 namespace sluice::proxy {
@@ -29,6 +31,26 @@ void NoteReceived(Flow& flow) {
 
 FlowEnd ErrorEnd(int error, FlowEnd end) { return error == ECANCELED ? FlowEnd::kCancelled : end; }
 
+// Waits for the right to send some of `bytes`, and says how many. That time is no stall.
+[[gnu::noinline]] core::Task<size_t> Pace(Flow& flow, size_t bytes) {
+  const size_t piece = std::min(bytes, flow.pacer->piece());
+  const core::Nanos wait = flow.pacer->Take(Worker::Current()->clock().Now(), piece);
+  if (wait > 0) {
+    flow.sending_since = 0;
+    (void)co_await core::Sleep(wait);
+    NoteReceived(flow);
+  }
+  co_return piece;
+}
+
+// Most sessions end soon after the first end of stream; only then is it worth watching.
+[[gnu::noinline]] core::Task<void> WatchForReset(Flow& flow) {
+  constexpr core::Nanos kWatchAfter = 20 * core::kMillisecond;
+  if (!co_await core::Sleep(kWatchAfter)) co_return;
+  IoResult<uint32_t> broken = co_await core::Poll(flow.from, 0);
+  if (broken.ok()) flow.owner.ResetAfterEnd(flow);
+}
+
 }  // namespace
 
 core::Task<void> Pump(Flow& flow) {
@@ -44,14 +66,21 @@ core::Task<void> Pump(Flow& flow) {
     }
     if (lease->empty()) break;
     NoteReceived(flow);
+    size_t allowed = 0;
     for (std::span<const std::byte> rest = lease->bytes(); !rest.empty();) {
-      IoResult<size_t> sent = co_await core::Send(flow.to, rest);
+      if (flow.pacer == nullptr) {
+        allowed = rest.size();
+      } else if (allowed == 0) {
+        allowed = co_await Pace(flow, rest.size());
+      }
+      IoResult<size_t> sent = co_await core::Send(flow.to, rest.first(allowed));
       if (!sent.ok()) {
         error = sent.error();
         end = ErrorEnd(error, FlowEnd::kWriteError);
         break;
       }
       rest = rest.subspan(*sent);
+      allowed -= *sent;
       NoteSent(flow, *sent);
       flow.sending_since = flow.last_byte;
     }
@@ -59,7 +88,7 @@ core::Task<void> Pump(Flow& flow) {
   }
   co_await received.Stop();
   flow.ended = true;
-  flow.owner.FlowEnded(flow, end, error);
+  if (flow.owner.FlowEnded(flow, end, error)) co_await WatchForReset(flow);
 }
 
 }  // namespace sluice::proxy

@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "core/task.h"
+#include "proxy/pacer.h"
 #include "proxy/stats.h"
 
 namespace sluice::proxy {
@@ -24,7 +25,10 @@ struct Flow;
 class FlowOwner {
  public:
   virtual void SendBegins(Flow& flow, core::Nanos now) = 0;
-  virtual void FlowEnded(Flow& flow, FlowEnd end, int error) = 0;
+  // True: `flow.from` has to be watched, it may still be reset.
+  virtual bool FlowEnded(Flow& flow, FlowEnd end, int error) = 0;
+  // It was.
+  virtual void ResetAfterEnd(Flow& flow) = 0;
 
  protected:
   ~FlowOwner() = default;
@@ -36,6 +40,7 @@ struct Flow {
   Stats& stats;
   core::Atomic<uint64_t> WorkerStats::* counter;  // bytes_up or bytes_down
   uint32_t credit;                                // bytes read ahead of what has been sent
+  Pacer* pacer = nullptr;                         // or null: as fast as it goes
   int from = -1;
   int to = -1;
   uint64_t bytes = 0;             // sent
@@ -45,7 +50,8 @@ struct Flow {
 };
 
 // Ends when the stream does, on an error, or when its scope is cancelled; then no operation of
-// `flow.from` is in flight and owner.FlowEnded has been called.
+// `flow.from` is in flight and owner.FlowEnded has been called. When that says so, it then waits
+// for the reset of a peer that has ended its stream.
 core::Task<void> Pump(Flow& flow);
 
 }  // namespace sluice::proxy

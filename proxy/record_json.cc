@@ -26,7 +26,7 @@ void AppendDuration(std::string_view key, core::Nanos duration, std::string& out
 }
 
 // `side`: "client" or "upstream".
-void AppendPath(const char* side, const PathQuality& path, std::string& out) {
+void AppendPath(const char* side, const core::PathQuality& path, std::string& out) {
   if (path.known) {
     absl::StrAppend(&out, ",\"", side, "_rtt_us\":", path.rtt_us, ",\"", side,
                     "_retransmits\":", path.retransmits);

@@ -32,8 +32,9 @@ void AppendDuration(core::Nanos duration, char after, std::string& out) {
   out += after;
 }
 
-void AppendPaths(const SessionRecord& record, uint32_t PathQuality::* figure, std::string& out) {
-  const auto append = [&](char before, const PathQuality& path) {
+void AppendPaths(const SessionRecord& record, uint32_t core::PathQuality::* figure,
+                 std::string& out) {
+  const auto append = [&](char before, const core::PathQuality& path) {
     out += before;
     if (path.known) {
       absl::StrAppend(&out, path.*figure);
@@ -66,8 +67,8 @@ void AppendText(const SessionRecord& record, std::string& out) {
   out += Name(record.reason.by);
   out += '/';
   out += Name(record.reason.what);
-  AppendPaths(record, &PathQuality::rtt_us, out);
-  AppendPaths(record, &PathQuality::retransmits, out);
+  AppendPaths(record, &core::PathQuality::rtt_us, out);
+  AppendPaths(record, &core::PathQuality::retransmits, out);
 }
 
 }  // namespace sluice::proxy

@@ -4,26 +4,28 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <optional>
+#include <string>
 
+#include "absl/strings/str_cat.h"
 #include "core/io.h"
 #include "core/join.h"
 #include "core/sleep.h"
+#include "proxy/to_core.h"
 
 namespace sluice::proxy {
 namespace {
 
 using core::LogLevel;
 
-core::Nanos ToNanos(conf::Duration duration) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
-}
-
 SessionTimeouts ToSession(const conf::Timeouts& timeouts) {
-  return SessionTimeouts{.connect = ToNanos(timeouts.connect),
-                         .idle = ToNanos(timeouts.idle),
-                         .half_close = ToNanos(timeouts.half_close),
-                         .write_stall = ToNanos(timeouts.write_stall),
-                         .max_lifetime = ToNanos(timeouts.max_lifetime)};
+  return SessionTimeouts{
+      .connect = ToNanos(timeouts.connect),
+      .idle = ToNanos(timeouts.idle),
+      .half_close = ToNanos(timeouts.half_close),
+      .write_stall = ToNanos(timeouts.write_stall),
+      .max_lifetime = ToNanos(timeouts.max_lifetime),
+      .max_lifetime_jitter = ToNanos(timeouts.max_lifetime) / 100 * timeouts.max_lifetime_jitter};
 }
 
 core::Task<void> UntilCancelled(core::CancellationToken token) { (void)co_await token.Cancelled(); }
@@ -32,17 +34,19 @@ core::Task<bool> SleepFor(core::Nanos duration) { co_return co_await core::Sleep
 }  // namespace
 
 Server::Server(const conf::Config& config, core::Shared& runtime, core::SignalStream& signals,
-               core::Logger& logger)
+               core::Logger& logger, AccessLog* access_log)
     : config_(config),
       runtime_(runtime),
       signals_(signals),
       logger_(logger),
+      access_log_(access_log),
       stats_(runtime.workers.size()),
       limit_(config.limits.max_connections),
+      rate_(config.limits.new_connections),
       services_(runtime),
       sessions_(runtime),
       listener_shared_{.limit = limit_,
-                       .on_limit = config.limits.on_limit,
+                       .rate = rate_,
                        .stats = stats_,
                        .logger = logger,
                        .accept_throttle = accept_throttle_,
@@ -60,10 +64,13 @@ Server::Server(const conf::Config& config, core::Shared& runtime, core::SignalSt
         listener,
         SessionContext{.listener = listener.name,
                        .timeouts = ToSession(listener.timeouts),
+                       .close_after_fin = listener.half_close == conf::HalfClose::kClose,
                        .credit = static_cast<uint32_t>(config.buffers.per_direction_bytes),
+                       .bandwidth = {},
                        .cluster = cluster->get(),
                        .stats = &stats_,
                        .logger = &logger,
+                       .access_log = access_log,
                        .end_all = end_sessions_.token()},
         listener_shared_));
   }
@@ -87,9 +94,30 @@ core::Task<void> Server::Run() {
 }
 
 core::Task<absl::Status> Server::BindAll() {
-  absl::Status status;
+  absl::Status status = CheckUpstreamSockets();
   for (const auto& listener : listeners_) status.Update(co_await listener->Bind());
   co_return status;
+}
+
+// What the kernel would refuse for every connection is better said at once.
+absl::Status Server::CheckUpstreamSockets() {
+  core::Reactor& reactor = core::Worker::Current()->reactor();
+  for (const auto& cluster : clusters_) {
+    const std::optional<core::SocketOptions>& options = cluster->policy().socket;
+    if (!options) continue;
+    core::IoResult<int> fd = reactor.OpenSocket(AF_INET);
+    if (!fd.ok()) return absl::ErrnoToStatus(fd.error(), "cannot open a socket");
+    const core::IoResult<void> configured = reactor.Configure(*fd, *options);
+    reactor.Close(*fd);
+    if (configured.ok()) continue;
+    return absl::ErrnoToStatus(
+        configured.error(),
+        configured.error() == ENOENT
+            ? absl::StrCat("upstream ", cluster->name(), ": no congestion control named ",
+                           options->congestion, " (net.ipv4.tcp_available_congestion_control)")
+            : absl::StrCat("upstream ", cluster->name(), ": cannot set the socket options"));
+  }
+  return absl::OkStatus();
 }
 
 // The next signal that asks for an end; others are answered here.
@@ -98,6 +126,11 @@ core::Task<core::IoResult<int>> Server::NextStopSignal() {
     core::IoResult<int> signal = co_await signals_.Next();
     if (!signal.ok() || *signal == SIGTERM || *signal == SIGINT || *signal == SIGQUIT) {
       co_return signal;
+    }
+    if (*signal == SIGUSR1 && access_log_ != nullptr) {
+      access_log_->Reopen();
+      logger_.Log(LogLevel::kInfo, "signal SIGUSR1: the access log is opened anew");
+      continue;
     }
     logger_.Log(LogLevel::kWarn, "signal SIG%s: not supported by this version, ignored",
                 sigabbrev_np(*signal));
@@ -115,8 +148,7 @@ core::Task<void> Server::WaitForStop() {
 core::Task<void> Server::Drain() {
   core::CancellationSource drained;
   co_await core::Join(JoinSessions(drained), EndLateSessions(drained.token()));
-  uint64_t log_drops = 0;
-  LogStatsLine(log_drops);
+  LogStatsLine();
 }
 
 core::Task<void> Server::JoinSessions(core::CancellationSource& drained) {
@@ -134,26 +166,44 @@ core::Task<void> Server::EndLateSessions(core::CancellationToken drained) {
 }
 
 core::Task<void> Server::LogStats() {
-  uint64_t log_drops = 0;
   for (;;) {
     auto outcome = co_await core::Select(SleepFor(ToNanos(config_.stats.interval)),
                                          UntilCancelled(stop_accepting_.token()));
     if (outcome.first == 1) co_return;
-    LogStatsLine(log_drops);
+    LogStatsLine();
   }
 }
 
-void Server::LogStatsLine(uint64_t& log_drops) {
+void Server::LogStatsLine() {
   const StatsSum sum = stats_.Sum();
-  logger_.Log(LogLevel::kInfo, "stats active=%d total=%d rejected=%d up=%d down=%d", limit_.count(),
-              sum.accepted - sum.rejected, sum.rejected, sum.bytes_up, sum.bytes_down);
-  const uint64_t dropped = logger_.dropped();
-  if (dropped != log_drops) {
-    logger_.Log(LogLevel::kWarn, "log: %d lines dropped so far", dropped);
-    log_drops = dropped;
+  std::string causes;  // what has happened, each by its name
+  for (size_t i = 0; i < kWhatCount; ++i) {
+    if (sum.ended[i] > 0)
+      absl::StrAppend(&causes, " ", std::string(Name(static_cast<What>(i))), "=", sum.ended[i]);
   }
+  for (size_t i = 1; i < kRefusalCount; ++i) {
+    if (sum.refused[i] == 0) continue;
+    absl::StrAppend(&causes, " rejected_", std::string(Name(static_cast<Refusal>(i))), "=",
+                    sum.refused[i]);
+  }
+  logger_.Log(LogLevel::kInfo, "stats active=%d total=%d rejected=%d up=%d down=%d%s",
+              limit_.count(), sum.accepted - sum.rejected(), sum.rejected(), sum.bytes_up,
+              sum.bytes_down, causes);
+  LogDrops();
   if (!logger_.enabled(LogLevel::kDebug)) return;
   for (const auto& worker : runtime_.workers) LogWorkerLine(*worker);
+}
+
+void Server::LogDrops() {
+  if (const uint64_t dropped = logger_.dropped(); dropped != log_drops_) {
+    logger_.Log(LogLevel::kWarn, "log: %d lines dropped so far", dropped);
+    log_drops_ = dropped;
+  }
+  if (access_log_ == nullptr) return;
+  if (const uint64_t dropped = access_log_->dropped(); dropped != record_drops_) {
+    logger_.Log(LogLevel::kWarn, "access log: %d records dropped so far", dropped);
+    record_drops_ = dropped;
+  }
 }
 
 void Server::LogWorkerLine(const core::Worker& worker) {

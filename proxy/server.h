@@ -20,18 +20,21 @@
 #include "core/task.h"
 #include "core/task_group.h"
 #include "core/worker.h"
+#include "proxy/access_log.h"
 #include "proxy/cluster.h"
 #include "proxy/connection_limit.h"
 #include "proxy/listener.h"
 #include "proxy/stats.h"
+#include "proxy/token_bucket.h"
 
 namespace sluice::proxy {
 
 class Server {
  public:
   // Everything passed in outlives the server. `config` has been validated.
+  // `access_log` may be null.
   Server(const conf::Config& config, core::Shared& runtime, core::SignalStream& signals,
-         core::Logger& logger);
+         core::Logger& logger, AccessLog* access_log);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
@@ -43,21 +46,25 @@ class Server {
 
  private:
   core::Task<absl::Status> BindAll();
+  absl::Status CheckUpstreamSockets();
   core::Task<void> WaitForStop();
   core::Task<void> Drain();
   core::Task<void> JoinSessions(core::CancellationSource& drained);
   core::Task<void> EndLateSessions(core::CancellationToken drained);
   core::Task<core::IoResult<int>> NextStopSignal();
   core::Task<void> LogStats();
-  void LogStatsLine(uint64_t& log_drops);
+  void LogStatsLine();
+  void LogDrops();
   void LogWorkerLine(const core::Worker& worker);
 
   const conf::Config& config_;
   core::Shared& runtime_;
   core::SignalStream& signals_;
   core::Logger& logger_;
+  AccessLog* const access_log_;
   Stats stats_;
   ConnectionLimit limit_;
+  TokenBucket rate_;
   core::LogThrottle accept_throttle_{5 * core::kSecond};
   core::CancellationSource stop_accepting_;
   core::CancellationSource end_sessions_;
@@ -67,6 +74,8 @@ class Server {
   std::vector<std::unique_ptr<Cluster>> clusters_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   absl::Status status_;
+  uint64_t log_drops_ = 0;     // told so far
+  uint64_t record_drops_ = 0;  // told so far
 };
 
 }  // namespace sluice::proxy

@@ -2,14 +2,19 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <limits>
+#include <memory>
+#include <optional>
 
 #include "core/io.h"
 #include "core/join.h"
 #include "core/sleep.h"
 #include "core/worker.h"
 #include "proxy/connector.h"
+#include "proxy/jitter.h"
+#include "proxy/pacer.h"
 
 namespace sluice::proxy {
 namespace {
@@ -28,16 +33,31 @@ core::Reactor& CurrentReactor() { return Worker::Current()->reactor(); }
 
 class Session final : public FlowOwner {
  public:
-  Session(const SessionContext& context, int client)
-      : context_(context), client_(client), client_name_(NameForLog()) {}
+  Session(const SessionContext& context, int client) : context_(context), client_(client) {}
   Session(const Session&) = delete;
 
   core::Task<void> Run();
 
   void SendBegins(Flow& flow, Nanos now) override;
-  void FlowEnded(Flow& flow, FlowEnd end, int error) override;
+  bool FlowEnded(Flow& flow, FlowEnd end, int error) override;
+  void ResetAfterEnd(Flow& flow) override;
 
  private:
+  // What only a log asks for.
+  struct Trace {
+    core::Address client;
+    const Endpoint* endpoint = nullptr;  // the last one tried
+    int attempts = 0;                    // endpoints tried
+    Nanos queued = -1;
+    Nanos connected_at = -1;
+    Nanos first_byte_at = -1;  // from the upstream
+    core::PathQuality client_path;
+    core::PathQuality upstream_path;
+  };
+  struct Pace {
+    Pacer up;
+    Pacer down;
+  };
   // Fires at the earliest deadline that may have come; the session looks which one has.
   class DeadlineTimer final : public core::Timer {
    public:
@@ -70,13 +90,16 @@ class Session final : public FlowOwner {
     void await_resume() const noexcept {}
   };
 
-  std::string NameForLog() const;
+  void StartTrace();
+  void StartPace();
+  void StartLifetime();
   // Not inlined: its frame is not needed for the life of the session.
   [[gnu::noinline]] core::Task<Connected> Connect();
   core::Task<void> ClientGone();
   core::Task<void> Relay(int upstream);
   // Not inlined: its frame is needed for a moment only, not for the life of the session.
   [[gnu::noinline]] core::Task<void> CloseWithReset(int upstream);
+  void EndOfStream(Flow& flow);
   void End(EndReason reason);
   void EnsureTimer(Nanos deadline);
   void OnTimer();
@@ -84,25 +107,27 @@ class Session final : public FlowOwner {
   Nanos CheckDeadline(Nanos now, Nanos deadline, What what);
   bool StopCallbacks();
   void MaybeFinish();
+  void FinishTrace(const Connected& connected);
   void Report();
+  void WriteDebugLine(Nanos total);
+  void WriteRecord(Nanos total);
   By SideOf(int fd) const { return fd == client_ ? By::kClient : By::kUpstream; }
   Flow& Opposite(const Flow& flow) { return &flow == &up_ ? down_ : up_; }
 
   const SessionContext& context_;
   const int client_;
-  const std::string client_name_;  // empty unless session ends are logged
-  const Endpoint* endpoint_ = nullptr;
+  std::unique_ptr<Trace> trace_;  // null: no log asks for it
+  std::unique_ptr<Pace> pace_;    // null: no limit of bandwidth
   core::Runnable* task_ = nullptr;
   core::CancelScope* scope_ = nullptr;
   core::Waiter* relay_ = nullptr;  // the two pumps, while they run
   Nanos started_ = 0;
-  Nanos relaying_since_ = 0;
-  Nanos half_closed_ = 0;  // 0: both directions are open
+  Nanos expires_ = kNever;  // max_lifetime
+  Nanos half_closed_ = 0;   // 0: both directions are open
   By first_fin_ = By::kClient;
   Nanos timer_at_ = kNever;
   std::optional<EndReason> reason_;
   int error_ = 0;
-  int attempts_ = 0;                     // endpoints tried
   bool reset_seen_[2] = {false, false};  // by SideOf
   Flow up_{*this, *context_.stats, &WorkerStats::bytes_up, context_.credit};
   Flow down_{*this, *context_.stats, &WorkerStats::bytes_down, context_.credit};
@@ -111,9 +136,19 @@ class Session final : public FlowOwner {
   std::coroutine_handle<> finishing_;
 };
 
-std::string Session::NameForLog() const {
-  if (!context_.logger->enabled(core::LogLevel::kDebug)) return "";
-  return CurrentReactor().PeerAddress(client_).ToString();
+void Session::StartTrace() {
+  if (context_.access_log == nullptr && !context_.logger->enabled(core::LogLevel::kDebug)) return;
+  trace_ = std::make_unique<Trace>();
+  trace_->client = CurrentReactor().PeerAddress(client_);
+}
+
+void Session::StartPace() {
+  const SessionBandwidth& bandwidth = context_.bandwidth;
+  if (!bandwidth.limited()) return;
+  pace_.reset(new Pace{.up = Pacer(bandwidth.per_connection, *bandwidth.up),
+                       .down = Pacer(bandwidth.per_connection, *bandwidth.down)});
+  up_.pacer = &pace_->up;
+  down_.pacer = &pace_->down;
 }
 
 core::Task<void> Session::Run() {
@@ -121,17 +156,18 @@ core::Task<void> Session::Run() {
   task_ = here.task;
   scope_ = here.scope;
   started_ = Worker::Current()->now();
+  StartTrace();
   notice_.Listen(context_.end_all, *task_);
+  StartLifetime();
   const Connected connected = co_await Connect();
-  endpoint_ = connected.endpoint;
-  attempts_ = connected.attempts;
   if (connected.fd >= 0) {
     co_await Relay(connected.fd);
   } else if (!reason_) {
     error_ = connected.error;
-    End({By::kProxy, What::kNoUpstream});
+    End({By::kProxy, connected.queue_timeout ? What::kQueueTimeout : What::kNoUpstream});
   }
   co_await Quiet{*this};
+  FinishTrace(connected);
   if (reason_->what == What::kClosed) {
     CurrentReactor().Close(connected.fd);
     CurrentReactor().Close(client_);
@@ -141,12 +177,23 @@ core::Task<void> Session::Run() {
   Report();
 }
 
+void Session::StartLifetime() {
+  const SessionTimeouts& limits = context_.timeouts;
+  if (limits.max_lifetime == 0) return;
+  expires_ = started_ + limits.max_lifetime;
+  if (limits.max_lifetime_jitter > 0) {
+    const uint64_t seed = static_cast<uint64_t>(started_) ^ static_cast<uint64_t>(client_) << 48;
+    expires_ -= Jitter(limits.max_lifetime_jitter, seed);
+  }
+  EnsureTimer(expires_);
+}
+
 // A client that resets its connection while the upstream's is being made ends the attempt.
 core::Task<Connected> Session::Connect() {
   auto outcome = co_await core::Select(ConnectUpstream(context_), ClientGone());
   Connected& connected = std::get<0>(outcome.values);
   if (outcome.first == 1 && connected.fd < 0) End({By::kClient, What::kReset});
-  co_return connected;
+  co_return std::move(connected);
 }
 
 // Most connects are done before it is worth watching.
@@ -158,38 +205,49 @@ core::Task<void> Session::ClientGone() {
 core::Task<void> Session::Relay(int upstream) {
   up_.from = down_.to = client_;
   up_.to = down_.from = upstream;
-  relaying_since_ = Worker::Current()->now();
-  up_.last_byte = down_.last_byte = relaying_since_;
+  const Nanos now = Worker::Current()->now();
+  up_.last_byte = down_.last_byte = now;
+  if (trace_ != nullptr) trace_->connected_at = now;
+  StartPace();
   auto pumps = core::Join(Pump(up_), Pump(down_));
-  EnsureTimer(NextDeadline(relaying_since_));  // if one has passed already, the pumps end at once
+  EnsureTimer(NextDeadline(now));  // if one has passed already, the pumps end at once
   relay_ = &pumps;
   co_await pumps;
   relay_ = nullptr;
 }
 
-void Session::SendBegins(Flow&, Nanos now) {
+void Session::SendBegins(Flow& flow, Nanos now) {
+  if (trace_ != nullptr && trace_->first_byte_at < 0 && &flow == &down_) {
+    trace_->first_byte_at = now;
+  }
   if (context_.timeouts.write_stall != 0) EnsureTimer(now + context_.timeouts.write_stall);
 }
 
-void Session::FlowEnded(Flow& flow, FlowEnd end, int error) {
+bool Session::FlowEnded(Flow& flow, FlowEnd end, int error) {
   const By reader = SideOf(flow.from);
   switch (end) {
     case FlowEnd::kCancelled:
-      return;
+      return false;
     case FlowEnd::kWriteError:
       // What its owner sent before it broke may still be waiting to be read: the other flow goes on
       // until it finds the end.
       reset_seen_[static_cast<size_t>(SideOf(flow.to))] = true;
       if (error_ == 0) error_ = error;
       if (Opposite(flow).ended) End({SideOf(flow.to), What::kReset});
-      return;
+      return false;
     case FlowEnd::kReadError:
       if (error_ == 0) error_ = error;
       End({reader, What::kReset});
-      return;
+      return false;
     case FlowEnd::kEndOfStream:
-      break;
+      EndOfStream(flow);
+      return !reason_;
   }
+  return false;
+}
+
+void Session::EndOfStream(Flow& flow) {
+  const By reader = SideOf(flow.from);
   // A send may have consumed the error of a reset; then the read finds a clean end that is none.
   const bool writer_open = !Opposite(flow).ended;
   if (reset_seen_[static_cast<size_t>(reader)] ||
@@ -203,7 +261,14 @@ void Session::FlowEnded(Flow& flow, FlowEnd end, int error) {
     first_fin_ = reader;
     if (context_.timeouts.half_close != 0) EnsureTimer(half_closed_ + context_.timeouts.half_close);
   }
-  if (!writer_open) End({first_fin_, What::kClosed});
+  if (!writer_open || context_.close_after_fin) End({first_fin_, What::kClosed});
+}
+
+// A UNIX peer that has closed is not told from one that was reset: it just does not receive.
+void Session::ResetAfterEnd(Flow& flow) {
+  if (CurrentReactor().GetPeerState(flow.from) != core::PeerState::kReset) return;
+  if (error_ == 0) error_ = ECONNRESET;
+  End({SideOf(flow.from), What::kReset});
 }
 
 // The first cause wins. Whatever still runs is asked to stop.
@@ -212,7 +277,7 @@ void Session::End(EndReason reason) {
   reason_ = reason;
   if (relay_ != nullptr) {
     relay_->Cancel();
-  } else if (reason.what != What::kNoUpstream) {
+  } else if (reason.what != What::kNoUpstream && reason.what != What::kQueueTimeout) {
     scope_->Cancel();
   }
 }
@@ -245,10 +310,8 @@ Nanos Session::CheckDeadline(Nanos now, Nanos deadline, What what) {
 // Ends the session if a deadline has passed; else when to look again, kNever for never.
 Nanos Session::NextDeadline(Nanos now) {
   const SessionTimeouts& limits = context_.timeouts;
-  Nanos next = kNever;
-  if (limits.max_lifetime != 0) {
-    next = CheckDeadline(now, started_ + limits.max_lifetime, What::kMaxLifetime);
-  }
+  Nanos next = CheckDeadline(now, expires_, What::kMaxLifetime);
+  if (up_.from < 0) return next;  // not connected yet
   if (limits.write_stall != 0) {
     for (const Flow* flow : {&up_, &down_}) {
       if (flow->sending_since == 0) continue;
@@ -300,26 +363,66 @@ void Session::MaybeFinish() {
   }
 }
 
+// What is known only while the sockets are open.
+void Session::FinishTrace(const Connected& connected) {
+  if (trace_ == nullptr) return;
+  trace_->attempts = connected.attempts;
+  trace_->queued = connected.queued;
+  trace_->endpoint = connected.endpoint;
+  if (context_.access_log == nullptr) return;
+  trace_->client_path = CurrentReactor().GetPathQuality(client_);
+  if (connected.fd >= 0) trace_->upstream_path = CurrentReactor().GetPathQuality(connected.fd);
+}
+
 void Session::Report() {
   WorkerStats& stats = context_.stats->of(Worker::Current()->index());
   core::Count(stats.ended[static_cast<size_t>(reason_->what)]);
-  if (!context_.logger->enabled(core::LogLevel::kDebug)) return;
+  if (trace_ == nullptr) return;
+  const Nanos total = Worker::Current()->clock().Now() - started_;
+  if (context_.access_log != nullptr) WriteRecord(total);
+  if (context_.logger->enabled(core::LogLevel::kDebug)) WriteDebugLine(total);
+}
+
+void Session::WriteDebugLine(Nanos total) {
   context_.logger->Log(
       core::LogLevel::kDebug,
       "session end listener=%s client=%s endpoint=%s reason=%s by=%s up=%d down=%d attempts=%d "
       "ms=%d%s",
-      context_.listener, client_name_, endpoint_ == nullptr ? "-" : endpoint_->name,
-      Name(reason_->what), Name(reason_->by), up_.bytes, down_.bytes, attempts_,
-      (Worker::Current()->clock().Now() - started_) / kMillisecond,
+      context_.listener, trace_->client.ToString(),
+      trace_->endpoint == nullptr ? "-" : trace_->endpoint->name, Name(reason_->what),
+      Name(reason_->by), up_.bytes, down_.bytes, trace_->attempts, total / kMillisecond,
       error_ == 0 ? "" : absl::StrCat(" error=", strerrorname_np(error_)));
+}
+
+void Session::WriteRecord(Nanos total) {
+  const auto since_start = [this](Nanos at) { return at < 0 ? at : at - started_; };
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  context_.access_log->Write(
+      {.begin_us =
+           std::chrono::duration_cast<std::chrono::microseconds>(now).count() - total / 1000,
+       .listener = context_.listener,
+       .client = trace_->client,
+       .upstream = context_.cluster->name(),
+       .endpoint = trace_->endpoint == nullptr ? std::string_view() : trace_->endpoint->name,
+       .attempts = static_cast<uint32_t>(trace_->attempts),
+       .queue = trace_->queued,
+       .connect = since_start(trace_->connected_at),
+       .first_byte = since_start(trace_->first_byte_at),
+       .total = total,
+       .bytes_up = up_.bytes,
+       .bytes_down = down_.bytes,
+       .reason = *reason_,
+       .error = error_,
+       .client_path = trace_->client_path,
+       .upstream_path = trace_->upstream_path});
 }
 
 }  // namespace
 
-core::Task<void> RunSession(const SessionContext& context, int client, LimitSlot slot) {
+core::Task<void> RunSession(const SessionContext& context, int client, Ticket ticket) {
   Session session(context, client);
   co_await session.Run();
-  (void)slot;  // held until here
+  (void)ticket;  // held until here
 }
 
 }  // namespace sluice::proxy

@@ -1,16 +1,19 @@
 // Session: one client connection, its upstream connection, and every decision about them.
 //
-//   CONNECTING ── connected ──► RELAYING ── both flows ended with FIN ──────────► CLOSED (FIN, FIN)
-//       │ no endpoint               │ a peer reset ──► drain what it sent before ─► CLOSED (RST)
-//       │                           │ idle, half-close, stall, lifetime, shutdown ► CLOSED (RST,
-//       RST) └─► CLOSED (RST)            ▼
-//                      the first cause wins: it is the EndReason
+//   CONNECTING ── connected ──► RELAYING ── both flows ended with FIN ───────────► CLOSED (FIN,
+//   FIN)
+//       │                           ├── a peer reset ──► drain what it sent before ► CLOSED (RST)
+//       ├── no endpoint, no room    └── idle, half-close, stall, lifetime, shutdown ► CLOSED (RST,
+//       RST) └── lifetime, shutdown, client's reset ──► CLOSED (RST)
+//
+// The first cause wins: it is the EndReason.
 //
 // Closing (behaviour.md, promises 1 to 3): end of stream is passed on with shutdown(2) once all
 // bytes before it have been sent, and the other direction goes on. A reset is passed on as a reset,
 // after the kernel has got rid of the bytes that came before it, at most kResetLinger later.
 // Whatever the proxy ends by itself it ends with a reset: a clean end is only shown to a peer whose
-// partner ended cleanly.
+// partner ended cleanly. With half_close: close the first end of stream ends both directions, once
+// it has been passed on.
 //
 // A session is one task: its two pumps, its timer and its shutdown notice need no lock.
 #ifndef SLUICE_PROXY_SESSION_H_
@@ -25,11 +28,12 @@
 #include "core/logger.h"
 #include "core/task.h"
 #include "core/timer_wheel.h"
+#include "proxy/access_log.h"
+#include "proxy/admission.h"
 #include "proxy/cluster.h"
-#include "proxy/connection_limit.h"
-#include "proxy/end_reason.h"
 #include "proxy/pump.h"
 #include "proxy/stats.h"
+#include "proxy/token_bucket.h"
 
 namespace sluice::proxy {
 
@@ -40,21 +44,34 @@ struct SessionTimeouts {
   core::Nanos half_close = 0;
   core::Nanos write_stall = 0;
   core::Nanos max_lifetime = 0;
+  core::Nanos max_lifetime_jitter = 0;  // a session may end earlier by up to this
+};
+
+// Bytes per second; 0 = no limit. The buckets are the listener's.
+struct SessionBandwidth {
+  uint64_t per_connection = 0;  // each direction
+  TokenBucket* up = nullptr;
+  TokenBucket* down = nullptr;
+
+  bool limited() const { return per_connection != 0 || up->limited() || down->limited(); }
 };
 
 // What all sessions of a listener have in common; outlives them.
 struct SessionContext {
   std::string listener;  // name
   SessionTimeouts timeouts;
-  uint32_t credit;  // bytes per direction
+  bool close_after_fin = false;  // half_close: close
+  uint32_t credit;               // bytes per direction
+  SessionBandwidth bandwidth;
   Cluster* cluster;
   Stats* stats;
   core::Logger* logger;
+  AccessLog* access_log = nullptr;  // or null
   core::CancellationToken end_all;  // shutdown after drain_timeout
 };
 
-// Runs a session to its end. Owns `client` (a descriptor) and `slot`.
-core::Task<void> RunSession(const SessionContext& context, int client, LimitSlot slot);
+// Runs a session to its end. Owns `client` (a descriptor) and `ticket`.
+core::Task<void> RunSession(const SessionContext& context, int client, Ticket ticket);
 
 }  // namespace sluice::proxy
 

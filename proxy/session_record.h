@@ -13,13 +13,6 @@
 
 namespace sluice::proxy {
 
-// What the kernel says about a connection at its end; UNIX sockets are not asked.
-struct PathQuality {
-  bool known = false;
-  uint32_t rtt_us = 0;
-  uint32_t retransmits = 0;
-};
-
 struct SessionRecord {
   int64_t begin_us = 0;  // wall clock: microseconds since 1970, UTC
   std::string_view listener;
@@ -35,8 +28,8 @@ struct SessionRecord {
   uint64_t bytes_down = 0;
   EndReason reason;
   int error = 0;  // errno of what broke, 0 = none
-  PathQuality client_path;
-  PathQuality upstream_path;
+  core::PathQuality client_path;
+  core::PathQuality upstream_path;
 };
 
 }  // namespace sluice::proxy

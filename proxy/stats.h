@@ -5,33 +5,37 @@
 
 #include <array>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 #include "core/atomic.h"
 #include "core/reactor.h"
 #include "proxy/end_reason.h"
+#include "proxy/refusal.h"
 
 namespace sluice::proxy {
 
 struct alignas(64) WorkerStats {
-  core::Atomic<uint64_t> accepted{0};         // connections taken from the kernel
-  core::Atomic<uint64_t> rejected{0};         // of these, closed because of a limit
-  core::Atomic<uint64_t> accept_pauses{0};    // descriptors or memory had run out
+  core::Atomic<uint64_t> accepted{0};                           // connections taken from the kernel
+  std::array<core::Atomic<uint64_t>, kRefusalCount> refused{};  // of these, closed by a limit
+  core::Atomic<uint64_t> accept_pauses{0};                      // descriptors or memory had run out
   core::Atomic<uint64_t> connect_retries{0};  // endpoints given up for the next one
   core::Atomic<uint64_t> bytes_up{0};         // client to upstream, accepted by the kernel
   core::Atomic<uint64_t> bytes_down{0};       // upstream to client
   std::array<core::Atomic<uint64_t>, kWhatCount> ended{};
 };
 
-// The sums. accepted = rejected + ended + the sessions that live.
+// The sums. accepted = rejected() + all of ended + the sessions that live.
 struct StatsSum {
   uint64_t accepted = 0;
-  uint64_t rejected = 0;
+  std::array<uint64_t, kRefusalCount> refused{};
   uint64_t accept_pauses = 0;
   uint64_t connect_retries = 0;
   uint64_t bytes_up = 0;
   uint64_t bytes_down = 0;
   std::array<uint64_t, kWhatCount> ended{};
+
+  uint64_t rejected() const { return std::accumulate(refused.begin(), refused.end(), uint64_t{0}); }
 };
 
 class Stats {
@@ -48,7 +52,7 @@ class Stats {
     };
     for (const WorkerStats& worker : workers_) {
       sum.accepted += value(worker.accepted);
-      sum.rejected += value(worker.rejected);
+      for (size_t i = 0; i < kRefusalCount; ++i) sum.refused[i] += value(worker.refused[i]);
       sum.accept_pauses += value(worker.accept_pauses);
       sum.connect_retries += value(worker.connect_retries);
       sum.bytes_up += value(worker.bytes_up);

@@ -31,7 +31,7 @@ class AcceptTest : public ContractTest {};
 SLUICE_CONTRACT(AcceptTest, kAll);
 
 int ListenHere() {
-  IoResult<int> fd = core::SocketApi().Listen(Loopback(), 1024);
+  IoResult<int> fd = core::SocketApi().Listen(Loopback(), {.backlog = 1024});
   SLUICE_CHECK(fd.ok());
   return *fd;
 }

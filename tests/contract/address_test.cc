@@ -47,7 +47,7 @@ Task<int> Soon() {
 }
 
 Task<void> TalkMain(Address listen_at) {
-  IoResult<int> listener = core::SocketApi().Listen(listen_at, 8);
+  IoResult<int> listener = core::SocketApi().Listen(listen_at, {.backlog = 8});
   EXPECT_TRUE(listener.ok());
   const Address address = AddressOf(*listener);
   core::AcceptStream stream(*listener);
@@ -109,7 +109,7 @@ TEST_P(AddressTest, Refused) { Run(RefusedMain()); }
 // A UNIX socket whose backlog is full is told so at once.
 Task<void> UnixFullMain() {
   const Address name = AbstractName();
-  IoResult<int> listener = core::SocketApi().Listen(name, 0);
+  IoResult<int> listener = core::SocketApi().Listen(name, {.backlog = 0});
   const Fd owner(*listener);
   std::deque<Fd> guests;
   int error = 0;

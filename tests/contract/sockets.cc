@@ -72,7 +72,7 @@ Address AbstractName() {
 Address AddressOf(int fd) { return core::SocketApi().LocalAddress(fd); }
 
 Fd ListenPlain(int backlog) {
-  core::IoResult<int> fd = core::SocketApi().Listen(Loopback(), backlog);
+  core::IoResult<int> fd = core::SocketApi().Listen(Loopback(), {.backlog = backlog});
   SLUICE_CHECK(fd.ok());
   return Fd(*fd);
 }
@@ -124,7 +124,7 @@ Pair ConnectUnix() {
   core::IoResult<int> ours = Here().OpenSocket(AF_UNIX);
   SLUICE_CHECK(ours.ok());
   const Address name = AbstractName();
-  core::IoResult<int> listener = core::SocketApi().Listen(name, 1);
+  core::IoResult<int> listener = core::SocketApi().Listen(name, {.backlog = 1});
   SLUICE_CHECK(listener.ok());
   const Fd owner(*listener);
   SLUICE_CHECK(connect(*ours, &name.any, name.size) == 0);

@@ -110,7 +110,7 @@ Task<int> Later() {
 Task<void> ScopeMain() {
   Pair pair = ConnectTcp();
   Pair other = ConnectTcp();
-  IoResult<int> listener = core::SocketApi().Listen(Loopback(), 8);
+  IoResult<int> listener = core::SocketApi().Listen(Loopback(), {.backlog = 8});
   RecvStream stream(pair.ours, kCredit);
   const auto outcome = co_await core::Select(Later(), ErrorOfSend(pair.ours), ErrorOfPoll(other.ours),
                                              ErrorOfAccept(*listener), ErrorOfReceive(stream));

@@ -162,8 +162,7 @@ void Checker::CheckLater(const Session& session, core::Nanos since, core::Nanos 
 
 void Checker::CheckDeadlines(const Session& s) {
   if (s.far == nullptr) return;
-  const core::Nanos born = std::max(s.began, s.relaying - scenario_.max_lifetime);
-  CheckLater(s, born, scenario_.max_lifetime, "max_lifetime");
+  CheckLater(s, s.began, scenario_.max_lifetime, "max_lifetime");
   CheckLater(s, s.half_closed, scenario_.half_close_timeout, "half_close timeout");
   core::Nanos last = s.relaying;
   for (size_t i = 0; i < 2; ++i) {

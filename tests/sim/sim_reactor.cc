@@ -153,7 +153,9 @@ void SimReactor::Close(int fd) {
   closes_.push_back(fd);
 }
 
-core::IoResult<int> SimReactor::Listen(const core::Address&, int) { return kernel_.Listen(); }
+core::IoResult<int> SimReactor::Listen(const core::Address&, const core::ListenOptions&) {
+  return kernel_.Listen();
+}
 core::IoResult<int> SimReactor::Duplicate(int fd) { return kernel_.Duplicate(fd); }
 core::IoResult<int> SimReactor::AcceptNow(int fd) { return kernel_.Accept(fd); }
 

@@ -34,11 +34,15 @@ class SimReactor final : public core::Reactor {
   void Wake() override {}
   int64_t in_flight() const override { return in_flight_; }
 
-  core::IoResult<int> Listen(const core::Address& address, int backlog) override;
+  core::IoResult<int> Listen(const core::Address& address,
+                             const core::ListenOptions& options) override;
   core::IoResult<int> Duplicate(int fd) override;
   core::IoResult<int> AcceptNow(int fd) override;
   core::IoResult<void> ShutdownWrite(int fd) override;
   void SetNoDelay(int fd) override;
+  core::IoResult<void> Configure(int, const core::SocketOptions&) override { return {}; }
+  core::IoResult<void> BindSource(int, const core::Address&) override { return {}; }
+  core::PathQuality GetPathQuality(int) override { return {}; }
   void SetResetOnClose(int fd) override;
   size_t UnsentBytes(int fd) override;
   core::PeerState GetPeerState(int fd) override;

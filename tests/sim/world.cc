@@ -28,7 +28,6 @@ conf::Config MakeConfig(const Scenario& s) {
   conf::Config config;
   config.limits.max_connections =
       s.max_connections + (s.options.mutant == Mutant::kLooseLimit ? 1 : 0);
-  config.limits.on_limit = s.wait_on_limit ? conf::OnLimit::kWait : conf::OnLimit::kClose;
   config.buffers.per_direction_bytes = s.credit;
   config.shutdown.drain_timeout =
       ToDuration(s.drain_timeout, s.options.mutant == Mutant::kSlowDrain);
@@ -36,12 +35,14 @@ conf::Config MakeConfig(const Scenario& s) {
   conf::Listener listener;
   listener.name = "sim";
   listener.upstream = "sim";
+  listener.on_limit = s.wait_on_limit ? conf::OnLimit::kWait : conf::OnLimit::kClose;
   listener.bind.push_back(ToAddress("10.1.0.1:80"));
   listener.timeouts = {.connect = ToDuration(s.connect_timeout, late),
                        .idle = ToDuration(s.idle_timeout, late),
                        .half_close = ToDuration(s.half_close_timeout, late),
                        .write_stall = ToDuration(s.write_stall_timeout, late),
-                       .max_lifetime = ToDuration(s.max_lifetime, late)};
+                       .max_lifetime = ToDuration(s.max_lifetime, late),
+                       .max_lifetime_jitter = 0};
   config.listeners.push_back(listener);
   conf::Upstream upstream;
   upstream.name = "sim";
@@ -70,7 +71,7 @@ World::World(const RunOptions& options)
     peers_.emplace_back(scenario_, network_, clock_, checker_, trace_, server_side,
                         2 * servers_++ + 1, "server");
   };
-  server_ = std::make_unique<proxy::Server>(config_, shared_, signals_, checker_);
+  server_ = std::make_unique<proxy::Server>(config_, shared_, signals_, checker_, nullptr);
 }
 
 void World::MakeWorkers() {

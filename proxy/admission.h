@@ -1,0 +1,57 @@
+// Admission: whether a listener may take one more connection; Ticket: what it then holds.
+//
+// Asked in this order, and all or nothing: the client's source, the connections of all listeners,
+// those of this one, the new connections per second of both.
+#ifndef SLUICE_PROXY_ADMISSION_H_
+#define SLUICE_PROXY_ADMISSION_H_
+
+#include "conf/config.h"
+#include "core/clock.h"
+#include "core/socket_api.h"
+#include "proxy/connection_limit.h"
+#include "proxy/refusal.h"
+#include "proxy/source_limit.h"
+#include "proxy/token_bucket.h"
+
+namespace sluice::proxy {
+
+// Given back when it goes.
+struct Ticket {
+  LimitSlot connections = {};
+  SourceSlot source = {};
+};
+
+struct Verdict {
+  Refusal refusal = Refusal::kNone;
+  Ticket ticket = {};               // unless refused
+  ConnectionLimit* full = nullptr;  // kConnections, kListener: who has no room
+  core::Nanos retry_in = 0;         // kRate: before that it is no use
+};
+
+// Any thread.
+class Admission {
+ public:
+  // The limits of all listeners outlive it.
+  Admission(const conf::Listener& config, ConnectionLimit& all, TokenBucket& all_rate)
+      : all_(all),
+        all_rate_(all_rate),
+        own_(config.max_connections),
+        own_rate_(config.new_connections),
+        sources_(config.per_source) {}
+
+  // Whether Try wants to know who the client is: that costs a system call.
+  bool needs_client() const { return sources_.limited(); }
+
+  Verdict Try(const core::Address& client, core::Nanos now);
+
+ private:
+  ConnectionLimit& all_;
+  TokenBucket& all_rate_;
+  ConnectionLimit own_;
+  TokenBucket own_rate_;
+  SourceLimit sources_;
+};
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_ADMISSION_H_

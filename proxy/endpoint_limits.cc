@@ -1,0 +1,99 @@
+#include "proxy/endpoint_limits.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+
+namespace sluice::proxy {
+namespace {
+
+bool Contains(std::span<const uint32_t> endpoints, uint32_t endpoint) {
+  return std::ranges::find(endpoints, endpoint) != endpoints.end();
+}
+
+}  // namespace
+
+EndpointSlot::~EndpointSlot() {
+  if (limits_ != nullptr) limits_->Release(endpoint_);
+}
+
+bool EndpointLimits::RoomAwaiter::Accepts(uint32_t endpoint) const {
+  return !Contains(tried_, endpoint);
+}
+
+EndpointLimits::EndpointLimits(std::vector<uint32_t> max)
+    : max_(std::move(max)),
+      limited_(std::ranges::any_of(max_, [](uint32_t limit) { return limit != 0; })),
+      active_(max_.size(), 0) {}
+
+EndpointLimits::~EndpointLimits() {
+  absl::MutexLock lock(&mutex_);
+  SLUICE_DCHECK(waiters_.empty());
+  SLUICE_DCHECK(std::ranges::all_of(active_, [](uint32_t count) { return count == 0; }));
+}
+
+uint32_t EndpointLimits::FindRoom(uint32_t first, std::span<const uint32_t> tried) {
+  const auto size = static_cast<uint32_t>(max_.size());
+  for (uint32_t i = 0; i < size; ++i) {
+    const uint32_t endpoint = (first + i) % size;
+    const bool has_room = max_[endpoint] == 0 || active_[endpoint] < max_[endpoint];
+    if (has_room && !Contains(tried, endpoint)) return endpoint;
+  }
+  return kNone;
+}
+
+EndpointSlot EndpointLimits::TryAcquire(uint32_t first, std::span<const uint32_t> tried) {
+  if (!limited_) {
+    const auto size = static_cast<uint32_t>(max_.size());
+    for (uint32_t i = 0; i < size; ++i) {
+      const uint32_t endpoint = (first + i) % size;
+      if (!Contains(tried, endpoint)) return EndpointSlot(this, endpoint);
+    }
+    return EndpointSlot();
+  }
+  absl::MutexLock lock(&mutex_);
+  const uint32_t endpoint = FindRoom(first, tried);
+  if (endpoint == kNone) return EndpointSlot();
+  ++active_[endpoint];
+  return EndpointSlot(this, endpoint);
+}
+
+// True: it got a place at once.
+bool EndpointLimits::TakeOrQueue(RoomAwaiter& waiter) {
+  absl::MutexLock lock(&mutex_);
+  waiter.endpoint_ = FindRoom(waiter.first_, waiter.tried_);
+  if (waiter.endpoint_ != kNone) {
+    ++active_[waiter.endpoint_];
+    return true;
+  }
+  waiters_.Push(waiter);
+  return false;
+}
+
+// True: it got no place and will get none.
+bool EndpointLimits::Unqueue(RoomAwaiter& waiter) {
+  absl::MutexLock lock(&mutex_);
+  return waiters_.Remove(waiter);
+}
+
+// I2: to the one who has waited longest, if anybody wants it.
+void EndpointLimits::Release(uint32_t endpoint) {
+  if (!limited_) return;
+  RoomAwaiter* next = nullptr;
+  {
+    absl::MutexLock lock(&mutex_);
+    SLUICE_CHECK(active_[endpoint] > 0);
+    next = static_cast<RoomAwaiter*>(waiters_.FindIf([endpoint](const core::Node& node) {
+      return static_cast<const RoomAwaiter&>(node).Accepts(endpoint);
+    }));
+    if (next == nullptr) {
+      --active_[endpoint];
+      return;
+    }
+    waiters_.Remove(*next);
+    next->endpoint_ = endpoint;
+  }
+  next->task_->Post(*next);
+}
+
+}  // namespace sluice::proxy

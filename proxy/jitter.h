@@ -1,0 +1,26 @@
+// Jitter: a number by chance, to spread what would otherwise happen at the same moment.
+#ifndef SLUICE_PROXY_JITTER_H_
+#define SLUICE_PROXY_JITTER_H_
+
+#include <cstdint>
+
+#include "core/clock.h"
+
+namespace sluice::proxy {
+
+// Mixes its input well (the finaliser of Steele, Lea and Flood's SplitMix64, 2014).
+constexpr uint64_t Mix(uint64_t z) {
+  z += 0x9E3779B97F4A7C15u;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return z ^ (z >> 31);
+}
+
+// At least 0, less than `range` (> 0); the same for the same seed.
+constexpr core::Nanos Jitter(core::Nanos range, uint64_t seed) {
+  return static_cast<core::Nanos>(Mix(seed) % static_cast<uint64_t>(range));
+}
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_JITTER_H_

@@ -1,0 +1,44 @@
+// Pacer: how fast the bytes of one direction of a session may be sent on.
+#ifndef SLUICE_PROXY_PACER_H_
+#define SLUICE_PROXY_PACER_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/clock.h"
+#include "proxy/token_bucket.h"
+
+namespace sluice::proxy {
+
+class Pacer {
+ public:
+  // `own` bytes per second of this direction and what it shares with others; either may be without
+  // limit. `shared` outlives the pacer.
+  Pacer(uint64_t own, TokenBucket& shared) : own_(own), shared_(shared), piece_(PieceOf(own)) {}
+
+  // Bytes to take at a time: few enough that the pace is even and others get their turn.
+  size_t piece() const { return piece_; }
+
+  // Takes the right to send `bytes`; usable after that time.
+  core::Nanos Take(core::Nanos now, size_t bytes) {
+    return std::max(own_.Take(now, bytes), shared_.Take(now, bytes));
+  }
+
+ private:
+  static constexpr uint64_t kMinPiece = 512;
+  static constexpr uint64_t kMaxPiece = 16384;
+  static constexpr uint64_t kPiecesPerSecond = 50;
+
+  static size_t PieceOf(uint64_t rate) {
+    return rate == 0 ? kMaxPiece : std::clamp(rate / kPiecesPerSecond, kMinPiece, kMaxPiece);
+  }
+
+  TokenBucket own_;
+  TokenBucket& shared_;
+  const size_t piece_;
+};
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_PACER_H_

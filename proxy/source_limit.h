@@ -1,0 +1,75 @@
+// SourceLimit: how many connections clients of one address, or of one network, may have;
+// SourceSlot: the place one of them takes.
+//
+// A source is an IP address cut to a prefix. IPv4 clients of a dual-stack socket count as IPv4;
+// UNIX clients have no source and no limit. A table entry exists while its source has connections,
+// so that the connection limits bound the table.
+// Threads: any; a table is split into shards, each with a mutex.
+#ifndef SLUICE_PROXY_SOURCE_LIMIT_H_
+#define SLUICE_PROXY_SOURCE_LIMIT_H_
+
+#include <array>
+#include <cstdint>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/synchronization/mutex.h"
+#include "conf/config.h"
+#include "core/socket_api.h"
+
+namespace sluice::proxy {
+
+// An IPv6 address, IPv4 ones mapped into it, with the bits after the prefix cleared.
+using Source = std::array<uint8_t, 16>;
+
+class SourceLimit;
+
+// Gives its place back when it goes.
+class SourceSlot {
+ public:
+  SourceSlot() = default;
+  SourceSlot(SourceSlot&& other) noexcept
+      : limit_(std::exchange(other.limit_, nullptr)), source_(other.source_) {}
+  SourceSlot& operator=(SourceSlot&& other) noexcept {
+    std::swap(limit_, other.limit_);
+    std::swap(source_, other.source_);
+    return *this;
+  }
+  ~SourceSlot();
+
+ private:
+  friend class SourceLimit;
+  SourceLimit* limit_ = nullptr;
+  Source source_ = {};
+};
+
+class SourceLimit {
+ public:
+  explicit SourceLimit(const conf::PerSource& config) : config_(config) {}
+  ~SourceLimit();
+
+  bool limited() const { return config_.max_connections != 0; }
+
+  // False: the client's source has all its places taken.
+  bool TryAcquire(const core::Address& client, SourceSlot& slot);
+
+ private:
+  friend class SourceSlot;
+  static constexpr size_t kShards = 16;
+  struct alignas(64) Shard {
+    absl::Mutex mutex;
+    absl::flat_hash_map<Source, uint32_t> counts ABSL_GUARDED_BY(mutex);
+  };
+
+  Source ToSource(const core::Address& client) const;
+  Shard& ShardOf(const Source& source);
+  void Release(const Source& source);
+
+  const conf::PerSource config_;
+  std::array<Shard, kShards> shards_;
+};
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_SOURCE_LIMIT_H_

@@ -1,0 +1,45 @@
+// From the configuration's types to the runtime's.
+#ifndef SLUICE_PROXY_TO_CORE_H_
+#define SLUICE_PROXY_TO_CORE_H_
+
+#include <chrono>
+
+#include "conf/config.h"
+#include "core/clock.h"
+#include "core/socket_api.h"
+
+namespace sluice::proxy {
+
+inline core::Nanos ToNanos(conf::Duration duration) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
+}
+
+inline core::Address ToCore(const conf::Address& address) {
+  return core::Address(address.get(), address.length);
+}
+
+inline core::SocketOptions ToCore(const conf::Socket& socket) {
+  return {.receive_buffer = static_cast<int>(socket.receive_buffer_bytes),
+          .send_buffer = static_cast<int>(socket.send_buffer_bytes),
+          .notsent_lowat = static_cast<int>(socket.notsent_lowat_bytes),
+          .congestion = socket.congestion,
+          .keepalive = static_cast<int>(ceil<std::chrono::seconds>(socket.keepalive).count()),
+          .keepalive_interval =
+              static_cast<int>(ceil<std::chrono::seconds>(socket.keepalive_interval).count()),
+          .keepalive_probes = static_cast<int>(socket.keepalive_probes),
+          .user_timeout =
+              static_cast<int>(ceil<std::chrono::milliseconds>(socket.user_timeout).count())};
+}
+
+inline core::ListenOptions ToCore(const conf::ListenSocket& socket) {
+  return {.backlog = static_cast<int>(socket.backlog),
+          .ipv6_only = socket.ipv6_only,
+          .unix_mode = socket.unix_mode,
+          .defer_accept = static_cast<int>(ceil<std::chrono::seconds>(socket.defer_accept).count()),
+          .fast_open = static_cast<int>(socket.fast_open),
+          .connection = ToCore(static_cast<const conf::Socket&>(socket))};
+}
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_TO_CORE_H_

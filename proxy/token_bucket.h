@@ -1,0 +1,74 @@
+// TokenBucket: at most so many per second, for any number of threads, without a lock.
+//
+// The virtual scheduling form of the generic cell rate algorithm (ITU-T I.371): one number, the
+// time at which the bucket will be full again (`full_at_`). Taking moves it on by the time that
+// what is taken needs to flow in; a bucket may be at most `burst` behind. Times are a worker's
+// clock in nanoseconds. Threads: any. Checked by: tests/proxy.
+#ifndef SLUICE_PROXY_TOKEN_BUCKET_H_
+#define SLUICE_PROXY_TOKEN_BUCKET_H_
+
+#include <algorithm>
+#include <cstdint>
+
+#include "core/atomic.h"
+#include "core/clock.h"
+
+namespace sluice::proxy {
+
+class TokenBucket {
+ public:
+  // How much of a second's worth a bucket holds.
+  static constexpr core::Nanos kBurst = 50 * core::kMillisecond;
+
+  // `per_second` 0: no limit. The bucket holds at least one token.
+  explicit TokenBucket(uint64_t per_second)
+      : per_second_(per_second), slack_(std::max<core::Nanos>(0, kBurst - TimeFor(1))) {}
+
+  bool limited() const { return per_second_ != 0; }
+
+  // 0: `amount` has been taken. Else nothing has, and before that time has passed nothing will be.
+  core::Nanos TryTake(core::Nanos now, uint64_t amount = 1) {
+    if (!limited()) return 0;
+    core::Nanos full_at = full_at_.load(std::memory_order_relaxed);
+    core::Nanos begin;
+    do {
+      begin = std::max(full_at, now);
+      if (begin - now > slack_) return begin - now - slack_;
+    } while (!full_at_.compare_exchange_weak(full_at, begin + TimeFor(amount),
+                                             std::memory_order_relaxed));
+    return 0;
+  }
+
+  // Takes `amount` whatever there is; the taker waits that long before it uses it. Who takes first
+  // waits less.
+  core::Nanos Take(core::Nanos now, uint64_t amount) {
+    if (!limited()) return 0;
+    core::Nanos full_at = full_at_.load(std::memory_order_relaxed);
+    core::Nanos begin;
+    do {
+      begin = std::max(full_at, now);
+    } while (!full_at_.compare_exchange_weak(full_at, begin + TimeFor(amount),
+                                             std::memory_order_relaxed));
+    return std::max<core::Nanos>(0, begin - now - slack_);
+  }
+
+  // What was taken and not used.
+  void GiveBack(uint64_t amount = 1) {
+    if (limited()) full_at_.fetch_sub(TimeFor(amount), std::memory_order_relaxed);
+  }
+
+ private:
+  core::Nanos TimeFor(uint64_t amount) const {
+    if (per_second_ == 0) return 0;
+    return static_cast<core::Nanos>(static_cast<double>(amount) * 1e9 /
+                                    static_cast<double>(per_second_));
+  }
+
+  const uint64_t per_second_;
+  const core::Nanos slack_;
+  core::Atomic<core::Nanos> full_at_{0};
+};
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_TOKEN_BUCKET_H_
