@@ -1,0 +1,76 @@
+#include "proxy/admission.h"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+
+#include <vector>
+
+namespace sluice::proxy {
+namespace {
+
+constexpr core::Nanos kNow = 5 * core::kSecond;
+
+core::Address Client() {
+  core::Address address;
+  address.ipv4.sin_family = AF_INET;
+  address.ipv4.sin_addr.s_addr = htonl(0xC0000201);
+  address.size = sizeof(address.ipv4);
+  return address;
+}
+
+// A listener with one limit of each kind, each the tightest in turn.
+class AdmissionTest : public ::testing::Test {
+ protected:
+  Refusal RefusedAfter(size_t admitted) {
+    Admission admission(listener, all, all_rate);
+    std::vector<Verdict> verdicts;
+    for (;;) {
+      verdicts.push_back(admission.Try(Client(), kNow));
+      if (verdicts.back().refusal != Refusal::kNone) break;
+    }
+    EXPECT_EQ(verdicts.size() - 1, admitted);
+    return verdicts.back().refusal;
+  }
+
+  conf::Listener listener;
+  ConnectionLimit all{100};
+  TokenBucket all_rate{0};
+};
+
+TEST_F(AdmissionTest, AllConnections) { EXPECT_EQ(RefusedAfter(100), Refusal::kConnections); }
+
+TEST_F(AdmissionTest, ConnectionsOfTheListener) {
+  listener.max_connections = 9;
+  EXPECT_EQ(RefusedAfter(9), Refusal::kListener);
+}
+
+TEST_F(AdmissionTest, ConnectionsOfTheSource) {
+  listener.per_source.max_connections = 4;
+  EXPECT_EQ(RefusedAfter(4), Refusal::kSource);
+}
+
+TEST_F(AdmissionTest, NewConnectionsPerSecond) {
+  listener.new_connections = 60;  // 3 at once
+  EXPECT_EQ(RefusedAfter(3), Refusal::kRate);
+}
+
+TEST_F(AdmissionTest, RefusedTakesNothing) {
+  TokenBucket slow(1);
+  listener.per_source.max_connections = 2;
+  listener.max_connections = 2;
+  Admission admission(listener, all, slow);
+  Verdict first = admission.Try(Client(), kNow);
+  ASSERT_EQ(first.refusal, Refusal::kNone);
+  for (int i = 0; i < 5; ++i) {
+    const Verdict refused = admission.Try(Client(), kNow);
+    EXPECT_EQ(refused.refusal, Refusal::kRate);
+    EXPECT_EQ(refused.retry_in, core::kSecond);
+  }
+  EXPECT_EQ(all.count(), 1u);
+  Verdict second = admission.Try(Client(), kNow + core::kSecond);
+  EXPECT_EQ(second.refusal, Refusal::kNone) << "the places were given back";
+  EXPECT_EQ(admission.Try(Client(), kNow + 9 * core::kSecond).refusal, Refusal::kSource);
+}
+
+}  // namespace
+}  // namespace sluice::proxy

@@ -1,0 +1,106 @@
+#include "proxy/source_limit.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace sluice::proxy {
+namespace {
+
+core::Address Ip(const std::string& text) {
+  core::Address address;
+  if (inet_pton(AF_INET, text.c_str(), &address.ipv4.sin_addr) == 1) {
+    address.ipv4.sin_family = AF_INET;
+    address.size = sizeof(address.ipv4);
+  } else {
+    EXPECT_EQ(inet_pton(AF_INET6, text.c_str(), &address.ipv6.sin6_addr), 1) << text;
+    address.ipv6.sin6_family = AF_INET6;
+    address.size = sizeof(address.ipv6);
+  }
+  return address;
+}
+
+conf::PerSource Limit(uint32_t max, uint32_t ipv4_prefix = 32, uint32_t ipv6_prefix = 64) {
+  return {.max_connections = max, .ipv4_prefix = ipv4_prefix, .ipv6_prefix = ipv6_prefix};
+}
+
+TEST(SourceLimit, ZeroMeansNone) {
+  SourceLimit limit(Limit(0));
+  EXPECT_FALSE(limit.limited());
+  SourceSlot slots[10];
+  for (SourceSlot& slot : slots) EXPECT_TRUE(limit.TryAcquire(Ip("192.0.2.1"), slot));
+}
+
+TEST(SourceLimit, EachSourceOnItsOwnAndPlacesComeBack) {
+  SourceLimit limit(Limit(2));
+  SourceSlot a, b, c, other;
+  EXPECT_TRUE(limit.TryAcquire(Ip("192.0.2.1"), a));
+  EXPECT_TRUE(limit.TryAcquire(Ip("192.0.2.1"), b));
+  EXPECT_FALSE(limit.TryAcquire(Ip("192.0.2.1"), c));
+  EXPECT_TRUE(limit.TryAcquire(Ip("192.0.2.2"), other));
+  a = SourceSlot();
+  EXPECT_TRUE(limit.TryAcquire(Ip("192.0.2.1"), c));
+}
+
+// Two clients share a source exactly when they agree in its prefix.
+void ExpectShared(const conf::PerSource& config, const std::string& one, const std::string& two,
+                  bool shared) {
+  SourceLimit limit(config);
+  SourceSlot a, b;
+  EXPECT_TRUE(limit.TryAcquire(Ip(one), a));
+  EXPECT_EQ(limit.TryAcquire(Ip(two), b), !shared) << one << " and " << two;
+}
+
+TEST(SourceLimit, CountsByPrefix) {
+  ExpectShared(Limit(1, 24), "192.0.2.1", "192.0.2.254", true);
+  ExpectShared(Limit(1, 24), "192.0.2.1", "192.0.3.1", false);
+  ExpectShared(Limit(1, 31), "192.0.2.2", "192.0.2.3", true);
+  ExpectShared(Limit(1, 31), "192.0.2.1", "192.0.2.2", false);
+  ExpectShared(Limit(1, 32, 64), "2001:db8::1", "2001:db8::2:1", true);
+  ExpectShared(Limit(1, 32, 64), "2001:db8::1", "2001:db8:0:1::1", false);
+  ExpectShared(Limit(1, 32, 57), "2001:db8::1", "2001:db8:0:7f::1", true);
+  ExpectShared(Limit(1, 32, 57), "2001:db8::1", "2001:db8:0:80::1", false);
+  ExpectShared(Limit(1, 32, 128), "2001:db8::1", "2001:db8::2", false);
+}
+
+TEST(SourceLimit, MappedIpv4IsIpv4) {
+  ExpectShared(Limit(1, 24, 64), "192.0.2.1", "::ffff:192.0.2.9", true);
+  ExpectShared(Limit(1, 32, 64), "::ffff:192.0.2.1", "::ffff:192.0.2.2", false);
+}
+
+TEST(SourceLimit, UnixClientsHaveNoSource) {
+  SourceLimit limit(Limit(1));
+  core::Address client;
+  client.local.sun_family = AF_UNIX;
+  client.size = sizeof(sa_family_t);
+  SourceSlot a, b;
+  EXPECT_TRUE(limit.TryAcquire(client, a));
+  EXPECT_TRUE(limit.TryAcquire(client, b));
+}
+
+TEST(SourceLimit, ExactUnderAStorm) {
+  constexpr uint32_t kMax = 3;
+  SourceLimit limit(Limit(kMax));
+  std::atomic<uint32_t> inside[2] = {};
+  std::atomic<bool> over{false};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      const core::Address client = Ip(t % 2 == 0 ? "192.0.2.1" : "192.0.2.2");
+      for (int i = 0; i < 10000; ++i) {
+        SourceSlot slot;
+        if (!limit.TryAcquire(client, slot)) continue;
+        if (++inside[t % 2] > kMax) over = true;
+        --inside[t % 2];
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_FALSE(over);
+}
+
+}  // namespace
+}  // namespace sluice::proxy
