@@ -13,7 +13,6 @@
 #include "absl/memory/memory.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "core/check.h"
 
 namespace sluice::core {
 namespace {
@@ -30,7 +29,7 @@ std::string_view Describe(int error) {
 absl::StatusOr<std::unique_ptr<LineLog>> LineLog::Open(std::string name, std::string path,
                                                        const Clock& clock, Logger& logger) {
   auto log = absl::WrapUnique(new LineLog(std::move(name), std::move(path), clock, logger));
-  const int error = log->sink_.Reopen().error;
+  const int error = log->stop_fd_ < 0 ? errno : log->sink_.Reopen().error;
   if (error != 0 && !MayPass(error)) {
     return absl::ErrnoToStatus(error, absl::StrCat(log->name_, ": cannot be opened"));
   }

@@ -284,6 +284,23 @@ TEST_F(LineLogTest, AFifoMayWaitForItsReader) {
   EXPECT_NE(warnings_.lines()[0].find("nobody reads it"), std::string::npos);
 }
 
+// A reader that ends may take the FIFO with it, and the next one makes another.
+TEST_F(LineLogTest, AFifoMadeAnewIsFound) {
+  const std::string fifo = Fifo();
+  auto reader = std::make_unique<Reader>(fifo);
+  const std::unique_ptr<LineLog> log = Open(fifo);
+  reader.reset();
+  std::filesystem::remove(fifo);
+  reader = std::make_unique<Reader>(Fifo());
+  log->Write("to nobody");
+  EXPECT_TRUE(log->Drain(kLong));
+  EXPECT_EQ(log->dropped(), 1u);
+  log->Write("to somebody");
+  EXPECT_TRUE(log->Drain(kLong));
+  EXPECT_EQ(log->written(), 1u);
+  EXPECT_EQ(reader->ReadLine(), "to somebody\n");
+}
+
 // Its lines are 0, 1, 2 ..., some missing; returns how many there are.
 uint64_t CheckNumbers(const std::string& text, size_t width) {
   std::istringstream lines(text);
