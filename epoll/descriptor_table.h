@@ -12,8 +12,10 @@
 //     ▲─────────────────────── Signal: hands out the op ─────────────────┘
 //
 // READY means "worth a try": every user makes the system call and believes only EAGAIN, so a stale
-// or stolen event is harmless. `hangup` stays set once the peer has closed: then a short read does
-// not mean that nothing is left.
+// or stolen event is harmless. A short read is taken to mean that nothing is left, which saves the
+// call that would say so. `try_anyway` is set, and stays set, once that may be wrong: the peer has
+// closed, or it has sent urgent data (a read ends at the urgent mark, whatever lies behind it; what
+// comes after the event that told of the mark is an edge of its own).
 //
 // Invariants
 //   I1  An op is handed out exactly once per Park: by the CAS that takes it out of the word.
@@ -84,7 +86,7 @@ struct Descriptor {
   std::array<Readiness, 2> directions;
   core::Atomic<uint32_t> generation{0};
   core::Atomic<bool> registered{false};
-  core::Atomic<bool> hangup{false};
+  core::Atomic<bool> try_anyway{false};
 };
 
 class DescriptorTable {
@@ -102,7 +104,7 @@ class DescriptorTable {
     Descriptor& descriptor = at(fd);
     descriptor.generation.fetch_add(1, std::memory_order_acq_rel);
     descriptor.registered.store(false, std::memory_order_relaxed);
-    descriptor.hangup.store(false, std::memory_order_relaxed);
+    descriptor.try_anyway.store(false, std::memory_order_relaxed);
     for (Readiness& direction : descriptor.directions) direction.Set();
   }
 

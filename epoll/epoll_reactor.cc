@@ -102,7 +102,7 @@ bool EpollReactor::Advance(Op& op) {
   Descriptor& descriptor = table_->at(op.fd);
   Readiness& readiness = descriptor.directions[DirectionOf(op)];
   for (;;) {
-    if (readiness.ready() || descriptor.hangup.load(std::memory_order_acquire)) {
+    if (readiness.ready() || descriptor.try_anyway.load(std::memory_order_acquire)) {
       readiness.Clear();  // I2
       switch (Perform(op, descriptor)) {
         case Attempt::kDone:
@@ -228,7 +228,7 @@ EpollReactor::Attempt EpollReactor::PerformPoll(Op& op) {
 bool EpollReactor::Register(Op& op, Descriptor& descriptor) {
   if (descriptor.registered.load(std::memory_order_acquire)) return true;
   const uint64_t generation = descriptor.generation.load(std::memory_order_relaxed);
-  epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+  epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET,
                        .data = {.u64 = generation << 32 | static_cast<uint32_t>(op.fd)}};
   // A listening socket has a descriptor in every worker: one arrival wakes one of them.
   if (op.kind == OpKind::kAccept) event.events = EPOLLIN | EPOLLET | EPOLLEXCLUSIVE;
@@ -328,8 +328,8 @@ void EpollReactor::Dispatch(uint32_t events, uint64_t cookie) {
   Descriptor& descriptor = table_->at(static_cast<int>(cookie & 0xffffffff));
   if (descriptor.generation.load(std::memory_order_acquire) != cookie >> 32) return;  // I3
   const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
-  if (broken || (events & EPOLLRDHUP) != 0) {
-    descriptor.hangup.store(true, std::memory_order_release);
+  if (broken || (events & (EPOLLRDHUP | EPOLLPRI)) != 0) {
+    descriptor.try_anyway.store(true, std::memory_order_release);
   }
   for (const Direction direction : {kIn, kOut}) {
     const uint32_t interest = direction == kIn ? EPOLLIN | EPOLLRDHUP : EPOLLOUT;
