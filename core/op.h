@@ -59,7 +59,6 @@ class Op : public Waiter {
   bool in_flight = false;         // from Submit to the last completion
   bool cancel_requested = false;  // since Submit
   bool retry = false;             // reactor's: OnReady is to call Reactor::Retry
-  bool connecting = false;        // reactor's
   bool drained = false;           // reactor's: the last recv left nothing behind
   uint8_t place = 0;              // reactor's: where it waits
   int fd;

@@ -1,9 +1,11 @@
 #include "core/recv_now.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/transfer.h"
 
 namespace sluice::core {
 namespace {
@@ -20,11 +22,8 @@ Buffer* TakeBuffer(RecvOp& op, BufferPool& pool) {
 RecvNowResult RecvNow(RecvOp& op, BufferPool& pool) {
   Buffer* buffer = TakeBuffer(op, pool);
   if (buffer == nullptr) return RecvNowResult::kNoBuffer;
-  ssize_t bytes;
-  do {
-    bytes = recv(op.fd, buffer->data, std::min(buffer->capacity, op.credit), MSG_DONTWAIT);
-  } while (bytes < 0 && errno == EINTR);
-  const int error = errno;
+  const int32_t bytes =
+      ReceiveBytes(op.fd, buffer->data, std::min(buffer->capacity, op.credit));
   if (bytes > 0) {
     op.bulk = static_cast<size_t>(bytes) >= std::min<size_t>(pool.buffer_size(), op.credit);
     buffer->size = static_cast<uint32_t>(bytes);
@@ -33,8 +32,8 @@ RecvNowResult RecvNow(RecvOp& op, BufferPool& pool) {
     return RecvNowResult::kDone;
   }
   buffer->pool->Release(buffer, /*owner=*/true);
-  if (bytes < 0 && error == EAGAIN) return RecvNowResult::kNotReady;
-  op.result = bytes == 0 ? 0 : -error;
+  if (bytes == -EAGAIN) return RecvNowResult::kNotReady;
+  op.result = bytes;
   return RecvNowResult::kDone;
 }
 

@@ -20,6 +20,7 @@ void Runnable::Post(Node& node) {
 // Moves the inbox to `pending_`, oldest first. False: the inbox was empty.
 bool Runnable::TakeInbox() {
   SLUICE_DCHECK(pending_ == nullptr);
+  if (inbox_.load(std::memory_order_relaxed) == nullptr) return false;  // no locked instruction
   Node* node = inbox_.exchange(nullptr, std::memory_order_acquire);
   SLUICE_DCHECK(node != IdleMark());
   while (node != nullptr) {

@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include "absl/status/status.h"
 #include "core/check.h"
 #include "core/recv_now.h"
+#include "core/transfer.h"
 #include "core/worker.h"
 
 namespace sluice::epoll {
@@ -83,7 +85,6 @@ EpollReactor& EpollReactor::OfCurrentWorker() {
 bool EpollReactor::Submit(Op& op) {
   core::Count(counters_.ops);
   op.place = kPosted;
-  op.connecting = false;
   if (!op.task->ConsumeBudget()) {  // others first
     PostRetry(op);
     return false;
@@ -161,37 +162,24 @@ EpollReactor::Attempt EpollReactor::PerformRecv(core::RecvOp& op, Descriptor& de
 }
 
 EpollReactor::Attempt EpollReactor::PerformSend(Op& op, Descriptor& descriptor) {
-  ssize_t bytes;
-  do {
-    bytes = send(op.fd, op.data, op.size, MSG_DONTWAIT | MSG_NOSIGNAL);
-  } while (bytes < 0 && errno == EINTR);
-  if (bytes < 0 && errno == EAGAIN) return Attempt::kNotReady;
-  op.result = bytes >= 0 ? static_cast<int32_t>(bytes) : -errno;
-  if (bytes < 0 || static_cast<size_t>(bytes) == op.size) descriptor.directions[kOut].Set();
+  op.result = core::SendBytes(op.fd, op.data, op.size);
+  if (op.result == -EAGAIN) return Attempt::kNotReady;
+  // A short send means that the socket is full: an edge will tell of room.
+  const bool all = op.result == static_cast<int32_t>(op.size);
+  if (op.result < 0 || all) descriptor.directions[kOut].Set();
   return Attempt::kDone;
 }
 
+// Called again after the edge, connect(2) tells how it went: done, failed (with the error) or still
+// under way.
 EpollReactor::Attempt EpollReactor::PerformConnect(Op& op) {
-  Readiness& readiness = table_->at(op.fd).directions[kOut];
-  if (op.connecting) {
-    int error = 0;
-    socklen_t size = sizeof(error);
-    if (getsockopt(op.fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
-    if (error != 0) {
-      op.result = -error;
-      return Attempt::kDone;
-    }
-  }
-  if (connect(op.fd, static_cast<const sockaddr*>(op.data), op.size) == 0 || errno == EISCONN) {
-    readiness.Set();
-    op.result = 0;
-    return Attempt::kDone;
-  }
-  if (errno == EINPROGRESS || errno == EALREADY || errno == EINTR) {
-    op.connecting = true;
+  const bool connected =
+      connect(op.fd, static_cast<const sockaddr*>(op.data), op.size) == 0 || errno == EISCONN;
+  if (!connected && (errno == EINPROGRESS || errno == EALREADY || errno == EINTR)) {
     return Attempt::kNotReady;
   }
-  op.result = -errno;
+  op.result = connected ? 0 : -errno;
+  if (connected) table_->at(op.fd).directions[kOut].Set();
   return Attempt::kDone;
 }
 

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "core/check.h"
 #include "core/recv_now.h"
+#include "core/transfer.h"
 #include "core/worker.h"
 #include "iouring/abi.h"
 
@@ -123,10 +124,8 @@ void UringReactor::Track(Op& op) {
 // done, perhaps in part.
 bool UringReactor::SendNow(Op& op) {
   if (!op.task->ConsumeBudget()) return false;
-  const ssize_t bytes = send(op.fd, op.data, op.size, MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (bytes < 0 && (errno == EAGAIN || errno == EINTR)) return false;
-  op.result = bytes >= 0 ? static_cast<int32_t>(bytes) : -errno;
-  return true;
+  op.result = core::SendBytes(op.fd, op.data, op.size);
+  return op.result != -EAGAIN;
 }
 
 // Bulk mode: reads in the task, into a large buffer that is hot; the ring only says when. True:
