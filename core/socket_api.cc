@@ -61,6 +61,7 @@ int SetOptions(int fd, const SocketOptions& options) {
 int PrepareTcp(int fd, const Address& address, const ListenOptions& options) {
   if (!SetOption(fd, SOL_SOCKET, SO_REUSEADDR, 1)) return errno;
   if (!SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1)) return errno;
+  if (!SetOption(fd, SOL_SOCKET, SO_OOBINLINE, 1)) return errno;
   if (address.family() == AF_INET6 &&
       !SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6_only ? 1 : 0)) {
     return errno;
@@ -144,7 +145,10 @@ IoResult<void> SocketApi::ShutdownWrite(int fd) {
   return {};
 }
 
-void SocketApi::SetNoDelay(int fd) { SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1); }
+void SocketApi::PrepareStream(int fd) {
+  SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  SetOption(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+}
 
 IoResult<void> SocketApi::Configure(int fd, const SocketOptions& options) {
   if (const int error = SetOptions(fd, options)) return IoError(error);

@@ -49,7 +49,7 @@ class SocketApi {
   virtual ~SocketApi() = default;
 
   // A bound and listening stream socket; a stale UNIX socket file is replaced. Sets SO_REUSEADDR
-  // and TCP_NODELAY (accepted sockets inherit it).
+  // and does what PrepareStream does (accepted sockets inherit it).
   virtual IoResult<int> Listen(const Address& address, const ListenOptions& options);
   // A second descriptor for the same socket.
   virtual IoResult<int> Duplicate(int fd);
@@ -59,7 +59,9 @@ class SocketApi {
   virtual IoResult<int> AcceptNow(int fd);
 
   virtual IoResult<void> ShutdownWrite(int fd);
-  virtual void SetNoDelay(int fd);
+  // TCP_NODELAY, and SO_OOBINLINE: a byte that the peer marks as urgent is one of the stream's, and
+  // the kernel's count of what there is to read goes on behind the mark.
+  virtual void PrepareStream(int fd);
   // For a TCP socket that is not connected yet. ENOENT: no such congestion control.
   virtual IoResult<void> Configure(int fd, const SocketOptions& options);
   // Connections will come from this IP address; the port is chosen when they are made, so that the

@@ -24,7 +24,7 @@ core::Task<IoResult<void>> ConnectSocket(int fd, const core::Address& address) {
 IoResult<void> Prepare(core::Reactor& reactor, int fd, const core::Address& address,
                        const ConnectPolicy& policy) {
   if (!address.is_tcp()) return {};
-  reactor.SetNoDelay(fd);
+  reactor.PrepareStream(fd);
   if (policy.socket) {
     IoResult<void> configured = reactor.Configure(fd, *policy.socket);
     if (!configured.ok()) return configured;

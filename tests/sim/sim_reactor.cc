@@ -164,7 +164,7 @@ core::IoResult<void> SimReactor::ShutdownWrite(int fd) {
   return {};
 }
 
-void SimReactor::SetNoDelay(int fd) { (void)kernel_.at(fd); }
+void SimReactor::PrepareStream(int fd) { (void)kernel_.at(fd); }
 void SimReactor::SetResetOnClose(int fd) { kernel_.at(fd).reset_on_close = true; }
 
 // Linux knows nothing of a descriptor that is none, and the proxy may ask.

@@ -39,7 +39,7 @@ class SimReactor final : public core::Reactor {
   core::IoResult<int> Duplicate(int fd) override;
   core::IoResult<int> AcceptNow(int fd) override;
   core::IoResult<void> ShutdownWrite(int fd) override;
-  void SetNoDelay(int fd) override;
+  void PrepareStream(int fd) override;
   core::IoResult<void> Configure(int, const core::SocketOptions&) override { return {}; }
   core::IoResult<void> BindSource(int, const core::Address&) override { return {}; }
   core::PathQuality GetPathQuality(int) override { return {}; }
