@@ -48,7 +48,8 @@ class Sluice(Driver):
     error_level = re.compile(r'^\S+ (error|critical) ')
 
     def __init__(self, options, backend: str):
-        self._program = options.sluice or os.environ.get("SLUICE") or "sluice"
+        program = options.sluice or os.environ.get("SLUICE") or "sluice"
+        self._program = os.path.abspath(program) if os.sep in program else program
         self._backend = backend
 
     def unavailable(self) -> Optional[str]:

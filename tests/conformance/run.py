@@ -22,6 +22,7 @@ import traceback
 from dataclasses import asdict, dataclass
 from typing import List, Optional
 
+import junit
 import procs
 import table
 from case import Case, Trial
@@ -45,7 +46,6 @@ DRIVERS = {
     "relay": Relay,
     "command": Command,
 }
-ATTEMPTS = 3  # at a case that misses bounds of time
 WORDS = {"pass": "pass", "fail": "FAIL", "na": "n/a "}
 
 
@@ -61,12 +61,12 @@ class Result:
     seconds: float
 
 
-def run_case(case: Case, driver: Driver, families: List[str], full: bool,
-             verbose: bool) -> Result:
+def run_case(case: Case, driver: Driver, options: argparse.Namespace) -> Result:
     start = time.monotonic()
     outcomes, notes = [], []
+    families = options.families.split(",")
     for family in [name for name in case.families if name in families]:
-        verdict, reason, said = run_trial(case, driver, family, full, verbose)
+        verdict, reason, said = run_trial(case, driver, family, options)
         prefix = family + ": " if len(case.families) > 1 and verdict != "na" else ""
         outcomes.append((verdict, prefix + reason))
         notes += [prefix + text for text in said]
@@ -80,16 +80,16 @@ def run_case(case: Case, driver: Driver, families: List[str], full: bool,
     return Result(case.number, case.title, "na", "none of its families was asked for", [], seconds)
 
 
-def run_trial(case: Case, driver: Driver, family: str, full: bool, verbose: bool):
+def run_trial(case: Case, driver: Driver, family: str, options: argparse.Namespace):
     """One case on one family: verdict, reason, notes."""
     for feature in case.needs + (FAMILY_FEATURE[family],):
         if feature in driver.lacks:
-            return "na", driver.lacks[feature], []
+            return "fail" if options.demand else "na", driver.lacks[feature], []
     if not usable(family):
         return "na", "this machine has no " + family, []
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, options.attempts + 1):
         try:
-            verdict, reason, notes = attempt_trial(case, driver, family, full, verbose)
+            verdict, reason, notes = attempt_trial(case, driver, family, options)
         except Late as late:
             verdict, reason, notes = "fail", str(late), []
             continue
@@ -99,9 +99,9 @@ def run_trial(case: Case, driver: Driver, family: str, full: bool, verbose: bool
     return verdict, reason, notes
 
 
-def attempt_trial(case: Case, driver: Driver, family: str, full: bool, verbose: bool):
+def attempt_trial(case: Case, driver: Driver, family: str, options: argparse.Namespace):
     scratch = tempfile.mkdtemp(prefix="conf-")
-    trial = Trial(driver, family, full, scratch)
+    trial = Trial(driver, family, options.full, scratch)
     try:
         case.run(trial)
         trial.check_survivors()
@@ -113,7 +113,7 @@ def attempt_trial(case: Case, driver: Driver, family: str, full: bool, verbose: 
     except Failed as reason:
         return "fail", str(reason), trial.notes
     except Exception as error:  # a script that stumbles has not shown that the proxy is right
-        if verbose:
+        if options.verbose:
             traceback.print_exc()
         return "fail", "%s: %s" % (type(error).__name__, error), trial.notes
     finally:
@@ -160,6 +160,10 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--driver", choices=sorted(DRIVERS), help="the proxy to judge")
     parser.add_argument("--cases", help="such as 1-22,26; default: all")
     parser.add_argument("--families", default=",".join(FAMILIES), help="default: %(default)s")
+    parser.add_argument("--demand", action="store_true",
+                        help="a case that the proxy has no option for fails")
+    parser.add_argument("--attempts", type=int, default=3,
+                        help="at a case that misses bounds of time; default: %(default)s")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="sizes for CI (the default)")
     size.add_argument("--full", action="store_true", help="the original sizes and spans")
@@ -205,11 +209,14 @@ def main() -> int:
                                       platform.release()))
     results = []
     for case in cases:
-        results.append(run_case(case, driver, options.families.split(","), options.full,
-                                options.verbose))
+        results.append(run_case(case, driver, options))
         print_result(results[-1], options.verbose)
     if options.json:
         save(options.json, options, driver, results)
+    if "XML_OUTPUT_FILE" in os.environ:  # Bazel's
+        junit.write(os.environ["XML_OUTPUT_FILE"], options.driver,
+                    [("case %d: %s" % (r.number, r.title), r.verdict, r.reason, r.seconds)
+                     for r in results])
     count = {word: sum(1 for r in results if r.verdict == word) for word in WORDS}
     print("%d not applicable" % count["na"])
     print("%d passed, %d failed" % (count["pass"], count["fail"]))
