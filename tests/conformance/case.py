@@ -78,12 +78,12 @@ class Trial:
     def promises(self, promise: str) -> bool:
         return promise in self.driver.promises
 
-    def expect_reason(self, proxy: Proxy, reason: str) -> None:
-        """The first record must give the reason, if the proxy promises one for every end."""
+    def expect_reason(self, proxy: Proxy, reason: str, count: int = 1) -> None:
+        """The first records must give the reason, if the proxy promises one for every end."""
         if self.promises("reasons"):
-            record = proxy.wait_records(1)[0]
-            check(bool(self.driver.says(record, reason)), "the log's reason for %s is %s"
-                  % (reason, record.reason))
+            for record in proxy.wait_records(count)[:count]:
+                check(bool(self.driver.says(record, reason)), "the log's reason for %s is %s"
+                      % (reason, record.reason))
 
     # -- the cast -----------------------------------------------------------------------------
 

@@ -40,16 +40,22 @@ class Config:
     connect_timeout: float = 2.0
     idle_timeout: float = 60.0
     half_close_timeout: float = 30.0
+    half_close: str = "relay"          # | "close": both sides, once a FIN has been passed on
     write_stall_timeout: float = 30.0
     queue_timeout: float = 5.0
     drain_timeout: float = 30.0
     slow_client_deadline: float = 0.0  # counted from accept, never per byte; 0 = none
+    max_lifetime: float = 0.0          # of a session, from accept to its end; 0 = none
+    lifetime_jitter: float = 0.0       # the share of it that a session may be short of, by chance
 
-    max_connections: int = 0           # over all listeners
-    on_limit: str = "close"            # "close" | "wait"
-    per_source: int = 0                # connections per client address
-    ipv6_prefix: int = 128             # how many bits of an IPv6 address make a source
+    scope: str = "global"              # | "listener": what the next three lines are about
+    max_connections: int = 0
+    on_limit: str = "close"            # | "wait"
     connection_rate: int = 0           # new connections per second
+    per_source: int = 0                # connections per client address
+    ipv4_prefix: int = 32              # how many bits of an IPv4 address make a source
+    ipv6_prefix: int = 128
+    dual_stack: bool = False           # a listener on [::] takes IPv4 clients, too
     buffer: int = 65536                # bytes per direction
     buffer_memory: int = 0             # bytes for all buffers together
 
@@ -58,6 +64,8 @@ class Config:
     source_address: str = ""               # where connections to the upstream come from
     listener_kind: str = "plain"           # "plain" | "sni" | "proxy_protocol"
     log_path: str = ""                     # where the access log goes; "" = a plain file
+    log_to_stderr: bool = False            # by way of standard error, opened on log_path
+    log_format: str = ""                   # one of the driver's log_formats; "" = the first
     backend: str = ""                      # for proxies that have several I/O backends
 
 

@@ -37,23 +37,24 @@ class Driver:
     name = "?"
 
     # feature -> why a case that needs it does not apply. What is not named here, the proxy has.
-    # Features: ipv6, unix, connect_timeout, half_close_timeout, write_stall, slow_client, queue,
-    # limit_close, limit_wait, per_source, per_source_prefix, rate, weights, failover,
-    # source_address, keepalive, user_timeout, access_log, reopen_log, log_file, drain,
-    # drain_timeout, sni, proxy_protocol, backends, json_log.
+    # Features: ipv6, unix, dual_stack, connect_timeout, half_close_timeout, half_close_policy,
+    # write_stall, slow_client, max_lifetime, lifetime_jitter, queue, limit_close, limit_wait,
+    # listener_limits, per_source, per_source_prefix, rate, rate_close, rate_wait, weights,
+    # failover, source_address, keepalive, keepalive_upstream_times, user_timeout, access_log,
+    # reopen_log, log_file, log_stderr, drain, drain_timeout, sni, proxy_protocol, backends.
     lacks: Dict[str, str] = {}
 
     # Stricter things this proxy says of itself, and is held to. Promises: quiet_at_emfile (one
     # line per 5 s), bytes_before_reset, no_upstream_reset, reasons (each end has its own).
     promises: FrozenSet[str] = frozenset()
 
-    drain_signal = signal.SIGTERM     # "stop accepting, let sessions finish"
-    second_signal = signal.SIGTERM    # "end now", also while draining
+    drain_signals: Tuple[int, ...] = (signal.SIGTERM,)  # "stop accepting, let sessions finish"
+    end_signals: Tuple[int, ...] = (signal.SIGTERM,)    # "end now", while draining
     reopen_signal = signal.SIGUSR1    # "open the log files again"
     also_survives: Tuple[int, ...] = ()
     # Signals that elsewhere mean nothing, but that this proxy documents as commands.
     commands: Dict[int, str] = {}
-    lifetime_jitter = 0.0             # by which share a lifetime may be shorter or longer
+    log_formats: Tuple[str, ...] = ("",)  # each is judged where a case is about the log's words
     error_level = re.compile(r"\b(error|critical|fatal)\b", re.I)
 
     # How a reason of ours reads in this proxy's log: our word -> a regular expression.

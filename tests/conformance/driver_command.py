@@ -20,11 +20,11 @@ NO_OPTION = "a proxy started by a bare command has no option for it"
 class Command(Driver):
     name = "command"
     lacks = {feature: NO_OPTION for feature in (
-        "ipv6", "unix", "connect_timeout", "half_close_timeout", "write_stall", "slow_client",
-        "queue", "limit_close", "limit_wait", "per_source", "per_source_prefix", "rate", "weights",
+        "ipv6", "unix", "dual_stack", "connect_timeout", "half_close_timeout", "half_close_policy",
+        "write_stall", "slow_client", "max_lifetime", "lifetime_jitter", "queue", "limit_close",
+        "limit_wait", "listener_limits", "per_source", "per_source_prefix", "rate", "weights",
         "failover", "source_address", "keepalive", "user_timeout", "access_log", "reopen_log",
-        "log_file", "drain", "drain_timeout", "sni", "proxy_protocol", "backends", "json_log",
-        "reasons")}
+        "log_file", "log_stderr", "drain", "drain_timeout", "sni", "proxy_protocol", "backends")}
 
     def __init__(self, options):
         self._template = options.command or ""

@@ -19,13 +19,16 @@ LOG_LINE = re.compile(r"session (\S+) (\d+) in=(\d+) out=(\d+) ms=(-?\d+) retrie
 class HAProxy(Driver):
     name = "haproxy"
     lacks = {
+        "half_close_policy": "HAProxy has no option to end a session at the first FIN",
+        "max_lifetime": "HAProxy has no bound on the lifetime of a session",
+        "lifetime_jitter": "HAProxy has no bound on the lifetime of a session",
+        "log_stderr": "HAProxy's standard output is what the other parts are about",
         "rate_close": "HAProxy's rate-limit sessions leaves the excess in the kernel's queue",
         "backends": "HAProxy has one I/O backend",
-        "json_log": "HAProxy's log is not a file of JSON lines",
         "reopen_log": "HAProxy logs to a socket or a stream and has no log file to reopen",
         "log_file": "HAProxy does not open log files",
     }
-    drain_signal = signal.SIGUSR1  # management.txt, "Stopping and restarting": soft stop
+    drain_signals = (signal.SIGUSR1,)  # management.txt, "Stopping and restarting": soft stop
     commands = {signal.SIGTTOU: "management.txt: SIGTTOU pauses the listeners"}
     error_level = re.compile(r"\[(ALERT|EMERG|ERROR)\]|\b(ALERT|EMERG)\b")
     # configuration.txt, "Session state at disconnection".
@@ -73,7 +76,9 @@ def render(config: Config, launch: Launch) -> str:
              "  hard-stop-after %dms" % milliseconds(config.drain_timeout)]
     if launch.fd_limit:
         lines.append("  no strict-limits")  # or it would refuse to start with so few
-    if config.max_connections and config.on_limit == "wait":
+    if config.scope == "global" and config.connection_rate:
+        lines.append("  maxconnrate %d" % config.connection_rate)
+    if config.scope == "global" and config.max_connections and config.on_limit == "wait":
         lines.append("  maxconn %d" % config.max_connections)
     lines += _defaults(config) + _frontend(config) + _backend(config)
     return "\n".join(lines) + "\n"
@@ -100,19 +105,24 @@ def _defaults(config: Config) -> List[str]:
 
 def _frontend(config: Config) -> List[str]:
     lines = ["frontend front"]
+    if config.scope == "listener" and config.max_connections and config.on_limit == "wait":
+        lines.append("  maxconn %d" % config.max_connections)
     for bind in config.binds:
         extra = " accept-proxy" if config.listener_kind == "proxy_protocol" else ""
         if config.user_timeout and bind.family != "unix":
             extra += " tcp-ut %dms" % milliseconds(config.user_timeout)
+        if config.dual_stack:
+            extra += " v4v6"
         lines.append("  bind %s%s" % (_text(bind), extra))
     if config.max_connections and config.on_limit == "close":
         lines.append("  tcp-request connection reject if { fe_conn gt %d }"
                      % config.max_connections)
     if config.per_source:
         lines += ["  stick-table type ipv6 size 10k store conn_cur",
-                  "  tcp-request connection track-sc0 src,ipmask(32,%d)" % config.ipv6_prefix,
+                  "  tcp-request connection track-sc0 src,ipmask(%d,%d)"
+                  % (config.ipv4_prefix, config.ipv6_prefix),
                   "  tcp-request connection reject if { sc0_conn_cur gt %d }" % config.per_source]
-    if config.connection_rate:
+    if config.scope == "listener" and config.connection_rate:
         lines.append("  rate-limit sessions %d" % config.connection_rate)
     if config.slow_client_deadline or config.listener_kind == "sni":
         lines += ["  tcp-request inspect-delay %dms"

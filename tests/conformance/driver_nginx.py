@@ -20,6 +20,10 @@ LOG_FORMAT = ('{"addr":"$remote_addr","port":"$remote_port","in":$bytes_received
 class Nginx(Driver):
     name = "nginx"
     lacks = {
+        "max_lifetime": "nginx stream has no bound on the lifetime of a session",
+        "lifetime_jitter": "nginx stream has no bound on the lifetime of a session",
+        "listener_limits": "nginx stream's limit_conn is the same for one server and for all",
+        "log_stderr": "nginx stream does not write its access log to standard error",
         "half_close_timeout": "nginx stream has no timeout of its own for half-closed sessions",
         "queue": "nginx has no queue for a full upstream in its open source edition",
         "limit_wait": "nginx stream's limit_conn can only close",
@@ -27,10 +31,9 @@ class Nginx(Driver):
         "rate": "nginx stream has no limit on the rate of new connections",
         "user_timeout": "nginx has no option for TCP_USER_TIMEOUT",
         "keepalive_upstream_times": "nginx has no keepalive times for the upstream side",
-        "reasons": "nginx stream's $status is 200 for every end after the connect",
         "backends": "nginx uses epoll",
     }
-    drain_signal = signal.SIGQUIT  # control.xml: "graceful shutdown"
+    drain_signals = (signal.SIGQUIT,)  # control.xml: "graceful shutdown"
     commands = {}
     error_level = re.compile(r"\[(error|crit|alert|emerg)\]")
     reasons = {"no_upstream": "^502"}
@@ -38,6 +41,8 @@ class Nginx(Driver):
     def __init__(self, options, half_close: bool = False):
         self._program = options.nginx
         self._half_close = half_close
+        if half_close:
+            self.lacks = dict(self.lacks, half_close_policy="proxy_half_close is on here")
 
     def unavailable(self) -> Optional[str]:
         text = output_of([self._program, "-V"])
@@ -103,8 +108,10 @@ class Nginx(Driver):
         alive = config.keepalive
         for bind in config.binds:
             probes = ""
+            if config.dual_stack:
+                probes += " ipv6only=off"
             if alive and bind.family != "unix":
-                probes = " so_keepalive=%ds:%ds:%d" % (alive.idle, alive.interval, alive.count)
+                probes += " so_keepalive=%ds:%ds:%d" % (alive.idle, alive.interval, alive.count)
             lines.append("    listen %s%s%s;" % (bind, probes, extra))
         # proxy_timeout covers reads and writes of both sides: idle and stalled alike.
         inactivity = milliseconds(min(config.idle_timeout, config.write_stall_timeout))

@@ -18,10 +18,14 @@ class Relay(Driver):
     lacks = {
         "sni": "the relay does not parse TLS",
         "proxy_protocol": "the relay does not speak the PROXY protocol",
+        "listener_limits": "the relay has one listener",
+        "log_stderr": "the relay logs to files",
         "backends": "the relay uses epoll",
     }
     promises = frozenset(["quiet_at_emfile", "bytes_before_reset", "no_upstream_reset",
                           "reasons"])
+    drain_signals = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
+    end_signals = (signal.SIGTERM, signal.SIGINT)
     also_survives = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
     reasons = {
         "client_reset": "^client/reset$",

@@ -16,16 +16,6 @@ from proxy import Proxy
 class Sluice(Driver):
     name = "sluice"
     lacks = {
-        "queue": "Sluice has no per-endpoint limit with a wait queue yet",
-        "per_source": "Sluice has no per-source limit yet",
-        "per_source_prefix": "Sluice has no per-source limit yet",
-        "rate": "Sluice has no limit of new connections per second yet",
-        "source_address": "Sluice has no source address option yet",
-        "keepalive": "Sluice has no keepalive option yet",
-        "user_timeout": "Sluice has no TCP_USER_TIMEOUT option yet",
-        "reopen_log": "Sluice writes its log to standard error only",
-        "log_file": "Sluice writes its log to standard error only",
-        "json_log": "Sluice's records are text yet",
         "sni": "Sluice does not route by SNI yet",
         "proxy_protocol": "Sluice does not speak the PROXY protocol yet",
     }
@@ -40,10 +30,12 @@ class Sluice(Driver):
         "slow_client": "^proxy/max_lifetime$",
         "no_upstream": "^(proxy|upstream)/no_upstream$",
         "queue_timeout": "^proxy/queue_timeout$",
-        "shutdown": "^(proxy|admin)/shutdown$",
+        "shutdown": "^admin/shutdown$",
     }
-    lifetime_jitter = 0.1  # so that a thousand sessions do not end together
+    drain_signals = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
+    end_signals = (signal.SIGTERM, signal.SIGINT)
     also_survives = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+    log_formats = ("json", "text")
     # A level in brackets or as a JSON value, never the word "error" inside a message.
     error_level = re.compile(r'^\S+ (error|critical) ')
 
@@ -61,65 +53,109 @@ class Sluice(Driver):
         return "Sluice %s, %s" % (found.group(0) if found else "?", self._backend)
 
     def command(self, proxy: Proxy) -> List[str]:
-        text = to_yaml(self._tree(proxy.config))
+        text = to_yaml(self._tree(proxy.config, proxy.log_path))
         return [self._program, "--config", write_file(proxy, "sluice.yaml", text)]
 
     def open_stderr(self, proxy: Proxy):
-        # The records go where all its lines go; a log that is a device or a FIFO is meant to hurt.
-        special = os.path.exists(proxy.log_path) and not os.path.isfile(proxy.log_path)
-        path, flags = ((proxy.log_path, os.O_RDWR) if special else
-                       (proxy.stderr_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT))
-        return os.fdopen(os.open(path, flags, 0o644), "wb", buffering=0)
-
-    def error_text(self, proxy: Proxy) -> str:
-        lines = proxy.stderr().splitlines(True)
-        return "".join(line for line in lines if " session end " not in line)
-
-    def log_lines(self, proxy: Proxy) -> List[str]:
-        return proxy.stderr().splitlines()
+        if not proxy.config.log_to_stderr:
+            return super().open_stderr(proxy)
+        # Opened for reading as well: a FIFO that nobody reads would keep us here.
+        return os.fdopen(os.open(proxy.log_path, os.O_RDWR), "wb", buffering=0)
 
     def parse(self, line: str) -> Optional[Record]:
-        found = re.search(r"session end (.*)", line)
-        if not found:
-            return None
-        row = dict(field.split("=", 1) for field in found.group(1).split())
-        return Record(row["client"], int(row["up"]), int(row["down"]), int(row["ms"]) / 1000.0,
-                      int(row["attempts"]), "%s/%s" % (row["by"], row["reason"]))
+        return _parse_json(line) if line.startswith("{") else _parse_text(line)
 
-    def _tree(self, config: Config) -> dict:
-        limits = {"on_limit": config.on_limit}
-        if config.max_connections:
-            limits["max_connections"] = config.max_connections
+    def _tree(self, config: Config, log_path: str) -> dict:
+        limits = {}
         if config.buffer_memory:
             limits["buffer_memory"] = "%dB" % config.buffer_memory
+        if config.scope == "global":
+            limits.update(_limits(config))
+        else:  # so that it is the listener's policy that decides
+            limits["on_limit"] = "wait" if config.on_limit == "close" else "close"
         return {
             "runtime": {"backend": config.backend or self._backend, "workers": 2},
             "limits": limits,
             "buffers": {"per_direction": "%dB" % config.buffer},
             "shutdown": {"drain_timeout": _ms(config.drain_timeout)},
             "stats": {"interval": "0s"},
-            "log": {"level": "debug", "format": "text"},  # one record at every session's end
+            "access_log": {"path": "stderr" if config.log_to_stderr else log_path,
+                           "format": config.log_format or self.log_formats[0]},
             "listeners": [_listener(config)],
             "upstreams": [_upstream(config)],
         }
+
+
+def _parse_json(line: str) -> Optional[Record]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return Record(row["client"], row["bytes_up"], row["bytes_down"], row["total_ms"] / 1000.0,
+                  row["attempts"], "%s/%s" % (row["by"], row["reason"]))
+
+
+TEXT_LINE = re.compile(
+    r"(?P<client>\S+) \[\S+\] \S+ \S+/\S+ (?P<attempts>\d+) "
+    r"[\d.-]+/[\d.-]+/[\d.-]+/(?P<total>[\d.]+) (?P<up>\d+)/(?P<down>\d+) "
+    r"(?P<reason>\w+/\w+) [\d-]+/[\d-]+ [\d-]+/[\d-]+( \w+)?$")
+
+
+def _parse_text(line: str) -> Optional[Record]:
+    found = TEXT_LINE.match(line)
+    if not found:
+        return None
+    return Record(found["client"], int(found["up"]), int(found["down"]),
+                  float(found["total"]) / 1000.0, int(found["attempts"]), found["reason"])
+
+
+def _limits(config: Config) -> dict:
+    tree = {"on_limit": config.on_limit}
+    if config.max_connections:
+        tree["max_connections"] = config.max_connections
+    if config.connection_rate:
+        tree["new_connections"] = "%d/s" % config.connection_rate
+    return tree
 
 
 def _listener(config: Config) -> dict:
     timeouts = {"connect": _ms(config.connect_timeout), "idle": _ms(config.idle_timeout),
                 "half_close": _ms(config.half_close_timeout),
                 "write_stall": _ms(config.write_stall_timeout)}
-    if config.slow_client_deadline:
-        timeouts["max_lifetime"] = _ms(config.slow_client_deadline)
+    lifetime = config.slow_client_deadline or config.max_lifetime
+    if lifetime:
+        timeouts["max_lifetime"] = _ms(lifetime)
+        timeouts["max_lifetime_jitter"] = "%d%%" % round(config.lifetime_jitter * 100)
     tree = {"name": "front", "bind": [str(bind) for bind in config.binds], "upstream": "back",
-            "timeouts": timeouts}
+            "timeouts": timeouts, "half_close": config.half_close, "socket": _socket(config)}
+    if config.dual_stack:
+        tree["socket"]["ipv6_only"] = False
+    if config.scope == "listener":
+        tree.update(_limits(config))
+    if config.per_source:
+        tree["per_source"] = {"max_connections": config.per_source,
+                              "ipv4_prefix": config.ipv4_prefix, "ipv6_prefix": config.ipv6_prefix}
     return tree
 
 
 def _upstream(config: Config) -> dict:
     endpoints = []
     for endpoint in config.endpoints:
-        endpoints.append({"address": str(endpoint.address), "weight": endpoint.weight})
-    return {"name": "back", "balance": "round_robin", "endpoints": endpoints}
+        endpoints.append({"address": str(endpoint.address), "weight": endpoint.weight,
+                          "max_connections": endpoint.max_connections})
+    return {"name": "back", "balance": "round_robin", "endpoints": endpoints,
+            "queue_timeout": _ms(config.queue_timeout), "source_address": config.source_address,
+            "socket": _socket(config)}
+
+
+def _socket(config: Config) -> dict:
+    """What both sides have."""
+    tree = {"user_timeout": _ms(config.user_timeout)}
+    if config.keepalive:
+        tree.update({"keepalive": "%ds" % config.keepalive.idle,
+                     "keepalive_interval": "%ds" % config.keepalive.interval,
+                     "keepalive_probes": config.keepalive.count})
+    return tree
 
 
 def _ms(seconds: float) -> str:

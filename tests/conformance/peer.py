@@ -141,6 +141,19 @@ class Peer:
         check(end.how == "reset", "%s saw %s where a reset was due" % (self.who, end))
         return end.data
 
+    def wait_broken(self, within: float) -> float:
+        """Seconds until a reset is there, unread bytes and a FIN before it or not."""
+        start, poll = time.monotonic(), select.poll()
+        poll.register(self.sock, select.POLLRDHUP)
+        while time.monotonic() < start + within:
+            events = dict(poll.poll((start + within - time.monotonic()) * 1000))
+            if self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                return time.monotonic() - start
+            if events.get(self.sock.fileno(), 0) & select.POLLHUP:
+                raise Failed("%s saw a clean end where a reset was due" % self.who)
+            poll.modify(self.sock, 0)  # the FIN is no news any more
+        raise Failed("%s has heard of no reset within %.1f s" % (self.who, within))
+
     def expect_same(self, got: bytes, due: bytes) -> None:
         if got == due:
             return

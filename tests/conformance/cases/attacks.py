@@ -12,7 +12,7 @@ import procs
 from case import ANY, INET, TCP4, case
 from cgroups import MemoryGroup
 from client import Crowd, connect, has_ended, wait_for_end
-from config import Launch
+from config import Endpoint, Launch
 from load import round_trips
 from peer import Peer
 from stream import Job, Stream
@@ -49,12 +49,61 @@ def slow_loris(t):
         time.sleep(0.01)
     check(not began, "%d of %d slow clients outlived their deadline of %.1f s"
           % (len(began), count, limit))
-    jitter = t.driver.lifetime_jitter
-    check_time(min(lives) >= limit * (0.95 - jitter) and max(lives) <= limit * (1.1 + jitter) + 0.2,
+    check_time(min(lives) >= limit * 0.95 and max(lives) <= limit * 1.1 + 0.2,
                "deadline %.1f s, clients were closed after %.2f to %.2f s"
                % (limit, min(lives), max(lives)))
     t.note("closed after %.2f to %.2f s" % (min(lives), max(lives)))
+    t.expect_reason(proxy, "slow_client", count)
+    if t.has("max_lifetime"):
+        lifetime_before_connect(t)
+    if t.has("lifetime_jitter"):
+        lifetime_jitter(t)
+
+
+def lifetime_before_connect(t) -> None:
+    """A lifetime begins at accept: with a silent server, and behind the queue of a full one."""
+    limit = t.scale(0.7, 5.0)
+    proxy = t.start(t.black_hole(), connect_timeout=20.0, max_lifetime=limit)
+    waits_its_life(t, proxy, limit, "while it connects")
+    if t.has("queue"):
+        upstream = t.upstream()
+        proxy = t.start(Endpoint(upstream.address, max_connections=1), queue_timeout=20.0,
+                        max_lifetime=limit)
+        t.session(proxy, upstream)
+        time.sleep(limit / 2)  # so long will the next one have the server for itself
+        waits_its_life(t, proxy, limit, "of which it has waited the first half in a queue")
+
+
+def waits_its_life(t, proxy, limit: float, where: str) -> None:
+    client, start = t.connect(proxy), time.monotonic()
+    try:
+        wait_for_end(client.sock, limit * 3)
+    except Failed:
+        raise Failed("a session outlives its lifetime of %.1f s %s" % (limit, where))
+    took = time.monotonic() - start
+    check_time(limit * 0.95 <= took <= limit * 1.1 + 0.2,
+               "a lifetime of %.1f s ended after %.2f s %s" % (limit, took, where))
     t.expect_reason(proxy, "slow_client")
+
+
+def lifetime_jitter(t) -> None:
+    """Sessions that began together end apart, earlier than their lifetime and never later."""
+    limit, jitter, count = t.scale(1.0, 5.0), 0.5, 40
+    proxy = t.start(t.echo(), max_lifetime=limit, lifetime_jitter=jitter)
+    began = {t.echo_session(proxy).sock: time.monotonic() for _ in range(count)}
+    lives = []
+    while began and time.monotonic() < max(began.values()) + limit * 2:
+        for sock in [sock for sock in began if has_ended(sock)]:
+            lives.append(time.monotonic() - began.pop(sock))
+        time.sleep(0.005)
+    check(not began, "%d sessions outlived their lifetime" % len(began))
+    check_time(min(lives) >= limit * (1 - jitter) * 0.95 and max(lives) <= limit * 1.1 + 0.1,
+               "lifetime %.1f s, up to %.0f %% less: sessions ended after %.2f to %.2f s"
+               % (limit, jitter * 100, min(lives), max(lives)))
+    spread = statistics.pstdev(lives) / (limit * jitter)  # 0.29 where all moments are as likely
+    check(0.15 < spread < 0.45, "lifetimes are spread by %.2f of the jitter, not at random"
+          % spread)
+    t.note("with a jitter of 50 %% sessions lived %.2f to %.2f s" % (min(lives), max(lives)))
 
 
 def trickle(socks, byte: bytes) -> None:

@@ -17,7 +17,7 @@ from verdict import Failed, check, check_time, wait_until
 
 @case(18, "a refused connect goes to the next server within 50 ms", ANY, ("failover",))
 def next_server(t):
-    """One of two servers refuses: every client is served, none of them notices.
+    """One of two servers refuses, then two of three: every client is served, none of them notices.
 
     A refused connect is known at once (RFC 9293 section 3.10.7.3), no byte has been sent yet: a
     second attempt elsewhere is safe and invisible.
@@ -34,6 +34,14 @@ def next_server(t):
     if t.has("access_log"):
         tried = [record.attempts for record in proxy.wait_records(20)]
         check(max(tried) >= 2, "no record shows a second attempt")
+    proxy = t.start(t.refusing_address(), t.refusing_address(), echo)
+    waits = []
+    for _ in range(9):
+        start = time.monotonic()
+        t.echo_session(proxy).close()
+        waits.append(time.monotonic() - start)
+    check_time(max(waits) < 0.1, "a client that met two closed ports waited %.0f ms"
+               % (max(waits) * 1e3))
 
 
 @case(19, "a silent server costs connect_timeout, then the next is tried", INET,
@@ -118,16 +126,24 @@ def accept_either(first, second):
 def abandoned(t):
     """The client resets while the proxy waits for a silent server: nothing of it may stay.
 
-    Otherwise a scan with a dead server behind it collects sockets for connect_timeout each.
+    Otherwise a scan with a dead server behind it collects sockets for connect_timeout each. What
+    the client has sent before, and whether it has closed its half, makes no difference.
     """
     proxy = t.start(t.black_hole(), connect_timeout=20.0)
     idle = proxy.descriptors()
-    client = t.connect(proxy)
-    wait_until(lambda: bool(proxy.sockets("SYN_SENT")), 2.0, "the proxy did not try to connect")
-    client.reset()
-    wait_until(lambda: not proxy.sockets("SYN_SENT"), 1.0,
-               "the proxy still connects for a client that has reset")
-    wait_until(lambda: proxy.descriptors() <= idle, 1.0, "a descriptor is left over")
+    for opening in ("", "a request", "a request and FIN"):
+        client = t.connect(proxy)
+        wait_until(lambda: bool(proxy.sockets("SYN_SENT")), 2.0, "the proxy did not try to connect")
+        client.send(opening.encode())
+        if "FIN" in opening:
+            client.half_close()
+        wait_until(proxy.asleep, 1.0, "the proxy does not sleep while it connects")
+        client.reset()
+        wait_until(lambda: not proxy.sockets("SYN_SENT"), 1.0,
+                   "the proxy still connects for a client that has reset after " +
+                   (opening or "nothing"))
+        wait_until(lambda: proxy.descriptors() <= idle, 1.0, "a descriptor is left over")
+    t.expect_reason(proxy, "client_reset", count=3)
 
 
 @case(23, "weights 3:1 are kept to the connection", ANY, ("weights",))
@@ -151,7 +167,8 @@ def weights(t):
 def queue(t):
     """10 of 15 clients are served, 5 wait; each close lets the one in that waits longest.
 
-    Then a queue that does not move: its clients are told after queue_timeout.
+    Then a queue that does not move: its clients are told after queue_timeout. And one who leaves
+    the queue takes no place in it.
     """
     upstream = t.upstream()
     proxy = t.start(Endpoint(upstream.address, max_connections=10), queue_timeout=20.0)
@@ -182,6 +199,28 @@ def queue(t):
                % (limit, took))
     t.expect_reason(proxy, "queue_timeout")
     t.note("queue_timeout %.1f s: told after %.2f s" % (limit, took))
+    leave_queue(t, upstream)
+
+
+def leave_queue(t, upstream) -> None:
+    """The first of two who wait resets: its descriptor goes at once, its turn to the second."""
+    proxy = t.start(Endpoint(upstream.address, max_connections=1), queue_timeout=20.0)
+    client, server = t.session(proxy, upstream)
+    waiting, full = [], proxy.descriptors()
+    for index in range(2):
+        waiting.append(t.connect(proxy))
+        wait_until(lambda: proxy.descriptors() > full + index and proxy.asleep(), 2.0,
+                   "the proxy does not accept, or does not sleep while clients wait")
+    waiting[1].send(b"second")
+    if t.family != "unix":  # where there is no reset, leaving looks like having no more to say
+        waiting[0].reset()
+        wait_until(lambda: proxy.descriptors() <= full + 1, 1.0,
+                   "a client that has reset in the queue is kept there")
+        client.close()
+        server.close()
+        server = t.keep(upstream.accept())
+        server.expect_same(server.receive(6), b"second")
+        upstream.expect_nobody(0.05)
 
 
 @case(26, "running out of ports is an ordinary failure")

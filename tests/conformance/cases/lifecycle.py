@@ -26,9 +26,27 @@ def drain(t):
     stream that was cut would look complete.
     """
     upstream = t.upstream()
+    for number in t.driver.drain_signals:
+        try:
+            one_drain(t, upstream, number)
+        except Failed as error:
+            raise Failed("%s: %s" % (signal.Signals(number).name, error))
+    for number in t.driver.end_signals:
+        proxy = t.start(upstream)
+        t.session(proxy, upstream)
+        stop_accepting(t, proxy, t.driver.drain_signals[0])
+        proxy.signal(number)
+        t.expect_dead(proxy)
+        check(proxy.wait_exit(0.7) is not None, "a second signal, %s, does not end the proxy at "
+              "once" % signal.Signals(number).name)
+    if t.has("drain_timeout"):
+        drain_timeout(t, upstream)
+
+
+def one_drain(t, upstream, number: int) -> None:
     proxy = t.start(upstream)
     client, server = t.session(proxy, upstream)
-    stop_accepting(t, proxy)
+    stop_accepting(t, proxy, number)
     time.sleep(t.scale(0.3, 3.0))  # it has to go on for as long as the session takes
     for sender, receiver in ((client, server), (server, client)):
         sender.send(b"still here")
@@ -41,32 +59,33 @@ def drain(t):
     check(status is not None, "the last session has ended and the proxy has not")
     check(status == 0, "a graceful stop exits with status %s" % status)
 
-    proxy = t.start(upstream)
-    t.session(proxy, upstream)
-    stop_accepting(t, proxy)
-    proxy.signal(t.driver.second_signal)
-    t.expect_dead(proxy)
-    check(proxy.wait_exit(0.7) is not None, "a second signal does not end the proxy at once")
-    if t.has("drain_timeout"):
-        drain_timeout(t, upstream)
 
-
-def stop_accepting(t, proxy) -> None:
+def stop_accepting(t, proxy, number: int) -> None:
     """Signals a graceful stop; asks the kernel first, so that no probe becomes a session."""
-    proxy.signal(t.driver.drain_signal)
+    proxy.signal(number)
     wait_until(lambda: not procs.listens(proxy.pids()[-1], proxy.address), 1.0,
                "the proxy still listens while it drains")
     check(refuses(proxy.address), "the proxy still accepts while it drains")
 
 
 def drain_timeout(t, upstream) -> None:
+    """What is still there after it is cut: open sessions, and one that is still connecting."""
     limit = t.scale(1.0, 5.0)
+    if t.family != "unix" and "connect_timeout" not in t.driver.lacks:
+        proxy = t.start(t.black_hole(), drain_timeout=limit, connect_timeout=30.0)
+        client = t.connect(proxy)
+        wait_until(lambda: bool(proxy.sockets("SYN_SENT")), 2.0, "the proxy did not try to connect")
+        proxy.signal(t.driver.drain_signals[0])
+        t.expect_dead(proxy)
+        check(proxy.wait_exit(limit * 1.1 + 1) is not None, "drain_timeout %.1f s has passed and "
+              "the proxy still waits for a connect" % limit)
+        check(client.ending(1.0).how != "open", "a client that waited for a connect was forgotten")
     proxy = t.start(upstream, drain_timeout=limit)
     client, server = t.session(proxy, upstream)
     client.send(b"half a mess")
     server.receive(11)
     start = time.monotonic()
-    proxy.signal(t.driver.drain_signal)
+    proxy.signal(t.driver.drain_signals[0])
     ends = [client.ending(limit * 3), server.ending(limit * 3)]
     took = time.monotonic() - start
     t.expect_dead(proxy)
@@ -78,6 +97,7 @@ def drain_timeout(t, upstream) -> None:
         check(t.family == "unix" or end.how == "reset", "at drain_timeout %s saw %s where a reset "
               "was due: the session had not ended" % (peer.who, end))
     check(status == 0, "at drain_timeout the proxy exits with status %s" % status)
+    t.expect_reason(proxy, "shutdown")
     t.expect_reason(proxy, "shutdown")
 
 
@@ -113,10 +133,10 @@ def container(t):
         return
     proxy = t.start(echo, launch=Launch(pid1=True, no_io_uring=True), **choice)
     t.echo_session(proxy).close()
-    proxy.signal(t.driver.second_signal)
+    proxy.signal(t.driver.end_signals[0])
     t.expect_dead(proxy)
     check(proxy.wait_exit(3.0) is not None, "as PID 1 the proxy does not end on %s"
-          % signal.Signals(t.driver.second_signal).name)
+          % signal.Signals(t.driver.end_signals[0]).name)
 
 
 @case(66, "killed, it starts again at once on the same addresses", ANY)

@@ -11,7 +11,7 @@ from case import ANY, INET, TCP4, case
 from client import Crowd, NotConnected, connect, has_ended, wait_for_end
 from config import Launch
 from load import round_trips
-from net import readable
+from net import Address, readable, usable
 from netns import Namespace
 from upstream import Acceptor
 from verdict import Failed, NotApplicable, check, check_time, holds_for, wait_until
@@ -84,20 +84,25 @@ def global_limit(t):
     """Ten times as many clients as the limit connect at once: the server sees the limit, exactly.
 
     With `close` the others are told within a second; with `wait` they are served one by one as
-    sessions end. Both are judged where the proxy has both.
+    sessions end. Both are judged where the proxy has both, for all listeners together and for one.
     """
     policies = [word for word in ("close", "wait") if "limit_" + word not in t.driver.lacks]
     if not policies:
         raise NotApplicable(t.driver.lacks["limit_close"])
-    for policy in policies:
-        storm(t, policy, t.scale(20, 100))
+    for scope in scopes(t):
+        for policy in policies:
+            storm(t, policy, scope, t.scale(20, 100))
     t.note("policies: " + ", ".join(policies))
 
 
-def storm(t, policy: str, limit: int) -> None:
+def scopes(t):
+    return ("global", "listener") if t.has("listener_limits") else ("global",)
+
+
+def storm(t, policy: str, scope: str, limit: int) -> None:
     upstream = t.upstream()
     got = t.keep(Acceptor(upstream))
-    proxy = t.start(upstream, max_connections=limit, on_limit=policy)
+    proxy = t.start(upstream, max_connections=limit, on_limit=policy, scope=scope)
     crowd = t.keep(Crowd(proxy.address, limit * 10))
     wait_until(lambda: len(got.socks) >= limit, 5.0, "%s: fewer sessions than the limit of %d "
                "were served" % (policy, limit))
@@ -151,10 +156,14 @@ def per_source(t):
     """The sixth of one address ends within 10 ms, another address is served, closing gives back.
 
     IPv6 sources count by prefix: a host has at least a /64 to itself (RFC 6177), so that a limit
-    on single addresses would limit nobody.
+    on single addresses would limit nobody. IPv4 clients of a dual-stack listener show up as
+    ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2), all in one /64: they are IPv4 sources all the same.
+    And a limit on sources refuses at once also where the policy is to wait: otherwise the one
+    source that has too many would hold up all the others.
     """
     upstream = t.upstream()
-    proxy = t.start(upstream, per_source=5)
+    waits = "limit_wait" not in t.driver.lacks
+    proxy = t.start(upstream, per_source=5, on_limit="wait" if waits else "close")
     mine = [t.session(proxy, upstream) for _ in range(5)]
     waits = [refusal(t, proxy, ("127.0.0.1", 0)) for _ in range(5)]
     check_time(statistics.median(waits) < 0.01, "the sixth was told after %.0f ms"
@@ -166,19 +175,55 @@ def per_source(t):
         end.close()
     regained(t, proxy, upstream, ("127.0.0.1", 0))
     refusal(t, proxy, ("127.0.0.1", 0))
+    if t.has("dual_stack") and usable("tcp6"):
+        mapped_sources(t, upstream)
     if t.has("per_source_prefix"):
+        ipv4_prefix(t, upstream)
         per_prefix(t)
+
+
+def mapped_sources(t, upstream) -> None:
+    """Three IPv4 hosts, two connections each, at a listener for both families."""
+    port = t.listen_address("tcp6").port
+    bind = Address("tcp6", host="::", port=port)
+    proxy = t.start(upstream, binds=[bind], dual_stack=True, per_source=2, ipv6_prefix=64)
+    door = Address("tcp4", host="127.0.0.1", port=port)
+    for host in ("127.0.0.1", "127.0.0.2", "127.0.0.3"):
+        for _ in range(2):
+            t.keep(connect(door, source=(host, 0)))
+            try:
+                t.keep(upstream.accept(within=1.0))
+            except Failed:
+                raise Failed("IPv4 clients of a dual-stack listener are not told apart: %s has "
+                             "fewer than 2 connections and gets no more" % host)
+    refused(door, ("127.0.0.2", 0))
+
+
+def ipv4_prefix(t, upstream) -> None:
+    proxy = t.start(upstream, per_source=5, ipv4_prefix=24)
+    for index in range(5):
+        t.session(proxy, upstream, source=("127.0.9.%d" % (index + 1), 0))
+    refusal(t, proxy, ("127.0.9.77", 0))
+    t.session(proxy, upstream, source=("127.0.8.1", 0))
 
 
 def refusal(t, proxy, source) -> float:
     """Seconds until a client that is one too many is told."""
-    start = time.monotonic()
+    return refused(proxy.address, source)
+
+
+def refused(door, source) -> float:
+    start, client = time.monotonic(), None
     try:
-        wait_for_end(t.connect(proxy, source=source).sock, 1.0)
+        client = connect(door, source=source)
+        wait_for_end(client.sock, 1.0)
     except NotConnected:
         pass
     except Failed:
-        raise Failed("a sixth connection from %s was let in or left hanging" % source[0])
+        raise Failed("one connection too many from %s was let in or left hanging" % source[0])
+    finally:
+        if client:
+            client.close()
     return time.monotonic() - start
 
 
@@ -220,14 +265,15 @@ def accept_rate(t):
     The rest is closed or has to wait, as configured; those that wait come at the same rate.
     """
     policies = [word for word in ("close", "wait") if "rate_" + word not in t.driver.lacks]
-    for policy in policies:
-        offered_rate(t, policy)
+    for scope in scopes(t):
+        for policy in policies:
+            offered_rate(t, policy, scope)
 
 
-def offered_rate(t, policy: str) -> None:
+def offered_rate(t, policy: str, scope: str) -> None:
     upstream = t.upstream()
     got = t.keep(Acceptor(upstream))
-    proxy = t.start(upstream, connection_rate=100, on_limit=policy)
+    proxy = t.start(upstream, connection_rate=100, on_limit=policy, scope=scope)
     crowd = t.keep(Crowd(proxy.address, 0))
     start = time.monotonic()
     for index in range(1000):

@@ -11,6 +11,7 @@ import time
 
 from case import INET, TCP4, case
 from clockstep import SteppedClock
+from disk import SmallDisk
 from config import Launch
 from stream import Job, all_done, payload
 from verdict import Failed, NotApplicable, check, check_time, wait_until
@@ -26,20 +27,10 @@ def broken_log(t):
     session because of a record of one. When the reader reads again, records come again.
     """
     upstream = t.upstream()
-    proxy = t.start(upstream, log_path="/dev/full")
-    check_traffic(t, proxy, upstream, t.scale(60, 1000), "with its log on a full disk")
-
-    path = os.path.join(t.scratch, "stalled")
-    reader = stalled_fifo(path)
-    proxy = t.start(upstream, log_path=path)
-    check_traffic(t, proxy, upstream, t.scale(200, 2000), "with its log in a full pipe")
-    drain(reader)
-    try:
-        wait_until(lambda: record_comes(t, proxy, upstream, reader), 3.0,
-                   "the pipe is being read again and no record comes")
-    finally:
-        os.close(reader)
-
+    full_and_stalled(t, upstream)
+    if t.has("log_stderr"):
+        full_and_stalled(t, upstream, log_to_stderr=True)
+    small_disk(t, upstream)
     if t.has("log_file"):
         path = os.path.join(t.scratch, "nobody")
         os.mkfifo(path)
@@ -48,6 +39,43 @@ def broken_log(t):
         except Failed as error:
             raise Failed("with a FIFO nobody reads as its log: %s" % error)
         check_traffic(t, proxy, upstream, t.scale(60, 1000), "with its log in a FIFO nobody reads")
+
+
+def full_and_stalled(t, upstream, **way) -> None:
+    proxy = t.start(upstream, log_path="/dev/full", **way)
+    check_traffic(t, proxy, upstream, t.scale(60, 1000), "with its log on a full disk")
+
+    path = os.path.join(t.scratch, "stalled%d" % len(way))
+    reader = stalled_fifo(path)
+    proxy = t.start(upstream, log_path=path, **way)
+    check_traffic(t, proxy, upstream, t.scale(200, 2000), "with its log in a full pipe")
+    drain(reader)
+    try:
+        wait_until(lambda: record_comes(t, proxy, upstream, reader), 3.0,
+                   "the pipe is being read again and no record comes")
+    finally:
+        os.close(reader)
+
+
+def small_disk(t, upstream) -> None:
+    """A file system that fills up while records are written, and has room again later."""
+    try:
+        disk = t.keep(SmallDisk(t.scratch))
+    except NotApplicable as reason:
+        t.note("part not judged: %s" % reason)
+        return
+    proxy = t.start(upstream, log_path=os.path.join(disk.path, "access.log"))
+    one_session(t, proxy, upstream)
+    proxy.wait_records(1)
+    disk.fill()
+    check_traffic(t, proxy, upstream, t.scale(60, 1000), "while its disk fills up")
+    before = len(proxy.records())
+    disk.make_room()
+    wait_until(lambda: one_session(t, proxy, upstream) or len(proxy.records()) > before + 1, 3.0,
+               "the disk has room again and no record comes")
+    torn = [line for line in t.driver.log_lines(proxy) if line and not t.driver.parse(line)]
+    check(len(torn) <= 1, "a disk that was full once has left %d torn lines, such as %r"
+          % (len(torn), torn[:1]))
 
 
 def stalled_fifo(path: str) -> int:
@@ -104,8 +132,19 @@ def truthful_log(t):
     proxy's wall clock is stepped by an hour, back and forth (only its own: a preloaded
     library). A step must neither show in a duration nor fire a timeout.
     """
+    for log_format in t.driver.log_formats:
+        try:
+            counts_and_durations(t, log_format)
+        except Failed as error:
+            if not log_format:
+                raise
+            raise type(error)("format %s: %s" % (log_format, error))
+    stepped_clock(t)
+
+
+def counts_and_durations(t, log_format: str) -> None:
     upstream = t.upstream()
-    proxy = t.start(upstream)
+    proxy = t.start(upstream, log_format=log_format)
     dice = random.Random(61)
     expected = {}
     for index in range(t.scale(120, 1000)):
@@ -123,7 +162,6 @@ def truthful_log(t):
         check_time(at_least - 0.1 <= record.seconds <= at_most + 0.1,
                    "a session of %.3f to %.3f s is logged as %.3f s"
                    % (at_least, at_most, record.seconds))
-    stepped_clock(t)
 
 
 def exchange(client, server, sizes, index: int):

@@ -80,6 +80,35 @@ def bytes_before_reset(t, proxy, upstream, from_client: bool) -> None:
                   % (receiver.who, len(got), len(data)))
 
 
+def reset_behind_fin(t, proxy, upstream, from_client: bool) -> None:
+    """A half-closed session: whoever has sent FIN, a reset now is as good as one before.
+
+    RFC 9293 section 3.10.7.4, for ESTABLISHED, FIN-WAIT and CLOSE-WAIT alike: a RST gives "any
+    outstanding RECEIVEs and SEND [...] 'reset' responses". A proxy that does not look at a peer
+    whose FIN it has read keeps a session alive that nobody is listening to.
+    """
+    for own, busy in ((True, False), (False, False), (True, True)):
+        delays = []
+        for _ in range(t.scale(5, 30)):
+            client, server = t.session(proxy, upstream)
+            greet(client, server)
+            sender, receiver = (client, server) if from_client else (server, client)
+            if busy:  # FIN and RST are both there when the proxy next looks
+                with proxy.frozen():
+                    sender.half_close()
+                    sender.reset()
+            else:
+                closer, other = (sender, receiver) if own else (receiver, sender)
+                closer.half_close()
+                other.expect_eof()
+                sender.reset()
+            delays.append(receiver.wait_broken(1.0))
+            receiver.close()
+        delay = statistics.median(delays)
+        check_time(delay < 0.1, "after %s FIN, a reset of %s took %.0f ms"
+                   % ("its own" if own else "the other's", sender.who, delay * 1e3))
+
+
 def check_reason(t, proxy, reason: str) -> None:
     """The log names the side that reset, where it can tell."""
     if not t.has("access_log"):
@@ -100,6 +129,7 @@ def client_resets(t):
     check_time(delay < 0.1, "the reset took %.0f ms" % (delay * 1e3))
     t.note("reset passed on in %.1f ms" % (delay * 1e3))
     check_reason(t, proxy, "client_reset")
+    reset_behind_fin(t, proxy, upstream, from_client=True)
     reset_at_busy_proxy(t, proxy, upstream, from_client=True)
     narrow = t.upstream(rcvbuf=4096)
     bytes_before_reset(t, t.start(narrow), narrow, from_client=True)
@@ -125,6 +155,7 @@ def server_resets(t):
     check_time(delay < 0.1, "the reset took %.0f ms" % (delay * 1e3))
     t.note("reset passed on in %.1f ms" % (delay * 1e3))
     check_reason(t, proxy, "upstream_reset")
+    reset_behind_fin(t, proxy, upstream, from_client=False)
     reset_at_busy_proxy(t, proxy, upstream, from_client=False)
     bytes_before_reset(t, proxy, upstream, from_client=False)
 

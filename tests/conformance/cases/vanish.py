@@ -11,6 +11,10 @@ from stream import Job, all_done
 from verdict import check, check_time
 
 
+# A connection that broke counts as reset by the side that it leads to.
+REASON = {"client": "client_reset", "server": "upstream_reset"}
+
+
 @case(64, "a vanished host is noticed: keepalive when idle, user timeout when not", TCP4,
       ("keepalive",))
 def vanished(t):
@@ -18,7 +22,8 @@ def vanished(t):
 
     An idle session has to end after the keepalive budget (idle + interval x count). Keepalive
     says nothing while data is unacknowledged: that is TCP_USER_TIMEOUT's part (RFC 5482,
-    tcp(7)). Both are needed, on both sides.
+    tcp(7)). Both are needed, on both sides. And what broke must not look finished: whoever is
+    still there sees a reset, not a clean end, as in cases 9 to 11.
     """
     wire = t.keep(netns.Wire())
     alive = Keepalive(idle=1, interval=1, count=2)
@@ -33,7 +38,7 @@ def vanished(t):
 
 
 def scene(t, wire, lost: str, **settings):
-    """A session between the near and the far host; returns the end that stays in reach."""
+    """A session between the near and the far host; returns the proxy and the end in reach."""
     near, far = wire.near, wire.far
     with (far if lost == "server" else near).inside():
         upstream = t.upstream(host=wire.FAR if lost == "server" else "127.0.0.1")
@@ -45,27 +50,34 @@ def scene(t, wire, lost: str, **settings):
         client, server = t.session(proxy, upstream)
     client.send(b"hello")
     server.receive(5)
-    return client if lost == "server" else server
+    return proxy, client if lost == "server" else server
+
+
+def check_reset(end, survivor, lost: str) -> None:
+    check(end.how == "reset", "the %s has vanished and %s saw %s: a broken stream looks complete"
+          % (lost, survivor.who, end))
 
 
 def idle_scene(t, wire, lost: str, alive: Keepalive):
-    survivor = scene(t, wire, lost, keepalive=alive)
+    proxy, survivor = scene(t, wire, lost, keepalive=alive)
 
     def watch(start: float) -> None:
         end = survivor.ending(within=alive.budget * 1.5 + 5)
         took = time.monotonic() - start
         check(end.how != "open", "the %s vanished from an idle session; nothing happened within "
               "%.0f s (keepalive budget %d s)" % (lost, took, alive.budget))
+        check_reset(end, survivor, lost)
         check_time(took >= alive.idle + 0.5, "gave up on an idle %s after %.1f s" % (lost, took))
         check_time(took <= alive.budget * 1.1 + 2, "an idle %s was given up after %.1f s, the "
                    "budget is %d s" % (lost, took, alive.budget))
         t.note("idle, %s lost: %s after %.1f s" % (lost, end.how, took))
+        t.expect_reason(proxy, REASON[lost])
 
     return watch
 
 
 def talking_scene(t, wire, lost: str, limit: float):
-    survivor = scene(t, wire, lost, user_timeout=limit)
+    proxy, survivor = scene(t, wire, lost, user_timeout=limit)
 
     def watch(start: float) -> None:
         survivor.send(b"into the void")
@@ -73,8 +85,10 @@ def talking_scene(t, wire, lost: str, limit: float):
         took = time.monotonic() - start
         check(end.how != "open", "the %s vanished with data unacknowledged; nothing happened "
               "within %.0f s (user timeout %.0f s)" % (lost, took, limit))
+        check_reset(end, survivor, lost)
         check_time(limit * 0.9 <= took <= limit * 1.5 + 1, "user timeout %.0f s: a lost %s was "
                    "given up after %.1f s" % (limit, lost, took))
         t.note("talking, %s lost: %s after %.1f s" % (lost, end.how, took))
+        t.expect_reason(proxy, REASON[lost])
 
     return watch

@@ -38,19 +38,19 @@ def dial(address: dict, config: dict, sins) -> socket.socket:
     return sock
 
 
-def tune(sock: socket.socket, config: dict, sins) -> None:
-    """Options for either side of a session."""
+def tune(sock: socket.socket, side: str, config: dict, sins) -> None:
+    """Options for either side of a session, "client" or "server"."""
     if sock.family == socket.AF_UNIX:
         return
     if not sins.has("nagle"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     alive = config["keepalive"]
-    if alive and not sins.has("no_keepalive"):
+    if alive and not sins.has("no_keepalive_to_" + side):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, alive["idle"])
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, alive["interval"])
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, alive["count"])
-    if config["user_timeout"] and not sins.has("no_user_timeout"):
+    if config["user_timeout"] and not sins.has("no_user_timeout_to_" + side):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT,
                         int(config["user_timeout"] * 1000))
 

@@ -35,7 +35,7 @@ class AccessLog:
 
     def write(self, record: Dict) -> None:
         line = json.dumps(record).encode() + b"\n"
-        if self._fd < 0:
+        if self._fd < 0 and not self._sins.has("log_gives_up"):
             self.reopen()
         try:
             if self._tail:
@@ -46,6 +46,9 @@ class AccessLog:
         except OSError:
             if self._sins.has("log_kills"):
                 raise
+            if self._fd >= 0 and self._sins.has("log_gives_up"):
+                os.close(self._fd)
+                self._fd = -1
         self.dropped += 1
 
 

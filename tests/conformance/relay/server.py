@@ -16,7 +16,8 @@ from relay.loop import IN, Loop
 from relay.session import ABORT, Session
 
 SOMAXCONN = 4096
-HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP, signal.SIGUSR2)
+ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+HEARD = ENDS + (signal.SIGUSR1, signal.SIGHUP, signal.SIGUSR2)
 
 
 class Relay:
@@ -55,6 +56,9 @@ class Relay:
                 os.unlink(bind["path"])
         elif not self.sins.has("no_reuseaddr"):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if bind["family"] == "tcp6":
+            alone = 0 if self.config["dual_stack"] else 1
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, alone)
         sock.bind(sockaddr(bind))
         sock.listen(SOMAXCONN)
         return sock
@@ -123,10 +127,12 @@ class Relay:
 
     def _source(self, name) -> str:
         host = name[0] if isinstance(name, tuple) else "local"
-        if ":" in host and not self.sins.has("source_no_prefix"):
-            prefix = self.config["ipv6_prefix"]
-            return str(ipaddress.ip_network("%s/%d" % (host, prefix), strict=False))
-        return host
+        if host.startswith("::ffff:") and not self.sins.has("mapped_source"):
+            host = host[len("::ffff:"):]  # an IPv4 client of a dual-stack listener
+        if host == "local" or ":" in host and self.sins.has("source_no_prefix"):
+            return host
+        prefix = self.config["ipv6_prefix" if ":" in host else "ipv4_prefix"]
+        return str(ipaddress.ip_network("%s/%d" % (host, prefix), strict=False))
 
     def _admit(self, client: socket.socket, name) -> None:
         if self.sins.has("die_on_dead_client"):
@@ -145,7 +151,7 @@ class Relay:
         self._active += 1
         self.total += 1
         self._sources[source] = self._sources.get(source, 0) + 1
-        tune(client, self.config, self.sins)
+        tune(client, "client", self.config, self.sins)
         session = Session(self, client, print_name(name))
         session.source = source
         self.sessions.add(session)
@@ -161,7 +167,7 @@ class Relay:
     def session_ended(self, session: Session, record: dict) -> None:
         self.sessions.discard(session)
         self._active -= 0 if self.sins.has("limit_leaks") else 1
-        self._sources[session.source] -= 1
+        self._sources[session.source] -= 0 if self.sins.has("source_leaks") else 1
         if not self._sources[session.source]:
             del self._sources[session.source]
         empty = not record["bytes_in"] and not record["bytes_out"]
@@ -195,7 +201,8 @@ class Relay:
         for number in self._signals.recv(64):
             if number == signal.SIGUSR1:
                 self.log.reopen()
-            elif number in (signal.SIGTERM, signal.SIGINT):
+            elif number in ENDS and not (number == signal.SIGQUIT and
+                                         self.sins.has("ignore_sigquit")):
                 self._drain()
 
     def _drain(self) -> None:
@@ -215,7 +222,8 @@ class Relay:
 
     def _cut(self) -> None:
         for session in list(self.sessions):
-            session.end("admin", "shutdown", abort=not self.sins.has("fin_at_drain_timeout"))
+            reason = "closed" if self.sins.has("no_shutdown_reason") else "shutdown"
+            session.end("admin", reason, abort=not self.sins.has("fin_at_drain_timeout"))
         self.loop.running = False
 
 

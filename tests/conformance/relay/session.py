@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import fcntl
+import random
 import socket
 import struct
 import termios
@@ -40,13 +41,23 @@ class Session:
         self.down = Pipe(None, room, self._sins)
         self.started = self.active = time.monotonic()
         self._began = relay.clock()
+        self._lifetime = self._drawn_lifetime()
         self._first_end: Optional[Tuple[str, float]] = None
         self._timer: Optional[Timer] = None
         self._timer_due = 0.0
 
+    def _drawn_lifetime(self) -> float:
+        """Seconds; 0 = no bound. A part may be cut off by chance."""
+        config = self.relay.config
+        longest = config["slow_client_deadline"] or config["max_lifetime"]
+        jitter = 0 if self._sins.has("no_jitter") else config["lifetime_jitter"]
+        return longest * (1 - jitter * random.random())
+
     # -- connecting ---------------------------------------------------------------------------
 
     def begin(self) -> None:
+        if self._lifetime and not self._sins.has("lifetime_from_connect"):
+            self.relay.loop.after(self._lifetime, self._end_of_life)
         if self._sins.has("lazy_connect"):
             self.relay.loop.watch(self.client.fileno(), IN, lambda _: self.seek())
             return
@@ -55,16 +66,17 @@ class Session:
 
     def _watch_client_early(self) -> None:
         """While connecting: takes what fits, and notices a client that resets."""
-        if not self._sins.has("no_connect_cancel"):
-            wanted = IN if self.up.wants_input() else 0
-            if wanted:
-                self.relay.loop.watch(self.client.fileno(), wanted, self._on_client_early)
-            else:
-                self.relay.loop.forget(self.client.fileno())
+        wanted = IN if self.up.wants_input() else 0
+        deaf = self._sins.has("deaf_to_client_with_words") and self.up.buffer
+        if not self._sins.has("no_connect_cancel") and not deaf:
+            self.relay.loop.watch(self.client.fileno(), wanted, self._on_client_early)
+        else:
+            self.relay.loop.forget(self.client.fileno())
 
-    def _on_client_early(self, _events: int) -> None:
-        self.up.fill()
-        if self.up.reset:
+    def _on_client_early(self, events: int) -> None:
+        if self.up.wants_input():
+            self.up.fill()
+        if self.up.reset or events & ERR:
             self.end("client", "reset", abort=True)
             return
         self._watch_client_early()
@@ -79,7 +91,8 @@ class Session:
         elif full:
             self.state = "queued"
             self.relay.pool.queue.append(self)
-            self._arm(self.relay.config["queue_timeout"], "queue_timeout")
+            if not self._sins.has("wait_for_ever"):
+                self._arm(self.relay.config["queue_timeout"], "queue_timeout")
         elif not self._sins.has("hang_without_server"):
             self.end("upstream", "no_upstream", abort=True)
 
@@ -103,14 +116,14 @@ class Session:
             self._try_next()
             return
         self.state = "open"
-        tune(self.server, self.relay.config, self._sins)
+        tune(self.server, "server", self.relay.config, self._sins)
         self.up.sink, self.down.source, self.down.sink = self.server, self.server, self.client
         self.active = time.monotonic()
         self.pump()
 
     def _try_next(self) -> None:
         self._drop_server()
-        if self._sins.has("no_failover"):
+        if self._sins.has("no_failover") or self._sins.has("two_tries") and self.attempts > 1:
             self.end("upstream", "no_upstream", abort=True)
         elif self._sins.has("slow_failover"):
             self.relay.loop.after(0.2, self.seek)
@@ -187,6 +200,8 @@ class Session:
             return self._over_broken()
         half = (self._sins.has("no_half_close") and (up.done or down.done)
                 or self._sins.has("no_server_half_close") and down.done)
+        if self.relay.config["half_close"] == "close" and not self._sins.has("relay_anyway"):
+            half = half or up.done or down.done
         if half or (up.done and down.done):
             self.end(self._first_end[0], "closed", abort=False)
             return True
@@ -223,7 +238,7 @@ class Session:
             if mask and self._sins.has("drop_around_urgent"):
                 mask |= 2
             fd = sock.fileno()
-            if mask or incoming.eof:  # mask 0 after EOF: a reset still shows
+            if mask or incoming.eof and not self._sins.has("deaf_after_fin"):  # 0: a reset shows
                 self.relay.loop.watch(fd, mask, lambda events, fd=fd: self._on_event(fd, events))
             else:                     # full: level-triggered errors would spin
                 self.relay.loop.forget(fd)
@@ -239,8 +254,8 @@ class Session:
     def _deadlines(self):
         config, sins = self.relay.config, self._sins
         yield self.active + config["idle_timeout"], "idle_timeout"
-        if config["slow_client_deadline"]:
-            yield self.started + config["slow_client_deadline"], "max_lifetime"
+        if self._lifetime:
+            yield self.started + self._lifetime, "max_lifetime"
         if self._first_end and not sins.has("no_half_close_timeout"):
             yield self._first_end[1] + config["half_close_timeout"], "half_close_timeout"
         for pipe in (self.up, self.down):
@@ -270,7 +285,6 @@ class Session:
         if self.state == "connecting":
             self._try_next()
         elif self.state == "queued":
-            self.relay.pool.queue.remove(self)
             self.end("proxy", reason, abort=True)
         elif self.state == "open":
             moment, reason = self.next_deadline()
@@ -278,6 +292,10 @@ class Session:
                 self.end("proxy", reason, abort=True)
             else:
                 self._arm_deadlines()
+
+    def _end_of_life(self) -> None:
+        if self.state in ("queued", "connecting"):
+            self.end("proxy", "max_lifetime", abort=True)
 
     # -- the end ------------------------------------------------------------------------------
 
@@ -306,6 +324,8 @@ class Session:
     def end(self, who: str, reason: str, abort: bool) -> None:
         if self.state == "closed":
             return
+        if self.state == "queued" and not self._sins.has("dead_in_queue"):
+            self.relay.pool.queue.remove(self)
         self.state = "closed"
         self._disarm()
         for sock in (self.client, self.server):
