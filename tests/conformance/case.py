@@ -29,15 +29,16 @@ class Case:
 
     number: int
     title: str
+    rule: str  # by whose word a proxy that fails it is wrong; the docstring says more
     families: Tuple[str, ...]
     needs: Tuple[str, ...]
     run: Callable[["Trial"], None]
 
 
-def case(number: int, title: str, families: Tuple[str, ...] = TCP4,
+def case(number: int, title: str, rule: str, families: Tuple[str, ...] = TCP4,
          needs: Tuple[str, ...] = ()) -> Callable:
     """Makes a case of the function below it."""
-    return lambda run: Case(number, title, families, needs, run)
+    return lambda run: Case(number, title, rule, families, needs, run)
 
 
 class Trial:

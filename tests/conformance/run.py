@@ -3,7 +3,7 @@
 
     run.py --driver haproxy [--cases 1-22,26] [--families tcp4,unix] [--json FILE] [--full]
     run.py --list
-    run.py --table DIR result.json result.json ...
+    run.py --table DIR [--readme FILE] result.json result.json ...
 """
 
 from __future__ import annotations
@@ -171,6 +171,8 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="print the cases and what they say")
     parser.add_argument("--verbose", action="store_true", help="notes with figures; tracebacks")
     parser.add_argument("--table", metavar="DIR", help="merge result files into DIR/table.*")
+    parser.add_argument("--readme", metavar="FILE", default="",
+                        help="with --table: put the short table there, between its two markers")
     parser.add_argument("results", nargs="*", help="result files for --table")
     parser.add_argument("--sluice", metavar="PROGRAM", help="default: $SLUICE, then sluice")
     parser.add_argument("--haproxy", metavar="PROGRAM", default="haproxy")
@@ -194,7 +196,7 @@ def main() -> int:
         list_cases(cases, options.verbose)
         return 0
     if options.table:
-        table.write(options.table, options.results)
+        table.write(options.table, options.readme, options.results)
         return 0
     if not options.driver:
         sys.exit("one of --driver, --list, --table is needed")

@@ -21,8 +21,8 @@ from verdict import Failed, NotApplicable, check, check_time, wait_until
 MIB = 1 << 20
 
 
-@case(32, "slow-loris: the deadline counts from accept, not from the last byte", INET,
-      ("slow_client",))
+@case(32, "slow-loris: the deadline counts from accept, not from the last byte",
+      "its own timeout", INET, ("slow_client",))
 def slow_loris(t):
     """Hundreds of clients send a byte now and then: each is closed at its deadline.
 
@@ -114,7 +114,8 @@ def trickle(socks, byte: bytes) -> None:
             pass  # ended meanwhile; the next look counts it
 
 
-@case(33, "SYN flood, and connections that are dead when accepted")
+@case(33, "SYN flood, and connections that are dead when accepted",
+      "RFC 4987; accept(2)")
 def syn_flood(t):
     """A crowd that never completes its handshakes disturbs neither sessions nor newcomers.
 
@@ -167,7 +168,8 @@ def dead_on_arrival(proxy, count: int) -> None:
             connect(proxy.address).reset()
 
 
-@case(34, "64 MiB of memory and many stalled sessions: nobody is killed", TCP4)
+@case(34, "64 MiB of memory and many stalled sessions: nobody is killed",
+      "a bound of this suite", TCP4)
 def memory_budget(t):
     """In a memory cgroup, with dozens of readers that never read: the proxy lives and recovers.
 
@@ -212,7 +214,8 @@ def newcomer_is(proxy, upstream) -> str:
             client.close()
 
 
-@case(35, "thousands of connects and closes leave nothing behind", ANY)
+@case(35, "thousands of connects and closes leave nothing behind",
+      "a bound of this suite", ANY)
 def churn(t):
     """Silent ones, talking ones, resets: descriptors and memory return to where they were."""
     echo = t.echo()
@@ -258,7 +261,8 @@ def settled(proxy) -> int:
     return lowest
 
 
-@case(36, "garbage on every kind of listener", INET)
+@case(36, "garbage on every kind of listener",
+      "RFC 9293, 3.1", INET)
 def garbage(t):
     """Random bytes, some dressed as TLS, HTTP or PROXY: a plain listener relays them unchanged.
 

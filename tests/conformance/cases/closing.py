@@ -14,7 +14,8 @@ from verdict import Failed, check, check_time, wait_until
 MIB = 1 << 20
 
 
-@case(4, "the client half-closes; the answer still arrives", ANY)
+@case(4, "the client half-closes; the answer still arrives",
+      "RFC 9293, 3.6", ANY)
 def client_half_closes(t):
     """The client sends its request and FIN; the server, having seen EOF, answers much later.
 
@@ -39,7 +40,8 @@ def send_and_close(peer, data: bytes) -> None:
     peer.close()
 
 
-@case(5, "the server half-closes at once; the upload still arrives", ANY)
+@case(5, "the server half-closes at once; the upload still arrives",
+      "RFC 9293, 3.6", ANY)
 def server_half_closes(t):
     """The other way round: greeting and FIN from the server, then the client's upload.
 
@@ -65,7 +67,8 @@ def server_half_closes(t):
     sender.done()
 
 
-@case(6, "both sides close at once with data in flight", ANY)
+@case(6, "both sides close at once with data in flight",
+      "RFC 9293, 3.6, case 3", ANY)
 def simultaneous_close(t):
     """All that was sent before the two FINs arrives; then nothing is left of the session.
 
@@ -94,7 +97,8 @@ def simultaneous_close(t):
     check(not left, "%d sockets are left in CLOSE_WAIT" % len(left))
 
 
-@case(7, "the client sends and closes; a slow server gets it all", ANY)
+@case(7, "the client sends and closes; a slow server gets it all",
+      "RFC 9293, 3.6", ANY)
 def send_and_run(t):
     """close(2) right after send(2) is an orderly end: the bytes come first, then EOF.
 
@@ -112,7 +116,8 @@ def send_and_run(t):
     server.expect_same(end.data, data)
 
 
-@case(8, "the server's last words reach a slow or a talking client", ANY)
+@case(8, "the server's last words reach a slow or a talking client",
+      "RFC 9293, 3.6; RFC 9112, 9.6", ANY)
 def lingering(t):
     """An answer followed by close is delivered, however slowly it is read, whatever is unread.
 
@@ -155,7 +160,8 @@ def answer_beside_upload(t, proxy, upstream, busy: bool) -> None:
           "server had answered before it closed" % (len(got), len(answer)))
 
 
-@case(12, "a connection without a byte: clean on the other side, one record", ANY)
+@case(12, "a connection without a byte: clean on the other side, one record",
+      "RFC 9293, 3.6; RFC 867", ANY)
 def empty_session(t):
     """Port checks come all day: they are sessions, not errors.
 
@@ -195,7 +201,8 @@ def empty_session(t):
     check(not lines, "an empty connection is logged as an error: %s" % (lines or [""])[0][:160])
 
 
-@case(13, "a half-closed session ends after half_close_timeout", INET, ("half_close_timeout",))
+@case(13, "a half-closed session ends after half_close_timeout",
+      "RFC 9293, 3.6.1", INET, ("half_close_timeout",))
 def half_close_timeout(t):
     """One side has sent FIN and the other never does: the wait is bounded, for this one only.
 
@@ -247,7 +254,8 @@ def half_close_policy(t, upstream) -> None:
               "nothing happens" % first.who)
 
 
-@case(14, "urgent data: the proxy survives, in-band bytes arrive", INET)
+@case(14, "urgent data: the proxy survives, in-band bytes arrive",
+      "RFC 6093, 3.4", INET)
 def urgent(t):
     """An urgent byte among ordinary ones neither kills the proxy nor stops the stream.
 

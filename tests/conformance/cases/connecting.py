@@ -15,7 +15,8 @@ from upstream import Acceptor
 from verdict import Failed, check, check_time, wait_until
 
 
-@case(18, "a refused connect goes to the next server within 50 ms", ANY, ("failover",))
+@case(18, "a refused connect goes to the next server within 50 ms",
+      "RFC 9293, 3.10.7.3", ANY, ("failover",))
 def next_server(t):
     """One of two servers refuses, then two of three: every client is served, none of them notices.
 
@@ -44,8 +45,8 @@ def next_server(t):
                % (max(waits) * 1e3))
 
 
-@case(19, "a silent server costs connect_timeout, then the next is tried", INET,
-      ("failover", "connect_timeout"))
+@case(19, "a silent server costs connect_timeout, then the next is tried",
+      "its own connect timeout", INET, ("failover", "connect_timeout"))
 def black_hole(t):
     """A server that never answers a SYN: after connect_timeout (+-10 %) the other one serves."""
     limit = t.scale(0.6, 3.0)
@@ -60,7 +61,8 @@ def black_hole(t):
     t.note("served after %.3f s" % max(waits))
 
 
-@case(20, "no server at all: the client is told at once", ANY)
+@case(20, "no server at all: the client is told at once",
+      "a bound of this suite", ANY)
 def nobody(t):
     """Every server refuses: the client's connection ends within a second, and the log says why.
 
@@ -83,7 +85,8 @@ def nobody(t):
         check(says is not False, "the log's reason is %s" % record.reason)
 
 
-@case(21, "a server that accepts and closes is not retried elsewhere", ANY, ("failover",))
+@case(21, "a server that accepts and closes is not retried elsewhere",
+      "RFC 9110, 9.2.2", ANY, ("failover",))
 def no_second_server(t):
     """Once a connection stood, its end is the session's end: bytes must not be sent twice.
 
@@ -122,7 +125,8 @@ def accept_either(first, second):
     return (first if first.listener in ready else second).accept()
 
 
-@case(22, "a client that leaves while the connect is pending cancels it", INET)
+@case(22, "a client that leaves while the connect is pending cancels it",
+      "RFC 9293, 3.10.7.4", INET)
 def abandoned(t):
     """The client resets while the proxy waits for a silent server: nothing of it may stay.
 
@@ -146,7 +150,8 @@ def abandoned(t):
     t.expect_reason(proxy, "client_reset", count=3)
 
 
-@case(23, "weights 3:1 are kept to the connection", ANY, ("weights",))
+@case(23, "weights 3:1 are kept to the connection",
+      "its own weights", ANY, ("weights",))
 def weights(t):
     """Weighted round robin is exact: of every 4 sessions 3 go to the heavier server."""
     count = t.scale(400, 4000)
@@ -163,7 +168,8 @@ def weights(t):
           "%d of %d sessions went to the server of weight 3 (of 4)" % (share, count))
 
 
-@case(25, "a full server: the rest waits in order, up to queue_timeout", ANY, ("queue",))
+@case(25, "a full server: the rest waits in order, up to queue_timeout",
+      "its own queue", ANY, ("queue",))
 def queue(t):
     """10 of 15 clients are served, 5 wait; each close lets the one in that waits longest.
 
@@ -223,7 +229,8 @@ def leave_queue(t, upstream) -> None:
         upstream.expect_nobody(0.05)
 
 
-@case(26, "running out of ports is an ordinary failure")
+@case(26, "running out of ports is an ordinary failure",
+      "ip(7), IP_BIND_ADDRESS_NO_PORT")
 def ports(t):
     """100 ephemeral ports and two servers carry 200 sessions; the 201st fails, nothing else.
 

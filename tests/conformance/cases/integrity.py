@@ -19,7 +19,8 @@ NAGLE_S = 0.035      # Linux delays an ACK for 40 ms at least: that is how long 
 ALLOCATOR = 4 << 20  # what an allocator may keep beyond the buffers themselves
 
 
-@case(1, "one byte there and back: no delay, no Nagle stall", ANY)
+@case(1, "one byte there and back: no delay, no Nagle stall",
+      "RFC 9293, 3.7.4", ANY)
 def one_byte(t):
     """A byte is echoed within 5 ms of the direct way, and two small writes in a row do not wait.
 
@@ -64,7 +65,8 @@ def check_small_writes(family: str, sender, receiver) -> None:
           "is on towards %s" % (stalls, sender.who, NAGLE_S * 1e3, receiver.who))
 
 
-@case(2, "large random streams both ways at once, memory bounded", ANY)
+@case(2, "large random streams both ways at once, memory bounded",
+      "RFC 9293, 3.1", ANY)
 def both_ways(t):
     """Every byte of two long streams is compared; the proxy's memory stays within its buffers.
 
@@ -109,7 +111,8 @@ def watch_memory(proxy, before: int, peak, jobs) -> None:
         time.sleep(0.02)
 
 
-@case(3, "one-byte writes and random chunk sizes keep order", ANY)
+@case(3, "one-byte writes and random chunk sizes keep order",
+      "RFC 9293, 3.1", ANY)
 def chunks(t):
     """However a stream is cut into writes, the same bytes arrive in the same order."""
     upstream = t.upstream()
@@ -133,7 +136,8 @@ def send_pieces(sender, stream: Stream, sizes) -> None:
         position += size
 
 
-@case(27, "a server that speaks first is heard in one round trip", ANY)
+@case(27, "a server that speaks first is heard in one round trip",
+      "RFC 4253, 4.2; RFC 5321, 3.1", ANY)
 def banner(t):
     """The upstream is connected when the client connects, not when it first speaks.
 

@@ -17,7 +17,8 @@ from proxy import DidNotStart
 from verdict import Failed, NotApplicable, check, check_time, wait_until
 
 
-@case(52, "a graceful stop drains, a second signal ends at once", ANY, ("drain",))
+@case(52, "a graceful stop drains, a second signal ends at once",
+      "its own manual; RFC 9293, 3.6", ANY, ("drain",))
 def drain(t):
     """Nobody new, nobody hurt; bounded by drain_timeout; impatience is respected.
 
@@ -101,7 +102,8 @@ def drain_timeout(t, upstream) -> None:
     t.expect_reason(proxy, "shutdown")
 
 
-@case(55, "a container: no io_uring, little lockable memory, PID 1", TCP4)
+@case(55, "a container: no io_uring, little lockable memory, PID 1",
+      "pid_namespaces(7); seccomp(2)", TCP4)
 def container(t):
     """Where container engines forbid io_uring (seccomp: EPERM) the proxy works all the same.
 
@@ -139,7 +141,8 @@ def container(t):
           % signal.Signals(t.driver.end_signals[0]).name)
 
 
-@case(66, "killed, it starts again at once on the same addresses", ANY)
+@case(66, "killed, it starts again at once on the same addresses",
+      "socket(7), SO_REUSEADDR; unix(7)", ANY)
 def killed(t):
     """SIGKILL with sessions open, then the same command: it must listen within two seconds.
 

@@ -17,7 +17,8 @@ from upstream import Acceptor
 from verdict import Failed, NotApplicable, check, check_time, holds_for, wait_until
 
 
-@case(28, "out of descriptors: no spinning, no log storm, recovery in a second", ANY)
+@case(28, "out of descriptors: no spinning, no log storm, recovery in a second",
+      "accept(2), EMFILE", ANY)
 def out_of_descriptors(t):
     """RLIMIT_NOFILE leaves room for a few sessions; 200 more arrive.
 
@@ -79,7 +80,8 @@ def served_at_once(proxy) -> bool:
             client.close()
 
 
-@case(29, "the connection limit is exact, also in a storm", INET)
+@case(29, "the connection limit is exact, also in a storm",
+      "its own limit", INET)
 def global_limit(t):
     """Ten times as many clients as the limit connect at once: the server sees the limit, exactly.
 
@@ -151,7 +153,8 @@ def admitted_again(crowd, got, wanted: int) -> bool:
     return len(got.socks) >= wanted
 
 
-@case(30, "five connections per source, the sixth is refused at once", TCP4, ("per_source",))
+@case(30, "five connections per source, the sixth is refused at once",
+      "its own limit; RFC 6177; RFC 4291, 2.5.5.2", TCP4, ("per_source",))
 def per_source(t):
     """The sixth of one address ends within 10 ms, another address is served, closing gives back.
 
@@ -258,7 +261,8 @@ def per_prefix(t) -> None:
         t.session(proxy, upstream, source=("2001:db8:1:1::1", 0))
 
 
-@case(31, "100 new connections per second, of 1000 offered", TCP4, ("rate",))
+@case(31, "100 new connections per second, of 1000 offered",
+      "its own limit", TCP4, ("rate",))
 def accept_rate(t):
     """1000 connects spread over a second, limit 100/s: 100 +- 10 reach the server in that second.
 

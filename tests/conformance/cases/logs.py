@@ -19,7 +19,8 @@ from verdict import Failed, NotApplicable, check, check_time, wait_until
 F_SETPIPE_SZ = 1031
 
 
-@case(60, "a log that cannot be written does not disturb traffic", TCP4, ("access_log",))
+@case(60, "a log that cannot be written does not disturb traffic",
+      "write(2), ENOSPC and EAGAIN", TCP4, ("access_log",))
 def broken_log(t):
     """A full disk, a pipe nobody reads, a FIFO without a reader: sessions go on as ever.
 
@@ -123,8 +124,8 @@ def check_traffic(t, proxy, upstream, count: int, where: str) -> None:
                % (where, statistics.median(waits) * 1e3, max(waits) * 1e3))
 
 
-@case(61, "the log's byte counts and durations are right, whatever the clock", INET,
-      ("access_log",))
+@case(61, "the log's byte counts and durations are right, whatever the clock",
+      "clock_gettime(2)", INET, ("access_log",))
 def truthful_log(t):
     """Bytes in and out of every record equal those on the wire; durations survive a clock step.
 
@@ -216,7 +217,8 @@ def stepped_clock(t) -> None:
                    "%.2f s, logged as %.2f s" % (span, record.seconds))
 
 
-@case(54, "SIGPIPE, SIGCHLD, SIGWINCH, SIGTTOU are ignored; SIGUSR1 reopens the log", TCP4)
+@case(54, "SIGPIPE, SIGCHLD, SIGWINCH, SIGTTOU are ignored; SIGUSR1 reopens the log",
+      "signal(7); its own manual", TCP4)
 def signals(t):
     """A stray signal ends nothing; after logrotate's rename and SIGUSR1 no line is lost or torn."""
     upstream = t.upstream()

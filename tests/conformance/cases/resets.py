@@ -120,7 +120,8 @@ def check_reason(t, proxy, reason: str) -> None:
         check(says, "the log does not say %s but %s" % (reason, proxy.records()[0].reason))
 
 
-@case(9, "the client's reset reaches the server as a reset", INET)
+@case(9, "the client's reset reaches the server as a reset",
+      "RFC 9293, 3.5.3 and 3.10.7.4", INET)
 def client_resets(t):
     """RST in mid-stream: ECONNRESET at the server within 100 ms, never EOF; also if it stalls."""
     upstream = t.upstream()
@@ -146,7 +147,8 @@ def client_resets(t):
         check(data[:sent].startswith(end.data), "the server received bytes that nobody sent")
 
 
-@case(10, "the server's reset reaches the client as a reset", INET)
+@case(10, "the server's reset reaches the client as a reset",
+      "RFC 9293, 3.5.3 and 3.10.7.4", INET)
 def server_resets(t):
     """The same in the other direction: ECONNRESET at the client, and the log blames the server."""
     upstream = t.upstream()
@@ -160,7 +162,8 @@ def server_resets(t):
     bytes_before_reset(t, proxy, upstream, from_client=False)
 
 
-@case(11, "the server resets while the client is stalled", INET)
+@case(11, "the server resets while the client is stalled",
+      "RFC 9293, 3.6.1, SHLD-3", INET)
 def reset_behind_data(t):
     """1 MiB, or as much as the way takes, then RST: the client may lose bytes, not the reset.
 

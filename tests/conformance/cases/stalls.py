@@ -22,7 +22,8 @@ def path_limit(config) -> int:
     return sum(largest) + 2 * config.buffer + 2 * MIB
 
 
-@case(15, "a reader that stops, stops its writer; memory and CPU stay flat", ANY)
+@case(15, "a reader that stops, stops its writer; memory and CPU stay flat",
+      "RFC 9293, 3.8.6", ANY)
 def zero_window(t):
     """The client stops reading: the proxy stops reading the server, sleeps, and goes on later.
 
@@ -73,7 +74,8 @@ def write_stall(t) -> None:
     t.expect_reason(proxy, "write_stall_timeout")
 
 
-@case(16, "a stalled session does not slow an active one")
+@case(16, "a stalled session does not slow an active one",
+      "a bound of this suite")
 def neighbours(t):
     """The throughput of one session with and without a stalled neighbour differs by less than 5 %.
 
@@ -122,7 +124,8 @@ def loss_of_throughput(measure_free, measure_beside) -> float:
     return loss
 
 
-@case(17, "thousands of idle connections do not delay the active ones")
+@case(17, "thousands of idle connections do not delay the active ones",
+      "a bound of this suite")
 def idle_and_active(t):
     """Median and p99 of round trips stay within twice those of a proxy with nothing else to do.
 
@@ -150,7 +153,8 @@ def idle_and_active(t):
     check_time(median_crowded < 2 * median and p99_crowded < 2 * p99, figures)
 
 
-@case(67, "idle sessions cost no CPU and no wake-ups")
+@case(67, "idle sessions cost no CPU and no wake-ups",
+      "a bound of this suite")
 def idle_cpu(t):
     """Thousands of open, silent sessions: under 1 % of a core, no periodic work for each."""
     echo = t.echo()

@@ -15,8 +15,8 @@ from verdict import check, check_time
 REASON = {"client": "client_reset", "server": "upstream_reset"}
 
 
-@case(64, "a vanished host is noticed: keepalive when idle, user timeout when not", TCP4,
-      ("keepalive",))
+@case(64, "a vanished host is noticed: keepalive when idle, user timeout when not",
+      "RFC 9293, 3.8.4; RFC 5482", TCP4, ("keepalive",))
 def vanished(t):
     """The far host loses its address: no FIN, no RST, no ICMP (RFC 9293 section 3.8.4 keepalives).
 
