@@ -30,7 +30,7 @@ class Sluice(Driver):
         "slow_client": "^proxy/max_lifetime$",
         "no_upstream": "^(proxy|upstream)/no_upstream$",
         "queue_timeout": "^proxy/queue_timeout$",
-        "shutdown": "^admin/shutdown$",
+        "shutdown": "^(proxy|admin)/shutdown$",
     }
     drain_signals = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
     end_signals = (signal.SIGTERM, signal.SIGINT)
