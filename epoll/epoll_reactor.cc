@@ -220,6 +220,8 @@ bool EpollReactor::Register(Op& op, Descriptor& descriptor) {
                        .data = {.u64 = generation << 32 | static_cast<uint32_t>(op.fd)}};
   // A listening socket has a descriptor in every worker: one arrival wakes one of them.
   if (op.kind == OpKind::kAccept) event.events = EPOLLIN | EPOLLET | EPOLLEXCLUSIVE;
+  // Nothing to read before there is a connection: the edge will tell.
+  if (op.kind == OpKind::kConnect) descriptor.directions[kIn].Clear();
   descriptor.registered.store(true, std::memory_order_release);
   int result = epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, op.fd, &event);
   if (result != 0 && errno == EEXIST) {
