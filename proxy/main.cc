@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/synchronization/mutex.h"
 #include "conf/load.h"
 #include "conf/print.h"
 #include "core/clock.h"
@@ -155,6 +156,7 @@ int Main(int argc, char** argv) {
     std::fputs(VersionText(flags->verbose).c_str(), stdout);
     return kExitOk;
   }
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // tests do that
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGTTOU, SIG_IGN);  // or writing the log from the background would stop it
   core::SignalStream signals({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2});

@@ -97,7 +97,9 @@ class Session final : public FlowOwner {
   [[gnu::noinline]] core::Task<Connected> Connect();
   core::Task<void> ClientGone();
   core::Task<void> Relay(int upstream);
-  // Not inlined: its frame is needed for a moment only, not for the life of the session.
+  // Not inlined: their frames are needed for a moment only, not for the life of the session.
+  [[gnu::noinline]] core::Task<void> Linger(int fd);
+  [[gnu::noinline]] core::Task<void> CloseAfterFin(int upstream);
   [[gnu::noinline]] core::Task<void> CloseWithReset(int upstream);
   void EndOfStream(Flow& flow);
   void End(EndReason reason);
@@ -168,7 +170,9 @@ core::Task<void> Session::Run() {
   }
   co_await Quiet{*this};
   FinishTrace(connected);
-  if (reason_->what == What::kClosed) {
+  if (reason_->what == What::kClosed && context_.close_after_fin) {
+    co_await CloseAfterFin(connected.fd);
+  } else if (reason_->what == What::kClosed) {
     CurrentReactor().Close(connected.fd);
     CurrentReactor().Close(client_);
   } else {
@@ -249,10 +253,16 @@ bool Session::FlowEnded(Flow& flow, FlowEnd end, int error) {
 void Session::EndOfStream(Flow& flow) {
   const By reader = SideOf(flow.from);
   // A send may have consumed the error of a reset; then the read finds a clean end that is none.
+  // Only one that is still in flight can have done so unseen.
   const bool writer_open = !Opposite(flow).ended;
+  const bool writer_sends = writer_open && Opposite(flow).sending_since != 0;
   if (reset_seen_[static_cast<size_t>(reader)] ||
-      (writer_open && CurrentReactor().GetPeerState(flow.from) == core::PeerState::kReset)) {
+      (writer_sends && CurrentReactor().GetPeerState(flow.from) == core::PeerState::kReset)) {
     End({reader, What::kReset});
+    return;
+  }
+  if (!writer_open) {  // the close that follows sends this side's FIN
+    End({first_fin_, What::kClosed});
     return;
   }
   (void)CurrentReactor().ShutdownWrite(flow.to);  // fails only if that side is gone: its flow tells
@@ -261,7 +271,7 @@ void Session::EndOfStream(Flow& flow) {
     first_fin_ = reader;
     if (context_.timeouts.half_close != 0) EnsureTimer(half_closed_ + context_.timeouts.half_close);
   }
-  if (!writer_open || context_.close_after_fin) End({first_fin_, What::kClosed});
+  if (context_.close_after_fin) End({first_fin_, What::kClosed});
 }
 
 // A UNIX peer that has closed is not told from one that was reset: it just does not receive.
@@ -344,22 +354,30 @@ void Session::MaybeFinish() {
   }
 }
 
+// Waits, within bounds, until the peer has what was sent to it: a reset that follows drops nothing.
+[[gnu::noinline]] core::Task<void> Session::Linger(int fd) {
+  const Nanos until = Worker::Current()->clock().Now() + kResetLinger;
+  for (Nanos pause = kMillisecond; CurrentReactor().UnsentBytes(fd) > 0; pause *= 2) {
+    if (Worker::Current()->clock().Now() >= until) break;
+    if (!co_await core::Sleep(std::min(pause, 50 * kMillisecond))) break;
+  }
+}
+
+// What the other side still sends is not read: the kernel answers it with a reset.
+[[gnu::noinline]] core::Task<void> Session::CloseAfterFin(int upstream) {
+  co_await Linger(first_fin_ == By::kClient ? upstream : client_);
+  CurrentReactor().Close(upstream);
+  CurrentReactor().Close(client_);
+}
+
 // Resets whoever has not reset itself; `upstream` may be -1.
 [[gnu::noinline]] core::Task<void> Session::CloseWithReset(int upstream) {
-  core::Reactor* reactor = &CurrentReactor();
-  if (reason_->what == What::kReset) {
-    const int other = reason_->by == By::kClient ? upstream : client_;  // -1: not connected yet
-    const Nanos until = Worker::Current()->clock().Now() + kResetLinger;
-    for (Nanos pause = kMillisecond; other >= 0 && reactor->UnsentBytes(other) > 0; pause *= 2) {
-      if (Worker::Current()->clock().Now() >= until) break;
-      if (!co_await core::Sleep(std::min(pause, 50 * kMillisecond))) break;
-      reactor = &CurrentReactor();
-    }
-  }
+  const int other = reason_->by == By::kClient ? upstream : client_;
+  if (reason_->what == What::kReset && other >= 0) co_await Linger(other);
   for (const int fd : {upstream, client_}) {
     if (fd < 0) continue;
-    reactor->SetResetOnClose(fd);
-    reactor->Close(fd);
+    CurrentReactor().SetResetOnClose(fd);
+    CurrentReactor().Close(fd);
   }
 }
 
