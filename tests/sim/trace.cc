@@ -20,6 +20,7 @@ void Trace::Append(std::string line) {
 void Trace::FailWith(const std::string& why) {
   for (const std::string& line : lines_) std::fprintf(stderr, "%s\n", line.c_str());
   std::fflush(stderr);
+  std::fprintf(stderr, "%10.6f %s\n", clock_.seconds(), why.c_str());
   ReportFailure(absl::StrFormat("at %.6f s: %s", clock_.seconds(), why));
   _exit(1);
 }

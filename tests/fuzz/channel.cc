@@ -1,0 +1,480 @@
+#include "tests/fuzz/channel.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <deque>
+#include <utility>
+
+#include "core/io.h"
+#include "core/spawn.h"
+#include "tests/contract/move.h"
+#include "tests/contract/sockets.h"
+#include "tests/core/yield.h"
+#include "tests/fuzz/target.h"
+
+namespace sluice::fuzz {
+
+using core::Op;
+using core::OpKind;
+using core::RecvOp;
+using core::SingleShotOp;
+using core::Task;
+using core::Worker;
+using core::testing::Until;
+using core::testing::Yield;
+
+struct Channel::Link {
+  Link(int fd, int family, std::unique_ptr<Far> far)
+      : fd(fd),
+        family(family),
+        far(std::move(far)),
+        recv(fd),
+        send(OpKind::kSend, fd),
+        poll(OpKind::kPoll, fd) {}
+
+  const int fd;
+  const int family;
+  std::unique_ptr<Far> far;
+  RecvOp recv;
+  SingleShotOp send;
+  SingleShotOp poll;
+
+  // Towards us. `goal`: what the program has asked for; the rest is how far it has come.
+  size_t down_goal = 0;
+  size_t down_sent = 0;
+  size_t down_received = 0;
+  bool far_finishes = false;
+  bool far_finished = false;
+  bool end_seen = false;
+  // Towards the far end.
+  size_t up_goal = 0;
+  size_t up_sent = 0;
+  size_t up_received = 0;
+  bool finishes = false;
+  bool finished = false;
+  std::string sending;
+  bool reset = false;       // by the far end: nothing is promised but an end that is not clean
+  bool error_told = false;  // of the reset, by some op
+
+  bool polling = false;         // a poll has been submitted and not looked at since
+  size_t received_at_poll = 0;  // when it was
+  std::deque<core::BufferLease> held;
+  uint32_t credit = 0;     // of the recv in flight
+  size_t since_begin = 0;  // bytes it has brought
+};
+
+namespace {
+
+// Suspends until the op brings something or ends; somebody else does what it waits for.
+struct Something {
+  bool await_ready() const {
+    return !op.in_flight || (op.kind == OpKind::kRecv && static_cast<RecvOp&>(op).has_buffer());
+  }
+  void await_suspend(std::coroutine_handle<> self) { op.waiter = self; }
+  void await_resume() const {}
+  Op& op;
+};
+
+// Moved by the far end in one go, bytes.
+constexpr size_t kPiece = 4096;
+
+core::Reactor& Here() { return Worker::Current()->reactor(); }
+
+bool IsReset(int error) { return error == ECONNRESET || error == EPIPE; }
+
+}  // namespace
+
+Channel::Channel(World& world, const Program& program, size_t index)
+    : world_(world), program_(program), index_(index), steps_(program.channels[index]) {}
+
+Channel::~Channel() = default;
+
+std::string Channel::Payload(size_t position, size_t count, bool up) const {
+  return contract::BytesAt((index_ << 32) + (up ? size_t{1} << 40 : 0) + position, count);
+}
+
+// What the far end can do now: send what it is to send, receive what is there.
+void Channel::Pump(size_t limit) {
+  Link& link = *link_;
+  if (link.reset) return;
+  if (link.down_sent < link.down_goal) {
+    const size_t piece = std::min(link.down_goal - link.down_sent, kPiece);
+    link.down_sent += link.far->Send(Payload(link.down_sent, piece, /*up=*/false));
+  }
+  if (link.far_finishes && !link.far_finished && link.down_sent == link.down_goal) {
+    link.far->Finish();
+    link.far_finished = true;
+  }
+  if (limit == 0) return;
+  const std::string got = link.far->Receive(std::min(limit, kPiece));
+  Expect(got == Payload(link.up_received, got.size(), /*up=*/true), "bytes sent by a reactor");
+  link.up_received += got.size();
+}
+
+bool Channel::Submit(Op& op) { return core::SubmitHere(op, *task_); }
+
+void Channel::BeginRecv(uint32_t credit) {
+  Link& link = *link_;
+  if (link.recv.in_flight || link.recv.has_buffer() || link.end_seen) return;
+  if (link.poll.in_flight && (link.poll.events & POLLOUT) == 0) return;  // R1
+  link.recv.credit = link.credit = credit;
+  link.since_begin = 0;
+  if (Submit(link.recv)) Take();
+}
+
+// One buffer, and what the end of the recv says when there is none left.
+void Channel::Take() {
+  Link& link = *link_;
+  RecvOp& op = link.recv;
+  if (op.has_buffer()) {
+    core::BufferLease lease = op.TakeBuffer();
+    const auto bytes = lease.bytes();
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    Expect(!text.empty(), "a buffer that came has bytes");
+    Expect(text == Payload(link.down_received, text.size(), /*up=*/false), "bytes received");
+    link.down_received += text.size();
+    link.since_begin += text.size();
+    Expect(link.since_begin < size_t{link.credit} + program_.buffer_size, "R5: the credit");
+    link.held.push_back(std::move(lease));
+  }
+  if (op.in_flight || op.has_buffer() || link.end_seen) return;
+  if (op.result == 0) {
+    link.end_seen = true;
+    Expect(link.reset || link.far_finished, "no end of stream before the far end has finished");
+    const bool whole = link.down_received == link.down_goal;
+    Expect(link.reset || whole, "an end of stream comes after all bytes");
+    const bool tcp = link.family != AF_UNIX;
+    const bool known = link.error_told || link.far_finished ||
+                       Here().GetPeerState(link.fd) == core::PeerState::kReset;
+    Expect(!link.reset || !tcp || known, "a reset is not a clean end");
+  } else if (op.result < 0 && op.result != -ECANCELED) {
+    Expect(link.reset && IsReset(-op.result), "an error without a reset", strerror(-op.result));
+    link.error_told = link.end_seen = true;
+  }
+}
+
+void Channel::BeginSend() {
+  Link& link = *link_;
+  const size_t rest = link.up_goal - link.up_sent;
+  if (link.send.in_flight || rest == 0 || link.finished || link.error_told) return;
+  if (link.poll.in_flight && (link.poll.events & POLLOUT) != 0) return;  // R1
+  link.sending = Payload(link.up_sent, std::min<size_t>(rest, 1 << 16), /*up=*/true);
+  link.send.data = link.sending.data();
+  link.send.size = static_cast<uint32_t>(link.sending.size());
+  if (Submit(link.send)) NoteSent();
+}
+
+// Our end comes after our bytes.
+void Channel::MaybeFinish() {
+  Link& link = *link_;
+  if (!link.finishes || link.finished || link.reset || link.up_sent < link.up_goal) return;
+  link.finished = true;
+  (void)Here().ShutdownWrite(link.fd);
+}
+
+// The send has ended.
+void Channel::NoteSent() {
+  Link& link = *link_;
+  const int32_t result = std::exchange(link.send.result, -ECANCELED);
+  link.sending.clear();
+  if (result > 0) {
+    link.up_sent += static_cast<size_t>(result);
+    Expect(link.up_sent <= link.up_goal, "a send takes no more than it was given");
+  } else if (result != -ECANCELED) {
+    Expect(link.reset && IsReset(-result), "a send fails without a reset", strerror(-result));
+    link.error_told = true;
+  }
+}
+
+void Channel::BeginPoll(uint32_t events) {
+  Link& link = *link_;
+  const bool out = (events & POLLOUT) != 0;
+  if (link.poll.in_flight || (out ? link.send.in_flight : link.recv.in_flight)) return;
+  CheckPoll();
+  link.poll.events = events;
+  link.polling = true;
+  link.received_at_poll = link.down_received;
+  (void)Submit(link.poll);
+}
+
+// If a poll has ended: rightly.
+void Channel::CheckPoll() {
+  Link& link = *link_;
+  if (link.poll.in_flight || !std::exchange(link.polling, false)) return;
+  if (link.poll.result < 0) {
+    Expect(link.poll.result == -ECANCELED, "a poll fails", strerror(-link.poll.result));
+    return;
+  }
+  const auto said = static_cast<uint32_t>(link.poll.result);
+  Expect((said & (link.poll.events | POLLERR | POLLHUP)) != 0, "a poll ends for what was wanted");
+  const bool broken = link.reset || (link.finished && link.far_finished);
+  if (link.poll.events == 0) Expect(broken, "a poll for nothing ends when it is broken");
+  const bool readable = link.down_sent > link.received_at_poll || link.far_finished || broken;
+  if (link.poll.events == POLLIN) Expect(readable, "a poll for input ends when there is some");
+}
+
+// Until `op` has ended; the far end goes on meanwhile.
+Task<void> Channel::Await(Op& op) {
+  while (op.in_flight) {
+    Pump();
+    co_await Yield();
+  }
+}
+
+Task<void> Channel::CancelAndAwait(Op& op) {
+  op.Cancel();
+  co_await Await(op);
+}
+
+Task<void> Channel::Move(uint32_t to) {
+  core::Shared& shared = Worker::Current()->shared();
+  co_await contract::MoveTo(*shared.workers[to % shared.workers.size()]);
+}
+
+Task<void> Channel::Do(const Step& step) {
+  Link& link = *link_;
+  switch (step.action) {
+    case Action::kPeerSends:
+      if (!link.far_finishes && !link.reset) link.down_goal += step.amount;
+      Pump(0);
+      break;
+    case Action::kPeerReceives:
+      Pump(step.amount);
+      break;
+    case Action::kPeerFinishes:
+      link.far_finishes = true;
+      Pump(0);
+      break;
+    case Action::kPeerResets:
+      if (link.family != AF_UNIX && !link.reset) {
+        link.far->Reset();
+        link.reset = true;
+      }
+      break;
+    case Action::kRecv:
+      BeginRecv(step.amount);
+      break;
+    case Action::kTake:
+      if (link.recv.has_buffer() && link.held.size() < 2) Take();
+      break;
+    case Action::kReturn:
+      link.held.clear();
+      break;
+    case Action::kSend:
+      if (!link.finishes && !link.reset) link.up_goal += step.amount;
+      BeginSend();
+      break;
+    case Action::kFinish:
+      link.finishes = true;
+      break;
+    case Action::kPoll: {
+      constexpr uint32_t kEvents[] = {POLLIN, POLLOUT, 0, POLLIN};
+      BeginPoll(kEvents[step.amount % 4]);
+      break;
+    }
+    case Action::kCancelRecv:
+      link.recv.Cancel();
+      break;
+    case Action::kCancelSend:
+      link.send.Cancel();
+      break;
+    case Action::kCancelPoll:
+      link.poll.Cancel();
+      break;
+    case Action::kMove:
+      co_await Move(step.amount);
+      break;
+    case Action::kYield:
+      for (uint32_t i = 0; i < step.amount % 70; ++i) co_await Yield();
+      break;
+    case Action::kSync:
+    case Action::kReopen:
+    case Action::kCount:
+      break;
+  }
+  if (!link.send.in_flight && !link.sending.empty()) NoteSent();
+  MaybeFinish();
+  CheckPoll();
+}
+
+// Every byte that the far end is to send arrives, then its end.
+Task<void> Channel::SyncReceive() {
+  Link& link = *link_;
+  while (link.down_received < link.down_goal || (link.far_finishes && !link.end_seen)) {
+    BeginRecv(1 << 16);
+    // When the far end has nothing left to do, only the reactor can wake us: R2, R7.
+    if (link.recv.in_flight && !link.recv.has_buffer()) {
+      Pump();
+      const bool far_is_done = link.down_sent == link.down_goal &&
+                               link.far_finishes == link.far_finished && !link.send.in_flight;
+      if (far_is_done) {
+        co_await Something{link.recv};
+      } else {
+        co_await Yield();
+      }
+    }
+    Take();
+    link.held.clear();
+  }
+}
+
+// Every byte that we are to send arrives at the far end, then our end.
+Task<void> Channel::SyncSend() {
+  Link& link = *link_;
+  while (link.up_sent < link.up_goal) {
+    if (!link.send.in_flight && !link.sending.empty()) NoteSent();
+    BeginSend();
+    if (link.send.in_flight) co_await Await(link.send);
+    if (!link.sending.empty()) NoteSent();
+  }
+  MaybeFinish();
+  co_await Until([this, &link] {
+    Pump();
+    return link.up_received == link.up_sent && (!link.finished || link.far->ended());
+  });
+}
+
+Task<void> Channel::SyncAfterReset() {
+  Link& link = *link_;
+  co_await Await(link.send);
+  if (!link.sending.empty()) NoteSent();
+  while (!link.end_seen) {
+    BeginRecv(1 << 16);
+    if (link.recv.in_flight) co_await Something{link.recv};
+    Take();
+    link.held.clear();
+  }
+}
+
+Task<void> Channel::Sync(std::vector<std::string>& facts) {
+  Link& link = *link_;
+  link.held.clear();
+  if (link.poll.in_flight) co_await CancelAndAwait(link.poll);
+  CheckPoll();
+  if (link.reset) {
+    co_await SyncAfterReset();
+    facts.push_back("gone");
+    co_return;
+  }
+  co_await SyncReceive();
+  co_await SyncSend();
+  facts.push_back("received " + std::to_string(link.down_received) + (link.end_seen ? " end" : "") +
+                  " sent " + std::to_string(link.up_received) + (link.far->ended() ? " end" : ""));
+}
+
+// A connection made by us, perhaps after one that was cancelled on the way.
+Task<int> Channel::Connect(uint32_t way, int family) {
+  const std::unique_ptr<World::Target> target = world_.MakeTarget(family);
+  const core::Address address = target->address();
+  for (bool cancel = (way & 1) != 0;; cancel = false) {
+    core::IoResult<int> fd = Here().OpenSocket(family);
+    Expect(fd.ok(), "a socket");
+    SingleShotOp op(OpKind::kConnect, *fd);
+    op.data = &address.any;
+    op.size = address.size;
+    if (!Submit(op)) {
+      for (uint32_t i = 0; cancel && i < way / 8; ++i) co_await Yield();
+      if (cancel) co_await Move(way);
+      if (cancel) op.Cancel();
+      co_await Something{op};
+      while (op.in_flight) co_await Yield();
+    }
+    if (op.result == 0) {
+      link_ = std::make_unique<Link>(*fd, family, target->Accept(*fd));
+      co_return *fd;
+    }
+    Expect(cancel && op.result == -ECANCELED, "a connect", strerror(-op.result));
+    Here().Close(*fd);
+  }
+}
+
+// A connection made by the far end, accepted on a duplicate of the listening descriptor.
+Task<int> Channel::Accept(uint32_t way, int family) {
+  const int listener = world_.Listen(family);
+  core::IoResult<int> duplicate = Here().Duplicate(listener);
+  Expect(duplicate.ok(), "a duplicate");
+  core::AcceptOp op(*duplicate);
+  op.one_by_one = (way & 1) != 0;
+  if ((way & 8) != 0 && !Submit(op)) {
+    op.Cancel();
+    while (op.in_flight) co_await Yield();
+    Expect(!op.has_connection() && op.result == -ECANCELED, "an accept of nobody");
+  }
+  const bool before = (way & 16) != 0;  // it waits already when the client comes
+  if (before) Expect(!Submit(op), "an accept of nobody is not done at once");
+  std::unique_ptr<Far> far = world_.Dial(*duplicate);
+  if (!before) (void)Submit(op);
+  while (!op.has_connection()) {
+    Expect(op.in_flight || op.has_connection(), "an accept ends with a connection");
+    co_await Yield();
+  }
+  const int fd = op.TakeConnection();
+  op.Cancel();
+  while (op.in_flight) co_await Yield();
+  Expect(!op.has_connection(), "one connection is accepted once");
+  Here().Close(*duplicate);
+  Here().CloseListener(listener);
+  link_ = std::make_unique<Link>(fd, family, std::move(far));
+  co_return fd;
+}
+
+Task<void> Channel::Open(uint32_t way) {
+  const int family = (way & 4) != 0 ? AF_UNIX : AF_INET;
+  if ((way & 2) != 0) {
+    (void)co_await Accept(way, family);
+  } else {
+    (void)co_await Connect(way, family);
+  }
+  // Does nothing to a descriptor of the simulation, whose windows are small anyway.
+  if (program_.small_sockets) contract::SetBufferSizes(link_->fd, 4096);
+}
+
+Task<void> Channel::Close() {
+  Link& link = *link_;
+  for (Op* op :
+       {static_cast<Op*>(&link.recv), static_cast<Op*>(&link.send), static_cast<Op*>(&link.poll)}) {
+    if (op->in_flight) co_await CancelAndAwait(*op);
+  }
+  while (link.recv.has_buffer()) Take();
+  Here().Close(link.fd);
+  link_.reset();
+}
+
+Task<void> Channel::Run(std::vector<std::string>& facts) {
+  const core::Context context = co_await core::CurrentContext();
+  task_ = context.task;
+  co_await Open(static_cast<uint32_t>(program_.seed));
+  const bool traced = std::getenv("SLUICE_FUZZ_TRACE") != nullptr;
+  for (const Step& step : steps_) {
+    if (traced) std::fprintf(stderr, "%zu: %s %u\n", index_, Name(step.action), step.amount);
+    if (step.action == Action::kSync) {
+      co_await Sync(facts);
+    } else if (step.action == Action::kReopen) {
+      co_await Close();
+      co_await Open(step.amount);
+    } else {
+      co_await Do(step);
+    }
+  }
+  if (traced) std::fprintf(stderr, "%zu: ends\n", index_);
+  co_await Sync(facts);
+  co_await Close();
+}
+
+Task<void> RunChannels(World& world, core::Shared& shared, const Program& program,
+                       std::vector<std::vector<std::string>>& facts) {
+  facts.resize(program.channels.size());
+  std::deque<Channel> channels;
+  std::vector<core::JoinHandle<void>> running;
+  for (size_t i = 0; i < program.channels.size(); ++i) {
+    channels.emplace_back(world, program, i);
+    Worker* worker = shared.workers[i % shared.workers.size()].get();
+    running.push_back(core::SpawnOn(shared, worker, channels.back().Run(facts[i])));
+  }
+  for (core::JoinHandle<void>& each : running) co_await std::move(each);
+}
+
+}  // namespace sluice::fuzz
