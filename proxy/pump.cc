@@ -77,6 +77,7 @@ core::Task<void> Pump(Flow& flow) {
       if (!sent.ok()) {
         error = sent.error();
         end = ErrorEnd(error, FlowEnd::kWriteError);
+        flow.refused = end == FlowEnd::kWriteError;
         break;
       }
       rest = rest.subspan(*sent);

@@ -46,6 +46,7 @@ struct Flow {
   uint64_t bytes = 0;             // sent
   core::Nanos last_byte = 0;      // when something was last received or taken
   core::Nanos sending_since = 0;  // when the receiver last took something; 0: nothing to send
+  bool refused = false;           // a send failed: `to` is broken
   bool ended = false;
 };
 

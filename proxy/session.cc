@@ -130,7 +130,6 @@ class Session final : public FlowOwner {
   Nanos timer_at_ = kNever;
   std::optional<EndReason> reason_;
   int error_ = 0;
-  bool reset_seen_[2] = {false, false};  // by SideOf
   Flow up_{*this, *context_.stats, &WorkerStats::bytes_up, context_.credit};
   Flow down_{*this, *context_.stats, &WorkerStats::bytes_down, context_.credit};
   DeadlineTimer timer_{*this};
@@ -235,7 +234,6 @@ bool Session::FlowEnded(Flow& flow, FlowEnd end, int error) {
     case FlowEnd::kWriteError:
       // What its owner sent before it broke may still be waiting to be read: the other flow goes on
       // until it finds the end.
-      reset_seen_[static_cast<size_t>(SideOf(flow.to))] = true;
       if (error_ == 0) error_ = error;
       if (Opposite(flow).ended) End({SideOf(flow.to), What::kReset});
       return false;
@@ -254,10 +252,10 @@ void Session::EndOfStream(Flow& flow) {
   const By reader = SideOf(flow.from);
   // A send may have consumed the error of a reset; then the read finds a clean end that is none.
   // Only one that is still in flight can have done so unseen.
-  const bool writer_open = !Opposite(flow).ended;
-  const bool writer_sends = writer_open && Opposite(flow).sending_since != 0;
-  if (reset_seen_[static_cast<size_t>(reader)] ||
-      (writer_sends && CurrentReactor().GetPeerState(flow.from) == core::PeerState::kReset)) {
+  const Flow& writer = Opposite(flow);
+  const bool writer_open = !writer.ended;
+  if (writer.refused || (writer_open && writer.sending_since != 0 &&
+                         CurrentReactor().GetPeerState(flow.from) == core::PeerState::kReset)) {
     End({reader, What::kReset});
     return;
   }
