@@ -19,8 +19,8 @@ using core::Worker;
 void NoteSent(Flow& flow, size_t bytes) {
   Worker& worker = *Worker::Current();
   flow.bytes += bytes;
-  flow.last_byte = worker.now();
-  core::Count(flow.stats.of(worker.index()).*flow.counter, bytes);
+  flow.last_byte = flow.sending_since = worker.now();
+  core::Count(flow.owner.stats().of(worker.index()).*flow.counter(), bytes);
 }
 
 void NoteReceived(Flow& flow) {
@@ -31,16 +31,26 @@ void NoteReceived(Flow& flow) {
 
 FlowEnd ErrorEnd(int error, FlowEnd end) { return error == ECANCELED ? FlowEnd::kCancelled : end; }
 
-// Waits for the right to send some of `bytes`, and says how many. That time is no stall.
-[[gnu::noinline]] core::Task<size_t> Pace(Flow& flow, size_t bytes) {
-  const size_t piece = std::min(bytes, flow.pacer->piece());
-  const core::Nanos wait = flow.pacer->Take(Worker::Current()->clock().Now(), piece);
-  if (wait > 0) {
-    flow.sending_since = 0;
-    (void)co_await core::Sleep(wait);
-    NoteReceived(flow);
+// Sends at the pace that the flow's limits of bandwidth leave it: 0, or the error. The time that it
+// waits for them is no stall.
+[[gnu::noinline]] core::Task<int> SendPaced(Flow& flow, std::span<const std::byte> rest) {
+  while (!rest.empty()) {
+    std::span<const std::byte> piece = rest.first(std::min(rest.size(), flow.pacer->piece()));
+    const core::Nanos wait = flow.pacer->Take(Worker::Current()->clock().Now(), piece.size());
+    if (wait > 0) {
+      flow.sending_since = 0;
+      (void)co_await core::Sleep(wait);
+      NoteReceived(flow);
+    }
+    rest = rest.subspan(piece.size());
+    while (!piece.empty()) {
+      IoResult<size_t> sent = co_await core::Send(flow.to, piece);
+      if (!sent.ok()) co_return sent.error();
+      piece = piece.subspan(*sent);
+      NoteSent(flow, *sent);
+    }
   }
-  co_return piece;
+  co_return 0;
 }
 
 // Most sessions end soon after the first end of stream; only then is it worth watching.
@@ -57,7 +67,7 @@ core::Task<void> Pump(Flow& flow) {
   core::RecvStream received(flow.from, flow.credit);
   FlowEnd end = FlowEnd::kEndOfStream;
   int error = 0;
-  while (error == 0) {
+  for (;;) {
     IoResult<BufferLease> lease = co_await received.Next();
     if (!lease.ok()) {
       error = lease.error();
@@ -66,24 +76,23 @@ core::Task<void> Pump(Flow& flow) {
     }
     if (lease->empty()) break;
     NoteReceived(flow);
-    size_t allowed = 0;
-    for (std::span<const std::byte> rest = lease->bytes(); !rest.empty();) {
-      if (flow.pacer == nullptr) {
-        allowed = rest.size();
-      } else if (allowed == 0) {
-        allowed = co_await Pace(flow, rest.size());
+    if (flow.pacer != nullptr) {
+      error = co_await SendPaced(flow, lease->bytes());
+    } else {
+      for (std::span<const std::byte> rest = lease->bytes(); !rest.empty() && error == 0;) {
+        IoResult<size_t> sent = co_await core::Send(flow.to, rest);
+        if (sent.ok()) {
+          rest = rest.subspan(*sent);
+          NoteSent(flow, *sent);
+        } else {
+          error = sent.error();
+        }
       }
-      IoResult<size_t> sent = co_await core::Send(flow.to, rest.first(allowed));
-      if (!sent.ok()) {
-        error = sent.error();
-        end = ErrorEnd(error, FlowEnd::kWriteError);
-        flow.refused = end == FlowEnd::kWriteError;
-        break;
-      }
-      rest = rest.subspan(*sent);
-      allowed -= *sent;
-      NoteSent(flow, *sent);
-      flow.sending_since = flow.last_byte;
+    }
+    if (error != 0) {
+      end = ErrorEnd(error, FlowEnd::kWriteError);
+      flow.refused = end == FlowEnd::kWriteError;
+      break;
     }
     flow.sending_since = 0;
   }

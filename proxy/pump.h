@@ -24,6 +24,7 @@ struct Flow;
 // Called inside the session's task.
 class FlowOwner {
  public:
+  virtual Stats& stats() = 0;
   virtual void SendBegins(Flow& flow, core::Nanos now) = 0;
   // True: `flow.from` has to be watched, it may still be reset.
   virtual bool FlowEnded(Flow& flow, FlowEnd end, int error) = 0;
@@ -37,17 +38,20 @@ class FlowOwner {
 // One direction. Written by its pump, read by the session's timer; both are in one task.
 struct Flow {
   FlowOwner& owner;
-  Stats& stats;
-  core::Atomic<uint64_t> WorkerStats::* counter;  // bytes_up or bytes_down
-  uint32_t credit;                                // bytes read ahead of what has been sent
-  Pacer* pacer = nullptr;                         // or null: as fast as it goes
+  const bool is_up;      // client to upstream
+  bool refused = false;  // a send failed: `to` is broken
+  bool ended = false;
+  uint32_t credit;         // bytes read ahead of what has been sent
+  Pacer* pacer = nullptr;  // or null: as fast as it goes
   int from = -1;
   int to = -1;
   uint64_t bytes = 0;             // sent
   core::Nanos last_byte = 0;      // when something was last received or taken
   core::Nanos sending_since = 0;  // when the receiver last took something; 0: nothing to send
-  bool refused = false;           // a send failed: `to` is broken
-  bool ended = false;
+
+  core::Atomic<uint64_t> WorkerStats::* counter() const {
+    return is_up ? &WorkerStats::bytes_up : &WorkerStats::bytes_down;
+  }
 };
 
 // Ends when the stream does, on an error, or when its scope is cancelled; then no operation of

@@ -38,6 +38,7 @@ class Session final : public FlowOwner {
 
   core::Task<void> Run();
 
+  Stats& stats() override { return *context_.stats; }
   void SendBegins(Flow& flow, Nanos now) override;
   bool FlowEnded(Flow& flow, FlowEnd end, int error) override;
   void ResetAfterEnd(Flow& flow) override;
@@ -94,13 +95,13 @@ class Session final : public FlowOwner {
   void StartPace();
   void StartLifetime();
   // Not inlined: its frame is not needed for the life of the session.
-  [[gnu::noinline]] core::Task<Connected> Connect();
+  [[gnu::noinline]] core::Task<void> Connect();
   core::Task<void> ClientGone();
-  core::Task<void> Relay(int upstream);
+  core::Task<void> Relay();
   // Not inlined: their frames are needed for a moment only, not for the life of the session.
   [[gnu::noinline]] core::Task<void> Linger(int fd);
-  [[gnu::noinline]] core::Task<void> CloseAfterFin(int upstream);
-  [[gnu::noinline]] core::Task<void> CloseWithReset(int upstream);
+  [[gnu::noinline]] core::Task<void> CloseAfterFin();
+  [[gnu::noinline]] core::Task<void> CloseWithReset();
   void EndOfStream(Flow& flow);
   void End(EndReason reason);
   void EnsureTimer(Nanos deadline);
@@ -109,7 +110,7 @@ class Session final : public FlowOwner {
   Nanos CheckDeadline(Nanos now, Nanos deadline, What what);
   bool StopCallbacks();
   void MaybeFinish();
-  void FinishTrace(const Connected& connected);
+  void FinishTrace();
   void Report();
   void WriteDebugLine(Nanos total);
   void WriteRecord(Nanos total);
@@ -118,6 +119,8 @@ class Session final : public FlowOwner {
 
   const SessionContext& context_;
   const int client_;
+  int upstream_ = -1;  // until it is connected
+  EndpointSlot slot_;
   std::unique_ptr<Trace> trace_;  // null: no log asks for it
   std::unique_ptr<Pace> pace_;    // null: no limit of bandwidth
   core::Runnable* task_ = nullptr;
@@ -130,8 +133,8 @@ class Session final : public FlowOwner {
   Nanos timer_at_ = kNever;
   std::optional<EndReason> reason_;
   int error_ = 0;
-  Flow up_{*this, *context_.stats, &WorkerStats::bytes_up, context_.credit};
-  Flow down_{*this, *context_.stats, &WorkerStats::bytes_down, context_.credit};
+  Flow up_{.owner = *this, .is_up = true, .credit = context_.credit};
+  Flow down_{.owner = *this, .is_up = false, .credit = context_.credit};
   DeadlineTimer timer_{*this};
   ShutdownNotice notice_{*this};
   std::coroutine_handle<> finishing_;
@@ -160,22 +163,17 @@ core::Task<void> Session::Run() {
   StartTrace();
   notice_.Listen(context_.end_all, *task_);
   StartLifetime();
-  const Connected connected = co_await Connect();
-  if (connected.fd >= 0) {
-    co_await Relay(connected.fd);
-  } else if (!reason_) {
-    error_ = connected.error;
-    End({By::kProxy, connected.queue_timeout ? What::kQueueTimeout : What::kNoUpstream});
-  }
+  co_await Connect();
+  if (upstream_ >= 0) co_await Relay();
   co_await Quiet{*this};
-  FinishTrace(connected);
-  if (reason_->what == What::kClosed && context_.close_after_fin) {
-    co_await CloseAfterFin(connected.fd);
-  } else if (reason_->what == What::kClosed) {
-    CurrentReactor().Close(connected.fd);
-    CurrentReactor().Close(client_);
+  FinishTrace();
+  if (reason_->what != What::kClosed) {
+    co_await CloseWithReset();
+  } else if (context_.close_after_fin) {
+    co_await CloseAfterFin();
   } else {
-    co_await CloseWithReset(connected.fd);
+    CurrentReactor().Close(upstream_);
+    CurrentReactor().Close(client_);
   }
   Report();
 }
@@ -192,11 +190,24 @@ void Session::StartLifetime() {
 }
 
 // A client that resets its connection while the upstream's is being made ends the attempt.
-core::Task<Connected> Session::Connect() {
+core::Task<void> Session::Connect() {
   auto outcome = co_await core::Select(ConnectUpstream(context_), ClientGone());
   Connected& connected = std::get<0>(outcome.values);
-  if (outcome.first == 1 && connected.fd < 0) End({By::kClient, What::kReset});
-  co_return std::move(connected);
+  upstream_ = connected.fd;
+  slot_ = std::move(connected.slot);
+  if (trace_ != nullptr) {
+    trace_->endpoint = connected.endpoint;
+    trace_->attempts = connected.attempts;
+    trace_->queued = connected.queued;
+  }
+  if (upstream_ >= 0 || reason_) co_return;
+  error_ = connected.error;
+  if (outcome.first == 1) {
+    error_ = ECONNRESET;
+    End({By::kClient, What::kReset});
+  } else {
+    End({By::kProxy, connected.queue_timeout ? What::kQueueTimeout : What::kNoUpstream});
+  }
 }
 
 // Most connects are done before it is worth watching.
@@ -205,9 +216,9 @@ core::Task<void> Session::ClientGone() {
   (void)co_await core::Poll(client_, 0);  // until it is broken; its end of stream is no reason
 }
 
-core::Task<void> Session::Relay(int upstream) {
+core::Task<void> Session::Relay() {
   up_.from = down_.to = client_;
-  up_.to = down_.from = upstream;
+  up_.to = down_.from = upstream_;
   const Nanos now = Worker::Current()->now();
   up_.last_byte = down_.last_byte = now;
   if (trace_ != nullptr) trace_->connected_at = now;
@@ -319,7 +330,7 @@ Nanos Session::CheckDeadline(Nanos now, Nanos deadline, What what) {
 Nanos Session::NextDeadline(Nanos now) {
   const SessionTimeouts& limits = context_.timeouts;
   Nanos next = CheckDeadline(now, expires_, What::kMaxLifetime);
-  if (up_.from < 0) return next;  // not connected yet
+  if (upstream_ < 0) return next;  // not connected yet
   if (limits.write_stall != 0) {
     for (const Flow* flow : {&up_, &down_}) {
       if (flow->sending_since == 0) continue;
@@ -362,17 +373,17 @@ void Session::MaybeFinish() {
 }
 
 // What the other side still sends is not read: the kernel answers it with a reset.
-[[gnu::noinline]] core::Task<void> Session::CloseAfterFin(int upstream) {
-  co_await Linger(first_fin_ == By::kClient ? upstream : client_);
-  CurrentReactor().Close(upstream);
+[[gnu::noinline]] core::Task<void> Session::CloseAfterFin() {
+  co_await Linger(first_fin_ == By::kClient ? upstream_ : client_);
+  CurrentReactor().Close(upstream_);
   CurrentReactor().Close(client_);
 }
 
-// Resets whoever has not reset itself; `upstream` may be -1.
-[[gnu::noinline]] core::Task<void> Session::CloseWithReset(int upstream) {
-  const int other = reason_->by == By::kClient ? upstream : client_;
+// Resets whoever has not reset itself.
+[[gnu::noinline]] core::Task<void> Session::CloseWithReset() {
+  const int other = reason_->by == By::kClient ? upstream_ : client_;
   if (reason_->what == What::kReset && other >= 0) co_await Linger(other);
-  for (const int fd : {upstream, client_}) {
+  for (const int fd : {upstream_, client_}) {
     if (fd < 0) continue;
     CurrentReactor().SetResetOnClose(fd);
     CurrentReactor().Close(fd);
@@ -380,14 +391,10 @@ void Session::MaybeFinish() {
 }
 
 // What is known only while the sockets are open.
-void Session::FinishTrace(const Connected& connected) {
-  if (trace_ == nullptr) return;
-  trace_->attempts = connected.attempts;
-  trace_->queued = connected.queued;
-  trace_->endpoint = connected.endpoint;
-  if (context_.access_log == nullptr) return;
+void Session::FinishTrace() {
+  if (trace_ == nullptr || context_.access_log == nullptr) return;
   trace_->client_path = CurrentReactor().GetPathQuality(client_);
-  if (connected.fd >= 0) trace_->upstream_path = CurrentReactor().GetPathQuality(connected.fd);
+  if (upstream_ >= 0) trace_->upstream_path = CurrentReactor().GetPathQuality(upstream_);
 }
 
 void Session::Report() {

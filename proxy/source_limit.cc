@@ -20,7 +20,7 @@ void ClearAfter(Source& source, uint32_t prefix) {
 }  // namespace
 
 SourceSlot::~SourceSlot() {
-  if (limit_ != nullptr) limit_->Release(source_);
+  if (count_ != nullptr) count_->limit.Release(*count_);
 }
 
 SourceLimit::~SourceLimit() {
@@ -53,20 +53,19 @@ bool SourceLimit::TryAcquire(const core::Address& client, SourceSlot& slot) {
   const Source source = ToSource(client);
   Shard& shard = ShardOf(source);
   absl::MutexLock lock(&shard.mutex);
-  uint32_t& count = shard.counts[source];
-  if (count >= config_.max_connections) return false;
-  ++count;
-  slot.limit_ = this;
-  slot.source_ = source;
+  std::unique_ptr<SourceCount>& count = shard.counts[source];
+  if (count == nullptr) count.reset(new SourceCount{.limit = *this, .source = source});
+  if (count->connections >= config_.max_connections) return false;
+  ++count->connections;
+  slot.count_ = count.get();
   return true;
 }
 
-void SourceLimit::Release(const Source& source) {
-  Shard& shard = ShardOf(source);
+void SourceLimit::Release(SourceCount& count) {
+  Shard& shard = ShardOf(count.source);
   absl::MutexLock lock(&shard.mutex);
-  const auto found = shard.counts.find(source);
-  SLUICE_CHECK(found != shard.counts.end());
-  if (--found->second == 0) shard.counts.erase(found);
+  SLUICE_CHECK(count.connections > 0);
+  if (--count.connections == 0) shard.counts.erase(count.source);
 }
 
 }  // namespace sluice::proxy

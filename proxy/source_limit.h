@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -25,23 +26,27 @@ using Source = std::array<uint8_t, 16>;
 
 class SourceLimit;
 
+// What the clients of one source have.
+struct SourceCount {
+  SourceLimit& limit;
+  const Source source;
+  uint32_t connections = 0;  // guarded by the mutex of its shard
+};
+
 // Gives its place back when it goes.
 class SourceSlot {
  public:
   SourceSlot() = default;
-  SourceSlot(SourceSlot&& other) noexcept
-      : limit_(std::exchange(other.limit_, nullptr)), source_(other.source_) {}
+  SourceSlot(SourceSlot&& other) noexcept : count_(std::exchange(other.count_, nullptr)) {}
   SourceSlot& operator=(SourceSlot&& other) noexcept {
-    std::swap(limit_, other.limit_);
-    std::swap(source_, other.source_);
+    std::swap(count_, other.count_);
     return *this;
   }
   ~SourceSlot();
 
  private:
   friend class SourceLimit;
-  SourceLimit* limit_ = nullptr;
-  Source source_ = {};
+  SourceCount* count_ = nullptr;
 };
 
 class SourceLimit {
@@ -59,12 +64,12 @@ class SourceLimit {
   static constexpr size_t kShards = 16;
   struct alignas(64) Shard {
     absl::Mutex mutex;
-    absl::flat_hash_map<Source, uint32_t> counts ABSL_GUARDED_BY(mutex);
+    absl::flat_hash_map<Source, std::unique_ptr<SourceCount>> counts ABSL_GUARDED_BY(mutex);
   };
 
   Source ToSource(const core::Address& client) const;
   Shard& ShardOf(const Source& source);
-  void Release(const Source& source);
+  void Release(SourceCount& count);
 
   const conf::PerSource config_;
   std::array<Shard, kShards> shards_;
