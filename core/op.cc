@@ -28,7 +28,7 @@ void RecvOp::Deliver(Buffer& buffer) {
     cancel_requested = false;
     result = kCreditUsed;
   }
-  if (draining_) {
+  if (draining) {
     BufferLease(&buffer).Return();
     if (in_flight) return;
   } else {
@@ -38,7 +38,7 @@ void RecvOp::Deliver(Buffer& buffer) {
 }
 
 void RecvOp::Append(Buffer& buffer) {
-  if (draining_) {
+  if (draining) {
     BufferLease(&buffer).Return();
   } else {
     received_.Push(buffer);
@@ -46,7 +46,7 @@ void RecvOp::Append(Buffer& buffer) {
 }
 
 void RecvOp::StartDraining() {
-  draining_ = true;
+  draining = true;
   while (has_buffer()) TakeBuffer().Return();
 }
 

@@ -70,13 +70,12 @@ class Op : public Waiter {
   // What came of it: >= 0 or a negative errno. recv: 0 is end of stream, kCreditUsed the regular
   // end.
   int32_t result = 0;
+  // Reactor's: what the kernel still knows of the op (the completion backend; see ring.h).
+  Atomic<uint32_t> kernel_refs{0};
   const void* data = nullptr;      // send: bytes; connect: sockaddr
   Runnable* task = nullptr;        // whose op it is
   Reactor* reactor = nullptr;      // where it is in flight
   std::coroutine_handle<> waiter;  // resumed by the last completion; null: nobody waits
-
-  // Reactor's: what the kernel still knows of the op (the completion backend; see ring.h).
-  Atomic<uint32_t> kernel_refs{0};
 
  protected:
   ~Op() { SLUICE_DCHECK(!in_flight); }  // I1
@@ -97,8 +96,9 @@ class RecvOp final : public Op {
   explicit RecvOp(int fd) : Op(OpKind::kRecv, fd) {}
   ~RecvOp() { SLUICE_DCHECK(received_.empty()); }
 
-  bool bulk = false;     // reactor's: the last read filled its buffer
-  bool polling = false;  // reactor's: waits for data, not with a buffer
+  bool bulk = false;      // reactor's: the last read filled its buffer
+  bool polling = false;   // reactor's: waits for data, not with a buffer
+  bool draining = false;  // StartDraining's
   // Reactor's: whether the socket is a UNIX one, once somebody had to know.
   enum class Family : uint8_t { kUnknown, kLocal, kOther };
   Family family = Family::kUnknown;
@@ -117,7 +117,6 @@ class RecvOp final : public Op {
 
  private:
   NodeQueue received_;
-  bool draining_ = false;
 };
 
 // One accepted connection on its way to the listener's task.

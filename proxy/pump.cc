@@ -29,7 +29,11 @@ void NoteReceived(Flow& flow) {
   flow.owner.SendBegins(flow, flow.last_byte);
 }
 
-FlowEnd ErrorEnd(int error, FlowEnd end) { return error == ECANCELED ? FlowEnd::kCancelled : end; }
+FlowEnd HowEnded(const Flow& flow, int error) {
+  if (error == 0) return FlowEnd::kEndOfStream;
+  if (error == ECANCELED) return FlowEnd::kCancelled;
+  return flow.refused ? FlowEnd::kWriteError : FlowEnd::kReadError;
+}
 
 // Sends at the pace that the flow's limits of bandwidth leave it: 0, or the error. The time that it
 // waits for them is no stall.
@@ -65,40 +69,35 @@ FlowEnd ErrorEnd(int error, FlowEnd end) { return error == ECANCELED ? FlowEnd::
 
 core::Task<void> Pump(Flow& flow) {
   core::RecvStream received(flow.from, flow.credit);
-  FlowEnd end = FlowEnd::kEndOfStream;
   int error = 0;
-  for (;;) {
-    IoResult<BufferLease> lease = co_await received.Next();
-    if (!lease.ok()) {
-      error = lease.error();
-      end = ErrorEnd(error, FlowEnd::kReadError);
-      break;
+  while (error == 0) {
+    BufferLease lease;
+    if (IoResult<BufferLease> got = co_await received.Next(); got.ok()) {
+      lease = std::move(*got);
+    } else {
+      error = got.error();
     }
-    if (lease->empty()) break;
+    if (lease.empty()) break;
     NoteReceived(flow);
     if (flow.pacer != nullptr) {
-      error = co_await SendPaced(flow, lease->bytes());
+      error = co_await SendPaced(flow, lease.bytes());
     } else {
-      for (std::span<const std::byte> rest = lease->bytes(); !rest.empty() && error == 0;) {
-        IoResult<size_t> sent = co_await core::Send(flow.to, rest);
-        if (sent.ok()) {
-          rest = rest.subspan(*sent);
-          NoteSent(flow, *sent);
+      for (size_t sent = 0; sent < lease.bytes().size() && error == 0;) {
+        IoResult<size_t> taken = co_await core::Send(flow.to, lease.bytes().subspan(sent));
+        if (taken.ok()) {
+          sent += *taken;
+          NoteSent(flow, *taken);
         } else {
-          error = sent.error();
+          error = taken.error();
         }
       }
     }
-    if (error != 0) {
-      end = ErrorEnd(error, FlowEnd::kWriteError);
-      flow.refused = end == FlowEnd::kWriteError;
-      break;
-    }
     flow.sending_since = 0;
+    flow.refused = error != 0 && error != ECANCELED;
   }
   co_await received.Stop();
   flow.ended = true;
-  if (flow.owner.FlowEnded(flow, end, error)) co_await WatchForReset(flow);
+  if (flow.owner.FlowEnded(flow, HowEnded(flow, error), error)) co_await WatchForReset(flow);
 }
 
 }  // namespace sluice::proxy

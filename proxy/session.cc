@@ -36,7 +36,7 @@ class Session final : public FlowOwner {
   Session(const SessionContext& context, int client) : context_(context), client_(client) {}
   Session(const Session&) = delete;
 
-  core::Task<void> Run();
+  static core::Task<void> Run(const SessionContext& context, int client, Ticket ticket);
 
   Stats& stats() override { return *context_.stats; }
   void SendBegins(Flow& flow, Nanos now) override;
@@ -91,17 +91,19 @@ class Session final : public FlowOwner {
     void await_resume() const noexcept {}
   };
 
+  void Begin(const core::Context& here);
   void StartTrace();
   void StartPace();
   void StartLifetime();
   // Not inlined: its frame is not needed for the life of the session.
   [[gnu::noinline]] core::Task<void> Connect();
   core::Task<void> ClientGone();
-  core::Task<void> Relay();
-  // Not inlined: their frames are needed for a moment only, not for the life of the session.
-  [[gnu::noinline]] core::Task<void> Linger(int fd);
-  [[gnu::noinline]] core::Task<void> CloseAfterFin();
-  [[gnu::noinline]] core::Task<void> CloseWithReset();
+  void BeginRelay(core::Waiter& pumps);
+  int Survivor() const;
+  bool MustLinger() const;
+  // Not inlined: its frame is needed for a moment only, not for the life of the session.
+  [[gnu::noinline]] core::Task<void> Linger();
+  void Close();
   void EndOfStream(Flow& flow);
   void End(EndReason reason);
   void EnsureTimer(Nanos deadline);
@@ -155,27 +157,13 @@ void Session::StartPace() {
   down_.pacer = &pace_->down;
 }
 
-core::Task<void> Session::Run() {
-  const core::Context here = co_await core::CurrentContext();
+void Session::Begin(const core::Context& here) {
   task_ = here.task;
   scope_ = here.scope;
   started_ = Worker::Current()->now();
   StartTrace();
   notice_.Listen(context_.end_all, *task_);
   StartLifetime();
-  co_await Connect();
-  if (upstream_ >= 0) co_await Relay();
-  co_await Quiet{*this};
-  FinishTrace();
-  if (reason_->what != What::kClosed) {
-    co_await CloseWithReset();
-  } else if (context_.close_after_fin) {
-    co_await CloseAfterFin();
-  } else {
-    CurrentReactor().Close(upstream_);
-    CurrentReactor().Close(client_);
-  }
-  Report();
 }
 
 void Session::StartLifetime() {
@@ -216,18 +204,16 @@ core::Task<void> Session::ClientGone() {
   (void)co_await core::Poll(client_, 0);  // until it is broken; its end of stream is no reason
 }
 
-core::Task<void> Session::Relay() {
+// The pumps are made and not started.
+void Session::BeginRelay(core::Waiter& pumps) {
   up_.from = down_.to = client_;
   up_.to = down_.from = upstream_;
   const Nanos now = Worker::Current()->now();
   up_.last_byte = down_.last_byte = now;
   if (trace_ != nullptr) trace_->connected_at = now;
   StartPace();
-  auto pumps = core::Join(Pump(up_), Pump(down_));
   EnsureTimer(NextDeadline(now));  // if one has passed already, the pumps end at once
   relay_ = &pumps;
-  co_await pumps;
-  relay_ = nullptr;
 }
 
 void Session::SendBegins(Flow& flow, Nanos now) {
@@ -363,29 +349,33 @@ void Session::MaybeFinish() {
   }
 }
 
-// Waits, within bounds, until the peer has what was sent to it: a reset that follows drops nothing.
-[[gnu::noinline]] core::Task<void> Session::Linger(int fd) {
+// The side that was sent to by the one which has ended; -1: not connected.
+int Session::Survivor() const {
+  const By ended = reason_->what == What::kClosed ? first_fin_ : reason_->by;
+  return ended == By::kClient ? upstream_ : client_;
+}
+
+// Whether the survivor may lack bytes that the close, which resets it, would drop.
+bool Session::MustLinger() const {
+  const bool cuts =
+      reason_->what == What::kReset || (reason_->what == What::kClosed && context_.close_after_fin);
+  return cuts && Survivor() >= 0;
+}
+
+// Waits, within bounds, until it has them.
+[[gnu::noinline]] core::Task<void> Session::Linger() {
   const Nanos until = Worker::Current()->clock().Now() + kResetLinger;
-  for (Nanos pause = kMillisecond; CurrentReactor().UnsentBytes(fd) > 0; pause *= 2) {
+  for (Nanos pause = kMillisecond; CurrentReactor().UnsentBytes(Survivor()) > 0; pause *= 2) {
     if (Worker::Current()->clock().Now() >= until) break;
     if (!co_await core::Sleep(std::min(pause, 50 * kMillisecond))) break;
   }
 }
 
-// What the other side still sends is not read: the kernel answers it with a reset.
-[[gnu::noinline]] core::Task<void> Session::CloseAfterFin() {
-  co_await Linger(first_fin_ == By::kClient ? upstream_ : client_);
-  CurrentReactor().Close(upstream_);
-  CurrentReactor().Close(client_);
-}
-
-// Resets whoever has not reset itself.
-[[gnu::noinline]] core::Task<void> Session::CloseWithReset() {
-  const int other = reason_->by == By::kClient ? upstream_ : client_;
-  if (reason_->what == What::kReset && other >= 0) co_await Linger(other);
+// A clean end is shown only after a clean end.
+void Session::Close() {
   for (const int fd : {upstream_, client_}) {
     if (fd < 0) continue;
-    CurrentReactor().SetResetOnClose(fd);
+    if (reason_->what != What::kClosed) CurrentReactor().SetResetOnClose(fd);
     CurrentReactor().Close(fd);
   }
 }
@@ -440,12 +430,29 @@ void Session::WriteRecord(Nanos total) {
        .upstream_path = trace_->upstream_path});
 }
 
+// One frame for the life of the session: everything that lasts is in it, everything else is not.
+core::Task<void> Session::Run(const SessionContext& context, int client,
+                              [[maybe_unused]] Ticket ticket) {
+  Session session(context, client);
+  session.Begin(co_await core::CurrentContext());
+  co_await session.Connect();
+  if (session.upstream_ >= 0) {
+    auto pumps = core::Join(Pump(session.up_), Pump(session.down_));
+    session.BeginRelay(pumps);
+    co_await pumps;
+    session.relay_ = nullptr;
+  }
+  co_await Quiet{session};
+  session.FinishTrace();
+  if (session.MustLinger()) co_await session.Linger();
+  session.Close();
+  session.Report();
+}
+
 }  // namespace
 
 core::Task<void> RunSession(const SessionContext& context, int client, Ticket ticket) {
-  Session session(context, client);
-  co_await session.Run();
-  (void)ticket;  // held until here
+  return Session::Run(context, client, std::move(ticket));
 }
 
 }  // namespace sluice::proxy
