@@ -45,7 +45,8 @@ class Driver:
     lacks: Dict[str, str] = {}
 
     # Stricter things this proxy says of itself, and is held to. Promises: quiet_at_emfile (one
-    # line per 5 s), bytes_before_reset, no_upstream_reset, reasons (each end has its own).
+    # line per 5 s), bytes_before_reset, no_upstream_reset, reasons (each end has its own),
+    # counts_drops (it tells how many records it could not write, when it ends at the latest).
     promises: FrozenSet[str] = frozenset()
 
     drain_signals: Tuple[int, ...] = (signal.SIGTERM,)  # "stop accepting, let sessions finish"
@@ -86,6 +87,11 @@ class Driver:
     def error_text(self, proxy: Proxy) -> str:
         """Everything the proxy has written for its operator."""
         return proxy.stderr()
+
+    def drops(self, proxy: Proxy) -> int:
+        """How many records it says it could not write; for those that promise counts_drops."""
+        found = re.findall(r"(\d+) records dropped", self.error_text(proxy))
+        return int(found[-1]) if found else 0
 
     def error_lines(self, proxy: Proxy) -> List[str]:
         lines = self.error_text(proxy).splitlines()

@@ -23,7 +23,7 @@ class Relay(Driver):
         "backends": "the relay uses epoll",
     }
     promises = frozenset(["quiet_at_emfile", "bytes_before_reset", "no_upstream_reset",
-                          "reasons"])
+                          "reasons", "counts_drops"])
     drain_signals = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
     end_signals = (signal.SIGTERM, signal.SIGINT)
     also_survives = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)

@@ -20,7 +20,7 @@ class Sluice(Driver):
         "proxy_protocol": "Sluice does not speak the PROXY protocol yet",
     }
     promises = frozenset(["quiet_at_emfile", "bytes_before_reset", "no_upstream_reset",
-                          "reasons"])
+                          "reasons", "counts_drops"])
     # `initiator/reason` of a record.
     reasons = {
         "client_reset": "^client/reset$",

@@ -44,7 +44,15 @@ def broken_log(t):
 
 def full_and_stalled(t, upstream, **way) -> None:
     proxy = t.start(upstream, log_path="/dev/full", **way)
-    check_traffic(t, proxy, upstream, t.scale(60, 1000), "with its log on a full disk")
+    count = t.scale(60, 1000)
+    check_traffic(t, proxy, upstream, count, "with its log on a full disk")
+    if t.promises("counts_drops") and not way:
+        proxy.signal(t.driver.drain_signals[0])
+        t.expect_dead(proxy)
+        check(proxy.wait_exit(3.0) is not None, "the proxy does not end while its log is broken")
+        dropped = t.driver.drops(proxy)
+        check(dropped == count, "%d records could not be written, it tells of %d"
+              % (count, dropped))
 
     path = os.path.join(t.scratch, "stalled%d" % len(way))
     reader = stalled_fifo(path)

@@ -177,7 +177,7 @@ class Relay:
             self._hoard.append(bytearray(b"x" * 4096))
         self._resume()  # there is room again: a place, or descriptors
         if self._draining and not self.sessions:
-            self.loop.running = False
+            self._stop()
 
     # -- signals ------------------------------------------------------------------------------
 
@@ -218,13 +218,18 @@ class Relay:
         limit = 0 if self.sins.has("cut_at_sigterm") else self.config["drain_timeout"]
         self.loop.after(limit, self._cut)
         if not self.sessions:
-            self.loop.running = False
+            self._stop()
+
+    def _stop(self) -> None:
+        if self.log.dropped and not self.sins.has("hide_drops"):
+            sys.stderr.write("%d records dropped\n" % self.log.dropped)
+        self.loop.running = False
 
     def _cut(self) -> None:
         for session in list(self.sessions):
             reason = "closed" if self.sins.has("no_shutdown_reason") else "shutdown"
             session.end("admin", reason, abort=not self.sins.has("fin_at_drain_timeout"))
-        self.loop.running = False
+        self._stop()
 
 
 def print_name(name) -> str:

@@ -116,6 +116,7 @@ CATALOGUE: Dict[str, Sin] = {
     "need_io_uring": Sin("does not start where io_uring is forbidden", 55, "io_uring"),
     "log_blocks": Sin("waits for its log", 60, "in a full pipe"),
     "log_kills": Sin("dies when its log cannot be written", 60, "on a full disk"),
+    "hide_drops": Sin("does not tell of records it could not write", 60, "it tells of 0"),
     "log_gives_up": Sin("never tries its log again after an error", 60, "no record comes"),
     "wrong_counts": Sin("counts a chunk twice now and then in its log", 61, "are logged as"),
     "wall_clock": Sin("measures durations by the wall clock", 61, "clock was stepped"),
