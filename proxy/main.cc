@@ -99,6 +99,15 @@ absl::StatusOr<std::unique_ptr<AccessLog>> OpenAccessLog(const conf::Config& con
                          clock, logger);
 }
 
+// The statistics have had their say: what is lost after them is told here.
+void Finish(AccessLog& access_log, core::Logger& logger) {
+  const bool drained = access_log.Drain(core::kSecond);
+  const uint64_t dropped = access_log.dropped();
+  if (drained && dropped == 0) return;
+  logger.Log(LogLevel::kWarn, "access log: %d records dropped in all%s", dropped,
+             drained ? "" : ", and those that still wait to be written");
+}
+
 int Serve(const conf::Config& config, core::SignalStream& signals) {
   const std::unique_ptr<core::Logger> logger = core::Logger::ToStderr(
       static_cast<LogLevel>(config.log.level), static_cast<core::LogFormat>(config.log.format));
@@ -122,7 +131,7 @@ int Serve(const conf::Config& config, core::SignalStream& signals) {
   logger->Log(LogLevel::kInfo, "starting: backend %s, %d workers", backend->name, options.workers);
   absl::Status status = runtime.Run(server.Run());
   status.Update(server.status());
-  if (*access_log != nullptr) (*access_log)->Drain(core::kSecond);
+  if (*access_log != nullptr) Finish(**access_log, *logger);
   if (!status.ok()) {
     logger->Log(LogLevel::kError, "%s", status.message());
     Exit(*logger, kExitFailure);
