@@ -49,9 +49,15 @@ class ConnectionLimit {
   uint32_t count() const { return count_.load(std::memory_order_relaxed); }
   uint32_t max() const { return max_; }
 
-  // `co_await limit.Room()`: until there may be room, or the scope is cancelled. Then TryAcquire.
+  // `co_await limit.Room()`: until there may be room, or the scope is cancelled. Then TryAcquire,
+  // or PassOn.
   class RoomAwaiter;
   RoomAwaiter Room();
+
+  // Whoever has been told of room and does not take it lets the next one know.
+  void PassOn() {
+    if (count() < max_) WakeOne();
+  }
 
  private:
   bool Register(RoomAwaiter& waiter);

@@ -139,12 +139,14 @@ bool Listener::MayWait(const Verdict& verdict) const {
 
 core::Task<void> Listener::WaitForRoom(int fd, Verdict verdict) {
   while (MayWait(verdict)) {
-    if (verdict.full != nullptr) {
-      co_await verdict.full->Room();
+    ConnectionLimit* const full = verdict.full;
+    if (full != nullptr) {
+      co_await full->Room();
     } else {
       (void)co_await core::Sleep(verdict.retry_in);
     }
     verdict = Judge(fd);
+    if (full != nullptr && verdict.refusal != Refusal::kNone) full->PassOn();
   }
   Settle(fd, std::move(verdict));
 }

@@ -3,8 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <string>
 #include <thread>
 #include <vector>
+
+#include "core/task_group.h"
+#include "tests/core/run.h"
+#include "tests/core/yield.h"
 
 namespace sluice::proxy {
 namespace {
@@ -40,6 +45,42 @@ TEST(ConnectionLimit, ExactUnderAStorm) {
   EXPECT_LE(most, kMax);
   EXPECT_GT(entered, 0u);
   EXPECT_EQ(limit.count(), 0u);
+}
+
+struct Waiting {
+  ConnectionLimit limit{1};
+  std::string told;  // names, in order
+};
+
+// Takes nothing.
+core::Task<void> WaitAndPassOn(Waiting& waiting, char name) {
+  co_await waiting.limit.Room();
+  waiting.told += name;
+  waiting.limit.PassOn();
+}
+
+core::Task<void> OnePlaceForThree(core::Shared& shared, Waiting& waiting) {
+  EXPECT_TRUE(waiting.limit.TryAcquire());
+  core::TaskGroup group(shared);
+  for (const char name : {'a', 'b', 'c'}) {
+    group.Spawn(WaitAndPassOn(waiting, name));
+    co_await core::testing::Yield();
+  }
+  EXPECT_EQ(waiting.told, "");
+  waiting.limit.Release();
+  for (int i = 0; i < 3; ++i) co_await core::testing::Yield();
+  EXPECT_EQ(waiting.told, "abc");
+  for (int i = 0; i < 3; ++i) {  // so that the test ends if they were not told
+    EXPECT_TRUE(waiting.limit.TryAcquire());
+    waiting.limit.Release();
+  }
+  co_await group.Join();
+}
+
+TEST(ConnectionLimit, ARoomThatIsNotTakenIsPassedOn) {
+  core::testing::TestRuntime runtime(1);
+  Waiting waiting;
+  runtime.Run(OnePlaceForThree(runtime.shared(), waiting));
 }
 
 TEST(LimitSlot, BothOrNone) {
