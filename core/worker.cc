@@ -98,9 +98,9 @@ void Worker::RunTask(Runnable& task) {
   }
   Count(counters_.tasks);
   ++tasks_since_turn_;
-  in_task_ = true;
+  running_ = &task;
   const Runnable::Outcome outcome = task.Run();
-  in_task_ = false;
+  running_ = nullptr;
   if (outcome == Runnable::Outcome::kYield) ScheduleLast(task);
 }
 
@@ -141,7 +141,7 @@ Runnable* Worker::NextShared() {
 }
 
 void Worker::Schedule(Runnable& task) {
-  if (!in_task_) {
+  if (running_ == nullptr) {
     ScheduleLast(task);
     return;
   }

@@ -108,6 +108,9 @@ class Worker {
   // Any thread.
   void Wake() { reactor_->Wake(); }
 
+  // The task that it runs; null between two of them.
+  const Runnable* running() const { return running_; }
+
   Reactor& reactor() { return *reactor_; }
   const Reactor& reactor() const { return *reactor_; }
   BufferPool& pool() { return pool_; }
@@ -152,7 +155,7 @@ class Worker {
   StealQueue<Runnable> queue_;
   Runnable* lifo_ = nullptr;
   int lifo_runs_ = 0;
-  bool in_task_ = false;
+  Runnable* running_ = nullptr;
   bool searching_ = false;
   uint32_t tick_ = 0;
   uint32_t shared_interval_ = 61;  // tasks between looks at the inject queue; tuned
