@@ -30,20 +30,26 @@ void Checker::SignalSent() {
   if (first_signal_ < 0) first_signal_ = last_signal_;
 }
 
-uint32_t Checker::SessionBegins(Socket& near) {
-  Session& session = *near.session;
+uint32_t Checker::AddressOf(const Session& session) { return kClientNet + session.id; }
+
+void Checker::SessionBegins(Session& session, const core::Runnable& task) {
   if (session.began >= 0) trace_.Fail("session %d begins twice", session.id);
   session.began = clock_.Now();
   ++begun_;
-  if (++live_ > scenario_.max_connections) {
-    trace_.Fail("%d sessions live, %d are allowed", live_, scenario_.max_connections);
-  }
-  return kClientNet + session.id;
+  session_of_[&task] = &session;
+  admission_.Begins(session);
+  endpoints_.Begins(session);
+}
+
+Session& Checker::SessionOf(const core::Runnable& task) {
+  const auto found = session_of_.find(&task);
+  if (found == session_of_.end()) trace_.Fail("an upstream's socket belongs to no session");
+  return *found->second;
 }
 
 void Checker::UpstreamOpened() {
-  if (++upstream_open_ > scenario_.max_connections) {
-    trace_.Fail("%d upstream sockets for %d sessions", upstream_open_, scenario_.max_connections);
+  if (++upstream_open_ > scenario_.most_sessions()) {
+    trace_.Fail("%d upstream sockets for %d sessions", upstream_open_, scenario_.most_sessions());
   }
 }
 
@@ -65,13 +71,15 @@ void Checker::Submitted(const core::Op& op, Socket& socket) {
     session->far->session = session;
     session->server = static_cast<Peer*>(session->far->other->user);
     session->relaying = clock_.Now();
+    session->reset_at = -1;  // what was sent before it goes first
     trace_.Add("session %d: relays between socket %d and %d", session->id, session->near->id,
                session->far->id);
   }
   if (op.kind != core::OpKind::kSend || session == nullptr) return;
-  const size_t direction = session->far == &socket ? Session::kUp : Session::kDown;
-  session->send_submitted[direction] = clock_.Now();
-  session->sending[direction] = true;
+  const int direction = session->far == &socket ? Session::kUp : Session::kDown;
+  session->send_submitted[static_cast<size_t>(direction)] = clock_.Now();
+  session->sending[static_cast<size_t>(direction)] = true;
+  pace_.Submitted(*session, direction, op.size);
 }
 
 void Checker::Received(Socket& socket) {
@@ -99,7 +107,9 @@ void Checker::Sent(Socket& socket, bool taken) {
 
 void Checker::ShutDown(Socket& socket) {
   Session& session = *socket.session;
-  if (session.half_closed < 0) session.half_closed = clock_.Now();
+  if (session.half_closed >= 0) return;
+  session.half_closed = clock_.Now();
+  session.first_fin = &socket == session.far ? Session::kUp : Session::kDown;
 }
 
 void Checker::PeerGotBytes(const Peer& peer, const std::byte* bytes, size_t count,
@@ -126,6 +136,10 @@ void Checker::PeerGotEnd(const Peer& peer, uint64_t received) {
                 peer.socket().id);
   }
   const Peer& partner = session->client == &peer ? *session->server : *session->client;
+  // Told to close after the first FIN, the proxy ends this direction wherever it is.
+  const int direction = session->client == &peer ? Session::kDown : Session::kUp;
+  const bool cut = session->first_fin >= 0 && session->first_fin != direction;
+  if (scenario_.close_after_fin && cut) return;
   if (!partner.finished_sending()) {
     trace_.Fail("session %d: %s sees a clean end, but %s has not ended cleanly", session->id,
                 peer.name(), partner.name());
@@ -142,10 +156,16 @@ void Checker::CheckAtRest(bool buffers_free) {
     if (signals_ > 1) end = std::min(end, last_signal_);
     if (clock_.Now() > end + 2 * core::kSecond) trace_.Fail("the proxy does not stop");
   }
+  admission_.CheckAtRest(signals_ > 0);
+  endpoints_.CheckAtRest(sessions_);
   for (Session& session : sessions_) {
     if (!session.live()) continue;
     CheckDeadlines(session);
-    if (session.far == nullptr) continue;
+    if (session.far == nullptr) {
+      CheckConnecting(session);
+      continue;
+    }
+    CheckEndsAfterFin(session);
     CheckMoving(session, Session::kUp, buffers_free);
     CheckMoving(session, Session::kDown, buffers_free);
     if (buffers_free) CheckResetPassedOn(session);
@@ -155,32 +175,54 @@ void Checker::CheckAtRest(bool buffers_free) {
 void Checker::CheckLater(const Session& session, core::Nanos since, core::Nanos limit,
                          const char* what) {
   if (limit == 0 || since < 0) return;
-  const bool lingers = session.near->reset_arrived || session.far->reset_arrived;
+  const bool lingers =
+      session.near->reset_arrived || (session.far != nullptr && session.far->reset_arrived);
   const core::Nanos end = since + limit + kTolerance + (lingers ? kResetLinger : 0);
   if (clock_.Now() > end) trace_.Fail("session %d lives on after its %s", session.id, what);
 }
 
 void Checker::CheckDeadlines(const Session& s) {
-  if (s.far == nullptr) return;
   CheckLater(s, s.began, scenario_.max_lifetime, "max_lifetime");
+  if (s.far == nullptr) return;
   CheckLater(s, s.half_closed, scenario_.half_close_timeout, "half_close timeout");
   core::Nanos last = s.relaying;
   for (size_t i = 0; i < 2; ++i) {
     last = std::max({last, s.received[i], s.sent[i]});
+    if (pace_.paced()) last = std::max(last, s.send_submitted[i]);  // its turn has come
     if (!s.sending[i]) continue;
     CheckLater(s, s.send_submitted[i], scenario_.write_stall_timeout, "write_stall timeout");
   }
   CheckLater(s, last, scenario_.idle_timeout, "idle timeout");
 }
 
+// A client that resets ends the connect that is made for it.
+void Checker::CheckConnecting(Session& session) {
+  if (!session.near->reset_arrived) return;
+  if (session.reset_at < 0) session.reset_at = clock_.Now();
+  const core::Nanos watched = std::max(session.reset_at, session.began + kWatchAfter);
+  if (clock_.Now() > watched + kTolerance) {
+    trace_.Fail("session %d: the connect goes on after the client's reset", session.id);
+  }
+}
+
+void Checker::CheckEndsAfterFin(const Session& session) {
+  if (!scenario_.close_after_fin || session.half_closed < 0) return;
+  if (session.near->reset_arrived || session.far->reset_arrived) return;  // that may be first
+  if (clock_.Now() > session.half_closed + kResetLinger + kTolerance) {
+    trace_.Fail("session %d lives on after its first end of stream", session.id);
+  }
+}
+
 // Nothing waits that could go on.
-void Checker::CheckMoving(const Session& session, int direction, bool buffers_free) {
+void Checker::CheckMoving(Session& session, int direction, bool buffers_free) {
   const Socket& from = session.from(direction);
   const Socket& to = session.to(direction);
   if (from.reset_arrived || to.reset_arrived || from.closed || to.closed) return;
   const char* way = direction == Session::kUp ? "up" : "down";
   if (session.held(direction) > 0) {
-    if (to.writable()) {
+    if (!to.writable()) {
+      session.held_since[static_cast<size_t>(direction)] = -1;
+    } else if (!pace_.MayHold(session, direction)) {
       trace_.Fail("session %d, %s: %d bytes are held back", session.id, way,
                   session.held(direction));
     }
@@ -194,19 +236,18 @@ void Checker::CheckMoving(const Session& session, int direction, bool buffers_fr
     trace_.Fail("session %d, %s: FIN is not passed on", session.id, way);
 }
 
-// A side that is reset, all it had sent before being delivered: the session ends soon. (When its
-// direction had ended before, only a send to it, or a timeout, tells. With a dry pool a recv waits
-// for a buffer before it can see a reset.)
+// A side that is reset, all it had sent before being delivered: the session ends soon, also when
+// that direction had ended before. (With a dry pool a recv waits for a buffer before it can see a
+// reset.)
 void Checker::CheckResetPassedOn(Session& session) {
   bool due = false;
   for (const int direction : {Session::kUp, Session::kDown}) {
     const Socket& from = session.from(direction);
-    const bool told_end = from.fin_arrived && from.end_read;
-    due |= from.reset_arrived && !told_end && from.in.empty() && session.held(direction) == 0;
+    due |= from.reset_arrived && from.in.empty() && session.held(direction) == 0;
   }
   if (!due) return;
   if (session.reset_at < 0) session.reset_at = clock_.Now();
-  if (clock_.Now() > session.reset_at + kResetLinger + kTolerance) {
+  if (clock_.Now() > session.reset_at + kWatchAfter + kResetLinger + kTolerance) {
     trace_.Fail("session %d lives on after a reset", session.id);
   }
 }

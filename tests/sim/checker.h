@@ -1,12 +1,8 @@
 // Checker: what must be true of the proxy, looked at from outside: at its system calls, in its log
 // lines, and whenever everything that could be done at a moment has been done ("at rest").
-//
-// A Session here is a client's connection, from its arrival on; it becomes the proxy's when the
-// proxy begins a session for it, and gets its upstream connection when the relaying begins.
 #ifndef SLUICE_TESTS_SIM_CHECKER_H_
 #define SLUICE_TESTS_SIM_CHECKER_H_
 
-#include <array>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -15,46 +11,23 @@
 
 #include "core/logger.h"
 #include "core/op.h"
-#include "tests/sim/network.h"
+#include "tests/sim/admission_checker.h"
+#include "tests/sim/endpoint_checker.h"
+#include "tests/sim/pace_checker.h"
+#include "tests/sim/session.h"
 
 namespace sluice::sim {
-
-class Peer;
-
-struct Session {
-  static constexpr int kUp = 0;    // near to far
-  static constexpr int kDown = 1;  // far to near
-
-  uint32_t id = 0;
-  Peer* client = nullptr;
-  Peer* server = nullptr;
-  Socket* near = nullptr;  // the proxy's socket to the client
-  Socket* far = nullptr;   // the proxy's socket to the server
-  core::Nanos began = -1;
-  core::Nanos relaying = -1;
-  core::Nanos half_closed = -1;
-  core::Nanos reset_at = -1;
-  core::Nanos ended = -1;
-  std::string reason;
-  // By direction.
-  std::array<core::Nanos, 2> received{};
-  std::array<core::Nanos, 2> sent{};
-  std::array<core::Nanos, 2> send_submitted{};
-  std::array<bool, 2> sending{};
-
-  bool live() const { return began >= 0 && ended < 0; }
-  const Socket& from(int direction) const { return direction == kUp ? *near : *far; }
-  const Socket& to(int direction) const { return direction == kUp ? *far : *near; }
-  // Read by the proxy and not taken from it yet.
-  uint64_t held(int direction) const {
-    return from(direction).total_read - to(direction).total_written;
-  }
-};
 
 class Checker final : public core::Logger {
  public:
   Checker(const Scenario& scenario, const SimClock& clock, Trace& trace)
-      : Logger(core::LogLevel::kDebug), scenario_(scenario), clock_(clock), trace_(trace) {}
+      : Logger(core::LogLevel::kDebug),
+        scenario_(scenario),
+        clock_(clock),
+        trace_(trace),
+        admission_(scenario, clock, trace),
+        endpoints_(scenario, clock, trace),
+        pace_(scenario, clock, trace) {}
 
   // The world's side.
   Session& NewSession(Peer& client, Socket& near);
@@ -69,8 +42,16 @@ class Checker final : public core::Logger {
   void PeerGotEnd(const Peer& peer, uint64_t received);
 
   // The kernel's side: what the proxy does.
-  void Accepted() { ++accepted_; }
-  uint32_t SessionBegins(Socket& near);  // the client's address
+  void Accepted(const Session& session) {
+    ++accepted_;
+    admission_.Accepted(session);
+  }
+  void Refused(const Session& session) { admission_.Refused(session); }
+  void SessionBegins(Session& session, const core::Runnable& task);
+  static uint32_t AddressOf(const Session& session);
+  // `task` is in a session.
+  Session& SessionOf(const core::Runnable& task);
+  EndpointChecker& endpoints() { return endpoints_; }
   void UpstreamOpened();
   void UpstreamClosed() { --upstream_open_; }
   void Connected(Socket& far, const core::Runnable& task) { connected_[&task] = &far; }
@@ -86,18 +67,24 @@ class Checker final : public core::Logger {
   bool Drain(core::Nanos) override { return true; }
 
  private:
-  // How much later than told something may happen.
-  static constexpr core::Nanos kTolerance = 15 * core::kMillisecond;
   static constexpr core::Nanos kResetLinger = core::kSecond + 50 * core::kMillisecond;
+  // How long a connect, or a session with one end of stream, lasts before resets are watched for.
+  static constexpr core::Nanos kWatchAfter = 20 * core::kMillisecond;
 
   void SessionEnds(std::string_view line);
   void CheckReason(const Session& session, std::string_view reason, std::string_view by);
   void CheckClosed(const Session& session);
   void CheckTimeoutReason(const Session& session, std::string_view reason);
   void CheckStats(std::string_view line);
+  // A session may be ended at this age.
+  core::Nanos EarliestLifetime() const {
+    return scenario_.max_lifetime / 100 * (100 - scenario_.lifetime_jitter);
+  }
   void CheckReadAhead(const Session& session, int direction);
   void CheckDeadlines(const Session& session);
-  void CheckMoving(const Session& session, int direction, bool buffers_free);
+  void CheckMoving(Session& session, int direction, bool buffers_free);
+  void CheckConnecting(Session& session);
+  void CheckEndsAfterFin(const Session& session);
   void CheckResetPassedOn(Session& session);
   void CheckLater(const Session& session, core::Nanos since, core::Nanos limit, const char* what);
 
@@ -106,8 +93,12 @@ class Checker final : public core::Logger {
   Trace& trace_;
   std::deque<Session> sessions_;
   std::map<const core::Runnable*, Socket*> connected_;  // the last connection each task has made
+  std::map<const core::Runnable*, Session*> session_of_;
+  std::map<std::string, uint64_t, std::less<>> ended_;  // by reason
+  AdmissionChecker admission_;
+  EndpointChecker endpoints_;
+  PaceChecker pace_;
   uint32_t upstream_open_ = 0;
-  uint32_t live_ = 0;
   uint32_t begun_ = 0;
   uint32_t accepted_ = 0;
   uint32_t signals_ = 0;

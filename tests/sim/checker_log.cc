@@ -4,27 +4,12 @@
 #include <cstdio>
 #include <string>
 
+#include "core/worker.h"
 #include "tests/sim/checker.h"
+#include "tests/sim/log_line.h"
 #include "tests/sim/peer.h"
 
 namespace sluice::sim {
-namespace {
-
-// The word after `key` ("key=word ").
-std::string_view Field(std::string_view line, std::string_view key) {
-  const size_t begin = line.find(std::string(" ") + std::string(key) + "=");
-  if (begin == std::string_view::npos) return "";
-  line.remove_prefix(begin + key.size() + 2);
-  return line.substr(0, line.find(' '));
-}
-
-uint64_t Number(std::string_view line, std::string_view key) {
-  const std::string_view field = Field(line, key);
-  return field.empty() ? ~uint64_t{0} : std::stoull(std::string(field));
-}
-
-}  // namespace
-
 void Checker::Write(core::LogLevel, std::string_view line) {
   if (!line.starts_with("worker ")) trace_.Add("log: %s", line);
   if (line.starts_with("session end ")) SessionEnds(line);
@@ -41,7 +26,13 @@ void Checker::SessionEnds(std::string_view line) {
   if (!session.live()) trace_.Fail("session %d ends twice", session.id);
   session.ended = clock_.Now();
   session.reason = std::string(Field(line, "reason"));
-  --live_;
+  ++ended_[session.reason];
+  session_of_.erase(core::Worker::Current()->running());
+  admission_.Ended(session);
+  endpoints_.Ended(session, session.reason);
+  if (Number(line, "attempts") != session.attempts) {
+    trace_.Fail("session %d has made %d attempts, but: %s", session.id, session.attempts, line);
+  }
   if (session.far != nullptr && (Number(line, "up") != session.far->total_written ||
                                  Number(line, "down") != session.near->total_written)) {
     trace_.Fail("session %d: %d up, %d down, but the log says: %s", session.id,
@@ -63,6 +54,8 @@ void Checker::CheckReason(const Session& session, std::string_view reason, std::
     is_true = session.far == nullptr &&
               (scenario_.has(Fault::kRefuse) || scenario_.has(Fault::kLost) ||
                scenario_.has(Fault::kConnectError) || scenario_.has(Fault::kDescriptors));
+  } else if (reason == "queue_timeout") {
+    is_true = session.far == nullptr && scenario_.has(Fault::kEndpointLimit);
   } else if (reason == "shutdown") {
     is_true = first_signal_ >= 0 && (signals_ > 1 || session.ended + kTolerance >=
                                                          first_signal_ + scenario_.drain_timeout);
@@ -74,11 +67,16 @@ void Checker::CheckReason(const Session& session, std::string_view reason, std::
 }
 
 void Checker::CheckClosed(const Session& session) {
-  if (session.far == nullptr || !session.client->finished_sending() ||
-      !session.server->finished_sending()) {
+  const bool one_is_enough = scenario_.close_after_fin && session.first_fin >= 0;
+  const auto finished = [&](int direction) {
+    const Peer* writer = direction == Session::kUp ? session.client : session.server;
+    return writer->finished_sending() || (one_is_enough && direction != session.first_fin);
+  };
+  if (session.far == nullptr || !finished(Session::kUp) || !finished(Session::kDown)) {
     trace_.Fail("session %d: closed, but not both sides have ended cleanly", session.id);
   }
   for (const int direction : {Session::kUp, Session::kDown}) {
+    if (one_is_enough && direction != session.first_fin) continue;
     const Socket& from = session.from(direction);
     if (from.total_read != from.other->total_written || session.held(direction) != 0) {
       trace_.Fail("session %d: closed with %d bytes read of %d, %d not sent", session.id,
@@ -98,7 +96,7 @@ void Checker::CheckTimeoutReason(const Session& s, std::string_view reason) {
     is_true = s.half_closed >= 0 && scenario_.half_close_timeout != 0 &&
               now >= s.half_closed + scenario_.half_close_timeout;
   } else if (reason == "max_lifetime") {
-    is_true = scenario_.max_lifetime != 0 && now >= s.began + scenario_.max_lifetime;
+    is_true = scenario_.max_lifetime != 0 && now >= s.began + EarliestLifetime();
   } else if (reason == "write_stall") {
     for (size_t i = 0; i < 2; ++i) {
       const core::Nanos last = std::max(s.sent[i], s.send_submitted[i]);
@@ -110,9 +108,21 @@ void Checker::CheckTimeoutReason(const Session& s, std::string_view reason) {
 }
 
 void Checker::CheckStats(std::string_view line) {
-  if (Number(line, "active") > scenario_.max_connections) {
-    trace_.Fail("%d connections are allowed: %s", scenario_.max_connections, line);
+  const uint64_t active = Number(line, "active");
+  if (active > scenario_.most_sessions()) {
+    trace_.Fail("%d connections are allowed: %s", scenario_.most_sessions(), line);
   }
+  uint64_t ended = 0;
+  for (const auto& [reason, count] : ended_) {
+    ended += count;
+    if (Number(line, reason) != count) {
+      trace_.Fail("%d sessions ended with %s, but: %s", count, reason, line);
+    }
+  }
+  if (Number(line, "total") != active + ended) {
+    trace_.Fail("%d sessions have ended, but: %s", ended, line);
+  }
+  admission_.CheckCauses(line);
   last_stats_ = std::string(line);
 }
 

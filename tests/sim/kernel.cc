@@ -1,5 +1,6 @@
 #include "tests/sim/kernel.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 
 #include <algorithm>
@@ -20,6 +21,11 @@ using Kind = Descriptor::Kind;
 Direction DirectionOf(const Op& op) {
   if (op.kind == OpKind::kPoll) return (op.events & POLLOUT) != 0 ? kOut : kIn;
   return op.kind == OpKind::kConnect || op.kind == OpKind::kSend ? kOut : kIn;
+}
+
+// World::MakeConfig: 10.2.0.1 is the first.
+uint32_t EndpointOf(const Op& connect) {
+  return (ntohl(static_cast<const sockaddr_in*>(connect.data)->sin_addr.s_addr) & 0xff) - 1;
 }
 
 }  // namespace
@@ -98,13 +104,24 @@ IoResult<int> Kernel::Accept(int fd) {
   socket.user = this;
   network_.NoteProgress();
   trace_.Add("socket %d: accepted as %d", socket.id, *accepted);
-  checker_.Accepted();
+  checker_.Accepted(*socket.session);
   return accepted;
 }
 
+uint32_t Kernel::ClientAddress(int fd) {
+  Session& session = *at(fd).socket->session;
+  const core::Runnable* task = core::Worker::Current()->running();
+  if (!listener_tasks_.contains(task)) checker_.SessionBegins(session, *task);
+  return Checker::AddressOf(session);
+}
+
 IoResult<int> Kernel::OpenSocket() {
+  Session& session = checker_.SessionOf(*core::Worker::Current()->running());
   IoResult<int> fd = NewDescriptor(Kind::kFresh);
-  if (fd.ok()) checker_.UpstreamOpened();
+  checker_.endpoints().OpensSocket(session, fd.ok());
+  if (!fd.ok()) return fd;
+  at(*fd).session = &session;
+  checker_.UpstreamOpened();
   return fd;
 }
 
@@ -114,9 +131,13 @@ void Kernel::StartConnect(Op& op) {
   descriptor.kind = Kind::kConnecting;
   descriptor.task = op.task;
   descriptor.since = network_.now();
+  descriptor.placed = true;
+  checker_.endpoints().Connects(*descriptor.session, EndpointOf(op));
   if (Chance(Fault::kConnectError)) {
     const int errors[] = {EADDRNOTAVAIL, ENETUNREACH, ENOBUFS, EAGAIN};
-    descriptor.connect_result = -errors[random_.Below(std::size(errors))];
+    const int error = errors[random_.Below(std::size(errors))];
+    descriptor.connect_result = -error;
+    checker_.endpoints().ConnectFails(*descriptor.session, error);
     return;
   }
   const bool lost = Chance(Fault::kLost);
@@ -131,7 +152,9 @@ void Kernel::ConnectEnds(int fd, uint64_t life, int result) {
   if (descriptor.kind != Kind::kConnecting || descriptor.life != life) return;
   descriptor.connect_result = result;
   network_.NoteProgress();
-  if (result == 0) {
+  if (result != 0) {
+    checker_.endpoints().ConnectFails(*descriptor.session, -result);
+  } else {
     Socket& proxy_side = network_.Connect();
     descriptor.kind = Kind::kSocket;
     descriptor.socket = &proxy_side;
@@ -151,7 +174,14 @@ void Kernel::BeginClose(int fd) {
   }
   const Session* session = descriptor.socket == nullptr ? nullptr : descriptor.socket->session;
   const bool client = session != nullptr && session->near == descriptor.socket;
-  if (descriptor.kind != Kind::kListener && !client) checker_.UpstreamClosed();
+  if (descriptor.kind == Kind::kListener) {
+    listener_tasks_.erase(core::Worker::Current()->running());
+  } else if (!client) {
+    checker_.UpstreamClosed();
+    if (descriptor.placed) checker_.endpoints().Closes(*descriptor.session);
+  } else if (session->began < 0) {
+    checker_.Refused(*session);
+  }
   descriptor.kind = Kind::kClosing;
 }
 
@@ -216,7 +246,8 @@ int Kernel::Poll(const Op& op) {
   int events = 0;
   if (socket.readable()) events |= wanted & POLLIN;
   if (socket.writable()) events |= wanted & POLLOUT;
-  if (socket.reset_arrived) events |= POLLERR | POLLHUP;
+  const bool deaf = mutant(Mutant::kDeafAfterFin) && socket.fin_arrived;
+  if (socket.reset_arrived && !deaf) events |= POLLERR | POLLHUP;
   if (socket.fin_queued && socket.fin_arrived) events |= POLLHUP;
   return events;
 }

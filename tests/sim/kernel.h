@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <map>
+#include <set>
 #include <vector>
 
 #include "core/op.h"
@@ -51,6 +51,8 @@ struct Descriptor {
   Socket* socket = nullptr;
   Listening* listening = nullptr;
   core::Runnable* task = nullptr;  // who connected it
+  Session* session = nullptr;      // an upstream's: whose it is
+  bool placed = false;             // it counts as a connection to an endpoint
   std::array<OpSlot, 2> slots = {};
 };
 
@@ -91,6 +93,10 @@ class Kernel final : public SocketUser {
   // Whether the op could do something now.
   bool Executable(const core::Op& op);
   int Poll(const core::Op& op);
+  // A task that takes connections from the kernel, until it closes its listening descriptor.
+  void NoteListener(const core::Runnable* task) { listener_tasks_.insert(task); }
+  // Asked for by a listener, or by the session as the first thing it does.
+  uint32_t ClientAddress(int fd);
 
   const Scenario& scenario() const { return scenario_; }
   bool mutant(Mutant mutant) const { return scenario_.options.mutant == mutant; }
@@ -112,6 +118,7 @@ class Kernel final : public SocketUser {
   Random random_;
   std::deque<Descriptor> table_;
   std::deque<Listening> listening_;
+  std::set<const core::Runnable*> listener_tasks_;
   Descriptor signals_;
   int open_ = 0;
   uint64_t lives_ = 0;

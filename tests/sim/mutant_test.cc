@@ -6,7 +6,7 @@
 namespace sluice::sim {
 namespace {
 
-constexpr uint64_t kSeeds = 500;
+constexpr uint64_t kSeeds = 2000;  // as many as sim_test runs
 
 class MutantTest : public ::testing::TestWithParam<int> {};
 

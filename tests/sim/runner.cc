@@ -105,7 +105,9 @@ Outcome Shrink(const Outcome& failed) {
 }
 
 std::string ReplayCommand(const RunOptions& options) {
-  std::string command = absl::StrFormat("bazel run //tests/sim -- --seed %d", options.seed);
+  std::string command =
+      absl::StrFormat("bazel run //tests/sim%s -- --seed %d",
+                      options.mutant == Mutant::kNone ? "" : ":mutants", options.seed);
   if (options.mutant != Mutant::kNone) {
     absl::StrAppendFormat(&command, " --mutant %s", Name(options.mutant));
   }

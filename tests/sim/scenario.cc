@@ -64,14 +64,70 @@ void ChooseTimes(Random& random, Scenario& s) {
   if (s.has(Fault::kSecondSignal)) s.second_signal = s.first_signal + second;
 }
 
+uint32_t Few(Random& random, uint32_t most) {
+  return static_cast<uint32_t>(random.Between(1, most));
+}
+
+void ChooseLimits(Random& random, Scenario& s) {
+  const uint32_t connections = random.Chance(500) ? 0 : Few(random, 4);
+  if (s.has(Fault::kSmallLimit)) s.listener_connections = connections;
+  const uint32_t sources = Few(random, 3);
+  const uint32_t prefix = 32 - Few(random, 4);
+  if (s.has(Fault::kSourceLimit)) {
+    s.source_connections = sources;
+    s.source_prefix = prefix;
+  }
+  const uint64_t which_rate = random.Below(3);
+  const auto rate_all = static_cast<uint32_t>(random.Skewed(1, 100));
+  const auto rate_own = static_cast<uint32_t>(random.Skewed(1, 100));
+  if (s.has(Fault::kRate)) {
+    s.rate_all = which_rate != 0 ? rate_all : 0;
+    s.rate_own = which_rate != 1 ? rate_own : 0;
+  }
+  const uint64_t which_bandwidth = random.Below(3);
+  const auto own = static_cast<uint64_t>(random.Skewed(1000, 200000));
+  const auto total = static_cast<uint64_t>(random.Skewed(2000, 400000));
+  if (s.has(Fault::kBandwidth)) {
+    s.bandwidth_own = which_bandwidth != 0 ? own : 0;
+    s.bandwidth_total = which_bandwidth != 1 ? total : 0;
+  }
+  const auto jitter = static_cast<uint32_t>(random.Between(1, 50));
+  if (s.has(Fault::kJitter)) s.lifetime_jitter = jitter;
+  s.close_after_fin = s.has(Fault::kCloseAfterFin);
+}
+
+void ChooseUpstream(Random& random, Scenario& s) {
+  const auto endpoints = Few(random, Scenario::kEndpointsMax);
+  const auto attempts = Few(random, Scenario::kEndpointsMax);
+  const core::Nanos backoff = random.Skewed(1, 400) * kMillisecond;
+  if (s.has(Fault::kBackoff)) {
+    s.endpoints = endpoints;
+    s.attempts = attempts;
+    s.backoff = backoff;
+  }
+  const core::Nanos queue_timeout = random.Chance(200) ? 0 : random.Skewed(50, 20000);
+  const bool unlimited_too = random.Chance(200);
+  for (uint32_t i = 0; i < s.endpoints; ++i) {
+    const uint32_t limit = unlimited_too && random.Chance(300) ? 0 : Few(random, 3);
+    if (s.has(Fault::kEndpointLimit)) s.endpoint_limits[i] = limit;
+  }
+  s.queue_timeout = queue_timeout * kMillisecond;
+}
+
 }  // namespace
 
 const char* Name(Mutant mutant) {
   constexpr const char* kNames[] = {
-      "None",         "DropLastBuffer", "SwapBuffers",       "ResetLooksClean",
-      "LoseCancel",   "LeakBuffer",     "IgnoreCredit",      "ForgetStarved",
-      "ShutdownCuts", "NoShutdown",     "CloseWithoutReset", "LeakDescriptor",
-      "LooseLimit",   "LateTimeouts",   "SlowDrain",         "LoseWakeup"};
+      "None",          "DropLastBuffer",  "SwapBuffers",       "ResetLooksClean",
+      "LoseCancel",    "LeakBuffer",      "IgnoreCredit",      "ForgetStarved",
+      "ShutdownCuts",  "NoShutdown",      "CloseWithoutReset", "LeakDescriptor",
+      "LooseLimit",    "LateTimeouts",    "SlowDrain",         "LoseWakeup",
+      "LooseEndpoint", "LooseSource",     "FastRate",          "FastPace",
+      "NoTotalPace",   "WideJitter",      "LateQueueTimeout",  "ManyAttempts",
+      "NoBackoff",     "RelayAfterFin",   "DeafAfterFin",      "QueueBackwards",
+      "QueueSkipped",  "LeakPlace",       "TryTwice",          "PaceStalls",
+      "PaceForgets",   "LifetimeRelayed", "DeafConnecting",    "WrongCause",
+      "WakeNobody"};
   static_assert(std::size(kNames) == static_cast<size_t>(Mutant::kCount));
   return kNames[static_cast<size_t>(mutant)];
 }
@@ -83,6 +139,8 @@ Scenario::Scenario(const RunOptions& run_options) : options(run_options) {
   ChooseTimes(random, *this);
   clients = static_cast<uint32_t>(random.Skewed(1, 24));
   endpoints = static_cast<uint32_t>(random.Between(1, 3));
+  ChooseLimits(random, *this);
+  ChooseUpstream(random, *this);
 }
 
 }  // namespace sluice::sim

@@ -5,6 +5,7 @@
 #ifndef SLUICE_TESTS_SIM_SCENARIO_H_
 #define SLUICE_TESTS_SIM_SCENARIO_H_
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -33,6 +34,14 @@ enum class Fault : uint8_t {
   kSecondSignal,    // a second signal while draining
   kSmallLimit,      // few connections allowed
   kShortTimeouts,   // timeouts in the range of the peers' pauses
+  // Not faults but limits of the configuration, on or off in the same way.
+  kEndpointLimit,  // few connections to each endpoint
+  kRate,           // few new connections a second
+  kSourceLimit,    // few connections of one network
+  kBandwidth,      // few bytes a second
+  kBackoff,        // more endpoints, other numbers of attempts, pauses between them
+  kJitter,         // max_lifetime is cut by chance
+  kCloseAfterFin,  // half_close: close
   kCount,
 };
 inline constexpr size_t kFaultCount = static_cast<size_t>(Fault::kCount);
@@ -56,6 +65,28 @@ enum class Mutant : uint8_t {
   kLateTimeouts,       // the proxy's timeouts are twice as long as it was told
   kSlowDrain,          // so is its drain timeout
   kLoseWakeup,         // now and then a socket's readiness is forgotten
+  kLooseEndpoint,      // the proxy allows each endpoint one connection more than it was told
+  kLooseSource,        // so it does each source
+  kFastRate,           // it lets in twice as many a second
+  kFastPace,           // it sends twice as many bytes a second
+  kNoTotalPace,        // it knows no bandwidth of all connections together
+  kWideJitter,         // sessions end earlier than the jitter allows
+  kLateQueueTimeout,   // waiting for an endpoint takes twice as long
+  kManyAttempts,       // one endpoint more is tried than it was told
+  kNoBackoff,          // there are no pauses between attempts
+  kRelayAfterFin,      // half_close: close is not obeyed
+  kDeafAfterFin,       // nobody hears of a reset after an end of stream
+  // Planted in the proxy's own code (plant.py).
+  kQueueBackwards,   // who comes last is served first
+  kQueueSkipped,     // a place given back goes to nobody who waits
+  kLeakPlace,        // the place of a failed connect is not given back
+  kTryTwice,         // an endpoint that has failed is tried again
+  kPaceStalls,       // waiting for bandwidth counts as a stall
+  kPaceForgets,      // now and then a paced send waits far too long
+  kLifetimeRelayed,  // max_lifetime does not count while connecting
+  kDeafConnecting,   // a client's reset does not end the connect
+  kWrongCause,       // every refusal is counted under one cause
+  kWakeNobody,       // a listener that is told of room takes none, and tells nobody
   kCount,
 };
 const char* Name(Mutant mutant);
@@ -71,11 +102,20 @@ struct RunOptions {
 };
 
 struct Scenario {
+  static constexpr uint32_t kEndpointsMax = 5;
+
   explicit Scenario(const RunOptions& options);
 
   // Chance per mille; 0: switched off.
   uint32_t level(Fault fault) const { return levels[static_cast<size_t>(fault)]; }
   bool has(Fault fault) const { return level(fault) != 0; }
+  // Sessions at once.
+  uint32_t most_sessions() const {
+    return listener_connections == 0 ? max_connections
+                                     : std::min(max_connections, listener_connections);
+  }
+  // Endpoints that one session may try.
+  uint32_t most_attempts() const { return std::min(attempts, endpoints); }
 
   RunOptions options;
   std::array<uint32_t, kFaultCount> levels{};
@@ -93,6 +133,16 @@ struct Scenario {
 
   uint32_t clients = 1;
   uint32_t endpoints = 1;
+  std::array<uint32_t, kEndpointsMax> endpoint_limits{};  // 0 = none
+  uint32_t attempts = 3;
+  uint32_t listener_connections = 0;  // 0 = none
+  uint32_t source_connections = 0;    // 0 = none
+  uint32_t source_prefix = 32;
+  uint32_t rate_all = 0;  // new connections a second; 0 = no limit
+  uint32_t rate_own = 0;
+  uint64_t bandwidth_own = 0;  // bytes a second, of each connection; 0 = no limit
+  uint64_t bandwidth_total = 0;
+  bool close_after_fin = false;
   core::Nanos latency_max = 0;
   core::Nanos clients_within = 0;  // they come between 0 and this
 
@@ -102,6 +152,9 @@ struct Scenario {
   core::Nanos half_close_timeout = 0;
   core::Nanos write_stall_timeout = 0;
   core::Nanos max_lifetime = 0;
+  uint32_t lifetime_jitter = 0;  // percent
+  core::Nanos queue_timeout = 0;
+  core::Nanos backoff = 0;
   core::Nanos drain_timeout = 0;
   core::Nanos stats_interval = 0;
   core::Nanos first_signal = 0;

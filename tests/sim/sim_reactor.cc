@@ -26,6 +26,7 @@ bool SimReactor::Submit(Op& op) {
   Descriptor& descriptor = kernel_.at(op.fd);
   if (descriptor.socket != nullptr) kernel_.checker().Submitted(op, *descriptor.socket);
   if (op.kind == OpKind::kConnect) kernel_.StartConnect(op);
+  if (op.kind == OpKind::kAccept) kernel_.NoteListener(op.task);
   const bool bulk = op.kind == OpKind::kRecv && static_cast<RecvOp&>(op).bulk;
   if (bulk || !kernel_.random().Chance(kernel_.scenario().completion_style)) {
     if (!op.task->ConsumeBudget()) {  // others first
@@ -157,7 +158,10 @@ core::IoResult<int> SimReactor::Listen(const core::Address&, const core::ListenO
   return kernel_.Listen();
 }
 core::IoResult<int> SimReactor::Duplicate(int fd) { return kernel_.Duplicate(fd); }
-core::IoResult<int> SimReactor::AcceptNow(int fd) { return kernel_.Accept(fd); }
+core::IoResult<int> SimReactor::AcceptNow(int fd) {
+  kernel_.NoteListener(core::Worker::Current()->running());
+  return kernel_.Accept(fd);
+}
 
 core::IoResult<void> SimReactor::ShutdownWrite(int fd) {
   kernel_.ShutdownWrite(fd);
@@ -181,12 +185,11 @@ core::Address SimReactor::LocalAddress(int fd) {
   return core::Address();
 }
 
-// A session asks for its client's name when it begins.
 core::Address SimReactor::PeerAddress(int fd) {
   sockaddr_in address = {};
   address.sin_family = AF_INET;
   address.sin_port = htons(1);
-  address.sin_addr.s_addr = htonl(kernel_.checker().SessionBegins(*kernel_.at(fd).socket));
+  address.sin_addr.s_addr = htonl(kernel_.ClientAddress(fd));
   return core::Address(reinterpret_cast<const sockaddr*>(&address), sizeof(address));
 }
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "tests/sim/planted.h"
+
 namespace sluice::sim {
 namespace {
 
@@ -23,41 +25,75 @@ conf::Duration ToDuration(Nanos time, bool doubled) {
       std::chrono::nanoseconds(doubled ? 2 * time : time));
 }
 
-conf::Config MakeConfig(const Scenario& s) {
-  const bool late = s.options.mutant == Mutant::kLateTimeouts;
-  conf::Config config;
-  config.limits.max_connections =
-      s.max_connections + (s.options.mutant == Mutant::kLooseLimit ? 1 : 0);
-  config.buffers.per_direction_bytes = s.credit;
-  config.shutdown.drain_timeout =
-      ToDuration(s.drain_timeout, s.options.mutant == Mutant::kSlowDrain);
-  config.stats.interval = ToDuration(s.stats_interval, false);
+conf::Listener MakeListener(const Scenario& s) {
+  const auto is = [&s](Mutant mutant) { return s.options.mutant == mutant; };
+  const bool late = is(Mutant::kLateTimeouts);
   conf::Listener listener;
   listener.name = "sim";
   listener.upstream = "sim";
   listener.on_limit = s.wait_on_limit ? conf::OnLimit::kWait : conf::OnLimit::kClose;
   listener.bind.push_back(ToAddress("10.1.0.1:80"));
-  listener.timeouts = {.connect = ToDuration(s.connect_timeout, late),
-                       .idle = ToDuration(s.idle_timeout, late),
-                       .half_close = ToDuration(s.half_close_timeout, late),
-                       .write_stall = ToDuration(s.write_stall_timeout, late),
-                       .max_lifetime = ToDuration(s.max_lifetime, late),
-                       .max_lifetime_jitter = 0};
-  config.listeners.push_back(listener);
+  listener.timeouts = {
+      .connect = ToDuration(s.connect_timeout, late),
+      .idle = ToDuration(s.idle_timeout, late),
+      .half_close = ToDuration(s.half_close_timeout, late),
+      .write_stall = ToDuration(s.write_stall_timeout, late),
+      .max_lifetime = ToDuration(s.max_lifetime, late),
+      .max_lifetime_jitter = s.lifetime_jitter + (is(Mutant::kWideJitter) ? 30 : 0)};
+  const bool closes = s.close_after_fin && !is(Mutant::kRelayAfterFin);
+  listener.half_close = closes ? conf::HalfClose::kClose : conf::HalfClose::kRelay;
+  listener.max_connections = s.listener_connections;
+  listener.new_connections = s.rate_own * (is(Mutant::kFastRate) ? 2 : 1);
+  listener.per_source.ipv4_prefix = s.source_prefix;
+  listener.per_source.max_connections = s.source_connections;
+  if (s.source_connections != 0 && is(Mutant::kLooseSource)) {
+    ++listener.per_source.max_connections;
+  }
+  const uint64_t pace = is(Mutant::kFastPace) ? 2 : 1;
+  listener.bandwidth = {.per_connection = s.bandwidth_own * pace,
+                        .total = is(Mutant::kNoTotalPace) ? 0 : s.bandwidth_total * pace};
+  return listener;
+}
+
+conf::Upstream MakeUpstream(const Scenario& s) {
+  const auto is = [&s](Mutant mutant) { return s.options.mutant == mutant; };
   conf::Upstream upstream;
   upstream.name = "sim";
+  upstream.queue_timeout = ToDuration(s.queue_timeout, is(Mutant::kLateQueueTimeout));
+  upstream.connect_attempts = s.attempts + (is(Mutant::kManyAttempts) ? 1 : 0);
+  upstream.connect_backoff = ToDuration(is(Mutant::kNoBackoff) ? 0 : s.backoff, false);
   for (uint32_t i = 0; i < s.endpoints; ++i) {
     const std::string address = "10.2.0." + std::to_string(i + 1) + ":3000";
-    upstream.endpoints.push_back({.address = ToAddress(address), .weight = 1});
+    const uint32_t limit = s.endpoint_limits[i];
+    const bool loose = limit != 0 && is(Mutant::kLooseEndpoint);
+    upstream.endpoints.push_back(
+        {.address = ToAddress(address), .weight = 1, .max_connections = limit + (loose ? 1 : 0)});
   }
-  config.upstreams.push_back(upstream);
+  return upstream;
+}
+
+conf::Config MakeConfig(const Scenario& s) {
+  const auto is = [&s](Mutant mutant) { return s.options.mutant == mutant; };
+  conf::Config config;
+  config.limits.max_connections = s.max_connections + (is(Mutant::kLooseLimit) ? 1 : 0);
+  config.limits.new_connections = s.rate_all * (is(Mutant::kFastRate) ? 2 : 1);
+  config.buffers.per_direction_bytes = s.credit;
+  config.shutdown.drain_timeout = ToDuration(s.drain_timeout, is(Mutant::kSlowDrain));
+  config.stats.interval = ToDuration(s.stats_interval, false);
+  config.listeners.push_back(MakeListener(s));
+  config.upstreams.push_back(MakeUpstream(s));
   return config;
+}
+
+const RunOptions& Plant(const RunOptions& options) {
+  planted = options.mutant;
+  return options;
 }
 
 }  // namespace
 
 World::World(const RunOptions& options)
-    : scenario_(options),
+    : scenario_(Plant(options)),
       trace_(clock_, options.trace, options.verbose),
       random_(options.seed, 4),
       network_(scenario_, clock_, trace_),

@@ -1,0 +1,59 @@
+#include "tests/sim/pace_checker.h"
+
+#include <algorithm>
+
+namespace sluice::sim {
+
+PaceChecker::PaceChecker(const Scenario& scenario, const SimClock& clock, Trace& trace)
+    : scenario_(scenario),
+      clock_(clock),
+      trace_(trace),
+      total_{Meter(scenario.bandwidth_total), Meter(scenario.bandwidth_total)} {}
+
+// 20 ms worth, at least 512 bytes, at most 16 KiB.
+uint64_t PaceChecker::Piece() const {
+  constexpr uint64_t kMost = 16384;
+  if (scenario_.bandwidth_own == 0) return kMost;
+  return std::clamp<uint64_t>(scenario_.bandwidth_own / 50, 512, kMost);
+}
+
+void PaceChecker::Submitted(Session& session, int direction, uint64_t bytes) {
+  const auto way = static_cast<size_t>(direction);
+  const uint64_t end = session.to(direction).total_written + bytes;
+  const uint64_t more = end - std::min(end, session.allowed[way]);
+  if (more == 0) return;
+  session.allowed[way] = end;
+  session.held_since[way] = -1;
+  if (scenario_.bandwidth_own != 0) {
+    Meter& meter = own_.try_emplace({session.id, direction}, scenario_.bandwidth_own).first->second;
+    meter.Add(clock_.Now(), more);
+    Check(meter, scenario_.bandwidth_total == 0 ? 1 : 2, "a session");
+  }
+  if (scenario_.bandwidth_total != 0) {
+    total_[way].Add(clock_.Now(), more);
+    Check(total_[way], scenario_.bandwidth_own == 0 ? 1 : 1 + scenario_.clients, "all sessions");
+  }
+}
+
+void PaceChecker::Check(const Meter& meter, uint64_t pieces, const char* whose) {
+  const double most = meter.Worth(kBurst + kTolerance) + static_cast<double>(pieces * Piece()) + 1;
+  if (meter.Level(clock_.Now()) > most) {
+    trace_.Fail("%s: %.0f bytes more than the bandwidth allows, with burst and pieces %.0f", whose,
+                meter.Level(clock_.Now()), most);
+  }
+}
+
+// It waits at most for its own last piece and for the last piece of everybody else.
+bool PaceChecker::MayHold(Session& session, int direction) {
+  if (!paced()) return false;
+  core::Nanos& since = session.held_since[static_cast<size_t>(direction)];
+  if (since < 0) since = clock_.Now();
+  const auto time_for = [this](uint64_t pieces, uint64_t rate) {
+    return rate == 0 ? 0 : static_cast<core::Nanos>(pieces * Piece() * 1'000'000'000 / rate);
+  };
+  const core::Nanos longest = std::max(time_for(1, scenario_.bandwidth_own),
+                                       time_for(scenario_.clients, scenario_.bandwidth_total));
+  return clock_.Now() <= since + longest + kTolerance;
+}
+
+}  // namespace sluice::sim

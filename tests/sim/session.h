@@ -1,0 +1,65 @@
+// Session: a client's connection, from its arrival on, as the checks see it. It becomes the proxy's
+// when the proxy begins a session for it, and gets its upstream connection when the relaying
+// begins. Times are -1 until something happens.
+#ifndef SLUICE_TESTS_SIM_SESSION_H_
+#define SLUICE_TESTS_SIM_SESSION_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "core/clock.h"
+#include "tests/sim/network.h"
+
+namespace sluice::sim {
+
+class Peer;
+
+struct Session {
+  static constexpr int kUp = 0;    // near to far
+  static constexpr int kDown = 1;  // far to near
+
+  uint32_t id = 0;
+  Peer* client = nullptr;
+  Peer* server = nullptr;
+  Socket* near = nullptr;  // the proxy's socket to the client
+  Socket* far = nullptr;   // the proxy's socket to the server
+  core::Nanos began = -1;
+  core::Nanos relaying = -1;
+  core::Nanos half_closed = -1;
+  core::Nanos reset_at = -1;
+  core::Nanos ended = -1;
+  std::string reason;
+  // By direction.
+  std::array<core::Nanos, 2> received{};
+  std::array<core::Nanos, 2> sent{};
+  std::array<core::Nanos, 2> send_submitted{};
+  std::array<bool, 2> sending{};
+  std::array<uint64_t, 2> allowed{};              // sent, or handed to a send
+  std::array<core::Nanos, 2> held_since{-1, -1};  // at rest, with a receiver that would take more
+  int first_fin = -1;                             // the direction that ended first
+  // Its way to an upstream; see endpoint_checker.h.
+  int endpoint = -1;             // whose connection it has, or is making
+  uint32_t tried = 0;            // endpoints, one bit each
+  uint32_t attempts = 0;         // sockets asked for
+  bool ran_out = false;          // of descriptors or the like, at the last attempt
+  uint64_t asked = 0;            // for an endpoint: its turn among all who asked
+  core::Nanos asked_from = -1;   // no earlier
+  core::Nanos asked_until = -1;  // no later
+  bool found_room = false;       // there was a place when it asked
+
+  bool live() const { return began >= 0 && ended < 0; }
+  const Socket& from(int direction) const { return direction == kUp ? *near : *far; }
+  const Socket& to(int direction) const { return direction == kUp ? *far : *near; }
+  // Read by the proxy and not taken from it yet.
+  uint64_t held(int direction) const {
+    return from(direction).total_read - to(direction).total_written;
+  }
+};
+
+// How much later than told something may happen.
+inline constexpr core::Nanos kTolerance = 15 * core::kMillisecond;
+
+}  // namespace sluice::sim
+
+#endif  // SLUICE_TESTS_SIM_SESSION_H_
