@@ -101,7 +101,11 @@ void Checker::CheckReadAhead(const Session& session, int direction) {
 void Checker::Sent(Socket& socket, bool taken) {
   Session& session = *socket.session;
   const size_t direction = session.far == &socket ? Session::kUp : Session::kDown;
-  if (taken) session.sent[direction] = clock_.Now();
+  if (taken) {
+    core::Nanos& sent = session.sent[direction];
+    if (clock_.Now() > sent + kTolerance) session.sent_before[direction] = sent;
+    sent = clock_.Now();
+  }
   session.sending[direction] = false;
 }
 

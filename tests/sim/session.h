@@ -33,6 +33,7 @@ struct Session {
   // By direction.
   std::array<core::Nanos, 2> received{};
   std::array<core::Nanos, 2> sent{};
+  std::array<core::Nanos, 2> sent_before{};  // the last time that was not about the same
   std::array<core::Nanos, 2> send_submitted{};
   std::array<bool, 2> sending{};
   std::array<uint64_t, 2> allowed{};              // sent, or handed to a send

@@ -1,0 +1,75 @@
+"""The mistakes that are planted in copies of the proxy's sources: see plant.py."""
+
+INCLUDE = '#include "tests/sim/planted.h"\n'
+
+# File, text, text with the mistake.
+MISTAKES = [
+    (
+        'endpoint_limits.cc',
+        '  waiters_.Push(waiter);\n',
+        """  core::NodeQueue earlier;
+  while (sim::Planted(sim::Mutant::kQueueBackwards) && !waiters_.empty()) {
+    earlier.Push(*waiters_.Pop());
+  }
+  waiters_.Push(waiter);
+  while (!earlier.empty()) waiters_.Push(*earlier.Pop());
+""",
+    ),
+    (
+        'endpoint_limits.cc',
+        '    if (next == nullptr) {\n',
+        '    if (next == nullptr || sim::Planted(sim::Mutant::kQueueSkipped)) {\n',
+    ),
+    (
+        'connector.cc',
+        '    result.slot = EndpointSlot();\n',
+        """    if (sim::Planted(sim::Mutant::kLeakPlace)) new EndpointSlot(std::move(result.slot));
+    result.slot = EndpointSlot();
+""",
+    ),
+    (
+        'connector.cc',
+        '    result.slot = cluster.limits().TryAcquire(first, tried);\n',
+        """    if (sim::Planted(sim::Mutant::kTryTwice) && !tried.empty()) tried.back() = UINT32_MAX;
+    result.slot = cluster.limits().TryAcquire(first, tried);
+""",
+    ),
+    (
+        'pump.cc',
+        '      flow.sending_since = 0;\n      (void)co_await core::Sleep(wait);\n',
+        """      if (!sim::Planted(sim::Mutant::kPaceStalls)) flow.sending_since = 0;
+      (void)co_await core::Sleep(wait * (sim::Planted(sim::Mutant::kPaceForgets) ? 1000 : 1));
+""",
+    ),
+    (
+        'session.cc',
+        '  Nanos next = CheckDeadline(now, expires_, What::kMaxLifetime);\n'
+        '  if (upstream_ < 0) return next;',
+        """  const bool connecting = upstream_ < 0;
+  if (sim::Planted(sim::Mutant::kLifetimeRelayed) && connecting) return kNever;
+  Nanos next = CheckDeadline(now, expires_, What::kMaxLifetime);
+  if (connecting) return next;""",
+    ),
+    (
+        'session.cc',
+        '  if (!co_await core::Sleep(kWatchClientAfter)) co_return;\n',
+        """  const bool deaf = sim::Planted(sim::Mutant::kDeafConnecting);
+  if (!co_await core::Sleep(kWatchClientAfter * (deaf ? 1000 : 1))) co_return;
+""",
+    ),
+    (
+        'listener.cc',
+        '  core::Count(stats.refused[static_cast<size_t>(verdict.refusal)]);\n',
+        """  if (sim::Planted(sim::Mutant::kWrongCause)) verdict.refusal = Refusal::kListener;
+  core::Count(stats.refused[static_cast<size_t>(verdict.refusal)]);
+""",
+    ),
+    (
+        'listener.cc',
+        ' && verdict.refusal != Refusal::kNone) full->PassOn();\n',
+        ' && verdict.refusal != Refusal::kNone &&\n'
+        '        !sim::Planted(sim::Mutant::kWakeNobody)) {\n'
+        '      full->PassOn();\n'
+        '    }\n',
+    ),
+]
