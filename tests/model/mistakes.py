@@ -1,0 +1,69 @@
+"""Mistakes for copies of the proxy's sources under the model checker: see tests/sim/plant.py."""
+
+INCLUDE = '#include "tests/model/planted.h"\n'
+
+MISTAKES = [
+    (
+        'endpoint_limits.cc',
+        '    waiters_.Remove(*next);\n',
+        '    if (!model::Planted("grant without removing")) waiters_.Remove(*next);\n',
+    ),
+    (
+        'endpoint_limits.cc',
+        '    next->endpoint_ = endpoint;\n',
+        """    next->endpoint_ = endpoint;
+    if (model::Planted("given back, then granted")) --active_[endpoint];
+  }
+  if (model::Planted("given back, then granted")) {
+    absl::MutexLock lock(&mutex_);
+    ++active_[endpoint];
+""",
+    ),
+    (
+        'endpoint_limits.cc',
+        '  return waiters_.Remove(waiter);\n',
+        """  const bool removed = waiters_.Remove(waiter);
+  if (model::Planted("cancel loses the place")) waiter.endpoint_ = kNone;
+  return removed || model::Planted("cancel posts again");
+""",
+    ),
+    (
+        'endpoint_limits.cc',
+        '    if (next == nullptr) {\n',
+        '    if (next == nullptr || model::Planted("release skips the queue")) {\n',
+    ),
+    (
+        'endpoint_limits.cc',
+        """bool EndpointLimits::TakeOrQueue(RoomAwaiter& waiter) {
+  absl::MutexLock lock(&mutex_);
+""",
+        """bool EndpointLimits::TakeOrQueue(RoomAwaiter& waiter) {
+  if (model::Planted("looks before it queues")) {
+    bool full = false;
+    {
+      absl::MutexLock look(&mutex_);
+      full = FindRoom(waiter.first_, waiter.tried_) == kNone;
+    }
+    if (full) {
+      absl::MutexLock queue(&mutex_);
+      waiters_.Push(waiter);
+      return false;
+    }
+  }
+  absl::MutexLock lock(&mutex_);
+""",
+    ),
+    (
+        'endpoint_limits.cc',
+        '  waiters_.Push(waiter);\n  return false;\n}\n',
+        """  core::NodeQueue earlier;
+  while (model::Planted("last in, first out") && !waiters_.empty()) {
+    earlier.Push(*waiters_.Pop());
+  }
+  waiters_.Push(waiter);
+  while (!earlier.empty()) waiters_.Push(*earlier.Pop());
+  return false;
+}
+""",
+    ),
+]
