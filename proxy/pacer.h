@@ -15,7 +15,8 @@ class Pacer {
  public:
   // `own` bytes per second of this direction and what it shares with others; either may be without
   // limit. `shared` outlives the pacer.
-  Pacer(uint64_t own, TokenBucket& shared) : own_(own), shared_(shared), piece_(PieceOf(own)) {}
+  Pacer(uint64_t own, TokenBucket& shared)
+      : own_(own), shared_(shared), piece_(std::min(PieceOf(own), PieceOf(shared.per_second()))) {}
 
   // Bytes to take at a time: few enough that the pace is even and others get their turn.
   size_t piece() const { return piece_; }
@@ -23,6 +24,12 @@ class Pacer {
   // Takes the right to send `bytes`; usable after that time.
   core::Nanos Take(core::Nanos now, size_t bytes) {
     return std::max(own_.Take(now, bytes), shared_.Take(now, bytes));
+  }
+
+  // What will not be sent after all: others may have it.
+  void GiveBack(size_t bytes) {
+    own_.GiveBack(bytes);
+    shared_.GiveBack(bytes);
   }
 
  private:

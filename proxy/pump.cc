@@ -36,14 +36,16 @@ FlowEnd HowEnded(const Flow& flow, int error) {
 }
 
 // Sends at the pace that the flow's limits of bandwidth leave it: 0, or the error. The time that it
-// waits for them is no stall.
+// waits for them is neither a stall nor idle: the wait counts as ended already.
 [[gnu::noinline]] core::Task<int> SendPaced(Flow& flow, std::span<const std::byte> rest) {
   while (!rest.empty()) {
     std::span<const std::byte> piece = rest.first(std::min(rest.size(), flow.pacer->piece()));
-    const core::Nanos wait = flow.pacer->Take(Worker::Current()->clock().Now(), piece.size());
+    const core::Nanos now = Worker::Current()->clock().Now();
+    const core::Nanos wait = flow.pacer->Take(now, piece.size());
     if (wait > 0) {
       flow.sending_since = 0;
-      (void)co_await core::Sleep(wait);
+      flow.last_byte = now + wait;
+      if (!co_await core::Sleep(wait)) flow.pacer->GiveBack(piece.size());
       NoteReceived(flow);
     }
     rest = rest.subspan(piece.size());

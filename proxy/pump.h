@@ -46,7 +46,7 @@ struct Flow {
   int from = -1;
   int to = -1;
   uint64_t bytes = 0;             // sent
-  core::Nanos last_byte = 0;      // when something was last received or taken
+  core::Nanos last_byte = 0;      // when something was last received or taken, or may be next
   core::Nanos sending_since = 0;  // when the receiver last took something; 0: nothing to send
 
   core::Atomic<uint64_t> WorkerStats::* counter() const {

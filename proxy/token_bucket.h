@@ -25,6 +25,7 @@ class TokenBucket {
       : per_second_(per_second), slack_(std::max<core::Nanos>(0, kBurst - TimeFor(1))) {}
 
   bool limited() const { return per_second_ != 0; }
+  uint64_t per_second() const { return per_second_; }
 
   // 0: `amount` has been taken. Else nothing has, and before that time has passed nothing will be.
   core::Nanos TryTake(core::Nanos now, uint64_t amount = 1) {

@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 
-from processes import DEADLINE, Process
+from processes import DEADLINE, Process, wait_for
 from sockets import connect
 
 
@@ -101,8 +101,8 @@ class Sluice(Process):
     def port(self):
         return self.address()[1]
 
-    def connect(self, listener="web", index=0):
-        return connect(self.address(listener, index))
+    def connect(self, listener="web", index=0, **options):
+        return connect(self.address(listener, index), **options)
 
     def session_ends(self):
         """The `session end` lines as dictionaries."""
@@ -113,3 +113,13 @@ class Sluice(Process):
         """Waits for the `count`-th session to end and returns its record."""
         self.wait_line("session end ", seconds, count)
         return self.session_ends()[count - 1]
+
+    def wait_stats(self, **wanted):
+        """Waits for a `stats` line with these figures; what is not in a line is 0 in it."""
+        def found():
+            for line in self.lines("stats active="):
+                figures = dict(re.findall(r"(\w+)=(\d+)", line))
+                if all(int(figures.get(key, 0)) == value for key, value in wanted.items()):
+                    return True
+            return False
+        wait_for(found, f"a stats line with {wanted}")

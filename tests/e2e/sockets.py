@@ -51,14 +51,21 @@ class Listener:
         self.close()
 
 
-def connect(address, family=None):
-    """A connected socket to ('host', port) or to a UNIX path ('\\0name' is abstract)."""
+def connect(address, family=None, source=None, prepare=None):
+    """A connected socket to ('host', port) or to a UNIX path ('\\0name' is abstract).
+
+    It comes from the host `source`; `prepare` is called with it before it connects.
+    """
     if isinstance(address, str):
         family = socket.AF_UNIX
     elif ":" in address[0]:
         family = socket.AF_INET6
     new = socket.socket(family or socket.AF_INET)
     try:
+        if prepare:
+            prepare(new)
+        if source:
+            new.bind((source, 0))
         new.connect(address)
     except BaseException:
         new.close()

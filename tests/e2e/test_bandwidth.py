@@ -1,0 +1,132 @@
+"""Limits of bandwidth: a transfer takes the time it must, and its pace is nobody's fault."""
+
+import select
+import socket
+import time
+
+import sockets
+from flow import Flow
+from harness import main, matrix
+from kernel import unread
+from processes import DEADLINE, wait_for
+
+KiB = 1 << 10
+BURST = 0.05  # seconds' worth of bytes that a bucket holds
+
+
+def transfer(flows, total):
+    """Moves `total` bytes in each flow, all at the same time; the seconds that took."""
+    began = time.monotonic()
+    while any(flow.received < total for flow in flows):
+        readers = {flow.reader: flow for flow in flows if flow.received < total}
+        writers = {flow.writer: flow for flow in flows if flow.sent < total}
+        readable, writable, _ = select.select(readers, writers, [], DEADLINE)
+        assert readable or writable, "the bytes have stopped"
+        for writer in writable:
+            writers[writer].send_some(total)
+        for reader in readable:
+            readers[reader].receive_some()
+    return time.monotonic() - began
+
+
+def both_ways(pair, pattern):
+    """Two flows; each on descriptors of its own, so that they can be told apart."""
+    client, upstream = pair
+    return [Flow(client, upstream, pattern), Flow(upstream.dup(), client.dup(), pattern)]
+
+
+@matrix(workers=(1, 2))
+class Bandwidth:
+    def start(self, bandwidth, listener=None, **sections):
+        self.pattern = self.seed().randbytes(100_003)
+        self.listener = self.keep(sockets.Listener())
+        self.web = self.proxy([self.listener.text],
+                              listener={"bandwidth": bandwidth, **(listener or {})}, **sections)
+
+    def session(self, prepare=None):
+        client = self.keep(self.web.connect(prepare=prepare))
+        return client, self.keep(self.listener.accept())
+
+    def stalled_session(self):
+        """Its client reads nothing, and neither side of it holds much."""
+        client, upstream = self.session(
+            lambda new: new.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * KiB))
+        upstream.setblocking(False)
+        upstream.send(bytes(512 * KiB))
+        return client, upstream
+
+    def flows_of(self, pairs):
+        flows = [flow for pair in pairs for flow in both_ways(pair, self.pattern)]
+        for flow in flows:
+            self.keep(flow.reader)
+            self.keep(flow.writer)
+        return flows
+
+    def assert_took_a_second(self, seconds, rate):
+        """But for what may go at once: a bucket, and the piece that finds a bit left in it."""
+        piece = max(rate // 50, 512)
+        self.assertGreater(seconds, 1 - BURST - piece / rate)
+        self.assertLess(seconds, 1.05 + 1)  # this machine may have been busy
+
+    def test_of_each_connection(self):
+        """In each direction, whatever the others do, one of which stalls."""
+        rate = 2048 * KiB
+        self.start({"per_connection": f"{rate // KiB}KiB/s"})
+        self.stalled_session()
+        flows = self.flows_of([self.session() for _ in range(2)])
+        self.assert_took_a_second(transfer(flows, rate), rate)
+
+    def test_of_all_together(self):
+        """Each direction has the whole, and one who does not read takes nothing from the rest."""
+        rate = 2048 * KiB
+        self.start({"total": f"{rate // KiB}KiB/s"}, {"socket": {"send_buffer": "8KiB"}})
+        self.stalled_session()
+        sessions = [self.session() for _ in range(4)]
+        self.assert_took_a_second(transfer(self.flows_of(sessions), rate // 4), rate)
+
+    def test_small_total_is_shared_in_small_pieces(self):
+        rate = 16 * KiB
+        self.start({"total": f"{rate // KiB}KiB/s"})
+        client, upstream = self.session()
+        self.assert_took_a_second(transfer([Flow(client, upstream, self.pattern)], rate), rate)
+
+    def test_pace_is_neither_idleness_nor_a_stall(self):
+        """Half a second passes from piece to piece, longer than either timeout."""
+        self.start({"per_connection": "1KiB/s"},
+                   {"timeouts": {"idle": "300ms", "write_stall": "300ms"}})
+        client, upstream = self.session()
+        client.sendall(self.pattern[:2 * KiB])
+        self.assertEqual(sockets.read_exactly(upstream, 2 * KiB), self.pattern[:2 * KiB])
+        self.assertEqual(sockets.ending(client), "reset")
+        self.assertEqual(self.web.wait_session_end()["reason"], "idle_timeout")
+
+    def test_what_the_dead_have_reserved_is_free_again(self):
+        """Ten wait for half a second's worth each when their readers go: the next waits for none."""
+        self.start({"total": "1KiB/s"})
+        crowd = [self.session() for _ in range(10)]
+        for client, _ in crowd:
+            client.sendall(bytes(512))
+        wait_for(lambda: unread(self.web.port) == 0, "the proxy to have it all")
+        for _, upstream in crowd:
+            sockets.reset(upstream)
+        self.web.wait_session_end(10)
+        client, upstream = self.session()
+        began = time.monotonic()
+        client.sendall(b"x")
+        self.assertEqual(upstream.recv(1), b"x")
+        self.assertLess(time.monotonic() - began, 2.5)
+
+    def test_reset_does_not_wait_for_its_turn(self):
+        self.start({"per_connection": "1KiB/s"})
+        client, upstream = self.session()
+        client.sendall(bytes(64 * KiB))
+        sockets.read_exactly(upstream, 512)
+        began = time.monotonic()
+        sockets.reset(upstream)
+        self.assertEqual(sockets.ending(client), "reset")
+        self.assertLess(time.monotonic() - began, DEADLINE / 4)
+        self.assertEqual(self.web.wait_session_end()["by"], "upstream")
+
+
+if __name__ == "__main__":
+    main()
