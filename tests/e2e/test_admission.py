@@ -1,0 +1,186 @@
+"""Who is let in: limits by source, by rate and by listener, each with its policy and its counter."""
+
+import socket
+import time
+
+import sockets
+from crowd import arrive
+from echo import echo
+from harness import main, matrix
+from kernel import ss
+from processes import DEADLINE, wait_for
+
+LEVELS = ("listener", "limits")
+
+
+def neighbour(number, network=7):
+    """One of our own addresses of 127.0.0.0/8, to come from."""
+    return ".".join(sockets.HOST.split(".")[:2] + [str(network), str(number)])
+
+
+def arrivals(link, address, count):
+    """A peer: (how many of a crowd had an answer, the seconds until all had one or an end)."""
+    began = time.monotonic()
+    outcomes = arrive(address, count, lambda *_: None)
+    return list(outcomes.values()).count("answered"), time.monotonic() - began
+
+
+@matrix(workers=(1, 2))
+class Admission:
+    def start(self, listener, bind="127.0.0.1:0", **sections):
+        self.listener = self.keep(sockets.Listener())
+        self.web = self.proxy([self.listener.text], bind=bind, listener=listener,
+                              stats={"interval": "50ms"}, **sections)
+
+    def session(self, source=None, listener="web", index=0):
+        client = self.keep(self.web.connect(listener, index, source=source))
+        upstream = self.keep(self.listener.accept())
+        sockets.exchange(client, upstream)
+        return client, upstream
+
+    def refused(self, source=None, listener="web", index=0):
+        """By a reset, at once; it may come before connect returns."""
+        began = time.monotonic()
+        try:
+            with self.web.connect(listener, index, source=source) as client:
+                ending = sockets.ending(client)
+        except ConnectionResetError:
+            ending = "reset"
+        return ending == "reset" and time.monotonic() - began < DEADLINE / 4
+
+    def waits(self, listener, index=0, source=None):
+        """A client whom the listener has taken from the kernel and holds back."""
+        client = self.keep(self.web.connect(listener, index, source=source))
+        port = self.web.address(listener, index)[1]
+        wait_for(lambda: all(line.split()[1] == "0" for line in ss("-tl", f"sport = :{port}")),
+                 "the client to be taken")
+        return client
+
+    def check_per_source(self, **policy):
+        self.start({"per_source": {"max_connections": 2}, **policy})
+        held = [self.session(neighbour(1)) for _ in range(2)]
+        self.assertTrue(self.refused(neighbour(1)))
+        self.session(neighbour(2))
+        self.assertTrue(self.refused(neighbour(1)))
+        sockets.reset(held[0][0])
+        self.assertEqual(sockets.ending(held[0][1]), "reset")
+        self.web.wait_session_end()
+        self.session(neighbour(1))
+        self.web.wait_stats(rejected=2, rejected_source=2, total=4, active=3)
+
+    def test_per_source(self):
+        self.check_per_source(on_limit="close")
+
+    def test_per_source_never_waits(self):
+        self.check_per_source(on_limit="wait")
+
+    def test_source_is_a_network_of_the_prefix(self):
+        self.start({"per_source": {"max_connections": 1, "ipv4_prefix": 24}})
+        self.session(neighbour(1, network=1))
+        self.assertTrue(self.refused(neighbour(200, network=1)))
+        self.session(neighbour(1, network=2))
+
+    def test_dual_stack_counts_ipv4_as_ipv4(self):
+        """Its prefix applies, not that of IPv6, which all IPv4 clients would share."""
+        self.start({"per_source": {"max_connections": 1, "ipv6_prefix": 64},
+                    "socket": {"ipv6_only": False}}, bind="[::]:0")
+        self.web.addresses["web"] += [("127.0.0.1", self.web.port), ("::1", self.web.port)]
+        self.session(neighbour(1), index=1)
+        self.assertTrue(self.refused(neighbour(1), index=1))
+        self.session(neighbour(2), index=1)
+        self.session(index=2)
+        self.assertTrue(self.refused(index=2))
+
+    def test_unix_clients_have_no_source(self):
+        self.start({"per_source": {"max_connections": 1}},
+                   bind="unix:" + self.new_folder() + "/web.sock")
+        for _ in range(3):
+            self.session()
+
+    def rate_of(self, level, rate, policy):
+        config = {"log": {"level": "info"}, "stats": {"interval": "50ms"}}
+        if level == "listener":
+            config.update(listener={"new_connections": rate, "on_limit": policy})
+        else:
+            config.update(limits={"new_connections": rate, "on_limit": policy})
+        return self.proxy([self.peer(echo).receive()], **config)
+
+    def test_rate_with_close(self):
+        """No more than the burst and what flows in; the rest is refused, and counted."""
+        for level in LEVELS:
+            with self.subTest(level=level):
+                web = self.rate_of(level, "60/s", "close")
+                answered, seconds = self.peer(arrivals, web.address(), 100).receive()
+                self.assertGreaterEqual(answered, 3)  # the burst
+                self.assertLessEqual(answered, 3 + 60 * seconds)
+                web.wait_stats(total=answered, rejected=100 - answered,
+                               rejected_rate=100 - answered, active=0)
+
+    def test_rate_with_wait(self):
+        """All are served, at the rate."""
+        for level in LEVELS:
+            with self.subTest(level=level):
+                web = self.rate_of(level, "100/s", "wait")
+                answered, seconds = self.peer(arrivals, web.address(), 45).receive()
+                self.assertEqual(answered, 45)
+                self.assertGreaterEqual(seconds, (45 - 5) / 100)  # a burst of 5
+                self.assertLess(seconds, 45 / 100 + DEADLINE / 4)
+                web.wait_stats(total=45, rejected=0, active=0)
+
+    def test_policy_of_a_listener(self):
+        """`waiting` differs from what all others inherit."""
+        self.listener = self.keep(sockets.Listener())
+        config = self.config([self.listener.text], stats={"interval": "50ms"},
+                             limits={"on_limit": "close"})
+        config["listeners"] = [
+            {"name": name, "bind": "127.0.0.1:0", "upstream": "app", "max_connections": 1, **own}
+            for name, own in (("closing", {}), ("waiting", {"on_limit": "wait"}))]
+        self.web = self.started_proxy(config)
+        self.session(listener="closing")
+        first = self.session(listener="waiting")
+        self.assertTrue(self.refused(listener="closing"))
+        second = self.waits("waiting")
+        sockets.reset(first[0])
+        sockets.exchange(second, self.keep(self.listener.accept()))
+        self.web.wait_stats(total=3, rejected=1, rejected_listener=1)
+
+    def test_a_refused_one_passes_the_room_on(self):
+        """Three wait for two places; the second to be woken is over its source's limit by then."""
+        self.listener = self.keep(sockets.Listener())
+        config = self.config([self.listener.text], stats={"interval": "50ms"},
+                             limits={"max_connections": 2, "on_limit": "wait"})
+        config["listeners"] = [
+            {"name": "web", "bind": ["127.0.0.1:0", "127.0.0.1:0"], "upstream": "app",
+             "per_source": {"max_connections": 1}},
+            {"name": "other", "bind": "127.0.0.1:0", "upstream": "app"}]
+        self.web = self.started_proxy(config)
+        holders = [self.session(neighbour(number)) for number in (1, 2)]
+        twins = [self.waits("web", index, neighbour(3)) for index in (0, 1)]
+        other = self.waits("other")
+        sockets.reset(holders[0][0])
+        served = self.keep(self.listener.accept())
+        served.sendall(b"you")
+        sockets.reset(holders[1][0])
+        sockets.exchange(other, self.keep(self.listener.accept()))
+        self.assertEqual(sorted(self.word(twin) for twin in twins), [b"", b"you"])
+        self.web.wait_stats(rejected=1, rejected_source=1)
+
+    @staticmethod
+    def word(client):
+        try:
+            return client.recv(3)
+        except ConnectionResetError:
+            return b""
+
+    def test_shutdown_does_not_wait_for_the_rate(self):
+        self.start({"new_connections": "1/s", "on_limit": "wait"})
+        self.session()
+        client = self.waits("web")
+        began = time.monotonic()
+        self.assertEqual(self.web.stop(), 0)
+        self.assertLess(time.monotonic() - began, 0.9)
+        self.assertEqual(sockets.ending(client), "reset")
+
+
+if __name__ == "__main__":
+    main()
