@@ -13,8 +13,8 @@
 //       answers true.
 //   R4  A recv leases its buffer when data is there. A dry pool delays it, never fails it.
 //   R5  A recv brings its credit at most by less than one buffer more, then ends by itself.
-//   R6  Close is called only when no op of the descriptor is in flight; it may be delayed until the
-//       next Turn.
+//   R6  Close and CloseNow are called only when no op of the descriptor is in flight. Close may be
+//       delayed until the next Turn, CloseNow is not: the peer is told before it returns.
 //   R7  Wake makes a Turn that waits, or else the next one that would, return early.
 #ifndef SLUICE_CORE_REACTOR_H_
 #define SLUICE_CORE_REACTOR_H_
@@ -63,6 +63,7 @@ class Reactor : public SocketApi {
   virtual IoResult<int> OpenSocket(int family) = 0;
 
   virtual void Close(int fd) = 0;
+  virtual void CloseNow(int fd) { Close(fd); }  // where Close is not delayed
 
   // Closes a listening socket for good and removes the file of a UNIX socket.
   void CloseListener(int fd) {

@@ -282,6 +282,8 @@ void UringReactor::Close(int fd) {
   entry->user_data = kTagClose;
 }
 
+void UringReactor::CloseNow(int fd) { close(fd); }
+
 void UringReactor::ArmWake() {
   io_uring_sqe* entry = ring_->NextEntry();
   io_uring_prep_poll_multishot(entry, wake_fd_, POLLIN);

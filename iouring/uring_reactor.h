@@ -51,6 +51,7 @@ class UringReactor final : public core::Reactor {
   bool Retry(core::Op& op) override;
   core::IoResult<int> OpenSocket(int family) override;
   void Close(int fd) override;
+  void CloseNow(int fd) override;
   void Turn(core::Nanos timeout, uint32_t limit) override;
   void Trim() override;
   void Wake() override;

@@ -76,12 +76,11 @@ void LogFailure(const SessionContext& context, const Endpoint& endpoint, int err
 
 }  // namespace
 
-core::Task<Connected> ConnectUpstream(const SessionContext& context) {
+core::Task<Connected> ConnectUpstream(const SessionContext& context, uint64_t seed) {
   Cluster& cluster = *context.cluster;
   const ConnectPolicy& policy = cluster.policy();
   const size_t attempts = std::min<size_t>(policy.attempts, cluster.endpoints().size());
   const auto first = static_cast<uint32_t>(cluster.balancer().Pick());
-  const uint64_t seed = static_cast<uint64_t>(Worker::Current()->now()) + first;
   absl::InlinedVector<uint32_t, 4> tried;
   Connected result;
   while (tried.size() < attempts) {

@@ -9,6 +9,8 @@
 #ifndef SLUICE_PROXY_CONNECTOR_H_
 #define SLUICE_PROXY_CONNECTOR_H_
 
+#include <cstdint>
+
 #include "core/task.h"
 #include "proxy/session.h"
 
@@ -26,8 +28,9 @@ struct Connected {
 
 // Begins with the balancer's choice and tries every endpoint at most once, each for at most the
 // connect timeout. Gives up early when the scope is cancelled, or when this process has run out of
-// something that no other endpoint could help with.
-core::Task<Connected> ConnectUpstream(const SessionContext& context);
+// something that no other endpoint could help with. The pauses depend on `seed`: sessions that
+// begin together try again together unless theirs differ.
+core::Task<Connected> ConnectUpstream(const SessionContext& context, uint64_t seed);
 
 }  // namespace sluice::proxy
 

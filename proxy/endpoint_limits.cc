@@ -17,6 +17,8 @@ EndpointSlot::~EndpointSlot() {
   if (limits_ != nullptr) limits_->Release(endpoint_);
 }
 
+bool EndpointSlot::counted() const { return limits_ != nullptr && limits_->limited_; }
+
 bool EndpointLimits::RoomAwaiter::Accepts(uint32_t endpoint) const {
   return !Contains(tried_, endpoint);
 }

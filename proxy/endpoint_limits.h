@@ -45,6 +45,7 @@ class EndpointSlot {
 
   bool valid() const { return limits_ != nullptr; }
   uint32_t endpoint() const { return endpoint_; }  // an index into the cluster's
+  bool counted() const;  // somebody may wait for it: the connection is gone before it is given back
 
  private:
   EndpointLimits* limits_ = nullptr;

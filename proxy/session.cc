@@ -23,8 +23,9 @@ using core::kMillisecond;
 using core::Nanos;
 using core::Worker;
 
-// How long bytes that came before a reset may take to reach the other side before it is reset too.
-constexpr Nanos kResetLinger = core::kSecond;
+// How long the bytes that one side sent before its end may take to reach the other side before that
+// is closed too.
+constexpr Nanos kLinger = core::kSecond;
 // How long a connect may take before the client is watched meanwhile.
 constexpr Nanos kWatchClientAfter = 20 * kMillisecond;
 constexpr Nanos kNever = std::numeric_limits<Nanos>::max();
@@ -116,6 +117,10 @@ class Session final : public FlowOwner {
   void Report();
   void WriteDebugLine(Nanos total);
   void WriteRecord(Nanos total);
+  // Differs from that of every other session that began at the same time.
+  uint64_t Seed() const {
+    return static_cast<uint64_t>(started_) ^ static_cast<uint64_t>(client_) << 48;
+  }
   By SideOf(int fd) const { return fd == client_ ? By::kClient : By::kUpstream; }
   Flow& Opposite(const Flow& flow) { return &flow == &up_ ? down_ : up_; }
 
@@ -171,15 +176,14 @@ void Session::StartLifetime() {
   if (limits.max_lifetime == 0) return;
   expires_ = started_ + limits.max_lifetime;
   if (limits.max_lifetime_jitter > 0) {
-    const uint64_t seed = static_cast<uint64_t>(started_) ^ static_cast<uint64_t>(client_) << 48;
-    expires_ -= Jitter(limits.max_lifetime_jitter, seed);
+    expires_ -= Jitter(limits.max_lifetime_jitter, Seed());
   }
   EnsureTimer(expires_);
 }
 
 // A client that resets its connection while the upstream's is being made ends the attempt.
 core::Task<void> Session::Connect() {
-  auto outcome = co_await core::Select(ConnectUpstream(context_), ClientGone());
+  auto outcome = co_await core::Select(ConnectUpstream(context_, Seed()), ClientGone());
   Connected& connected = std::get<0>(outcome.values);
   upstream_ = connected.fd;
   slot_ = std::move(connected.slot);
@@ -202,6 +206,10 @@ core::Task<void> Session::Connect() {
 core::Task<void> Session::ClientGone() {
   if (!co_await core::Sleep(kWatchClientAfter)) co_return;
   (void)co_await core::Poll(client_, 0);  // until it is broken; its end of stream is no reason
+  if (CurrentReactor().GetPeerState(client_) == core::PeerState::kReset) co_return;
+  // A UNIX client that has closed may have sent something before: that is still to be relayed.
+  while (co_await core::Sleep(3600 * core::kSecond)) {
+  }
 }
 
 // The pumps are made and not started.
@@ -364,7 +372,7 @@ bool Session::MustLinger() const {
 
 // Waits, within bounds, until it has them.
 [[gnu::noinline]] core::Task<void> Session::Linger() {
-  const Nanos until = Worker::Current()->clock().Now() + kResetLinger;
+  const Nanos until = Worker::Current()->clock().Now() + kLinger;
   for (Nanos pause = kMillisecond; CurrentReactor().UnsentBytes(Survivor()) > 0; pause *= 2) {
     if (Worker::Current()->clock().Now() >= until) break;
     if (!co_await core::Sleep(std::min(pause, 50 * kMillisecond))) break;
@@ -373,10 +381,15 @@ bool Session::MustLinger() const {
 
 // A clean end is shown only after a clean end.
 void Session::Close() {
+  core::Reactor& reactor = CurrentReactor();
   for (const int fd : {upstream_, client_}) {
     if (fd < 0) continue;
-    if (reason_->what != What::kClosed) CurrentReactor().SetResetOnClose(fd);
-    CurrentReactor().Close(fd);
+    if (reason_->what != What::kClosed) reactor.SetResetOnClose(fd);
+    if (fd == upstream_ && slot_.counted()) {
+      reactor.CloseNow(fd);
+    } else {
+      reactor.Close(fd);
+    }
   }
 }
 

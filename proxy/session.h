@@ -10,10 +10,10 @@
 //
 // Closing (behaviour.md, promises 1 to 3): end of stream is passed on with shutdown(2) once all
 // bytes before it have been sent, and the other direction goes on. A reset is passed on as a reset,
-// after the kernel has got rid of the bytes that came before it, at most kResetLinger later.
-// Whatever the proxy ends by itself it ends with a reset: a clean end is only shown to a peer whose
-// partner ended cleanly. With half_close: close the first end of stream ends both directions, once
-// it has been passed on.
+// after the kernel has got rid of the bytes that came before it, at most kLinger later. Whatever
+// the proxy ends by itself it ends with a reset: a clean end is only shown to a peer whose partner
+// ended cleanly. With half_close: close the first end of stream ends both directions, once it has
+// been passed on and has arrived, at most kLinger later.
 //
 // A session is one task: its two pumps, its timer and its shutdown notice need no lock.
 #ifndef SLUICE_PROXY_SESSION_H_

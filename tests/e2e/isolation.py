@@ -46,3 +46,16 @@ def own_network():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         up = struct.pack("16sh14x", b"lo", 0x1 | 0x40)  # IFF_UP, IFF_RUNNING
         fcntl.ioctl(any_socket, 0x8914, up)  # SIOCSIFFLAGS
+
+
+def enter_network(pid):
+    """Moves this process into the network of another."""
+    for kind in ("net",) if os.geteuid() == 0 else ("user", "net"):
+        with open(f"/proc/{pid}/ns/{kind}") as namespace:
+            _must(libc.setns(namespace.fileno(), 0), "setns")
+
+
+def set_kernel(name, value):
+    """A setting of the network that this process is in: ("net.ipv4.tcp_fastopen", 3)."""
+    with open("/proc/sys/" + name.replace(".", "/"), "w") as file:
+        file.write(str(value))

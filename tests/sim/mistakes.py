@@ -36,10 +36,11 @@ MISTAKES = [
     ),
     (
         'pump.cc',
-        '      flow.sending_since = 0;\n      (void)co_await core::Sleep(wait);\n',
+        '      flow.sending_since = 0;\n      flow.last_byte = now + wait;\n'
+        '      if (!co_await core::Sleep(wait)) ',
         """      if (!sim::Planted(sim::Mutant::kPaceStalls)) flow.sending_since = 0;
-      (void)co_await core::Sleep(wait * (sim::Planted(sim::Mutant::kPaceForgets) ? 1000 : 1));
-""",
+      flow.last_byte = now + wait;
+      if (!co_await core::Sleep(wait * (sim::Planted(sim::Mutant::kPaceForgets) ? 1000 : 1))) """,
     ),
     (
         'session.cc',
