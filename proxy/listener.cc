@@ -67,7 +67,7 @@ core::Task<absl::Status> Listener::Bind() {
   for (const conf::Address& address : addresses_) {
     IoResult<int> fd = co_await ListenAt(ToCore(address));
     if (!fd.ok()) {
-      const bool is_congestion = fd.error() == ENOENT && !options_.connection.congestion.empty();
+      const bool is_congestion = fd.error() == ENOENT && ToCore(address).is_tcp();
       co_return absl::ErrnoToStatus(
           fd.error(), absl::StrCat("listener ", name_, ": cannot ",
                                    is_congestion ? absl::StrCat("use the congestion control ",

@@ -95,6 +95,7 @@ core::Task<void> Server::Run() {
 
 core::Task<absl::Status> Server::BindAll() {
   absl::Status status = CheckUpstreamSockets();
+  if (!status.ok()) co_return status;
   for (const auto& listener : listeners_) status.Update(co_await listener->Bind());
   co_return status;
 }

@@ -5,7 +5,7 @@ import socket
 import sockets
 from flow import Flow, finish
 from harness import MiB, main, matrix
-from processes import wait_for
+from processes import DEADLINE, wait_for
 
 LARGE = 10 * MiB
 
@@ -85,6 +85,49 @@ class HalfClose:
             client.close()
             upstream.close()
         wait_for(lambda: self.web.descriptors() <= left, "their sockets to be closed", 2)
+
+
+@matrix(workers=(1, 2))
+class CloseAfterFin:
+    """half_close: close. The first end of stream ends both sides, after the bytes before it."""
+
+    def setUp(self):
+        self.pattern = self.seed().randbytes(MiB + 1)
+        self.listener = self.keep(sockets.Listener(receive_buffer=1 << 16))
+        self.web = self.proxy([self.listener.text], listener={"half_close": "close"})
+        self.client = self.keep(self.web.connect())
+        self.upstream = self.keep(self.listener.accept())
+        sockets.exchange(self.client, self.upstream)
+
+    def assert_closed(self, by):
+        end = self.web.wait_session_end()
+        self.assertEqual((end["reason"], end["by"]), ("closed", by))
+
+    def test_client_first(self):
+        self.client.sendall(b"a word")
+        self.client.shutdown(socket.SHUT_WR)
+        self.assertEqual(sockets.read_to_end(self.upstream), (b"a word", "eof"))
+        self.assertEqual(sockets.read_to_end(self.client), (b"", "eof"))
+        self.assert_closed("client")
+
+    def test_upstream_first(self):
+        self.upstream.sendall(self.pattern)
+        self.upstream.shutdown(socket.SHUT_WR)
+        self.assertEqual(sockets.read_to_end(self.client), (self.pattern, "eof"))
+        self.assertEqual(sockets.read_to_end(self.upstream), (b"", "eof"))
+        self.assert_closed("upstream")
+
+    def test_all_arrives_although_the_reader_still_sends(self):
+        """Nobody reads that, and the kernel has a reset for those who send to the deaf."""
+        client, data = self.client, self.pattern * 2
+        self.upstream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * MiB)
+        client.setblocking(False)
+        client.send(bytes(4 * MiB))
+        self.upstream.sendall(data)
+        self.upstream.shutdown(socket.SHUT_WR)
+        client.settimeout(DEADLINE)
+        self.assertEqual(sockets.read_exactly(client, len(data)), data)
+        self.assert_closed("upstream")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,10 @@ import time
 
 import sockets
 from blackhole import Blackhole
+from echo import echo
 from harness import MiB, main, matrix
 from processes import DEADLINE, wait_for
+from records import Records
 
 SHORT = "300ms"
 SECONDS = 0.3
@@ -94,12 +96,28 @@ class Timeouts:
         self.assertEqual(self.web.session_ends(), [])
 
     def test_max_lifetime(self):
-        self.start(max_lifetime=SHORT)
+        self.start(max_lifetime=SHORT, max_lifetime_jitter="0%")
         client, upstream = self.session()
         with self.assertRaises((ConnectionError, AssertionError)):
             while time.monotonic() < self.began + DEADLINE:
                 sockets.exchange(client, upstream)
         self.assert_ended("max_lifetime")
+
+    def test_lifetimes_are_spread(self):
+        """Sessions that began together: none lives longer, none less than half as long."""
+        records = Records(self.new_folder())
+        self.web = self.proxy([self.peer(echo).receive()], access_log=records.section,
+                              defaults={"timeouts": {"max_lifetime": "600ms",
+                                                     "max_lifetime_jitter": "50%"}})
+        clients = [self.keep(self.web.connect()) for _ in range(30)]
+        for client in clients:
+            self.assertEqual(sockets.ending(client), "reset")
+        ended = records.wait(len(clients))
+        self.assertEqual({record["reason"] for record in ended}, {"max_lifetime"})
+        lived = sorted(record["total_ms"] for record in ended)
+        self.assertGreaterEqual(lived[0], 300)
+        self.assertLess(lived[-1], 600 + 1000 * DEADLINE / 10)
+        self.assertGreater(lived[-1] - lived[0], 100)
 
     def test_connect(self):
         hole = self.keep(Blackhole())
