@@ -1,4 +1,4 @@
-"""Who is let in: limits by source, by rate and by listener, each with its policy and its counter."""
+"""Who is let in: limits by source, rate and listener, each with its policy and its counter."""
 
 import socket
 import time

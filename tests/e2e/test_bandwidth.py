@@ -101,7 +101,7 @@ class Bandwidth:
         self.assertEqual(self.web.wait_session_end()["reason"], "idle_timeout")
 
     def test_what_the_dead_have_reserved_is_free_again(self):
-        """Ten wait for half a second's worth each when their readers go: the next waits for none."""
+        """Ten wait half a second each when their readers go: the next waits for none of them."""
         self.start({"total": "1KiB/s"})
         crowd = [self.session() for _ in range(10)]
         for client, _ in crowd:

@@ -65,7 +65,8 @@ class Descriptors:
         time.sleep(WATCHED)
         self.assertLess(self.web.cpu_seconds() - cpu, 0.2 * WATCHED)
         self.assertLess(len(self.web.text().splitlines()) - lines, 5)
-        self.assertLessEqual(len(self.web.lines(OUT)), 1, "lines in 5 s")
+        for what in ("cannot accept", "cannot connect"):  # which of them hits the limit is chance
+            self.assertLessEqual(len(self.web.lines(f"{what}.*{OUT}")), 1, "lines in 5 s")
 
     def test_limit_that_falls_and_rises(self):
         """What arrives when nothing can be opened waits, or is reset; after that all are served."""
