@@ -99,9 +99,6 @@ class RecvOp final : public Op {
   bool bulk = false;      // reactor's: the last read filled its buffer
   bool polling = false;   // reactor's: waits for data, not with a buffer
   bool draining = false;  // StartDraining's
-  // Reactor's: whether the socket is a UNIX one, once somebody had to know.
-  enum class Family : uint8_t { kUnknown, kLocal, kOther };
-  Family family = Family::kUnknown;
 
   // In the task: received and not taken yet, oldest first.
   bool has_buffer() const { return !received_.empty(); }

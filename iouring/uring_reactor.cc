@@ -35,20 +35,6 @@ enum Place : uint8_t { kInKernel = 0, kStarved, kEnded };
 // user_data: the op's address, its low bits telling what completes.
 enum Tag : uint64_t { kTagOp = 0, kTagCancel = 1, kTagWake = 2, kTagClose = 3, kTagMask = 7 };
 
-// A UNIX socket has to be tried first: of bytes and an end that are both there when a multishot
-// recv begins by polling, the kernel (6.17 to 6.18 at least) tells the bytes and forgets the end.
-// TCP counts an end as something left to read.
-bool MayPollFirst(core::RecvOp& op) {
-  using Family = core::RecvOp::Family;
-  if (op.family == Family::kUnknown) {
-    int family = AF_UNSPEC;
-    socklen_t size = sizeof(family);
-    getsockopt(op.fd, SOL_SOCKET, SO_DOMAIN, &family, &size);
-    op.family = family == AF_UNIX ? Family::kLocal : Family::kOther;
-  }
-  return op.family == Family::kOther;
-}
-
 uint64_t UserData(const Op& op, Tag tag) { return reinterpret_cast<uint64_t>(&op) | tag; }
 
 }  // namespace
@@ -199,15 +185,17 @@ void UringReactor::EnqueueRecv(core::RecvOp& op) {
     return;
   }
   if (features_.recv_credit) {
+    // Never by polling first: when bytes and behind them a reset (or, of a UNIX socket, the end) are
+    // there already, the kernel (6.17, 6.18) tells the bytes and then waits for more for ever.
     io_uring_prep_recv_multishot(entry, op.fd, nullptr, 0, 0);
     SetRecvCredit(*entry, op.credit);
   } else {
     io_uring_prep_recv(entry, op.fd, nullptr, pool_.buffer_size(), 0);
+    // Drained last time: do not try before the socket says that there is something.
+    if (op.drained) entry->ioprio |= IORING_RECVSEND_POLL_FIRST;
   }
   entry->flags |= IOSQE_BUFFER_SELECT;
   entry->buf_group = kBufferGroup;
-  // Drained last time: do not try before the socket says that there is something.
-  if (op.drained && MayPollFirst(op)) entry->ioprio |= IORING_RECVSEND_POLL_FIRST;
   entry->user_data = UserData(op, kTagOp);
 }
 

@@ -160,9 +160,9 @@ Task<std::string> TakeAll(core::RecvOp& op, core::Runnable& task) {
   }
 }
 
-// The last bytes, a buffer or a few, and right behind them the end: both are there when a recv
-// begins whose forerunner had emptied the socket. Nothing will ever be heard of it again.
-Task<void> EndBehindBytesMain(Pair (*connect_pair)()) {
+// The last bytes, a buffer or a few, and right behind them the end or a reset: all is there when a
+// recv begins whose forerunner had emptied the socket. Nothing will ever be heard of it again.
+Task<void> EndBehindBytesMain(Pair (*connect_pair)(), bool reset) {
   const core::Context context = co_await core::CurrentContext();
   for (size_t i = 0; i < 40; ++i) {
     Pair pair = connect_pair();
@@ -173,16 +173,19 @@ Task<void> EndBehindBytesMain(Pair (*connect_pair)()) {
     (void)core::SubmitHere(op, *context.task);
     co_await Until([&op] { return !op.in_flight; });
     SendSome(pair.peer.get(), words.substr(1));
-    shutdown(pair.peer.get(), SHUT_WR);
+    reset ? Reset(pair.peer) : (void)shutdown(pair.peer.get(), SHUT_WR);
     op.credit = 1 << 16;
     const std::string text = co_await TakeAll(op, *context.task);
     EXPECT_TRUE(text == words) << text.size() << " of " << words.size();
-    EXPECT_EQ(op.result, 0);
+    EXPECT_EQ(op.result, reset ? -ECONNRESET : 0);
     CloseHere(pair.ours);
   }
 }
-TEST_P(PeerEndTest, BehindBytesOnTcp) { Run(EndBehindBytesMain(&ConnectTcp)); }
-TEST_P(PeerEndTest, BehindBytesOnUnix) { Run(EndBehindBytesMain(&ConnectUnix)); }
+TEST_P(PeerEndTest, EndBehindBytesOnTcp) { Run(EndBehindBytesMain(&ConnectTcp, /*reset=*/false)); }
+TEST_P(PeerEndTest, EndBehindBytesOnUnix) {
+  Run(EndBehindBytesMain(&ConnectUnix, /*reset=*/false));
+}
+TEST_P(PeerEndTest, ResetBehindBytes) { Run(EndBehindBytesMain(&ConnectTcp, /*reset=*/true)); }
 
 }  // namespace
 }  // namespace sluice::contract
