@@ -46,7 +46,7 @@ Address NewAddress(int family) {
 class RealTarget final : public World::Target {
  public:
   explicit RealTarget(int family) {
-    core::IoResult<int> fd = core::SocketApi().Listen(NewAddress(family), 16);
+    core::IoResult<int> fd = core::SocketApi().Listen(NewAddress(family), {.backlog = 16});
     SLUICE_CHECK(fd.ok());
     listener_ = Fd(*fd);
   }
@@ -70,7 +70,7 @@ class RealTarget final : public World::Target {
 }  // namespace
 
 int RealWorld::Listen(int family) {
-  core::IoResult<int> fd = core::Worker::Current()->reactor().Listen(NewAddress(family), 16);
+  core::IoResult<int> fd = core::Worker::Current()->reactor().Listen(NewAddress(family), {.backlog = 16});
   SLUICE_CHECK(fd.ok());
   return *fd;
 }
