@@ -238,9 +238,11 @@ bool Session::FlowEnded(Flow& flow, FlowEnd end, int error) {
       return false;
     case FlowEnd::kWriteError:
       // What its owner sent before it broke may still be waiting to be read: the other flow goes on
-      // until it finds the end.
+      // until it finds the end. After an error that is not the connection's there may never be one.
       if (error_ == 0) error_ = error;
-      if (Opposite(flow).ended) End({SideOf(flow.to), What::kReset});
+      if (Opposite(flow).ended || (error != EPIPE && error != ECONNRESET)) {
+        End({SideOf(flow.to), What::kReset});
+      }
       return false;
     case FlowEnd::kReadError:
       if (error_ == 0) error_ = error;
