@@ -25,6 +25,7 @@ using core::Op;
 using core::OpKind;
 
 constexpr uint32_t kEventsPerTurn = 256;
+constexpr useconds_t kRestAfterFailure = 5000;  // microseconds
 constexpr uint64_t kWakeCookie = ~uint64_t{0};
 
 // Where an op is while it is in flight (Op::place).
@@ -307,6 +308,8 @@ void EpollReactor::Turn(core::Nanos timeout, uint32_t limit) {
   const int wanted = static_cast<int>(std::clamp<uint32_t>(limit, 1, kEventsPerTurn));
   const int count = epoll_wait(epoll_fd_, events.data(), wanted, sleep ? TimeoutMs(timeout) : 0);
   if (sleep) wake_.EndSleep();
+  // It could not even wait: asking again at once would only cost CPU time.
+  if (count < 0 && errno != EINTR && sleep) usleep(kRestAfterFailure);
   for (int i = 0; i < count; ++i) Dispatch(events[i].events, events[i].data.u64);
 }
 

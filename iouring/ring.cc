@@ -1,6 +1,7 @@
 #include "iouring/ring.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -8,6 +9,17 @@
 #include "core/check.h"
 
 namespace sluice::iouring {
+namespace {
+
+constexpr useconds_t kRest = 5000;  // microseconds
+
+// The kernel could not even wait (memory is short, a sandbox forbids it): asking again at once
+// would only cost CPU time.
+void RestAfter(int result) {
+  if (result < 0 && result != -EINTR && result != -ETIME) usleep(kRest);
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Ring>> Ring::Make(uint32_t sq_entries, uint32_t cq_entries,
                                                  uint32_t buffers) {
@@ -66,14 +78,14 @@ void Ring::PublishBuffers() {
 
 bool Ring::Enter(int64_t timeout) {
   if (timeout < 0) {
-    io_uring_submit_and_wait(&ring_, 1);
+    RestAfter(io_uring_submit_and_wait(&ring_, 1));
     return true;
   }
   if (timeout > 0) {
     __kernel_timespec limit = {.tv_sec = timeout / 1'000'000'000,
                                .tv_nsec = timeout % 1'000'000'000};
     io_uring_cqe* unused;
-    io_uring_submit_and_wait_timeout(&ring_, &unused, 1, &limit, nullptr);
+    RestAfter(io_uring_submit_and_wait_timeout(&ring_, &unused, 1, &limit, nullptr));
     return true;
   }
   const unsigned flags = IO_URING_READ_ONCE(*ring_.sq.kflags);
