@@ -137,3 +137,13 @@ def exchange_echo(client, payload=b"ping"):
     client.sendall(payload)
     answer = read_exactly(client, len(payload))
     assert answer == payload, answer
+
+
+def ending_after_echo(client, payload=b"ping"):
+    """What becomes of one that has sent `payload` and waits: 'answered', 'reset', 'eof'."""
+    with client:
+        try:
+            answer = client.recv(len(payload))
+        except ConnectionError:
+            return "reset"
+        return "answered" if answer == payload else "eof"
