@@ -28,6 +28,8 @@ constexpr uint32_t kSubmissionEntries = 1024;
 constexpr uint32_t kCompletionEntries = 16384;
 constexpr uint32_t kBufferEntries = 4096;
 constexpr size_t kBuffersAtStart = 64;
+// After 32 buffers in one go the kernel takes a break, and may then miss a reset behind the bytes.
+constexpr size_t kBuffersPerRecv = 16;
 
 // Where an op is (Op::place).
 enum Place : uint8_t { kInKernel = 0, kStarved, kEnded };
@@ -185,10 +187,11 @@ void UringReactor::EnqueueRecv(core::RecvOp& op) {
     return;
   }
   if (features_.recv_credit) {
-    // Never by polling first: when bytes and behind them a reset (or, of a UNIX socket, the end) are
-    // there already, the kernel (6.17, 6.18) tells the bytes and then waits for more for ever.
+    // Never by polling first: when bytes and behind them a reset (or, of a UNIX socket, the end)
+    // are there already, the kernel (6.17, 6.18) tells the bytes and then waits for more for ever.
     io_uring_prep_recv_multishot(entry, op.fd, nullptr, 0, 0);
-    SetRecvCredit(*entry, op.credit);
+    const auto most = static_cast<uint32_t>(kBuffersPerRecv * pool_.buffer_size());
+    SetRecvCredit(*entry, std::min(op.credit, most));
   } else {
     io_uring_prep_recv(entry, op.fd, nullptr, pool_.buffer_size(), 0);
     // Drained last time: do not try before the socket says that there is something.
@@ -377,8 +380,8 @@ void UringReactor::OnCompletion(uint64_t user_data, int32_t result, uint32_t fla
   }
 }
 
-// io_uring tells of POLLRDHUP, wanted or not: who waits for a break goes on waiting. A poll that has
-// what it wanted and is still armed ends by a cancel of our own.
+// io_uring tells of POLLRDHUP, wanted or not: who waits for a break goes on waiting. A poll that
+// has what it wanted and is still armed ends by a cancel of our own.
 void UringReactor::OnPoll(Op& op, int32_t result, uint32_t flags) {
   const uint32_t wanted = op.events | POLLERR | POLLHUP | POLLNVAL;
   const bool found = result > 0 && (static_cast<uint32_t>(result) & wanted) != 0;
