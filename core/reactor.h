@@ -38,8 +38,13 @@ struct ReactorCounters {
   Atomic<uint64_t> enters{0};       // system calls that wait or submit
   Atomic<uint64_t> ops{0};          // submitted
   Atomic<uint64_t> immediate{0};    // of these, done inside Submit
+  Atomic<uint64_t> migrated{0};     // gone on with here after they had begun elsewhere
+  Atomic<uint64_t> entries{0};      // handed to the kernel by an enter (io_uring)
   Atomic<uint64_t> completions{0};  // reaped: completions or readiness events
+  Atomic<uint64_t> recvs{0};        // buffers received
+  Atomic<uint64_t> received{0};     // bytes in them
   Atomic<uint64_t> dry{0};          // times a recv had to wait for a buffer
+  Atomic<uint64_t> stocked{0};      // now: empty buffers that the kernel holds (io_uring)
 };
 
 // For a counter with one writer: no locked instruction.
@@ -84,7 +89,8 @@ class Reactor : public SocketApi {
   virtual void Wake() = 0;
 
   // Ops that began to wait here less those that stopped waiting here. An op may do one here and the
-  // other elsewhere: the sum over a runtime's reactors is what is in flight. The owner.
+  // other elsewhere: the sum over a runtime's reactors is what is in flight. The owner, or others
+  // when it has stopped.
   virtual int64_t in_flight() const = 0;
 
   const ReactorCounters& counters() const { return counters_; }

@@ -19,14 +19,15 @@ Buffer* TakeBuffer(RecvOp& op, BufferPool& pool) {
 
 }  // namespace
 
-RecvNowResult RecvNow(RecvOp& op, BufferPool& pool) {
+RecvNowResult RecvNow(RecvOp& op, BufferPool& pool, ReactorCounters& counters) {
   Buffer* buffer = TakeBuffer(op, pool);
   if (buffer == nullptr) return RecvNowResult::kNoBuffer;
-  const int32_t bytes =
-      ReceiveBytes(op.fd, buffer->data, std::min(buffer->capacity, op.credit));
+  const int32_t bytes = ReceiveBytes(op.fd, buffer->data, std::min(buffer->capacity, op.credit));
   if (bytes > 0) {
     op.bulk = static_cast<size_t>(bytes) >= std::min<size_t>(pool.buffer_size(), op.credit);
     buffer->size = static_cast<uint32_t>(bytes);
+    Count(counters.recvs);
+    Count(counters.received, buffer->size);
     op.Append(*buffer);
     op.result = kCreditUsed;
     return RecvNowResult::kDone;

@@ -10,6 +10,7 @@
 
 #include "core/buffer_pool.h"
 #include "core/op.h"
+#include "core/reactor.h"
 
 namespace sluice::core {
 
@@ -19,8 +20,8 @@ enum class RecvNowResult {
   kNoBuffer,  // the pool is dry
 };
 
-// The owner of `pool`, inside the op's task.
-RecvNowResult RecvNow(RecvOp& op, BufferPool& pool);
+// The owner of `pool` and of `counters`, inside the op's task.
+RecvNowResult RecvNow(RecvOp& op, BufferPool& pool, ReactorCounters& counters);
 
 }  // namespace sluice::core
 

@@ -27,8 +27,7 @@ inline int32_t ReceiveBytes(int fd, void* data, size_t size) {
 
 inline int32_t SendBytes(int fd, const void* data, size_t size) {
   for (;;) {
-    const long bytes =
-        syscall(SYS_sendto, fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL, nullptr, 0);
+    const long bytes = syscall(SYS_sendto, fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL, nullptr, 0);
     if (bytes >= 0) return static_cast<int32_t>(bytes);
     if (errno != EINTR) return -errno;
   }

@@ -163,6 +163,7 @@ void Worker::ScheduleHere(Runnable& task) {
 }
 
 void Worker::TurnReactor(Nanos timeout) {
+  UpdateGauges();
   reactor_->Turn(timeout, queue_.kSize - std::min(queue_.kSize, queue_.SizeHint()));
   const Nanos before = now_;
   now_ = clock_.Now();
@@ -175,6 +176,13 @@ void Worker::TurnReactor(Nanos timeout) {
     shared_interval_ = (shared_interval_ * 7 + wanted) / 8 + 1;
   }
   tasks_since_turn_ = 0;
+}
+
+// Before the wait, so that they are right while it lasts.
+void Worker::UpdateGauges() {
+  const size_t large = large_pool_ == nullptr ? 0 : large_pool_->taken();
+  counters_.buffers.store(pool_.taken() + large, std::memory_order_relaxed);
+  counters_.in_flight.store(reactor_->in_flight(), std::memory_order_relaxed);
 }
 
 bool Worker::WorkElsewhere() const {
@@ -195,6 +203,7 @@ Runnable* Worker::Steal() {
     Worker& victim = *shared_.workers[(start + i) % count];
     if (&victim == this || victim.queue_.SizeHint() < kStealBacklog) continue;
     if (Runnable* task = victim.queue_.StealInto(queue_)) {
+      Count(counters_.steals);
       Count(counters_.stolen, queue_.SizeHint() + 1);
       return task;
     }

@@ -57,10 +57,13 @@ class Shared final : public Scheduler {
 struct WorkerCounters {
   Atomic<uint64_t> tasks{0};     // runs of a task
   Atomic<uint64_t> lifo{0};      // of these, from the LIFO slot
-  Atomic<uint64_t> stolen{0};    // tasks taken from others
+  Atomic<uint64_t> steals{0};    // times it found something at another worker
+  Atomic<uint64_t> stolen{0};    // tasks taken then
   Atomic<uint64_t> parks{0};     // times it waited in the kernel
   Atomic<uint64_t> wakes{0};     // times it woke another worker
   Atomic<uint64_t> overflow{0};  // tasks handed to the inject queue
+  Atomic<uint64_t> buffers{0};   // now: out of the pools (received data, or stocked by the reactor)
+  Atomic<int64_t> in_flight{0};  // now: Reactor::in_flight
 };
 
 struct WorkerOptions {
@@ -140,6 +143,7 @@ class Worker {
   Runnable* Steal();
   Runnable* Search();
   void TurnReactor(Nanos timeout);
+  void UpdateGauges();
   void Park();
   void Wait();
   bool TrimPays() const;

@@ -95,7 +95,11 @@ bool EpollReactor::Submit(Op& op) {
   return done;
 }
 
-bool EpollReactor::Retry(Op& op) { return OfCurrentWorker().Advance(op); }
+bool EpollReactor::Retry(Op& op) {
+  EpollReactor& here = OfCurrentWorker();
+  if (&here != this) core::Count(here.counters_.migrated);
+  return here.Advance(op);
+}
 
 // Tries until the op is done (true) or waits (false).
 bool EpollReactor::Advance(Op& op) {
@@ -149,7 +153,7 @@ EpollReactor::Attempt EpollReactor::Perform(Op& op, Descriptor& descriptor) {
 }
 
 EpollReactor::Attempt EpollReactor::PerformRecv(core::RecvOp& op, Descriptor& descriptor) {
-  switch (core::RecvNow(op, pool_)) {
+  switch (core::RecvNow(op, pool_, counters_)) {
     case core::RecvNowResult::kDone:
       // Less than a small buffer was there: an edge will tell of more. Else it is worth a try.
       if (op.bulk || op.result != core::kCreditUsed) descriptor.directions[kIn].Set();

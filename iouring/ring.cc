@@ -56,6 +56,7 @@ Ring::~Ring() {
 }
 
 io_uring_sqe* Ring::NextEntry() {
+  ++entries_;
   io_uring_sqe* entry = io_uring_get_sqe(&ring_);
   if (entry == nullptr) [[unlikely]] {
     io_uring_submit(&ring_);

@@ -35,6 +35,9 @@ class Ring {
   // no system call unless there is something to submit or to fetch). True: it made a system call.
   bool Enter(int64_t timeout);
 
+  // Entries handed out so far.
+  uint64_t entries() const { return entries_; }
+
   bool has_completion() const { return io_uring_cq_ready(&ring_) != 0; }
   io_uring& raw() { return ring_; }
 
@@ -45,6 +48,7 @@ class Ring {
   const uint32_t buffer_entries_;
   io_uring_buf_ring* buffers_ = nullptr;
   int pending_buffers_ = 0;
+  uint64_t entries_ = 0;
 };
 
 inline constexpr uint16_t kBufferGroup = 0;

@@ -119,7 +119,7 @@ bool UringReactor::SendNow(Op& op) {
 // Bulk mode: reads in the task, into a large buffer that is hot; the ring only says when. True:
 // done.
 bool UringReactor::AdvanceBulk(core::RecvOp& op) {
-  switch (core::RecvNow(op, pool_)) {
+  switch (core::RecvNow(op, pool_, counters_)) {
     case core::RecvNowResult::kDone:
       core::Count(counters_.immediate);
       return true;
@@ -204,6 +204,7 @@ void UringReactor::EnqueueRecv(core::RecvOp& op) {
 
 bool UringReactor::Retry(Op& op) {
   auto& reactor = static_cast<UringReactor&>(core::Worker::Current()->reactor());
+  if (&reactor != this) core::Count(reactor.counters_.migrated);
   return reactor.AdvanceBulk(static_cast<core::RecvOp&>(op));
 }
 
@@ -310,9 +311,11 @@ void UringReactor::FeedStarved() {
 
 void UringReactor::Turn(core::Nanos timeout, uint32_t limit) {
   core::Count(counters_.turns);
+  counters_.stocked.store(buffers_in_ring_, std::memory_order_relaxed);
   TakeRemoteCancels();
   FillBufferRing();
   if (!starved_.empty()) FeedStarved();
+  counters_.entries.store(ring_->entries(), std::memory_order_relaxed);
   if (ring_->has_completion()) timeout = 0;
   const bool sleep = timeout != 0 && wake_.BeginSleep();
   if (ring_->Enter(sleep ? timeout : 0)) core::Count(counters_.enters);
@@ -423,6 +426,8 @@ void UringReactor::OnRecv(core::RecvOp& op, int32_t result, uint32_t flags) {
     op.drained = (flags & IORING_CQE_F_SOCK_NONEMPTY) == 0;
     op.bulk = pool_.large() != nullptr && static_cast<uint32_t>(result) == buffer->capacity;
     buffer->size = static_cast<uint32_t>(result);
+    core::Count(counters_.recvs);
+    core::Count(counters_.received, buffer->size);
     buffer->receiver = &op;
     buffer->last = false;
     core::Runnable* task = op.task;

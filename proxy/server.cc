@@ -208,17 +208,18 @@ void Server::LogDrops() {
 }
 
 void Server::LogWorkerLine(const core::Worker& worker) {
-  const auto value = [](const core::Atomic<uint64_t>& counter) {
-    return counter.load(std::memory_order_relaxed);
-  };
+  const auto value = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
   const core::WorkerCounters& w = worker.counters();
   const core::ReactorCounters& r = worker.reactor().counters();
   logger_.Log(LogLevel::kDebug,
-              "worker %d tasks=%d lifo=%d stolen=%d parks=%d wakes=%d overflow=%d turns=%d "
-              "enters=%d ops=%d immediate=%d completions=%d dry=%d",
-              worker.index(), value(w.tasks), value(w.lifo), value(w.stolen), value(w.parks),
-              value(w.wakes), value(w.overflow), value(r.turns), value(r.enters), value(r.ops),
-              value(r.immediate), value(r.completions), value(r.dry));
+              "worker %d tasks=%d lifo=%d steals=%d stolen=%d parks=%d wakes=%d overflow=%d "
+              "turns=%d enters=%d entries=%d completions=%d ops=%d immediate=%d migrated=%d "
+              "recvs=%d received=%d dry=%d in_flight=%d buffers=%d stocked=%d",
+              worker.index(), value(w.tasks), value(w.lifo), value(w.steals), value(w.stolen),
+              value(w.parks), value(w.wakes), value(w.overflow), value(r.turns), value(r.enters),
+              value(r.entries), value(r.completions), value(r.ops), value(r.immediate),
+              value(r.migrated), value(r.recvs), value(r.received), value(r.dry),
+              value(w.in_flight), value(w.buffers), value(r.stocked));
 }
 
 }  // namespace sluice::proxy
