@@ -105,9 +105,16 @@ def footnotes(comparison: Comparison) -> List[str]:
                 words = first_reason(comparison.reason(number, proxy))
                 said.setdefault(words, []).append(proxy)
         if said:
-            each = "; ".join("%s: “%s”" % (", ".join(who), words) for words, who in said.items())
+            each = "; ".join("%s: “%s”" % (", ".join(map(short_name, who)), words)
+                             for words, who in said.items())
             lines.append("- %d, %s (%s). %s" % (number, title, comparison.rules[number], each))
     return lines
+
+
+def short_name(proxy: str) -> str:
+    """'nginx stream 1.22.1 (proxy_half_close on)' -> 'nginx (proxy_half_close on)'"""
+    name, bracket, remark = proxy.partition(" (")
+    return name.split()[0] + bracket + remark
 
 
 def first_reason(reason: str) -> str:

@@ -159,7 +159,11 @@ def killed(t):
     ends = [peer.ending(within=2.0).how for peer in (client, server)]
     check("open" not in ends, "a session survived its proxy")
     start = time.monotonic()
-    again = t.restart(proxy)
+    try:
+        again = t.restart(proxy)
+    except DidNotStart as error:
+        t.note(str(error))
+        raise Failed("killed and started again, it does not: exit status %s" % error.status)
     took = time.monotonic() - start
     check_time(took < 2.0, "the second start took %.1f s" % took)
     client, server = t.session(again, upstream)

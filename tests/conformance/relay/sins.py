@@ -128,8 +128,8 @@ CATALOGUE: Dict[str, Sin] = {
                                      "client vanished with data"),
     "no_user_timeout_to_server": Sin("does not set TCP_USER_TIMEOUT for servers", 64,
                                      "server vanished with data"),
-    "stale_socket": Sin("does not replace a stale UNIX socket", 66, "in use", "unix"),
-    "no_reuseaddr": Sin("binds without SO_REUSEADDR", 66, "in use"),
+    "stale_socket": Sin("does not replace a stale UNIX socket", 66, "it does not", "unix"),
+    "no_reuseaddr": Sin("binds without SO_REUSEADDR", 66, "it does not"),
 }
 
 
