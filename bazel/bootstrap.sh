@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs what building and testing Sluice needs on Debian 12. May be run again at any time: when
-# everything is there it changes nothing and takes no time. It leaves no server running.
+# everything is there it changes nothing and takes no time. It leaves no server running. Further
+# packages can be named as arguments.
 set -euo pipefail
 
 packages=(
@@ -15,6 +16,7 @@ packages=(
   # Tools of the tests: clients, upstreams, peers, the system's own.
   curl haproxy iperf3 iproute2 libnginx-mod-stream nginx postgresql postgresql-contrib procps
   python3 redis-server redis-tools strace util-linux wrk
+  "$@"
 )
 
 # Prints the packages that are not installed.
@@ -59,13 +61,13 @@ if ((EUID == 0)); then
   echo "bootstrap: installing ${missing[*]}" >&2
   install_packages "${missing[@]}" </dev/null
 elif sudo -n true 2>/dev/null; then
-  exec sudo -n "$(readlink -f "$0")"
+  exec sudo -n "$(readlink -f "$0")" "$@"
 else
   cat >&2 <<MESSAGE
 bootstrap: these Debian packages are needed and not installed:
   ${missing[*]}
 Only root can install them, and sudo would ask for a password here. Please run:
-  sudo $0
+  sudo $0 $*
 MESSAGE
   exit 1
 fi

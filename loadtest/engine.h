@@ -1,7 +1,8 @@
 // Engine: runs the groups of a plan in one thread over one epoll instance and reports as JSON.
 //
-// Says {"event": "measuring"} and {"event": "measured"} on standard output, one line each, at
-// the moments between which everything is counted.
+// Says {"event": "measuring"} on standard output a twentieth of a second before it begins to count
+// and {"event": "measured"} when it ends, one line each: whoever looks at the machine's counters
+// then takes processor time, but not from what is measured.
 #ifndef SLUICE_LOADTEST_ENGINE_H_
 #define SLUICE_LOADTEST_ENGINE_H_
 

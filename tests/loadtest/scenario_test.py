@@ -1,0 +1,106 @@
+"""Scenario files: what they give, and that every mistake is told with its line."""
+
+import glob
+import os
+import unittest
+
+import peers
+import report
+import rounds
+import scenario
+
+HERE = os.path.dirname(os.path.abspath(scenario.__file__))
+GOOD = '''title = "t"
+figure = "cpu"
+place = "one_core"
+
+[[group]]
+shape = "closed"
+connections = 3
+
+[[group]]
+name = "b"
+shape = "bulk"
+'''
+
+
+class Good(unittest.TestCase):
+    def test_a_row_and_its_defaults(self):
+        (row,) = scenario.parse("x/some.toml", GOOD)
+        self.assertEqual((row.name, row.of, row.unit), ("some", "closed", "request"))
+        self.assertEqual(row.connections, 4)
+        self.assertEqual(row.groups[1]["direction"], "down")
+
+    def test_a_sweep_makes_a_row_for_each_value(self):
+        text = GOOD + '[sweep]\nkey = "connections"\nvalues = [1, 10]\n'
+        rows = scenario.parse("some.toml", text)
+        self.assertEqual([row.name for row in rows], ["some@1", "some@10"])
+        self.assertEqual([row.groups[0]["connections"] for row in rows], [1, 10])
+        self.assertEqual([row.groups[1]["connections"] for row in rows], [1, 1])
+
+    def test_all_that_come_along_are_well_and_can_be_put_in_words(self):
+        paths = glob.glob(os.path.join(HERE, "scenarios", "*.toml"))
+        table = peers.load(os.path.join(HERE, "peers.toml"))
+        rows = scenario.load(sorted(paths))
+        self.assertGreater(len(rows), len(paths))
+        for row in rows:
+            self.assertIn(row.figure, report.TABLES)
+            for name in row.peers or []:
+                self.assertIn(name, table)
+            self.assertIn("direct", rounds.chosen(row, table, None))
+
+
+class Bad(unittest.TestCase):
+    def complain(self, text: str, message: str) -> None:
+        with self.assertRaises(scenario.ScenarioError) as raised:
+            scenario.parse("f.toml", text)
+        self.assertEqual(str(raised.exception), message)
+
+    def replace(self, old: str, new: str, message: str) -> None:
+        self.assertIn(old, GOOD)
+        self.complain(GOOD.replace(old, new), message)
+
+    def test_syntax(self):
+        with self.assertRaisesRegex(scenario.ScenarioError, r"^f\.toml:2:\d+: "):
+            scenario.parse("f.toml", 'title = "t"\nfigure = = 3\n')
+
+    def test_words(self):
+        self.replace('"one_core"', '"here"',
+                     "f.toml:3: place: 'here' is none of one_core, split, proxy_alone, free")
+        self.replace('"bulk"', '"wave"', "f.toml:11: shape: 'wave' is none of closed, open, churn, "
+                                         "bulk, idle, slow")
+
+    def test_missing(self):
+        self.replace('title = "t"\n', "", "f.toml:1: title: is missing")
+        self.replace('shape = "bulk"\n', "", "f.toml:9: shape: is missing")
+        self.complain(GOOD.split("[[")[0], "f.toml:1: there is no [[group]]")
+
+    def test_types_and_ranges(self):
+        self.replace("connections = 3", 'connections = "3"',
+                     "f.toml:7: connections: '3' is no int")
+        self.replace("connections = 3", "connections = 0",
+                     "f.toml:7: connections: 0 is not from 1 to 1000000")
+        self.replace("connections = 3", "connections = true",
+                     "f.toml:7: connections: True is no int")
+
+    def test_unknown_keys(self):
+        self.replace("connections = 3", "conections = 3",
+                     "f.toml:7: conections: is not a known key")
+        self.complain('size = 3\n' + GOOD, "f.toml:1: size: is not a known key")
+
+    def test_rates(self):
+        self.replace('"closed"', '"open"', "f.toml:5: rate: an open loop needs one above 0")
+        self.replace('shape = "closed"', 'shape = "open"\nrate = "half"',
+                     'f.toml:7: rate: \'half\' is neither a number nor such as "50% of peak"')
+
+    def test_two_groups_of_one_name(self):
+        self.replace('name = "b"', 'name = "closed"',
+                     "f.toml:10: name: two groups are named 'closed'")
+
+    def test_no_such_file(self):
+        with self.assertRaisesRegex(scenario.ScenarioError, "^/no/such.toml: No such file"):
+            scenario.load(["/no/such.toml"])
+
+
+if __name__ == "__main__":
+    unittest.main()

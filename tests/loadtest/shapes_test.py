@@ -1,0 +1,212 @@
+"""Every load shape for a fraction of a second, directly and through both floors: what was sent,
+answered and moved adds up. No time is judged."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import unittest
+
+import measure
+import peers
+import scenario
+
+PROGRAMS = os.path.abspath("loadtest")
+SECONDS = 0.2
+NO_ERRORS = {"connect_failed": 0, "broken": 0, "wrong": 0, "unanswered": 0}
+
+
+def peer(name: str) -> peers.Peer:
+    if name == "direct":
+        return peers.Peer(name, name, "direct")
+    return peers.Peer(name, name, "floor",
+                      command=("$programs/" + name, "$port", "$upstream_port"))
+
+
+def through_each(test):
+    """Runs a test without a proxy and through both floors."""
+    def run(self):
+        for name in ("direct", "floor_epoll", "floor_uring"):
+            with self.subTest(through=name):
+                test(self, name)
+    return run
+
+
+class Shapes(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.setting = peers.Setting(folder.name, "", PROGRAMS)
+        upstream = subprocess.Popen([os.path.join(PROGRAMS, "upstream")], stdout=subprocess.PIPE,
+                                    text=True)
+        self.addCleanup(upstream.stdout.close)
+        self.addCleanup(upstream.wait)
+        self.addCleanup(upstream.kill)
+        self.upstream_port = json.loads(upstream.stdout.readline())["port"]
+
+    def generate(self, name: str, *groups, **more) -> dict:
+        """What the generator reports, group by group."""
+        running = peers.start(peer(name), self.setting, self.upstream_port, 1, 1000, None)
+        plan = {"target": "127.0.0.1:%d" % running.port, "seconds": SECONDS, "warmup_s": 0.05,
+                "verify": True, "groups": list(groups), **more}
+        try:
+            done = subprocess.run([os.path.join(PROGRAMS, "generator"), json.dumps(plan)],
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                  timeout=120, check=True)
+        finally:
+            running.stop()
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual([event["event"] for event in events], ["measuring", "measured", "result"])
+        return events[-1]["groups"]
+
+    def all_answered(self, group: dict) -> None:
+        self.assertEqual(group["errors"], NO_ERRORS)
+        self.assertGreater(group["answered"], 0)
+        self.assertEqual(group["answered"], group["sent"])
+
+    @through_each
+    def test_closed_loop(self, name):
+        group = self.generate(name, {"shape": "closed", "connections": 20,
+                                     "request_bytes": 300, "answer_bytes": 5000})["closed"]
+        self.all_answered(group)
+        self.assertEqual(group["ready"], 20)
+        self.assertEqual(group["bytes_down"], group["done"] * 5000)
+        # One request is sent for each answer: those in flight at both ends make the difference.
+        self.assertLessEqual(abs(group["bytes_up"] // 300 - group["done"]), 20)
+
+    @through_each
+    def test_large_requests_and_answers(self, name):
+        group = self.generate(name, {"shape": "closed", "connections": 3,
+                                     "request_bytes": 3_000_000,
+                                     "answer_bytes": 2_500_001})["closed"]
+        self.all_answered(group)
+
+    @through_each
+    def test_open_loop_sends_what_is_due(self, name):
+        group = self.generate(name, {"shape": "open", "connections": 16, "rate": 1000,
+                                     "request_bytes": 100, "answer_bytes": 200})["open"]
+        self.all_answered(group)
+        # All that became due was sent, or is told as overdue: 0.2 s, and what lies around.
+        self.assertGreaterEqual(group["sent"] + group["overdue"], 1000 * SECONDS)
+
+    @through_each
+    def test_churn(self, name):
+        group = self.generate(name, {"shape": "churn", "connections": 8, "request_bytes": 64,
+                                     "answer_bytes": 256})["churn"]
+        self.all_answered(group)
+        self.assertGreaterEqual(group["ready"], group["answered"])
+        self.assertEqual(group["bytes_down"], group["done"] * 256)
+
+    @through_each
+    def test_bulk(self, name):
+        for direction in ("down", "up", "both"):
+            group = self.generate(name, {"shape": "bulk", "connections": 3,
+                                         "direction": direction})["bulk"]
+            self.assertEqual(group["errors"], NO_ERRORS, direction)
+            # Both ends agree about the number of bytes in each direction.
+            self.assertEqual(group["confirmed"], 3, direction)
+            self.assertEqual(group["bytes_up"] > 0, direction != "down")
+            self.assertEqual(group["bytes_down"] > 0, direction != "up")
+
+    @through_each
+    def test_idle_connections_still_work_at_the_end(self, name):
+        group = self.generate(name, {"shape": "idle", "connections": 150})["idle"]
+        self.all_answered(group)
+        self.assertEqual(group["answered"], 150)
+
+    @through_each
+    def test_slow_readers(self, name):
+        groups = self.generate(
+            name, {"shape": "slow", "name": "some", "connections": 5, "read_rate": 50_000},
+            {"shape": "slow", "name": "none", "connections": 5}, seconds=0.5)
+        for group in groups.values():
+            self.assertEqual(group["errors"], NO_ERRORS)
+        self.assertGreater(groups["some"]["bytes_down"], 0)
+        # At most ten turns' worth each, however late the machine is.
+        self.assertLessEqual(groups["some"]["bytes_down"], 5 * 10 * 5000)
+        self.assertEqual(groups["none"]["bytes_down"], 0)
+
+    @through_each
+    def test_a_mix(self, name):
+        groups = self.generate(
+            name, {"shape": "closed", "connections": 5}, {"shape": "bulk", "connections": 2},
+            {"shape": "churn", "connections": 2}, {"shape": "idle", "connections": 10})
+        self.assertEqual({group: found["errors"] for group, found in groups.items()},
+                         dict.fromkeys(("closed", "bulk", "churn", "idle"), NO_ERRORS))
+        self.assertEqual(groups["idle"]["answered"], 10)
+        self.assertEqual(groups["bulk"]["confirmed"], 2)
+
+    def test_a_broken_proxy_is_told(self):
+        # A listener that never accepts: connecting works, nothing comes back.
+        with socket.create_server(("127.0.0.1", 0), backlog=1) as silent:
+            plan = {"target": "127.0.0.1:%d" % silent.getsockname()[1], "seconds": 0.1,
+                    "warmup_s": 0, "groups": [{"shape": "churn", "connections": 1}]}
+            done = subprocess.run([os.path.join(PROGRAMS, "generator"), json.dumps(plan)],
+                                  capture_output=True, text=True, timeout=120, check=True)
+        group = json.loads(done.stdout.splitlines()[-1])["groups"]["churn"]
+        self.assertEqual((group["answered"], group["errors"]["unanswered"]), (0, 1))
+
+    def test_wrong_answers_are_told(self):
+        # An echo is not the answer to a request: its id is right, the rest is not.
+        upstream = subprocess.Popen([os.path.join(PROGRAMS, "upstream"), "--kind", "echo"],
+                                    stdout=subprocess.PIPE, text=True)
+        self.addCleanup(upstream.stdout.close)
+        self.addCleanup(upstream.wait)
+        self.addCleanup(upstream.kill)
+        self.upstream_port = json.loads(upstream.stdout.readline())["port"]
+        group = self.generate("direct", {"shape": "churn", "connections": 2, "request_bytes": 64,
+                                         "answer_bytes": 32})["churn"]
+        self.assertEqual(group["answered"], 0)
+        self.assertGreater(group["errors"]["wrong"], 0)
+
+
+class Runs(unittest.TestCase):
+    """One run as run.py makes it."""
+
+    def measure(self, text: str, name: str) -> dict:
+        (row,) = scenario.parse("row.toml", text)
+        with tempfile.TemporaryDirectory() as folder:
+            return measure.run_once(row, peer(name), peers.Setting(folder, "", PROGRAMS), SECONDS)
+
+    def test_counts_cpu_of_all_that_take_part(self):
+        found = self.measure('title = "t"\nfigure = "cpu"\nplace = "one_core"\nwarmup = 0.1\n'
+                             '[[group]]\nshape = "closed"\nconnections = 4\n', "floor_epoll")
+        self.assertEqual(found["groups"]["closed"]["errors"], NO_ERRORS)
+        self.assertGreater(found["cpu"]["proxy"], 0)
+        self.assertGreater(found["cpu"]["rest"], 0)
+        self.assertEqual(found["connections"], 4)
+
+    def test_reads_memory_while_connections_are_open(self):
+        found = self.measure('title = "t"\nfigure = "memory"\nplace = "free"\nwarmup = 0\n'
+                             '[[group]]\nshape = "idle"\nconnections = 500\n', "floor_epoll")
+        self.assertEqual(found["groups"]["idle"]["answered"], 500)
+        self.assertGreater(found["memory"]["user_kb"], 0)
+
+    def test_drives_wrk(self):
+        found = self.measure('title = "t"\nfigure = "cpu"\nplace = "free"\ndriver = "wrk"\n'
+                             'upstream = "http"\n[[group]]\nshape = "closed"\nconnections = 4\n',
+                             "floor_epoll")
+        self.assertGreater(found["groups"]["closed"]["done"], 0)
+        self.assertEqual(found["groups"]["closed"]["errors"], NO_ERRORS)
+
+    def test_drives_iperf3(self):
+        found = self.measure('title = "t"\nfigure = "cpu"\nunit = "GB"\nplace = "free"\n'
+                             'driver = "iperf3"\n[[group]]\nshape = "bulk"\ndirection = "up"\n',
+                             "floor_epoll")
+        self.assertGreater(found["groups"]["bulk"]["bytes_down"], 0)
+
+    def test_a_peer_that_does_not_start_is_told(self):
+        row, = scenario.parse("row.toml", 'title = "t"\nfigure = "cpu"\nplace = "free"\n'
+                              '[[group]]\nshape = "closed"\n')
+        with tempfile.TemporaryDirectory() as folder:
+            setting = peers.Setting(folder, "", PROGRAMS)
+            bad = peers.Peer("bad", "bad", "peer", command=("false",))
+            with self.assertRaisesRegex(peers.PeerError, "bad does not listen"):
+                measure.run_once(row, bad, setting, SECONDS)
+
+
+if __name__ == "__main__":
+    signal.alarm(280)
+    unittest.main()
