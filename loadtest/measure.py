@@ -133,7 +133,7 @@ class Run:
         try:
             self.peer = peers.start(peer, setting, self.upstream.port, row.workers,
                                     max(CAPACITY, row.connections), self.cpus.proxy)
-        except peers.PeerError:
+        except BaseException:  # also when we are told to end
             self.upstream.stop()
             raise
         self.generator = os.path.join(setting.programs, "generator")

@@ -172,7 +172,7 @@ def start(peer: Peer, setting: Setting, upstream_port: int, workers: int, max_co
     running = Running(port, process)
     try:
         _wait(peer, process, port, log_path)
-    except PeerError:
+    except BaseException:  # also when we are told to end
         running.stop()
         raise
     running.pids = family(process.pid)
