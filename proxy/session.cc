@@ -266,7 +266,9 @@ void Session::EndOfStream(Flow& flow) {
     End({reader, What::kReset});
     return;
   }
-  if (!writer_open) {  // the close that follows sends this side's FIN
+  if (!writer_open) {
+    // The close that follows sends this side's FIN, unless it has to wait.
+    if (context_.close_after_fin) (void)CurrentReactor().ShutdownWrite(flow.to);
     End({first_fin_, What::kClosed});
     return;
   }
