@@ -10,7 +10,7 @@
 //
 // Threads: Cancel any; the rest inside the task that owns the notice. A mutex guards the list; the
 // posts are made after it has been released, and each notice is read before it is posted.
-// Checked by: tests/core/cancellation_test.cc.
+// Checked by: tests/core/cancellation_test.cc, tests/model.
 #ifndef SLUICE_CORE_CANCELLATION_H_
 #define SLUICE_CORE_CANCELLATION_H_
 

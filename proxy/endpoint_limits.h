@@ -10,7 +10,7 @@
 //       later takes nothing from those who wait.
 //
 // Without any limit in the configuration nothing is counted and no lock taken.
-// Threads: any. Checked by: tests/proxy/endpoint_limits_test.cc.
+// Threads: any. Checked by: tests/proxy/endpoint_limits_test.cc, tests/model.
 #ifndef SLUICE_PROXY_ENDPOINT_LIMITS_H_
 #define SLUICE_PROXY_ENDPOINT_LIMITS_H_
 

@@ -3,7 +3,7 @@
 // The virtual scheduling form of the generic cell rate algorithm (ITU-T I.371): one number, the
 // time at which the bucket will be full again (`full_at_`). Taking moves it on by the time that
 // what is taken needs to flow in; a bucket may be at most `burst` behind. Times are a worker's
-// clock in nanoseconds. Threads: any. Checked by: tests/proxy.
+// clock in nanoseconds. Threads: any. Checked by: tests/proxy, tests/model.
 #ifndef SLUICE_PROXY_TOKEN_BUCKET_H_
 #define SLUICE_PROXY_TOKEN_BUCKET_H_
 
