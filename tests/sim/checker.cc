@@ -41,10 +41,9 @@ void Checker::SessionBegins(Session& session, const core::Runnable& task) {
   endpoints_.Begins(session);
 }
 
-Session& Checker::SessionOf(const core::Runnable& task) {
+Session* Checker::SessionOf(const core::Runnable& task) {
   const auto found = session_of_.find(&task);
-  if (found == session_of_.end()) trace_.Fail("an upstream's socket belongs to no session");
-  return *found->second;
+  return found == session_of_.end() ? nullptr : found->second;
 }
 
 void Checker::UpstreamOpened() {
@@ -179,8 +178,9 @@ void Checker::CheckAtRest(bool buffers_free) {
 void Checker::CheckLater(const Session& session, core::Nanos since, core::Nanos limit,
                          const char* what) {
   if (limit == 0 || since < 0) return;
-  const bool lingers =
+  const bool reset =
       session.near->reset_arrived || (session.far != nullptr && session.far->reset_arrived);
+  const bool lingers = reset || (scenario_.close_after_fin && session.half_closed >= 0);
   const core::Nanos end = since + limit + kTolerance + (lingers ? kResetLinger : 0);
   if (clock_.Now() > end) trace_.Fail("session %d lives on after its %s", session.id, what);
 }
@@ -192,7 +192,10 @@ void Checker::CheckDeadlines(const Session& s) {
   core::Nanos last = s.relaying;
   for (size_t i = 0; i < 2; ++i) {
     last = std::max({last, s.received[i], s.sent[i]});
-    if (pace_.paced()) last = std::max(last, s.send_submitted[i]);  // its turn has come
+    const int direction = static_cast<int>(i);
+    // Waiting for a turn to send is not idleness, nor is that turn.
+    if (pace_.paced()) last = std::max(last, s.send_submitted[i]);
+    if (pace_.paced() && s.held(direction) > 0 && s.to(direction).writable()) return;
     if (!s.sending[i]) continue;
     CheckLater(s, s.send_submitted[i], scenario_.write_stall_timeout, "write_stall timeout");
   }
@@ -222,6 +225,7 @@ void Checker::CheckMoving(Session& session, int direction, bool buffers_free) {
   const Socket& from = session.from(direction);
   const Socket& to = session.to(direction);
   if (from.reset_arrived || to.reset_arrived || from.closed || to.closed) return;
+  if (scenario_.close_after_fin && session.half_closed >= 0) return;  // CheckEndsAfterFin
   const char* way = direction == Session::kUp ? "up" : "down";
   if (session.held(direction) > 0) {
     if (!to.writable()) {

@@ -44,13 +44,13 @@ class Checker final : public core::Logger {
   // The kernel's side: what the proxy does.
   void Accepted(const Session& session) {
     ++accepted_;
-    admission_.Accepted(session);
+    if (session.client != nullptr) admission_.Accepted(session);
   }
   void Refused(const Session& session) { admission_.Refused(session); }
   void SessionBegins(Session& session, const core::Runnable& task);
   static uint32_t AddressOf(const Session& session);
-  // `task` is in a session.
-  Session& SessionOf(const core::Runnable& task);
+  // The session that runs in `task`; null: none does.
+  Session* SessionOf(const core::Runnable& task);
   EndpointChecker& endpoints() { return endpoints_; }
   void UpstreamOpened();
   void UpstreamClosed() { --upstream_open_; }

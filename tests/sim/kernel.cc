@@ -116,11 +116,12 @@ uint32_t Kernel::ClientAddress(int fd) {
 }
 
 IoResult<int> Kernel::OpenSocket() {
-  Session& session = checker_.SessionOf(*core::Worker::Current()->running());
+  // Null: in a world without a proxy.
+  Session* session = checker_.SessionOf(*core::Worker::Current()->running());
   IoResult<int> fd = NewDescriptor(Kind::kFresh);
-  checker_.endpoints().OpensSocket(session, fd.ok());
+  if (session != nullptr) checker_.endpoints().OpensSocket(*session, fd.ok());
   if (!fd.ok()) return fd;
-  at(*fd).session = &session;
+  at(*fd).session = session;
   checker_.UpstreamOpened();
   return fd;
 }
@@ -131,13 +132,15 @@ void Kernel::StartConnect(Op& op) {
   descriptor.kind = Kind::kConnecting;
   descriptor.task = op.task;
   descriptor.since = network_.now();
-  descriptor.placed = true;
-  checker_.endpoints().Connects(*descriptor.session, EndpointOf(op));
+  if (descriptor.session != nullptr) {
+    descriptor.placed = true;
+    checker_.endpoints().Connects(*descriptor.session, EndpointOf(op));
+  }
   if (Chance(Fault::kConnectError)) {
     const int errors[] = {EADDRNOTAVAIL, ENETUNREACH, ENOBUFS, EAGAIN};
     const int error = errors[random_.Below(std::size(errors))];
     descriptor.connect_result = -error;
-    checker_.endpoints().ConnectFails(*descriptor.session, error);
+    if (descriptor.placed) checker_.endpoints().ConnectFails(*descriptor.session, error);
     return;
   }
   const bool lost = Chance(Fault::kLost);
@@ -153,7 +156,7 @@ void Kernel::ConnectEnds(int fd, uint64_t life, int result) {
   descriptor.connect_result = result;
   network_.NoteProgress();
   if (result != 0) {
-    checker_.endpoints().ConnectFails(*descriptor.session, -result);
+    if (descriptor.placed) checker_.endpoints().ConnectFails(*descriptor.session, -result);
   } else {
     Socket& proxy_side = network_.Connect();
     descriptor.kind = Kind::kSocket;
@@ -179,7 +182,7 @@ void Kernel::BeginClose(int fd) {
   } else if (!client) {
     checker_.UpstreamClosed();
     if (descriptor.placed) checker_.endpoints().Closes(*descriptor.session);
-  } else if (session->began < 0) {
+  } else if (session->began < 0 && session->client != nullptr) {
     checker_.Refused(*session);
   }
   descriptor.kind = Kind::kClosing;

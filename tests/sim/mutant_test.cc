@@ -15,6 +15,9 @@ TEST_P(MutantTest, IsFound) {
   options.mutant = static_cast<Mutant>(GetParam());
   const Outcome found = RunSeeds(options, kSeeds, /*quiet=*/true);
   ASSERT_FALSE(found.ok) << "not in " << kSeeds << " seeds";
+  RunOptions sound = found.options;
+  sound.mutant = Mutant::kNone;
+  EXPECT_TRUE(RunSeeds(sound, 1, /*quiet=*/true).ok) << "something else has failed";
   const Outcome shrunk = Shrink(found);
   EXPECT_FALSE(RunSeeds(shrunk.options, 1, /*quiet=*/true).ok);
   std::printf("seed %llu: %s\n  %s\n", static_cast<unsigned long long>(found.options.seed),

@@ -10,11 +10,13 @@ PaceChecker::PaceChecker(const Scenario& scenario, const SimClock& clock, Trace&
       trace_(trace),
       total_{Meter(scenario.bandwidth_total), Meter(scenario.bandwidth_total)} {}
 
-// 20 ms worth, at least 512 bytes, at most 16 KiB.
+// 20 ms worth of the smaller limit, at least 512 bytes, at most 16 KiB.
 uint64_t PaceChecker::Piece() const {
-  constexpr uint64_t kMost = 16384;
-  if (scenario_.bandwidth_own == 0) return kMost;
-  return std::clamp<uint64_t>(scenario_.bandwidth_own / 50, 512, kMost);
+  const auto piece_of = [](uint64_t rate) {
+    constexpr uint64_t kMost = 16384;
+    return rate == 0 ? kMost : std::clamp<uint64_t>(rate / 50, 512, kMost);
+  };
+  return std::min(piece_of(scenario_.bandwidth_own), piece_of(scenario_.bandwidth_total));
 }
 
 void PaceChecker::Submitted(Session& session, int direction, uint64_t bytes) {
@@ -31,7 +33,7 @@ void PaceChecker::Submitted(Session& session, int direction, uint64_t bytes) {
   }
   if (scenario_.bandwidth_total != 0) {
     total_[way].Add(clock_.Now(), more);
-    Check(total_[way], scenario_.bandwidth_own == 0 ? 1 : 1 + scenario_.clients, "all sessions");
+    Check(total_[way], 1 + scenario_.clients, "all sessions");
   }
 }
 

@@ -2,7 +2,8 @@
 //
 // Measured where the proxy asks for a send: a receiver that makes it wait moves bytes to later, but
 // does not raise what was allowed. In any stretch of time: rate * time + burst + one piece; one
-// more piece for everybody whom the other of two limits may have kept waiting.
+// more piece where the other of two limits may have kept it waiting, and, of all sessions together,
+// for everybody who has given a turn back.
 #ifndef SLUICE_TESTS_SIM_PACE_CHECKER_H_
 #define SLUICE_TESTS_SIM_PACE_CHECKER_H_
 
