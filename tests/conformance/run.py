@@ -149,7 +149,8 @@ def raise_descriptor_limit() -> None:
 def save(path: str, options, driver: Driver, results: List[Result]) -> None:
     report = {"proxy": driver.version(), "driver": options.driver,
               "mode": "full" if options.full else "quick", "date": time.strftime("%Y-%m-%d"),
-              "kernel": platform.release().split("-")[0], "cases": [asdict(result) for result in results]}
+              "kernel": platform.release().split("-")[0],
+              "cases": [asdict(result) for result in results]}
     with open(path, "w") as file:
         json.dump(report, file, indent=1)
         file.write("\n")
