@@ -265,7 +265,7 @@ def urgent(t):
     that takes the short read for "nothing more is there" leaves the rest lying.
 
     Everything comes in three segments or in one, with the mark in the middle. Not while the proxy
-    is stopped: with a signal pending Linux answers EAGAIN at the mark, which is not its fault.
+    is stopped by a signal: what recv(2) answers at the mark then is the kernel's affair.
     """
     upstream = t.upstream()
     proxy = t.start(upstream)
