@@ -65,12 +65,4 @@ MISTAKES = [
   core::Count(stats.refused[static_cast<size_t>(verdict.refusal)]);
 """,
     ),
-    (
-        'listener.cc',
-        ' && verdict.refusal != Refusal::kNone) full->PassOn();\n',
-        ' && verdict.refusal != Refusal::kNone &&\n'
-        '        !sim::Planted(sim::Mutant::kWakeNobody)) {\n'
-        '      full->PassOn();\n'
-        '    }\n',
-    ),
 ]

@@ -126,8 +126,7 @@ const char* Name(Mutant mutant) {
       "NoTotalPace",   "WideJitter",      "LateQueueTimeout",  "ManyAttempts",
       "NoBackoff",     "RelayAfterFin",   "DeafAfterFin",      "QueueBackwards",
       "QueueSkipped",  "LeakPlace",       "TryTwice",          "PaceStalls",
-      "PaceForgets",   "LifetimeRelayed", "DeafConnecting",    "WrongCause",
-      "WakeNobody"};
+      "PaceForgets",   "LifetimeRelayed", "DeafConnecting",    "WrongCause"};
   static_assert(std::size(kNames) == static_cast<size_t>(Mutant::kCount));
   return kNames[static_cast<size_t>(mutant)];
 }

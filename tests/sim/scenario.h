@@ -86,7 +86,6 @@ enum class Mutant : uint8_t {
   kLifetimeRelayed,  // max_lifetime does not count while connecting
   kDeafConnecting,   // a client's reset does not end the connect
   kWrongCause,       // every refusal is counted under one cause
-  kWakeNobody,       // a listener that is told of room takes none, and tells nobody
   kCount,
 };
 const char* Name(Mutant mutant);
