@@ -24,6 +24,7 @@ RecvNowResult RecvNow(RecvOp& op, BufferPool& pool, ReactorCounters& counters) {
   if (buffer == nullptr) return RecvNowResult::kNoBuffer;
   const int32_t bytes = ReceiveBytes(op.fd, buffer->data, std::min(buffer->capacity, op.credit));
   if (bytes > 0) {
+    op.task->ConsumeBudgetForBytes(bytes);
     op.bulk = static_cast<size_t>(bytes) >= std::min<size_t>(pool.buffer_size(), op.credit);
     buffer->size = static_cast<uint32_t>(bytes);
     Count(counters.recvs);

@@ -27,6 +27,7 @@
 #ifndef SLUICE_CORE_RUNNABLE_H_
 #define SLUICE_CORE_RUNNABLE_H_
 
+#include <algorithm>
 #include <cstdint>
 
 #include "core/atomic.h"
@@ -123,6 +124,13 @@ class Runnable {
     if (budget_ == 0) return false;
     --budget_;
     return true;
+  }
+
+  // Inside the task: so many bytes have been copied at once. Large copies use up the budget too, or
+  // a few bulk streams would keep everybody else waiting for milliseconds.
+  void ConsumeBudgetForBytes(int32_t bytes) {
+    constexpr int32_t kBytesPerUnit = 8192;
+    budget_ -= std::min(budget_, bytes / kBytesPerUnit);
   }
 
   Scheduler& scheduler() const { return *scheduler_; }

@@ -169,6 +169,7 @@ EpollReactor::Attempt EpollReactor::PerformRecv(core::RecvOp& op, Descriptor& de
 EpollReactor::Attempt EpollReactor::PerformSend(Op& op, Descriptor& descriptor) {
   op.result = core::SendBytes(op.fd, op.data, op.size);
   if (op.result == -EAGAIN) return Attempt::kNotReady;
+  if (op.result > 0) op.task->ConsumeBudgetForBytes(op.result);
   // A short send means that the socket is full: an edge will tell of room.
   const bool all = op.result == static_cast<int32_t>(op.size);
   if (op.result < 0 || all) descriptor.directions[kOut].Set();

@@ -113,6 +113,7 @@ void UringReactor::Track(Op& op) {
 bool UringReactor::SendNow(Op& op) {
   if (!op.task->ConsumeBudget()) return false;
   op.result = core::SendBytes(op.fd, op.data, op.size);
+  if (op.result > 0) op.task->ConsumeBudgetForBytes(op.result);
   return op.result != -EAGAIN;
 }
 

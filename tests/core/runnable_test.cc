@@ -122,6 +122,19 @@ TEST_F(RunnableTest, TheBudgetIsSharedWithWhatIsDoneAtOnce) {
   EXPECT_EQ(order_, std::vector<int>{1});
 }
 
+TEST_F(RunnableTest, LargeCopiesUseUpTheBudget) {
+  int at_once = 0;
+  Event greedy([&] {
+    while (task_.ConsumeBudget()) {
+      task_.ConsumeBudgetForBytes(256 << 10);
+      ++at_once;
+    }
+  });
+  task_.Post(greedy);
+  scheduler_.RunOne();
+  EXPECT_EQ(at_once, kCoopBudget / 32);  // a 256 KiB copy is worth 32 small ones
+}
+
 TEST_F(RunnableTest, FinishesOnceAtItsEnd) {  // I3
   Event end([this] { task_.End(); });
   task_.Post(end);
