@@ -33,8 +33,9 @@ IoResult<void> Prepare(core::Reactor& reactor, int fd, const core::Address& addr
   return {};
 }
 
-core::Task<IoResult<int>> ConnectEndpoint(const core::Address& address, const ConnectPolicy& policy,
-                                          Nanos timeout) {
+[[gnu::noinline]] core::Task<IoResult<int>> ConnectEndpoint(const core::Address& address,
+                                                            const ConnectPolicy& policy,
+                                                            Nanos timeout) {
   core::Reactor& reactor = Worker::Current()->reactor();
   IoResult<int> fd = reactor.OpenSocket(address.family());
   if (!fd.ok()) co_return fd;
@@ -50,6 +51,13 @@ core::Task<IoResult<EndpointSlot>> WaitForRoom(EndpointLimits& limits, uint32_t 
   EndpointSlot slot = co_await limits.WaitForRoom(first, tried);
   if (!slot.valid()) co_return core::IoError(ECANCELED);
   co_return std::move(slot);
+}
+
+// Not inlined, like ConnectEndpoint: a frame that connects does not hold what only queueing needs.
+[[gnu::noinline]] core::Task<IoResult<EndpointSlot>> Queue(EndpointLimits& limits, Nanos timeout,
+                                                           uint32_t first,
+                                                           std::span<const uint32_t> tried) {
+  co_return co_await core::WithTimeout(timeout, WaitForRoom(limits, first, tried));
 }
 
 // True: the fault is this process's, not the endpoint's.
@@ -91,8 +99,8 @@ core::Task<Connected> ConnectUpstream(const SessionContext& context, uint64_t se
       result.queue_timeout = true;
       if (policy.queue_timeout == 0) co_return result;
       const Nanos begin = Worker::Current()->clock().Now();
-      IoResult<EndpointSlot> slot = co_await core::WithTimeout(
-          policy.queue_timeout, WaitForRoom(cluster.limits(), first, tried));
+      IoResult<EndpointSlot> slot =
+          co_await Queue(cluster.limits(), policy.queue_timeout, first, tried);
       result.queued = std::max<Nanos>(0, result.queued) + Worker::Current()->clock().Now() - begin;
       if (!slot.ok()) co_return result;
       result.queue_timeout = false;
