@@ -273,11 +273,9 @@ void Session::EndOfStream(Flow& flow) {
     return;
   }
   (void)CurrentReactor().ShutdownWrite(flow.to);  // fails only if that side is gone: its flow tells
-  if (half_closed_ == 0) {
-    half_closed_ = Worker::Current()->now();
-    first_fin_ = reader;
-    if (context_.timeouts.half_close != 0) EnsureTimer(half_closed_ + context_.timeouts.half_close);
-  }
+  half_closed_ = Worker::Current()->now();
+  first_fin_ = reader;
+  if (context_.timeouts.half_close != 0) EnsureTimer(half_closed_ + context_.timeouts.half_close);
   if (context_.close_after_fin) End({first_fin_, What::kClosed});
 }
 
