@@ -133,7 +133,7 @@ class Worker {
   static constexpr uint32_t kWakeBacklog = 16;  // queued tasks that are worth waking somebody for
   static constexpr uint32_t kStealBacklog = 4;  // queued tasks that are worth stealing from
   static constexpr Nanos kTrimInterval = 250 * kMillisecond;
-  static constexpr size_t kWarmBuffers = 256;  // not worth giving back
+  static constexpr size_t kWarmBuffers = 16;  // not worth giving back
   static constexpr size_t kWarmLargeBuffers = 4;
 
   void RunTask(Runnable& task);

@@ -60,7 +60,8 @@ UringReactor::UringReactor(const Features& features, core::BufferPool& pool,
       pool_(pool),
       ring_(std::move(ring)),
       wake_fd_(wake_fd),
-      buffers_wanted_(std::min(kBuffersAtStart, pool.count())) {
+      buffers_wanted_(std::min(kBuffersAtStart, pool.count())),
+      fewest_in_ring_(buffers_wanted_) {
   ArmWake();
   FillBufferRing();
 }
@@ -289,8 +290,13 @@ void UringReactor::Wake() {
   (void)!write(wake_fd_, &one, sizeof(one));
 }
 
-// Keeps `buffers_wanted_` buffers with the kernel: few, so that they stay in the cache.
+// Keeps `buffers_wanted_` buffers with the kernel: few, so that they stay in the cache. A ring that
+// ran dry doubles them, once for all recvs that found none in this turn.
 void UringReactor::FillBufferRing() {
+  fewest_in_ring_ = std::min(fewest_in_ring_, buffers_in_ring_);
+  if (std::exchange(ran_dry_, false)) {
+    buffers_wanted_ = std::min({buffers_wanted_ * 2, size_t{kBufferEntries}, pool_.count()});
+  }
   while (buffers_in_ring_ < buffers_wanted_) {
     core::Buffer* buffer = pool_.Take();
     if (buffer == nullptr) break;
@@ -324,15 +330,21 @@ void UringReactor::Turn(core::Nanos timeout, uint32_t limit) {
   Reap(std::max<uint32_t>(limit, 1));
 }
 
-// The buffers that the kernel holds are empty as long as nothing waits to be reaped: with deferred
-// task work it fills one only while this worker is inside Enter.
+// Half of the ring is given up when that half was never needed since the last call. Its memory is
+// given up when it went round less than once: a busy ring would only fault it in again. The buffers
+// that the kernel holds are empty as long as nothing waits to be reaped: with deferred task work it
+// fills one only while this worker is inside Enter.
 void UringReactor::Trim() {
   pool_.Trim();
-  if (ring_->has_completion()) return;
+  if (std::exchange(fewest_in_ring_, buffers_wanted_) > buffers_wanted_ / 2) {
+    buffers_wanted_ = std::max(buffers_wanted_ / 2, std::min(kBuffersAtStart, pool_.count()));
+  }
+  const uint64_t recvs = counters_.recvs.load(std::memory_order_relaxed);
+  const bool idle = recvs - std::exchange(recvs_at_trim_, recvs) < buffers_in_ring_;
+  if (!idle || ring_->has_completion()) return;
   for (size_t i = 0; i < pool_.count(); ++i) {
     if (pool_.at(i).in_ring) pool_.Forget(pool_.at(i));
   }
-  buffers_wanted_ = std::max(buffers_wanted_ / 2, std::min(kBuffersAtStart, pool_.count()));
 }
 
 // The rest stays in the ring while the tasks run.
@@ -447,7 +459,7 @@ void UringReactor::OnRecv(core::RecvOp& op, int32_t result, uint32_t flags) {
     core::Count(counters_.dry);
     op.place = kStarved;
     starved_.Push(op);
-    buffers_wanted_ = std::min({buffers_wanted_ * 2, size_t{kBufferEntries}, pool_.count()});
+    ran_dry_ = true;
     pool_.SetWanted(true);
     return;
   }
