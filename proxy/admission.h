@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/socket_api.h"
 #include "proxy/connection_limit.h"
+#include "proxy/placement.h"
 #include "proxy/refusal.h"
 #include "proxy/source_limit.h"
 #include "proxy/token_bucket.h"
@@ -19,6 +20,7 @@ namespace sluice::proxy {
 struct Ticket {
   LimitSlot connections = {};
   SourceSlot source = {};
+  Place place = {};  // the listener's doing
 };
 
 struct Verdict {

@@ -153,10 +153,14 @@ core::Task<void> Listener::WaitForRoom(int fd, Verdict verdict) {
 
 // Makes a session of a connection, or resets it.
 void Listener::Settle(int fd, Verdict verdict) {
-  WorkerStats& stats = shared_.stats.of(Worker::Current()->index());
+  const Worker& here = *Worker::Current();
+  WorkerStats& stats = shared_.stats.of(here.index());
   core::Count(stats.accepted);
   if (verdict.refusal == Refusal::kNone) {
-    shared_.sessions.Spawn(RunSession(context_, fd, std::move(verdict.ticket)));
+    verdict.ticket.place = shared_.placement.Take(here.index());
+    const uint32_t chosen = verdict.ticket.place.worker();
+    Worker* const other = chosen == here.index() ? nullptr : here.shared().workers[chosen].get();
+    shared_.sessions.Spawn(RunSession(context_, fd, std::move(verdict.ticket)), other);
     return;
   }
   core::Count(stats.refused[static_cast<size_t>(verdict.refusal)]);

@@ -26,6 +26,7 @@ namespace sluice::proxy {
 
 // What listeners share; outlives them.
 struct ListenerShared {
+  Placement& placement;    // of all sessions
   ConnectionLimit& limit;  // of all listeners together
   TokenBucket& rate;       // of all listeners together
   Stats& stats;

@@ -50,6 +50,7 @@ core::WorkerOptions ToWorkerOptions(const conf::Config& config, uint32_t workers
   core::WorkerOptions options;
   options.busy_poll =
       std::chrono::duration_cast<std::chrono::nanoseconds>(config.runtime.busy_poll).count();
+  options.stealing = config.runtime.work_stealing;
   options.buffer_size = std::min(kSmall, per_direction);
   options.large_buffer_size = per_direction;
   if (per_direction > kSmall) options.large_buffers = memory / 4 / per_direction;

@@ -63,6 +63,7 @@ class Server {
   core::Logger& logger_;
   AccessLog* const access_log_;
   Stats stats_;
+  Placement placement_;
   ConnectionLimit limit_;
   TokenBucket rate_;
   core::LogThrottle accept_throttle_{5 * core::kSecond};

@@ -40,7 +40,8 @@ TEST(Load, MinimalHasTheDefaults) {
 TEST(Load, EveryValueArrives) {
   const LoadResult result = Load(std::string(R"(
 version: 1
-runtime: { backend: io_uring, workers: 7, pin_workers: true, busy_poll: 50us }
+runtime:
+  { backend: io_uring, workers: 7, pin_workers: true, work_stealing: false, busy_poll: 50us }
 limits: { max_connections: 123, buffer_memory: 3GiB, on_limit: wait }
 buffers: { per_direction: 8KiB }
 shutdown: { drain_timeout: 1m }
@@ -51,7 +52,7 @@ defaults:
 )") + kMinimal);
   ASSERT_TRUE(result.ok()) << ErrorsOf(result);
   const Config& config = result.config;
-  EXPECT_EQ(config.runtime, (Runtime{Backend::kIoUring, 7, true, microseconds(50)}));
+  EXPECT_EQ(config.runtime, (Runtime{Backend::kIoUring, 7, true, false, microseconds(50)}));
   EXPECT_EQ(config.limits, (Limits{123, uint64_t{3} << 30, OnLimit::kWait}));
   EXPECT_EQ(config.buffers.per_direction_bytes, 8192u);
   EXPECT_EQ(config.shutdown.drain_timeout, minutes(1));

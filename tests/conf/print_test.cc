@@ -16,7 +16,7 @@ namespace {
 // Everything differs from its default; nothing may be lost on the way.
 Config Unusual() {
   Config config;
-  config.runtime = {Backend::kEpoll, 256, true, std::chrono::microseconds(1)};
+  config.runtime = {Backend::kEpoll, 256, true, false, std::chrono::microseconds(1)};
   config.limits = {1, 1'048'577, OnLimit::kWait, 7};
   config.buffers = {16 << 20};
   config.shutdown = {std::chrono::microseconds(0)};
