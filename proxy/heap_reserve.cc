@@ -5,7 +5,8 @@
 
 namespace sluice::proxy {
 
-// Twice what the frames of a session are at their largest, as a region is whole when half is left.
+// A session has less than 3 KiB of frames at its largest, while it connects; twice that, as a region
+// is whole when half of it is left, and some for what goes to rounding and headers.
 size_t HeapReserve::BytesFor(uint32_t max_connections) {
   constexpr size_t kBase = size_t{4} << 20;  // logs, statistics, tables
   constexpr size_t kSession = 8192;
