@@ -5,8 +5,8 @@
 
 namespace sluice::proxy {
 
-// A session has less than 3 KiB of frames at its largest, while it connects; twice that, as a region
-// is whole when half of it is left, and some for what goes to rounding and headers.
+// A session has less than 3 KiB of frames at its largest, while it connects; twice that, as a
+// region is whole when half of it is left, and some for what goes to rounding and headers.
 size_t HeapReserve::BytesFor(uint32_t max_connections) {
   constexpr size_t kBase = size_t{4} << 20;  // logs, statistics, tables
   constexpr size_t kSession = 8192;
