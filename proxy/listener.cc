@@ -49,7 +49,7 @@ Listener::Listener(const conf::Listener& config, SessionContext context,
       options_(ToCore(config.socket)),
       on_limit_(config.on_limit),
       shared_(shared),
-      admission_(config, shared.limit, shared.rate),
+      admission_(config, shared.limit, shared.rate, shared.reserve),
       bytes_up_(config.bandwidth.total),
       bytes_down_(config.bandwidth.total),
       context_(WithBandwidth(std::move(context), config.bandwidth.per_connection, bytes_up_,
@@ -127,9 +127,20 @@ core::Task<void> Listener::AcceptUntilCancelled(int fd) {
 }
 
 Verdict Listener::Judge(int fd) {
-  return admission_.Try(
-      admission_.needs_client() ? CurrentReactor().PeerAddress(fd) : core::Address(),
-      Worker::Current()->now());
+  Verdict verdict =
+      admission_.Try(admission_.needs_client() ? CurrentReactor().PeerAddress(fd) : core::Address(),
+                     Worker::Current()->now());
+  if (verdict.refusal == Refusal::kMemory) WarnOfMemory();
+  return verdict;
+}
+
+void Listener::WarnOfMemory() {
+  uint64_t suppressed = 0;
+  if (!shared_.memory_throttle.Pass(Worker::Current()->now(), suppressed)) return;
+  shared_.logger.Log(LogLevel::kWarn,
+                     "listener %s: out of memory: new connections %s until there is some again (%d "
+                     "more times since the last line)",
+                     name_, on_limit_ == conf::OnLimit::kWait ? "wait" : "are reset", suppressed);
 }
 
 bool Listener::MayWait(const Verdict& verdict) const {

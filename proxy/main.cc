@@ -22,7 +22,9 @@
 #include "proxy/backend.h"
 #include "proxy/demo.h"
 #include "proxy/flags.h"
+#include "proxy/heap_reserve.h"
 #include "proxy/server.h"
+#include "proxy/shortage.h"
 #include "proxy/version.h"
 
 namespace sluice::proxy {
@@ -81,6 +83,15 @@ void CheckDescriptors(const conf::Config& config, core::Logger& logger) {
              config.limits.max_connections, needed, limit.rlim_cur);
 }
 
+void PrepareForShortage(HeapReserve& reserve, core::Logger& logger) {
+  PrepareThreads();
+  UseReserve(reserve);
+  if (reserve.whole()) return;
+  logger.Log(LogLevel::kWarn,
+             "no address space can be set aside for a time without memory: that would end the "
+             "process (lower limits.max_connections or limits.buffer_memory, or raise RLIMIT_AS)");
+}
+
 // Ends the process, also when the log's reader is stuck.
 [[noreturn]] void Exit(core::Logger& logger, int code) {
   logger.Drain(core::kSecond);
@@ -128,7 +139,9 @@ int Serve(const conf::Config& config, core::SignalStream& signals) {
   }
   const core::RuntimeOptions options = ToRuntimeOptions(config);
   core::Runtime runtime(options, clock, backend->make_reactor);
-  Server server(config, runtime.shared(), signals, *logger, access_log->get());
+  HeapReserve reserve(HeapReserve::BytesFor(config.limits.max_connections), MallocWorks);
+  PrepareForShortage(reserve, *logger);
+  Server server(config, runtime.shared(), signals, *logger, access_log->get(), reserve);
   logger->Log(LogLevel::kInfo, "starting: backend %s, %d workers", backend->name, options.workers);
   absl::Status status = runtime.Run(server.Run());
   status.Update(server.status());

@@ -34,7 +34,7 @@ core::Task<bool> SleepFor(core::Nanos duration) { co_return co_await core::Sleep
 }  // namespace
 
 Server::Server(const conf::Config& config, core::Shared& runtime, core::SignalStream& signals,
-               core::Logger& logger, AccessLog* access_log)
+               core::Logger& logger, AccessLog* access_log, HeapReserve& reserve)
     : config_(config),
       runtime_(runtime),
       signals_(signals),
@@ -49,9 +49,11 @@ Server::Server(const conf::Config& config, core::Shared& runtime, core::SignalSt
       listener_shared_{.placement = placement_,
                        .limit = limit_,
                        .rate = rate_,
+                       .reserve = reserve,
                        .stats = stats_,
                        .logger = logger,
                        .accept_throttle = accept_throttle_,
+                       .memory_throttle = memory_throttle_,
                        .stop = stop_accepting_.token(),
                        .sessions = sessions_} {
   for (const conf::Upstream& upstream : config.upstreams) {
