@@ -54,7 +54,9 @@ Config Unusual() {
        .endpoints = {{*Address::Parse("[fe80::1]:1"), 256, 7}, {*Address::Parse("unix:/$${y}"), 1}}},
       {.name = "1e5",
        .balance = Balance::kRoundRobin,
-       .endpoints = {{*Address::Parse("unix:/trailing:"), 2}}}};
+       .endpoints = {{*Address::Parse("unix:/trailing:"), 2}}},
+      {.name = "Null", .endpoints = {{*Address::Parse("127.0.0.1:1"), 1}}},
+      {.name = "NULL", .endpoints = {{*Address::Parse("127.0.0.1:2"), 1}}}};
   return config;
 }
 
