@@ -60,8 +60,8 @@ TEST(ParseDecimal, DigitsOnly) {
 }
 
 TEST(FindInvalidUtf8, Valid) {
-  for (const char* text :
-       {"", "abc", "é", "€", "\U0001F600", "\xE0\xA0\x80", "\xF0\x90\x80\x80", "\xED\x9F\xBF", "\xEE\x80\x80", "\xF4\x8F\xBF\xBF"}) {
+  for (const char* text : {"", "abc", "é", "€", "\U0001F600", "\xE0\xA0\x80", "\xF0\x90\x80\x80",
+                           "\xED\x9F\xBF", "\xEE\x80\x80", "\xF4\x8F\xBF\xBF"}) {
     EXPECT_EQ(FindInvalidUtf8(text), std::nullopt) << text;
   }
 }
