@@ -233,6 +233,35 @@ TEST(Load, ErrorsAreInTheOrderOfTheFile) {
   for (int i = 0; i < 5; ++i) EXPECT_EQ(result.errors[i].at.line, i + 1);
 }
 
+// The bad files have a value below each range; here is one at its end, and the next one.
+TEST(Load, TheUpperEndsOfRanges) {
+  const auto errors = [](const std::string& stall, const std::string& socket,
+                         const std::string& rest) {
+    return Load("defaults: { timeouts: { write_stall: " + stall + " }, socket: {" + socket +
+                "} }\n" + rest + kMinimal)
+        .errors.size();
+  };
+  EXPECT_EQ(errors("365d", "receive_buffer: 1GiB, backlog: 65535, unix_mode: \"0777\"",
+                   "limits: { buffer_memory: 1024GiB, new_connections: 10000000/s }\n"
+                   "shutdown: { drain_timeout: 1d }\n"),
+            0u);
+  EXPECT_EQ(errors("365d1us", "receive_buffer: 1073741825B, backlog: 65536, unix_mode: \"1777\"",
+                   "limits: { buffer_memory: 1025GiB, new_connections: 10000001/s }\n"
+                   "shutdown: { drain_timeout: 1d1us }\n"),
+            7u);
+  EXPECT_EQ(errors("0s", "backlog: \"\", unix_mode: \"77\"",
+                   "access_log: { path: \"a\\tb\" }\n"
+                   "limits: { max_connections: 18446744073709551616 }\n"),
+            4u);
+}
+TEST(Load, TheUpperEndOfBandwidth) {
+  const auto ok = [](const std::string& rate) {
+    return Load("defaults: { bandwidth: { total: " + rate + " } }\n" + kMinimal).ok();
+  };
+  EXPECT_TRUE(ok("1024GiB/s"));
+  EXPECT_FALSE(ok("1025GiB/s"));
+}
+
 TEST(Load, ManyErrorsAreCutWithACount) {
   std::string text = kMinimal;
   for (int i = 0; i < 5000; ++i) text += "key" + std::to_string(i) + ": 1\n";

@@ -44,17 +44,19 @@ Config Unusual() {
   listener.socket.unix_mode = 0070;
   listener.socket.ipv6_only = false;
   config.listeners = {listener};
-  config.upstreams = {
-      {.name = "null",
-       .balance = Balance::kRoundRobin,
-       .queue_timeout = std::chrono::seconds(0),
-       .connect_attempts = 100,
-       .connect_backoff = std::chrono::seconds(10),
-       .source_address = *Address::ParseHost("fe80::2"),
-       .endpoints = {{*Address::Parse("[fe80::1]:1"), 256, 7}, {*Address::Parse("unix:/$${y}"), 1}}},
-      {.name = "1e5",
-       .balance = Balance::kRoundRobin,
-       .endpoints = {{*Address::Parse("unix:/trailing:"), 2}}}};
+  config.upstreams = {{.name = "null",
+                       .balance = Balance::kRoundRobin,
+                       .queue_timeout = std::chrono::seconds(0),
+                       .connect_attempts = 100,
+                       .connect_backoff = std::chrono::seconds(10),
+                       .source_address = *Address::ParseHost("fe80::2"),
+                       .endpoints = {{*Address::Parse("[fe80::1]:1"), 256, 7},
+                                     {*Address::Parse("unix:/$${y}"), 1}}},
+                      {.name = "1e5",
+                       .balance = Balance::kRoundRobin,
+                       .endpoints = {{*Address::Parse("unix:/trailing:"), 2}}},
+                      {.name = "Null", .endpoints = {{*Address::Parse("127.0.0.1:1"), 1}}},
+                      {.name = "NULL", .endpoints = {{*Address::Parse("127.0.0.1:2"), 1}}}};
   return config;
 }
 
