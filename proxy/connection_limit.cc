@@ -8,7 +8,7 @@ bool ConnectionLimit::Register(RoomAwaiter& waiter) {
   waiters_.Push(waiter);
   waited_for_.store(true, std::memory_order_relaxed);
   core::AtomicFence(std::memory_order_seq_cst);
-  if (count() >= max_) return true;
+  if (full()) return true;
   waiters_.Remove(waiter);
   waited_for_.store(!waiters_.empty(), std::memory_order_relaxed);
   return false;

@@ -48,6 +48,7 @@ class ConnectionLimit {
 
   uint32_t count() const { return count_.load(std::memory_order_relaxed); }
   uint32_t max() const { return max_; }
+  bool full() const { return count() >= max_; }
 
   // `co_await limit.Room()`: until there may be room, or the scope is cancelled. Then TryAcquire,
   // or PassOn.
@@ -56,7 +57,7 @@ class ConnectionLimit {
 
   // Whoever has been told of room and does not take it lets the next one know.
   void PassOn() {
-    if (count() < max_) WakeOne();
+    if (!full()) WakeOne();
   }
 
  private:
@@ -74,7 +75,7 @@ class ConnectionLimit {
 class ConnectionLimit::RoomAwaiter final : public core::Waiter {
  public:
   explicit RoomAwaiter(ConnectionLimit& limit) : limit_(limit) {}
-  bool await_ready() const { return limit_.count() < limit_.max(); }
+  bool await_ready() const { return !limit_.full(); }
   template <typename Promise>
   bool await_suspend(std::coroutine_handle<Promise> handle) {
     core::PromiseBase& promise = handle.promise();
@@ -124,6 +125,12 @@ class LimitSlot {
   static LimitSlot TryAcquire(ConnectionLimit& global, ConnectionLimit& own,
                               ConnectionLimit*& full) {
     LimitSlot slot;
+    full = &global;
+    if (global.full()) return slot;
+    full = &own;
+    // Looked at before anything is taken: a crowd that is over its own limit would else hold places
+    // of all, each for a moment, and others would be refused for nothing.
+    if (own.full()) return slot;
     full = &global;
     if (!global.TryAcquire()) return slot;
     slot.global_ = &global;

@@ -1,10 +1,9 @@
 // ConnectionLimit, the real code: never more than its maximum, and who waits for room gets it.
-#include "proxy/connection_limit.h"
-
 #include <array>
 
 #include "core/check.h"
 #include "core/spawn.h"
+#include "proxy/connection_limit.h"
 #include "tests/model/expect.h"
 #include "tests/model/sync.h"
 #include "tests/model/tasks.h"
@@ -69,6 +68,48 @@ void Competing(Execution& run) {
     });
   }
 }
+
+// A client over the limit of its listener, while the last place of all is taken by one of another.
+struct TwoListeners {
+  TwoListeners() { SLUICE_CHECK(all.TryAcquire() && over.TryAcquire()); }
+  ~TwoListeners() {
+    over.Release();
+    all.Release();
+  }
+  proxy::ConnectionLimit all{2};
+  proxy::ConnectionLimit over{1};
+  proxy::ConnectionLimit within{1};
+};
+
+// The mistake that looking first is there to prevent.
+proxy::LimitSlot TakeWithoutLooking(TwoListeners& s) {
+  if (!s.all.TryAcquire()) return {};
+  if (!s.over.TryAcquire()) s.all.Release();
+  return {};
+}
+
+Model OverItsOwn(bool looks) {
+  return [looks](Execution& run) {
+    auto& s = run.Make<TwoListeners>();
+    run.Thread("over", [&s, looks] {
+      proxy::ConnectionLimit* full = nullptr;
+      if (looks) {
+        proxy::LimitSlot slot = proxy::LimitSlot::TryAcquire(s.all, s.over, full);
+        SLUICE_CHECK(full == &s.over || full == &s.all);
+      } else {
+        TakeWithoutLooking(s);
+      }
+    });
+    run.Thread("within", [&s] {
+      proxy::ConnectionLimit* full = nullptr;
+      proxy::LimitSlot slot = proxy::LimitSlot::TryAcquire(s.all, s.within, full);
+      SLUICE_CHECK(full == nullptr);
+    });
+  };
+}
+
+TEST(LimitSlot, RefusedByOneTakesNothingOfAll) { ExpectHolds(OverItsOwn(/*looks=*/true)); }
+TEST(LimitSlotMutant, TakesWithoutLooking) { ExpectFails(OverItsOwn(/*looks=*/false)); }
 
 TEST(ConnectionLimit, NeverAboveMax) { ExpectHolds(Competing); }
 TEST(ConnectionLimit, OneWaits) { ExpectHolds(Waiting(1, 1)); }

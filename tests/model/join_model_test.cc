@@ -114,6 +114,32 @@ void Group(Execution& run) {
   });
 }
 
+// A member spawns another one while the owner waits already: that is waited for, too.
+core::Task<void> Spawner(State& state) {
+  state.group->Spawn(Member(state.second));
+  state.first.Set(1);
+  co_return;
+}
+
+void GroupGrows(Execution& run) {
+  auto& s = run.Make<State>();
+  s.group.emplace(s.shared);
+  s.group->Spawn(Spawner(s));
+  s.child = s.shared.inject.Pop();
+  core::RootPromise<void>& owner = s.Make(Owner(s));
+  owner.Unref();
+  s.parent = &owner;
+  run.Thread("owner", [&s] { Tasks::Run(*s.parent); });
+  run.Thread("spawner", [&s] { Tasks::Run(*s.child); });
+  run.Thread("spawned", [&s] { s.RunWoken(); });
+  run.Finally([&s] {
+    s.RunWoken();
+    SLUICE_CHECK(s.joined == 1);
+  });
+}
+
+TEST(TaskGroup, SpawnsWhileItIsJoined) { ExpectHolds(GroupGrows); }
+
 TEST(JoinHandle, WaitsForTheResult) { ExpectHolds(Joining); }
 TEST(JoinHandle, Detached) { ExpectHolds(Detaching); }
 TEST(TaskGroup, Join) { ExpectHolds(Group); }

@@ -66,4 +66,25 @@ MISTAKES = [
 }
 """,
     ),
+    (
+        'timer_wheel.cc',
+        """  absl::MutexLock lock(&wheel_->mutex_);
+  if (!linked_) return false;
+""",
+        """  const bool early = linked_;
+  absl::MutexLock lock(&wheel_->mutex_);
+  const bool linked = model::Planted("disarm looks before it locks") ? early : linked_;
+  if (!linked) return false;
+""",
+    ),
+    (
+        'timer_wheel.cc',
+        '      timer->linked_ = false;\n',
+        '      timer->linked_ = model::Planted("fired is still linked");\n',
+    ),
+    (
+        'timer_wheel.cc',
+        '  if (!Disarm()) return;\n',
+        '  if (!Disarm() && !model::Planted("cancelled and fired")) return;\n',
+    ),
 ]

@@ -17,8 +17,8 @@ NOT_SANITIZED = select({
     "//conditions:default": [],
 })
 
-def model_test(name, deps = [], **kwargs):
-    """A test of models: <name>.cc."""
+def model_test(name, deps = [], timer_wheel = ":timer_wheel", **kwargs):
+    """A test of models: <name>.cc; `timer_wheel`: the one that the workers have."""
     native.cc_test(
         name = name,
         size = "small",
@@ -28,6 +28,7 @@ def model_test(name, deps = [], **kwargs):
         deps = deps + [
             ":checker",
             ":core",
+            timer_wheel,
             "@system//:gtest_main",
         ],
         **kwargs

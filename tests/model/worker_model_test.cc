@@ -1,13 +1,12 @@
 // The scheduler, the real code of Worker, Shared, IdleSet, InjectQueue and WakeFlag: what is handed
 // in from outside runs once, whatever the workers are doing (no lost wake-up, not all asleep with
 // work queued), and all workers stop when they are told to.
-#include "core/worker.h"
-
 #include <memory>
 #include <vector>
 
 #include "core/check.h"
 #include "core/wake_flag.h"
+#include "core/worker.h"
 #include "tests/model/expect.h"
 #include "tests/model/sync.h"
 
@@ -118,6 +117,24 @@ Model Injecting(uint32_t workers, int tasks) {
   };
 }
 
+// A task is handed to worker 0 (its mailbox) while it goes to sleep.
+Model HandingToOne(uint32_t workers) {
+  return [=](Execution& run) {
+    auto& s = run.Make<State>(workers);
+    core::Worker::LeaveCurrent();
+    FollowWorkers(run, s);
+    for (uint32_t i = 0; i < workers; ++i) {
+      run.Daemon(i == 0 ? "worker 0" : "worker 1", [&s, i] { s.shared.workers[i]->Run(); });
+    }
+    s.tasks.push_back(std::make_unique<Task>(s.shared));
+    run.Thread("outside", [&s] { s.shared.workers[0]->ScheduleHere(*s.tasks[0]); });
+    run.Finally([&s] {
+      core::Worker::LeaveCurrent();
+      SLUICE_CHECK(s.tasks[0]->finished && s.tasks[0]->runs() == 1);
+    });
+  };
+}
+
 // One is told to run a task, all are told to stop.
 Model Stopping(uint32_t workers) {
   return [=](Execution& run) {
@@ -154,6 +171,20 @@ TEST(Worker, TwoWorkersTwoTasks) {
   ExpectHolds(Injecting(2, 2), {.samples = kSamples});
 }
 
+TEST(Worker, Mailbox) { ExpectHolds(HandingToOne(1)); }
+TEST(Worker, MailboxOfOneOfTwo) {
+  ExpectHolds(HandingToOne(2), {.preemptions = 3});
+  ExpectHolds(HandingToOne(2), {.samples = kSamples});
+}
+
+// The mailbox is looked at without its lock: the wake-up is what makes the task visible.
+TEST(WorkerMutant, MailboxWithoutTheWakeUpsRelease) {
+  ExpectCaught(HandingToOne(1),
+               {"WakeFlag::Wake(", Action::kUpdate, -1, std::memory_order_acquire});
+}
+TEST(WorkerMutant, StoppedWithoutTheWakeUpsRelease) {
+  ExpectCaught(Stopping(1), {"WakeFlag::Wake(", Action::kUpdate, -1, std::memory_order_acquire});
+}
 TEST(WorkerMutant, NotifyWithoutFence) {
   ExpectCaught(Injecting(1, 1), {"PickToWake(", Action::kFence});
 }

@@ -1,0 +1,24 @@
+// TimerWheel with planted mistakes: each has to be found.
+#include "tests/model/planted.h"
+#include "tests/model/timer_model.h"
+
+namespace sluice::model {
+namespace {
+
+void ExpectPlantedFails(const char* mistake, const Model& model) {
+  planted = mistake;
+  ExpectFails(model);
+  planted = "";
+}
+
+TEST(TimerMutant, None) { ExpectHolds(Disarming(1)); }
+TEST(TimerMutant, LooksBeforeItLocks) {
+  ExpectPlantedFails("disarm looks before it locks", Disarming(1));
+}
+TEST(TimerMutant, FiredIsStillLinked) { ExpectPlantedFails("fired is still linked", Disarming(1)); }
+TEST(TimerMutant, CancelPostsAgain) {
+  ExpectPlantedFails("cancelled and fired", Disarming(1, /*cancel=*/true));
+}
+
+}  // namespace
+}  // namespace sluice::model
