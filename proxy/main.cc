@@ -181,6 +181,7 @@ int Main(int argc, char** argv) {
   }
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // tests do that
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a log that may not grow is an error of write(2)
   std::signal(SIGTTOU, SIG_IGN);  // or writing the log from the background would stop it
   core::SignalStream signals({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2});
   if (flags->demo) return ServeDemo(signals);
