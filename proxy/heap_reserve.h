@@ -6,7 +6,7 @@
 //      └── HasMemory, at most every kRetry: ───┘
 //          the probe says that malloc works, and the reserve is whole
 //
-// operator new (operator_new.h) asks it for what malloc cannot give. What is asked for while memory
+// operator new (operator_new.cc) asks it for what malloc cannot give. What is asked for while memory
 // is short is bounded: sessions allocate nothing per message, and nobody new is taken in. Those
 // that live may still want a few small blocks each, for the rest of a connect and for their end:
 // BytesFor has room for all of them.
