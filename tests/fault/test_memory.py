@@ -129,7 +129,8 @@ class Memory:
         refuser = self.keep(Refuser("mmap"))
 
         def prepare():
-            os.environ["MALLOC_CONF"] = "retain:false"  # or it has address space in store
+            # Nothing in store, and nothing from brk(2), which has room on some runs only.
+            os.environ["MALLOC_CONF"] = "retain:false,dss:disabled"
             refuser.prepare()
 
         self.start(prepare)
