@@ -116,6 +116,7 @@ class Session:
             self._try_next()
             return
         self.state = "open"
+        self._disarm()  # or it would wake an idle session once, at its connect timeout
         tune(self.server, "server", self.relay.config, self._sins)
         self.up.sink, self.down.source, self.down.sink = self.server, self.server, self.client
         self.active = time.monotonic()
