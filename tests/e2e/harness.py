@@ -21,6 +21,7 @@ import unittest
 
 from processes import Peer
 from sluice import Sluice, built_with
+from sockets import exchange
 
 BACKENDS = ("io_uring", "epoll")
 MiB = 1 << 20
@@ -87,6 +88,13 @@ class Case(unittest.TestCase):
         self.assertEqual(proxy.stop(), 0, "exit code of the proxy")
         alarming = proxy.lines(r"^\S+ (error|critical) |Sanitizer|runtime error:|CHECK failed")
         self.assertEqual(alarming, [], "alarming lines in its log")
+
+    def session(self):
+        """Both ends of a new session through `self.web` to `self.listener`."""
+        client = self.keep(self.web.connect())
+        upstream = self.keep(self.listener.accept())
+        exchange(client, upstream)
+        return client, upstream
 
     def seed(self):
         """A generator whose seed is printed; SLUICE_TEST_SEED repeats a run."""

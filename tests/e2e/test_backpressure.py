@@ -29,12 +29,6 @@ class Backpressure:
         self.web = self.proxy([self.listener.text], buffers={"per_direction": "64KiB"},
                               defaults={"timeouts": {"write_stall": "0s", "idle": "0s"}})
 
-    def session(self):
-        client = self.keep(self.web.connect())
-        upstream = self.keep(self.listener.accept())
-        sockets.exchange(client, upstream)
-        return client, upstream
-
     def exchange_for_long(self, session):
         """200 round trips must not take longer than so many stalls of 10 ms."""
         began = time.monotonic()

@@ -34,12 +34,6 @@ class Memory:
         self.web = self.proxy([self.listener.text], log={"level": "info"},
                               defaults={"timeouts": {"write_stall": "0s", "idle": "0s"}})
 
-    def session(self):
-        client = self.keep(self.web.connect())
-        upstream = self.keep(self.listener.accept())
-        sockets.exchange(client, upstream)
-        return client, upstream
-
     def test_idle(self):
         """Each connection costs what the formula says, and at least half of that."""
         for _ in range(20):

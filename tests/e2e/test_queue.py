@@ -28,12 +28,6 @@ class Queue:
         self.web = self.proxy([endpoint], bind=bind, listener={"timeouts": timeouts or {}},
                               upstream=upstream, access_log=self.records.section)
 
-    def session(self):
-        client = self.keep(self.web.connect())
-        upstream = self.keep(self.listener.accept())
-        sockets.exchange(client, upstream)
-        return client, upstream
-
     def queued(self, index=0):
         """A client whom the proxy has taken and who has no upstream."""
         before = self.web.descriptors()

@@ -120,12 +120,6 @@ class Refusal:
     def test_calls_that_wait(self):
         self.check_calls(WAITING, ("answered", "reset"), bystander_lives=False)
 
-    def session(self):
-        client = self.keep(self.web.connect())
-        upstream = self.keep(self.listener.accept())
-        sockets.exchange(client, upstream)
-        return client, upstream
-
     def serve_by_hand(self, names):
         self.refuser = self.keep(Refuser(*names))
         self.listener = self.keep(sockets.Listener())
