@@ -125,12 +125,10 @@ class LimitSlot {
   static LimitSlot TryAcquire(ConnectionLimit& global, ConnectionLimit& own,
                               ConnectionLimit*& full) {
     LimitSlot slot;
-    full = &global;
-    if (global.full()) return slot;
-    full = &own;
     // Looked at before anything is taken: a crowd that is over its own limit would else hold places
     // of all, each for a moment, and others would be refused for nothing.
-    if (own.full()) return slot;
+    full = global.full() ? &global : own.full() ? &own : nullptr;
+    if (full != nullptr) return slot;
     full = &global;
     if (!global.TryAcquire()) return slot;
     slot.global_ = &global;
