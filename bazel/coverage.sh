@@ -34,10 +34,11 @@ fi
 
 bin=$(bazel info --config=cov bazel-bin 2>/dev/null)
 objects=("$bin/proxy/sluice")
+tests='kind(cc_test, //tests/... - //tests/model/... - //tests/sim:mutant_test)'
 while read -r label; do
   program=$bin/${label#//}
   if [[ -x ${program/:/\/} ]]; then objects+=(-object "${program/:/\/}"); fi
-done < <(bazel query --noshow_progress 'kind(cc_test, //tests/... - //tests/model/... - //tests/sim:mutant_test)' 2>/dev/null)
+done < <(bazel query --noshow_progress "$tests" 2>/dev/null)
 
 llvm-profdata-19 merge --failure-mode=all -o "$profiles/all.profdata" "$profiles"/*.raw
 for format in lcov text; do
