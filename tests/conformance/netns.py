@@ -55,21 +55,33 @@ class Namespace:
         with self.inside(), open("/proc/sys/net/" + key, "w") as file:
             file.write(value)
 
-    @contextlib.contextmanager
-    def inside(self) -> Iterator[None]:
+    def inside(self) -> contextlib.AbstractContextManager:
         """This thread's new sockets belong to the namespace until the block ends."""
-        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        there = os.open("/run/netns/" + self.name, os.O_RDONLY)
-        try:
-            _setns(there)
-            yield
-        finally:
-            _setns(home)
-            os.close(there)
-            os.close(home)
+        return entered("/run/netns/" + self.name)
 
     def close(self) -> None:
         subprocess.run(["ip", "netns", "del", self.name], stderr=subprocess.DEVNULL)
+
+
+@contextlib.contextmanager
+def entered(path: str) -> Iterator[None]:
+    """This thread is in the namespace of that file until the block ends."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    try:
+        there = os.open(path, os.O_RDONLY)
+    except OSError:
+        os.close(home)
+        raise
+    moves = not os.path.sameopenfile(home, there)  # to enter where one is needs privileges, too
+    try:
+        if moves:
+            _setns(there)
+        yield
+    finally:
+        if moves:
+            _setns(home)
+        os.close(there)
+        os.close(home)
 
 
 def _setns(fd: int) -> None:

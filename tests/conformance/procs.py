@@ -7,12 +7,9 @@ import os
 import re
 import signal
 import time
-from dataclasses import dataclass
-from typing import Dict, List
+from typing import List
 
-TCP_STATES = {1: "ESTABLISHED", 2: "SYN_SENT", 3: "SYN_RECV", 4: "FIN_WAIT1", 5: "FIN_WAIT2",
-              6: "TIME_WAIT", 7: "CLOSE", 8: "CLOSE_WAIT", 9: "LAST_ACK", 10: "LISTEN",
-              11: "CLOSING"}
+import sockdiag
 
 
 def read(path: str) -> str:
@@ -103,32 +100,22 @@ def descriptors(pid: int) -> int:
     return len(_list("/proc/%d/fd" % pid))
 
 
-@dataclass
-class Socket:
-    """One TCP socket of a process."""
-
-    state: str
-    local: str
-    remote: str
-
-
-def tcp_sockets(pid: int) -> List[Socket]:
-    """The TCP sockets a process holds, in whatever network namespace it lives."""
+def tcp_sockets(pid: int, state: str) -> List[sockdiag.Socket]:
+    """The TCP sockets of one state a process holds, in whatever network namespace it lives."""
     owned = set()
     for fd in _list("/proc/%d/fd" % pid):
         try:
             owned.add(os.readlink("/proc/%d/fd/%s" % (pid, fd)))
         except OSError:
             continue
-    return [sock for inode, sock in _tcp_table(pid).items() if "socket:[%s]" % inode in owned]
+    return [sock for sock in sockdiag.tcp_sockets(pid, state)
+            if "socket:[%d]" % sock.inode in owned]
 
 
 def time_wait_count(pid: int, remote_port: int) -> int:
     """TIME_WAIT sockets in the process's namespace towards a port; the kernel owns these."""
-    suffix = ":%04X" % remote_port
-    lines = (read("/proc/%d/net/tcp" % pid) + read("/proc/%d/net/tcp6" % pid)).splitlines()
-    return sum(1 for line in lines
-               if line.split()[3] == "06" and line.split()[2].endswith(suffix))
+    return sum(1 for sock in sockdiag.tcp_sockets(pid, "TIME_WAIT")
+               if sock.remote_port == remote_port)
 
 
 def listens(pid: int, address) -> bool:
@@ -158,15 +145,6 @@ def _listening(pid: int, name: str):
                 yield row
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return
-
-
-def _tcp_table(pid: int) -> Dict[str, Socket]:
-    table = {}
-    for name in ("tcp", "tcp6"):
-        for line in read("/proc/%d/net/%s" % (pid, name)).splitlines()[1:]:
-            fields = line.split()
-            table[fields[9]] = Socket(TCP_STATES[int(fields[3], 16)], fields[1], fields[2])
-    return table
 
 
 def _list(path: str) -> List[str]:

@@ -12,6 +12,7 @@ import time
 from typing import Iterator, List, Optional
 
 import procs
+import sockdiag
 from config import Config, Launch
 from net import Address
 from verdict import Failed, wait_until
@@ -76,6 +77,11 @@ class Proxy:
             time.sleep(0.005)
         if self.launch.pid1:  # unshare stays as the parent; the proxy is its only child
             self.pid = procs.tree(self._process.pid)[1]
+        # It may listen before all its threads and processes stand: what a case counts while
+        # nothing goes on is to be counted after that. One that polls never sleeps, and may.
+        settled = time.monotonic() + 1.0
+        while not self.asleep() and time.monotonic() < settled:
+            time.sleep(0.001)
 
     @property
     def address(self) -> Address:
@@ -104,9 +110,8 @@ class Proxy:
         """No thread has anything to do."""
         return all(procs.asleep(pid) for pid in self.pids())
 
-    def sockets(self, state: str) -> List[procs.Socket]:
-        found = [sock for pid in self.pids() for sock in procs.tcp_sockets(pid)]
-        return [sock for sock in found if sock.state == state]
+    def sockets(self, state: str) -> List[sockdiag.Socket]:
+        return [sock for pid in self.pids() for sock in procs.tcp_sockets(pid, state)]
 
     def check_alive(self) -> None:
         if self._process.poll() is not None or not procs.alive(self.pid):
