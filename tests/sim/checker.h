@@ -32,6 +32,7 @@ class Checker final : public core::Logger {
   // The world's side.
   Session& NewSession(Peer& client, Socket& near);
   void SignalSent();
+  bool told_to_stop() const { return signals_ > 0; }
   void CheckAtRest(bool buffers_free);
   // After the server's task has ended and everything has been delivered.
   void CheckEnd();
@@ -58,6 +59,7 @@ class Checker final : public core::Logger {
   void Submitted(const core::Op& op, Socket& socket);
   void Received(Socket& socket);
   void Sent(Socket& socket, bool taken);
+  void OutOfMemory(const Socket& socket, bool sends);
   void ShutDown(Socket& socket);
   void CheckConnect(core::Nanos since);
 
@@ -86,6 +88,7 @@ class Checker final : public core::Logger {
   void CheckConnecting(Session& session);
   void CheckEndsAfterFin(const Session& session);
   void CheckResetPassedOn(Session& session);
+  void CheckEndsWhenBroken(const Session& session);
   void CheckLater(const Session& session, core::Nanos since, core::Nanos limit, const char* what);
 
   const Scenario& scenario_;

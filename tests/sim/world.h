@@ -15,8 +15,10 @@
 #include "tests/sim/kernel.h"
 #include "tests/sim/network.h"
 #include "tests/sim/peer.h"
+#include "tests/sim/record_checker.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/sim_reactor.h"
+#include "tests/sim/wall_clock.h"
 
 namespace sluice::sim {
 
@@ -33,6 +35,8 @@ class World final : private core::TaskEndObserver {
   void MakeWorkers();
   void ClientComes(uint32_t id);
   void Signal(int signal);
+  void ScheduleOtherSignals();
+  void ScheduleWallJumps();
   bool Step(core::Worker& worker);
   void Settle();
   bool MaybeEvent();
@@ -45,10 +49,12 @@ class World final : private core::TaskEndObserver {
 
   const Scenario scenario_;
   SimClock clock_;
+  WallClock wall_{clock_};
   Trace trace_;
   Random random_;
   Network network_;
   Checker checker_;
+  RecordChecker records_;
   Kernel kernel_;
   std::deque<Peer> peers_;
   uint64_t servers_ = 0;
