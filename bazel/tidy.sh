@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-flags=(-std=c++20 -I. -isystem /usr/include -Wthread-safety)
+flags=(-std=c++20 -I. -Wthread-safety)
 if (($# == 0)); then
   mapfile -t files < <(git ls-files 'core/*.cc' 'iouring/*.cc' 'epoll/*.cc' 'conf/*.cc' 'proxy/*.cc')
 else

@@ -30,6 +30,7 @@ struct Runtime {
   Backend backend = Backend::kAuto;
   uint32_t workers = 0;  // 0 = auto: one per CPU this process may run on
   bool pin_workers = false;
+  bool work_stealing = true;
   Duration busy_poll = std::chrono::microseconds(0);
 
   bool operator==(const Runtime&) const = default;

@@ -68,8 +68,8 @@ class Printer : public Visitor {
       if (const auto* map = std::get_if<Map>(&item)) {
         Printer inner(indent_ + "  - ", indent_ + "    ", out_);
         map->fields(inner);
-      } else if (const auto* scalar = std::get_if<Scalar>(&item)) {
-        out_ += Cat(indent_, "  - ", YamlScalar(scalar->format()), "\n");
+      } else {  // no list has lists in it
+        out_ += Cat(indent_, "  - ", YamlScalar(std::get<Scalar>(item).format()), "\n");
       }
     }
   }

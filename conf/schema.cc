@@ -52,6 +52,7 @@ Shape Of(Runtime& runtime) {
                                                   {"epoll", Backend::kEpoll}}));
     v.Optional("workers", CountOrAuto(runtime.workers, 1, 256));
     v.Optional("pin_workers", Flag(runtime.pin_workers));
+    v.Optional("work_stealing", Flag(runtime.work_stealing));
     v.Optional("busy_poll", Time(runtime.busy_poll, Duration(0), seconds(1)));
   }};
 }

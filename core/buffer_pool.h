@@ -72,7 +72,6 @@ class [[nodiscard]] BufferLease {
   }
   // Gives the buffer back now.
   void Return();
-  Buffer* Take() { return std::exchange(buffer_, nullptr); }
 
  private:
   Buffer* buffer_ = nullptr;

@@ -87,8 +87,6 @@ class IdleSet {
     return (before & Bit(index)) == 0;
   }
 
-  uint32_t workers() const { return workers_; }
-
  private:
   static uint64_t Bit(uint32_t index) { return uint64_t{1} << (index % 64); }
 

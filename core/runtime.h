@@ -32,7 +32,6 @@ class Runtime {
 
   Shared& shared() { return shared_; }
   Worker& worker(uint32_t index) { return *shared_.workers[index]; }
-  uint32_t worker_count() const { return options_.workers; }
 
  private:
   absl::Status StartWorker(uint32_t index);

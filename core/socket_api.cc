@@ -163,7 +163,10 @@ IoResult<void> SocketApi::BindSource(int fd, const Address& address) {
 
 void SocketApi::SetResetOnClose(int fd) {
   const linger reset = {.l_onoff = 1, .l_linger = 0};
-  setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+  if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)) == 0) return;
+  // Where that is not allowed: at once, or the close would show a clean end.
+  const sockaddr nobody = {.sa_family = AF_UNSPEC, .sa_data = {}};
+  (void)connect(fd, &nobody, sizeof(nobody));
 }
 
 size_t SocketApi::UnsentBytes(int fd) {

@@ -32,9 +32,6 @@ class TaskGroup final : public TaskEndObserver {
     SpawnOn(shared_, worker, std::move(task), this).Detach();
   }
 
-  // Any thread; a moment later it may be wrong. Counts the owner's one until Join.
-  size_t pending() const { return pending_.load(std::memory_order_relaxed); }
-
   class JoinAwaiter final : public Node {
    public:
     explicit JoinAwaiter(TaskGroup& group) : group_(group) {}

@@ -43,10 +43,12 @@ Worker::Worker(Shared& shared, uint32_t index, const Clock& clock, const WorkerO
       index_(index),
       clock_(clock),
       busy_poll_(options.busy_poll),
+      stealing_(options.stealing),
       random_(options.seed * 0x9E3779B97F4A7C15u + index + 1),
       now_(clock.Now()),
       wheel_(now_),
-      pool_(options.buffers, options.buffer_size, [this] { Wake(); }) {
+      pool_(options.buffers, options.buffer_size, [this] { Wake(); }),
+      turned_(now_) {
   if (options.large_buffers == 0) return;
   large_pool_ = std::make_unique<BufferPool>(options.large_buffers, options.large_buffer_size,
                                              [this] { Wake(); });
@@ -94,7 +96,9 @@ void Worker::RunTask(Runnable& task) {
   if (searching_) {
     searching_ = false;
     // The last searcher has found something: there may be more.
-    if (shared_.idle.StopSearching() && WorkElsewhere()) shared_.NotifyOne();
+    if (shared_.idle.StopSearching() && (SharedWork() || OverdueElsewhere())) {
+      shared_.NotifyOne();
+    }
   }
   Count(counters_.tasks);
   ++tasks_since_turn_;
@@ -154,7 +158,9 @@ void Worker::ScheduleLast(Runnable& task) {
     Count(counters_.overflow);
     shared_.inject.Push(*over);
   });
-  if (shared_.workers.size() > 1 && queue_.SizeHint() >= kWakeBacklog) shared_.NotifyOne();
+  if (shared_.workers.size() == 1 || queue_.SizeHint() < kWakeBacklog) return;
+  const bool watched = !stealing_ || shared_.watchers.load(std::memory_order_relaxed) > 0;
+  if (!watched || !shared_.inject.empty()) shared_.NotifyOne();
 }
 
 void Worker::ScheduleHere(Runnable& task) {
@@ -163,19 +169,26 @@ void Worker::ScheduleHere(Runnable& task) {
 }
 
 void Worker::TurnReactor(Nanos timeout) {
+  pool_.CollectRemote();  // used again while they are warm, not when all others are used up
+  if (large_pool_ != nullptr) large_pool_->CollectRemote();
   UpdateGauges();
   reactor_->Turn(timeout, queue_.kSize - std::min(queue_.kSize, queue_.SizeHint()));
   const Nanos before = now_;
   now_ = clock_.Now();
   wheel_.Advance(now_);
-  if (timeout == 0 && tasks_since_turn_ > 0) {
-    // The inject queue is to be looked at about every 200 us: see how long a task takes.
-    const Nanos per_task = std::max<Nanos>((now_ - before) / tasks_since_turn_, 1);
-    const uint32_t wanted =
-        static_cast<uint32_t>(std::clamp<Nanos>(200 * kMicrosecond / per_task, 2, 127));
-    shared_interval_ = (shared_interval_ * 7 + wanted) / 8 + 1;
-  }
+  turned_.store(now_, std::memory_order_relaxed);
+  if (timeout == 0 && tasks_since_turn_ > 0) NoteTaskTime((now_ - before) / tasks_since_turn_);
   tasks_since_turn_ = 0;
+}
+
+// The inject queue is to be looked at about every 200 us.
+void Worker::NoteTaskTime(Nanos per_task) {
+  per_task = std::max<Nanos>(per_task, 1);
+  const uint32_t wanted =
+      static_cast<uint32_t>(std::clamp<Nanos>(200 * kMicrosecond / per_task, 2, 127));
+  shared_interval_ = (shared_interval_ * 7 + wanted) / 8 + 1;
+  const Nanos before = task_time_.load(std::memory_order_relaxed);
+  task_time_.store((before * 7 + per_task) / 8, std::memory_order_relaxed);
 }
 
 // Before the wait, so that they are right while it lasts.
@@ -185,15 +198,33 @@ void Worker::UpdateGauges() {
   counters_.in_flight.store(reactor_->in_flight(), std::memory_order_relaxed);
 }
 
-bool Worker::WorkElsewhere() const {
-  if (!shared_.inject.empty() || !mailbox_.empty()) return true;
-  for (const std::unique_ptr<Worker>& other : shared_.workers) {
-    if (other.get() != this && other->queue_.SizeHint() >= kStealBacklog) return true;
-  }
-  return false;
+// Work that is nobody's yet, or ours alone.
+bool Worker::SharedWork() const { return !shared_.inject.empty() || !mailbox_.empty(); }
+
+bool Worker::HasBacklog() const { return queue_.SizeHint() >= kStealBacklog; }
+
+// Whether what waits at `victim` will have waited too long before it gets there.
+bool Worker::Overdue(const Worker& victim) const {
+  if (&victim == this || !victim.HasBacklog()) return false;
+  const Nanos unseen = now_ - victim.turned_.load(std::memory_order_relaxed);
+  const Nanos work = victim.queue_.SizeHint() * victim.task_time_.load(std::memory_order_relaxed);
+  return unseen + work >= kOverdue;
+}
+
+bool Worker::OverdueElsewhere() const {
+  return stealing_ && std::any_of(shared_.workers.begin(), shared_.workers.end(),
+                                  [this](const auto& other) { return Overdue(*other); });
+}
+
+bool Worker::BacklogElsewhere() const {
+  return stealing_ &&
+         std::any_of(shared_.workers.begin(), shared_.workers.end(), [this](const auto& other) {
+           return other.get() != this && other->HasBacklog();
+         });
 }
 
 Runnable* Worker::Steal() {
+  if (!stealing_) return NextShared();
   const size_t count = shared_.workers.size();
   random_ ^= random_ << 13;
   random_ ^= random_ >> 7;
@@ -201,7 +232,7 @@ Runnable* Worker::Steal() {
   const size_t start = random_ % count;
   for (size_t i = 0; i < count; ++i) {
     Worker& victim = *shared_.workers[(start + i) % count];
-    if (&victim == this || victim.queue_.SizeHint() < kStealBacklog) continue;
+    if (!Overdue(victim)) continue;
     if (Runnable* task = victim.queue_.StealInto(queue_)) {
       Count(counters_.steals);
       Count(counters_.stolen, queue_.SizeHint() + 1);
@@ -242,7 +273,8 @@ void Worker::Park() {
     shared_.idle.StopSearching();
   }
   shared_.idle.BeginPark(index_);
-  const bool look_again = WorkElsewhere() || shared_.stopping.load(std::memory_order_acquire);
+  const bool look_again =
+      SharedWork() || OverdueElsewhere() || shared_.stopping.load(std::memory_order_acquire);
   if (!look_again) Wait();
   searching_ = shared_.idle.FinishPark(index_);
 }
@@ -254,11 +286,13 @@ void Worker::Wait() {
   if (TrimPays()) {
     deadline = deadline < 0 ? now_ + kTrimInterval : std::min(deadline, now_ + kTrimInterval);
   }
-  if (deadline < 0) {
-    TurnReactor(-1);
-  } else {
-    TurnReactor(std::max<Nanos>(deadline - clock_.Now(), 0));
+  const bool watching = BacklogElsewhere();
+  if (watching) {
+    deadline = deadline < 0 ? now_ + kOverdue : std::min(deadline, now_ + kOverdue);
+    shared_.watchers.fetch_add(1, std::memory_order_relaxed);
   }
+  TurnReactor(deadline < 0 ? -1 : std::max<Nanos>(deadline - clock_.Now(), 0));
+  if (watching) shared_.watchers.fetch_sub(1, std::memory_order_relaxed);
 }
 
 // At most once per interval: a burst's memory goes back to the kernel soon after it is over.
@@ -280,7 +314,8 @@ bool Worker::BusyPoll() {
   const Nanos until = clock_.Now() + busy_poll_;
   do {
     TurnReactor(0);
-    if (queue_.SizeHint() != 0 || lifo_ != nullptr || WorkElsewhere()) return true;
+    if (queue_.SizeHint() != 0 || lifo_ != nullptr || SharedWork() || OverdueElsewhere())
+      return true;
     if (shared_.stopping.load(std::memory_order_relaxed)) return true;
   } while (now_ < until);
   return false;

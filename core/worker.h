@@ -7,8 +7,10 @@
 // woken by the running one goes to the LIFO slot and runs next, at most kMaxLifoRuns times in a
 // row; what the reactor brings goes to the end of the queue; a full queue hands half to the inject
 // queue, which everybody looks at now and then; the reactor is turned at least every kEventInterval
-// tasks. Unlike there, every worker has its own reactor, and a sleeping worker is woken only for a
-// backlog.
+// tasks. Unlike there, every worker has its own reactor, a sleeping worker is woken only for a
+// backlog, and a backlog is stolen from only when it is overdue: it would keep its owner busy for
+// longer than kOverdue, or its owner has not been seen for so long. A stolen session depends on two
+// threads until its operations have moved, which on busy CPUs costs more than a short wait.
 //
 // Threads: a worker's methods are for its own thread unless they say "any".
 // Checked by: tests/core/scheduler_test.cc, tests/model.
@@ -51,6 +53,9 @@ class Shared final : public Scheduler {
   std::vector<std::unique_ptr<Worker>> workers;  // constant while they run
   Atomic<bool> stopping{false};
   Atomic<size_t> live_tasks{0};
+  // Workers that look every kOverdue whether a backlog has become overdue: none need be woken for
+  // it. A hint, it orders nothing.
+  Atomic<uint32_t> watchers{0};
 };
 
 // Counted by the owning worker, read by anybody.
@@ -71,8 +76,9 @@ struct WorkerOptions {
   size_t buffer_size = 16384;  // bytes
   size_t large_buffers = 0;    // for streams that fill theirs
   size_t large_buffer_size = 0;
-  Nanos busy_poll = 0;  // turn the reactor for so long before sleeping
-  uint64_t seed = 1;    // of the choice of victims
+  Nanos busy_poll = 0;   // turn the reactor for so long before sleeping
+  bool stealing = true;  // take queued tasks from other workers when there is nothing to do
+  uint64_t seed = 1;     // of the choice of victims
 };
 
 class Worker {
@@ -119,7 +125,7 @@ class Worker {
   BufferPool& pool() { return pool_; }
   bool Owns(const BufferPool& pool) const { return &pool == &pool_ || &pool == large_pool_.get(); }
   TimerWheel& wheel() { return wheel_; }
-  Shared& shared() { return shared_; }
+  Shared& shared() const { return shared_; }
   uint32_t index() const { return index_; }
   const Clock& clock() const { return clock_; }
   // The time of the last look at the clock: at most one round of tasks old.
@@ -131,9 +137,10 @@ class Worker {
   static constexpr int kMaxLifoRuns = 3;
   static constexpr uint32_t kEventInterval = 61;
   static constexpr uint32_t kWakeBacklog = 16;  // queued tasks that are worth waking somebody for
-  static constexpr uint32_t kStealBacklog = 4;  // queued tasks that are worth stealing from
+  static constexpr uint32_t kStealBacklog = 4;  // queued tasks that may be worth stealing from
+  static constexpr Nanos kOverdue = kMillisecond;
   static constexpr Nanos kTrimInterval = 250 * kMillisecond;
-  static constexpr size_t kWarmBuffers = 256;  // not worth giving back
+  static constexpr size_t kWarmBuffers = 16;  // not worth giving back
   static constexpr size_t kWarmLargeBuffers = 4;
 
   void RunTask(Runnable& task);
@@ -149,12 +156,18 @@ class Worker {
   bool TrimPays() const;
   void MaybeTrim();
   bool BusyPoll();
-  bool WorkElsewhere() const;
+  void NoteTaskTime(Nanos per_task);
+  bool SharedWork() const;
+  bool HasBacklog() const;
+  bool Overdue(const Worker& victim) const;
+  bool OverdueElsewhere() const;
+  bool BacklogElsewhere() const;
 
   Shared& shared_;
   const uint32_t index_;
   const Clock& clock_;
   const Nanos busy_poll_;
+  const bool stealing_;
 
   StealQueue<Runnable> queue_;
   Runnable* lifo_ = nullptr;
@@ -172,6 +185,8 @@ class Worker {
   BufferPool pool_;
   std::unique_ptr<BufferPool> large_pool_;  // or null
   InjectQueue mailbox_;                     // any thread
+  Atomic<Nanos> turned_;                    // like now_; thieves read it
+  Atomic<Nanos> task_time_{0};              // how long a task takes lately; thieves read it
   std::unique_ptr<Reactor> reactor_;
   WorkerCounters counters_;
 };

@@ -90,7 +90,10 @@ class UringReactor final : public core::Reactor {
   core::WakeFlag wake_;
   int64_t in_flight_ = 0;
   size_t buffers_in_ring_ = 0;
-  size_t buffers_wanted_;  // how many to keep in the ring: grows when it runs dry
+  size_t buffers_wanted_;       // how many to keep in the ring: grows when it runs dry
+  bool ran_dry_ = false;        // since the ring was filled
+  size_t fewest_in_ring_;       // since the last Trim
+  uint64_t recvs_at_trim_ = 0;  // at the last Trim
   core::NodeQueue starved_;
   absl::Mutex remote_mutex_;
   std::vector<core::Op*> remote_cancels_ ABSL_GUARDED_BY(remote_mutex_);

@@ -3,6 +3,9 @@
 namespace sluice::proxy {
 
 Verdict Admission::Try(const core::Address& client, core::Nanos now) {
+  if (!reserve_.HasMemory(now)) {
+    return {.refusal = Refusal::kMemory, .retry_in = HeapReserve::kRetry};
+  }
   Ticket ticket;
   if (!sources_.TryAcquire(client, ticket.source)) return {.refusal = Refusal::kSource};
   ConnectionLimit* full = nullptr;

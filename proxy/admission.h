@@ -1,7 +1,8 @@
 // Admission: whether a listener may take one more connection; Ticket: what it then holds.
 //
-// Asked in this order, and all or nothing: the client's source, the connections of all listeners,
-// those of this one, the new connections per second of both.
+// Asked in this order, and all or nothing: the memory, the client's source, the connections of all
+// listeners, those of this one, the new connections per second of both. (The table of sources may
+// allocate, so memory comes first.)
 #ifndef SLUICE_PROXY_ADMISSION_H_
 #define SLUICE_PROXY_ADMISSION_H_
 
@@ -9,6 +10,8 @@
 #include "core/clock.h"
 #include "core/socket_api.h"
 #include "proxy/connection_limit.h"
+#include "proxy/heap_reserve.h"
+#include "proxy/placement.h"
 #include "proxy/refusal.h"
 #include "proxy/source_limit.h"
 #include "proxy/token_bucket.h"
@@ -19,21 +22,24 @@ namespace sluice::proxy {
 struct Ticket {
   LimitSlot connections = {};
   SourceSlot source = {};
+  Place place = {};  // the listener's doing
 };
 
 struct Verdict {
   Refusal refusal = Refusal::kNone;
   Ticket ticket = {};               // unless refused
   ConnectionLimit* full = nullptr;  // kConnections, kListener: who has no room
-  core::Nanos retry_in = 0;         // kRate: before that it is no use
+  core::Nanos retry_in = 0;         // kRate, kMemory: before that it is no use
 };
 
 // Any thread.
 class Admission {
  public:
-  // The limits of all listeners outlive it.
-  Admission(const conf::Listener& config, ConnectionLimit& all, TokenBucket& all_rate)
-      : all_(all),
+  // The limits of all listeners and the reserve outlive it.
+  Admission(const conf::Listener& config, ConnectionLimit& all, TokenBucket& all_rate,
+            HeapReserve& reserve)
+      : reserve_(reserve),
+        all_(all),
         all_rate_(all_rate),
         own_(config.max_connections),
         own_rate_(config.new_connections),
@@ -45,6 +51,7 @@ class Admission {
   Verdict Try(const core::Address& client, core::Nanos now);
 
  private:
+  HeapReserve& reserve_;
   ConnectionLimit& all_;
   TokenBucket& all_rate_;
   ConnectionLimit own_;

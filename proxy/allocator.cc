@@ -18,7 +18,8 @@ namespace sluice::proxy {
 std::string AllocatorVersion() {
   const char* version = nullptr;
   size_t size = sizeof(version);
-  if (mallctl == nullptr || mallctl("version", &version, &size, nullptr, 0) != 0) {
+  if (mallctl == nullptr ||
+      mallctl("version", static_cast<void*>(&version), &size, nullptr, 0) != 0) {
     return "the C library's";
   }
   return std::string("jemalloc ") + version;

@@ -8,9 +8,9 @@
 namespace sluice::proxy {
 
 RoundRobin::RoundRobin(std::span<const uint32_t> weights) {
-  SLUICE_CHECK(!weights.empty());
   uint32_t divisor = 0;
   for (const uint32_t weight : weights) divisor = std::gcd(divisor, weight);
+  SLUICE_CHECK(divisor > 0);  // there are some, and each is at least 1
   int64_t sum = 0;
   for (const uint32_t weight : weights) sum += weight / divisor;
   std::vector<int64_t> credit(weights.size(), 0);
@@ -29,6 +29,7 @@ size_t RoundRobin::Pick() {
 
 std::unique_ptr<Balancer> MakeBalancer(const conf::Upstream& upstream) {
   std::vector<uint32_t> weights;
+  weights.reserve(upstream.endpoints.size());
   for (const conf::Endpoint& endpoint : upstream.endpoints) weights.push_back(endpoint.weight);
   switch (upstream.balance) {
     case conf::Balance::kRoundRobin:

@@ -42,6 +42,8 @@ IoResult<void> Prepare(core::Reactor& reactor, int fd, const core::Address& addr
   IoResult<void> connected = Prepare(reactor, *fd, address, policy);
   if (connected.ok()) connected = co_await core::WithTimeout(timeout, ConnectSocket(*fd, address));
   if (connected.ok()) co_return *fd;
+  // The endpoint may have taken it meanwhile: what comes to nothing must not look like a clean end.
+  Worker::Current()->reactor().SetResetOnClose(*fd);
   Worker::Current()->reactor().Close(*fd);
   co_return core::IoError(connected.error());
 }

@@ -77,7 +77,7 @@ absl::StatusOr<Flags> ParseFlags(int argc, char** argv) {
   if (optind < argc) {
     return absl::InvalidArgumentError(absl::StrCat("unexpected argument ", argv[optind]));
   }
-  const absl::Status valid = Validate(flags);
+  absl::Status valid = Validate(flags);
   if (!valid.ok()) return valid;
   return flags;
 }

@@ -49,7 +49,7 @@ Listener::Listener(const conf::Listener& config, SessionContext context,
       options_(ToCore(config.socket)),
       on_limit_(config.on_limit),
       shared_(shared),
-      admission_(config, shared.limit, shared.rate),
+      admission_(config, shared.limit, shared.rate, shared.reserve),
       bytes_up_(config.bandwidth.total),
       bytes_down_(config.bandwidth.total),
       context_(WithBandwidth(std::move(context), config.bandwidth.per_connection, bytes_up_,
@@ -127,9 +127,20 @@ core::Task<void> Listener::AcceptUntilCancelled(int fd) {
 }
 
 Verdict Listener::Judge(int fd) {
-  return admission_.Try(
-      admission_.needs_client() ? CurrentReactor().PeerAddress(fd) : core::Address(),
-      Worker::Current()->now());
+  Verdict verdict =
+      admission_.Try(admission_.needs_client() ? CurrentReactor().PeerAddress(fd) : core::Address(),
+                     Worker::Current()->now());
+  if (verdict.refusal == Refusal::kMemory) WarnOfMemory();
+  return verdict;
+}
+
+void Listener::WarnOfMemory() {
+  uint64_t suppressed = 0;
+  if (!shared_.memory_throttle.Pass(Worker::Current()->now(), suppressed)) return;
+  shared_.logger.Log(LogLevel::kWarn,
+                     "listener %s: out of memory: new connections %s until there is some again (%d "
+                     "more times since the last line)",
+                     name_, on_limit_ == conf::OnLimit::kWait ? "wait" : "are reset", suppressed);
 }
 
 bool Listener::MayWait(const Verdict& verdict) const {
@@ -153,10 +164,14 @@ core::Task<void> Listener::WaitForRoom(int fd, Verdict verdict) {
 
 // Makes a session of a connection, or resets it.
 void Listener::Settle(int fd, Verdict verdict) {
-  WorkerStats& stats = shared_.stats.of(Worker::Current()->index());
+  const Worker& here = *Worker::Current();
+  WorkerStats& stats = shared_.stats.of(here.index());
   core::Count(stats.accepted);
   if (verdict.refusal == Refusal::kNone) {
-    shared_.sessions.Spawn(RunSession(context_, fd, std::move(verdict.ticket)));
+    verdict.ticket.place = shared_.placement.Take(here.index());
+    const uint32_t chosen = verdict.ticket.place.worker();
+    Worker* const other = chosen == here.index() ? nullptr : here.shared().workers[chosen].get();
+    shared_.sessions.Spawn(RunSession(context_, fd, std::move(verdict.ticket)), other);
     return;
   }
   core::Count(stats.refused[static_cast<size_t>(verdict.refusal)]);
@@ -173,7 +188,7 @@ core::Task<void> Listener::Pause(int error, core::Nanos pause) {
     shared_.logger.Log(LogLevel::kWarn,
                        "listener %s: cannot accept: %s; trying again every %d ms (%d more such "
                        "pauses since the last line)",
-                       name_, strerror(error), kMaxPause / core::kMillisecond, suppressed);
+                       name_, strerrordesc_np(error), kMaxPause / core::kMillisecond, suppressed);
   }
   (void)co_await core::Sleep(pause);
 }

@@ -5,6 +5,7 @@
 //   ACCEPTING ── no descriptors or memory ──► PAUSED (longer each time) ──► ACCEPTING
 //       │  └─ on_limit: wait, limit reached ──► WAITING (one connection in hand) ── room ──┘
 //       │  └─ on_limit: close, or the source's own limit ──► that connection is reset
+//       │     (no heap for a new session is such a limit too: heap_reserve.h)
 //       └─ stop ──► what has been accepted becomes sessions ──► STOPPED
 #ifndef SLUICE_PROXY_LISTENER_H_
 #define SLUICE_PROXY_LISTENER_H_
@@ -26,11 +27,14 @@ namespace sluice::proxy {
 
 // What listeners share; outlives them.
 struct ListenerShared {
+  Placement& placement;    // of all sessions
   ConnectionLimit& limit;  // of all listeners together
   TokenBucket& rate;       // of all listeners together
+  HeapReserve& reserve;
   Stats& stats;
   core::Logger& logger;
   core::LogThrottle& accept_throttle;
+  core::LogThrottle& memory_throttle;
   core::CancellationToken stop;  // stop accepting
   core::TaskGroup& sessions;
 };
@@ -63,6 +67,7 @@ class Listener {
   core::Task<void> WaitForRoom(int fd, Verdict verdict);
   void Settle(int fd, Verdict verdict);
   bool MayWait(const Verdict& verdict) const;
+  void WarnOfMemory();
   core::Task<void> Pause(int error, core::Nanos pause);
 
   const std::string name_;

@@ -22,7 +22,9 @@
 #include "proxy/backend.h"
 #include "proxy/demo.h"
 #include "proxy/flags.h"
+#include "proxy/heap_reserve.h"
 #include "proxy/server.h"
+#include "proxy/shortage.h"
 #include "proxy/version.h"
 
 namespace sluice::proxy {
@@ -50,6 +52,7 @@ core::WorkerOptions ToWorkerOptions(const conf::Config& config, uint32_t workers
   core::WorkerOptions options;
   options.busy_poll =
       std::chrono::duration_cast<std::chrono::nanoseconds>(config.runtime.busy_poll).count();
+  options.stealing = config.runtime.work_stealing;
   options.buffer_size = std::min(kSmall, per_direction);
   options.large_buffer_size = per_direction;
   if (per_direction > kSmall) options.large_buffers = memory / 4 / per_direction;
@@ -78,6 +81,15 @@ void CheckDescriptors(const conf::Config& config, core::Logger& logger) {
              "limits.max_connections %d needs %d descriptors but this process may open %d: beyond "
              "that clients wait or are reset (raise RLIMIT_NOFILE or lower the limit)",
              config.limits.max_connections, needed, limit.rlim_cur);
+}
+
+void PrepareForShortage(HeapReserve& reserve, core::Logger& logger) {
+  PrepareThreads();
+  UseReserve(reserve);
+  if (reserve.whole()) return;
+  logger.Log(LogLevel::kWarn,
+             "no address space can be set aside for a time without memory: that would end the "
+             "process (lower limits.max_connections or limits.buffer_memory, or raise RLIMIT_AS)");
 }
 
 // Ends the process, also when the log's reader is stuck.
@@ -127,7 +139,9 @@ int Serve(const conf::Config& config, core::SignalStream& signals) {
   }
   const core::RuntimeOptions options = ToRuntimeOptions(config);
   core::Runtime runtime(options, clock, backend->make_reactor);
-  Server server(config, runtime.shared(), signals, *logger, access_log->get());
+  HeapReserve reserve(HeapReserve::BytesFor(config.limits.max_connections), MallocWorks);
+  PrepareForShortage(reserve, *logger);
+  Server server(config, runtime.shared(), signals, *logger, access_log->get(), reserve);
   logger->Log(LogLevel::kInfo, "starting: backend %s, %d workers", backend->name, options.workers);
   absl::Status status = runtime.Run(server.Run());
   status.Update(server.status());
@@ -167,6 +181,7 @@ int Main(int argc, char** argv) {
   }
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // tests do that
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a log that may not grow is an error of write(2)
   std::signal(SIGTTOU, SIG_IGN);  // or writing the log from the background would stop it
   core::SignalStream signals({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2});
   if (flags->demo) return ServeDemo(signals);

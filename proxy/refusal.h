@@ -13,11 +13,13 @@ enum class Refusal {
   kListener,     // the listener's max_connections
   kSource,       // per_source.max_connections
   kRate,         // new_connections, of the listener or of all
+  kMemory,       // none is left for new sessions (heap_reserve.h)
 };
-inline constexpr size_t kRefusalCount = 5;
+inline constexpr size_t kRefusalCount = 6;
 
 constexpr std::string_view Name(Refusal refusal) {
-  constexpr std::string_view kNames[] = {"none", "connections", "listener", "source", "rate"};
+  constexpr std::string_view kNames[] = {"none",   "connections", "listener",
+                                         "source", "rate",        "memory"};
   static_assert(sizeof(kNames) / sizeof(kNames[0]) == kRefusalCount);
   return kNames[static_cast<size_t>(refusal)];
 }

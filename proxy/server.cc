@@ -34,22 +34,26 @@ core::Task<bool> SleepFor(core::Nanos duration) { co_return co_await core::Sleep
 }  // namespace
 
 Server::Server(const conf::Config& config, core::Shared& runtime, core::SignalStream& signals,
-               core::Logger& logger, AccessLog* access_log)
+               core::Logger& logger, AccessLog* access_log, HeapReserve& reserve)
     : config_(config),
       runtime_(runtime),
       signals_(signals),
       logger_(logger),
       access_log_(access_log),
       stats_(runtime.workers.size()),
+      placement_(runtime.workers.size()),
       limit_(config.limits.max_connections),
       rate_(config.limits.new_connections),
       services_(runtime),
       sessions_(runtime),
-      listener_shared_{.limit = limit_,
+      listener_shared_{.placement = placement_,
+                       .limit = limit_,
                        .rate = rate_,
+                       .reserve = reserve,
                        .stats = stats_,
                        .logger = logger,
                        .accept_throttle = accept_throttle_,
+                       .memory_throttle = memory_throttle_,
                        .stop = stop_accepting_.token(),
                        .sessions = sessions_} {
   for (const conf::Upstream& upstream : config.upstreams) {

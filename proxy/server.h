@@ -23,6 +23,7 @@
 #include "proxy/access_log.h"
 #include "proxy/cluster.h"
 #include "proxy/connection_limit.h"
+#include "proxy/heap_reserve.h"
 #include "proxy/listener.h"
 #include "proxy/stats.h"
 #include "proxy/token_bucket.h"
@@ -34,7 +35,7 @@ class Server {
   // Everything passed in outlives the server. `config` has been validated.
   // `access_log` may be null.
   Server(const conf::Config& config, core::Shared& runtime, core::SignalStream& signals,
-         core::Logger& logger, AccessLog* access_log);
+         core::Logger& logger, AccessLog* access_log, HeapReserve& reserve);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
@@ -63,9 +64,11 @@ class Server {
   core::Logger& logger_;
   AccessLog* const access_log_;
   Stats stats_;
+  Placement placement_;
   ConnectionLimit limit_;
   TokenBucket rate_;
   core::LogThrottle accept_throttle_{5 * core::kSecond};
+  core::LogThrottle memory_throttle_{5 * core::kSecond};
   core::CancellationSource stop_accepting_;
   core::CancellationSource end_sessions_;
   core::TaskGroup services_;  // accept loops, the stats line

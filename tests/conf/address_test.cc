@@ -53,6 +53,7 @@ TEST(Address, HostHasNoPort) {
        {"", "192.0.2.7:80", "[::1]", "[::1]:80", "localhost", "unix:/x", "::1%lo"}) {
     EXPECT_FALSE(Address::ParseHost(text).ok()) << text;
   }
+  EXPECT_FALSE(Address::ParseHost(std::string_view("::1\0", 4)).ok());
   EXPECT_EQ(Parsed("unix:/run/x.sock").HostToString(), "");
 }
 
@@ -97,6 +98,10 @@ TEST(Address, Equality) {
   EXPECT_FALSE(Parsed("1.2.3.4:80") == Parsed("1.2.3.4:81"));
   EXPECT_FALSE(Parsed("1.2.3.4:80") == Parsed("1.2.3.5:80"));
   EXPECT_FALSE(Parsed("[::1]:80") == Parsed("[::2]:80"));
+  EXPECT_FALSE(Parsed("[::1]:80") == Parsed("[::1]:81"));
+  Address scoped = Parsed("[::1]:80");
+  reinterpret_cast<sockaddr_in6*>(&scoped.storage)->sin6_scope_id = 1;
+  EXPECT_FALSE(Parsed("[::1]:80") == scoped);
   EXPECT_FALSE(Parsed("1.2.3.4:80") == Parsed("[::ffff:1.2.3.4]:80"));
   EXPECT_FALSE(Parsed("unix:/a") == Parsed("unix:/b"));
   EXPECT_FALSE(Parsed("unix:/a") == Parsed("unix:@a"));

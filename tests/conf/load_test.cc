@@ -40,7 +40,8 @@ TEST(Load, MinimalHasTheDefaults) {
 TEST(Load, EveryValueArrives) {
   const LoadResult result = Load(std::string(R"(
 version: 1
-runtime: { backend: io_uring, workers: 7, pin_workers: true, busy_poll: 50us }
+runtime:
+  { backend: io_uring, workers: 7, pin_workers: true, work_stealing: false, busy_poll: 50us }
 limits: { max_connections: 123, buffer_memory: 3GiB, on_limit: wait }
 buffers: { per_direction: 8KiB }
 shutdown: { drain_timeout: 1m }
@@ -51,7 +52,7 @@ defaults:
 )") + kMinimal);
   ASSERT_TRUE(result.ok()) << ErrorsOf(result);
   const Config& config = result.config;
-  EXPECT_EQ(config.runtime, (Runtime{Backend::kIoUring, 7, true, microseconds(50)}));
+  EXPECT_EQ(config.runtime, (Runtime{Backend::kIoUring, 7, true, false, microseconds(50)}));
   EXPECT_EQ(config.limits, (Limits{123, uint64_t{3} << 30, OnLimit::kWait}));
   EXPECT_EQ(config.buffers.per_direction_bytes, 8192u);
   EXPECT_EQ(config.shutdown.drain_timeout, minutes(1));
@@ -230,6 +231,35 @@ TEST(Load, ErrorsAreInTheOrderOfTheFile) {
   const LoadResult result = Load("zzz: 1\nupstreams: []\nlisteners: []\naaa: 1\nversion: 5\n");
   ASSERT_EQ(result.errors.size(), 5u) << ErrorsOf(result);
   for (int i = 0; i < 5; ++i) EXPECT_EQ(result.errors[i].at.line, i + 1);
+}
+
+// The bad files have a value below each range; here is one at its end, and the next one.
+TEST(Load, TheUpperEndsOfRanges) {
+  const auto errors = [](const std::string& stall, const std::string& socket,
+                         const std::string& rest) {
+    return Load("defaults: { timeouts: { write_stall: " + stall + " }, socket: {" + socket +
+                "} }\n" + rest + kMinimal)
+        .errors.size();
+  };
+  EXPECT_EQ(errors("365d", "receive_buffer: 1GiB, backlog: 65535, unix_mode: \"0777\"",
+                   "limits: { buffer_memory: 1024GiB, new_connections: 10000000/s }\n"
+                   "shutdown: { drain_timeout: 1d }\n"),
+            0u);
+  EXPECT_EQ(errors("365d1us", "receive_buffer: 1073741825B, backlog: 65536, unix_mode: \"1777\"",
+                   "limits: { buffer_memory: 1025GiB, new_connections: 10000001/s }\n"
+                   "shutdown: { drain_timeout: 1d1us }\n"),
+            7u);
+  EXPECT_EQ(errors("0s", "backlog: \"\", unix_mode: \"77\"",
+                   "access_log: { path: \"a\\tb\" }\n"
+                   "limits: { max_connections: 18446744073709551616 }\n"),
+            4u);
+}
+TEST(Load, TheUpperEndOfBandwidth) {
+  const auto ok = [](const std::string& rate) {
+    return Load("defaults: { bandwidth: { total: " + rate + " } }\n" + kMinimal).ok();
+  };
+  EXPECT_TRUE(ok("1024GiB/s"));
+  EXPECT_FALSE(ok("1025GiB/s"));
 }
 
 TEST(Load, ManyErrorsAreCutWithACount) {

@@ -16,7 +16,7 @@ namespace {
 // Everything differs from its default; nothing may be lost on the way.
 Config Unusual() {
   Config config;
-  config.runtime = {Backend::kEpoll, 256, true, std::chrono::microseconds(1)};
+  config.runtime = {Backend::kEpoll, 256, true, false, std::chrono::microseconds(1)};
   config.limits = {1, 1'048'577, OnLimit::kWait, 7};
   config.buffers = {16 << 20};
   config.shutdown = {std::chrono::microseconds(0)};
@@ -44,17 +44,19 @@ Config Unusual() {
   listener.socket.unix_mode = 0070;
   listener.socket.ipv6_only = false;
   config.listeners = {listener};
-  config.upstreams = {
-      {.name = "null",
-       .balance = Balance::kRoundRobin,
-       .queue_timeout = std::chrono::seconds(0),
-       .connect_attempts = 100,
-       .connect_backoff = std::chrono::seconds(10),
-       .source_address = *Address::ParseHost("fe80::2"),
-       .endpoints = {{*Address::Parse("[fe80::1]:1"), 256, 7}, {*Address::Parse("unix:/$${y}"), 1}}},
-      {.name = "1e5",
-       .balance = Balance::kRoundRobin,
-       .endpoints = {{*Address::Parse("unix:/trailing:"), 2}}}};
+  config.upstreams = {{.name = "null",
+                       .balance = Balance::kRoundRobin,
+                       .queue_timeout = std::chrono::seconds(0),
+                       .connect_attempts = 100,
+                       .connect_backoff = std::chrono::seconds(10),
+                       .source_address = *Address::ParseHost("fe80::2"),
+                       .endpoints = {{*Address::Parse("[fe80::1]:1"), 256, 7},
+                                     {*Address::Parse("unix:/$${y}"), 1}}},
+                      {.name = "1e5",
+                       .balance = Balance::kRoundRobin,
+                       .endpoints = {{*Address::Parse("unix:/trailing:"), 2}}},
+                      {.name = "Null", .endpoints = {{*Address::Parse("127.0.0.1:1"), 1}}},
+                      {.name = "NULL", .endpoints = {{*Address::Parse("127.0.0.1:2"), 1}}}};
   return config;
 }
 

@@ -41,6 +41,13 @@ TEST(Quoted, EscapesAndCuts) {
   EXPECT_EQ(Quoted(std::string(80, 'x')), '"' + std::string(80, 'x') + '"');
   EXPECT_EQ(Quoted(std::string(81, 'x')), '"' + std::string(80, 'x') + "\"...");
   EXPECT_EQ(Quoted(std::string(79, 'x') + "é"), '"' + std::string(79, 'x') + "\"...");
+  EXPECT_EQ(Quoted(std::string(81, '\x80')), "\"\"...");
+}
+
+TEST(JoinNames, CutsALongList) {
+  EXPECT_EQ(JoinNames({}, 2), "");
+  EXPECT_EQ(JoinNames({"a", "b"}, 2), "a, b");
+  EXPECT_EQ(JoinNames({"a", "b", "c"}, 2), "a, b, ...");
 }
 
 TEST(ParseDecimal, DigitsOnly) {
@@ -53,8 +60,8 @@ TEST(ParseDecimal, DigitsOnly) {
 }
 
 TEST(FindInvalidUtf8, Valid) {
-  for (const char* text :
-       {"", "abc", "é", "€", "\U0001F600", "\xED\x9F\xBF", "\xEE\x80\x80", "\xF4\x8F\xBF\xBF"}) {
+  for (const char* text : {"", "abc", "é", "€", "\U0001F600", "\xE0\xA0\x80", "\xF0\x90\x80\x80",
+                           "\xED\x9F\xBF", "\xEE\x80\x80", "\xF4\x8F\xBF\xBF"}) {
     EXPECT_EQ(FindInvalidUtf8(text), std::nullopt) << text;
   }
 }

@@ -67,6 +67,21 @@ TEST(ParseDuration, SaysWhatItFound) {
             "(units: us, ms, s, m, h, d; did you mean \"5m\"?)");
 }
 
+TEST(ParseDuration, SuggestsTheUnit) {
+  const auto hint = [](const std::string& text) {
+    const std::string message(ParseDuration(text).status().message());
+    const size_t at = message.find("mean ");
+    return at == std::string::npos ? "" : message.substr(at + 5, message.size() - at - 7);
+  };
+  for (const char* text : {"5S", "5sec", "5seconds"}) EXPECT_EQ(hint(text), "\"5s\"") << text;
+  for (const char* text : {"5M", "5min", "5minutes"}) EXPECT_EQ(hint(text), "\"5m\"") << text;
+  for (const char* text : {"5H", "5hr", "5hours"}) EXPECT_EQ(hint(text), "\"5h\"") << text;
+  for (const char* text : {"5D", "5days"}) EXPECT_EQ(hint(text), "\"5d\"") << text;
+  for (const char* text : {"5msec", "5millis"}) EXPECT_EQ(hint(text), "\"5ms\"") << text;
+  for (const char* text : {"5usec", "5micros"}) EXPECT_EQ(hint(text), "\"5us\"") << text;
+  EXPECT_EQ(hint("5w"), "");
+}
+
 TEST(FormatDuration, LargestUnitsFirst) {
   EXPECT_EQ(FormatDuration(microseconds(0)), "0s");
   EXPECT_EQ(FormatDuration(microseconds(90'000'000)), "1m30s");

@@ -72,9 +72,11 @@ class SleepUntil final : public core::Timer {
 // One task per timer: they note in which order they run.
 struct Order {
   std::atomic<int> next{0};
+  std::atomic<bool> late{false};  // one was armed when its time had come: the machine stood still
   std::vector<int> places = std::vector<int>(20, -1);  // of each timer, by deadline
 };
 Task<void> NoteAt(Nanos deadline, int index, Order& order, const core::Clock& clock) {
+  if (clock.Now() >= deadline) order.late.store(true);
   co_await SleepUntil(deadline);
   EXPECT_GE(clock.Now(), deadline);
   order.places[index] = order.next.fetch_add(1);
@@ -99,7 +101,7 @@ Task<void> BusyMain(core::Shared& shared, const core::Clock& clock) {
     co_await timers.Join();
     EXPECT_EQ(order.next.load(), 20);
     // With two workers a task that was stolen may run a moment later.
-    if (shared.workers.size() == 1) {
+    if (shared.workers.size() == 1 && !order.late.load()) {
       EXPECT_TRUE(std::is_sorted(order.places.begin(), order.places.end()));
     }
   }

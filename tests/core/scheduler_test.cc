@@ -56,6 +56,36 @@ TEST(SchedulerTest, ABurstOfComputationIsSpread) {
   EXPECT_GT(stolen, 0u);
 }
 
+Task<void> KeepBusy(std::atomic<bool>& stop) {
+  const Deadline deadline;
+  while (!stop.load() && !deadline.over()) co_await Yield();
+}
+Task<void> CountHere(std::vector<std::atomic<int>>& ran) {
+  ran[Worker::Current()->index()].fetch_add(1);
+  co_await Yield();
+}
+// Both workers are awake all the time: neither takes over what waits for the other.
+Task<void> StayMain(TestRuntime& runtime) {
+  const uint32_t here = Worker::Current()->index();
+  std::vector<std::atomic<int>> ran(2);
+  std::atomic<bool> stop{false};
+  TaskGroup group(runtime.shared());
+  group.Spawn(KeepBusy(stop), runtime.worker(1 - here));
+  {
+    TaskGroup burst(runtime.shared());
+    for (int i = 0; i < 64; ++i) burst.Spawn(CountHere(ran));
+    co_await burst.Join();
+  }
+  stop.store(true);
+  co_await group.Join();
+  EXPECT_EQ(ran[here].load(), 64);
+}
+TEST(SchedulerTest, WithoutStealingTasksStay) {
+  TestRuntime runtime(2, {.buffers = 4, .buffer_size = 4096, .stealing = false});
+  runtime.Run(StayMain(runtime));
+  for (uint32_t i : {0u, 1u}) EXPECT_EQ(runtime.worker(i)->counters().stolen.load(), 0u);
+}
+
 // Two tasks that wake each other: each wakes the other into the LIFO slot.
 class PingPong {
  public:
@@ -119,10 +149,6 @@ TEST(SchedulerTest, TheLifoSlotDoesNotStarveTheQueue) {
   EXPECT_GT(runtime.worker(0)->counters().lifo.load(), 1000u);
 }
 
-Task<void> KeepBusy(std::atomic<bool>& stop) {
-  const Deadline deadline;
-  while (!stop.load() && !deadline.over()) co_await Yield();
-}
 Task<void> Set(std::atomic<bool>& flag) {
   flag.store(true);
   co_return;

@@ -110,9 +110,6 @@ class Refuser:
         try:
             while self._wait(listener):
                 self._answer(listener)
-        except OSError as error:
-            if error.errno != errno.ENOENT:  # nobody is left to ask
-                raise
         finally:
             os.close(listener)
 
@@ -129,7 +126,7 @@ class Refuser:
         notice = bytearray(80)
         try:
             fcntl.ioctl(listener, RECEIVE, notice)
-        except InterruptedError:
+        except (InterruptedError, FileNotFoundError):  # a signal, also SIGSTOP, took the call back
             return
         ident, = struct.unpack_from("Q", notice)
         number, = struct.unpack_from("i", notice, 16)

@@ -120,6 +120,45 @@ class Refusal:
     def test_calls_that_wait(self):
         self.check_calls(WAITING, ("answered", "reset"), bystander_lives=False)
 
+    def session(self):
+        client = self.keep(self.web.connect())
+        upstream = self.keep(self.listener.accept())
+        sockets.exchange(client, upstream)
+        return client, upstream
+
+    def serve_by_hand(self, names):
+        self.refuser = self.keep(Refuser(*names))
+        self.listener = self.keep(sockets.Listener())
+        self.web = self.proxy([self.listener.text], prepare=self.refuser.prepare)
+
+    def test_a_reset_stays_one(self):
+        """Whatever the proxy asks the kernel when it passes it on."""
+        calls = {name: SERVING.get(name) or OPENING[name]
+                 for name in ("setsockopt", "getsockopt", "ioctl", "shutdown", "epoll_ctl")}
+        self.serve_by_hand(calls)
+        for name, errors in calls.items():
+            for loser in (0, 1):
+                with self.subTest(call=name, by=("client", "upstream")[loser]):
+                    sides = self.session()
+                    self.refuser.refuse(name, errors[0])
+                    sockets.reset(sides[loser])
+                    end = sockets.ending(sides[1 - loser])
+                    self.refuser.allow()
+                    self.assertEqual(end, "reset")
+
+    def test_an_abandoned_connect_is_no_clean_end(self):
+        """The upstream has taken it, but the proxy cannot go on with it."""
+        self.serve_by_hand(("epoll_ctl",))
+        self.refuser.refuse("epoll_ctl", errno.ENOSPC)
+        client = self.keep(self.web.connect())
+        upstream = self.keep(self.listener.accept())
+        if self.backend == "io_uring":
+            sockets.exchange(client, upstream)  # it does not need that call
+        else:
+            self.assertEqual(sockets.ending(client), "reset")
+            self.assertEqual(sockets.ending(upstream), "reset")
+        self.refuser.allow()
+
 
 if __name__ == "__main__":
     main()

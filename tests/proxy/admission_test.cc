@@ -22,7 +22,7 @@ core::Address Client() {
 class AdmissionTest : public ::testing::Test {
  protected:
   Refusal RefusedAfter(size_t admitted) {
-    Admission admission(listener, all, all_rate);
+    Admission admission(listener, all, all_rate, reserve);
     std::vector<Verdict> verdicts;
     for (;;) {
       verdicts.push_back(admission.Try(Client(), kNow));
@@ -35,6 +35,8 @@ class AdmissionTest : public ::testing::Test {
   conf::Listener listener;
   ConnectionLimit all{100};
   TokenBucket all_rate{0};
+  bool malloc_works = true;
+  HeapReserve reserve{size_t{1} << 20, [this] { return malloc_works; }};
 };
 
 TEST_F(AdmissionTest, AllConnections) { EXPECT_EQ(RefusedAfter(100), Refusal::kConnections); }
@@ -54,11 +56,25 @@ TEST_F(AdmissionTest, NewConnectionsPerSecond) {
   EXPECT_EQ(RefusedAfter(3), Refusal::kRate);
 }
 
+TEST_F(AdmissionTest, Memory) {
+  listener.per_source.max_connections = 1;
+  Admission admission(listener, all, all_rate, reserve);
+  malloc_works = false;
+  void* block = reserve.Allocate(1);
+  const Verdict refused = admission.Try(Client(), kNow);
+  EXPECT_EQ(refused.refusal, Refusal::kMemory);
+  EXPECT_EQ(refused.retry_in, HeapReserve::kRetry);
+  malloc_works = true;
+  EXPECT_EQ(admission.Try(Client(), kNow + refused.retry_in).refusal, Refusal::kNone)
+      << "nothing was taken";
+  EXPECT_TRUE(reserve.Free(block));
+}
+
 TEST_F(AdmissionTest, RefusedTakesNothing) {
   TokenBucket slow(1);
   listener.per_source.max_connections = 2;
   listener.max_connections = 2;
-  Admission admission(listener, all, slow);
+  Admission admission(listener, all, slow, reserve);
   Verdict first = admission.Try(Client(), kNow);
   ASSERT_EQ(first.refusal, Refusal::kNone);
   for (int i = 0; i < 5; ++i) {

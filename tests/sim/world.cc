@@ -110,7 +110,8 @@ World::World(const RunOptions& options)
     peers_.emplace_back(scenario_, network_, clock_, checker_, trace_, server_side,
                         2 * servers_++ + 1, "server");
   };
-  server_ = std::make_unique<proxy::Server>(config_, shared_, signals_, checker_, &records_.log());
+  server_ = std::make_unique<proxy::Server>(config_, shared_, signals_, checker_, &records_.log(),
+                                            reserve_);
 }
 
 void World::MakeWorkers() {

@@ -10,6 +10,7 @@
 #include "core/signals.h"
 #include "core/spawn.h"
 #include "core/worker.h"
+#include "proxy/heap_reserve.h"
 #include "proxy/server.h"
 #include "tests/sim/checker.h"
 #include "tests/sim/kernel.h"
@@ -61,6 +62,7 @@ class World final : private core::TaskEndObserver {
   const conf::Config config_;
   core::Shared shared_;
   core::SignalStream signals_;
+  proxy::HeapReserve reserve_{0, [] { return true; }};  // memory is never short here
   std::unique_ptr<proxy::Server> server_;
   bool server_ended_ = false;
   core::Nanos drift_left_ = 0;

@@ -1,0 +1,28 @@
+// What the parts of UringReactor agree on: where an op is, and what a completion says it is of.
+#ifndef SLUICE_IOURING_URING_ENTRY_H_
+#define SLUICE_IOURING_URING_ENTRY_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/op.h"
+
+namespace sluice::iouring {
+
+// Of the buffer ring: its size, and how many it holds before it has ever run dry.
+inline constexpr uint32_t kBufferEntries = 4096;
+inline constexpr size_t kBuffersAtStart = 64;
+
+// Where an op is (Op::place).
+enum Place : uint8_t { kInKernel = 0, kStarved, kEnded };
+
+// user_data: the op's address, its low bits telling what completes.
+enum Tag : uint64_t { kTagOp = 0, kTagCancel = 1, kTagWake = 2, kTagClose = 3, kTagMask = 7 };
+
+inline uint64_t UserData(const core::Op& op, Tag tag) {
+  return reinterpret_cast<uint64_t>(&op) | tag;
+}
+
+}  // namespace sluice::iouring
+
+#endif  // SLUICE_IOURING_URING_ENTRY_H_

@@ -1,0 +1,28 @@
+// What a program does at its start so that a want of memory does not end it: see heap_reserve.h.
+#ifndef SLUICE_PROXY_SHORTAGE_H_
+#define SLUICE_PROXY_SHORTAGE_H_
+
+#include "core/atomic.h"
+#include "proxy/heap_reserve.h"
+
+namespace sluice::proxy {
+
+// Whom operator new asks for what malloc cannot give (operator_new.cc); null: nobody. The one
+// variable that all share, for those who call operator new know nothing of us. Builds with a
+// sanitizer keep the sanitizer's operators and never ask.
+inline constinit core::Atomic<HeapReserve*> reserve_in_use{nullptr};
+
+// Before other threads are started. `reserve` outlives everything that is allocated from now on.
+void UseReserve(HeapReserve& reserve);
+
+// Whether malloc has what some new sessions need: the probe of a HeapReserve.
+bool MallocWorks();
+
+// Does at once what would be fatal if it came first when there is no memory: the main thread's
+// stack, the only one that grows, is made to grow; and abseil's mutexes, which abort if they cannot
+// map memory for the first thread that ever waits, get theirs. On the main thread.
+void PrepareThreads();
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_SHORTAGE_H_

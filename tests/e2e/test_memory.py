@@ -1,0 +1,67 @@
+"""The formula of the README for the proxy's memory: an upper bound, and not far above the truth."""
+
+import os
+import re
+
+import sockets
+from flow import Flow, flood
+from harness import MiB, main, matrix
+from processes import scaled
+from sluice import built_with
+
+KiB = 1 << 10
+UNITS = {"KiB": KiB, "MiB": MiB}
+README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../README.md")
+IDLE = scaled(2000, 200)
+STALLED = 24
+FLOOD = 64 * MiB  # more than the sockets on the way and the proxy hold together
+
+
+def promised():
+    """Bytes of the process, of a connection, of a stalled direction: the formula's own figures."""
+    with open(README) as file:
+        formula = re.search(r"^ +memory = (.*)$", file.read(), re.M).group(1)
+    return [int(number) * UNITS[unit] for number, unit in re.findall(r"(\d+) ([KM]iB)", formula)]
+
+
+@matrix(workers=(1, 2))
+class Memory:
+    def setUp(self):
+        if built_with(b"__asan_init") or built_with(b"__tsan_init"):
+            self.skipTest("a sanitizer's memory is not the proxy's")
+        self.process, self.connection, self.stalled = promised()
+        self.listener = self.keep(sockets.Listener(receive_buffer=1 << 16))
+        self.web = self.proxy([self.listener.text], log={"level": "info"},
+                              defaults={"timeouts": {"write_stall": "0s", "idle": "0s"}})
+
+    def session(self):
+        client = self.keep(self.web.connect())
+        upstream = self.keep(self.listener.accept())
+        sockets.exchange(client, upstream)
+        return client, upstream
+
+    def test_idle(self):
+        """Each connection costs what the formula says, and at least half of that."""
+        for _ in range(20):
+            self.session()
+        before = self.web.resident()
+        self.assertLess(before, self.process, "the process with a few connections")
+        for _ in range(IDLE):
+            self.session()
+        each = (self.web.resident() - before) / IDLE
+        self.assertLess(each, self.connection + 64 * KiB / IDLE)
+        self.assertGreater(each, self.connection / 2, "the README promises too little")
+
+    def test_stalled(self):
+        """A direction whose reader stands still holds what the formula says at most."""
+        pattern = self.seed().randbytes(MiB + 1)
+        flows = [Flow(*self.session(), pattern) for _ in range(STALLED)]
+        before = self.web.resident()
+        flood(flows, FLOOD)
+        each = (self.web.resident() - before) / STALLED
+        self.assertLess(each, self.stalled)
+        self.assertGreater(each, self.stalled / 4, "the README promises too little")
+
+
+if __name__ == "__main__":
+    main()

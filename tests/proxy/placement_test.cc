@@ -1,0 +1,62 @@
+#include "proxy/placement.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace sluice::proxy {
+namespace {
+
+TEST(PlacementTest, OneWorkerTakesAll) {
+  Placement placement(1);
+  std::vector<Place> places;
+  for (int i = 0; i < 100; ++i) places.push_back(placement.Take(0));
+  EXPECT_EQ(placement.sessions(0), 100u);
+}
+
+TEST(PlacementTest, FewStayWhereTheyArrive) {
+  Placement placement(4);
+  std::vector<Place> places;
+  for (int i = 0; i < 5; ++i) places.push_back(placement.Take(2));
+  EXPECT_EQ(placement.sessions(2), 5u);
+}
+
+// Whatever worker the kernel prefers, no two differ by more than an eighth (and a few).
+TEST(PlacementTest, ManyAreSpread) {
+  for (uint32_t workers : {2u, 3u, 8u}) {
+    Placement placement(workers);
+    std::vector<Place> places;
+    for (int i = 0; i < 4000; ++i) places.push_back(placement.Take(1));
+    const uint32_t most = placement.sessions(1);
+    for (uint32_t i = 0; i < workers; ++i) {
+      EXPECT_LE(placement.sessions(i), most);
+      EXPECT_LE(most, placement.sessions(i) + most / 8 + 6) << workers << " workers";
+    }
+  }
+}
+
+TEST(PlacementTest, WhoArrivesEvenlyIsNotMoved) {
+  Placement placement(2);
+  std::vector<Place> places;
+  for (uint32_t i = 0; i < 1000; ++i) {
+    places.push_back(placement.Take(i % 2));
+    EXPECT_EQ(places.back().worker(), i % 2);
+  }
+}
+
+TEST(PlacementTest, ThoseWhoEndAreCountedNoMore) {
+  Placement placement(2);
+  {
+    std::vector<Place> places;
+    for (int i = 0; i < 100; ++i) places.push_back(placement.Take(0));
+    Place moved = std::move(places.back());
+    places.pop_back();
+    EXPECT_EQ(placement.sessions(0) + placement.sessions(1), 100u);
+    moved = Place();
+    EXPECT_EQ(placement.sessions(0) + placement.sessions(1), 99u);
+  }
+  EXPECT_EQ(placement.sessions(0) + placement.sessions(1), 0u);
+}
+
+}  // namespace
+}  // namespace sluice::proxy
