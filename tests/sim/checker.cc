@@ -35,6 +35,7 @@ uint32_t Checker::AddressOf(const Session& session) { return kClientNet + sessio
 void Checker::SessionBegins(Session& session, const core::Runnable& task) {
   if (session.began >= 0) trace_.Fail("session %d begins twice", session.id);
   session.began = clock_.Now();
+  session.began_from = rested_at_;
   ++begun_;
   session_of_[&task] = &session;
   admission_.Begins(session);

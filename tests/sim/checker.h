@@ -31,6 +31,7 @@ class Checker final : public core::Logger {
 
   // The world's side.
   Session& NewSession(Peer& client, Socket& near);
+  void TimeMoves() { rested_at_ = clock_.Now(); }
   void SignalSent();
   bool told_to_stop() const { return signals_ > 0; }
   void CheckAtRest(bool buffers_free);
@@ -105,6 +106,7 @@ class Checker final : public core::Logger {
   uint32_t begun_ = 0;
   uint32_t accepted_ = 0;
   uint32_t signals_ = 0;
+  core::Nanos rested_at_ = SimClock::kStart;  // before time last moved on
   core::Nanos first_signal_ = -1;
   core::Nanos last_signal_ = -1;
   std::string last_stats_;

@@ -25,6 +25,7 @@ struct Session {
   Socket* near = nullptr;  // the proxy's socket to the client
   Socket* far = nullptr;   // the proxy's socket to the server
   core::Nanos began = -1;
+  core::Nanos began_from = -1;  // what a worker's last look at the clock may have been then
   core::Nanos relaying = -1;
   core::Nanos half_closed = -1;
   core::Nanos reset_at = -1;

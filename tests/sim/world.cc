@@ -268,6 +268,7 @@ void World::AdvanceTime() {
     if (deadline >= 0 && (next < 0 || deadline < next)) next = deadline;
   }
   if (next < 0) trace_.Fail("the proxy does not end, and nothing will ever happen again");
+  checker_.TimeMoves();
   if (next > clock_.Now()) clock_.Set(next);
   // Everybody looks at the clock first, as after a wait in the kernel.
   kernel_.may_steal = false;
