@@ -35,6 +35,7 @@ uint32_t Checker::AddressOf(const Session& session) { return kClientNet + sessio
 void Checker::SessionBegins(Session& session, const core::Runnable& task) {
   if (session.began >= 0) trace_.Fail("session %d begins twice", session.id);
   session.began = clock_.Now();
+  session.began_from = rested_at_;
   ++begun_;
   session_of_[&task] = &session;
   admission_.Begins(session);
@@ -108,6 +109,14 @@ void Checker::Sent(Socket& socket, bool taken) {
   session.sending[direction] = false;
 }
 
+void Checker::OutOfMemory(const Socket& socket, bool sends) {
+  Session& session = *socket.session;
+  const bool up = sends == (session.far == &socket);
+  const size_t direction = up ? Session::kUp : Session::kDown;
+  core::Nanos& failed = (sends ? session.send_failed : session.recv_failed)[direction];
+  if (failed < 0) failed = clock_.Now();
+}
+
 void Checker::ShutDown(Socket& socket) {
   Session& session = *socket.session;
   if (session.half_closed >= 0) return;
@@ -171,6 +180,7 @@ void Checker::CheckAtRest(bool buffers_free) {
     CheckEndsAfterFin(session);
     CheckMoving(session, Session::kUp, buffers_free);
     CheckMoving(session, Session::kDown, buffers_free);
+    CheckEndsWhenBroken(session);
     if (buffers_free) CheckResetPassedOn(session);
   }
 }
@@ -178,8 +188,8 @@ void Checker::CheckAtRest(bool buffers_free) {
 void Checker::CheckLater(const Session& session, core::Nanos since, core::Nanos limit,
                          const char* what) {
   if (limit == 0 || since < 0) return;
-  const bool reset =
-      session.near->reset_arrived || (session.far != nullptr && session.far->reset_arrived);
+  const bool reset = session.near->reset_arrived || session.broken() ||
+                     (session.far != nullptr && session.far->reset_arrived);
   const bool lingers = reset || (scenario_.close_after_fin && session.half_closed >= 0);
   const core::Nanos end = since + limit + kTolerance + (lingers ? kResetLinger : 0);
   if (clock_.Now() > end) trace_.Fail("session %d lives on after its %s", session.id, what);
@@ -214,7 +224,7 @@ void Checker::CheckConnecting(Session& session) {
 
 void Checker::CheckEndsAfterFin(const Session& session) {
   if (!scenario_.close_after_fin || session.half_closed < 0) return;
-  if (session.near->reset_arrived || session.far->reset_arrived) return;  // that may be first
+  if (session.near->reset_arrived || session.far->reset_arrived || session.broken()) return;
   if (clock_.Now() > session.half_closed + kResetLinger + kTolerance) {
     trace_.Fail("session %d lives on after its first end of stream", session.id);
   }
@@ -225,6 +235,7 @@ void Checker::CheckMoving(Session& session, int direction, bool buffers_free) {
   const Socket& from = session.from(direction);
   const Socket& to = session.to(direction);
   if (from.reset_arrived || to.reset_arrived || from.closed || to.closed) return;
+  if (session.broken()) return;                                       // CheckEndsWhenBroken
   if (scenario_.close_after_fin && session.half_closed >= 0) return;  // CheckEndsAfterFin
   const char* way = direction == Session::kUp ? "up" : "down";
   if (session.held(direction) > 0) {
@@ -242,6 +253,23 @@ void Checker::CheckMoving(Session& session, int direction, bool buffers_free) {
   if (!from.in.empty() || !from.fin_arrived || to.fin_queued) return;
   if (from.end_read || buffers_free)
     trace_.Fail("session %d, %s: FIN is not passed on", session.id, way);
+}
+
+// A send that fails for want of memory ends the session at once, a recv when what was received
+// before has been sent.
+void Checker::CheckEndsWhenBroken(const Session& session) {
+  for (const int direction : {Session::kUp, Session::kDown}) {
+    const auto i = static_cast<size_t>(direction);
+    core::Nanos since = session.send_failed[i];
+    if (since < 0 && session.held(direction) == 0) {
+      since = std::max(session.recv_failed[i], session.recv_failed[i] < 0 ? -1 : session.sent[i]);
+    }
+    if (since < 0) continue;
+    if (clock_.Now() > since + kResetLinger + kTolerance) {
+      trace_.Fail("session %d lives on after a failed %s", session.id,
+                  session.send_failed[i] >= 0 ? "send" : "recv");
+    }
+  }
 }
 
 // A side that is reset, all it had sent before being delivered: the session ends soon, also when

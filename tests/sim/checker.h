@@ -31,7 +31,9 @@ class Checker final : public core::Logger {
 
   // The world's side.
   Session& NewSession(Peer& client, Socket& near);
+  void TimeMoves() { rested_at_ = clock_.Now(); }
   void SignalSent();
+  bool told_to_stop() const { return signals_ > 0; }
   void CheckAtRest(bool buffers_free);
   // After the server's task has ended and everything has been delivered.
   void CheckEnd();
@@ -58,6 +60,7 @@ class Checker final : public core::Logger {
   void Submitted(const core::Op& op, Socket& socket);
   void Received(Socket& socket);
   void Sent(Socket& socket, bool taken);
+  void OutOfMemory(const Socket& socket, bool sends);
   void ShutDown(Socket& socket);
   void CheckConnect(core::Nanos since);
 
@@ -86,6 +89,7 @@ class Checker final : public core::Logger {
   void CheckConnecting(Session& session);
   void CheckEndsAfterFin(const Session& session);
   void CheckResetPassedOn(Session& session);
+  void CheckEndsWhenBroken(const Session& session);
   void CheckLater(const Session& session, core::Nanos since, core::Nanos limit, const char* what);
 
   const Scenario& scenario_;
@@ -102,6 +106,7 @@ class Checker final : public core::Logger {
   uint32_t begun_ = 0;
   uint32_t accepted_ = 0;
   uint32_t signals_ = 0;
+  core::Nanos rested_at_ = SimClock::kStart;  // before time last moved on
   core::Nanos first_signal_ = -1;
   core::Nanos last_signal_ = -1;
   std::string last_stats_;

@@ -8,6 +8,7 @@
 #include "tests/sim/checker.h"
 #include "tests/sim/log_line.h"
 #include "tests/sim/peer.h"
+#include "tests/sim/wall_clock.h"
 
 namespace sluice::sim {
 void Checker::Write(core::LogLevel, std::string_view line) {
@@ -26,6 +27,8 @@ void Checker::SessionEnds(std::string_view line) {
   if (!session.live()) trace_.Fail("session %d ends twice", session.id);
   session.ended = clock_.Now();
   session.reason = std::string(Field(line, "reason"));
+  session.by = std::string(Field(line, "by"));
+  if (const WallClock* wall = WallClock::Current()) session.wall_end = wall->Now();
   ++ended_[session.reason];
   session_of_.erase(core::Worker::Current()->running());
   admission_.Ended(session);
@@ -41,6 +44,16 @@ void Checker::SessionEnds(std::string_view line) {
   CheckReason(session, session.reason, Field(line, "by"));
 }
 
+namespace {
+
+// Whether a recv or a send failed on that side.
+bool FailedAt(const Session& session, bool near) {
+  const size_t from = near ? Session::kUp : Session::kDown;
+  return session.recv_failed[from] >= 0 || session.send_failed[1 - from] >= 0;
+}
+
+}  // namespace
+
 void Checker::CheckReason(const Session& session, std::string_view reason, std::string_view by) {
   bool is_true = false;
   if (reason == "closed") {
@@ -50,6 +63,7 @@ void Checker::CheckReason(const Session& session, std::string_view reason, std::
   if (reason == "reset") {
     const Socket* side = by == "client" ? session.near : session.far;
     is_true = side != nullptr && side->reset_arrived;
+    is_true |= FailedAt(session, by == "client");
   } else if (reason == "no_upstream") {
     is_true = session.far == nullptr &&
               (scenario_.has(Fault::kRefuse) || scenario_.has(Fault::kLost) ||

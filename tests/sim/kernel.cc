@@ -78,11 +78,12 @@ IoResult<int> Kernel::Duplicate(int fd) {
 }
 
 bool Kernel::ClientArrives(Socket& proxy_side) {
-  Listening* open = nullptr;
+  std::vector<Listening*> all;
   for (Listening& each : listening_) {
-    if (each.descriptors > 0) open = &each;
+    if (each.descriptors > 0) all.push_back(&each);
   }
-  if (open == nullptr) return false;
+  if (all.empty()) return false;
+  Listening* const open = all.size() == 1 ? all[0] : all[random_.Below(all.size())];
   open->backlog.push_back(&proxy_side);
   for (Descriptor& descriptor : table_) {
     if (descriptor.kind == Kind::kListener && descriptor.listening == open) {
@@ -253,6 +254,17 @@ int Kernel::Poll(const Op& op) {
   if (socket.reset_arrived && !deaf) events |= POLLERR | POLLHUP;
   if (socket.fin_queued && socket.fin_arrived) events |= POLLHUP;
   return events;
+}
+
+int Kernel::MemoryError(Socket& socket, bool sends) {
+  // Rare, or no session would live to see anything else.
+  const uint32_t level = (scenario_.level(Fault::kNoMemory) + 9) / 10;
+  if (!random_.Chance(level)) return 0;
+  const int error = sends && random_.Chance(500) ? ENOBUFS : ENOMEM;
+  trace_.Add("socket %d: %s fails: memory has run out", socket.id, sends ? "send" : "recv");
+  network_.NoteProgress();
+  checker_.OutOfMemory(socket, sends);
+  return error;
 }
 
 void Kernel::SocketChanged(Socket& socket) {

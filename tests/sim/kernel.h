@@ -93,6 +93,8 @@ class Kernel final : public SocketUser {
   // Whether the op could do something now.
   bool Executable(const core::Op& op);
   int Poll(const core::Op& op);
+  // 0, or the errno with which a recv or a send fails: memory has run out.
+  int MemoryError(Socket& socket, bool sends);
   // A task that takes connections from the kernel, until it closes its listening descriptor.
   void NoteListener(const core::Runnable* task) { listener_tasks_.insert(task); }
   // Asked for by a listener, or by the session as the first thing it does.

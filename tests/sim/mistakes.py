@@ -65,4 +65,25 @@ MISTAKES = [
   core::Count(stats.refused[static_cast<size_t>(verdict.refusal)]);
 """,
     ),
+    (
+        'session.cc',
+        '      if (Opposite(flow).ended || (error != EPIPE && error != ECONNRESET)) {\n',
+        """      if (Opposite(flow).ended || (error != EPIPE && error != ECONNRESET &&
+                                   !sim::Planted(sim::Mutant::kFailureRelayed))) {
+""",
+    ),
+    (
+        'session.cc',
+        '  const Nanos total = Worker::Current()->clock().Now() - started_;\n',
+        """  Nanos total = Worker::Current()->clock().Now() - started_;
+  if (sim::Planted(sim::Mutant::kWallDurations)) total += sim::WallClock::Current()->jumped();
+""",
+    ),
+    (
+        'server.cc',
+        '*signal == SIGTERM || *signal == SIGINT || *signal == SIGQUIT) {\n',
+        """*signal == SIGTERM || *signal == SIGINT || *signal == SIGQUIT ||
+        sim::Planted(sim::Mutant::kAnySignalEnds)) {
+""",
+    ),
 ]

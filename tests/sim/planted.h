@@ -4,6 +4,7 @@
 #define SLUICE_TESTS_SIM_PLANTED_H_
 
 #include "tests/sim/scenario.h"
+#include "tests/sim/wall_clock.h"
 
 namespace sluice::sim {
 

@@ -12,13 +12,16 @@ using core::kMillisecond;
 using core::kSecond;
 
 constexpr uint64_t kStream = 1;
+constexpr uint64_t kStreamApart = 5;
 
 void ChooseFaults(Random& random, Scenario& scenario) {
+  Random apart(scenario.options.seed, kStreamApart);
   for (size_t i = 0; i < kFaultCount; ++i) {
+    Random& source = i < kFirstApart ? random : apart;
     const uint32_t level =
-        random.Chance(500) ? 0
-                           : static_cast<uint32_t>(random.Chance(700) ? random.Between(20, 200)
-                                                                      : random.Between(300, 900));
+        source.Chance(500) ? 0
+                           : static_cast<uint32_t>(source.Chance(700) ? source.Between(20, 200)
+                                                                      : source.Between(300, 900));
     if ((scenario.options.faults >> i & 1) != 0) scenario.levels[i] = level;
   }
 }
@@ -118,15 +121,16 @@ void ChooseUpstream(Random& random, Scenario& s) {
 
 const char* Name(Mutant mutant) {
   constexpr const char* kNames[] = {
-      "None",          "DropLastBuffer",  "SwapBuffers",       "ResetLooksClean",
-      "LoseCancel",    "LeakBuffer",      "IgnoreCredit",      "ForgetStarved",
-      "ShutdownCuts",  "NoShutdown",      "CloseWithoutReset", "LeakDescriptor",
-      "LooseLimit",    "LateTimeouts",    "SlowDrain",         "LoseWakeup",
-      "LooseEndpoint", "LooseSource",     "FastRate",          "FastPace",
-      "NoTotalPace",   "WideJitter",      "LateQueueTimeout",  "ManyAttempts",
-      "NoBackoff",     "RelayAfterFin",   "DeafAfterFin",      "QueueBackwards",
-      "QueueSkipped",  "LeakPlace",       "TryTwice",          "PaceStalls",
-      "PaceForgets",   "LifetimeRelayed", "DeafConnecting",    "WrongCause"};
+      "None",           "DropLastBuffer", "SwapBuffers",       "ResetLooksClean",
+      "LoseCancel",     "LeakBuffer",     "IgnoreCredit",      "ForgetStarved",
+      "ShutdownCuts",   "NoShutdown",     "CloseWithoutReset", "LeakDescriptor",
+      "LooseLimit",     "LateTimeouts",   "SlowDrain",         "LoseWakeup",
+      "LooseEndpoint",  "LooseSource",    "FastRate",          "FastPace",
+      "NoTotalPace",    "WideJitter",     "LateQueueTimeout",  "ManyAttempts",
+      "NoBackoff",      "RelayAfterFin",  "DeafAfterFin",      "FailureLooksClean",
+      "QueueBackwards", "QueueSkipped",   "LeakPlace",         "TryTwice",
+      "PaceStalls",     "PaceForgets",    "LifetimeRelayed",   "DeafConnecting",
+      "WrongCause",     "FailureRelayed", "AnySignalEnds",     "WallDurations"};
   static_assert(std::size(kNames) == static_cast<size_t>(Mutant::kCount));
   return kNames[static_cast<size_t>(mutant)];
 }

@@ -42,9 +42,15 @@ enum class Fault : uint8_t {
   kBackoff,        // more endpoints, other numbers of attempts, pauses between them
   kJitter,         // max_lifetime is cut by chance
   kCloseAfterFin,  // half_close: close
+  // Chosen apart (kFirstApart), so that one more of them leaves a seed's other choices alone.
+  kNoMemory,      // a recv or a send fails because memory has run out
+  kOtherSignals,  // signals that end nothing
+  kTwoAddresses,  // the listener has two
+  kWallJumps,     // the time of day is set
   kCount,
 };
 inline constexpr size_t kFaultCount = static_cast<size_t>(Fault::kCount);
+inline constexpr size_t kFirstApart = static_cast<size_t>(Fault::kNoMemory);
 
 // A mistake planted in the simulated kernel, or in what the proxy asks of it; the checks have to
 // find each.
@@ -76,6 +82,7 @@ enum class Mutant : uint8_t {
   kNoBackoff,          // there are no pauses between attempts
   kRelayAfterFin,      // half_close: close is not obeyed
   kDeafAfterFin,       // nobody hears of a reset after an end of stream
+  kFailureLooksClean,  // recv says end of stream instead of ENOMEM
   // Planted in the proxy's own code (plant.py).
   kQueueBackwards,   // who comes last is served first
   kQueueSkipped,     // a place given back goes to nobody who waits
@@ -86,6 +93,9 @@ enum class Mutant : uint8_t {
   kLifetimeRelayed,  // max_lifetime does not count while connecting
   kDeafConnecting,   // a client's reset does not end the connect
   kWrongCause,       // every refusal is counted under one cause
+  kFailureRelayed,   // a send that fails for want of memory does not end the session
+  kAnySignalEnds,    // signals that should be ignored end the proxy
+  kWallDurations,    // the access log's durations follow the time of day
   kCount,
 };
 const char* Name(Mutant mutant);

@@ -25,11 +25,15 @@ struct Session {
   Socket* near = nullptr;  // the proxy's socket to the client
   Socket* far = nullptr;   // the proxy's socket to the server
   core::Nanos began = -1;
+  core::Nanos began_from = -1;  // what a worker's last look at the clock may have been then
   core::Nanos relaying = -1;
   core::Nanos half_closed = -1;
   core::Nanos reset_at = -1;
   core::Nanos ended = -1;
   std::string reason;
+  std::string by;
+  core::Nanos wall_end = 0;  // the time of day at the end
+  bool recorded = false;     // in the access log
   // By direction.
   std::array<core::Nanos, 2> received{};
   std::array<core::Nanos, 2> sent{};
@@ -38,7 +42,10 @@ struct Session {
   std::array<bool, 2> sending{};
   std::array<uint64_t, 2> allowed{};              // sent, or handed to a send
   std::array<core::Nanos, 2> held_since{-1, -1};  // at rest, with a receiver that would take more
-  int first_fin = -1;                             // the direction that ended first
+  // A recv or a send failed because memory had run out.
+  std::array<core::Nanos, 2> recv_failed{-1, -1};
+  std::array<core::Nanos, 2> send_failed{-1, -1};
+  int first_fin = -1;  // the direction that ended first
   // Its way to an upstream; see endpoint_checker.h.
   int endpoint = -1;             // whose connection it has, or is making
   uint32_t tried = 0;            // endpoints, one bit each
@@ -49,6 +56,11 @@ struct Session {
   core::Nanos asked_until = -1;  // no later
   bool found_room = false;       // there was a place when it asked
 
+  bool broken(int direction) const {
+    return recv_failed[static_cast<size_t>(direction)] >= 0 ||
+           send_failed[static_cast<size_t>(direction)] >= 0;
+  }
+  bool broken() const { return broken(kUp) || broken(kDown); }
   bool live() const { return began >= 0 && ended < 0; }
   const Socket& from(int direction) const { return direction == kUp ? *near : *far; }
   const Socket& to(int direction) const { return direction == kUp ? *far : *near; }

@@ -104,7 +104,7 @@ SimReactor::Attempt SimReactor::PerformRecv(RecvOp& op) {
   if (buffer == nullptr) return Attempt::kNoBuffer;
   Socket& socket = *kernel_.at(op.fd).socket;
   const size_t wanted = std::min(buffer->capacity, op.credit);
-  int64_t bytes = kernel_.network().Read(socket, buffer->data, wanted);
+  int64_t bytes = ReadFrom(socket, buffer->data, wanted);
   if (bytes > 0) {
     kernel_.checker().Received(socket);
     op.bulk = static_cast<size_t>(bytes) >= pool_.buffer_size();
@@ -119,10 +119,18 @@ SimReactor::Attempt SimReactor::PerformRecv(RecvOp& op) {
   return Attempt::kDone;
 }
 
+int64_t SimReactor::ReadFrom(Socket& socket, std::byte* bytes, size_t count) {
+  const int error = kernel_.MemoryError(socket, /*sends=*/false);
+  if (error == 0) return kernel_.network().Read(socket, bytes, count);
+  return kernel_.mutant(Mutant::kFailureLooksClean) ? 0 : -error;
+}
+
 void SimReactor::PerformSend(Op& op) {
   Socket& socket = *kernel_.at(op.fd).socket;
-  op.result = static_cast<int32_t>(
-      kernel_.network().Write(socket, static_cast<const std::byte*>(op.data), op.size));
+  const int error = kernel_.MemoryError(socket, /*sends=*/true);
+  op.result = error != 0 ? -error
+                         : static_cast<int32_t>(kernel_.network().Write(
+                               socket, static_cast<const std::byte*>(op.data), op.size));
   kernel_.checker().Sent(socket, op.result > 0);
 }
 

@@ -74,6 +74,7 @@ class SimReactor final : public core::Reactor {
   void Park(core::Op& op, bool starved);
   Attempt Perform(core::Op& op);
   Attempt PerformRecv(core::RecvOp& op);
+  int64_t ReadFrom(Socket& socket, std::byte* bytes, size_t count);
   void PerformSend(core::Op& op);
   core::Buffer* TakeBuffer(const core::RecvOp& op);
 

@@ -131,7 +131,7 @@ void SimReactor::ExecuteRecv(OpSlot& slot) {
       Starve(slot);
       return;
     }
-    int64_t bytes = kernel_.network().Read(socket, buffer->data, buffer->capacity);
+    int64_t bytes = ReadFrom(socket, buffer->data, buffer->capacity);
     if (bytes <= 0) {
       if (!kernel_.mutant(Mutant::kLeakBuffer)) pool_.Release(buffer, /*owner=*/true);
       if (kernel_.mutant(Mutant::kResetLooksClean)) bytes = 0;

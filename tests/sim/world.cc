@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -33,6 +34,7 @@ conf::Listener MakeListener(const Scenario& s) {
   listener.upstream = "sim";
   listener.on_limit = s.wait_on_limit ? conf::OnLimit::kWait : conf::OnLimit::kClose;
   listener.bind.push_back(ToAddress("10.1.0.1:80"));
+  if (s.has(Fault::kTwoAddresses)) listener.bind.push_back(ToAddress("10.1.0.2:80"));
   listener.timeouts = {
       .connect = ToDuration(s.connect_timeout, late),
       .idle = ToDuration(s.idle_timeout, late),
@@ -98,17 +100,18 @@ World::World(const RunOptions& options)
       random_(options.seed, 4),
       network_(scenario_, clock_, trace_),
       checker_(scenario_, clock_, trace_),
+      records_(trace_, checker_),
       kernel_(scenario_, network_, checker_, trace_),
       config_(MakeConfig(scenario_)),
       shared_(scenario_.workers),
-      signals_({SIGTERM, SIGINT, SIGQUIT}) {
+      signals_({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2}) {
   MakeWorkers();
   kernel_.on_upstream = [this](Socket& server_side, Socket&) {
     peers_.emplace_back(scenario_, network_, clock_, checker_, trace_, server_side,
                         2 * servers_++ + 1, "server");
   };
-  server_ =
-      std::make_unique<proxy::Server>(config_, shared_, signals_, checker_, nullptr, reserve_);
+  server_ = std::make_unique<proxy::Server>(config_, shared_, signals_, checker_, &records_.log(),
+                                            reserve_);
 }
 
 void World::MakeWorkers() {
@@ -140,10 +143,15 @@ void World::Run() {
   if (scenario_.second_signal >= 0) {
     network_.After(scenario_.second_signal, [this] { Signal(SIGINT); });
   }
+  ScheduleOtherSignals();
+  ScheduleWallJumps();
   core::SpawnOn(shared_, shared_.workers[0].get(), server_->Run(), this).Detach();
   for (;;) {
     Settle();
     CheckAtRest();
+    if (server_ended_ && server_->status().ok() && !checker_.told_to_stop()) {
+      trace_.Fail("it has ended, told by nobody");
+    }
     if (server_ended_) break;
     AdvanceTime();
   }
@@ -152,6 +160,34 @@ void World::Run() {
     network_.events().RunOne();
   }
   CheckNothingLeft();
+  records_.CheckEnd(checker_.sessions());
+}
+
+void World::ScheduleOtherSignals() {
+  if (!scenario_.has(Fault::kOtherSignals)) return;
+  constexpr int kSignals[] = {SIGHUP, SIGUSR1, SIGUSR2};
+  for (int64_t i = random_.Between(1, 4); i > 0; --i) {
+    const int signal = kSignals[random_.Below(std::size(kSignals))];
+    network_.After(random_.Skewed(0, 10 * core::kSecond), [this, signal] {
+      if (server_ended_) return;
+      trace_.Add("signal %d, which ends nothing", signal);
+      std::raise(signal);
+      kernel_.SignalRaised();
+    });
+  }
+}
+
+void World::ScheduleWallJumps() {
+  if (!scenario_.has(Fault::kWallJumps)) return;
+  constexpr Nanos kFar = 1000 * 3600 * core::kSecond;
+  for (int64_t i = random_.Between(1, 8); i > 0; --i) {
+    const Nanos by = random_.Chance(500) ? random_.Between(-kFar, kFar)
+                                         : random_.Between(-core::kSecond, core::kSecond);
+    network_.After(random_.Skewed(0, 10 * core::kSecond), [this, by] {
+      trace_.Add("the time of day jumps by %d ms", by / kMillisecond);
+      wall_.Jump(by);
+    });
+  }
 }
 
 void World::ClientComes(uint32_t id) {
@@ -232,6 +268,7 @@ void World::AdvanceTime() {
     if (deadline >= 0 && (next < 0 || deadline < next)) next = deadline;
   }
   if (next < 0) trace_.Fail("the proxy does not end, and nothing will ever happen again");
+  checker_.TimeMoves();
   if (next > clock_.Now()) clock_.Set(next);
   // Everybody looks at the clock first, as after a wait in the kernel.
   kernel_.may_steal = false;

@@ -16,8 +16,10 @@
 #include "tests/sim/kernel.h"
 #include "tests/sim/network.h"
 #include "tests/sim/peer.h"
+#include "tests/sim/record_checker.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/sim_reactor.h"
+#include "tests/sim/wall_clock.h"
 
 namespace sluice::sim {
 
@@ -34,6 +36,8 @@ class World final : private core::TaskEndObserver {
   void MakeWorkers();
   void ClientComes(uint32_t id);
   void Signal(int signal);
+  void ScheduleOtherSignals();
+  void ScheduleWallJumps();
   bool Step(core::Worker& worker);
   void Settle();
   bool MaybeEvent();
@@ -46,10 +50,12 @@ class World final : private core::TaskEndObserver {
 
   const Scenario scenario_;
   SimClock clock_;
+  WallClock wall_{clock_};
   Trace trace_;
   Random random_;
   Network network_;
   Checker checker_;
+  RecordChecker records_;
   Kernel kernel_;
   std::deque<Peer> peers_;
   uint64_t servers_ = 0;

@@ -1,0 +1,37 @@
+// WallClock: what CLOCK_REALTIME says in this process while a simulation runs: virtual time since
+// some day, and it can be set at any moment, as an administrator or NTP does.
+//
+// It stands in for the C library's own call, so that whoever asks for the time of day, in whatever
+// part of the program, gets this one: no decision of the proxy may depend on it.
+#ifndef SLUICE_TESTS_SIM_WALL_CLOCK_H_
+#define SLUICE_TESTS_SIM_WALL_CLOCK_H_
+
+#include "core/clock.h"
+
+namespace sluice::sim {
+
+class WallClock {
+ public:
+  // `clock` outlives it; at most one at a time.
+  explicit WallClock(const core::Clock& clock);
+  WallClock(const WallClock&) = delete;
+  WallClock& operator=(const WallClock&) = delete;
+  ~WallClock();
+
+  // Nanoseconds since 1970.
+  core::Nanos Now() const { return kDay + clock_.Now() + jumped_; }
+  void Jump(core::Nanos by) { jumped_ += by; }
+  core::Nanos jumped() const { return jumped_; }
+
+  // The one there is, or null.
+  static const WallClock* Current();
+
+ private:
+  static constexpr core::Nanos kDay = 1'800'000'000 * core::kSecond;
+  const core::Clock& clock_;
+  core::Nanos jumped_ = 0;
+};
+
+}  // namespace sluice::sim
+
+#endif  // SLUICE_TESTS_SIM_WALL_CLOCK_H_
