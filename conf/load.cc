@@ -22,7 +22,7 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 absl::Status CannotRead(int error) {
   return InvalidArgument(
-      Cat("cannot read the file: ", std::strerror(error), ", allowed: a readable file"));
+      Cat("cannot read the file: ", strerrordesc_np(error), ", allowed: a readable file"));
 }
 
 // One byte more than allowed is enough to see that there are too many.

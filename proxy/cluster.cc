@@ -19,6 +19,7 @@ ConnectPolicy PolicyOf(const conf::Upstream& upstream) {
 
 std::vector<uint32_t> LimitsOf(const conf::Upstream& upstream) {
   std::vector<uint32_t> limits;
+  limits.reserve(upstream.endpoints.size());
   for (const conf::Endpoint& endpoint : upstream.endpoints) {
     limits.push_back(endpoint.max_connections);
   }

@@ -44,6 +44,7 @@ absl::StatusOr<Flags> ParseFlags(int argc, char** argv) {
   Flags flags;
   opterr = 0;
   optind = 0;  // glibc: begin anew
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): before there are threads
   for (int option; (option = getopt_long(argc, argv, ":c:tVh", kOptions.data(), nullptr)) != -1;) {
     switch (option) {
       case 'c':
@@ -77,7 +78,7 @@ absl::StatusOr<Flags> ParseFlags(int argc, char** argv) {
   if (optind < argc) {
     return absl::InvalidArgumentError(absl::StrCat("unexpected argument ", argv[optind]));
   }
-  const absl::Status valid = Validate(flags);
+  absl::Status valid = Validate(flags);
   if (!valid.ok()) return valid;
   return flags;
 }

@@ -173,7 +173,7 @@ core::Task<void> Listener::Pause(int error, core::Nanos pause) {
     shared_.logger.Log(LogLevel::kWarn,
                        "listener %s: cannot accept: %s; trying again every %d ms (%d more such "
                        "pauses since the last line)",
-                       name_, strerror(error), kMaxPause / core::kMillisecond, suppressed);
+                       name_, strerrordesc_np(error), kMaxPause / core::kMillisecond, suppressed);
   }
   (void)co_await core::Sleep(pause);
 }
