@@ -51,7 +51,7 @@ class Sluice(Driver):
             "no program %s (name it by --sluice or the environment's SLUICE)" % self._program)
 
     @property
-    def keeps_freed_memory(self) -> bool:
+    def sanitized(self) -> bool:
         with open(shutil.which(self._program), "rb") as file:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 return any(content.find(name) >= 0 for name in (b"__asan_init", b"__tsan_init"))

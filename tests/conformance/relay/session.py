@@ -116,6 +116,7 @@ class Session:
             self._try_next()
             return
         self.state = "open"
+        self._disarm()  # or the timer of every connect would wake up an idle session once more
         tune(self.server, "server", self.relay.config, self._sins)
         self.up.sink, self.down.source, self.down.sink = self.server, self.server, self.client
         self.active = time.monotonic()
