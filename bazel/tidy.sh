@@ -4,6 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+command -v clang-tidy-19 >/dev/null || { echo "no clang-tidy-19: bazel/bootstrap.sh" >&2; exit 2; }
+# No -isystem /usr/include: clang looks there anyway, but after the C++ headers, as it must.
 flags=(-std=c++20 -I. -Wthread-safety)
 if (($# == 0)); then
   mapfile -t files < <(git ls-files 'core/*.cc' 'iouring/*.cc' 'epoll/*.cc' 'conf/*.cc' 'proxy/*.cc')

@@ -74,6 +74,7 @@ void CheckSourceAddresses(const Config& config, const Positions& positions, Erro
 
 void CheckReferences(const Config& config, const Positions& positions, Errors& errors) {
   std::vector<std::string> known;
+  known.reserve(config.upstreams.size());
   for (const Upstream& upstream : config.upstreams) known.push_back(upstream.name);
   // One whose name could not be read may be the one that is meant.
   const bool is_complete = !known.empty() && std::ranges::find(known, "") == known.end();

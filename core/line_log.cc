@@ -26,9 +26,9 @@ std::string_view Describe(int error) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<LineLog>> LineLog::Open(std::string name, std::string path,
+absl::StatusOr<std::unique_ptr<LineLog>> LineLog::Open(const std::string& name, std::string path,
                                                        const Clock& clock, Logger& logger) {
-  auto log = absl::WrapUnique(new LineLog(std::move(name), std::move(path), clock, logger));
+  auto log = absl::WrapUnique(new LineLog(name, std::move(path), clock, logger));
   const int error = log->stop_fd_ < 0 ? errno : log->sink_.Reopen().error;
   if (error != 0 && !MayPass(error)) {
     return absl::ErrnoToStatus(error, absl::StrCat(log->name_, ": cannot be opened"));
@@ -37,7 +37,7 @@ absl::StatusOr<std::unique_ptr<LineLog>> LineLog::Open(std::string name, std::st
   return log;
 }
 
-LineLog::LineLog(std::string name, std::string path, const Clock& clock, Logger& logger)
+LineLog::LineLog(const std::string& name, std::string path, const Clock& clock, Logger& logger)
     : name_(absl::StrCat(name, " ", path)),
       clock_(clock),
       logger_(logger),

@@ -42,7 +42,7 @@ class LineLog {
   // `path`: "stderr", or a file to append to, created with mode 0640. `name` is for warnings. A
   // FIFO without a reader or a full disk is no error: its time may come. `clock` and `logger`
   // outlive the log.
-  static absl::StatusOr<std::unique_ptr<LineLog>> Open(std::string name, std::string path,
+  static absl::StatusOr<std::unique_ptr<LineLog>> Open(const std::string& name, std::string path,
                                                        const Clock& clock, Logger& logger);
   LineLog(const LineLog&) = delete;
   LineLog& operator=(const LineLog&) = delete;
@@ -70,7 +70,7 @@ class LineLog {
     uint64_t orders = 0;              // calls of Write and Reopen up to here, since the beginning
   };
 
-  LineLog(std::string name, std::string path, const Clock& clock, Logger& logger);
+  LineLog(const std::string& name, std::string path, const Clock& clock, Logger& logger);
   void Start();
   void Run();
   bool Take(Batch& batch);

@@ -44,6 +44,7 @@ absl::StatusOr<Flags> ParseFlags(int argc, char** argv) {
   Flags flags;
   opterr = 0;
   optind = 0;  // glibc: begin anew
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): before there are threads
   for (int option; (option = getopt_long(argc, argv, ":c:tVh", kOptions.data(), nullptr)) != -1;) {
     switch (option) {
       case 'c':

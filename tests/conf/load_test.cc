@@ -249,6 +249,7 @@ TEST(Load, TheUpperEndsOfRanges) {
                    "limits: { buffer_memory: 1025GiB, new_connections: 10000001/s }\n"
                    "shutdown: { drain_timeout: 1d1us }\n"),
             7u);
+  EXPECT_EQ(errors("0s", "unix_mode: \"660\"", ""), 0u);
   EXPECT_EQ(errors("0s", "backlog: \"\", unix_mode: \"77\"",
                    "access_log: { path: \"a\\tb\" }\n"
                    "limits: { max_connections: 18446744073709551616 }\n"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import re
+import shutil
 import signal
 from typing import List, Optional
 
@@ -47,6 +49,12 @@ class Sluice(Driver):
     def unavailable(self) -> Optional[str]:
         return None if output_of([self._program, "--version"]) else (
             "no program %s (name it by --sluice or the environment's SLUICE)" % self._program)
+
+    @property
+    def sanitized(self) -> bool:
+        with open(shutil.which(self._program), "rb") as file:
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                return any(content.find(name) >= 0 for name in (b"__asan_init", b"__tsan_init"))
 
     def version(self) -> str:
         found = re.search(r"\d+\.\d+(\.\d+)?", output_of([self._program, "--version"]))

@@ -338,6 +338,27 @@ TEST_F(LineLogTest, ASlowReaderHoldsUpNobodyAndGetsWholeLines) {
   EXPECT_EQ(CheckNumbers(text, kWidth), written);
 }
 
+// More than the kernel takes at once, of a pipe and of a file.
+TEST_F(LineLogTest, ALongLineIsWhole) {
+  const std::string fifo = Fifo();
+  for (const std::string& path : {fifo, File("log")}) {
+    Reader reader(fifo);
+    const std::unique_ptr<LineLog> log = Open(path);
+    const std::string line(100'000, 'x');
+    log->Write("short");
+    log->Write(line);
+    log->Write("end");
+    if (path == fifo) {
+      EXPECT_EQ(reader.ReadLine(), "short\n");
+      EXPECT_EQ(reader.ReadLine(), line + "\n");
+      EXPECT_EQ(reader.ReadLine(), "end\n");
+    }
+    EXPECT_TRUE(log->Drain(kLong));
+    EXPECT_EQ(log->written(), 3u);
+    if (path != fifo) EXPECT_EQ(ReadFile(path), "short\n" + line + "\nend\n");
+  }
+}
+
 TEST_F(LineLogTest, AStuckReaderDoesNotHoldUpTheEnd) {
   const std::string fifo = Fifo();
   Reader reader(fifo);

@@ -102,6 +102,22 @@ TEST(LoggerTest, LevelsAreOrdered) {
   EXPECT_TRUE(logger->enabled(LogLevel::kError));
 }
 
+TEST(LoggerTest, EveryLevelHasItsName) {
+  const auto log_all = [](Logger& logger) {
+    for (const LogLevel level :
+         {LogLevel::kTrace, LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarn, LogLevel::kError}) {
+      logger.Log(level, ".");
+    }
+  };
+  const std::string text = Logged(LogLevel::kTrace, LogFormat::kText, log_all);
+  size_t at = 0;
+  for (const char* line : {" trace .\n", " debug .\n", " info .\n", " warning .\n", " error .\n"}) {
+    at = text.find(line, at);
+    EXPECT_NE(at, std::string::npos) << line << text;
+  }
+  EXPECT_EQ(Logged(LogLevel::kOff, LogFormat::kText, log_all), "");
+}
+
 TEST(LoggerTest, JsonEscapes) {
   std::string message = "quote \" backslash \\ newline \n tab \t bell \a nul ";
   message.push_back('\0');

@@ -5,13 +5,19 @@
 #include <atomic>
 #include <chrono>
 #include <coroutine>
+#include <memory>
 #include <thread>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/clock.h"
+#include "core/runtime.h"
 #include "core/spawn.h"
 #include "core/task_group.h"
 #include "core/worker.h"
 #include "tests/core/gate.h"
+#include "tests/core/null_reactor.h"
 #include "tests/core/pause.h"
 #include "tests/core/run.h"
 #include "tests/core/seed.h"
@@ -276,6 +282,28 @@ TEST(SchedulerDeathTest, ATaskThatNobodyJoinedIsAnError) {
         TestRuntime(1).Run(ForgetfulMain(gate));
       },
       "live_tasks");
+}
+
+// Nothing has run then, wherever it was that a reactor was missing.
+TEST(RuntimeTest, EndsWhenAReactorCannotBeMade) {
+  const MonotonicClock clock;
+  for (const uint32_t workers : {1u, 2u}) {
+    for (uint32_t missing = 0; missing < workers; ++missing) {
+      std::atomic<uint32_t> made{0};
+      Runtime runtime({.workers = workers, .worker = {.buffers = 4, .buffer_size = 4096}}, clock,
+                      [&](BufferPool& pool) -> absl::StatusOr<std::unique_ptr<Reactor>> {
+                        if (made++ == missing) return absl::UnavailableError("no reactor");
+                        return NullReactor::Factory()(pool);
+                      });
+      bool ran = false;
+      const auto main = [](bool& ran) -> Task<void> {
+        ran = true;
+        co_return;
+      };
+      EXPECT_EQ(runtime.Run(main(ran)).message(), "no reactor");
+      EXPECT_FALSE(ran);
+    }
+  }
 }
 
 TEST(WorkerTest, StepRunsOneTaskAndSaysWhenThereIsNone) {

@@ -15,6 +15,7 @@ from echo import echo
 from harness import main, matrix
 from processes import scaled, wait_for
 from records import Records
+from sluice import Sluice
 
 KEYS = ["time", "listener", "client", "upstream", "endpoint", "attempts", "queue_ms",
         "connect_ms", "first_byte_ms", "total_ms", "bytes_up", "bytes_down", "reason", "by",
@@ -143,8 +144,27 @@ class AccessLog:
         self.assertEqual(len(clients), count * rounds)
         self.assertEqual(self.web.lines("dropped"), [])
 
-    def test_a_file_that_cannot_be_opened(self):
-        """Is an error at the start; when rotating, the old file goes on until it can be."""
+    def test_a_file_that_cannot_be_opened_at_the_start(self):
+        missing = self.new_folder() + "/none/access.log"
+        config = self.config(["127.0.0.1:9"], access_log={"path": missing})
+        with self.assertRaises(AssertionError) as raised:  # it listened nowhere
+            self.program(Sluice(config))
+        self.assertIn("ended with 1,", str(raised.exception))
+        self.assertRegex(str(raised.exception), f"access log {missing}: .*No such file")
+
+    def test_what_nobody_reads_is_counted(self):
+        """While it runs, and once more at its end."""
+        fifo = self.new_folder() + "/fifo"
+        os.mkfifo(fifo)
+        self.start(access_log={"path": fifo}, stats={"interval": "20ms"})
+        for count in (1, 2):
+            self.visit(pause=0)
+            self.web.wait_line(f" warning access log: {count} records dropped so far")
+        self.assertEqual(self.web.stop(), 0)
+        self.assertEqual(len(self.web.lines(" warning access log: 2 records dropped in all$")), 1)
+
+    def test_a_file_that_cannot_be_opened_any_more(self):
+        """When rotating, the old file goes on until the new one can be opened."""
         self.start()
         folder = os.path.dirname(self.records.path)
         os.rename(self.records.path, folder + "/old.log")

@@ -1,5 +1,6 @@
 """Each timeout ends its session, at its time, with its reason; and ends no other."""
 
+import signal
 import socket
 import time
 
@@ -102,6 +103,19 @@ class Timeouts:
             while time.monotonic() < self.began + DEADLINE:
                 sockets.exchange(client, upstream)
         self.assert_ended("max_lifetime")
+
+    def test_both_ends_come_with_the_timer(self):
+        """The proxy stands still meanwhile and finds all three at once: one is the reason."""
+        self.start(idle=SHORT)
+        client, upstream = self.session()
+        self.web.send_signal(signal.SIGSTOP)
+        client.shutdown(socket.SHUT_WR)
+        upstream.shutdown(socket.SHUT_WR)
+        time.sleep(2 * SECONDS)  # the session's time is over when the proxy goes on
+        self.web.send_signal(signal.SIGCONT)
+        self.assertIn(self.web.wait_session_end()["reason"], ("closed", "idle_timeout"))
+        sockets.exchange(*self.bystander)
+        self.assertEqual(len(self.web.session_ends()), 1)
 
     def test_lifetimes_are_spread(self):
         """Sessions that began together: none lives longer, none less than half as long."""
