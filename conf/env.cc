@@ -43,6 +43,7 @@ absl::StatusOr<std::string> Lookup(std::string_view inside, const Env& env) {
 
 Env ProcessEnv() {
   return [](const std::string& name) -> std::optional<std::string> {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here sets the environment
     const char* value = std::getenv(name.c_str());
     if (value == nullptr) return std::nullopt;
     return value;

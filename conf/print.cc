@@ -26,7 +26,7 @@ bool IsPlain(std::string_view text) {
 }
 
 std::string YamlScalar(std::string_view value) {
-  const std::string text = EscapeEnv(value);
+  std::string text = EscapeEnv(value);
   if (IsPlain(text)) return text;
   std::string quoted = "\"";
   for (const char c : text) {

@@ -49,7 +49,8 @@ using Choices = std::vector<std::pair<std::string, Enum>>;
 
 // `planned` are names that this version knows of but does not have.
 template <typename Enum>
-Scalar OneOf(Enum& field, const Choices<Enum>& choices, std::vector<std::string> planned = {}) {
+Scalar OneOf(Enum& field, const Choices<Enum>& choices,
+             const std::vector<std::string>& planned = {}) {
   std::vector<std::string> names;
   for (const auto& [name, value] : choices) names.push_back(name);
   const auto parse = [&field, choices, names, planned](std::string_view text) {

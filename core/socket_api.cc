@@ -166,7 +166,7 @@ void SocketApi::SetResetOnClose(int fd) {
   if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)) == 0) return;
   // Where that is not allowed: at once, or the close would show a clean end.
   const sockaddr nobody = {.sa_family = AF_UNSPEC, .sa_data = {}};
-  (void)connect(fd, &nobody, sizeof(nobody));
+  (void)connect(fd, &nobody, sizeof(nobody));  // NOLINT(bugprone-unused-return-value): the last try
 }
 
 size_t SocketApi::UnsentBytes(int fd) {

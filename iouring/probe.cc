@@ -30,7 +30,7 @@ std::string KernelRelease() {
 
 // One sentence for the operator; `status` is why a ring could not be made.
 std::string Explain(const absl::Status& status) {
-  const std::string detail(status.message());
+  std::string detail(status.message());
   std::string disabled;
   std::ifstream("/proc/sys/kernel/io_uring_disabled") >> disabled;
   if (absl::IsPermissionDenied(status)) {

@@ -58,6 +58,7 @@ void UringReactor::OnRecv(core::RecvOp& op, int32_t result, uint32_t flags) {
     --buffers_in_ring_;
   }
   if (result > 0) {
+    SLUICE_DCHECK(buffer != nullptr);  // bytes come in buffers of the ring
     op.drained = (flags & IORING_CQE_F_SOCK_NONEMPTY) == 0;
     op.bulk = pool_.large() != nullptr && static_cast<uint32_t>(result) == buffer->capacity;
     buffer->size = static_cast<uint32_t>(result);

@@ -81,7 +81,7 @@ void LogFailure(const SessionContext& context, const Endpoint& endpoint, int err
   context.logger->Log(
       core::LogLevel::kWarn,
       "upstream %s: cannot connect to %s: %s (%d more failures since the last line)",
-      context.cluster->name(), endpoint.name, strerror(error), suppressed);
+      context.cluster->name(), endpoint.name, strerrordesc_np(error), suppressed);
 }
 
 }  // namespace
