@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include "core/op.h"
 #include "core/reactor.h"
@@ -42,7 +43,7 @@ class OpWait {
     scope->Enter(op);
   }
   void End(Op& op) {
-    if (scope_ != nullptr) scope_->Leave(op);
+    if (scope_ != nullptr) std::exchange(scope_, nullptr)->Leave(op);
   }
 
  private:
@@ -110,79 +111,85 @@ class [[nodiscard]] Poll : public SingleOp<uint32_t> {
 
 // What a socket receives, buffer by buffer, at most `credit` bytes (and less than one buffer more)
 // ahead of the reader: the next credit is asked for when all buffers of the last have been taken.
+//
+// It is awaited in place (Next and Stop hand out parts of it), for a session waits here most of its
+// life and what an awaiter of its own held would be held as long.
 class RecvStream {
  public:
-  RecvStream(int fd, uint32_t credit) : op_(fd), credit_(credit) { op_.result = kCreditUsed; }
+  RecvStream(int fd, uint32_t credit) : wait_(fd, credit) {}
 
   class NextAwaiter {
    public:
-    explicit NextAwaiter(RecvStream& stream) : stream_(stream) {}
-    bool await_ready() const { return stream_.op_.has_buffer(); }
+    NextAwaiter(int fd, uint32_t credit) : op_(fd) {
+      op_.result = kCreditUsed;
+      op_.refill = credit;
+    }
+    bool await_ready() const { return op_.has_buffer(); }
     template <typename Promise>
     bool await_suspend(std::coroutine_handle<Promise> handle) {
       PromiseBase& promise = handle.promise();
-      RecvOp& op = stream_.op_;
       if (promise.scope->cancelled()) {
-        cancelled_ = true;
+        op_.cut_short = true;
         return false;
       }
-      if (!op.in_flight) {
-        if (stream_.over()) return false;
-        op.credit = stream_.credit_;
-        if (SubmitHere(op, *promise.task)) return false;
+      if (!op_.in_flight) {
+        if (over()) return false;
+        op_.credit = op_.refill;
+        if (SubmitHere(op_, *promise.task)) return false;
       }
-      wait_.Begin(op, handle, promise.scope);
+      wait_.Begin(op_, handle, promise.scope);
       return true;
     }
     IoResult<BufferLease> await_resume() {
-      RecvOp& op = stream_.op_;
-      wait_.End(op);
-      if (op.has_buffer()) return op.TakeBuffer();
-      if (cancelled_) return IoError(ECANCELED);
-      if (op.result < 0) return IoError(-op.result);
-      if (op.result == kCreditUsed) return IoError(ECANCELED);  // an earlier wait was cut short
+      wait_.End(op_);
+      const bool cut_short = std::exchange(op_.cut_short, false);
+      if (op_.has_buffer()) return op_.TakeBuffer();
+      if (cut_short) return IoError(ECANCELED);
+      if (op_.result < 0) return IoError(-op_.result);
+      if (op_.result == kCreditUsed) return IoError(ECANCELED);  // an earlier wait was cut short
       return BufferLease();
     }
 
+   protected:
+    // The end or an error came while nobody waited; the kernel tells an error only once.
+    bool over() const { return op_.result <= 0 && op_.result != -ECANCELED; }
+
+    RecvOp op_;
+
    private:
-    RecvStream& stream_;
     OpWait wait_;
-    bool cancelled_ = false;
+  };
+
+  class StopAwaiter : public NextAwaiter {
+   public:
+    using NextAwaiter::NextAwaiter;
+    bool await_ready() {
+      op_.StartDraining();
+      return !op_.in_flight;
+    }
+    void await_suspend(std::coroutine_handle<> handle) {
+      op_.waiter = handle;
+      op_.Cancel();
+    }
+    void await_resume() const noexcept {}
+    int fd() const { return op_.fd; }
   };
 
   // `IoResult<BufferLease> got = co_await stream.Next();` Empty: end of stream. After an end or an
   // error it is not called again, but after ECANCELED it may be. When a wait was cut short and
   // brought a buffer all the same, a later one may bring ECANCELED although its scope is not
   // cancelled.
-  NextAwaiter Next() { return NextAwaiter(*this); }
+  NextAwaiter& Next() { return wait_; }
 
   // Ends the stream: afterwards nothing is in flight and what was received and not taken has been
   // given back. Not cut short by cancellation. Has to be awaited before the stream is destroyed,
   // unless Next has brought an end or an error.
-  auto Stop() {
-    struct Awaiter {
-      RecvOp& op;
-      bool await_ready() {
-        op.StartDraining();
-        return !op.in_flight;
-      }
-      void await_suspend(std::coroutine_handle<> handle) {
-        op.waiter = handle;
-        op.Cancel();
-      }
-      void await_resume() const noexcept {}
-    };
-    return Awaiter{op_};
-  }
+  StopAwaiter& Stop() { return wait_; }
 
-  int fd() const { return op_.fd; }
+  int fd() const { return wait_.fd(); }
 
  private:
-  // The end or an error came while nobody waited; the kernel tells an error only once.
-  bool over() const { return op_.result <= 0 && op_.result != -ECANCELED; }
-
-  RecvOp op_;
-  const uint32_t credit_;
+  StopAwaiter wait_;
 };
 
 // The connections that arrive at a listening socket.

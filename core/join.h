@@ -10,6 +10,7 @@
 #include <array>
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
 #include <tuple>
 #include <utility>
 
@@ -29,7 +30,7 @@ class Branches : public Waiter {
  public:
   // Inside the task: the enclosing scope was cancelled, or a branch has won.
   void Cancel() final {
-    for (Branch& branch : branches_) branch.scope->Cancel();
+    for (Branch& branch : branches_) branch.scope.Cancel();
   }
   void OnReady() final { SLUICE_CHECK(false); }  // never posted
 
@@ -37,10 +38,11 @@ class Branches : public Waiter {
   ~Branches() = default;
 
   struct Branch final : ChildObserver {
-    std::coroutine_handle<> ChildDone() override { return owner->OnBranchDone(index); }
+    std::coroutine_handle<> ChildDone() override {
+      return owner->OnBranchDone(static_cast<uint8_t>(this - owner->branches_.data()));
+    }
     Branches* owner = nullptr;
-    size_t index = 0;
-    std::optional<CancelScope> scope;
+    CancelScope scope;
   };
 
   // `starters[i](branch)` starts child i. False: all have finished already.
@@ -49,25 +51,22 @@ class Branches : public Waiter {
     parent_ = parent;
     for (size_t i = 0; i < kCount; ++i) {
       branches_[i].owner = this;
-      branches_[i].index = i;
-      branches_[i].scope.emplace(scope);
+      if (scope->cancelled()) branches_[i].scope.Cancel();
     }
     remaining_ = kCount + 1;  // one for this loop: the parent is not resumed from inside it
-    if (scope != nullptr) scope->Enter(*this);
+    scope->Enter(*this);
     scope_ = scope;
     start(branches_, task);
     return --remaining_ != 0;
   }
 
-  void Leave() {
-    if (scope_ != nullptr) scope_->Leave(*this);
-  }
+  void Leave() { scope_->Leave(*this); }
 
-  size_t first_ = kCount;
+  uint8_t first_ = kCount;
   bool cancel_rest_ = false;
 
  private:
-  std::coroutine_handle<> OnBranchDone(size_t index) {
+  std::coroutine_handle<> OnBranchDone(uint8_t index) {
     if (first_ == kCount) {
       first_ = index;
       if (cancel_rest_) Cancel();
@@ -75,10 +74,11 @@ class Branches : public Waiter {
     return --remaining_ == 0 ? parent_ : std::noop_coroutine();
   }
 
+  static_assert(kCount < UINT8_MAX);
+  uint8_t remaining_ = 0;
   std::array<Branch, kCount> branches_;
   std::coroutine_handle<> parent_;
   CancelScope* scope_ = nullptr;
-  size_t remaining_ = 0;
 };
 
 template <bool kSelect, typename... T>
@@ -111,7 +111,7 @@ class [[nodiscard]] BranchAwaiter final : public Branches<sizeof...(T)> {
  private:
   template <typename Array, size_t... kIndex>
   void StartAll(Array& branches, Runnable* task, std::index_sequence<kIndex...>) {
-    (std::get<kIndex>(tasks_).Start(task, &*branches[kIndex].scope, &branches[kIndex]), ...);
+    (std::get<kIndex>(tasks_).Start(task, &branches[kIndex].scope, branches[kIndex]), ...);
   }
 
   std::tuple<Task<T>...> tasks_;

@@ -61,6 +61,9 @@ class Op : public Waiter {
   bool retry = false;             // reactor's: OnReady is to call Reactor::Retry
   bool drained = false;           // reactor's: the last recv left nothing behind
   uint8_t place = 0;              // reactor's: where it waits
+  // recv only. Here they take no room.
+  bool bulk = false;     // reactor's: the last read filled its buffer
+  bool polling = false;  // reactor's: waits for data, not with a buffer
   int fd;
   union {
     uint32_t credit;  // recv: bytes wanted at most before the op ends by itself; at least 1
@@ -72,7 +75,6 @@ class Op : public Waiter {
   int32_t result = 0;
   // Reactor's: what the kernel still knows of the op (the completion backend; see ring.h).
   Atomic<uint32_t> kernel_refs{0};
-  const void* data = nullptr;      // send: bytes; connect: sockaddr
   Runnable* task = nullptr;        // whose op it is
   Reactor* reactor = nullptr;      // where it is in flight
   std::coroutine_handle<> waiter;  // resumed by the last completion; null: nobody waits
@@ -81,11 +83,26 @@ class Op : public Waiter {
   ~Op() { SLUICE_DCHECK(!in_flight); }  // I1
 };
 
-// An op with a single completion: connect, send, poll.
-class SingleShotOp final : public Op {
+// An op with a single completion: connect, send, poll. Only these have `data`: a recv op is held in
+// memory for as long as its session lives.
+class SingleShotBase : public Op {
  public:
   using Op::Op;
+  const void* data = nullptr;  // send: bytes; connect: sockaddr
+
+ protected:
+  ~SingleShotBase() = default;
 };
+class SingleShotOp final : public SingleShotBase {
+ public:
+  using SingleShotBase::SingleShotBase;
+};
+
+// Of a send or a connect.
+inline const void* DataOf(const Op& op) {
+  SLUICE_DCHECK(op.kind == OpKind::kSend || op.kind == OpKind::kConnect);
+  return static_cast<const SingleShotBase&>(op).data;
+}
 
 // A recv that has delivered its credit ends with this result: submit it again for more.
 inline constexpr int32_t kCreditUsed = INT32_MAX;
@@ -96,9 +113,9 @@ class RecvOp final : public Op {
   explicit RecvOp(int fd) : Op(OpKind::kRecv, fd) {}
   ~RecvOp() { SLUICE_DCHECK(received_.empty()); }
 
-  bool bulk = false;      // reactor's: the last read filled its buffer
-  bool polling = false;   // reactor's: waits for data, not with a buffer
-  bool draining = false;  // StartDraining's
+  uint32_t refill = 1;     // RecvStream's: the credit of each Submit
+  bool draining = false;   // StartDraining's
+  bool cut_short = false;  // RecvStream's: the scope was cancelled before the wait
 
   // In the task: received and not taken yet, oldest first.
   bool has_buffer() const { return !received_.empty(); }

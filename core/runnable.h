@@ -29,6 +29,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include "core/atomic.h"
 
@@ -48,44 +49,52 @@ class Node {
   ~Node() = default;
 };
 
-// First in, first out; intrusive. One thread at a time.
+// First in, first out; intrusive, a ring that is known by its last node. One thread at a time.
 class NodeQueue {
  public:
-  bool empty() const { return first_ == nullptr; }
+  bool empty() const { return last_ == nullptr; }
   void Push(Node& node) {
-    node.next = nullptr;
-    (first_ == nullptr ? first_ : last_->next) = &node;
+    node.next = last_ == nullptr ? &node : std::exchange(last_->next, &node);
     last_ = &node;
   }
   Node* Pop() {  // not when empty
-    Node* node = first_;
-    first_ = node->next;
-    node->next = nullptr;
+    Node* node = last_->next;
+    Unlink(*last_, *node);
     return node;
   }
   // True: it was here. Walks the queue.
   bool Remove(Node& node) {
-    Node* previous = nullptr;
-    for (Node* each = first_; each != nullptr; previous = each, each = each->next) {
-      if (each != &node) continue;
-      (previous == nullptr ? first_ : previous->next) = node.next;
-      if (last_ == &node) last_ = previous;
-      node.next = nullptr;
-      return true;
-    }
-    return false;
+    Node* previous = FindPrevious([&node](const Node& each) { return &each == &node; });
+    if (previous == nullptr) return false;
+    Unlink(*previous, node);
+    return true;
   }
   // The first that `matches`, or null. Walks the queue.
   template <typename Matches>
   Node* FindIf(Matches matches) const {
-    Node* each = first_;
-    while (each != nullptr && !matches(*each)) each = each->next;
-    return each;
+    Node* previous = FindPrevious(matches);
+    return previous == nullptr ? nullptr : previous->next;
   }
 
  private:
-  Node* first_ = nullptr;
-  Node* last_ = nullptr;  // valid while first_ is not null
+  // Whose `next` is the first that `matches`, or null.
+  template <typename Matches>
+  Node* FindPrevious(Matches matches) const {
+    if (last_ == nullptr) return nullptr;
+    Node* previous = last_;
+    while (!matches(*previous->next)) {
+      previous = previous->next;
+      if (previous == last_) return nullptr;
+    }
+    return previous;
+  }
+  void Unlink(Node& previous, Node& node) {
+    previous.next = node.next;
+    if (last_ == &node) last_ = &previous == &node ? nullptr : &previous;
+    node.next = nullptr;
+  }
+
+  Node* last_ = nullptr;
 };
 
 // Where a Runnable goes when it has something to do. Any thread.

@@ -10,13 +10,13 @@ bool RootBase::Await(Node& waiter, Runnable& waiting_task) {
 }
 
 void RootBase::Finish() {
-  Shared& shared = shared_;
+  Shared& runtime = shared();
   TaskEndObserver* observer = end_observer;
   const uintptr_t joiner = joiner_.exchange(kFinished, std::memory_order_acq_rel);
   if (joiner != kNobody) waiting_task_->Post(*reinterpret_cast<Node*>(joiner));
   Unref();
   if (observer != nullptr) observer->TaskEnded();
-  shared.live_tasks.fetch_sub(1, std::memory_order_release);
+  runtime.live_tasks.fetch_sub(1, std::memory_order_release);
 }
 
 }  // namespace sluice::core

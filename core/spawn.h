@@ -39,7 +39,7 @@ class TaskEndObserver {
 // The part of a root coroutine's promise that does not depend on the type of the result.
 class RootBase : public PromiseBase, public Runnable {
  public:
-  explicit RootBase(Shared& shared) : Runnable(shared, start_), shared_(shared) {
+  explicit RootBase(Shared& shared) : Runnable(shared, start_) {
     task = this;
     scope = &own_scope_;
     shared.live_tasks.fetch_add(1, std::memory_order_relaxed);
@@ -77,7 +77,8 @@ class RootBase : public PromiseBase, public Runnable {
 
   void Finish() override;
 
-  Shared& shared_;
+  Shared& shared() const { return static_cast<Shared&>(scheduler()); }
+
   CancelScope own_scope_;
   StartNode start_{*this};
   Runnable* waiting_task_ = nullptr;  // written before the waiter is published in joiner_

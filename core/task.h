@@ -10,6 +10,7 @@
 #define SLUICE_CORE_TASK_H_
 
 #include <coroutine>
+#include <cstdint>
 #include <cstdlib>
 #include <optional>
 #include <utility>
@@ -29,11 +30,32 @@ class ChildObserver {
   ~ChildObserver() = default;
 };
 
+// Who goes on when a coroutine has finished: the one that awaits it, or whoever an observer names.
+// One word, for a frame is held as long as its coroutine waits; the lowest bit marks an observer.
+class Successor {
+ public:
+  void Set(std::coroutine_handle<> awaiting) {
+    word_ = reinterpret_cast<uintptr_t>(awaiting.address());
+  }
+  void Set(ChildObserver& observer) { word_ = reinterpret_cast<uintptr_t>(&observer) | kObserver; }
+
+  std::coroutine_handle<> Next() const {
+    if ((word_ & kObserver) == 0) {
+      return std::coroutine_handle<>::from_address(reinterpret_cast<void*>(word_));
+    }
+    return reinterpret_cast<ChildObserver*>(word_ - kObserver)->ChildDone();
+  }
+
+ private:
+  static constexpr uintptr_t kObserver = 1;
+  static_assert(alignof(ChildObserver) > kObserver);
+  uintptr_t word_ = 0;
+};
+
 struct PromiseBase {
   Runnable* task = nullptr;
   CancelScope* scope = nullptr;
-  std::coroutine_handle<> continuation;  // either this
-  ChildObserver* observer = nullptr;     // or this is told at the end
+  Successor successor;
 
   std::suspend_always initial_suspend() noexcept { return {}; }
   [[noreturn]] void unhandled_exception() noexcept { std::abort(); }
@@ -43,8 +65,7 @@ struct PromiseBase {
     template <typename Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) noexcept {
       PromiseBase& promise = self.promise();
-      if (promise.observer != nullptr) return promise.observer->ChildDone();
-      return promise.continuation;
+      return promise.successor.Next();
     }
     [[noreturn]] void await_resume() noexcept { std::abort(); }
   };
@@ -84,35 +105,29 @@ class [[nodiscard]] Task {
   }
   ~Task() { Destroy(); }
 
-  class Awaiter {
-   public:
-    explicit Awaiter(Handle child) : child_(child) {}
-    bool await_ready() const noexcept { return false; }
-    template <typename Promise>
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> parent) noexcept {
-      PromiseBase& own = parent.promise();
-      child_.promise().task = own.task;
-      child_.promise().scope = own.scope;
-      child_.promise().continuation = parent;
-      return child_;
-    }
-    T await_resume() { return child_.promise().TakeResult(); }
-
-   private:
-    Handle child_;
-  };
-
-  Awaiter operator co_await() && {
+  // `T value = co_await Child();` A task is awaited in place: an awaiter of its own would be held
+  // in the awaiting coroutine's frame beside it.
+  Task& operator co_await() && {
     SLUICE_DCHECK(handle_);
-    return Awaiter(handle_);
+    return *this;
   }
+  bool await_ready() const noexcept { return false; }
+  template <typename Promise>
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> parent) noexcept {
+    PromiseBase& own = parent.promise();
+    handle_.promise().task = own.task;
+    handle_.promise().scope = own.scope;
+    handle_.promise().successor.Set(parent);
+    return handle_;
+  }
+  T await_resume() { return handle_.promise().TakeResult(); }
 
   // For Join, Select and Spawn: starts the coroutine as part of `task`; it runs until it first
   // suspends, and `observer` is told when it has finished.
-  void Start(Runnable* task, CancelScope* scope, ChildObserver* observer) {
+  void Start(Runnable* task, CancelScope* scope, ChildObserver& observer) {
     handle_.promise().task = task;
     handle_.promise().scope = scope;
-    handle_.promise().observer = observer;
+    handle_.promise().successor.Set(observer);
     handle_.resume();
   }
   bool done() const { return handle_.done(); }

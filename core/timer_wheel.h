@@ -53,6 +53,9 @@ class Timer : public Waiter {
   // Asks for OnReady at once. Inside the task.
   void Cancel() override;
 
+  // Inside the task, while armed: when it is due, to the millisecond above.
+  Nanos deadline() const { return static_cast<Nanos>(deadline_ms_) * kMillisecond; }
+
  protected:
   ~Timer();
 

@@ -167,7 +167,7 @@ EpollReactor::Attempt EpollReactor::PerformRecv(core::RecvOp& op, Descriptor& de
 }
 
 EpollReactor::Attempt EpollReactor::PerformSend(Op& op, Descriptor& descriptor) {
-  op.result = core::SendBytes(op.fd, op.data, op.size);
+  op.result = core::SendBytes(op.fd, core::DataOf(op), op.size);
   if (op.result == -EAGAIN) return Attempt::kNotReady;
   if (op.result > 0) op.task->ConsumeBudgetForBytes(op.result);
   // A short send means that the socket is full: an edge will tell of room.
@@ -180,7 +180,8 @@ EpollReactor::Attempt EpollReactor::PerformSend(Op& op, Descriptor& descriptor) 
 // under way.
 EpollReactor::Attempt EpollReactor::PerformConnect(Op& op) {
   const bool connected =
-      connect(op.fd, static_cast<const sockaddr*>(op.data), op.size) == 0 || errno == EISCONN;
+      connect(op.fd, static_cast<const sockaddr*>(core::DataOf(op)), op.size) == 0 ||
+      errno == EISCONN;
   if (!connected && (errno == EINPROGRESS || errno == EALREADY || errno == EINTR)) {
     return Attempt::kNotReady;
   }

@@ -100,7 +100,7 @@ void UringReactor::Track(Op& op) {
 // done, perhaps in part.
 bool UringReactor::SendNow(Op& op) {
   if (!op.task->ConsumeBudget()) return false;
-  op.result = core::SendBytes(op.fd, op.data, op.size);
+  op.result = core::SendBytes(op.fd, core::DataOf(op), op.size);
   if (op.result > 0) op.task->ConsumeBudgetForBytes(op.result);
   return op.result != -EAGAIN;
 }
@@ -108,7 +108,7 @@ bool UringReactor::SendNow(Op& op) {
 // A UNIX socket connects at once or not at all; through the ring a full backlog would park a kernel
 // thread. True: done.
 bool UringReactor::ConnectLocal(Op& op) {
-  const sockaddr* address = static_cast<const sockaddr*>(op.data);
+  const sockaddr* address = static_cast<const sockaddr*>(core::DataOf(op));
   if (address->sa_family != AF_UNIX) return false;
   fcntl(op.fd, F_SETFL, O_NONBLOCK);
   op.result = connect(op.fd, address, op.size) == 0 ? 0 : -errno;
@@ -125,14 +125,14 @@ void UringReactor::Enqueue(Op& op) {
   io_uring_sqe* entry = ring_->NextEntry();
   switch (op.kind) {
     case OpKind::kSend:
-      io_uring_prep_send(entry, op.fd, op.data, op.size, MSG_NOSIGNAL);
+      io_uring_prep_send(entry, op.fd, core::DataOf(op), op.size, MSG_NOSIGNAL);
       break;
     case OpKind::kAccept:
       io_uring_prep_accept(entry, op.fd, nullptr, nullptr, SOCK_CLOEXEC);
       if (!static_cast<core::AcceptOp&>(op).one_by_one) entry->ioprio |= IORING_ACCEPT_MULTISHOT;
       break;
     case OpKind::kConnect:
-      io_uring_prep_connect(entry, op.fd, static_cast<const sockaddr*>(op.data), op.size);
+      io_uring_prep_connect(entry, op.fd, static_cast<const sockaddr*>(core::DataOf(op)), op.size);
       break;
     case OpKind::kPoll:
       io_uring_prep_poll_add(entry, op.fd, op.events);

@@ -84,10 +84,10 @@ core::Task<void> Pump(Flow& flow) {
     if (flow.pacer != nullptr) {
       error = co_await SendPaced(flow, lease.bytes());
     } else {
-      for (size_t sent = 0; sent < lease.bytes().size() && error == 0;) {
+      for (uint32_t sent = 0; sent < lease.bytes().size() && error == 0;) {
         IoResult<size_t> taken = co_await core::Send(flow.to, lease.bytes().subspan(sent));
         if (taken.ok()) {
-          sent += *taken;
+          sent += static_cast<uint32_t>(*taken);
           NoteSent(flow, *taken);
         } else {
           error = taken.error();

@@ -32,7 +32,34 @@ constexpr Nanos kNever = std::numeric_limits<Nanos>::max();
 
 core::Reactor& CurrentReactor() { return Worker::Current()->reactor(); }
 
-class Session final : public FlowOwner {
+// Bases, not members: they would need a way back to the session each.
+//
+// Fires at the earliest deadline that may have come; the session looks which one has.
+class DeadlineTimer : public core::Timer {
+ public:
+  void OnReady() final {
+    Fired();
+    OnTimer();
+  }
+  virtual void OnTimer() = 0;
+
+ protected:
+  ~DeadlineTimer() = default;
+};
+
+class ShutdownNotice : public core::CancelNotice {
+ public:
+  void OnReady() final {
+    Heard();
+    OnShutdown();
+  }
+  virtual void OnShutdown() = 0;
+
+ protected:
+  ~ShutdownNotice() = default;
+};
+
+class Session final : public FlowOwner, DeadlineTimer, ShutdownNotice {
  public:
   Session(const SessionContext& context, int client) : context_(context), client_(client) {}
   Session(const Session&) = delete;
@@ -60,30 +87,6 @@ class Session final : public FlowOwner {
     Pacer up;
     Pacer down;
   };
-  // Fires at the earliest deadline that may have come; the session looks which one has.
-  class DeadlineTimer final : public core::Timer {
-   public:
-    explicit DeadlineTimer(Session& session) : session_(session) {}
-    void OnReady() override {
-      Fired();
-      session_.OnTimer();
-    }
-
-   private:
-    Session& session_;
-  };
-  class ShutdownNotice final : public core::CancelNotice {
-   public:
-    explicit ShutdownNotice(Session& session) : session_(session) {}
-    void OnReady() override {
-      Heard();
-      session_.End({By::kProxy, What::kShutdown});
-      session_.MaybeFinish();
-    }
-
-   private:
-    Session& session_;
-  };
   // Waits until neither the timer nor the notice can call back any more.
   struct Quiet {
     Session& session;
@@ -108,7 +111,8 @@ class Session final : public FlowOwner {
   void EndOfStream(Flow& flow);
   void End(EndReason reason);
   void EnsureTimer(Nanos deadline);
-  void OnTimer();
+  void OnTimer() override;
+  void OnShutdown() override;
   Nanos NextDeadline(Nanos now);
   Nanos CheckDeadline(Nanos now, Nanos deadline, What what);
   bool StopCallbacks();
@@ -137,13 +141,10 @@ class Session final : public FlowOwner {
   Nanos expires_ = kNever;  // max_lifetime
   Nanos half_closed_ = 0;   // 0: both directions are open
   By first_fin_ = By::kClient;
-  Nanos timer_at_ = kNever;
   std::optional<EndReason> reason_;
   int error_ = 0;
   Flow up_{.owner = *this, .is_up = true, .credit = context_.credit};
   Flow down_{.owner = *this, .is_up = false, .credit = context_.credit};
-  DeadlineTimer timer_{*this};
-  ShutdownNotice notice_{*this};
   std::coroutine_handle<> finishing_;
 };
 
@@ -167,7 +168,7 @@ void Session::Begin(const core::Context& here) {
   scope_ = here.scope;
   started_ = Worker::Current()->now();
   StartTrace();
-  notice_.Listen(context_.end_all, *task_);
+  Listen(context_.end_all, *task_);
   StartLifetime();
 }
 
@@ -298,14 +299,20 @@ void Session::End(EndReason reason) {
 }
 
 void Session::EnsureTimer(Nanos deadline) {
-  if (deadline >= timer_at_ || reason_) return;
-  if (timer_.armed() && !timer_.Disarm()) return;  // it is about to fire and will look
-  timer_at_ = deadline;
-  Worker::Current()->wheel().Arm(timer_, deadline, *task_);
+  if (deadline == kNever || reason_) return;
+  if (armed()) {
+    if (deadline >= DeadlineTimer::deadline()) return;
+    if (!Disarm()) return;  // it is about to fire and will look
+  }
+  Worker::Current()->wheel().Arm(*this, deadline, *task_);
+}
+
+void Session::OnShutdown() {
+  End({By::kProxy, What::kShutdown});
+  MaybeFinish();
 }
 
 void Session::OnTimer() {
-  timer_at_ = kNever;
   if (reason_) {
     MaybeFinish();
     return;
@@ -347,14 +354,14 @@ Nanos Session::NextDeadline(Nanos now) {
 
 // True: there is nothing to wait for.
 bool Session::StopCallbacks() {
-  timer_.Disarm();
-  notice_.Unlisten();
-  return !timer_.armed() && !notice_.listening();
+  Disarm();
+  Unlisten();
+  return !armed() && !listening();
 }
 
 // The last callback that Quiet waits for resumes the session.
 void Session::MaybeFinish() {
-  if (finishing_ && !timer_.armed() && !notice_.listening()) {
+  if (finishing_ && !armed() && !listening()) {
     std::exchange(finishing_, {}).resume();
   }
 }

@@ -20,13 +20,13 @@ using core::Op;
 using core::OpKind;
 
 // A connect, send or poll that counts.
-class CountedOp final : public Op {
+class CountedOp final : public core::SingleShotBase {
  public:
-  CountedOp(OpKind kind, int fd) : Op(kind, fd) {}
+  using SingleShotBase::SingleShotBase;
   void OnReady() override {
     EXPECT_FALSE(submitting) << "user code ran inside Submit";
     const bool before = in_flight;
-    Op::OnReady();  // epoll: perhaps only another try
+    SingleShotBase::OnReady();  // epoll: perhaps only another try
     if (before && !in_flight) ++completions;
     if (!before) ++strays;
   }

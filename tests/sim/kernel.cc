@@ -25,7 +25,8 @@ Direction DirectionOf(const Op& op) {
 
 // World::MakeConfig: 10.2.0.1 is the first.
 uint32_t EndpointOf(const Op& connect) {
-  return (ntohl(static_cast<const sockaddr_in*>(connect.data)->sin_addr.s_addr) & 0xff) - 1;
+  return (ntohl(static_cast<const sockaddr_in*>(core::DataOf(connect))->sin_addr.s_addr) & 0xff) -
+         1;
 }
 
 }  // namespace

@@ -130,7 +130,7 @@ void SimReactor::PerformSend(Op& op) {
   const int error = kernel_.MemoryError(socket, /*sends=*/true);
   op.result = error != 0 ? -error
                          : static_cast<int32_t>(kernel_.network().Write(
-                               socket, static_cast<const std::byte*>(op.data), op.size));
+                               socket, static_cast<const std::byte*>(core::DataOf(op)), op.size));
   kernel_.checker().Sent(socket, op.result > 0);
 }
 

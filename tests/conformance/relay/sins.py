@@ -79,7 +79,7 @@ CATALOGUE: Dict[str, Sin] = {
                          "received 0 of 6 bytes|no connection reached"),
     "bind_reserves_port": Sin("binds the source address without IP_BIND_ADDRESS_NO_PORT", 26,
                               "session 101 was not"),
-    "die_without_port": Sin("dies of EADDRNOTAVAIL", 26, "could not connect|died"),
+    "die_without_port": Sin("dies of EADDRNOTAVAIL", 26, "died|not served, when ports"),
     # Limits and attacks
     "spin_emfile": Sin("retries accept at once when descriptors run out", 28, "CPU at its limit"),
     "log_storm": Sin("logs every failed accept", 28, "times in|storm"),
