@@ -36,6 +36,7 @@ _MESSAGE = struct.Struct("=BBxx2s2s16s16s12x16xI")  # inet_diag_msg: family, sta
 class Socket:
     """One TCP socket. Ports are numbers; nobody holds a socket of inode 0 any more."""
 
+    family: int  # AF_INET or AF_INET6
     state: str
     local_port: int
     remote_port: int
@@ -77,6 +78,6 @@ def _dump(asked: socket.socket, family: int, mask: int) -> Iterator[Socket]:
                 number = -struct.unpack_from("=i", answer, body)[0]
                 raise OSError(number, "sock_diag: " + os.strerror(number))
             _, state, local, remote, _, _, inode = _MESSAGE.unpack_from(answer, body)
-            yield Socket(STATES[state], int.from_bytes(local, "big"),
+            yield Socket(family, STATES[state], int.from_bytes(local, "big"),
                          int.from_bytes(remote, "big"), inode)
             start += (length + 3) & ~3
