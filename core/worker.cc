@@ -48,7 +48,8 @@ Worker::Worker(Shared& shared, uint32_t index, const Clock& clock, const WorkerO
       now_(clock.Now()),
       wheel_(now_),
       pool_(options.buffers, options.buffer_size, [this] { Wake(); }),
-      turned_(now_) {
+      turned_(now_),
+      make_heap_(options.make_heap) {
   if (options.large_buffers == 0) return;
   large_pool_ = std::make_unique<BufferPool>(options.large_buffers, options.large_buffer_size,
                                              [this] { Wake(); });
@@ -61,6 +62,7 @@ absl::Status Worker::Start(const ReactorFactory& make_reactor) {
   absl::StatusOr<std::unique_ptr<Reactor>> reactor = make_reactor(pool_);
   if (!reactor.ok()) return reactor.status();
   reactor_ = *std::move(reactor);
+  if (make_heap_ != nullptr) heap_ = make_heap_();
   return absl::OkStatus();
 }
 
@@ -301,11 +303,13 @@ void Worker::MaybeTrim() {
   trimmed_ = now_;
   reactor_->Trim();
   if (large_pool_ != nullptr) large_pool_->Trim();
+  if (heap_ != nullptr) heap_->Trim();
 }
 
 bool Worker::TrimPays() const {
   return pool_.touched() > kWarmBuffers ||
-         (large_pool_ != nullptr && large_pool_->touched() > kWarmLargeBuffers);
+         (large_pool_ != nullptr && large_pool_->touched() > kWarmLargeBuffers) ||
+         (heap_ != nullptr && heap_->TrimPays());
 }
 
 // Turns the reactor for a while before it sleeps. True: something came.

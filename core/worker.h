@@ -29,6 +29,7 @@
 #include "core/reactor.h"
 #include "core/runnable.h"
 #include "core/steal_queue.h"
+#include "core/thread_heap.h"
 #include "core/timer_wheel.h"
 
 namespace sluice::core {
@@ -79,6 +80,7 @@ struct WorkerOptions {
   Nanos busy_poll = 0;   // turn the reactor for so long before sleeping
   bool stealing = true;  // take queued tasks from other workers when there is nothing to do
   uint64_t seed = 1;     // of the choice of victims
+  ThreadHeapFactory make_heap{};  // or null: nothing is trimmed but the buffers
 };
 
 class Worker {
@@ -91,7 +93,7 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
   ~Worker();
 
-  // Makes the reactor. On the worker's thread, before Run.
+  // Makes what belongs to the thread. On the worker's thread, before Run.
   absl::Status Start(const ReactorFactory& make_reactor);
 
   // Runs tasks until Shared::stopping and nothing is left to do.
@@ -188,6 +190,8 @@ class Worker {
   Atomic<Nanos> turned_;                    // like now_; thieves read it
   Atomic<Nanos> task_time_{0};              // how long a task takes lately; thieves read it
   std::unique_ptr<Reactor> reactor_;
+  const ThreadHeapFactory make_heap_;
+  std::unique_ptr<ThreadHeap> heap_;  // or null
   WorkerCounters counters_;
 };
 

@@ -1,13 +1,19 @@
-// Which memory allocator is linked in, and how it is set.
+// Which memory allocator is linked in, how it is set, and what it keeps.
 #ifndef SLUICE_PROXY_ALLOCATOR_H_
 #define SLUICE_PROXY_ALLOCATOR_H_
 
+#include <memory>
 #include <string>
+
+#include "core/thread_heap.h"
 
 namespace sluice::proxy {
 
 // "jemalloc 5.3.0-..." or "the C library's" (sanitizers bring their own).
 std::string AllocatorVersion();
+
+// Of the calling thread; null without jemalloc.
+std::unique_ptr<core::ThreadHeap> MakeThreadHeap();
 
 }  // namespace sluice::proxy
 

@@ -19,6 +19,7 @@
 #include "core/runtime.h"
 #include "core/signals.h"
 #include "proxy/access_log.h"
+#include "proxy/allocator.h"
 #include "proxy/backend.h"
 #include "proxy/demo.h"
 #include "proxy/flags.h"
@@ -58,6 +59,7 @@ core::WorkerOptions ToWorkerOptions(const conf::Config& config, uint32_t workers
   if (per_direction > kSmall) options.large_buffers = memory / 4 / per_direction;
   const size_t rest = memory - options.large_buffers * options.large_buffer_size;
   options.buffers = std::clamp<size_t>(rest / options.buffer_size, 2, 65536);
+  options.make_heap = MakeThreadHeap;
   return options;
 }
 
