@@ -3,8 +3,7 @@
 // The source is owned by who decides (main's shutdown); every listener, session and service holds a
 // token. A CancelNotice is one registration: it lives in the task that wants to hear.
 //
-//   notice:  IDLE ── Listen ──► LISTED ── source.Cancel ──► POSTED ── OnReady (in the task) ──►
-//   IDLE
+//   notice:  IDLE ── Listen ──► LISTED ── source.Cancel ──► POSTED ── OnReady, in the task ──► IDLE
 //              ▲                   │ Unlisten: true            ▲
 //              └───────────────────┘        Unlisten: false ───┘ OnReady is on its way
 //
@@ -59,6 +58,8 @@ class CancelNotice : public Waiter {
  protected:
   ~CancelNotice();
   void Heard() { listening_ = false; }  // called first by OnReady
+  // The one that has listened last.
+  Runnable& task() const { return *task_; }
 
  private:
   friend class CancellationSource;

@@ -25,7 +25,7 @@
 namespace sluice::fuzz {
 namespace {
 
-constexpr unsigned kSecondsPerInput = 60;
+constexpr unsigned kSecondsPerInput = 240;  // some take 5 without a sanitizer, 60 with tsan
 constexpr unsigned kSecondsPerMistake = 5;  // one that loses a wake-up shows by silence
 
 uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
