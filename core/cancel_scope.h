@@ -14,6 +14,8 @@
 #ifndef SLUICE_CORE_CANCEL_SCOPE_H_
 #define SLUICE_CORE_CANCEL_SCOPE_H_
 
+#include <cstdint>
+
 #include "core/check.h"
 #include "core/runnable.h"
 
@@ -29,36 +31,39 @@ class Waiter : public Node {
   ~Waiter() = default;
 };
 
+// One word: the waiter that a coroutine of the scope is suspended on, and whether it is cancelled.
 class CancelScope {
  public:
   CancelScope() = default;
-  explicit CancelScope(const CancelScope* parent)
-      : cancelled_(parent != nullptr && parent->cancelled_) {}
   CancelScope(const CancelScope&) = delete;
   CancelScope& operator=(const CancelScope&) = delete;
 
-  bool cancelled() const { return cancelled_; }
+  bool cancelled() const { return (word_ & kCancelled) != 0; }
 
   void Cancel() {
-    if (cancelled_) return;
-    cancelled_ = true;
-    if (pending_ != nullptr) pending_->Cancel();
+    if (cancelled()) return;
+    word_ |= kCancelled;
+    if (Waiter* waiter = pending()) waiter->Cancel();
   }
 
   // Called by awaiters around their suspension.
   void Enter(Waiter& waiter) {
-    SLUICE_DCHECK(pending_ == nullptr);
-    pending_ = &waiter;
+    SLUICE_DCHECK(pending() == nullptr);
+    word_ |= reinterpret_cast<uintptr_t>(&waiter);
   }
   void Leave(Waiter& waiter) {
-    SLUICE_DCHECK(pending_ == &waiter);
+    SLUICE_DCHECK(pending() == &waiter);
     (void)waiter;
-    pending_ = nullptr;
+    word_ &= kCancelled;
   }
 
  private:
-  Waiter* pending_ = nullptr;
-  bool cancelled_ = false;
+  static constexpr uintptr_t kCancelled = 1;
+  static_assert(alignof(Waiter) > kCancelled);
+
+  Waiter* pending() const { return reinterpret_cast<Waiter*>(word_ & ~kCancelled); }
+
+  uintptr_t word_ = 0;
 };
 
 }  // namespace sluice::core

@@ -112,15 +112,15 @@ class [[nodiscard]] Poll : public SingleOp<uint32_t> {
 // What a socket receives, buffer by buffer, at most `credit` bytes (and less than one buffer more)
 // ahead of the reader: the next credit is asked for when all buffers of the last have been taken.
 //
-// It is awaited in place (Next and Stop hand out parts of it), for a session waits here most of its
-// life and what an awaiter of its own held would be held as long.
+// It is awaited in place (Wait, Next and Stop hand out parts of it), for a session waits here most
+// of its life and what an awaiter of its own held would be held as long.
 class RecvStream {
  public:
   RecvStream(int fd, uint32_t credit) : wait_(fd, credit) {}
 
-  class NextAwaiter {
+  class WaitAwaiter {
    public:
-    NextAwaiter(int fd, uint32_t credit) : op_(fd) {
+    WaitAwaiter(int fd, uint32_t credit) : op_(fd) {
       op_.result = kCreditUsed;
       op_.refill = credit;
     }
@@ -140,8 +140,8 @@ class RecvStream {
       wait_.Begin(op_, handle, promise.scope);
       return true;
     }
-    IoResult<BufferLease> await_resume() {
-      wait_.End(op_);
+    void await_resume() { wait_.End(op_); }
+    IoResult<BufferLease> Take() {
       const bool cut_short = std::exchange(op_.cut_short, false);
       if (op_.has_buffer()) return op_.TakeBuffer();
       if (cut_short) return IoError(ECANCELED);
@@ -151,13 +151,22 @@ class RecvStream {
     }
 
    protected:
-    // The end or an error came while nobody waited; the kernel tells an error only once.
-    bool over() const { return op_.result <= 0 && op_.result != -ECANCELED; }
-
     RecvOp op_;
 
    private:
+    // The end or an error came while nobody waited; the kernel tells an error only once.
+    bool over() const { return op_.result <= 0 && op_.result != -ECANCELED; }
+
     OpWait wait_;
+  };
+
+  class NextAwaiter : public WaitAwaiter {
+   public:
+    using WaitAwaiter::WaitAwaiter;
+    IoResult<BufferLease> await_resume() {
+      WaitAwaiter::await_resume();
+      return Take();
+    }
   };
 
   class StopAwaiter : public NextAwaiter {
@@ -180,6 +189,11 @@ class RecvStream {
   // brought a buffer all the same, a later one may bring ECANCELED although its scope is not
   // cancelled.
   NextAwaiter& Next() { return wait_; }
+
+  // The same in two steps: `co_await stream.Wait(); IoResult<BufferLease> got = stream.Take();`
+  // What a co_await brings has room in the coroutine's frame from before the wait, this has not.
+  WaitAwaiter& Wait() { return wait_; }
+  IoResult<BufferLease> Take() { return wait_.Take(); }  // once after each Wait
 
   // Ends the stream: afterwards nothing is in flight and what was received and not taken has been
   // given back. Not cut short by cancellation. Has to be awaited before the stream is destroyed,

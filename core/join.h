@@ -26,49 +26,41 @@ struct SelectResult {
 
 // The shared part: counts children down, and cancels all branches when asked to.
 template <size_t kCount>
-class Branches : public Waiter {
+class Branches : public Waiter, public ChildObserver {
  public:
   // Inside the task: the enclosing scope was cancelled, or a branch has won.
   void Cancel() final {
-    for (Branch& branch : branches_) branch.scope.Cancel();
+    for (CancelScope& scope : scopes_) scope.Cancel();
   }
   void OnReady() final { SLUICE_CHECK(false); }  // never posted
 
  protected:
   ~Branches() = default;
 
-  struct Branch final : ChildObserver {
-    std::coroutine_handle<> ChildDone() override {
-      return owner->OnBranchDone(static_cast<uint8_t>(this - owner->branches_.data()));
-    }
-    Branches* owner = nullptr;
-    CancelScope scope;
-  };
-
-  // `starters[i](branch)` starts child i. False: all have finished already.
+  // `start(scopes, task)` starts all children. False: all have finished already.
   template <typename Start>
   bool Run(std::coroutine_handle<> parent, Runnable* task, CancelScope* scope, Start start) {
     parent_ = parent;
-    for (size_t i = 0; i < kCount; ++i) {
-      branches_[i].owner = this;
-      if (scope->cancelled()) branches_[i].scope.Cancel();
-    }
+    if (scope->cancelled()) Cancel();
     remaining_ = kCount + 1;  // one for this loop: the parent is not resumed from inside it
     scope->Enter(*this);
     scope_ = scope;
-    start(branches_, task);
+    start(scopes_, task);
     return --remaining_ != 0;
   }
 
   void Leave() { scope_->Leave(*this); }
 
+  // The child that has finished, while it is the only one.
+  virtual uint8_t FindDone() const = 0;
+
   uint8_t first_ = kCount;
   bool cancel_rest_ = false;
 
  private:
-  std::coroutine_handle<> OnBranchDone(uint8_t index) {
+  std::coroutine_handle<> ChildDone() final {
     if (first_ == kCount) {
-      first_ = index;
+      first_ = FindDone();
       if (cancel_rest_) Cancel();
     }
     return --remaining_ == 0 ? parent_ : std::noop_coroutine();
@@ -76,7 +68,7 @@ class Branches : public Waiter {
 
   static_assert(kCount < UINT8_MAX);
   uint8_t remaining_ = 0;
-  std::array<Branch, kCount> branches_;
+  std::array<CancelScope, kCount> scopes_;
   std::coroutine_handle<> parent_;
   CancelScope* scope_ = nullptr;
 };
@@ -92,8 +84,8 @@ class [[nodiscard]] BranchAwaiter final : public Branches<sizeof...(T)> {
   template <typename Promise>
   bool await_suspend(std::coroutine_handle<Promise> parent) {
     PromiseBase& promise = parent.promise();
-    return this->Run(parent, promise.task, promise.scope, [this](auto& branches, Runnable* task) {
-      this->StartAll(branches, task, std::index_sequence_for<T...>());
+    return this->Run(parent, promise.task, promise.scope, [this](auto& scopes, Runnable* task) {
+      this->StartAll(scopes, task, std::index_sequence_for<T...>());
     });
   }
   auto await_resume() {
@@ -110,8 +102,17 @@ class [[nodiscard]] BranchAwaiter final : public Branches<sizeof...(T)> {
 
  private:
   template <typename Array, size_t... kIndex>
-  void StartAll(Array& branches, Runnable* task, std::index_sequence<kIndex...>) {
-    (std::get<kIndex>(tasks_).Start(task, &branches[kIndex].scope, branches[kIndex]), ...);
+  void StartAll(Array& scopes, Runnable* task, std::index_sequence<kIndex...>) {
+    (std::get<kIndex>(tasks_).Start(task, &scopes[kIndex], *this), ...);
+  }
+  uint8_t FindDone() const override {
+    return std::apply(
+        [](const auto&... tasks) {
+          uint8_t index = 0;
+          (void)((tasks.done() || (++index, false)) || ...);
+          return index;
+        },
+        tasks_);
   }
 
   std::tuple<Task<T>...> tasks_;

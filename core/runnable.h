@@ -113,6 +113,8 @@ class Runnable {
  public:
   // Begins QUEUED with `first` in its inbox: whoever makes it puts it on a run queue.
   Runnable(Scheduler& scheduler, Node& first) : inbox_(&first), scheduler_(&scheduler) {}
+  // The same; its scheduler is told later.
+  explicit Runnable(Node& first) : inbox_(&first) {}
   Runnable(const Runnable&) = delete;
   Runnable& operator=(const Runnable&) = delete;
 
@@ -150,6 +152,9 @@ class Runnable {
  protected:
   ~Runnable() = default;
 
+  // Before it is put on a run queue for the first time.
+  void set_scheduler(Scheduler& scheduler) { scheduler_ = &scheduler; }
+
   // The last thing the task's code does: Run then calls Finish and touches the task no more.
   void MarkDone() { done_ = true; }
 
@@ -163,7 +168,7 @@ class Runnable {
 
   Atomic<Node*> inbox_;      // any thread
   Node* pending_ = nullptr;  // taken from the inbox, oldest first; the running worker's
-  Scheduler* const scheduler_;
+  Scheduler* scheduler_ = nullptr;
   int32_t budget_ = kCoopBudget;
   bool done_ = false;
 };

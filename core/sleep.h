@@ -48,7 +48,7 @@ class SleepAwaiter final : public Timer {
 inline SleepAwaiter Sleep(Nanos duration) { return SleepAwaiter(duration); }
 
 namespace internal {
-inline Task<void> SleepTask(Nanos duration) { (void)co_await Sleep(duration); }
+inline Task<bool> SleepTask(Nanos duration) { co_return co_await Sleep(duration); }
 }  // namespace internal
 
 // What `task` brings, or ETIMEDOUT when it did not end in time: then it has been cancelled and has

@@ -2,18 +2,21 @@
 
 namespace sluice::core {
 
-bool RootBase::Await(Node& waiter, Runnable& waiting_task) {
-  waiting_task_ = &waiting_task;
+bool RootBase::Await(Joiner& joiner, Runnable& waiting_task) {
+  joiner.task_ = &waiting_task;
   uintptr_t nobody = kNobody;
-  return joiner_.compare_exchange_strong(nobody, reinterpret_cast<uintptr_t>(&waiter),
+  return joiner_.compare_exchange_strong(nobody, reinterpret_cast<uintptr_t>(&joiner),
                                          std::memory_order_acq_rel, std::memory_order_acquire);
 }
 
 void RootBase::Finish() {
   Shared& runtime = shared();
-  TaskEndObserver* observer = end_observer;
-  const uintptr_t joiner = joiner_.exchange(kFinished, std::memory_order_acq_rel);
-  if (joiner != kNobody) waiting_task_->Post(*reinterpret_cast<Node*>(joiner));
+  TaskEndObserver* observer = end_observer_;
+  const uintptr_t word = joiner_.exchange(kFinished, std::memory_order_acq_rel);
+  if (word != kNobody) {
+    auto* const joiner = reinterpret_cast<Joiner*>(word);
+    joiner->task_->Post(*joiner);
+  }
   Unref();
   if (observer != nullptr) observer->TaskEnded();
   runtime.live_tasks.fetch_sub(1, std::memory_order_release);

@@ -1,7 +1,10 @@
 // Spawn: makes a coroutine a task of its own; JoinHandle: waits for its result.
 //
-// The task's control block lives in the frame of a small root coroutine that awaits the caller's.
-// Two hold it: the running task and the handle; the last one frees it.
+// The task's control block is the promise of its outermost coroutine, the root. A coroutine that
+// returns a Root<T> is one itself; any other, a Task<T>, gets a small root that awaits it. What
+// lives as long as a session is a Root: that is one frame less.
+//
+// Two hold the control block: the running task and the handle; the last one frees it.
 //
 //   joiner_:   kNobody ── handle awaits ──► the waiter ── task ends: posts it ──► kFinished
 //                 └─────────────────── task ends ────────────────────────────────────▲
@@ -17,7 +20,6 @@
 #include <coroutine>
 #include <cstdint>
 #include <optional>
-#include <type_traits>
 #include <utility>
 
 #include "core/atomic.h"
@@ -26,6 +28,9 @@
 #include "core/worker.h"
 
 namespace sluice::core {
+
+template <typename T>
+class RootPromise;
 
 // Told when a task has ended, after its result is out.
 class TaskEndObserver {
@@ -36,13 +41,13 @@ class TaskEndObserver {
   ~TaskEndObserver() = default;
 };
 
-// The part of a root coroutine's promise that does not depend on the type of the result.
-class RootBase : public PromiseBase, public Runnable {
+// The part of a root's promise that does not depend on the type of the result. As a Node it is the
+// task's first event: its start.
+class RootBase : public PromiseBase, public Runnable, private Node {
  public:
-  explicit RootBase(Shared& shared) : Runnable(shared, start_) {
+  RootBase() : Runnable(static_cast<Node&>(*this)) {
     task = this;
     scope = &own_scope_;
-    shared.live_tasks.fetch_add(1, std::memory_order_relaxed);
   }
 
   struct FinalAwaiter {
@@ -53,25 +58,35 @@ class RootBase : public PromiseBase, public Runnable {
   };
   FinalAwaiter final_suspend() noexcept { return {*this}; }
 
-  // The handle's side. Await: true when `waiter` will be posted, false when the task has ended.
-  bool Await(Node& waiter, Runnable& waiting_task);
-  bool finished() const { return joiner_.load(std::memory_order_acquire) == kFinished; }
-  void Unref() {
-    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) self.destroy();
+  // Before it is put on a run queue. `observer`: or null; outlives the task.
+  void Launch(Shared& shared, TaskEndObserver* observer) {
+    set_scheduler(shared);
+    end_observer_ = observer;
+    shared.live_tasks.fetch_add(1, std::memory_order_relaxed);
   }
 
-  std::coroutine_handle<> self;
-  TaskEndObserver* end_observer = nullptr;  // set before the start
+  // The handle's side.
+  class Joiner : public Node {
+   protected:
+    ~Joiner() = default;
+
+   private:
+    friend class RootBase;
+    Runnable* task_ = nullptr;  // whose waiter it is; written before it is published in joiner_
+  };
+  // True when `joiner`, of `waiting_task`, will be posted; false when the task has ended.
+  bool Await(Joiner& joiner, Runnable& waiting_task);
+  bool finished() const { return joiner_.load(std::memory_order_acquire) == kFinished; }
+  void Unref() {
+    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) Destroy();
+  }
+
+  virtual void Destroy() = 0;
 
  protected:
   ~RootBase() = default;
 
  private:
-  struct StartNode final : Node {
-    explicit StartNode(RootBase& owner) : root(owner) {}
-    void OnReady() override { root.self.resume(); }
-    RootBase& root;
-  };
   static constexpr uintptr_t kNobody = 0;
   static constexpr uintptr_t kFinished = 1;
 
@@ -80,24 +95,67 @@ class RootBase : public PromiseBase, public Runnable {
   Shared& shared() const { return static_cast<Shared&>(scheduler()); }
 
   CancelScope own_scope_;
-  StartNode start_{*this};
-  Runnable* waiting_task_ = nullptr;  // written before the waiter is published in joiner_
+  TaskEndObserver* end_observer_ = nullptr;
   Atomic<uintptr_t> joiner_{kNobody};
   Atomic<uint32_t> refs_{2};
 };
 
-template <typename T>
-class RootPromise final : public RootBase {
+// Owns a root that has not been spawned. It cannot be awaited.
+template <typename T = void>
+class [[nodiscard]] Root {
  public:
-  explicit RootPromise(Shared& shared, Task<T>&) : RootBase(shared) {
-    self = std::coroutine_handle<RootPromise>::from_promise(*this);
+  using promise_type = RootPromise<T>;
+
+  explicit Root(RootPromise<T>& promise) : promise_(&promise) {}
+  Root(Root&& other) noexcept : promise_(std::exchange(other.promise_, nullptr)) {}
+  Root& operator=(Root&& other) noexcept {
+    std::swap(promise_, other.promise_);
+    return *this;
   }
-  RootPromise* get_return_object() { return this; }
-  void return_value(typename Task<T>::Value value) { result_.emplace(std::move(value)); }
-  typename Task<T>::Value TakeValue() { return *std::move(result_); }
+  ~Root() {
+    if (promise_ != nullptr) promise_->Destroy();
+  }
+
+  RootPromise<T>* Release() { return std::exchange(promise_, nullptr); }
 
  private:
-  std::optional<typename Task<T>::Value> result_;
+  RootPromise<T>* promise_;
+};
+
+template <typename T>
+class RootPromiseBase : public RootBase {
+ public:
+  Root<T> get_return_object() { return Root<T>(static_cast<RootPromise<T>&>(*this)); }
+  void Destroy() final { self().destroy(); }
+
+ protected:
+  ~RootPromiseBase() = default;
+
+ private:
+  std::coroutine_handle<RootPromise<T>> self() {
+    return std::coroutine_handle<RootPromise<T>>::from_promise(static_cast<RootPromise<T>&>(*this));
+  }
+  void OnReady() final { self().resume(); }
+};
+
+template <typename T>
+class RootPromise final : public RootPromiseBase<T> {
+ public:
+  template <typename U>
+  void return_value(U&& value) {
+    result_.emplace(std::forward<U>(value));
+  }
+  T TakeValue() { return *std::move(result_); }
+
+ private:
+  std::optional<T> result_;
+};
+
+template <>
+class RootPromise<void> final : public RootPromiseBase<void> {
+ public:
+  void return_void() {}
+  void TakeValue() {}
 };
 
 template <typename T>
@@ -116,7 +174,7 @@ class [[nodiscard]] JoinHandle {
   }
   bool finished() const { return root_->finished(); }
 
-  class Awaiter final : public Node {
+  class Awaiter final : public RootBase::Joiner {
    public:
     explicit Awaiter(RootPromise<T>& root) : root_(root) {}
     bool await_ready() const { return root_.finished(); }
@@ -125,7 +183,7 @@ class [[nodiscard]] JoinHandle {
       waiter_ = handle;
       return root_.Await(*this, *handle.promise().task);
     }
-    T await_resume() { return static_cast<T>(root_.TakeValue()); }
+    T await_resume() { return root_.TakeValue(); }
     void OnReady() override { waiter_.resume(); }
 
    private:
@@ -140,24 +198,11 @@ class [[nodiscard]] JoinHandle {
   RootPromise<T>* root_;
 };
 
-}  // namespace sluice::core
-
-template <typename T, typename... Rest>
-struct std::coroutine_traits<sluice::core::RootPromise<T>*, sluice::core::Shared&, Rest...> {
-  using promise_type = sluice::core::RootPromise<T>;
-};
-
-namespace sluice::core {
 namespace internal {
 
 template <typename T>
-RootPromise<T>* MakeRoot(Shared&, Task<T> task) {
-  if constexpr (std::is_void_v<T>) {
-    co_await std::move(task);
-    co_return Unit{};
-  } else {
-    co_return co_await std::move(task);
-  }
+Root<T> MakeRoot(Task<T> task) {
+  co_return co_await std::move(task);
 }
 
 }  // namespace internal
@@ -165,10 +210,10 @@ RootPromise<T>* MakeRoot(Shared&, Task<T> task) {
 // Any thread; the task starts soon: on `worker` if it is given, else on whatever worker, and what
 // one task spawns starts in order there. `observer` outlives the task.
 template <typename T>
-JoinHandle<T> SpawnOn(Shared& shared, Worker* worker, Task<T> task,
+JoinHandle<T> SpawnOn(Shared& shared, Worker* worker, Root<T> task,
                       TaskEndObserver* observer = nullptr) {
-  RootPromise<T>* root = internal::MakeRoot(shared, std::move(task));
-  root->end_observer = observer;
+  RootPromise<T>* root = task.Release();
+  root->Launch(shared, observer);
   JoinHandle<T> handle(root);
   Worker* current = Worker::Current();
   if (worker != nullptr) {
@@ -179,6 +224,11 @@ JoinHandle<T> SpawnOn(Shared& shared, Worker* worker, Task<T> task,
     shared.Schedule(*root);
   }
   return handle;
+}
+template <typename T>
+JoinHandle<T> SpawnOn(Shared& shared, Worker* worker, Task<T> task,
+                      TaskEndObserver* observer = nullptr) {
+  return SpawnOn(shared, worker, internal::MakeRoot(std::move(task)), observer);
 }
 
 // Inside a task.

@@ -27,10 +27,8 @@ class TaskGroup final : public TaskEndObserver {
   ~TaskGroup() { SLUICE_CHECK(pending_.load(std::memory_order_acquire) == 0); }
 
   // `worker`: where it starts, or null.
-  void Spawn(Task<void> task, Worker* worker = nullptr) {
-    pending_.fetch_add(1, std::memory_order_relaxed);
-    SpawnOn(shared_, worker, std::move(task), this).Detach();
-  }
+  void Spawn(Task<void> task, Worker* worker = nullptr) { Start(std::move(task), worker); }
+  void Spawn(Root<void> task, Worker* worker = nullptr) { Start(std::move(task), worker); }
 
   class JoinAwaiter final : public Node {
    public:
@@ -54,6 +52,11 @@ class TaskGroup final : public TaskEndObserver {
   JoinAwaiter Join() { return JoinAwaiter(*this); }
 
  private:
+  template <typename AnyTask>
+  void Start(AnyTask task, Worker* worker) {
+    pending_.fetch_add(1, std::memory_order_relaxed);
+    SpawnOn(shared_, worker, std::move(task), this).Detach();
+  }
   void TaskEnded() override {
     // Who brings it to zero is alone with the group: Join has been called, all others have ended.
     if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) join_task_->Post(*join_);

@@ -6,10 +6,10 @@
 //      └── HasMemory, at most every kRetry: ───┘
 //          the probe says that malloc works, and the reserve is whole
 //
-// operator new (operator_new.cc) asks it for what malloc cannot give. What is asked for while memory
-// is short is bounded: sessions allocate nothing per message, and nobody new is taken in. Those
-// that live may still want a few small blocks each, for the rest of a connect and for their end:
-// BytesFor has room for all of them.
+// operator new (operator_new.cc) asks it for what malloc cannot give. What is asked for while
+// memory is short is bounded: nobody new is taken in, and those that live want a few small blocks
+// each, for a send while it lasts (one for each direction), for the rest of a connect and for their
+// end: BytesFor has room for all of them.
 //
 // The reserve is a region of its own, not memory kept back in malloc or returned to the kernel at
 // need: that would not help a thread that uses another of malloc's arenas, nor when the kernel maps

@@ -168,8 +168,8 @@ void Listener::Settle(int fd, Verdict verdict) {
   WorkerStats& stats = shared_.stats.of(here.index());
   core::Count(stats.accepted);
   if (verdict.refusal == Refusal::kNone) {
-    verdict.ticket.place = shared_.placement.Take(here.index());
-    const uint32_t chosen = verdict.ticket.place.worker();
+    const uint32_t chosen = shared_.placement.Choose(here.index());
+    verdict.ticket.place = shared_.placement.Take(chosen);
     Worker* const other = chosen == here.index() ? nullptr : here.shared().workers[chosen].get();
     shared_.sessions.Spawn(RunSession(context_, fd, std::move(verdict.ticket)), other);
     return;

@@ -21,52 +21,36 @@
 
 namespace sluice::proxy {
 
-class Placement;
+// How many sessions a worker has.
+struct alignas(64) SessionCount {
+  core::Atomic<uint32_t> sessions{0};
+};
 
 // Move-only; the session is counted no more when it goes.
 class Place {
  public:
   Place() = default;
-  Place(Placement& placement, uint32_t worker) : placement_(&placement), worker_(worker) {}
-  Place(Place&& other) noexcept
-      : placement_(std::exchange(other.placement_, nullptr)), worker_(other.worker_) {}
+  explicit Place(SessionCount& count) : count_(&count) {
+    count.sessions.fetch_add(1, std::memory_order_relaxed);
+  }
+  Place(Place&& other) noexcept : count_(std::exchange(other.count_, nullptr)) {}
   Place& operator=(Place&& other) noexcept {
-    std::swap(placement_, other.placement_);
-    std::swap(worker_, other.worker_);
+    std::swap(count_, other.count_);
     return *this;
   }
-  ~Place();
-
-  uint32_t worker() const { return worker_; }
+  ~Place() {
+    if (count_ != nullptr) count_->sessions.fetch_sub(1, std::memory_order_relaxed);
+  }
 
  private:
-  Placement* placement_ = nullptr;
-  uint32_t worker_ = 0;
+  SessionCount* count_ = nullptr;
 };
 
 class Placement {
  public:
   explicit Placement(size_t workers) : workers_(workers) {}
 
-  // For a connection that worker `here` has accepted.
-  Place Take(uint32_t here) {
-    const uint32_t worker = Choose(here);
-    workers_[worker].sessions.fetch_add(1, std::memory_order_relaxed);
-    return Place(*this, worker);
-  }
-
-  uint32_t sessions(uint32_t worker) const {
-    return workers_[worker].sessions.load(std::memory_order_relaxed);
-  }
-
- private:
-  friend class Place;
-  static constexpr uint32_t kSlack = 4;
-
-  struct alignas(64) OfWorker {
-    core::Atomic<uint32_t> sessions{0};
-  };
-
+  // The worker for a connection that worker `here` has accepted.
   uint32_t Choose(uint32_t here) const {
     const auto count = static_cast<uint32_t>(workers_.size());
     if (count == 1) return here;
@@ -75,13 +59,17 @@ class Placement {
     return mine > sessions(other) + std::max(kSlack, mine / 8) ? other : here;
   }
 
-  std::vector<OfWorker> workers_;
-};
+  Place Take(uint32_t worker) { return Place(workers_[worker]); }
 
-inline Place::~Place() {
-  if (placement_ == nullptr) return;
-  placement_->workers_[worker_].sessions.fetch_sub(1, std::memory_order_relaxed);
-}
+  uint32_t sessions(uint32_t worker) const {
+    return workers_[worker].sessions.load(std::memory_order_relaxed);
+  }
+
+ private:
+  static constexpr uint32_t kSlack = 4;
+
+  std::vector<SessionCount> workers_;
+};
 
 }  // namespace sluice::proxy
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <span>
+#include <utility>
 
 #include "core/io.h"
 #include "core/sleep.h"
@@ -19,13 +20,13 @@ using core::Worker;
 void NoteSent(Flow& flow, size_t bytes) {
   Worker& worker = *Worker::Current();
   flow.bytes += bytes;
-  flow.last_byte = flow.sending_since = worker.now();
+  flow.last_byte = worker.now();
   core::Count(flow.owner.stats().of(worker.index()).*flow.counter(), bytes);
 }
 
 void NoteReceived(Flow& flow) {
   flow.last_byte = Worker::Current()->now();
-  flow.sending_since = flow.last_byte;
+  flow.sending = true;
   flow.owner.SendBegins(flow, flow.last_byte);
 }
 
@@ -35,71 +36,82 @@ FlowEnd HowEnded(const Flow& flow, int error) {
   return flow.refused ? FlowEnd::kWriteError : FlowEnd::kReadError;
 }
 
-// Sends at the pace that the flow's limits of bandwidth leave it: 0, or the error. The time that it
-// waits for them is neither a stall nor idle: the wait counts as ended already.
-[[gnu::noinline]] core::Task<int> SendPaced(Flow& flow, std::span<const std::byte> rest) {
+// Sends all of `rest`: 0, or the error. Never a part of Pump: a session waits for data for most of
+// its life, and what a send needs would be held as long.
+[[gnu::noinline]] core::Task<int> SendBytes(Flow& flow, std::span<const std::byte> rest,
+                                            [[maybe_unused]] BufferLease lease = {}) {
   while (!rest.empty()) {
-    std::span<const std::byte> piece = rest.first(std::min(rest.size(), flow.pacer->piece()));
-    const core::Nanos now = Worker::Current()->clock().Now();
-    const core::Nanos wait = flow.pacer->Take(now, piece.size());
-    if (wait > 0) {
-      flow.sending_since = 0;
-      flow.last_byte = now + wait;
-      if (!co_await core::Sleep(wait)) flow.pacer->GiveBack(piece.size());
-      NoteReceived(flow);
-    }
-    rest = rest.subspan(piece.size());
-    while (!piece.empty()) {
-      IoResult<size_t> sent = co_await core::Send(flow.to, piece);
-      if (!sent.ok()) co_return sent.error();
-      piece = piece.subspan(*sent);
-      NoteSent(flow, *sent);
-    }
+    IoResult<size_t> sent = co_await core::Send(flow.to, rest);
+    if (!sent.ok()) co_return sent.error();
+    rest = rest.subspan(*sent);
+    NoteSent(flow, *sent);
   }
   co_return 0;
 }
 
+// The same, at the pace that the flow's limits of bandwidth leave it. The time that it waits for
+// them is neither a stall nor idle: the wait counts as ended already.
+[[gnu::noinline]] core::Task<int> SendPaced(Flow& flow, BufferLease lease) {
+  std::span<const std::byte> rest = lease.bytes();
+  Pacer& pacer = flow.owner.PacerOf(flow);
+  while (!rest.empty()) {
+    const std::span<const std::byte> piece = rest.first(std::min(rest.size(), pacer.piece()));
+    const core::Nanos now = Worker::Current()->clock().Now();
+    const core::Nanos wait = pacer.Take(now, piece.size());
+    if (wait > 0) {
+      flow.sending = false;
+      flow.last_byte = now + wait;
+      if (!co_await core::Sleep(wait)) pacer.GiveBack(piece.size());
+      NoteReceived(flow);
+    }
+    rest = rest.subspan(piece.size());
+    if (const int error = co_await SendBytes(flow, piece); error != 0) co_return error;
+  }
+  co_return 0;
+}
+
+// Makes the task that sends what has been received. False: nothing has; 0 or an error is why.
+[[gnu::noinline]] bool BeginSend(Flow& flow, core::RecvStream& received, core::Task<int>& sending,
+                                 int& error) {
+  IoResult<BufferLease> got = received.Take();
+  if (!got.ok()) error = got.error();
+  if (!got.ok() || got->empty()) return false;
+  NoteReceived(flow);
+  const std::span<const std::byte> bytes = got->bytes();
+  sending = flow.paced ? SendPaced(flow, std::move(*got)) : SendBytes(flow, bytes, std::move(*got));
+  return true;
+}
+
 // Most sessions end soon after the first end of stream; only then is it worth watching.
-[[gnu::noinline]] core::Task<void> WatchForReset(Flow& flow) {
+[[gnu::noinline]] core::Task<int> WatchForReset(Flow& flow) {
   constexpr core::Nanos kWatchAfter = 20 * core::kMillisecond;
-  if (!co_await core::Sleep(kWatchAfter)) co_return;
+  if (!co_await core::Sleep(kWatchAfter)) co_return ECANCELED;
   IoResult<uint32_t> broken = co_await core::Poll(flow.from, 0);
-  if (broken.ok()) flow.owner.ResetAfterEnd(flow);
+  if (!broken.ok()) co_return broken.error();
+  flow.owner.ResetAfterEnd(flow);
+  co_return 0;
 }
 
 }  // namespace
 
+// A session waits here for most of its life: what is not needed for that is not in this frame.
 core::Task<void> Pump(Flow& flow) {
   core::RecvStream received(flow.from, flow.credit);
+  core::Task<int> child;  // what it awaits else, one at a time
   int error = 0;
   while (error == 0) {
-    BufferLease lease;
-    if (IoResult<BufferLease> got = co_await received.Next(); got.ok()) {
-      lease = std::move(*got);
-    } else {
-      error = got.error();
-    }
-    if (lease.empty()) break;
-    NoteReceived(flow);
-    if (flow.pacer != nullptr) {
-      error = co_await SendPaced(flow, lease.bytes());
-    } else {
-      for (uint32_t sent = 0; sent < lease.bytes().size() && error == 0;) {
-        IoResult<size_t> taken = co_await core::Send(flow.to, lease.bytes().subspan(sent));
-        if (taken.ok()) {
-          sent += static_cast<uint32_t>(*taken);
-          NoteSent(flow, *taken);
-        } else {
-          error = taken.error();
-        }
-      }
-    }
-    flow.sending_since = 0;
+    co_await received.Wait();
+    if (!BeginSend(flow, received, child, error)) break;
+    error = co_await std::move(child);
+    child = {};
+    flow.sending = false;
     flow.refused = error != 0 && error != ECANCELED;
   }
   co_await received.Stop();
   flow.ended = true;
-  if (flow.owner.FlowEnded(flow, HowEnded(flow, error), error)) co_await WatchForReset(flow);
+  if (!flow.owner.FlowEnded(flow, HowEnded(flow, error), error)) co_return;
+  child = WatchForReset(flow);
+  (void)co_await std::move(child);
 }
 
 }  // namespace sluice::proxy

@@ -30,6 +30,8 @@ class FlowOwner {
   virtual bool FlowEnded(Flow& flow, FlowEnd end, int error) = 0;
   // It was.
   virtual void ResetAfterEnd(Flow& flow) = 0;
+  // Of a flow that has one.
+  virtual Pacer& PacerOf(const Flow& flow) = 0;
 
  protected:
   ~FlowOwner() = default;
@@ -38,16 +40,17 @@ class FlowOwner {
 // One direction. Written by its pump, read by the session's timer; both are in one task.
 struct Flow {
   FlowOwner& owner;
-  const bool is_up;      // client to upstream
-  bool refused = false;  // a send failed: `to` is broken
-  bool ended = false;
-  uint32_t credit;         // bytes read ahead of what has been sent
-  Pacer* pacer = nullptr;  // or null: as fast as it goes
   int from = -1;
   int to = -1;
-  uint64_t bytes = 0;             // sent
-  core::Nanos last_byte = 0;      // when something was last received or taken, or may be next
-  core::Nanos sending_since = 0;  // when the receiver last took something; 0: nothing to send
+  uint64_t bytes = 0;         // sent
+  core::Nanos last_byte = 0;  // when something was last received or taken, or may be next
+  uint32_t credit;            // bytes read ahead of what has been sent
+  // Bits: a word less in each session.
+  const bool is_up : 1;      // client to upstream
+  bool paced : 1 = false;    // it has a Pacer; else as fast as it goes
+  bool sending : 1 = false;  // there is something to send, and it may be sent
+  bool refused : 1 = false;  // a send failed: `to` is broken
+  bool ended : 1 = false;
 
   core::Atomic<uint64_t> WorkerStats::* counter() const {
     return is_up ? &WorkerStats::bytes_up : &WorkerStats::bytes_down;

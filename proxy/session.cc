@@ -64,12 +64,13 @@ class Session final : public FlowOwner, DeadlineTimer, ShutdownNotice {
   Session(const SessionContext& context, int client) : context_(context), client_(client) {}
   Session(const Session&) = delete;
 
-  static core::Task<void> Run(const SessionContext& context, int client, Ticket ticket);
+  static core::Root<void> Run(const SessionContext& context, int client, Ticket ticket);
 
   Stats& stats() override { return *context_.stats; }
   void SendBegins(Flow& flow, Nanos now) override;
   bool FlowEnded(Flow& flow, FlowEnd end, int error) override;
   void ResetAfterEnd(Flow& flow) override;
+  Pacer& PacerOf(const Flow& flow) override { return &flow == &up_ ? pace_->up : pace_->down; }
 
  private:
   // What only a log asks for.
@@ -87,21 +88,32 @@ class Session final : public FlowOwner, DeadlineTimer, ShutdownNotice {
     Pacer up;
     Pacer down;
   };
-  // Waits until neither the timer nor the notice can call back any more.
-  struct Quiet {
-    Session& session;
-    bool await_ready() { return session.StopCallbacks(); }
-    void await_suspend(std::coroutine_handle<> waiter) { session.finishing_ = waiter; }
+  // Waits until neither the timer nor the notice can call back any more. Nothing cancels it.
+  class Quiet final : public core::Waiter {
+   public:
+    explicit Quiet(Session& session) : session_(session) {}
+    bool await_ready() { return session_.StopCallbacks(); }
+    void await_suspend(std::coroutine_handle<> waiter) {
+      waiter_ = waiter;
+      session_.waiter_ = this;
+      session_.is_finishing_ = true;
+    }
     void await_resume() const noexcept {}
+    void OnReady() override { waiter_.resume(); }
+    void Cancel() override {}
+
+   private:
+    Session& session_;
+    std::coroutine_handle<> waiter_;
   };
 
   void Begin(const core::Context& here);
   void StartTrace();
   void StartPace();
-  void StartLifetime();
+  Nanos Expiry() const;
   // Not inlined: its frame is not needed for the life of the session.
   [[gnu::noinline]] core::Task<void> Connect();
-  core::Task<void> ClientGone();
+  core::Task<bool> ClientGone();
   void BeginRelay(core::Waiter& pumps);
   int Survivor() const;
   bool MustLinger() const;
@@ -128,24 +140,22 @@ class Session final : public FlowOwner, DeadlineTimer, ShutdownNotice {
   By SideOf(int fd) const { return fd == client_ ? By::kClient : By::kUpstream; }
   Flow& Opposite(const Flow& flow) { return &flow == &up_ ? down_ : up_; }
 
+  bool is_finishing_ = false;  // waiter_ is Quiet; here it takes no room
   const SessionContext& context_;
   const int client_;
   int upstream_ = -1;  // until it is connected
   EndpointSlot slot_;
   std::unique_ptr<Trace> trace_;  // null: no log asks for it
   std::unique_ptr<Pace> pace_;    // null: no limit of bandwidth
-  core::Runnable* task_ = nullptr;
   core::CancelScope* scope_ = nullptr;
-  core::Waiter* relay_ = nullptr;  // the two pumps, while they run
+  core::Waiter* waiter_ = nullptr;  // what Run is suspended on: the two pumps, then Quiet
   Nanos started_ = 0;
-  Nanos expires_ = kNever;  // max_lifetime
-  Nanos half_closed_ = 0;   // 0: both directions are open
+  Nanos half_closed_ = 0;  // 0: both directions are open
   By first_fin_ = By::kClient;
   std::optional<EndReason> reason_;
   int error_ = 0;
-  Flow up_{.owner = *this, .is_up = true, .credit = context_.credit};
-  Flow down_{.owner = *this, .is_up = false, .credit = context_.credit};
-  std::coroutine_handle<> finishing_;
+  Flow up_{.owner = *this, .credit = context_.credit, .is_up = true};
+  Flow down_{.owner = *this, .credit = context_.credit, .is_up = false};
 };
 
 void Session::StartTrace() {
@@ -159,27 +169,24 @@ void Session::StartPace() {
   if (!bandwidth.limited()) return;
   pace_.reset(new Pace{.up = Pacer(bandwidth.per_connection, *bandwidth.up),
                        .down = Pacer(bandwidth.per_connection, *bandwidth.down)});
-  up_.pacer = &pace_->up;
-  down_.pacer = &pace_->down;
+  up_.paced = down_.paced = true;
 }
 
 void Session::Begin(const core::Context& here) {
-  task_ = here.task;
   scope_ = here.scope;
   started_ = Worker::Current()->now();
   StartTrace();
-  Listen(context_.end_all, *task_);
-  StartLifetime();
+  Listen(context_.end_all, *here.task);
+  EnsureTimer(Expiry());
 }
 
-void Session::StartLifetime() {
+// When max_lifetime is over; kNever: there is none.
+Nanos Session::Expiry() const {
   const SessionTimeouts& limits = context_.timeouts;
-  if (limits.max_lifetime == 0) return;
-  expires_ = started_ + limits.max_lifetime;
-  if (limits.max_lifetime_jitter > 0) {
-    expires_ -= Jitter(limits.max_lifetime_jitter, Seed());
-  }
-  EnsureTimer(expires_);
+  if (limits.max_lifetime == 0) return kNever;
+  const Nanos full = started_ + limits.max_lifetime;
+  if (limits.max_lifetime_jitter == 0) return full;
+  return full - Jitter(limits.max_lifetime_jitter, Seed());
 }
 
 // A client that resets its connection while the upstream's is being made ends the attempt.
@@ -203,14 +210,15 @@ core::Task<void> Session::Connect() {
   }
 }
 
-// Most connects are done before it is worth watching.
-core::Task<void> Session::ClientGone() {
-  if (!co_await core::Sleep(kWatchClientAfter)) co_return;
+// True: it is. Most connects are done before it is worth watching.
+core::Task<bool> Session::ClientGone() {
+  if (!co_await core::Sleep(kWatchClientAfter)) co_return false;
   (void)co_await core::Poll(client_, 0);  // until it is broken; its end of stream is no reason
-  if (CurrentReactor().GetPeerState(client_) == core::PeerState::kReset) co_return;
+  if (CurrentReactor().GetPeerState(client_) == core::PeerState::kReset) co_return true;
   // A UNIX client that has closed may have sent something before: that is still to be relayed.
   while (co_await core::Sleep(3600 * core::kSecond)) {
   }
+  co_return false;
 }
 
 // The pumps are made and not started.
@@ -222,7 +230,7 @@ void Session::BeginRelay(core::Waiter& pumps) {
   if (trace_ != nullptr) trace_->connected_at = now;
   StartPace();
   EnsureTimer(NextDeadline(now));  // if one has passed already, the pumps end at once
-  relay_ = &pumps;
+  waiter_ = &pumps;
 }
 
 void Session::SendBegins(Flow& flow, Nanos now) {
@@ -262,7 +270,7 @@ void Session::EndOfStream(Flow& flow) {
   // Only one that is still in flight can have done so unseen.
   const Flow& writer = Opposite(flow);
   const bool writer_open = !writer.ended;
-  if (writer.refused || (writer_open && writer.sending_since != 0 &&
+  if (writer.refused || (writer_open && writer.sending &&
                          CurrentReactor().GetPeerState(flow.from) == core::PeerState::kReset)) {
     End({reader, What::kReset});
     return;
@@ -291,8 +299,8 @@ void Session::ResetAfterEnd(Flow& flow) {
 void Session::End(EndReason reason) {
   if (reason_) return;
   reason_ = reason;
-  if (relay_ != nullptr) {
-    relay_->Cancel();
+  if (waiter_ != nullptr) {
+    waiter_->Cancel();
   } else if (reason.what != What::kNoUpstream && reason.what != What::kQueueTimeout) {
     scope_->Cancel();
   }
@@ -304,7 +312,7 @@ void Session::EnsureTimer(Nanos deadline) {
     if (deadline >= DeadlineTimer::deadline()) return;
     if (!Disarm()) return;  // it is about to fire and will look
   }
-  Worker::Current()->wheel().Arm(*this, deadline, *task_);
+  Worker::Current()->wheel().Arm(*this, deadline, task());
 }
 
 void Session::OnShutdown() {
@@ -332,13 +340,13 @@ Nanos Session::CheckDeadline(Nanos now, Nanos deadline, What what) {
 // Ends the session if a deadline has passed; else when to look again, kNever for never.
 Nanos Session::NextDeadline(Nanos now) {
   const SessionTimeouts& limits = context_.timeouts;
-  Nanos next = CheckDeadline(now, expires_, What::kMaxLifetime);
+  Nanos next = CheckDeadline(now, Expiry(), What::kMaxLifetime);
   if (upstream_ < 0) return next;  // not connected yet
   if (limits.write_stall != 0) {
     for (const Flow* flow : {&up_, &down_}) {
-      if (flow->sending_since == 0) continue;
-      next = std::min(
-          next, CheckDeadline(now, flow->sending_since + limits.write_stall, What::kWriteStall));
+      if (!flow->sending) continue;
+      next = std::min(next,
+                      CheckDeadline(now, flow->last_byte + limits.write_stall, What::kWriteStall));
     }
   }
   if (half_closed_ != 0 && limits.half_close != 0) {
@@ -361,8 +369,9 @@ bool Session::StopCallbacks() {
 
 // The last callback that Quiet waits for resumes the session.
 void Session::MaybeFinish() {
-  if (finishing_ && !armed() && !listening()) {
-    std::exchange(finishing_, {}).resume();
+  if (is_finishing_ && !armed() && !listening()) {
+    is_finishing_ = false;
+    waiter_->OnReady();
   }
 }
 
@@ -453,7 +462,7 @@ void Session::WriteRecord(Nanos total) {
 }
 
 // One frame for the life of the session: everything that lasts is in it, everything else is not.
-core::Task<void> Session::Run(const SessionContext& context, int client,
+core::Root<void> Session::Run(const SessionContext& context, int client,
                               [[maybe_unused]] Ticket ticket) {
   Session session(context, client);
   session.Begin(co_await core::CurrentContext());
@@ -462,7 +471,6 @@ core::Task<void> Session::Run(const SessionContext& context, int client,
     auto pumps = core::Join(Pump(session.up_), Pump(session.down_));
     session.BeginRelay(pumps);
     co_await pumps;
-    session.relay_ = nullptr;
   }
   co_await Quiet{session};
   session.FinishTrace();
@@ -473,7 +481,7 @@ core::Task<void> Session::Run(const SessionContext& context, int client,
 
 }  // namespace
 
-core::Task<void> RunSession(const SessionContext& context, int client, Ticket ticket) {
+core::Root<void> RunSession(const SessionContext& context, int client, Ticket ticket) {
   return Session::Run(context, client, std::move(ticket));
 }
 

@@ -1,10 +1,10 @@
 // Session: one client connection, its upstream connection, and every decision about them.
 //
-//   CONNECTING ── connected ──► RELAYING ── both flows ended with FIN ───────────► CLOSED (FIN,
-//   FIN)
-//       │                           ├── a peer reset ──► drain what it sent before ► CLOSED (RST)
-//       ├── no endpoint, no room    └── idle, half-close, stall, lifetime, shutdown ► CLOSED (RST,
-//       RST) └── lifetime, shutdown, client's reset ──► CLOSED (RST)
+//   CONNECTING ── connected ──► RELAYING ── both flows ended with FIN ──────► CLOSED (FIN, FIN)
+//       │                          ├── a peer reset ──► drain what it sent ──► CLOSED (RST)
+//       │                          └── idle, half-close, stall ─────────────► CLOSED (RST, RST)
+//       ├── no endpoint, no room, client's reset ───────────────────────────► CLOSED (RST)
+//       └── lifetime, shutdown (also while RELAYING) ───────────────────────► CLOSED (RST, RST)
 //
 // The first cause wins: it is the EndReason.
 //
@@ -15,7 +15,8 @@
 // ended cleanly. With half_close: close the first end of stream ends both directions, once it has
 // been passed on and has arrived, at most kLinger later.
 //
-// A session is one task: its two pumps, its timer and its shutdown notice need no lock.
+// A session is one task: its two pumps, its timer and its shutdown notice need no lock. It is the
+// root of that task, so that all it holds while it relays is three frames.
 #ifndef SLUICE_PROXY_SESSION_H_
 #define SLUICE_PROXY_SESSION_H_
 
@@ -26,7 +27,7 @@
 #include "conf/config.h"
 #include "core/cancellation.h"
 #include "core/logger.h"
-#include "core/task.h"
+#include "core/spawn.h"
 #include "core/timer_wheel.h"
 #include "proxy/access_log.h"
 #include "proxy/admission.h"
@@ -71,7 +72,7 @@ struct SessionContext {
 };
 
 // Runs a session to its end. Owns `client` (a descriptor) and `ticket`.
-core::Task<void> RunSession(const SessionContext& context, int client, Ticket ticket);
+core::Root<void> RunSession(const SessionContext& context, int client, Ticket ticket);
 
 }  // namespace sluice::proxy
 

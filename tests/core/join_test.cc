@@ -37,14 +37,6 @@ TEST(CancelScopeTest, AsksTheWaiterOnce) {
   scope.Leave(waiter);
 }
 
-TEST(CancelScopeTest, AScopeInsideACancelledOneIsCancelled) {
-  CancelScope outer;
-  EXPECT_FALSE(CancelScope(&outer).cancelled());
-  outer.Cancel();
-  EXPECT_TRUE(CancelScope(&outer).cancelled());
-  EXPECT_FALSE(CancelScope(nullptr).cancelled());
-}
-
 Task<int> After(int yields, int value) {
   for (; yields > 0; --yields) co_await Yield();
   co_return value;
@@ -148,8 +140,8 @@ Task<void> NestedMain() {
   const auto result = co_await Select(Nested(notes, gates[0], gates[1], gates[2]), After(4, 1));
   EXPECT_EQ(result.first, 1u);
   EXPECT_EQ(std::get<0>(result.values), 0);
-  EXPECT_EQ(notes, (Notes{"a cancelled", "a ended", "b cancelled", "b ended", "c cancelled",
-                          "c ended"}));
+  EXPECT_EQ(notes,
+            (Notes{"a cancelled", "a ended", "b cancelled", "b ended", "c cancelled", "c ended"}));
 }
 TEST(SelectTest, CancellingReachesEveryLeaf) { TestRuntime(1).Run(NestedMain()); }
 

@@ -47,6 +47,47 @@ Task<void> ResultsMain() {
 }
 TEST(SpawnTest, HandlesBringResults) { TestRuntime(1).Run(ResultsMain()); }
 
+// One that counts how many frames hold it.
+struct Held {
+  explicit Held(int& count) : count(&count) { ++count; }
+  Held(Held&& other) noexcept : count(std::exchange(other.count, nullptr)) {}
+  ~Held() {
+    if (count != nullptr) --*count;
+  }
+  int* count;
+};
+Root<std::unique_ptr<int>> RootOf(int value, Held) {
+  co_await Yield();
+  co_return std::make_unique<int>(value);
+}
+Root<void> RootThatIncreases(int& number) {
+  const Context context = co_await CurrentContext();
+  EXPECT_FALSE(context.scope->cancelled());
+  number = *co_await Spawn(BoxedLater(number + 1));
+}
+Task<void> RootsMain(TestRuntime& runtime) {
+  int held = 0;
+  {
+    Root<std::unique_ptr<int>> never = RootOf(1, Held(held));
+    Root<std::unique_ptr<int>> task = std::move(never);
+    EXPECT_EQ(held, 1);
+    EXPECT_EQ(*co_await SpawnOn(runtime.shared(), nullptr, std::move(task)), 1);
+    EXPECT_EQ(held, 0);
+    task = RootOf(2, Held(held));  // never spawned
+    EXPECT_EQ(held, 1);
+  }
+  EXPECT_EQ(held, 0);
+  int number = 1;
+  TaskGroup group(runtime.shared());
+  group.Spawn(RootThatIncreases(number));
+  co_await group.Join();
+  EXPECT_EQ(number, 2);
+}
+TEST(SpawnTest, ARootIsATaskOfItsOwn) {
+  TestRuntime runtime(1);
+  runtime.Run(RootsMain(runtime));
+}
+
 Task<void> Append(std::vector<int>& order, int number) {
   order.push_back(number);
   co_return;
@@ -92,7 +133,9 @@ Task<void> DropMain() {
   JoinHandle<Tracked> handle = Spawn(MakeTracked(alive, second));
   while (!handle.finished()) co_await Yield();
   EXPECT_GE(alive.load(), 1);  // the result waits for its reader
-  { JoinHandle<Tracked> dropped = std::move(handle); }
+  {
+    JoinHandle<Tracked> dropped = std::move(handle);
+  }
   co_await Until([&alive] { return alive.load() == 0; });
 }
 TEST(SpawnTest, ADroppedHandleDropsTheResult) {
@@ -123,8 +166,7 @@ Task<int> Elsewhere(int value, int yields) {
 }
 Task<void> RaceMain(TestRuntime& runtime) {
   for (int i = 0; i < 20000; ++i) {
-    JoinHandle<int> handle =
-        SpawnOn(runtime.shared(), runtime.worker(1), Elsewhere(i, i % 3));
+    JoinHandle<int> handle = SpawnOn(runtime.shared(), runtime.worker(1), Elsewhere(i, i % 3));
     for (int yields = i % 7; yields > 0; --yields) co_await Yield();
     if (i % 5 == 0) continue;  // dropped, perhaps just as it ends
     EXPECT_EQ(co_await std::move(handle), i);

@@ -1,4 +1,5 @@
-"""The formula of the README for the proxy's memory: an upper bound, and not far above the truth."""
+"""The formula of the README for the proxy's memory: an upper bound, and not far above the truth; and
+what a crowd took is given back to the kernel when it has gone."""
 
 import os
 import re
@@ -6,11 +7,11 @@ import re
 import sockets
 from flow import Flow, flood
 from harness import MiB, main, matrix
-from processes import scaled
+from processes import scaled, wait_for
 from sluice import built_with
 
 KiB = 1 << 10
-UNITS = {"KiB": KiB, "MiB": MiB}
+UNITS = {"B": 1, "KiB": KiB, "MiB": MiB}
 README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../README.md")
 IDLE = scaled(2000, 200)
 STALLED = 24
@@ -21,7 +22,7 @@ def promised():
     """Bytes of the process, of a connection, of a stalled direction: the formula's own figures."""
     with open(README) as file:
         formula = re.search(r"^ +memory = (.*)$", file.read(), re.M).group(1)
-    return [int(number) * UNITS[unit] for number, unit in re.findall(r"(\d+) ([KM]iB)", formula)]
+    return [int(number) * UNITS[unit] for number, unit in re.findall(r"(\d+) ([KM]?i?B)", formula)]
 
 
 @matrix(workers=(1, 2))
@@ -31,20 +32,45 @@ class Memory:
             self.skipTest("a sanitizer's memory is not the proxy's")
         self.process, self.connection, self.stalled = promised()
         self.listener = self.keep(sockets.Listener(receive_buffer=1 << 16))
-        self.web = self.proxy([self.listener.text], log={"level": "info"},
-                              defaults={"timeouts": {"write_stall": "0s", "idle": "0s"}})
+        self.begin()
 
-    def test_idle(self):
-        """Each connection costs what the formula says, and at least half of that."""
+    def begin(self, **options):
+        self.web = self.proxy([self.listener.text], log={"level": "info"},
+                              defaults={"timeouts": {"write_stall": "0s", "idle": "0s"}}, **options)
+
+    def sessions(self, count):
+        """Its memory before, after, and the sessions."""
         for _ in range(20):
             self.session()
         before = self.web.resident()
-        self.assertLess(before, self.process, "the process with a few connections")
-        for _ in range(IDLE):
-            self.session()
-        each = (self.web.resident() - before) / IDLE
+        sessions = [self.session() for _ in range(count)]
+        return before, self.web.resident(), sessions
+
+    def assert_each(self, before, after):
+        each = (after - before) / IDLE
         self.assertLess(each, self.connection + 64 * KiB / IDLE)
         self.assertGreater(each, self.connection / 2, "the README promises too little")
+
+    def test_idle(self):
+        """Each connection costs what the formula says, and at least half of that."""
+        before, after, _ = self.sessions(IDLE)
+        self.assertLess(before, self.process, "the process with a few connections")
+        self.assert_each(before, after)
+
+    def test_idle_with_all_that_a_session_may_hold(self):
+        """The same with an access log and a bandwidth."""
+        self.begin(access_log={"path": os.path.join(self.new_folder(), "access.log")},
+                   listener={"bandwidth": {"per_connection": "1GiB/s"}})
+        self.assert_each(*self.sessions(IDLE)[:2])
+
+    def test_a_crowd_leaves_nothing(self):
+        """Nobody else has to come for that."""
+        before, after, sessions = self.sessions(IDLE)
+        left = before + (after - before) // 4
+        for pair in sessions:
+            for end in pair:
+                end.close()
+        wait_for(lambda: self.web.resident() < left, "its memory to be given back")
 
     def test_stalled(self):
         """A direction whose reader stands still holds what the formula says at most."""

@@ -13,7 +13,9 @@ struct Tasks {
   // Makes a task without putting it anywhere; the first Run starts it.
   template <typename T>
   core::RootPromise<T>& Make(core::Task<T> task) {
-    return *core::internal::MakeRoot(shared, std::move(task));
+    core::RootPromise<T>* root = core::internal::MakeRoot(std::move(task)).Release();
+    root->Launch(shared, nullptr);
+    return *root;
   }
 
   static void Run(core::Runnable& task) {

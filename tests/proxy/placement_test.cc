@@ -7,17 +7,19 @@
 namespace sluice::proxy {
 namespace {
 
+Place Arrive(Placement& placement, uint32_t here) { return placement.Take(placement.Choose(here)); }
+
 TEST(PlacementTest, OneWorkerTakesAll) {
   Placement placement(1);
   std::vector<Place> places;
-  for (int i = 0; i < 100; ++i) places.push_back(placement.Take(0));
+  for (int i = 0; i < 100; ++i) places.push_back(Arrive(placement, 0));
   EXPECT_EQ(placement.sessions(0), 100u);
 }
 
 TEST(PlacementTest, FewStayWhereTheyArrive) {
   Placement placement(4);
   std::vector<Place> places;
-  for (int i = 0; i < 5; ++i) places.push_back(placement.Take(2));
+  for (int i = 0; i < 5; ++i) places.push_back(Arrive(placement, 2));
   EXPECT_EQ(placement.sessions(2), 5u);
 }
 
@@ -26,7 +28,7 @@ TEST(PlacementTest, ManyAreSpread) {
   for (uint32_t workers : {2u, 3u, 8u}) {
     Placement placement(workers);
     std::vector<Place> places;
-    for (int i = 0; i < 4000; ++i) places.push_back(placement.Take(1));
+    for (int i = 0; i < 4000; ++i) places.push_back(Arrive(placement, 1));
     const uint32_t most = placement.sessions(1);
     for (uint32_t i = 0; i < workers; ++i) {
       EXPECT_LE(placement.sessions(i), most);
@@ -39,8 +41,8 @@ TEST(PlacementTest, WhoArrivesEvenlyIsNotMoved) {
   Placement placement(2);
   std::vector<Place> places;
   for (uint32_t i = 0; i < 1000; ++i) {
+    ASSERT_EQ(placement.Choose(i % 2), i % 2);
     places.push_back(placement.Take(i % 2));
-    EXPECT_EQ(places.back().worker(), i % 2);
   }
 }
 
@@ -48,7 +50,7 @@ TEST(PlacementTest, ThoseWhoEndAreCountedNoMore) {
   Placement placement(2);
   {
     std::vector<Place> places;
-    for (int i = 0; i < 100; ++i) places.push_back(placement.Take(0));
+    for (int i = 0; i < 100; ++i) places.push_back(Arrive(placement, 0));
     Place moved = std::move(places.back());
     places.pop_back();
     EXPECT_EQ(placement.sessions(0) + placement.sessions(1), 100u);

@@ -36,26 +36,26 @@ MISTAKES = [
     ),
     (
         'pump.cc',
-        '      flow.sending_since = 0;\n      flow.last_byte = now + wait;\n'
+        '      flow.sending = false;\n      flow.last_byte = now + wait;\n'
         '      if (!co_await core::Sleep(wait)) ',
-        """      if (!sim::Planted(sim::Mutant::kPaceStalls)) flow.sending_since = 0;
-      flow.last_byte = now + wait;
+        """      flow.sending = sim::Planted(sim::Mutant::kPaceStalls);
+      flow.last_byte = now + (flow.sending ? 0 : wait);
       if (!co_await core::Sleep(wait * (sim::Planted(sim::Mutant::kPaceForgets) ? 1000 : 1))) """,
     ),
     (
         'session.cc',
-        '  Nanos next = CheckDeadline(now, expires_, What::kMaxLifetime);\n'
+        '  Nanos next = CheckDeadline(now, Expiry(), What::kMaxLifetime);\n'
         '  if (upstream_ < 0) return next;',
         """  const bool connecting = upstream_ < 0;
   if (sim::Planted(sim::Mutant::kLifetimeRelayed) && connecting) return kNever;
-  Nanos next = CheckDeadline(now, expires_, What::kMaxLifetime);
+  Nanos next = CheckDeadline(now, Expiry(), What::kMaxLifetime);
   if (connecting) return next;""",
     ),
     (
         'session.cc',
-        '  if (!co_await core::Sleep(kWatchClientAfter)) co_return;\n',
+        '  if (!co_await core::Sleep(kWatchClientAfter)) co_return false;\n',
         """  const bool deaf = sim::Planted(sim::Mutant::kDeafConnecting);
-  if (!co_await core::Sleep(kWatchClientAfter * (deaf ? 1000 : 1))) co_return;
+  if (!co_await core::Sleep(kWatchClientAfter * (deaf ? 1000 : 1))) co_return false;
 """,
     ),
     (
