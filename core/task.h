@@ -150,9 +150,9 @@ class [[nodiscard]] Task {
   Handle handle_;
 };
 
-// A coroutine that brings a value ends soon, as a rule; the ones that last bring none. Their frames
-// are kept apart, by sizes that the others do not have: else a burst of connections would leave
-// holes between the frames that last which nobody fills (measured in loadtest/EXPERIMENTS.md).
+// A coroutine that brings a value ends soon, as a rule; the pumps of a session, which last, bring
+// none. By its rounded size such a frame has a class of the allocator to itself: else a burst of
+// connects leaves holes between the pumps' frames that nobody fills (loadtest/EXPERIMENTS.md).
 template <typename T>
 struct TaskPromise : PromiseBase {
   static void* operator new(size_t size) { return ::operator new(Rounded(size)); }

@@ -1,7 +1,8 @@
 // ThreadHeap: what the memory allocator keeps for a thread although nobody uses it.
 //
-// An allocator gives memory back to the kernel while it is called. A worker that sleeps calls it no
-// more, and would keep for ever what a burst of connections has left: so a worker asks for it.
+// An allocator gives memory back to the kernel now and then while it is called for more than a
+// thread's cache has. A worker that sleeps, or only relays, hardly calls it, and would keep for
+// ever what a burst of connections has left: so a worker asks for it.
 //
 // Threads: the one that it was made on.
 #ifndef SLUICE_CORE_THREAD_HEAP_H_

@@ -301,16 +301,21 @@ void Worker::Wait() {
 void Worker::MaybeTrim() {
   if (now_ - trimmed_ < kTrimInterval || !TrimPays()) return;
   trimmed_ = now_;
-  reactor_->Trim();
-  if (large_pool_ != nullptr) large_pool_->Trim();
-  if (heap_ != nullptr) heap_->Trim();
+  if (BufferTrimPays()) {
+    reactor_->Trim();
+    if (large_pool_ != nullptr) large_pool_->Trim();
+  }
+  if (HeapTrimPays()) heap_->Trim();
 }
 
-bool Worker::TrimPays() const {
+bool Worker::TrimPays() const { return BufferTrimPays() || HeapTrimPays(); }
+
+bool Worker::BufferTrimPays() const {
   return pool_.touched() > kWarmBuffers ||
-         (large_pool_ != nullptr && large_pool_->touched() > kWarmLargeBuffers) ||
-         (heap_ != nullptr && heap_->TrimPays());
+         (large_pool_ != nullptr && large_pool_->touched() > kWarmLargeBuffers);
 }
+
+bool Worker::HeapTrimPays() const { return heap_ != nullptr && heap_->TrimPays(); }
 
 // Turns the reactor for a while before it sleeps. True: something came.
 bool Worker::BusyPoll() {

@@ -156,6 +156,8 @@ class Worker {
   void Park();
   void Wait();
   bool TrimPays() const;
+  bool BufferTrimPays() const;
+  bool HeapTrimPays() const;
   void MaybeTrim();
   bool BusyPoll();
   void NoteTaskTime(Nanos per_task);

@@ -4,13 +4,11 @@
 #include <cstdint>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-
 extern "C" {
 
 // jemalloc reads its settings from this name: memory that is free for two seconds goes back to the
-// kernel, so that a burst of connections leaves no footprint. It looks at the time while it is
-// called; what is left when nobody calls it is the ThreadHeap's to give back.
+// kernel, so that a burst of connections leaves no footprint. It looks at the time only
+// when a thread's cache does not serve; what is left else is the ThreadHeap's to give back.
 const char* malloc_conf = "dirty_decay_ms:2000,muzzy_decay_ms:0,metadata_thp:disabled";
 
 // Weak: a build without jemalloc has no such function.
@@ -30,23 +28,25 @@ class JemallocThreadHeap final : public core::ThreadHeap {
 
   void Trim() override {
     const uint64_t lately = *freed_ - std::exchange(at_last_look_, *freed_);
-    if (lately > kQuiet) return;  // it would have to be fetched again at once
+    // What a busy thread has just freed it would have to fetch again at once.
+    if (lately > kBusy && ++busy_looks_ < kBusyLooks) return;
+    busy_looks_ = 0;
     at_trim_ = *freed_;
-    // What "thread.idle" does, which leaves the arena alone on a machine with one CPU.
     mallctl("thread.tcache.flush", nullptr, nullptr, nullptr, 0);
-    unsigned arena = 0;
-    size_t size = sizeof(arena);
-    if (mallctl("thread.arena", &arena, &size, nullptr, 0) != 0) return;
-    mallctl(absl::StrCat("arena.", arena, ".purge").c_str(), nullptr, nullptr, nullptr, 0);
+    // Of all arenas: a session goes back to the one of the worker that has accepted it.
+    mallctl(kPurgeAll, nullptr, nullptr, nullptr, 0);
   }
 
  private:
+  static constexpr const char* kPurgeAll = "arena.4096.purge";  // MALLCTL_ARENAS_ALL
   static constexpr uint64_t kWorthwhile = 64 << 10;
-  static constexpr uint64_t kQuiet = 16 << 10;
+  static constexpr uint64_t kBusy = 1 << 20;  // bytes between two looks: some 5,000 messages
+  static constexpr int kBusyLooks = 40;
 
   const uint64_t* const freed_;
   uint64_t at_trim_ = 0;
   uint64_t at_last_look_ = 0;
+  int busy_looks_ = 0;
 };
 
 }  // namespace

@@ -130,6 +130,8 @@ class Session final : public FlowOwner, DeadlineTimer, ShutdownNotice {
   bool StopCallbacks();
   void MaybeFinish();
   void FinishTrace();
+  void CountEnd();
+  [[gnu::noinline]] void GiveBack(Ticket& ticket);
   void Report();
   void WriteDebugLine(Nanos total);
   void WriteRecord(Nanos total);
@@ -418,9 +420,19 @@ void Session::FinishTrace() {
   if (upstream_ >= 0) trace_->upstream_path = CurrentReactor().GetPathQuality(upstream_);
 }
 
-void Session::Report() {
+void Session::CountEnd() {
   WorkerStats& stats = context_.stats->of(Worker::Current()->index());
   core::Count(stats.ended[static_cast<size_t>(reason_->what)]);
+}
+
+// Before the log tells: who reads of the end may take the place. Not inlined: what it needs would
+// be held in the session's frame.
+[[gnu::noinline]] void Session::GiveBack(Ticket& ticket) {
+  slot_ = EndpointSlot();
+  ticket = Ticket();
+}
+
+void Session::Report() {
   if (trace_ == nullptr) return;
   const Nanos total = Worker::Current()->clock().Now() - started_;
   if (context_.access_log != nullptr) WriteRecord(total);
@@ -462,8 +474,7 @@ void Session::WriteRecord(Nanos total) {
 }
 
 // One frame for the life of the session: everything that lasts is in it, everything else is not.
-core::Root<void> Session::Run(const SessionContext& context, int client,
-                              [[maybe_unused]] Ticket ticket) {
+core::Root<void> Session::Run(const SessionContext& context, int client, Ticket ticket) {
   Session session(context, client);
   session.Begin(co_await core::CurrentContext());
   co_await session.Connect();
@@ -476,6 +487,8 @@ core::Root<void> Session::Run(const SessionContext& context, int client,
   session.FinishTrace();
   if (session.MustLinger()) co_await session.Linger();
   session.Close();
+  session.CountEnd();
+  session.GiveBack(ticket);
   session.Report();
 }
 

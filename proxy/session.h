@@ -16,7 +16,7 @@
 // been passed on and has arrived, at most kLinger later.
 //
 // A session is one task: its two pumps, its timer and its shutdown notice need no lock. It is the
-// root of that task, so that all it holds while it relays is three frames.
+// root of that task, so that all it holds while it waits for data is three frames.
 #ifndef SLUICE_PROXY_SESSION_H_
 #define SLUICE_PROXY_SESSION_H_
 

@@ -63,14 +63,29 @@ class Memory:
                    listener={"bandwidth": {"per_connection": "1GiB/s"}})
         self.assert_each(*self.sessions(IDLE)[:2])
 
-    def test_a_crowd_leaves_nothing(self):
-        """Nobody else has to come for that."""
+    def check_that_a_crowd_leaves_nothing(self, meanwhile):
         before, after, sessions = self.sessions(IDLE)
         left = before + (after - before) // 4
         for pair in sessions:
             for end in pair:
                 end.close()
-        wait_for(lambda: self.web.resident() < left, "its memory to be given back")
+
+        def is_given_back():
+            meanwhile()
+            return self.web.resident() < left
+        wait_for(is_given_back, "its memory to be given back")
+
+    def test_a_crowd_leaves_nothing(self):
+        """Nobody else has to come for that."""
+        self.check_that_a_crowd_leaves_nothing(lambda: None)
+
+    def test_a_crowd_leaves_nothing_though_others_go_on(self):
+        client, upstream = self.session()
+
+        def talk():
+            for _ in range(50):
+                sockets.exchange(client, upstream)
+        self.check_that_a_crowd_leaves_nothing(talk)
 
     def test_stalled(self):
         """A direction whose reader stands still holds what the formula says at most."""
