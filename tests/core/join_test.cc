@@ -145,6 +145,18 @@ Task<void> NestedMain() {
 }
 TEST(SelectTest, CancellingReachesEveryLeaf) { TestRuntime(1).Run(NestedMain()); }
 
+// What is joined and selected in a cancelled scope begins cancelled.
+Task<void> NestedTooLateMain() {
+  Notes notes;
+  std::vector<CancellableGate> gates(3);
+  const auto result = co_await Select(After(0, 1), Nested(notes, gates[0], gates[1], gates[2]));
+  EXPECT_EQ(result.first, 0u);
+  EXPECT_EQ(std::get<1>(result.values), 0);
+  EXPECT_EQ(notes,
+            (Notes{"a cancelled", "a ended", "b cancelled", "b ended", "c cancelled", "c ended"}));
+}
+TEST(SelectTest, ACancelledScopeHandsItOn) { TestRuntime(1).Run(NestedTooLateMain()); }
+
 Task<int> CancelledTwice(CancellableGate& first, CancellableGate& second) {
   const bool opened = co_await first;
   EXPECT_FALSE(opened);

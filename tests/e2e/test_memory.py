@@ -32,7 +32,6 @@ class Memory:
             self.skipTest("a sanitizer's memory is not the proxy's")
         self.process, self.connection, self.stalled = promised()
         self.listener = self.keep(sockets.Listener(receive_buffer=1 << 16))
-        self.begin()
 
     def begin(self, **options):
         self.web = self.proxy([self.listener.text], log={"level": "info"},
@@ -53,6 +52,7 @@ class Memory:
 
     def test_idle(self):
         """Each connection costs what the formula says, and at least half of that."""
+        self.begin()
         before, after, _ = self.sessions(IDLE)
         self.assertLess(before, self.process, "the process with a few connections")
         self.assert_each(before, after)
@@ -77,9 +77,11 @@ class Memory:
 
     def test_a_crowd_leaves_nothing(self):
         """Nobody else has to come for that."""
+        self.begin()
         self.check_that_a_crowd_leaves_nothing(lambda: None)
 
     def test_a_crowd_leaves_nothing_though_others_go_on(self):
+        self.begin()
         client, upstream = self.session()
 
         def talk():
@@ -89,6 +91,7 @@ class Memory:
 
     def test_stalled(self):
         """A direction whose reader stands still holds what the formula says at most."""
+        self.begin()
         pattern = self.seed().randbytes(MiB + 1)
         flows = [Flow(*self.session(), pattern) for _ in range(STALLED)]
         before = self.web.resident()
