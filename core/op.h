@@ -107,6 +107,11 @@ inline const void* DataOf(const Op& op) {
 // A recv that has delivered its credit ends with this result: submit it again for more.
 inline constexpr int32_t kCreditUsed = INT32_MAX;
 
+// A stream is read in slices of at most kSlowSlice bytes until so many buffers of it in a row have
+// been sent in one go.
+inline constexpr int kWholeSends = 16;
+inline constexpr uint32_t kSlowSlice = 65536;
+
 // A stream of buffers received. The reactor leases the buffers when data is there.
 class RecvOp final : public Op {
  public:
@@ -115,6 +120,7 @@ class RecvOp final : public Op {
 
   uint32_t refill = 1;     // RecvStream's: the credit of each Submit
   bool draining = false;   // StartDraining's
+  uint8_t whole_sends = 0;  // RecvStream::NoteSent's
   bool cut_short = false;  // RecvStream's: the scope was cancelled before the wait
 
   // In the task: received and not taken yet, oldest first.
@@ -122,7 +128,9 @@ class RecvOp final : public Op {
   BufferLease TakeBuffer() { return BufferLease(static_cast<Buffer*>(received_.Pop())); }
 
   // In the task: a buffer has arrived. Deliver resumes the waiter; Append is for a reactor that
-  // completes the op inside Submit or Retry.
+  // completes the op inside Submit or Retry. What arrives while something is waiting to be taken is
+  // gathered: bytes are moved together as long as they fit, so that many small messages hold few
+  // buffers. Two neighbours in the queue hold more than one buffer's worth.
   void Deliver(Buffer& buffer);
   void Append(Buffer& buffer);
 
@@ -130,6 +138,8 @@ class RecvOp final : public Op {
   void StartDraining();
 
  private:
+  bool Gather(Buffer& buffer);
+
   NodeQueue received_;
 };
 

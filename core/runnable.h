@@ -62,6 +62,7 @@ class NodeQueue {
     Unlink(*last_, *node);
     return node;
   }
+  Node& last() const { return *last_; }  // not when empty
   // True: it was here. Walks the queue.
   bool Remove(Node& node) {
     Node* previous = FindPrevious([&node](const Node& each) { return &each == &node; });

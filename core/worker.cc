@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "core/check.h"
 
 namespace sluice::core {
@@ -50,6 +51,7 @@ Worker::Worker(Shared& shared, uint32_t index, const Clock& clock, const WorkerO
       pool_(options.buffers, options.buffer_size, [this] { Wake(); }),
       turned_(now_),
       make_heap_(options.make_heap) {
+  pool_.set_reserve(options.reserve);
   if (options.large_buffers == 0) return;
   large_pool_ = std::make_unique<BufferPool>(options.large_buffers, options.large_buffer_size,
                                              [this] { Wake(); });
@@ -59,6 +61,14 @@ Worker::Worker(Shared& shared, uint32_t index, const Clock& clock, const WorkerO
 Worker::~Worker() = default;
 
 absl::Status Worker::Start(const ReactorFactory& make_reactor) {
+  if (!pool_.reserved() || (large_pool_ != nullptr && !large_pool_->reserved())) {
+    const size_t large = large_pool_ == nullptr
+                             ? 0
+                             : large_pool_->count() * large_pool_->buffer_size();
+    return absl::ResourceExhaustedError(
+        absl::StrCat("worker ", index_, ": the kernel grants no address space for ",
+                     pool_.count() * pool_.buffer_size() + large, " bytes of buffers"));
+  }
   absl::StatusOr<std::unique_ptr<Reactor>> reactor = make_reactor(pool_);
   if (!reactor.ok()) return reactor.status();
   reactor_ = *std::move(reactor);

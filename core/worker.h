@@ -77,6 +77,7 @@ struct WorkerOptions {
   size_t buffer_size = 16384;  // bytes
   size_t large_buffers = 0;    // for streams that fill theirs
   size_t large_buffer_size = 0;
+  BufferReserve* reserve = nullptr;  // of all workers; outlives them; or null
   Nanos busy_poll = 0;   // turn the reactor for so long before sleeping
   bool stealing = true;  // take queued tasks from other workers when there is nothing to do
   uint64_t seed = 1;     // of the choice of victims

@@ -58,11 +58,10 @@ bool RecvCreditWorks(Ring& ring) {
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0) return false;
   const auto memory = std::make_unique<std::array<std::byte, kBuffers * kBufferSize>>();
   std::array<core::Buffer, kBuffers> buffers;
-  for (uint32_t i = 0; i < kBuffers; ++i) {
+  for (uint16_t i = 0; i < kBuffers; ++i) {
     buffers[i].data = memory->data() + i * kBufferSize;
     buffers[i].capacity = kBufferSize;
-    buffers[i].index = static_cast<uint16_t>(i);
-    ring.AddBuffer(buffers[i]);
+    ring.AddBuffer(buffers[i], i);
   }
   ring.PublishBuffers();
   std::array<std::byte, kCredit + kBufferSize> bytes{};

@@ -66,8 +66,8 @@ io_uring_sqe* Ring::NextEntry() {
   return entry;
 }
 
-void Ring::AddBuffer(core::Buffer& buffer) {
-  io_uring_buf_ring_add(buffers_, buffer.data, buffer.capacity, buffer.index,
+void Ring::AddBuffer(core::Buffer& buffer, uint16_t id) {
+  io_uring_buf_ring_add(buffers_, buffer.data, buffer.capacity, id,
                         io_uring_buf_ring_mask(buffer_entries_), pending_buffers_++);
 }
 

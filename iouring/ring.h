@@ -27,8 +27,9 @@ class Ring {
   // An entry to fill in. When the queue is full, what is in it is submitted first.
   io_uring_sqe* NextEntry();
 
-  // Hands `buffer` to the kernel; visible to it at the next PublishBuffers.
-  void AddBuffer(core::Buffer& buffer);
+  // Hands `buffer` to the kernel, which calls it `id` when it has filled it; visible to it at the
+  // next PublishBuffers.
+  void AddBuffer(core::Buffer& buffer, uint16_t id);
   void PublishBuffers();
 
   // Submits; waits for a completion until `timeout` (nanoseconds; < 0: for ever; 0: not at all, and

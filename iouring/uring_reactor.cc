@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "core/check.h"
+#include "core/recv_now.h"
 #include "core/transfer.h"
 #include "core/worker.h"
 #include "iouring/uring_entry.h"
@@ -26,14 +27,18 @@ using core::OpKind;
 constexpr uint32_t kSubmissionEntries = 1024;
 constexpr uint32_t kCompletionEntries = 16384;
 
+// Half of a pool at most: the other half is for those that read in their task.
+size_t MostInRing(const core::BufferPool& pool) {
+  return std::clamp<size_t>(pool.count() / 2, 1, kBufferEntries);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<core::Reactor>> UringReactor::Make(const Features& features,
                                                                   core::BufferPool& pool) {
-  const uint32_t entries =
-      std::min<uint32_t>(kBufferEntries, std::bit_ceil(static_cast<uint32_t>(pool.count())));
   absl::StatusOr<std::unique_ptr<Ring>> ring =
-      Ring::Make(kSubmissionEntries, kCompletionEntries, entries);
+      Ring::Make(kSubmissionEntries, kCompletionEntries,
+                 std::bit_ceil(static_cast<uint32_t>(MostInRing(pool))));
   if (!ring.ok()) return ring.status();
   const int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_fd < 0) return absl::ErrnoToStatus(errno, "eventfd");
@@ -47,8 +52,11 @@ UringReactor::UringReactor(const Features& features, core::BufferPool& pool,
       pool_(pool),
       ring_(std::move(ring)),
       wake_fd_(wake_fd),
-      buffers_wanted_(std::min(kBuffersAtStart, pool.count())),
+      in_ring_(MostInRing(pool), nullptr),
+      most_in_ring_(in_ring_.size()),
+      buffers_wanted_(std::min(kBuffersAtStart, most_in_ring_)),
       fewest_in_ring_(buffers_wanted_) {
+  for (size_t id = most_in_ring_; id-- > 0;) free_ids_.push_back(static_cast<uint16_t>(id));
   ArmWake();
   FillBufferRing();
 }
@@ -57,12 +65,8 @@ UringReactor::~UringReactor() {
   ring_->Enter(0);  // closes that are still queued
   close(wake_fd_);
   // The kernel fills no buffer any more: no op is in flight.
-  for (size_t i = 0; buffers_in_ring_ > 0 && i < pool_.count(); ++i) {
-    core::Buffer& buffer = pool_.at(i);
-    if (!buffer.in_ring) continue;
-    buffer.in_ring = false;
-    --buffers_in_ring_;
-    pool_.Release(&buffer, /*owner=*/true);
+  for (core::Buffer* buffer : in_ring_) {
+    if (buffer != nullptr) pool_.Release(buffer, /*owner=*/true);
   }
 }
 
@@ -76,13 +80,12 @@ bool UringReactor::Submit(Op& op) {
     core::Count(counters_.immediate);
     return true;
   }
-  if (op.kind == OpKind::kRecv && static_cast<core::RecvOp&>(op).bulk) {
+  if (op.kind == OpKind::kRecv && (op.bulk || pool_.pressed())) {
     if (!op.task->ConsumeBudget()) {  // others first
-      op.retry = true;
-      op.task->Post(op);
+      PostRetry(op);
       return false;
     }
-    return AdvanceBulk(static_cast<core::RecvOp&>(op));
+    return ReadInTask(static_cast<core::RecvOp&>(op));
   }
   Track(op);
   Enqueue(op);
@@ -148,7 +151,17 @@ void UringReactor::Enqueue(Op& op) {
 bool UringReactor::Retry(Op& op) {
   auto& reactor = static_cast<UringReactor&>(core::Worker::Current()->reactor());
   if (&reactor != this) core::Count(reactor.counters_.migrated);
-  return reactor.AdvanceBulk(static_cast<core::RecvOp&>(op));
+  auto& recv = static_cast<core::RecvOp&>(op);
+  if (!core::SomebodyWaits(recv)) {  // it found no buffer while others of it are being sent
+    recv.result = core::kCreditUsed;
+    return true;
+  }
+  return reactor.ReadInTask(recv);
+}
+
+void UringReactor::PostRetry(Op& op) {
+  op.retry = true;
+  op.task->Post(op);
 }
 
 void UringReactor::Cancel(Op& op) {
@@ -187,10 +200,10 @@ void UringReactor::StartCancel(Op& op) {
       EnqueueCancel(op);
       return;
     case kStarved:
-      SLUICE_CHECK(starved_.Remove(op));
-      End(op, -ECANCELED);
-      SLUICE_CHECK(!DropRef(op));
-      break;
+      op.place = kLeaving;
+      leaving_ = true;
+      return;
+    case kLeaving:
     case kEnded:
       break;
   }
@@ -236,7 +249,7 @@ void UringReactor::Turn(core::Nanos timeout, uint32_t limit) {
   counters_.stocked.store(buffers_in_ring_, std::memory_order_relaxed);
   TakeRemoteCancels();
   FillBufferRing();
-  if (!starved_.empty()) FeedStarved();
+  if (!starved_.empty() && FeedStarved()) timeout = 0;
   counters_.entries.store(ring_->entries(), std::memory_order_relaxed);
   if (ring_->has_completion()) timeout = 0;
   const bool sleep = timeout != 0 && wake_.BeginSleep();
@@ -339,9 +352,9 @@ void UringReactor::OnCancel(Op& op, int32_t result) {
     return;
   }
   if (op.place == kStarved) {
-    SLUICE_CHECK(starved_.Remove(op));
-    End(op, -ECANCELED);
-    SLUICE_CHECK(!DropRef(op));
+    op.place = kLeaving;
+    leaving_ = true;
+    return;
   }
   if (DropRef(op)) op.task->Post(op);
 }

@@ -21,6 +21,7 @@
 #include "proxy/access_log.h"
 #include "proxy/allocator.h"
 #include "proxy/backend.h"
+#include "proxy/buffer_budget.h"
 #include "proxy/demo.h"
 #include "proxy/flags.h"
 #include "proxy/heap_reserve.h"
@@ -44,21 +45,15 @@ uint32_t UsableCpus() {
   return std::clamp<uint32_t>(CPU_COUNT(&allowed), 1, core::IdleSet::kMaxWorkers);
 }
 
-// A quarter of the memory is for large buffers, as large as a direction may be: bulk streams use
-// one each, and when many stall the small ones are left for everybody else.
-core::WorkerOptions ToWorkerOptions(const conf::Config& config, uint32_t workers) {
-  constexpr size_t kSmall = 16384;
-  const size_t per_direction = config.buffers.per_direction_bytes;
-  const size_t memory = config.limits.buffer_memory_bytes / workers;
+core::WorkerOptions ToWorkerOptions(const conf::Config& config, const BufferPlan& plan) {
   core::WorkerOptions options;
   options.busy_poll =
       std::chrono::duration_cast<std::chrono::nanoseconds>(config.runtime.busy_poll).count();
   options.stealing = config.runtime.work_stealing;
-  options.buffer_size = std::min(kSmall, per_direction);
-  options.large_buffer_size = per_direction;
-  if (per_direction > kSmall) options.large_buffers = memory / 4 / per_direction;
-  const size_t rest = memory - options.large_buffers * options.large_buffer_size;
-  options.buffers = std::clamp<size_t>(rest / options.buffer_size, 2, 65536);
+  options.buffer_size = plan.buffer_size;
+  options.buffers = plan.buffers;
+  options.large_buffer_size = plan.large_buffer_size;
+  options.large_buffers = plan.large_buffers;
   options.make_heap = MakeThreadHeap;
   return options;
 }
@@ -67,7 +62,7 @@ core::RuntimeOptions ToRuntimeOptions(const conf::Config& config) {
   core::RuntimeOptions options;
   options.workers = config.runtime.workers == 0 ? UsableCpus() : config.runtime.workers;
   options.pin_workers = config.runtime.pin_workers;
-  options.worker = ToWorkerOptions(config, options.workers);
+  options.worker = ToWorkerOptions(config, PlanBuffers(config, options.workers));
   return options;
 }
 
@@ -139,7 +134,16 @@ int Serve(const conf::Config& config, core::SignalStream& signals) {
     logger->Log(LogLevel::kError, "%s", access_log.status().message());
     Exit(*logger, kExitFailure);
   }
-  const core::RuntimeOptions options = ToRuntimeOptions(config);
+  core::RuntimeOptions options = ToRuntimeOptions(config);
+  core::BufferReserve buffer_reserve(PlanBuffers(config, options.workers).reserve_blocks,
+                                     kReserveBlock);
+  if (buffer_reserve.count() == 0) {
+    logger->Log(LogLevel::kError,
+                "the kernel grants no address space for the reserve of buffers (lower "
+                "limits.buffer_memory or limits.max_connections, or raise RLIMIT_AS)");
+    Exit(*logger, kExitFailure);
+  }
+  options.worker.reserve = &buffer_reserve;
   core::Runtime runtime(options, clock, backend->make_reactor);
   HeapReserve reserve(HeapReserve::BytesFor(config.limits.max_connections), MallocWorks);
   PrepareForShortage(reserve, *logger);

@@ -44,6 +44,7 @@ FlowEnd HowEnded(const Flow& flow, int error) {
     IoResult<size_t> sent = co_await core::Send(flow.to, rest);
     if (!sent.ok()) co_return sent.error();
     rest = rest.subspan(*sent);
+    flow.partial |= !rest.empty();
     NoteSent(flow, *sent);
   }
   co_return 0;
@@ -77,6 +78,7 @@ FlowEnd HowEnded(const Flow& flow, int error) {
   if (!got.ok()) error = got.error();
   if (!got.ok() || got->empty()) return false;
   NoteReceived(flow);
+  if (got->is_reserve()) flow.owner.BuffersShort();
   const std::span<const std::byte> bytes = got->bytes();
   sending = flow.paced ? SendPaced(flow, std::move(*got)) : SendBytes(flow, bytes, std::move(*got));
   return true;
@@ -104,6 +106,8 @@ core::Task<void> Pump(Flow& flow) {
     if (!BeginSend(flow, received, child, error)) break;
     error = co_await std::move(child);
     child = {};
+    received.NoteSent(!flow.partial);
+    flow.partial = false;
     flow.sending = false;
     flow.refused = error != 0 && error != ECANCELED;
   }

@@ -74,6 +74,7 @@ Server::Server(const conf::Config& config, core::Shared& runtime, core::SignalSt
                        .cluster = cluster->get(),
                        .stats = &stats_,
                        .logger = &logger,
+                       .buffer_throttle = &buffer_throttle_,
                        .access_log = access_log,
                        .end_all = end_sessions_.token()},
         listener_shared_));
@@ -191,6 +192,7 @@ void Server::LogStatsLine() {
     absl::StrAppend(&causes, " rejected_", std::string(Name(static_cast<Refusal>(i))), "=",
                     sum.refused[i]);
   }
+  if (sum.short_buffers > 0) absl::StrAppend(&causes, " short_buffers=", sum.short_buffers);
   logger_.Log(LogLevel::kInfo, "stats active=%d total=%d rejected=%d up=%d down=%d%s",
               limit_.count(), sum.accepted - sum.rejected(), sum.rejected(), sum.bytes_up,
               sum.bytes_down, causes);
@@ -218,12 +220,12 @@ void Server::LogWorkerLine(const core::Worker& worker) {
   logger_.Log(LogLevel::kDebug,
               "worker %d tasks=%d lifo=%d steals=%d stolen=%d parks=%d wakes=%d overflow=%d "
               "turns=%d enters=%d entries=%d completions=%d ops=%d immediate=%d migrated=%d "
-              "recvs=%d received=%d dry=%d in_flight=%d buffers=%d stocked=%d",
+              "recvs=%d received=%d dry=%d in_flight=%d buffers=%d stocked=%d reserved=%d",
               worker.index(), value(w.tasks), value(w.lifo), value(w.steals), value(w.stolen),
               value(w.parks), value(w.wakes), value(w.overflow), value(r.turns), value(r.enters),
               value(r.entries), value(r.completions), value(r.ops), value(r.immediate),
               value(r.migrated), value(r.recvs), value(r.received), value(r.dry),
-              value(w.in_flight), value(w.buffers), value(r.stocked));
+              value(w.in_flight), value(w.buffers), value(r.stocked), value(r.reserved));
 }
 
 }  // namespace sluice::proxy

@@ -69,6 +69,7 @@ class Server {
   TokenBucket rate_;
   core::LogThrottle accept_throttle_{5 * core::kSecond};
   core::LogThrottle memory_throttle_{5 * core::kSecond};
+  core::LogThrottle buffer_throttle_{5 * core::kSecond};
   core::CancellationSource stop_accepting_;
   core::CancellationSource end_sessions_;
   core::TaskGroup services_;  // accept loops, the stats line

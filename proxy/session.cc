@@ -70,6 +70,7 @@ class Session final : public FlowOwner, DeadlineTimer, ShutdownNotice {
   void SendBegins(Flow& flow, Nanos now) override;
   bool FlowEnded(Flow& flow, FlowEnd end, int error) override;
   void ResetAfterEnd(Flow& flow) override;
+  void BuffersShort() override;
   Pacer& PacerOf(const Flow& flow) override { return &flow == &up_ ? pace_->up : pace_->down; }
 
  private:
@@ -240,6 +241,17 @@ void Session::SendBegins(Flow& flow, Nanos now) {
     trace_->first_byte_at = now;
   }
   if (context_.timeouts.write_stall != 0) EnsureTimer(now + context_.timeouts.write_stall);
+}
+
+void Session::BuffersShort() {
+  Worker& worker = *Worker::Current();
+  core::Count(context_.stats->of(worker.index()).short_buffers);
+  uint64_t suppressed = 0;
+  if (!context_.buffer_throttle->Pass(worker.now(), suppressed)) return;
+  context_.logger->Log(core::LogLevel::kWarn,
+                       "buffers are short: data is forwarded in small pieces until slow receivers "
+                       "have taken theirs (limits.buffer_memory; %d more times since the last line)",
+                       suppressed);
 }
 
 bool Session::FlowEnded(Flow& flow, FlowEnd end, int error) {

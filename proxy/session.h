@@ -67,7 +67,8 @@ struct SessionContext {
   Cluster* cluster;
   Stats* stats;
   core::Logger* logger;
-  AccessLog* access_log = nullptr;  // or null
+  core::LogThrottle* buffer_throttle;  // of the line that says that buffers are short
+  AccessLog* access_log = nullptr;     // or null
   core::CancellationToken end_all;  // shutdown after drain_timeout
 };
 
