@@ -126,10 +126,10 @@ struct ListenSocket : Socket {
   uint32_t backlog = 4096;
   bool ipv6_only = true;
   int32_t unix_mode = -1;  // permissions of a UNIX socket's file; -1: as the umask says
-  std::string unix_owner;  // its owner, a name or a number; "": the user of the process
-  std::string unix_group;  // its group, likewise
   Duration defer_accept = std::chrono::seconds(0);  // 0 = accept before the first byte
   uint32_t fast_open = 0;                           // length of the queue; 0 = off
+  std::string unix_owner;  // of that file, a name or a number; "": the user of the process
+  std::string unix_group;  // likewise
 
   bool operator==(const ListenSocket&) const = default;
 };
