@@ -72,7 +72,7 @@ struct Log {
 
 // One record per session.
 struct AccessLog {
-  std::string path = "off";  // or "stderr", or a file
+  std::string path = "off";  // or "stdout", "stderr", or a file
   AccessFormat format = AccessFormat::kText;
 
   bool operator==(const AccessLog&) const = default;
@@ -128,6 +128,8 @@ struct ListenSocket : Socket {
   int32_t unix_mode = -1;  // permissions of a UNIX socket's file; -1: as the umask says
   Duration defer_accept = std::chrono::seconds(0);  // 0 = accept before the first byte
   uint32_t fast_open = 0;                           // length of the queue; 0 = off
+  std::string unix_owner;  // of that file, a name or a number; "": the user of the process
+  std::string unix_group;  // likewise
 
   bool operator==(const ListenSocket&) const = default;
 };

@@ -158,6 +158,8 @@ Shape Of(ListenSocket& socket) {
     v.Optional("backlog", Count(socket.backlog, 1, 65535));
     v.Optional("ipv6_only", Flag(socket.ipv6_only));
     v.Optional("unix_mode", FileModeOrEmpty(socket.unix_mode));
+    v.Optional("unix_owner", OwnerOrEmpty(socket.unix_owner, "a user"));
+    v.Optional("unix_group", OwnerOrEmpty(socket.unix_group, "a group"));
     v.Optional("defer_accept", TimeOrZero(socket.defer_accept, "off", seconds(1), hours(1)));
     v.Optional("fast_open", Count(socket.fast_open, 0, 65535));
     SocketFields(socket, v);

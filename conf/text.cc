@@ -53,6 +53,15 @@ size_t Utf8Length(std::string_view text) {
   return length;
 }
 
+// U+0080 to U+009F: a terminal may obey them. In valid UTF-8.
+bool HasC1Control(std::string_view text) {
+  for (size_t i = text.find('\xC2'); i < text.size() - 1 && i != text.npos;
+       i = text.find('\xC2', i + 1)) {
+    if (static_cast<unsigned char>(text[i + 1]) < 0xA0) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 absl::Status InvalidArgument(std::string_view message) {
@@ -82,7 +91,7 @@ std::string Quoted(std::string_view text) {
     while (size > 0 && IsContinuation(text[size])) --size;
     text = text.substr(0, size);
   }
-  const std::string escaped = FindInvalidUtf8(text).has_value()
+  const std::string escaped = FindInvalidUtf8(text).has_value() || HasC1Control(text)
                                   ? absl::CHexEscape(Piece(text))
                                   : absl::Utf8SafeCEscape(Piece(text));
   return Cat("\"", escaped, cut ? "\"..." : "\"");

@@ -72,9 +72,9 @@ class Reactor : public SocketApi {
   virtual void Close(int fd) = 0;
   virtual void CloseNow(int fd) { Close(fd); }  // where Close is not delayed
 
-  // Closes a listening socket for good and removes the file of a UNIX socket.
-  void CloseListener(int fd) {
-    RemoveSocketFile(LocalAddress(fd));
+  // Closes a listening socket for good and, before that, removes the file that its Listen made.
+  void CloseListener(int fd, const SocketFile& file = {}) {
+    RemoveSocketFile(file);
     Close(fd);
   }
 

@@ -5,7 +5,6 @@
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,22 +17,6 @@ namespace {
 
 bool SetOption(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
-}
-
-// Removes the file of a UNIX socket that nobody listens on any more (left by a killed process).
-// EADDRINUSE when somebody does, or when it is no socket.
-int RemoveStaleSocketFile(const Address& address) {
-  const char* path = address.local.sun_path;
-  if (path[0] == '\0') return 0;  // an abstract name leaves nothing behind
-  struct stat info;
-  if (lstat(path, &info) != 0) return 0;
-  if (!S_ISSOCK(info.st_mode)) return EADDRINUSE;
-  const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (probe < 0) return errno;
-  const bool refused = connect(probe, &address.any, address.size) != 0 && errno == ECONNREFUSED;
-  close(probe);
-  if (!refused) return EADDRINUSE;
-  return unlink(path) == 0 ? 0 : errno;
 }
 
 // Leaves 0 to the kernel.
@@ -73,16 +56,13 @@ int PrepareTcp(int fd, const Address& address, const ListenOptions& options) {
   return SetOptions(fd, options.connection);
 }
 
-int BindAndListen(int fd, const Address& address, const ListenOptions& options) {
+int BindAndListen(int fd, const Address& address, const ListenOptions& options, SocketFile& file) {
   const bool is_unix = address.family() == AF_UNIX;
-  const int error = is_unix ? RemoveStaleSocketFile(address) : PrepareTcp(fd, address, options);
-  if (error != 0) return error;
-  if (bind(fd, &address.any, address.size) != 0) return errno;
-  // Before anybody can connect.
-  if (is_unix && options.unix_mode >= 0 && address.local.sun_path[0] != '\0' &&
-      chmod(address.local.sun_path, static_cast<mode_t>(options.unix_mode)) != 0) {
-    return errno;
+  if (is_unix && address.local.sun_path[0] != '\0') {
+    return ListenAtPath(fd, address.local, address.size, options, file);
   }
+  if (const int error = is_unix ? 0 : PrepareTcp(fd, address, options)) return error;
+  if (bind(fd, &address.any, address.size) != 0) return errno;
   return listen(fd, options.backlog) == 0 ? 0 : errno;
 }
 
@@ -116,10 +96,11 @@ std::string Address::ToString() const {
   }
 }
 
-IoResult<int> SocketApi::Listen(const Address& address, const ListenOptions& options) {
+IoResult<int> SocketApi::Listen(const Address& address, const ListenOptions& options,
+                                SocketFile& file) {
   const int fd = socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return IoError(errno);
-  if (const int error = BindAndListen(fd, address, options)) {
+  if (const int error = BindAndListen(fd, address, options, file)) {
     close(fd);
     return IoError(error);
   }
@@ -188,11 +169,7 @@ PathQuality SocketApi::GetPathQuality(int fd) {
   return {.known = true, .rtt_us = info.tcpi_rtt, .retransmits = info.tcpi_total_retrans};
 }
 
-void SocketApi::RemoveSocketFile(const Address& address) {
-  if (address.family() == AF_UNIX && address.local.sun_path[0] != '\0') {
-    unlink(address.local.sun_path);
-  }
-}
+void SocketApi::RemoveSocketFile(const SocketFile& file) { RemoveFile(file); }
 
 Address SocketApi::LocalAddress(int fd) {
   Address address;

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "core/result.h"
+#include "core/socket_file.h"
 #include "core/socket_options.h"
 
 namespace sluice::core {
@@ -49,8 +50,15 @@ class SocketApi {
   virtual ~SocketApi() = default;
 
   // A bound and listening stream socket; a stale UNIX socket file is replaced. Sets SO_REUSEADDR
-  // and does what PrepareStream does (accepted sockets inherit it).
-  virtual IoResult<int> Listen(const Address& address, const ListenOptions& options);
+  // and does what PrepareStream does (accepted sockets inherit it). `file` is for RemoveSocketFile;
+  // further attempts at the address pass the same one (core/socket_file.h).
+  virtual IoResult<int> Listen(const Address& address, const ListenOptions& options,
+                               SocketFile& file);
+  // For addresses without a file.
+  IoResult<int> Listen(const Address& address, const ListenOptions& options) {
+    SocketFile none;
+    return Listen(address, options, none);
+  }
   // A second descriptor for the same socket.
   virtual IoResult<int> Duplicate(int fd);
 
@@ -73,8 +81,9 @@ class SocketApi {
   virtual size_t UnsentBytes(int fd);
   virtual PeerState GetPeerState(int fd);
   virtual PathQuality GetPathQuality(int fd);
-  // The file of a UNIX socket that is no longer listened on; nothing for other addresses.
-  virtual void RemoveSocketFile(const Address& address);
+  // The file of a UNIX listener that is about to be closed, if its path still names it; nothing for
+  // other addresses.
+  virtual void RemoveSocketFile(const SocketFile& file);
   virtual Address LocalAddress(int fd);
   virtual Address PeerAddress(int fd);
 };

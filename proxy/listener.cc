@@ -14,7 +14,9 @@
 #include "core/sleep.h"
 #include "core/worker.h"
 #include "proxy/cluster.h"
+#include "proxy/listen_error.h"
 #include "proxy/to_core.h"
+#include "proxy/unix_owner.h"
 
 namespace sluice::proxy {
 namespace {
@@ -47,6 +49,8 @@ Listener::Listener(const conf::Listener& config, SessionContext context,
     : name_(config.name),
       addresses_(config.bind),
       options_(ToCore(config.socket)),
+      unix_owner_(config.socket.unix_owner),
+      unix_group_(config.socket.unix_group),
       on_limit_(config.on_limit),
       shared_(shared),
       admission_(config, shared.limit, shared.rate, shared.reserve),
@@ -55,27 +59,32 @@ Listener::Listener(const conf::Listener& config, SessionContext context,
       context_(WithBandwidth(std::move(context), config.bandwidth.per_connection, bytes_up_,
                              bytes_down_)) {}
 
-core::Task<IoResult<int>> Listener::ListenAt(const core::Address& address) {
+core::Task<IoResult<int>> Listener::ListenAt(const core::Address& address, core::SocketFile& file) {
   for (int attempt = 1;; ++attempt) {
-    IoResult<int> fd = CurrentReactor().Listen(address, options_);
+    IoResult<int> fd = CurrentReactor().Listen(address, options_, file);
     if (fd.ok() || fd.error() != EADDRINUSE || attempt == kBindAttempts) co_return fd;
     if (!co_await core::Sleep(kBindPause)) co_return fd;
   }
 }
 
+absl::Status Listener::ResolveOwner() {
+  const bool has_file = std::ranges::any_of(addresses_, [](const conf::Address& address) {
+    return address.family() == AF_UNIX && address.ToString().starts_with("unix:/");
+  });
+  if (!has_file) return absl::OkStatus();
+  const absl::Status resolved = ResolveUnixOwner(unix_owner_, unix_group_, options_);
+  if (resolved.ok()) return resolved;
+  return absl::Status(resolved.code(), absl::StrCat("listener ", name_, ": ", resolved.message()));
+}
+
 core::Task<absl::Status> Listener::Bind() {
+  if (absl::Status status = ResolveOwner(); !status.ok()) co_return status;
   for (const conf::Address& address : addresses_) {
-    IoResult<int> fd = co_await ListenAt(ToCore(address));
-    if (!fd.ok()) {
-      const bool is_congestion = fd.error() == ENOENT && ToCore(address).is_tcp();
-      co_return absl::ErrnoToStatus(
-          fd.error(), absl::StrCat("listener ", name_, ": cannot ",
-                                   is_congestion ? absl::StrCat("use the congestion control ",
-                                                                options_.connection.congestion)
-                                                 : "listen",
-                                   " on ", address.ToString()));
-    }
+    core::SocketFile file;
+    IoResult<int> fd = co_await ListenAt(ToCore(address), file);
+    if (!fd.ok()) co_return ListenError(name_, address, options_, fd.error());
     sockets_.push_back(*fd);
+    files_.push_back(std::move(file));
     shared_.logger.Log(LogLevel::kInfo, "listener %s: listening on %s", name_,
                        CurrentReactor().LocalAddress(*fd).ToString());
   }
@@ -203,8 +212,11 @@ void Listener::AcceptRest() {
 }
 
 void Listener::Close() {
-  for (const int socket : sockets_) CurrentReactor().CloseListener(socket);
+  for (size_t i = 0; i < sockets_.size(); ++i) {
+    CurrentReactor().CloseListener(sockets_[i], files_[i]);
+  }
   sockets_.clear();
+  files_.clear();
 }
 
 }  // namespace sluice::proxy

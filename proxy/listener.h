@@ -60,7 +60,8 @@ class Listener {
   void Close();
 
  private:
-  core::Task<core::IoResult<int>> ListenAt(const core::Address& address);
+  absl::Status ResolveOwner();
+  core::Task<core::IoResult<int>> ListenAt(const core::Address& address, core::SocketFile& file);
   core::Task<void> Accept(int fd);
   core::Task<void> AcceptUntilCancelled(int fd);
   Verdict Judge(int fd);
@@ -72,7 +73,9 @@ class Listener {
 
   const std::string name_;
   const std::vector<conf::Address> addresses_;
-  const core::ListenOptions options_;
+  core::ListenOptions options_;  // const once Bind has resolved the owner
+  const std::string unix_owner_;
+  const std::string unix_group_;
   const conf::OnLimit on_limit_;
   const ListenerShared& shared_;
   Admission admission_;
@@ -80,6 +83,7 @@ class Listener {
   TokenBucket bytes_down_;
   const SessionContext context_;
   std::vector<int> sockets_;
+  std::vector<core::SocketFile> files_;  // of each socket
 };
 
 }  // namespace sluice::proxy

@@ -27,6 +27,7 @@
 #include "proxy/heap_reserve.h"
 #include "proxy/server.h"
 #include "proxy/shortage.h"
+#include "proxy/standard_descriptors.h"
 #include "proxy/version.h"
 
 namespace sluice::proxy {
@@ -171,6 +172,7 @@ int ServeDemo(core::SignalStream& signals) {
 }
 
 int Main(int argc, char** argv) {
+  OpenStandardDescriptors();
   const absl::StatusOr<Flags> flags = ParseFlags(argc, argv);
   if (!flags.ok()) {
     std::fprintf(stderr, "sluice: %s\n%s", std::string(flags.status().message()).c_str(),

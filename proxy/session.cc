@@ -15,6 +15,7 @@
 #include "proxy/connector.h"
 #include "proxy/jitter.h"
 #include "proxy/pacer.h"
+#include "proxy/record_text.h"
 
 namespace sluice::proxy {
 namespace {
@@ -456,8 +457,8 @@ void Session::WriteDebugLine(Nanos total) {
       core::LogLevel::kDebug,
       "session end listener=%s client=%s endpoint=%s reason=%s by=%s up=%d down=%d attempts=%d "
       "ms=%d%s",
-      context_.listener, trace_->client.ToString(),
-      trace_->endpoint == nullptr ? "-" : trace_->endpoint->name, Name(reason_->what),
+      context_.listener, EscapedName(trace_->client.ToString()),
+      trace_->endpoint == nullptr ? "-" : EscapedName(trace_->endpoint->name), Name(reason_->what),
       Name(reason_->by), up_.bytes, down_.bytes, trace_->attempts, total / kMillisecond,
       error_ == 0 ? "" : absl::StrCat(" error=", strerrorname_np(error_)));
 }

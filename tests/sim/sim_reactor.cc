@@ -162,7 +162,8 @@ void SimReactor::Close(int fd) {
   closes_.push_back(fd);
 }
 
-core::IoResult<int> SimReactor::Listen(const core::Address&, const core::ListenOptions&) {
+core::IoResult<int> SimReactor::Listen(const core::Address&, const core::ListenOptions&,
+                                       core::SocketFile&) {
   return kernel_.Listen();
 }
 core::IoResult<int> SimReactor::Duplicate(int fd) { return kernel_.Duplicate(fd); }
