@@ -66,7 +66,8 @@ class Op : public Waiter {
   bool polling = false;  // reactor's: waits for data, not with a buffer
   int fd;
   union {
-    uint32_t credit;  // recv: bytes wanted at most before the op ends by itself; at least 1
+    uint32_t credit;  // recv: bytes wanted at most before the op ends by itself; at least 1.
+                      // accept: the reactor's count of connections until then
     uint32_t size;    // send: bytes at `data`; connect: length of the address at `data`
     uint32_t events;  // poll: POLLIN | POLLOUT
   };
@@ -143,6 +144,10 @@ class Accepted final : public Node {
   const int fd;
   bool last = false;  // the accept ends with this connection; it has to be submitted again
 };
+
+// Connections that an accept brings at most before it ends by itself: what lies between the kernel
+// and the listener's task is bounded, for each has taken a descriptor that others may lack.
+inline constexpr uint32_t kAcceptsPerSubmit = 16;
 
 // A stream of accepted connections.
 class AcceptOp final : public Op {

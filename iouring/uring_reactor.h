@@ -73,7 +73,7 @@ class UringReactor final : public core::Reactor {
   void ArmWake();
   void FillBufferRing();
   void FeedStarved();
-  void Reap(uint32_t limit);
+  uint32_t Reap(uint32_t limit);
   void OnCompletion(uint64_t user_data, int32_t result, uint32_t flags);
   void OnPoll(core::Op& op, int32_t result, uint32_t flags);
   void OnReadable(core::RecvOp& op, int32_t result);
@@ -94,6 +94,7 @@ class UringReactor final : public core::Reactor {
   bool ran_dry_ = false;        // since the ring was filled
   size_t fewest_in_ring_;       // since the last Trim
   uint64_t recvs_at_trim_ = 0;  // at the last Trim
+  bool accepts_wait_ = false;   // an accept that is armed again finds the next one at once
   core::NodeQueue starved_;
   absl::Mutex remote_mutex_;
   std::vector<core::Op*> remote_cancels_ ABSL_GUARDED_BY(remote_mutex_);

@@ -50,7 +50,7 @@ class Server {
   absl::Status CheckUpstreamSockets();
   core::Task<void> WaitForStop();
   core::Task<void> Drain();
-  core::Task<void> JoinSessions(core::CancellationSource& drained);
+  core::Task<void> FinishSessions(core::CancellationSource& drained);
   core::Task<void> EndLateSessions(core::CancellationToken drained);
   core::Task<core::IoResult<int>> NextStopSignal();
   core::Task<void> LogStats();
@@ -69,6 +69,7 @@ class Server {
   TokenBucket rate_;
   core::LogThrottle accept_throttle_{5 * core::kSecond};
   core::LogThrottle memory_throttle_{5 * core::kSecond};
+  core::LogThrottle buffer_throttle_{5 * core::kSecond};
   core::CancellationSource stop_accepting_;
   core::CancellationSource end_sessions_;
   core::TaskGroup services_;  // accept loops, the stats line
