@@ -37,8 +37,8 @@ int RemoveStaleSocketFile(const Address& address) {
   return unlink(path) == 0 ? 0 : errno;
 }
 
-// The address of a peer whose connection is gone: getpeername(2) answers no longer, the socket still
-// knows it. SO_PEERNAME wants no more room than the address needs.
+// The address of a peer whose connection is gone: getpeername(2) answers no longer, the socket
+// still knows it. SO_PEERNAME wants no more room than the address needs.
 Address LastPeerAddress(int fd) {
   int family = AF_UNSPEC;
   socklen_t size = sizeof(family);

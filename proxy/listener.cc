@@ -152,10 +152,11 @@ void Listener::WarnOf(Refusal refusal) {
                        name_, fate, suppressed);
     return;
   }
-  shared_.logger.Log(LogLevel::kWarn,
-                     "listener %s: buffer_memory is used up: it serves %d connections, further ones "
-                     "%s until one of them ends (%d more times since the last line)",
-                     name_, shared_.limit.max(), fate, suppressed);
+  shared_.logger.Log(
+      LogLevel::kWarn,
+      "listener %s: buffer_memory is used up: it serves %d connections, further ones "
+      "%s until one of them ends (%d more times since the last line)",
+      name_, shared_.limit.max(), fate, suppressed);
 }
 
 bool Listener::MayWait(const Verdict& verdict) const {

@@ -2,7 +2,8 @@
 // turn.
 //
 // A token bucket tells how much may be sent. Nobody takes from it before it may be used, so that
-// who leaves the queue leaves nothing behind, and those that stay go on as soon as there are tokens.
+// who leaves the queue leaves nothing behind, and those that stay go on as soon as there are
+// tokens.
 //
 //   TryTake ── tokens, nobody waits ─────────────────────────────────────────────► may send
 //      │                                                                              ▲
@@ -12,16 +13,17 @@
 //
 // The order is that of start-time fair queueing (Goyal, Vin and Cheng, "Start-time fair queuing",
 // 1996): every flow has a virtual time that the bytes it was given move on, whoever has had least
-// comes first, and a flow that did not wait begins a piece before the virtual time of the one served
-// last (a flow comes back for its next piece only after it has sent the one before: it must not lose
-// what it is behind meanwhile). So
-// each of n flows that always have something to send gets an n-th of the bytes, whatever the sizes
-// of their pieces, and a flow that seldom sends waits for hardly more than one piece of each other.
+// comes first, and a flow that did not wait begins a piece before the virtual time of the one
+// served last (a flow comes back for its next piece only after it has sent the one before: it must
+// not lose what it is behind meanwhile). So each of n flows that always have something to send gets
+// an n-th of the bytes, whatever the sizes of their pieces, and a flow that seldom sends waits for
+// hardly more than one piece of each other.
 //
 // Invariants
 //   I1  While anybody is QUEUED there is a HEAD, and it has a timer armed or has been posted.
-//   I2  Only the HEAD's own task ends its being the head; a QUEUED one is taken out under the mutex.
-//   I3  A turn is posted once after it has left the queue: as the head, with its turn, or without.
+//   I2  Only the HEAD's own task ends its being the head; a QUEUED turn leaves under the mutex.
+//   I3  A turn is posted once after it has left the queue: as the head, or with its tokens, or
+//       cancelled.
 //
 // Without a limit nothing is counted and no lock taken; below the limit no lock is taken.
 // Threads: any. Checked by: tests/proxy/shared_pace_test.cc, tests/sim.
@@ -130,9 +132,7 @@ class SharedPace::PaceTurn final : public core::Timer {
  private:
   friend class SharedPace;
 
-  void Arm(core::Nanos deadline) {
-    core::Worker::Current()->wheel().Arm(*this, deadline, *task_);
-  }
+  void Arm(core::Nanos deadline) { core::Worker::Current()->wheel().Arm(*this, deadline, *task_); }
 
   SharedPace& pace_;
   PaceShare& share_;

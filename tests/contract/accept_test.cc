@@ -114,9 +114,8 @@ Task<void> CancelMain(core::Shared& shared, core::Worker& other) {
     Guests guests(AddressOf(listener), kGuests);
     size_t accepted = 0;
     for (int rounds = 0; accepted < kGuests; ++rounds) {
-      const auto outcome =
-          co_await core::Select(AcceptUntilCancelled(listener, group, served),
-                                YieldTimes(Between(random, 0, 200)));
+      const auto outcome = co_await core::Select(AcceptUntilCancelled(listener, group, served),
+                                                 YieldTimes(Between(random, 0, 200)));
       accepted += static_cast<size_t>(std::get<0>(outcome.values));
       if (rounds % 3 == 0) co_await MoveTo(other);
       co_await Yield();
@@ -140,8 +139,8 @@ Task<int> UntilNone(std::atomic<size_t>& left) {
 }
 Task<void> AcceptSome(int listener, core::TaskGroup& group, std::vector<int>& served,
                       std::atomic<size_t>& left) {
-  const auto outcome = co_await core::Select(UntilNone(left),
-                                             AcceptUntilCancelled(listener, group, served, &left));
+  const auto outcome =
+      co_await core::Select(UntilNone(left), AcceptUntilCancelled(listener, group, served, &left));
   EXPECT_EQ(outcome.first, 0u);
   CloseHere(listener);
 }
