@@ -66,7 +66,8 @@ class Op : public Waiter {
   bool polling = false;  // reactor's: waits for data, not with a buffer
   int fd;
   union {
-    uint32_t credit;  // recv: bytes wanted at most before the op ends by itself; at least 1
+    uint32_t credit;  // recv: bytes wanted at most before the op ends by itself; at least 1.
+                      // accept: the reactor's count of connections until then
     uint32_t size;    // send: bytes at `data`; connect: length of the address at `data`
     uint32_t events;  // poll: POLLIN | POLLOUT
   };
@@ -118,10 +119,10 @@ class RecvOp final : public Op {
   explicit RecvOp(int fd) : Op(OpKind::kRecv, fd) {}
   ~RecvOp() { SLUICE_DCHECK(received_.empty()); }
 
-  uint32_t refill = 1;     // RecvStream's: the credit of each Submit
-  bool draining = false;   // StartDraining's
+  uint32_t refill = 1;      // RecvStream's: the credit of each Submit
+  bool draining = false;    // StartDraining's
   uint8_t whole_sends = 0;  // RecvStream::NoteSent's
-  bool cut_short = false;  // RecvStream's: the scope was cancelled before the wait
+  bool cut_short = false;   // RecvStream's: the scope was cancelled before the wait
 
   // In the task: received and not taken yet, oldest first.
   bool has_buffer() const { return !received_.empty(); }
@@ -153,6 +154,10 @@ class Accepted final : public Node {
   const int fd;
   bool last = false;  // the accept ends with this connection; it has to be submitted again
 };
+
+// Connections that an accept brings at most before it ends by itself: what lies between the kernel
+// and the listener's task is bounded, for each has taken a descriptor that others may lack.
+inline constexpr uint32_t kAcceptsPerSubmit = 16;
 
 // A stream of accepted connections.
 class AcceptOp final : public Op {

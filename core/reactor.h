@@ -14,6 +14,7 @@
 //   R4  A recv leases its buffer when data is there. A dry pool (and reserve) delays it, never fails
 //       it. When buffers are short, a recv that nobody waits for may end before its credit is used.
 //   R5  A recv brings its credit at most by less than one buffer more, then ends by itself.
+//       An accept brings at most kAcceptsPerSubmit connections, one if it is one_by_one, then ends.
 //   R6  Close and CloseNow are called only when no op of the descriptor is in flight. Close may be
 //       delayed until the next Turn, CloseNow is not: the peer is told before it returns.
 //   R7  Wake makes a Turn that waits, or else the next one that would, return early.

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -17,6 +18,23 @@ namespace {
 
 bool SetOption(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
+}
+
+// The address of a peer whose connection is gone: getpeername(2) answers no longer, the socket
+// still knows it. SO_PEERNAME wants no more room than the address needs.
+Address LastPeerAddress(int fd) {
+  int family = AF_UNSPEC;
+  socklen_t size = sizeof(family);
+  if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) != 0) return Address();
+  Address address;
+  if (family == AF_UNIX) {  // a client without a name, as nearly all are
+    address.any.sa_family = AF_UNIX;
+    address.size = sizeof(sa_family_t);
+    return address;
+  }
+  address.size = family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERNAME, &address.any, &address.size) != 0) return Address();
+  return address;
 }
 
 // Leaves 0 to the kernel.
@@ -121,6 +139,15 @@ IoResult<int> SocketApi::AcceptNow(int fd) {
   return connection;
 }
 
+// TCP tells how long the queue of a listening socket is, where a connection's unacknowledged
+// segments are told.
+size_t SocketApi::WaitingConnections(int fd, size_t most) {
+  tcp_info info;
+  socklen_t size = sizeof(info);
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return most;
+  return std::min<size_t>(info.tcpi_unacked, most);
+}
+
 IoResult<void> SocketApi::ShutdownWrite(int fd) {
   if (shutdown(fd, SHUT_WR) != 0) return IoError(errno);
   return {};
@@ -155,11 +182,12 @@ size_t SocketApi::UnsentBytes(int fd) {
   return ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<size_t>(bytes) : 0;
 }
 
+// A connection that is gone (TCP_CLOSE) has no peer any more. A UNIX socket keeps its own.
 PeerState SocketApi::GetPeerState(int fd) {
-  tcp_info info;
-  socklen_t size = sizeof(info);
-  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return PeerState::kOpen;  // UNIX
-  return info.tcpi_state == TCP_CLOSE ? PeerState::kReset : PeerState::kOpen;
+  Address address;
+  address.size = sizeof(address.local);
+  const bool gone = getpeername(fd, &address.any, &address.size) != 0 && errno == ENOTCONN;
+  return gone ? PeerState::kReset : PeerState::kOpen;
 }
 
 PathQuality SocketApi::GetPathQuality(int fd) {
@@ -181,7 +209,7 @@ Address SocketApi::LocalAddress(int fd) {
 Address SocketApi::PeerAddress(int fd) {
   Address address;
   address.size = sizeof(address.local);
-  if (getpeername(fd, &address.any, &address.size) != 0) return Address();
+  if (getpeername(fd, &address.any, &address.size) != 0) return LastPeerAddress(fd);
   return address;
 }
 

@@ -65,6 +65,8 @@ class SocketApi {
   // The next connection that waits at a listening socket; EAGAIN when there is none. Leaves the
   // socket non-blocking: for the end of its life.
   virtual IoResult<int> AcceptNow(int fd);
+  // How many wait there now; `most` when the kernel does not tell (UNIX).
+  virtual size_t WaitingConnections(int fd, size_t most);
 
   virtual IoResult<void> ShutdownWrite(int fd);
   // TCP_NODELAY, and SO_OOBINLINE: a byte that the peer marks as urgent is one of the stream's, and
@@ -85,6 +87,7 @@ class SocketApi {
   // other addresses.
   virtual void RemoveSocketFile(const SocketFile& file);
   virtual Address LocalAddress(int fd);
+  // Also of a peer that has reset its connection. "?" if it cannot be had.
   virtual Address PeerAddress(int fd);
 };
 

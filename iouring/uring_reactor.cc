@@ -87,6 +87,9 @@ bool UringReactor::Submit(Op& op) {
     }
     return ReadInTask(static_cast<core::RecvOp&>(op));
   }
+  if (op.kind == OpKind::kAccept) {
+    op.credit = static_cast<core::AcceptOp&>(op).one_by_one ? 1 : core::kAcceptsPerSubmit;
+  }
   Track(op);
   Enqueue(op);
   return false;
@@ -131,8 +134,9 @@ void UringReactor::Enqueue(Op& op) {
       io_uring_prep_send(entry, op.fd, core::DataOf(op), op.size, MSG_NOSIGNAL);
       break;
     case OpKind::kAccept:
+      // Not IORING_ACCEPT_MULTISHOT: the kernel would empty the whole queue into descriptors, and
+      // nothing bounds it. See OnAccept.
       io_uring_prep_accept(entry, op.fd, nullptr, nullptr, SOCK_CLOEXEC);
-      if (!static_cast<core::AcceptOp&>(op).one_by_one) entry->ioprio |= IORING_ACCEPT_MULTISHOT;
       break;
     case OpKind::kConnect:
       io_uring_prep_connect(entry, op.fd, static_cast<const sockaddr*>(core::DataOf(op)), op.size);
@@ -255,11 +259,19 @@ void UringReactor::Turn(core::Nanos timeout, uint32_t limit) {
   const bool sleep = timeout != 0 && wake_.BeginSleep();
   if (ring_->Enter(sleep ? timeout : 0)) core::Count(counters_.enters);
   if (sleep) wake_.EndSleep();
-  Reap(std::max<uint32_t>(limit, 1));
+  limit = std::max<uint32_t>(limit, 1);
+  limit -= Reap(limit);
+  // A queue of connections is emptied faster than by one each turn: turns may be far apart.
+  for (uint32_t i = 1; accepts_wait_ && limit > 0 && i < core::kAcceptsPerSubmit; ++i) {
+    accepts_wait_ = false;
+    if (ring_->Enter(0)) core::Count(counters_.enters);
+    limit -= Reap(limit);
+  }
+  accepts_wait_ = false;
 }
 
-// The rest stays in the ring while the tasks run.
-void UringReactor::Reap(uint32_t limit) {
+// The rest stays in the ring while the tasks run. Returns how many it has reaped.
+uint32_t UringReactor::Reap(uint32_t limit) {
   io_uring_cqe* cqe;
   unsigned head;
   uint32_t count = 0;
@@ -269,6 +281,7 @@ void UringReactor::Reap(uint32_t limit) {
   }
   io_uring_cq_advance(&ring_->raw(), count);
   core::Count(counters_.completions, count);
+  return count;
 }
 
 void UringReactor::OnCompletion(uint64_t user_data, int32_t result, uint32_t flags) {
@@ -327,21 +340,24 @@ void UringReactor::OnPoll(Op& op, int32_t result, uint32_t flags) {
   if (DropRef(op)) op.task->Post(op);
 }
 
+// An accept is armed again here, one connection at a time, until its credit is used up or somebody
+// wants it to end (another reference).
 void UringReactor::OnAccept(core::AcceptOp& op, int32_t result, uint32_t flags) {
-  const bool more = (flags & IORING_CQE_F_MORE) != 0;
   core::Runnable* task = op.task;
-  if (result >= 0) {
-    auto* accepted = new core::Accepted(op, result);
-    if (!more) {
-      End(op, 0);
-      accepted->last = DropRef(op);
-    }
-    task->Post(*accepted);
+  if (result < 0) {
+    End(op, result);
+    if (DropRef(op)) task->Post(op);
     return;
   }
-  if (more) return;
-  End(op, result);
-  if (DropRef(op)) task->Post(op);
+  auto* accepted = new core::Accepted(op, result);
+  if (--op.credit > 0 && op.kernel_refs.load(std::memory_order_acquire) == 1) {
+    Enqueue(op);
+    accepts_wait_ |= (flags & IORING_CQE_F_SOCK_NONEMPTY) != 0;
+  } else {
+    End(op, 0);
+    accepted->last = DropRef(op);
+  }
+  task->Post(*accepted);
 }
 
 // Until the op's own last completion has been seen it may have slipped away from the cancel (it was

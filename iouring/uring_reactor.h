@@ -78,7 +78,7 @@ class UringReactor final : public core::Reactor {
   bool LetGoOfLeaving();
   bool FeedStarved();
   void PostRetry(core::Op& op);
-  void Reap(uint32_t limit);
+  uint32_t Reap(uint32_t limit);
   void OnCompletion(uint64_t user_data, int32_t result, uint32_t flags);
   void OnPoll(core::Op& op, int32_t result, uint32_t flags);
   void OnReadable(core::RecvOp& op, int32_t result);
@@ -102,6 +102,7 @@ class UringReactor final : public core::Reactor {
   bool ran_dry_ = false;        // since the ring was filled
   size_t fewest_in_ring_;       // since the last Trim
   uint64_t recvs_at_trim_ = 0;  // at the last Trim
+  bool accepts_wait_ = false;   // an accept that is armed again finds the next one at once
   core::NodeQueue starved_;
   bool leaving_ = false;  // some of them are
   absl::Mutex remote_mutex_;

@@ -1,5 +1,5 @@
-// The receiving half of UringReactor: multishot recvs into the buffer ring, reading in the task, and
-// the ring's stock of buffers.
+// The receiving half of UringReactor: multishot recvs into the buffer ring, reading in the task,
+// and the ring's stock of buffers.
 
 #include <poll.h>
 #include <sys/socket.h>

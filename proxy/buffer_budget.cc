@@ -18,8 +18,8 @@ BufferPlan PlanBuffers(const conf::Config& config, uint32_t workers) {
   BufferPlan plan;
   // With many workers and little memory the buffers are smaller: their fewest take a quarter at
   // most.
-  plan.buffer_size = std::min({kSmall, static_cast<size_t>(per_direction),
-                               std::bit_floor(memory / 4 / workers / kFewest)});
+  plan.buffer_size = std::min(
+      {kSmall, static_cast<size_t>(per_direction), std::bit_floor(memory / 4 / workers / kFewest)});
   const uint64_t fewest = plan.buffer_size * kFewest * workers;
   const uint64_t fit = (memory - fewest) / kPerSession;
   plan.sessions = static_cast<uint32_t>(

@@ -22,12 +22,12 @@ namespace sluice::proxy {
 inline constexpr size_t kReserveBlock = 2048;
 
 struct BufferPlan {
-  uint32_t sessions = 0;        // that the reserve has two blocks for; at least 1
-  size_t reserve_blocks = 0;    // of the process
-  size_t buffer_size = 0;       // bytes
-  size_t buffers = 0;           // of a worker, at least 2
-  size_t large_buffer_size = 0; // bytes
-  size_t large_buffers = 0;     // of a worker
+  uint32_t sessions = 0;         // that the reserve has two blocks for; at least 1
+  size_t reserve_blocks = 0;     // of the process
+  size_t buffer_size = 0;        // bytes
+  size_t buffers = 0;            // of a worker, at least 2
+  size_t large_buffer_size = 0;  // bytes
+  size_t large_buffers = 0;      // of a worker
 };
 
 BufferPlan PlanBuffers(const conf::Config& config, uint32_t workers);

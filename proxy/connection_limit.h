@@ -121,13 +121,18 @@ class LimitSlot {
     if (global_ != nullptr) global_->Release();
   }
 
+  // The one that has no free slot, or null.
+  static ConnectionLimit* FindFull(ConnectionLimit& global, ConnectionLimit& own) {
+    return global.full() ? &global : own.full() ? &own : nullptr;
+  }
+
   // Both or none. On failure `full` is the one that had no room.
   static LimitSlot TryAcquire(ConnectionLimit& global, ConnectionLimit& own,
                               ConnectionLimit*& full) {
     LimitSlot slot;
     // Looked at before anything is taken: a crowd that is over its own limit would else hold places
     // of all, each for a moment, and others would be refused for nothing.
-    full = global.full() ? &global : own.full() ? &own : nullptr;
+    full = FindFull(global, own);
     if (full != nullptr) return slot;
     full = &global;
     if (!global.TryAcquire()) return slot;

@@ -29,6 +29,8 @@ using core::Worker;
 // descriptors come back one by one.
 constexpr core::Nanos kMinPause = 5 * core::kMillisecond;
 constexpr core::Nanos kMaxPause = 100 * core::kMillisecond;
+// Connections taken from the kernel's queue at a stop before others run.
+constexpr size_t kRestPerRound = 64;
 constexpr int kBindAttempts = 25;
 constexpr core::Nanos kBindPause = 20 * core::kMillisecond;
 
@@ -36,8 +38,8 @@ core::Reactor& CurrentReactor() { return Worker::Current()->reactor(); }
 
 core::Task<void> UntilCancelled(core::CancellationToken token) { (void)co_await token.Cancelled(); }
 
-SessionContext WithBandwidth(SessionContext context, uint64_t per_connection, TokenBucket& up,
-                             TokenBucket& down) {
+SessionContext WithBandwidth(SessionContext context, uint64_t per_connection, SharedPace& up,
+                             SharedPace& down) {
   context.bandwidth = {.per_connection = per_connection, .up = &up, .down = &down};
   return context;
 }
@@ -53,7 +55,7 @@ Listener::Listener(const conf::Listener& config, SessionContext context,
       unix_group_(config.socket.unix_group),
       on_limit_(config.on_limit),
       shared_(shared),
-      admission_(config, shared.limit, shared.rate, shared.reserve),
+      admission_(config, shared.limit, shared.limit_reached, shared.rate, shared.reserve),
       bytes_up_(config.bandwidth.total),
       bytes_down_(config.bandwidth.total),
       context_(WithBandwidth(std::move(context), config.bandwidth.per_connection, bytes_up_,
@@ -139,17 +141,31 @@ Verdict Listener::Judge(int fd) {
   Verdict verdict =
       admission_.Try(admission_.needs_client() ? CurrentReactor().PeerAddress(fd) : core::Address(),
                      Worker::Current()->now());
-  if (verdict.refusal == Refusal::kMemory) WarnOfMemory();
+  if (verdict.refusal == Refusal::kMemory || verdict.refusal == Refusal::kBuffers) {
+    WarnOf(verdict.refusal);
+  }
   return verdict;
 }
 
-void Listener::WarnOfMemory() {
+// What is short for everybody is told, unlike the limits of connections that somebody has chosen.
+void Listener::WarnOf(Refusal refusal) {
+  const bool is_memory = refusal == Refusal::kMemory;
+  core::LogThrottle& throttle = is_memory ? shared_.memory_throttle : shared_.buffer_throttle;
   uint64_t suppressed = 0;
-  if (!shared_.memory_throttle.Pass(Worker::Current()->now(), suppressed)) return;
-  shared_.logger.Log(LogLevel::kWarn,
-                     "listener %s: out of memory: new connections %s until there is some again (%d "
-                     "more times since the last line)",
-                     name_, on_limit_ == conf::OnLimit::kWait ? "wait" : "are reset", suppressed);
+  if (!throttle.Pass(Worker::Current()->now(), suppressed)) return;
+  const char* const fate = on_limit_ == conf::OnLimit::kWait ? "wait" : "are reset";
+  if (is_memory) {
+    shared_.logger.Log(LogLevel::kWarn,
+                       "listener %s: out of memory: new connections %s until there is some again "
+                       "(%d more times since the last line)",
+                       name_, fate, suppressed);
+    return;
+  }
+  shared_.logger.Log(
+      LogLevel::kWarn,
+      "listener %s: buffer_memory is used up: it serves %d connections, further ones "
+      "%s until one of them ends (%d more times since the last line)",
+      name_, shared_.limit.max(), fate, suppressed);
 }
 
 bool Listener::MayWait(const Verdict& verdict) const {
@@ -185,7 +201,7 @@ void Listener::Settle(int fd, Verdict verdict) {
   }
   core::Count(stats.refused[static_cast<size_t>(verdict.refusal)]);
   CurrentReactor().SetResetOnClose(fd);
-  CurrentReactor().Close(fd);
+  CurrentReactor().CloseNow(fd);
 }
 
 // Descriptors or memory have run out (or the peer was faster): try again a little later.
@@ -202,11 +218,18 @@ core::Task<void> Listener::Pause(int error, core::Nanos pause) {
   (void)co_await core::Sleep(pause);
 }
 
-void Listener::AcceptRest() {
+core::Task<void> Listener::AcceptRest(core::CancellationToken hurry) {
   for (const int socket : sockets_) {
-    for (IoResult<int> fd = CurrentReactor().AcceptNow(socket); fd.ok();
-         fd = CurrentReactor().AcceptNow(socket)) {
-      Settle(*fd, Judge(*fd));
+    size_t waiting =
+        CurrentReactor().WaitingConnections(socket, static_cast<size_t>(options_.backlog) + 1);
+    while (waiting > 0 && !hurry.cancelled()) {
+      for (size_t i = 0; i < kRestPerRound && waiting > 0; ++i, --waiting) {
+        IoResult<int> fd = CurrentReactor().AcceptNow(socket);
+        if (!fd.ok()) waiting = 0;
+        if (!fd.ok()) break;
+        Settle(*fd, Judge(*fd));
+      }
+      if (waiting > 0) (void)co_await core::Sleep(0);
     }
   }
 }

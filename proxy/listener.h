@@ -6,7 +6,15 @@
 //       │  └─ on_limit: wait, limit reached ──► WAITING (one connection in hand) ── room ──┘
 //       │  └─ on_limit: close, or the source's own limit ──► that connection is reset
 //       │     (no heap for a new session is such a limit too: heap_reserve.h)
-//       └─ stop ──► what has been accepted becomes sessions ──► STOPPED
+//       └─ stop ──► what has been accepted becomes sessions ──► STOPPED ── AcceptRest ──► CLOSED
+//
+// Descriptors: a rejected connection is closed before the next one is judged, and a backend brings
+// at most kAcceptsPerSubmit (core/op.h) that have not been judged yet. So a crowd beyond the limits
+// holds at most so many descriptors for each address and worker, and one more for each that waits.
+//
+// A client that has reset its connection before it is accepted is judged like any other and counts
+// under its address; its session ends at once, as one whose client resets while it is being
+// connected: nothing of it goes to the upstream.
 #ifndef SLUICE_PROXY_LISTENER_H_
 #define SLUICE_PROXY_LISTENER_H_
 
@@ -29,12 +37,14 @@ namespace sluice::proxy {
 struct ListenerShared {
   Placement& placement;    // of all sessions
   ConnectionLimit& limit;  // of all listeners together
+  Refusal limit_reached;   // kConnections, or kBuffers if that makes it lower
   TokenBucket& rate;       // of all listeners together
   HeapReserve& reserve;
   Stats& stats;
   core::Logger& logger;
   core::LogThrottle& accept_throttle;
   core::LogThrottle& memory_throttle;
+  core::LogThrottle& buffer_throttle;
   core::CancellationToken stop;  // stop accepting
   core::TaskGroup& sessions;
 };
@@ -53,8 +63,9 @@ class Listener {
   // Starts accepting on every worker; the tasks end some time after `stop`.
   void Start(core::TaskGroup& group);
 
-  // After those tasks have ended: serves what is left in the kernel's queues, then closes.
-  void AcceptRest();
+  // After those tasks have ended: serves what waits in the kernel's queues now, in rounds between
+  // which others run, unless `hurry` is cancelled. Whoever comes later is reset by Close.
+  core::Task<void> AcceptRest(core::CancellationToken hurry);
 
   // Closes the listening sockets. Inside a task.
   void Close();
@@ -68,7 +79,7 @@ class Listener {
   core::Task<void> WaitForRoom(int fd, Verdict verdict);
   void Settle(int fd, Verdict verdict);
   bool MayWait(const Verdict& verdict) const;
-  void WarnOfMemory();
+  void WarnOf(Refusal refusal);
   core::Task<void> Pause(int error, core::Nanos pause);
 
   const std::string name_;
@@ -79,8 +90,8 @@ class Listener {
   const conf::OnLimit on_limit_;
   const ListenerShared& shared_;
   Admission admission_;
-  TokenBucket bytes_up_;
-  TokenBucket bytes_down_;
+  SharedPace bytes_up_;
+  SharedPace bytes_down_;
   const SessionContext context_;
   std::vector<int> sockets_;
   std::vector<core::SocketFile> files_;  // of each socket

@@ -51,18 +51,21 @@ FlowEnd HowEnded(const Flow& flow, int error) {
 }
 
 // The same, at the pace that the flow's limits of bandwidth leave it. The time that it waits for
-// them is neither a stall nor idle: the wait counts as ended already.
+// them is neither a stall nor idle: until the wait ends it counts as ending later than any timeout.
 [[gnu::noinline]] core::Task<int> SendPaced(Flow& flow, BufferLease lease) {
   std::span<const std::byte> rest = lease.bytes();
   Pacer& pacer = flow.owner.PacerOf(flow);
   while (!rest.empty()) {
     const std::span<const std::byte> piece = rest.first(std::min(rest.size(), pacer.piece()));
     const core::Nanos now = Worker::Current()->clock().Now();
-    const core::Nanos wait = pacer.Take(now, piece.size());
-    if (wait > 0) {
+    const core::Nanos wait = pacer.TakeOwn(now, piece.size());
+    if (wait > 0 || !pacer.TryTakeShared(now, piece.size())) {
+      constexpr core::Nanos kLong = 3600 * core::kSecond;
       flow.sending = false;
-      flow.last_byte = now + wait;
-      if (!co_await core::Sleep(wait)) pacer.GiveBack(piece.size());
+      flow.last_byte = now + kLong;
+      if (wait == 0 || co_await core::Sleep(wait)) {
+        (void)co_await pacer.SharedTurn(piece.size());  // cancelled: so is the send
+      }
       NoteReceived(flow);
     }
     rest = rest.subspan(piece.size());

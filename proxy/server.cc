@@ -11,6 +11,7 @@
 #include "core/io.h"
 #include "core/join.h"
 #include "core/sleep.h"
+#include "proxy/buffer_budget.h"
 #include "proxy/to_core.h"
 
 namespace sluice::proxy {
@@ -28,6 +29,12 @@ SessionTimeouts ToSession(const conf::Timeouts& timeouts) {
       .max_lifetime_jitter = ToNanos(timeouts.max_lifetime) / 100 * timeouts.max_lifetime_jitter};
 }
 
+// One limit for both: what buffer_memory serves only makes the other one lower.
+uint32_t MostSessions(const conf::Config& config, size_t workers) {
+  return std::min(config.limits.max_connections,
+                  SessionsThatFit(config, static_cast<uint32_t>(workers)));
+}
+
 core::Task<void> UntilCancelled(core::CancellationToken token) { (void)co_await token.Cancelled(); }
 core::Task<bool> SleepFor(core::Nanos duration) { co_return co_await core::Sleep(duration); }
 
@@ -42,18 +49,22 @@ Server::Server(const conf::Config& config, core::Shared& runtime, core::SignalSt
       access_log_(access_log),
       stats_(runtime.workers.size()),
       placement_(runtime.workers.size()),
-      limit_(config.limits.max_connections),
+      limit_(MostSessions(config, runtime.workers.size())),
       rate_(config.limits.new_connections),
       services_(runtime),
       sessions_(runtime),
       listener_shared_{.placement = placement_,
                        .limit = limit_,
+                       .limit_reached = limit_.max() < config.limits.max_connections
+                                            ? Refusal::kBuffers
+                                            : Refusal::kConnections,
                        .rate = rate_,
                        .reserve = reserve,
                        .stats = stats_,
                        .logger = logger,
                        .accept_throttle = accept_throttle_,
                        .memory_throttle = memory_throttle_,
+                       .buffer_throttle = buffer_throttle_,
                        .stop = stop_accepting_.token(),
                        .sessions = sessions_} {
   for (const conf::Upstream& upstream : config.upstreams) {
@@ -90,10 +101,6 @@ core::Task<void> Server::Run() {
   }
   stop_accepting_.Cancel();
   co_await services_.Join();
-  for (const auto& listener : listeners_) {
-    listener->AcceptRest();
-    listener->Close();
-  }
   co_await Drain();
   signals_.Close();
 }
@@ -153,11 +160,17 @@ core::Task<void> Server::WaitForStop() {
 
 core::Task<void> Server::Drain() {
   core::CancellationSource drained;
-  co_await core::Join(JoinSessions(drained), EndLateSessions(drained.token()));
+  co_await core::Join(FinishSessions(drained), EndLateSessions(drained.token()));
   LogStatsLine();
 }
 
-core::Task<void> Server::JoinSessions(core::CancellationSource& drained) {
+// The time for draining, and the second signal, count from here: a long queue of connections is no
+// reason to be late.
+core::Task<void> Server::FinishSessions(core::CancellationSource& drained) {
+  for (const auto& listener : listeners_) {
+    co_await listener->AcceptRest(end_sessions_.token());
+    listener->Close();
+  }
   co_await sessions_.Join();
   drained.Cancel();
 }

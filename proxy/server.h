@@ -50,7 +50,7 @@ class Server {
   absl::Status CheckUpstreamSockets();
   core::Task<void> WaitForStop();
   core::Task<void> Drain();
-  core::Task<void> JoinSessions(core::CancellationSource& drained);
+  core::Task<void> FinishSessions(core::CancellationSource& drained);
   core::Task<void> EndLateSessions(core::CancellationToken drained);
   core::Task<core::IoResult<int>> NextStopSignal();
   core::Task<void> LogStats();

@@ -193,8 +193,14 @@ Nanos Session::Expiry() const {
   return full - Jitter(limits.max_lifetime_jitter, Seed());
 }
 
-// A client that resets its connection while the upstream's is being made ends the attempt.
+// A client that resets its connection while the upstream's is being made ends the attempt; one that
+// has done so before it was accepted, or while it waited to be admitted, makes none.
 core::Task<void> Session::Connect() {
+  if (CurrentReactor().GetPeerState(client_) == core::PeerState::kReset) {
+    error_ = ECONNRESET;
+    End({By::kClient, What::kReset});
+    co_return;
+  }
   auto outcome = co_await core::Select(ConnectUpstream(context_, Seed()), ClientGone());
   Connected& connected = std::get<0>(outcome.values);
   upstream_ = connected.fd;
@@ -242,6 +248,8 @@ void Session::SendBegins(Flow& flow, Nanos now) {
     trace_->first_byte_at = now;
   }
   if (context_.timeouts.write_stall != 0) EnsureTimer(now + context_.timeouts.write_stall);
+  // It may have waited for bandwidth, and the timer with it.
+  if (flow.paced) EnsureTimer(NextDeadline(now));
 }
 
 void Session::BuffersShort() {

@@ -33,8 +33,8 @@
 #include "proxy/admission.h"
 #include "proxy/cluster.h"
 #include "proxy/pump.h"
+#include "proxy/shared_pace.h"
 #include "proxy/stats.h"
-#include "proxy/token_bucket.h"
 
 namespace sluice::proxy {
 
@@ -48,11 +48,11 @@ struct SessionTimeouts {
   core::Nanos max_lifetime_jitter = 0;  // a session may end earlier by up to this
 };
 
-// Bytes per second; 0 = no limit. The buckets are the listener's.
+// Bytes per second; 0 = no limit. What sessions share is the listener's.
 struct SessionBandwidth {
   uint64_t per_connection = 0;  // each direction
-  TokenBucket* up = nullptr;
-  TokenBucket* down = nullptr;
+  SharedPace* up = nullptr;
+  SharedPace* down = nullptr;
 
   bool limited() const { return per_connection != 0 || up->limited() || down->limited(); }
 };

@@ -172,6 +172,10 @@ core::IoResult<int> SimReactor::AcceptNow(int fd) {
   return kernel_.Accept(fd);
 }
 
+size_t SimReactor::WaitingConnections(int fd, size_t most) {
+  return std::min(kernel_.at(fd).listening->backlog.size(), most);
+}
+
 core::IoResult<void> SimReactor::ShutdownWrite(int fd) {
   kernel_.ShutdownWrite(fd);
   return {};

@@ -38,6 +38,7 @@ class SimReactor final : public core::Reactor {
                              core::SocketFile& file) override;
   core::IoResult<int> Duplicate(int fd) override;
   core::IoResult<int> AcceptNow(int fd) override;
+  size_t WaitingConnections(int fd, size_t most) override;
   core::IoResult<void> ShutdownWrite(int fd) override;
   void PrepareStream(int fd) override;
   core::IoResult<void> Configure(int, const core::SocketOptions&) override { return {}; }
