@@ -86,6 +86,7 @@ struct Timeouts {
   Duration write_stall = std::chrono::minutes(1);
   Duration max_lifetime = std::chrono::seconds(0);
   uint32_t max_lifetime_jitter = 10;  // percent of max_lifetime that a session may end earlier
+  Duration linger = std::chrono::minutes(1);
 
   bool operator==(const Timeouts&) const = default;
 };

@@ -114,6 +114,8 @@ Shape Of(Timeouts& timeouts) {
     v.Optional("write_stall", Timeout(timeouts.write_stall));
     v.Optional("max_lifetime", Timeout(timeouts.max_lifetime));
     v.Optional("max_lifetime_jitter", Percent(timeouts.max_lifetime_jitter, 0, 50));
+    v.Optional("linger",
+               TimeOrZero(timeouts.linger, "no bound", milliseconds(1), 365 * kDay));
   }};
 }
 

@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -177,9 +176,9 @@ void SocketApi::SetResetOnClose(int fd) {
   (void)connect(fd, &nobody, sizeof(nobody));  // NOLINT(bugprone-unused-return-value): the last try
 }
 
-size_t SocketApi::UnsentBytes(int fd) {
+size_t SocketApi::UnreadBytes(int fd) {
   int bytes = 0;
-  return ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<size_t>(bytes) : 0;
+  return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0 ? static_cast<size_t>(bytes) : 0;
 }
 
 // A connection that is gone (TCP_CLOSE) has no peer any more. A UNIX socket keeps its own.

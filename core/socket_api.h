@@ -11,8 +11,10 @@
 #include <sys/un.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
+#include "core/clock.h"
 #include "core/result.h"
 #include "core/socket_file.h"
 #include "core/socket_options.h"
@@ -43,6 +45,17 @@ enum class PeerState {
   kOpen,   // it may still receive
   kReset,  // the connection is gone: an end of stream read now is a reset whose error went
            // elsewhere
+};
+
+// What has become of what was sent to a peer.
+struct Delivery {
+  // TCP: bytes that it has not acknowledged; an end of stream counts as one. UNIX: the memory of
+  // what it has not read, which is more than the bytes.
+  size_t pending = 0;
+  // Another number than before if the peer has taken something since; no other meaning.
+  uint64_t taken = 0;
+  Nanos quiet_for = 0;  // for that long it has certainly taken nothing
+  bool kept = false;    // a close drops nothing of it: the peer may still read it (UNIX)
 };
 
 class SocketApi {
@@ -79,8 +92,9 @@ class SocketApi {
   virtual IoResult<void> BindSource(int fd, const Address& address);
   // Makes the coming Close send RST instead of FIN and drop what is unsent. TCP only.
   virtual void SetResetOnClose(int fd);
-  // Bytes that the peer has not acknowledged (TCP) or read (UNIX) yet; 0 when unknown.
-  virtual size_t UnsentBytes(int fd);
+  virtual Delivery GetDelivery(int fd);
+  // Received and not read: a close turns into a reset.
+  virtual size_t UnreadBytes(int fd);
   virtual PeerState GetPeerState(int fd);
   virtual PathQuality GetPathQuality(int fd);
   // The file of a UNIX listener that is about to be closed, if its path still names it; nothing for

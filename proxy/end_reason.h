@@ -3,19 +3,21 @@
 #define SLUICE_PROXY_END_REASON_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace sluice::proxy {
 
-enum class By { kClient, kUpstream, kProxy, kAdmin };
+// A byte each: a session holds them for life.
+enum class By : uint8_t { kClient, kUpstream, kProxy, kAdmin };
 
-enum class What {
+enum class What : uint8_t {
   kClosed,            // both directions ended with FIN; `by` sent the first
   kReset,             // `by` reset its connection, or it broke (the errno is in the log)
   kNoUpstream,        // no endpoint could be reached
   kQueueTimeout,      // no endpoint had room for upstreams[].queue_timeout
-  kIdleTimeout,       // no byte either way for timeouts.idle
-  kHalfCloseTimeout,  // one direction ended, the other went on for timeouts.half_close
+  kIdleTimeout,       // no progress either way for timeouts.idle
+  kHalfCloseTimeout,  // one direction ended, and there was no progress for timeouts.half_close
   kWriteStall,        // the receiver took no byte for timeouts.write_stall
   kMaxLifetime,       // timeouts.max_lifetime
   kShutdown,          // the proxy stopped and the session outlived drain_timeout

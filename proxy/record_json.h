@@ -1,4 +1,5 @@
-// The access log's JSON: one object per line, keys always in the same order.
+// The access log's JSON: one object per line, keys always in the same order; `error`
+// and the two `undelivered` keys only where there was an error or a reset has cut something.
 #ifndef SLUICE_PROXY_RECORD_JSON_H_
 #define SLUICE_PROXY_RECORD_JSON_H_
 

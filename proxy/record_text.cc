@@ -75,6 +75,9 @@ void AppendText(const SessionRecord& record, std::string& out) {
   out += Name(record.reason.what);
   AppendPaths(record, &core::PathQuality::rtt_us, out);
   AppendPaths(record, &core::PathQuality::retransmits, out);
+  if (record.cut()) {
+    absl::StrAppend(&out, " ", record.undelivered_up, "/", record.undelivered_down);
+  }
 }
 
 }  // namespace sluice::proxy

@@ -1,8 +1,9 @@
 // The access log's text: fields apart by one space, `-` for what is not there.
 //
 //   CLIENT [TIME] LISTENER UPSTREAM/ENDPOINT ATTEMPTS QUEUE/CONNECT/FIRST_BYTE/TOTAL UP/DOWN
-//   BY/REASON RTT_CLIENT/RTT_UPSTREAM RETRANS_CLIENT/RETRANS_UPSTREAM
+//   BY/REASON RTT_CLIENT/RTT_UPSTREAM RETRANS_CLIENT/RETRANS_UPSTREAM [UNDELIVERED_UP/DOWN]
 //
+// The last field is there only when a reset has cut something.
 // Durations are milliseconds, round-trip times microseconds.
 #ifndef SLUICE_PROXY_RECORD_TEXT_H_
 #define SLUICE_PROXY_RECORD_TEXT_H_

@@ -19,6 +19,14 @@ namespace {
 
 using core::LogLevel;
 
+core::Nanos LookEvery(const conf::Timeouts& timeouts) {
+  core::Nanos every = 0;
+  for (const core::Nanos timeout : {ToNanos(timeouts.idle), ToNanos(timeouts.write_stall)}) {
+    if (timeout != 0 && (every == 0 || QuarterOf(timeout) < every)) every = QuarterOf(timeout);
+  }
+  return every;
+}
+
 SessionTimeouts ToSession(const conf::Timeouts& timeouts) {
   return SessionTimeouts{
       .connect = ToNanos(timeouts.connect),
@@ -26,7 +34,9 @@ SessionTimeouts ToSession(const conf::Timeouts& timeouts) {
       .half_close = ToNanos(timeouts.half_close),
       .write_stall = ToNanos(timeouts.write_stall),
       .max_lifetime = ToNanos(timeouts.max_lifetime),
-      .max_lifetime_jitter = ToNanos(timeouts.max_lifetime) / 100 * timeouts.max_lifetime_jitter};
+      .max_lifetime_jitter = ToNanos(timeouts.max_lifetime) / 100 * timeouts.max_lifetime_jitter,
+      .linger = ToNanos(timeouts.linger),
+      .look_every = LookEvery(timeouts)};
 }
 
 // One limit for both: what buffer_memory serves only makes the other one lower.

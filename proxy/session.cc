@@ -24,9 +24,8 @@ using core::kMillisecond;
 using core::Nanos;
 using core::Worker;
 
-// How long the bytes that one side sent before its end may take to reach the other side before that
-// is closed too.
-constexpr Nanos kLinger = core::kSecond;
+// After the end of a session: how long its reader has to take something of what was sent before.
+constexpr Nanos kGrace = core::kSecond;
 // How long a connect may take before the client is watched meanwhile.
 constexpr Nanos kWatchClientAfter = 20 * kMillisecond;
 constexpr Nanos kNever = std::numeric_limits<Nanos>::max();
@@ -85,6 +84,9 @@ class Session final : public FlowOwner, DeadlineTimer, ShutdownNotice {
     Nanos first_byte_at = -1;  // from the upstream
     core::PathQuality client_path;
     core::PathQuality upstream_path;
+    // Of the bytes that were accepted: what a reset has cut.
+    uint64_t undelivered_up = 0;
+    uint64_t undelivered_down = 0;
   };
   struct Pace {
     Pacer up;
@@ -117,23 +119,30 @@ class Session final : public FlowOwner, DeadlineTimer, ShutdownNotice {
   [[gnu::noinline]] core::Task<void> Connect();
   core::Task<bool> ClientGone();
   void BeginRelay(core::Waiter& pumps);
-  int Survivor() const;
-  bool MustLinger() const;
+  bool MayLinger() const;
+  bool MayLinger(const Flow& flow, Nanos now) const;
+  bool StillTakes(Flow& flow, Nanos begun, Nanos now);
   // Not inlined: its frame is needed for a moment only, not for the life of the session.
   [[gnu::noinline]] core::Task<void> Linger();
-  void Close();
+  // Not inlined: what it needs would be held in the session's frame.
+  [[gnu::noinline]] void Close(Ticket& ticket);
+  void CloseClient();
+  void CloseUpstream();
+  void NoteUndelivered(const Flow& flow);
   void EndOfStream(Flow& flow);
+  bool IsShownLast(const Flow& flow) const;
   void End(EndReason reason);
   void EnsureTimer(Nanos deadline);
   void OnTimer() override;
   void OnShutdown() override;
+  core::Delivery Look(Flow& flow, Nanos now);
+  bool LookForProgress(Nanos now);
   Nanos NextDeadline(Nanos now);
   Nanos CheckDeadline(Nanos now, Nanos deadline, What what);
   bool StopCallbacks();
   void MaybeFinish();
   void FinishTrace();
   void CountEnd();
-  [[gnu::noinline]] void GiveBack(Ticket& ticket);
   void Report();
   void WriteDebugLine(Nanos total);
   void WriteRecord(Nanos total);
@@ -141,13 +150,14 @@ class Session final : public FlowOwner, DeadlineTimer, ShutdownNotice {
   uint64_t Seed() const {
     return static_cast<uint64_t>(started_) ^ static_cast<uint64_t>(client_) << 48;
   }
-  By SideOf(int fd) const { return fd == client_ ? By::kClient : By::kUpstream; }
+  static By SenderOf(const Flow& flow) { return flow.is_up ? By::kClient : By::kUpstream; }
+  static By ReceiverOf(const Flow& flow) { return flow.is_up ? By::kUpstream : By::kClient; }
   Flow& Opposite(const Flow& flow) { return &flow == &up_ ? down_ : up_; }
 
   bool is_finishing_ = false;  // waiter_ is Quiet; here it takes no room
   const SessionContext& context_;
-  const int client_;
-  int upstream_ = -1;  // until it is connected
+  int client_;         // -1: closed
+  int upstream_ = -1;  // until it is connected, and when it is closed
   EndpointSlot slot_;
   std::unique_ptr<Trace> trace_;  // null: no log asks for it
   std::unique_ptr<Pace> pace_;    // null: no limit of bandwidth
@@ -158,6 +168,9 @@ class Session final : public FlowOwner, DeadlineTimer, ShutdownNotice {
   By first_fin_ = By::kClient;
   std::optional<EndReason> reason_;
   int error_ = 0;
+  // What the kernel said that the peers have taken, when it was asked last.
+  uint32_t taken_up_ = 0;
+  uint32_t taken_down_ = 0;
   Flow up_{.owner = *this, .credit = context_.credit, .is_up = true};
   Flow down_{.owner = *this, .credit = context_.credit, .is_up = false};
 };
@@ -247,7 +260,7 @@ void Session::SendBegins(Flow& flow, Nanos now) {
   if (trace_ != nullptr && trace_->first_byte_at < 0 && &flow == &down_) {
     trace_->first_byte_at = now;
   }
-  if (context_.timeouts.write_stall != 0) EnsureTimer(now + context_.timeouts.write_stall);
+  if (context_.timeouts.look_every != 0) EnsureTimer(now + context_.timeouts.look_every);
   // It may have waited for bandwidth, and the timer with it.
   if (flow.paced) EnsureTimer(NextDeadline(now));
 }
@@ -264,7 +277,7 @@ void Session::BuffersShort() {
 }
 
 bool Session::FlowEnded(Flow& flow, FlowEnd end, int error) {
-  const By reader = SideOf(flow.from);
+  const By reader = SenderOf(flow);
   switch (end) {
     case FlowEnd::kCancelled:
       return false;
@@ -273,7 +286,7 @@ bool Session::FlowEnded(Flow& flow, FlowEnd end, int error) {
       // until it finds the end. After an error that is not the connection's there may never be one.
       if (error_ == 0) error_ = error;
       if (Opposite(flow).ended || (error != EPIPE && error != ECONNRESET)) {
-        End({SideOf(flow.to), What::kReset});
+        End({ReceiverOf(flow), What::kReset});
       }
       return false;
     case FlowEnd::kReadError:
@@ -288,7 +301,7 @@ bool Session::FlowEnded(Flow& flow, FlowEnd end, int error) {
 }
 
 void Session::EndOfStream(Flow& flow) {
-  const By reader = SideOf(flow.from);
+  const By reader = SenderOf(flow);
   // A send may have consumed the error of a reset; then the read finds a clean end that is none.
   // Only one that is still in flight can have done so unseen.
   const Flow& writer = Opposite(flow);
@@ -304,18 +317,32 @@ void Session::EndOfStream(Flow& flow) {
     End({first_fin_, What::kClosed});
     return;
   }
-  (void)CurrentReactor().ShutdownWrite(flow.to);  // fails only if that side is gone: its flow tells
   half_closed_ = Worker::Current()->now();
   first_fin_ = reader;
-  if (context_.timeouts.half_close != 0) EnsureTimer(half_closed_ + context_.timeouts.half_close);
-  if (context_.close_after_fin) End({first_fin_, What::kClosed});
+  if (context_.close_after_fin) {
+    if (!IsShownLast(flow)) (void)CurrentReactor().ShutdownWrite(flow.to);
+    End({first_fin_, What::kClosed});
+    return;
+  }
+  (void)CurrentReactor().ShutdownWrite(flow.to);  // fails only if that side is gone: its flow tells
+  const SessionTimeouts& limits = context_.timeouts;
+  if (limits.half_close != 0) EnsureTimer(half_closed_ + QuarterOf(limits.half_close));
+  if (limits.look_every != 0) EnsureTimer(half_closed_ + limits.look_every);
+}
+
+// Whether this end of stream, which ends the session, can wait for Close: then a client that comes
+// again as soon as it has seen it finds its places free. Not when it would wait for other bytes.
+bool Session::IsShownLast(const Flow& flow) const {
+  if (flow.is_up) return false;
+  const core::Delivery delivery = CurrentReactor().GetDelivery(flow.to);
+  return delivery.pending == 0 || delivery.kept;
 }
 
 // A UNIX peer that has closed is not told from one that was reset: it just does not receive.
 void Session::ResetAfterEnd(Flow& flow) {
   if (CurrentReactor().GetPeerState(flow.from) != core::PeerState::kReset) return;
   if (error_ == 0) error_ = ECONNRESET;
-  End({SideOf(flow.from), What::kReset});
+  End({SenderOf(flow), What::kReset});
 }
 
 // The first cause wins. Whatever still runs is asked to stop.
@@ -360,11 +387,32 @@ Nanos Session::CheckDeadline(Nanos now, Nanos deadline, What what) {
   return kNever;
 }
 
+// Notes when the peer has last taken something of what it was sent. This is asked for when a timer
+// fires, so it costs nothing per byte; what was never sent to needs no question.
+core::Delivery Session::Look(Flow& flow, Nanos now) {
+  if (flow.bytes == 0 && !flow.sending) return {};
+  const core::Delivery delivery = CurrentReactor().GetDelivery(flow.to);
+  uint32_t& before = flow.is_up ? taken_up_ : taken_down_;
+  const auto taken = static_cast<uint32_t>(delivery.taken);
+  if (taken != before) flow.last_byte = std::max(flow.last_byte, now - delivery.quiet_for);
+  before = taken;
+  return delivery;
+}
+
+// True: there may be more to see soon.
+bool Session::LookForProgress(Nanos now) {
+  const bool up = Look(up_, now).pending > 0 || up_.sending;
+  const bool down = Look(down_, now).pending > 0 || down_.sending;
+  return up || down;
+}
+
 // Ends the session if a deadline has passed; else when to look again, kNever for never.
 Nanos Session::NextDeadline(Nanos now) {
   const SessionTimeouts& limits = context_.timeouts;
   Nanos next = CheckDeadline(now, Expiry(), What::kMaxLifetime);
   if (upstream_ < 0) return next;  // not connected yet
+  const bool look_again = LookForProgress(now);
+  if (look_again && limits.look_every != 0) next = std::min(next, now + limits.look_every);
   if (limits.write_stall != 0) {
     for (const Flow* flow : {&up_, &down_}) {
       if (!flow->sending) continue;
@@ -373,8 +421,10 @@ Nanos Session::NextDeadline(Nanos now) {
     }
   }
   if (half_closed_ != 0 && limits.half_close != 0) {
-    next = std::min(next,
-                    CheckDeadline(now, half_closed_ + limits.half_close, What::kHalfCloseTimeout));
+    // Of the direction that goes on, and of what was sent before the end of the other.
+    const Nanos last = std::max({half_closed_, up_.last_byte, down_.last_byte});
+    next = std::min({next, now + QuarterOf(limits.half_close),
+                     CheckDeadline(now, last + limits.half_close, What::kHalfCloseTimeout)});
   }
   if (limits.idle != 0) {
     const Nanos last = std::max(up_.last_byte, down_.last_byte);
@@ -398,40 +448,112 @@ void Session::MaybeFinish() {
   }
 }
 
-// The side that was sent to by the one which has ended; -1: not connected.
-int Session::Survivor() const {
-  const By ended = reason_->what == What::kClosed ? first_fin_ : reason_->by;
-  return ended == By::kClient ? upstream_ : client_;
-}
-
-// Whether the survivor may lack bytes that the close, which resets it, would drop.
-bool Session::MustLinger() const {
-  const bool cuts =
-      reason_->what == What::kReset || (reason_->what == What::kClosed && context_.close_after_fin);
-  return cuts && Survivor() >= 0;
-}
-
-// Waits, within bounds, until it has them.
-[[gnu::noinline]] core::Task<void> Session::Linger() {
-  const Nanos until = Worker::Current()->clock().Now() + kLinger;
-  for (Nanos pause = kMillisecond; CurrentReactor().UnsentBytes(Survivor()) > 0; pause *= 2) {
-    if (Worker::Current()->clock().Now() >= until) break;
-    if (!co_await core::Sleep(std::min(pause, 50 * kMillisecond))) break;
+// Whether the close may drop bytes that their reader still takes. At the end of drain_timeout it
+// does, and after a timeout that no progress has stopped there is no such reader.
+bool Session::MayLinger() const {
+  if (upstream_ < 0) return false;
+  switch (reason_->what) {
+    case What::kReset:
+    case What::kWriteStall:
+    case What::kMaxLifetime:
+      return true;
+    case What::kClosed:
+      return context_.close_after_fin;
+    default:
+      return false;
   }
+}
+
+bool Session::MayLinger(const Flow& flow, Nanos now) const {
+  switch (reason_->what) {
+    case What::kReset:
+      return SenderOf(flow) == reason_->by;
+    case What::kClosed:
+      return SenderOf(flow) == first_fin_;
+    case What::kWriteStall:  // the other direction
+      return now < flow.last_byte + context_.timeouts.write_stall;
+    default:
+      return true;
+  }
+}
+
+bool Session::StillTakes(Flow& flow, Nanos begun, Nanos now) {
+  const core::Delivery delivery = Look(flow, now);
+  if (delivery.pending == 0 || delivery.kept) return false;
+  return now < std::max(begun, flow.last_byte) + kGrace;
+}
+
+// Waits, within bounds, until those who may take more have it all. The others are closed meanwhile,
+// but for a client that could take its end for a free place.
+[[gnu::noinline]] core::Task<void> Session::Linger() {
+  constexpr Nanos kShortPauses = 50 * kMillisecond;
+  constexpr Nanos kLongPauses = 250 * kMillisecond;
+  const Nanos begun = Worker::Current()->clock().Now();
+  bool up = MayLinger(up_, begun);
+  bool down = MayLinger(down_, begun);
+  const bool client_may_go = reason_->what != What::kClosed && reason_->what != What::kMaxLifetime;
+  up_.last_byte = down_.last_byte = begun;  // it may be in the future when the session is paced
+  Nanos now = begun;
+  for (Nanos pause = kMillisecond;; pause *= 2) {
+    up = up && StillTakes(up_, begun, now);
+    down = down && StillTakes(down_, begun, now);
+    if (!up && !down) break;
+    if (!up && upstream_ >= 0) CloseUpstream();
+    if (!down && client_ >= 0 && client_may_go) CloseClient();
+    if (context_.end_all.cancelled()) break;
+    pause = std::min(pause, now < begun + kGrace ? kShortPauses : kLongPauses);
+    if (!co_await core::Sleep(pause)) break;
+    now = Worker::Current()->clock().Now();
+    if (context_.timeouts.linger != 0 && now >= begun + context_.timeouts.linger) break;
+  }
+}
+
+// Before the log tells: who reads of the end may take the place. And before the client is told: who
+// sees the end may come again.
+[[gnu::noinline]] void Session::Close(Ticket& ticket) {
+  if (upstream_ >= 0) CloseUpstream();
+  CountEnd();
+  ticket = Ticket();
+  if (client_ >= 0) CloseClient();
 }
 
 // A clean end is shown only after a clean end.
-void Session::Close() {
+void Session::CloseUpstream() {
   core::Reactor& reactor = CurrentReactor();
-  for (const int fd : {upstream_, client_}) {
-    if (fd < 0) continue;
-    if (reason_->what != What::kClosed) reactor.SetResetOnClose(fd);
-    if (fd == upstream_ && slot_.counted()) {
-      reactor.CloseNow(fd);
-    } else {
-      reactor.Close(fd);
-    }
+  NoteUndelivered(up_);
+  if (reason_->what != What::kClosed) reactor.SetResetOnClose(upstream_);
+  if (slot_.counted()) {
+    reactor.CloseNow(upstream_);
+  } else {
+    reactor.Close(upstream_);
   }
+  upstream_ = -1;
+  slot_ = EndpointSlot();
+}
+
+void Session::CloseClient() {
+  core::Reactor& reactor = CurrentReactor();
+  NoteUndelivered(down_);
+  if (reason_->what != What::kClosed) {
+    reactor.SetResetOnClose(client_);
+  } else if (context_.close_after_fin) {
+    // What it still sends turns the close into a reset: the end of stream goes first.
+    (void)reactor.ShutdownWrite(client_);
+  }
+  reactor.Close(client_);
+  client_ = -1;
+}
+
+// Of what was accepted for this direction, what its reader had not acknowledged when it was reset.
+void Session::NoteUndelivered(const Flow& flow) {
+  if (trace_ == nullptr || flow.to < 0) return;
+  core::Reactor& reactor = CurrentReactor();
+  const core::Delivery delivery = reactor.GetDelivery(flow.to);
+  if (delivery.pending == 0 || delivery.kept) return;
+  if (reason_->what == What::kClosed && reactor.UnreadBytes(flow.to) == 0) return;
+  const uint64_t end_of_stream = half_closed_ != 0 && SenderOf(flow) == first_fin_ ? 1 : 0;
+  uint64_t& undelivered = flow.is_up ? trace_->undelivered_up : trace_->undelivered_down;
+  undelivered = std::min<uint64_t>(delivery.pending - end_of_stream, flow.bytes);
 }
 
 // What is known only while the sockets are open.
@@ -446,13 +568,6 @@ void Session::CountEnd() {
   core::Count(stats.ended[static_cast<size_t>(reason_->what)]);
 }
 
-// Before the log tells: who reads of the end may take the place. Not inlined: what it needs would
-// be held in the session's frame.
-[[gnu::noinline]] void Session::GiveBack(Ticket& ticket) {
-  slot_ = EndpointSlot();
-  ticket = Ticket();
-}
-
 void Session::Report() {
   if (trace_ == nullptr) return;
   const Nanos total = Worker::Current()->clock().Now() - started_;
@@ -464,11 +579,15 @@ void Session::WriteDebugLine(Nanos total) {
   context_.logger->Log(
       core::LogLevel::kDebug,
       "session end listener=%s client=%s endpoint=%s reason=%s by=%s up=%d down=%d attempts=%d "
-      "ms=%d%s",
+      "ms=%d%s%s",
       context_.listener, EscapedName(trace_->client.ToString()),
       trace_->endpoint == nullptr ? "-" : EscapedName(trace_->endpoint->name), Name(reason_->what),
       Name(reason_->by), up_.bytes, down_.bytes, trace_->attempts, total / kMillisecond,
-      error_ == 0 ? "" : absl::StrCat(" error=", strerrorname_np(error_)));
+      error_ == 0 ? "" : absl::StrCat(" error=", strerrorname_np(error_)),
+      trace_->undelivered_up + trace_->undelivered_down == 0
+          ? ""
+          : absl::StrCat(" undelivered_up=", trace_->undelivered_up,
+                         " undelivered_down=", trace_->undelivered_down));
 }
 
 void Session::WriteRecord(Nanos total) {
@@ -491,7 +610,9 @@ void Session::WriteRecord(Nanos total) {
        .reason = *reason_,
        .error = error_,
        .client_path = trace_->client_path,
-       .upstream_path = trace_->upstream_path});
+       .upstream_path = trace_->upstream_path,
+       .undelivered_up = trace_->undelivered_up,
+       .undelivered_down = trace_->undelivered_down});
 }
 
 // One frame for the life of the session: everything that lasts is in it, everything else is not.
@@ -506,10 +627,8 @@ core::Root<void> Session::Run(const SessionContext& context, int client, Ticket 
   }
   co_await Quiet{session};
   session.FinishTrace();
-  if (session.MustLinger()) co_await session.Linger();
-  session.Close();
-  session.CountEnd();
-  session.GiveBack(ticket);
+  if (session.MayLinger()) co_await session.Linger();
+  session.Close(ticket);
   session.Report();
 }
 

@@ -10,16 +10,27 @@
 //
 // Closing (behaviour.md, promises 1 to 3): end of stream is passed on with shutdown(2) once all
 // bytes before it have been sent, and the other direction goes on. A reset is passed on as a reset,
-// after the kernel has got rid of the bytes that came before it, at most kLinger later. Whatever
-// the proxy ends by itself it ends with a reset: a clean end is only shown to a peer whose partner
-// ended cleanly. With half_close: close the first end of stream ends both directions, once it has
-// been passed on and has arrived, at most kLinger later.
+// after the kernel has got rid of the bytes that came before it, as long as their reader takes some
+// (timeouts.linger). Whatever the proxy ends by itself it ends with a reset: a clean end is only
+// shown to a peer whose partner ended cleanly. With half_close: close the first end of stream ends
+// both directions, once it has been passed on and has arrived, within the same bounds; a client is
+// not shown that end before its places are free.
+//
+// Timeouts (idle, half_close, write_stall) are times without progress. A peer makes progress when
+// it sends, when the kernel accepts bytes for it, and when it takes some that the kernel holds. The
+// last is looked at when the timer fires, which it does at quarters of the timeout while the kernel
+// holds anything: so an end comes between 1 and 1.25 times the timeout after the last progress.
+//
+//   bytes accepted ──► looking, every quarter ── the kernel holds nothing ──► one timer, at the
+//                          │        ▲                                          earliest deadline
+//                          └────────┘ something was taken: that is progress
 //
 // A session is one task: its two pumps, its timer and its shutdown notice need no lock. It is the
 // root of that task, so that all it holds while it waits for data is three frames.
 #ifndef SLUICE_PROXY_SESSION_H_
 #define SLUICE_PROXY_SESSION_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -46,7 +57,14 @@ struct SessionTimeouts {
   core::Nanos write_stall = 0;
   core::Nanos max_lifetime = 0;
   core::Nanos max_lifetime_jitter = 0;  // a session may end earlier by up to this
+  core::Nanos linger = 0;
+  core::Nanos look_every = 0;  // while a peer has yet to take something; of idle and write_stall
 };
+
+// How often to look for progress that a timeout waits for.
+constexpr core::Nanos QuarterOf(core::Nanos timeout) {
+  return std::max(core::kMillisecond, timeout / 4);
+}
 
 // Bytes per second; 0 = no limit. What sessions share is the listener's.
 struct SessionBandwidth {

@@ -24,12 +24,17 @@ struct SessionRecord {
   core::Nanos connect = -1;   // until an endpoint was connected
   core::Nanos first_byte = -1;
   core::Nanos total = -1;
-  uint64_t bytes_up = 0;
+  uint64_t bytes_up = 0;  // accepted by the kernel, for the upstream
   uint64_t bytes_down = 0;
   EndReason reason;
   int error = 0;  // errno of what broke, 0 = none
   core::PathQuality client_path;
   core::PathQuality upstream_path;
+  // Of the bytes that were accepted, those that had not been acknowledged when a reset cut them.
+  uint64_t undelivered_up = 0;
+  uint64_t undelivered_down = 0;
+
+  bool cut() const { return undelivered_up != 0 || undelivered_down != 0; }
 };
 
 }  // namespace sluice::proxy

@@ -14,7 +14,7 @@ constexpr uint32_t kWorkers = 2;
 constexpr uint64_t kIdleMovesMax = 300'000;
 
 sim::Scenario MakeScenario(const Program& program, sim::Mutant mutant) {
-  constexpr auto bit = [](sim::Fault fault) { return 1u << static_cast<unsigned>(fault); };
+  constexpr auto bit = [](sim::Fault fault) { return uint64_t{1} << static_cast<unsigned>(fault); };
   sim::Scenario scenario(
       sim::RunOptions{.seed = program.seed,
                       .mutant = mutant,

@@ -185,31 +185,51 @@ void Checker::CheckAtRest(bool buffers_free) {
   }
 }
 
+core::Nanos Checker::LingerEnd(const Session& session, core::Nanos since) const {
+  core::Nanos taken = std::max(since, session.near->taken_at);
+  if (session.far != nullptr) taken = std::max(taken, session.far->taken_at);
+  const core::Nanos end = taken + kGrace + kLook + kTolerance;
+  if (scenario_.linger == 0) return end;
+  return std::min(end, since + scenario_.linger + kLook + kTolerance);
+}
+
 void Checker::CheckLater(const Session& session, core::Nanos since, core::Nanos limit,
-                         const char* what) {
+                         const char* what, bool lingers) {
   if (limit == 0 || since < 0) return;
-  const bool reset = session.near->reset_arrived || session.broken() ||
-                     (session.far != nullptr && session.far->reset_arrived);
-  const bool lingers = reset || (scenario_.close_after_fin && session.half_closed >= 0);
-  const core::Nanos end = since + limit + kTolerance + (lingers ? kResetLinger : 0);
-  if (clock_.Now() > end) trace_.Fail("session %d lives on after its %s", session.id, what);
+  const auto ended = [](const Socket* side) {
+    return side != nullptr && (side->reset_arrived || side->closing_at >= 0);
+  };
+  lingers |= ended(session.near) || ended(session.far) || session.broken();
+  lingers |= scenario_.close_after_fin && session.half_closed >= 0;
+  lingers |= PastLifetime(session);
+  core::Nanos end = since + limit;
+  if (lingers) end = LingerEnd(session, end);
+  if (clock_.Now() > end + kTolerance) {
+    trace_.Fail("session %d lives on after its %s", session.id, what);
+  }
 }
 
 void Checker::CheckDeadlines(const Session& s) {
-  CheckLater(s, s.began, scenario_.max_lifetime, "max_lifetime");
+  CheckLater(s, s.began, scenario_.max_lifetime, "max_lifetime", true);
   if (s.far == nullptr) return;
-  CheckLater(s, s.half_closed, scenario_.half_close_timeout, "half_close timeout");
+  // Progress is looked for at quarters of a timeout.
+  const auto with_look = [](core::Nanos timeout) { return timeout / 4 * 5; };
   core::Nanos last = s.relaying;
   for (size_t i = 0; i < 2; ++i) {
-    last = std::max({last, s.received[i], s.sent[i]});
     const int direction = static_cast<int>(i);
+    const core::Nanos taken = s.to(direction).taken_at;
+    last = std::max({last, s.received[i], s.sent[i], taken});
     // Waiting for a turn to send is not idleness, nor is that turn.
     if (pace_.paced()) last = std::max(last, s.send_submitted[i]);
     if (pace_.paced() && s.held(direction) > 0 && s.to(direction).writable()) return;
     if (!s.sending[i]) continue;
-    CheckLater(s, s.send_submitted[i], scenario_.write_stall_timeout, "write_stall timeout");
+    CheckLater(s, std::max({s.send_submitted[i], s.sent[i], taken}),
+               with_look(scenario_.write_stall_timeout), "write_stall timeout", true);
   }
-  CheckLater(s, last, scenario_.idle_timeout, "idle timeout");
+  CheckLater(s, last, with_look(scenario_.idle_timeout), "idle timeout");
+  if (s.half_closed < 0) return;
+  CheckLater(s, std::max(s.half_closed, last), with_look(scenario_.half_close_timeout),
+             "half_close timeout");
 }
 
 // A client that resets ends the connect that is made for it.
@@ -225,7 +245,7 @@ void Checker::CheckConnecting(Session& session) {
 void Checker::CheckEndsAfterFin(const Session& session) {
   if (!scenario_.close_after_fin || session.half_closed < 0) return;
   if (session.near->reset_arrived || session.far->reset_arrived || session.broken()) return;
-  if (clock_.Now() > session.half_closed + kResetLinger + kTolerance) {
+  if (clock_.Now() > LingerEnd(session, session.half_closed)) {
     trace_.Fail("session %d lives on after its first end of stream", session.id);
   }
 }
@@ -234,7 +254,8 @@ void Checker::CheckEndsAfterFin(const Session& session) {
 void Checker::CheckMoving(Session& session, int direction, bool buffers_free) {
   const Socket& from = session.from(direction);
   const Socket& to = session.to(direction);
-  if (from.reset_arrived || to.reset_arrived || from.closed || to.closed) return;
+  if (from.reset_arrived || to.reset_arrived || from.closing_at >= 0 || to.closing_at >= 0) return;
+  if (PastLifetime(session)) return;                                  // CheckDeadlines
   if (session.broken()) return;                                       // CheckEndsWhenBroken
   if (scenario_.close_after_fin && session.half_closed >= 0) return;  // CheckEndsAfterFin
   const char* way = direction == Session::kUp ? "up" : "down";
@@ -265,7 +286,7 @@ void Checker::CheckEndsWhenBroken(const Session& session) {
       since = std::max(session.recv_failed[i], session.recv_failed[i] < 0 ? -1 : session.sent[i]);
     }
     if (since < 0) continue;
-    if (clock_.Now() > since + kResetLinger + kTolerance) {
+    if (clock_.Now() > LingerEnd(session, since)) {
       trace_.Fail("session %d lives on after a failed %s", session.id,
                   session.send_failed[i] >= 0 ? "send" : "recv");
     }
@@ -283,7 +304,7 @@ void Checker::CheckResetPassedOn(Session& session) {
   }
   if (!due) return;
   if (session.reset_at < 0) session.reset_at = clock_.Now();
-  if (clock_.Now() > session.reset_at + kWatchAfter + kResetLinger + kTolerance) {
+  if (clock_.Now() > LingerEnd(session, session.reset_at + kWatchAfter)) {
     trace_.Fail("session %d lives on after a reset", session.id);
   }
 }

@@ -70,7 +70,10 @@ class Checker final : public core::Logger {
   bool Drain(core::Nanos) override { return true; }
 
  private:
-  static constexpr core::Nanos kResetLinger = core::kSecond + 50 * core::kMillisecond;
+  // After its end a session waits for a reader that takes nothing for a second, and looks now and
+  // then.
+  static constexpr core::Nanos kGrace = core::kSecond;
+  static constexpr core::Nanos kLook = 300 * core::kMillisecond;
   // How long a connect, or a session with one end of stream, lasts before resets are watched for.
   static constexpr core::Nanos kWatchAfter = 20 * core::kMillisecond;
 
@@ -78,6 +81,8 @@ class Checker final : public core::Logger {
   void CheckReason(const Session& session, std::string_view reason, std::string_view by);
   void CheckClosed(const Session& session);
   void CheckTimeoutReason(const Session& session, std::string_view reason);
+  void CheckCut(const Session& session, int direction, uint64_t undelivered);
+  bool MayCut(const Session& session, int direction) const;
   void CheckStats(std::string_view line);
   // A session may be ended at this age.
   core::Nanos EarliestLifetime() const {
@@ -90,7 +95,13 @@ class Checker final : public core::Logger {
   void CheckEndsAfterFin(const Session& session);
   void CheckResetPassedOn(Session& session);
   void CheckEndsWhenBroken(const Session& session);
-  void CheckLater(const Session& session, core::Nanos since, core::Nanos limit, const char* what);
+  void CheckLater(const Session& session, core::Nanos since, core::Nanos limit, const char* what,
+                  bool lingers = false);
+  // Until when a session may wait for its readers that ends at `since`.
+  core::Nanos LingerEnd(const Session& session, core::Nanos since) const;
+  bool PastLifetime(const Session& session) const {
+    return scenario_.max_lifetime != 0 && clock_.Now() >= session.began + EarliestLifetime();
+  }
 
   const Scenario& scenario_;
   const SimClock& clock_;

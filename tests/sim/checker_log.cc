@@ -11,6 +11,25 @@
 #include "tests/sim/wall_clock.h"
 
 namespace sluice::sim {
+namespace {
+
+// What is taken at the very moment at which the time is up may be heard of too late.
+core::Nanos Taken(const Socket& socket, core::Nanos end) {
+  return end < socket.taken_at + kTolerance / 3 ? socket.taken_before : socket.taken_at;
+}
+
+core::Nanos LastProgress(const Session& s) {
+  core::Nanos last = 0;
+  for (size_t i = 0; i < 2; ++i) {
+    const bool just_now = s.ended < s.sent[i] + kTolerance / 3;
+    last = std::max({last, just_now ? s.sent_before[i] : s.sent[i],
+                     Taken(s.to(static_cast<int>(i)), s.ended)});
+  }
+  return last;
+}
+
+}  // namespace
+
 void Checker::Write(core::LogLevel, std::string_view line) {
   if (!line.starts_with("worker ")) trace_.Add("log: %s", line);
   if (line.starts_with("session end ")) SessionEnds(line);
@@ -42,6 +61,40 @@ void Checker::SessionEnds(std::string_view line) {
                 session.far->total_written, session.near->total_written, line);
   }
   CheckReason(session, session.reason, Field(line, "by"));
+  if (session.far == nullptr) return;
+  for (const int direction : {Session::kUp, Session::kDown}) {
+    const char* key = direction == Session::kUp ? "undelivered_up" : "undelivered_down";
+    CheckCut(session, direction, Field(line, key).empty() ? 0 : Number(line, key));
+  }
+}
+
+// The line tells what a reset has cut, and only from a reader who took nothing any more.
+void Checker::CheckCut(const Session& session, int direction, uint64_t undelivered) {
+  const Socket& to = session.to(direction);
+  const uint64_t cut = to.total_written - to.when_closing;
+  const bool told = undelivered == cut || (undelivered == 0 && session.reason == "closed");
+  if (!told) {
+    trace_.Fail("session %d: %d bytes were not delivered, but the log says %d", session.id, cut,
+                undelivered);
+  }
+  if (undelivered != 0 && !MayCut(session, direction)) {
+    trace_.Fail("session %d: %d bytes are cut, which their reader would have taken", session.id,
+                cut);
+  }
+}
+
+bool Checker::MayCut(const Session& session, int direction) const {
+  const Socket& to = session.to(direction);
+  if (to.reset_arrived || session.broken() || session.reason.ends_with("_timeout")) return true;
+  const core::Nanos end = to.closing_at + kTolerance;
+  if (first_signal_ >= 0 && (signals_ > 1 || end >= first_signal_ + scenario_.drain_timeout)) {
+    return true;
+  }
+  // A second without anything taken, all of the linger, or a stall.
+  const core::Nanos taken = Taken(to, to.closing_at);
+  if (end >= taken + kGrace) return true;
+  if (scenario_.linger != 0 && end >= session.relaying + scenario_.linger) return true;
+  return session.reason == "write_stall" && end >= taken + scenario_.write_stall_timeout;
 }
 
 namespace {
@@ -104,21 +157,18 @@ void Checker::CheckTimeoutReason(const Session& s, std::string_view reason) {
   const core::Nanos now = s.ended + kTolerance;
   bool is_true = false;
   if (reason == "idle_timeout") {
-    // What is taken at the very moment at which the time is up may be heard of too late.
-    core::Nanos last = s.relaying;
-    for (size_t i = 0; i < 2; ++i) {
-      const bool just_now = s.ended < s.sent[i] + kTolerance / 3;
-      last = std::max(last, just_now ? s.sent_before[i] : s.sent[i]);
-    }
+    const core::Nanos last = std::max(s.relaying, LastProgress(s));
     is_true = scenario_.idle_timeout != 0 && now >= last + scenario_.idle_timeout;
   } else if (reason == "half_close_timeout") {
+    const core::Nanos last = std::max(s.half_closed, LastProgress(s));
     is_true = s.half_closed >= 0 && scenario_.half_close_timeout != 0 &&
-              now >= s.half_closed + scenario_.half_close_timeout;
+              now >= last + scenario_.half_close_timeout;
   } else if (reason == "max_lifetime") {
     is_true = scenario_.max_lifetime != 0 && now >= s.began + EarliestLifetime();
   } else if (reason == "write_stall") {
     for (size_t i = 0; i < 2; ++i) {
-      const core::Nanos last = std::max(s.sent[i], s.send_submitted[i]);
+      const Socket& to = s.to(static_cast<int>(i));
+      const core::Nanos last = std::max({s.sent[i], s.send_submitted[i], Taken(to, to.closing_at)});
       is_true |= s.sending[i] && scenario_.write_stall_timeout != 0 &&
                  now >= last + scenario_.write_stall_timeout;
     }

@@ -179,6 +179,10 @@ void Kernel::BeginClose(int fd) {
   }
   const Session* session = descriptor.socket == nullptr ? nullptr : descriptor.socket->session;
   const bool client = session != nullptr && session->near == descriptor.socket;
+  if (Socket* socket = descriptor.socket) {
+    socket->when_closing = socket->acknowledged;
+    socket->closing_at = network_.now();
+  }
   if (descriptor.kind == Kind::kListener) {
     listener_tasks_.erase(core::Worker::Current()->running());
   } else if (!client) {

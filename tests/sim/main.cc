@@ -53,7 +53,7 @@ int main(int argc, char** argv) {
     } else if (flag == "--clients") {
       options.clients = number;
     } else if (flag == "--faults") {
-      options.faults = static_cast<uint32_t>(number);
+      options.faults = number;
     } else {
       std::fputs(kUsage, stderr);
       return 2;

@@ -82,6 +82,24 @@ MISTAKES = [
 """,
     ),
     (
+        'session.cc',
+        '  if (taken != before) flow.last_byte',
+        """  if (taken != before && !sim::Planted(sim::Mutant::kBlindToTaking)) flow.last_byte""",
+    ),
+    (
+        'session.cc',
+        '  return now < std::max(begun, flow.last_byte) + kGrace;\n',
+        """  if (sim::Planted(sim::Mutant::kFixedLinger)) return now < begun + kGrace;
+  return now < std::max(begun, flow.last_byte) + kGrace;
+""",
+    ),
+    (
+        'session.cc',
+        '  if (trace_ == nullptr || flow.to < 0) return;\n',
+        """  if (trace_ == nullptr || flow.to < 0 || sim::Planted(sim::Mutant::kTellsAccepted)) return;
+""",
+    ),
+    (
         'server.cc',
         '*signal == SIGTERM || *signal == SIGINT || *signal == SIGQUIT) {\n',
         """*signal == SIGTERM || *signal == SIGINT || *signal == SIGQUIT ||

@@ -110,12 +110,22 @@ void Network::Deliver(Socket& from) {
     if (count > 1 && random_.Chance(300)) count = 1 + random_.Below(count);
     to.in.Push(from.out.data(), count);
     from.out.Drop(count);
+    from.acknowledged += count;
+    if (count > 0) NoteTaken(from);
   }
-  if (from.out.empty() && from.fin_queued) to.fin_arrived = true;
+  if (from.out.empty() && from.fin_queued && !to.fin_arrived) {
+    to.fin_arrived = true;
+    NoteTaken(from);
+  }
   NoteProgress();
   Changed(to);
   Changed(from);
   ScheduleDelivery(from);
+}
+
+void Network::NoteTaken(Socket& from) {
+  if (now() > from.taken_at + kTolerance) from.taken_before = from.taken_at;
+  from.taken_at = now();
 }
 
 // What is on its way may still arrive, in part.

@@ -79,6 +79,9 @@ class ByteQueue {
   size_t head_ = 0;
 };
 
+// How much later than told something may happen.
+inline constexpr core::Nanos kTolerance = 15 * core::kMillisecond;
+
 struct Socket;
 
 // Whoever uses a socket hears when it may read or write more.
@@ -105,6 +108,11 @@ struct Socket {
   size_t out_capacity = 0;
   uint64_t total_written = 0;
   uint64_t total_read = 0;
+  uint64_t acknowledged = 0;      // of what was written: it has got to the other side
+  core::Nanos taken_at = 0;       // when something last did, an end of stream too
+  core::Nanos taken_before = 0;   // the last time that was not about the same
+  uint64_t when_closing = 0;      // what was acknowledged when the proxy asked for the close
+  core::Nanos closing_at = -1;    // -1: it has not
   bool delivering = false;     // a delivery of `out` is scheduled
   bool fin_queued = false;     // no more will be written
   bool fin_arrived = false;    // from the other side, after all of `in`
@@ -116,7 +124,12 @@ struct Socket {
 
   bool readable() const { return !in.empty() || fin_arrived || reset_arrived; }
   size_t room() const { return out_capacity - out.size(); }
-  bool writable() const { return reset_arrived || fin_queued || room() > 0; }
+  // As in Linux, a writer that waits is told when a third is free.
+  bool writable() const { return reset_arrived || fin_queued || room() * 3 >= out_capacity; }
+  // An end of stream is told from bytes by nobody who counts what is not acknowledged.
+  size_t pending() const {
+    return total_written - acknowledged + (fin_queued && !other->fin_arrived ? 1 : 0);
+  }
 };
 
 class Network {
@@ -148,6 +161,7 @@ class Network {
  private:
   void ScheduleDelivery(Socket& from);
   void Deliver(Socket& from);
+  void NoteTaken(Socket& from);
   void SendReset(Socket& from);
   void ResetArrives(Socket& socket);
   void Changed(Socket& socket) {

@@ -37,6 +37,13 @@ Script::Script(const Scenario& s, Random& random) {
   }
   close_after_sending = random.Chance(s.level(Fault::kEarlyClose));
   patience = random.Between(30, 80) * kSecond;
+  const auto little = static_cast<size_t>(random.Skewed(1, 256));
+  const Nanos pause = random.Skewed(1, 100 * kMillisecond);
+  if (random.Chance(s.level(Fault::kSteady))) {
+    read_chunk = little;
+    read_pause = pause;
+    stall_after = kNever;
+  }
 }
 
 std::string Script::ToString() const {

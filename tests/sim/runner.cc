@@ -97,7 +97,7 @@ Outcome Shrink(const Outcome& failed) {
     if (!outcome.ok && Kind(outcome.why) == Kind(best.why)) best = outcome;
   };
   best.options.clients &= (uint64_t{1} << Scenario(best.options).clients) - 1;
-  best.options.faults &= (uint32_t{1} << kFaultCount) - 1;
+  best.options.faults &= (uint64_t{1} << kFaultCount) - 1;
   for (unsigned bit = 0; bit < 64; ++bit) try_without(&RunOptions::clients, bit);
   for (unsigned bit = 0; bit < kFaultCount; ++bit) try_without(&RunOptions::faults, bit);
   for (unsigned bit = 0; bit < 64; ++bit) try_without(&RunOptions::clients, bit);
@@ -114,7 +114,7 @@ std::string ReplayCommand(const RunOptions& options) {
   if (options.clients != ~uint64_t{0}) {
     absl::StrAppendFormat(&command, " --clients %#x", options.clients);
   }
-  if (options.faults != ~uint32_t{0}) {
+  if (options.faults != ~uint64_t{0}) {
     absl::StrAppendFormat(&command, " --faults %#x", options.faults);
   }
   return command;

@@ -13,6 +13,7 @@ using core::kSecond;
 
 constexpr uint64_t kStream = 1;
 constexpr uint64_t kStreamApart = 5;
+constexpr uint64_t kStreamLinger = 6;
 
 void ChooseFaults(Random& random, Scenario& scenario) {
   Random apart(scenario.options.seed, kStreamApart);
@@ -65,6 +66,13 @@ void ChooseTimes(Random& random, Scenario& s) {
   s.first_signal = s.has(Fault::kEarlySignal) ? early : 90 * kSecond;
   const core::Nanos second = random.Skewed(0, 10 * kSecond);
   if (s.has(Fault::kSecondSignal)) s.second_signal = s.first_signal + second;
+}
+
+// From a stream of its own: the seed's other choices stay.
+void ChooseLinger(Scenario& s) {
+  Random random(s.options.seed, kStreamLinger);
+  const core::Nanos some = random.Skewed(50, 10000) * kMillisecond;
+  s.linger = random.Chance(200) ? 0 : random.Chance(500) ? 60 * kSecond : some;
 }
 
 uint32_t Few(Random& random, uint32_t most) {
@@ -130,7 +138,8 @@ const char* Name(Mutant mutant) {
       "NoBackoff",      "RelayAfterFin",  "DeafAfterFin",      "FailureLooksClean",
       "QueueBackwards", "QueueSkipped",   "LeakPlace",         "TryTwice",
       "PaceStalls",     "PaceForgets",    "LifetimeRelayed",   "DeafConnecting",
-      "WrongCause",     "FailureRelayed", "AnySignalEnds",     "WallDurations"};
+      "WrongCause",     "FailureRelayed", "AnySignalEnds",     "WallDurations",
+      "BlindToTaking",  "FixedLinger",    "TellsAccepted"};
   static_assert(std::size(kNames) == static_cast<size_t>(Mutant::kCount));
   return kNames[static_cast<size_t>(mutant)];
 }
@@ -140,6 +149,7 @@ Scenario::Scenario(const RunOptions& run_options) : options(run_options) {
   ChooseFaults(random, *this);
   ChooseRuntime(random, *this);
   ChooseTimes(random, *this);
+  ChooseLinger(*this);
   clients = static_cast<uint32_t>(random.Skewed(1, 24));
   endpoints = static_cast<uint32_t>(random.Between(1, 3));
   ChooseLimits(random, *this);

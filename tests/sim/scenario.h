@@ -47,6 +47,7 @@ enum class Fault : uint8_t {
   kOtherSignals,  // signals that end nothing
   kTwoAddresses,  // the listener has two
   kWallJumps,     // the time of day is set
+  kSteady,        // peers read little at a time, and never stop
   kCount,
 };
 inline constexpr size_t kFaultCount = static_cast<size_t>(Fault::kCount);
@@ -96,6 +97,9 @@ enum class Mutant : uint8_t {
   kFailureRelayed,   // a send that fails for want of memory does not end the session
   kAnySignalEnds,    // signals that should be ignored end the proxy
   kWallDurations,    // the access log's durations follow the time of day
+  kBlindToTaking,    // what a peer takes of what the kernel holds is no progress
+  kFixedLinger,      // after its end a session lasts a second, whatever its reader takes
+  kTellsAccepted,    // the records take what was accepted for what was delivered
   kCount,
 };
 const char* Name(Mutant mutant);
@@ -105,7 +109,7 @@ struct RunOptions {
   uint64_t seed = 1;
   Mutant mutant = Mutant::kNone;
   uint64_t clients = ~uint64_t{0};  // one bit each: which of the clients come
-  uint32_t faults = ~uint32_t{0};   // one bit each: which faults stay
+  uint64_t faults = ~uint64_t{0};   // one bit each: which faults stay
   bool trace = false;               // keep the last events and show them on failure
   bool verbose = false;             // show every event as it happens
 };
@@ -161,6 +165,7 @@ struct Scenario {
   core::Nanos half_close_timeout = 0;
   core::Nanos write_stall_timeout = 0;
   core::Nanos max_lifetime = 0;
+  core::Nanos linger = 0;  // 0 = no bound
   uint32_t lifetime_jitter = 0;  // percent
   core::Nanos queue_timeout = 0;
   core::Nanos backoff = 0;

@@ -70,9 +70,6 @@ struct Session {
   }
 };
 
-// How much later than told something may happen.
-inline constexpr core::Nanos kTolerance = 15 * core::kMillisecond;
-
 }  // namespace sluice::sim
 
 #endif  // SLUICE_TESTS_SIM_SESSION_H_

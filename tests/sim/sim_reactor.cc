@@ -184,8 +184,15 @@ core::IoResult<void> SimReactor::ShutdownWrite(int fd) {
 void SimReactor::PrepareStream(int fd) { (void)kernel_.at(fd); }
 void SimReactor::SetResetOnClose(int fd) { kernel_.at(fd).reset_on_close = true; }
 
-// Linux knows nothing of a descriptor that is none, and the proxy may ask.
-size_t SimReactor::UnsentBytes(int fd) { return fd < 0 ? 0 : kernel_.at(fd).socket->out.size(); }
+core::Delivery SimReactor::GetDelivery(int fd) {
+  const Socket& socket = *kernel_.at(fd).socket;
+  const bool end_taken = socket.fin_queued && socket.other->fin_arrived;
+  return {.pending = socket.pending(),
+          .taken = socket.acknowledged + (end_taken ? 1 : 0),
+          .quiet_for = kernel_.network().now() - socket.taken_at};
+}
+
+size_t SimReactor::UnreadBytes(int fd) { return kernel_.at(fd).socket->in.size(); }
 
 core::PeerState SimReactor::GetPeerState(int fd) {
   const bool reset = kernel_.at(fd).socket->reset_arrived;

@@ -45,7 +45,8 @@ class SimReactor final : public core::Reactor {
   core::IoResult<void> BindSource(int, const core::Address&) override { return {}; }
   core::PathQuality GetPathQuality(int) override { return {}; }
   void SetResetOnClose(int fd) override;
-  size_t UnsentBytes(int fd) override;
+  core::Delivery GetDelivery(int fd) override;
+  size_t UnreadBytes(int fd) override;
   core::PeerState GetPeerState(int fd) override;
   core::Address LocalAddress(int fd) override;
   core::Address PeerAddress(int fd) override;

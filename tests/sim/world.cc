@@ -41,7 +41,8 @@ conf::Listener MakeListener(const Scenario& s) {
       .half_close = ToDuration(s.half_close_timeout, late),
       .write_stall = ToDuration(s.write_stall_timeout, late),
       .max_lifetime = ToDuration(s.max_lifetime, late),
-      .max_lifetime_jitter = s.lifetime_jitter + (is(Mutant::kWideJitter) ? 30 : 0)};
+      .max_lifetime_jitter = s.lifetime_jitter + (is(Mutant::kWideJitter) ? 30 : 0),
+      .linger = ToDuration(s.linger, false)};
   const bool closes = s.close_after_fin && !is(Mutant::kRelayAfterFin);
   listener.half_close = closes ? conf::HalfClose::kClose : conf::HalfClose::kRelay;
   listener.max_connections = s.listener_connections;
