@@ -50,7 +50,7 @@ class Row:
     spin: bool = False
     quick: bool = False
     socket_buffer: int = 0  # bytes, of generator's and upstream's sockets; 0 = the kernel's
-    endless_part: int = 0   # bytes of an answer without end that the upstream sends at once; 0 = all
+    endless_part: int = 0   # bytes of an answer without end that are written at once; 0 = all
     peers: list | None = None
     sweep: tuple | None = None  # (name of the scenario, key, value)
 

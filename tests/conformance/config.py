@@ -59,7 +59,7 @@ class Config:
     dual_stack: bool = False           # a listener on [::] takes IPv4 clients, too
     buffer: int = 65536                # bytes per direction
     buffer_memory: int = 0             # bytes for all buffers together
-    socket_buffer: int = 0             # bytes of each socket's buffers in the kernel; 0 = the system's
+    socket_buffer: int = 0             # the kernel's buffers of each socket; 0 = its own
 
     keepalive: Optional[Keepalive] = None  # both sides
     user_timeout: float = 0.0              # both sides

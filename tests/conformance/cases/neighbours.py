@@ -1,4 +1,4 @@
-"""Cases 70 and 71: peers that stop reading, by small messages or in numbers, and their neighbours."""
+"""Cases 70 and 71: peers that stop reading, one or hundreds, and their neighbours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases 68, 69 and 76: slow is not dead. A timeout ends what makes no progress, and nothing else."""
+"""Cases 68, 69 and 76: slow is not dead. A timeout ends what makes no progress, and that only."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def slow_download(t):
 @case(69, "a slow steady server gets the whole upload",
       "RFC 9293, 3.6; a bound of this suite", FAMILIES)
 def slow_upload(t):
-    """Case 68 in the other direction: a client that has sent all and left, a server that is slow."""
+    """Case 68 in the other direction: a client that has sent all, a slow server."""
     slow_transfer(t, down=False)
 
 
@@ -88,8 +88,8 @@ def sender_waits(sender, reader, data: bytes, steady: SteadyReader) -> None:
         reader.send(b"thanks")
         sender.expect_same(sender.receive(6), b"thanks")
     except Failed as error:
-        steady.fail("%s took all, a piece every %.0f ms, and answered at once: the session had been "
-                    "ended meanwhile: %s" % (reader.who, PIECE_S * 1e3, error))
+        steady.fail("%s took all, a piece every %.0f ms, and answered at once: the session had "
+                    "been ended meanwhile: %s" % (reader.who, PIECE_S * 1e3, error))
     reader.close()
     sender.expect_eof()
     sender.close()

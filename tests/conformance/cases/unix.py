@@ -1,4 +1,4 @@
-"""Cases 72 and 75: UNIX sockets: an accept queue that is full, and a file that is somebody else's."""
+"""Cases 72 and 75: UNIX sockets: an accept queue that is full, a file that is somebody else's."""
 
 from __future__ import annotations
 
@@ -133,8 +133,8 @@ def successor(t):
         os.unlink(path)
     second = t.start(upstream, binds=[first.address])
     stop(t, first)
-    check(os.path.exists(path), "the successor's socket is gone: the proxy that stopped has removed "
-          "it")
+    check(os.path.exists(path), "the successor's socket is gone: the proxy that stopped has "
+          "removed it")
     client, server = t.session(second, upstream)
     client.send(b"hello")
     server.expect_same(server.receive(5), b"hello")
