@@ -1,13 +1,38 @@
 #include "core/worker.h"
 
-#include <algorithm>
+#include <sys/mman.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <functional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "core/check.h"
 
 namespace sluice::core {
 namespace {
 
 thread_local Worker* current_worker = nullptr;
+
+// The only place that makes a pool. The address space is tried beforehand: where the kernel does
+// not grant it, that is a message and no reason to abort.
+absl::StatusOr<std::unique_ptr<BufferPool>> MakePool(size_t count, size_t buffer_size,
+                                                     std::function<void()> wake_owner) {
+  const size_t bytes = count * buffer_size;
+  void* trial = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (trial == MAP_FAILED) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "cannot reserve ", (bytes + (1 << 20) - 1) >> 20,
+        " MiB of address space for the buffers of a worker: ", strerrordesc_np(errno)));
+  }
+  munmap(trial, bytes);
+  return std::make_unique<BufferPool>(count, buffer_size, std::move(wake_owner));
+}
 
 }  // namespace
 
@@ -47,22 +72,43 @@ Worker::Worker(Shared& shared, uint32_t index, const Clock& clock, const WorkerO
       random_(options.seed * 0x9E3779B97F4A7C15u + index + 1),
       now_(clock.Now()),
       wheel_(now_),
-      pool_(options.buffers, options.buffer_size, [this] { Wake(); }),
+      buffers_(options.buffers),
+      buffer_size_(options.buffer_size),
+      large_buffers_(options.large_buffers),
+      large_buffer_size_(options.large_buffer_size),
       turned_(now_),
-      make_heap_(options.make_heap) {
-  if (options.large_buffers == 0) return;
-  large_pool_ = std::make_unique<BufferPool>(options.large_buffers, options.large_buffer_size,
-                                             [this] { Wake(); });
-  pool_.set_large(large_pool_.get());
-}
+      make_heap_(options.make_heap) {}
 
 Worker::~Worker() = default;
 
 absl::Status Worker::Start(const ReactorFactory& make_reactor) {
-  absl::StatusOr<std::unique_ptr<Reactor>> reactor = make_reactor(pool_);
+  absl::Status status = ReserveBuffers();
+  if (!status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<Reactor>> reactor = make_reactor(*pool_);
   if (!reactor.ok()) return reactor.status();
   reactor_ = *std::move(reactor);
   if (make_heap_ != nullptr) heap_ = make_heap_();
+  return absl::OkStatus();
+}
+
+void Worker::Abandon() {
+  heap_.reset();
+  reactor_.reset();
+}
+
+absl::Status Worker::ReserveBuffers() {
+  const auto wake = [this] { Wake(); };
+  if (pool_ == nullptr) {
+    absl::StatusOr<std::unique_ptr<BufferPool>> pool = MakePool(buffers_, buffer_size_, wake);
+    if (!pool.ok()) return pool.status();
+    pool_ = *std::move(pool);
+  }
+  if (large_pool_ != nullptr || large_buffers_ == 0) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<BufferPool>> large =
+      MakePool(large_buffers_, large_buffer_size_, wake);
+  if (!large.ok()) return large.status();
+  large_pool_ = *std::move(large);
+  pool_->set_large(large_pool_.get());
   return absl::OkStatus();
 }
 
@@ -171,7 +217,7 @@ void Worker::ScheduleHere(Runnable& task) {
 }
 
 void Worker::TurnReactor(Nanos timeout) {
-  pool_.CollectRemote();  // used again while they are warm, not when all others are used up
+  pool_->CollectRemote();  // used again while they are warm, not when all others are used up
   if (large_pool_ != nullptr) large_pool_->CollectRemote();
   UpdateGauges();
   reactor_->Turn(timeout, queue_.kSize - std::min(queue_.kSize, queue_.SizeHint()));
@@ -196,7 +242,7 @@ void Worker::NoteTaskTime(Nanos per_task) {
 // Before the wait, so that they are right while it lasts.
 void Worker::UpdateGauges() {
   const size_t large = large_pool_ == nullptr ? 0 : large_pool_->taken();
-  counters_.buffers.store(pool_.taken() + large, std::memory_order_relaxed);
+  counters_.buffers.store(pool_->taken() + large, std::memory_order_relaxed);
   counters_.in_flight.store(reactor_->in_flight(), std::memory_order_relaxed);
 }
 
@@ -311,7 +357,7 @@ void Worker::MaybeTrim() {
 bool Worker::TrimPays() const { return BufferTrimPays() || HeapTrimPays(); }
 
 bool Worker::BufferTrimPays() const {
-  return pool_.touched() > kWarmBuffers ||
+  return pool_->touched() > kWarmBuffers ||
          (large_pool_ != nullptr && large_pool_->touched() > kWarmLargeBuffers);
 }
 

@@ -27,8 +27,6 @@ using core::Worker;
 // descriptors come back one by one.
 constexpr core::Nanos kMinPause = 5 * core::kMillisecond;
 constexpr core::Nanos kMaxPause = 100 * core::kMillisecond;
-constexpr int kBindAttempts = 25;
-constexpr core::Nanos kBindPause = 20 * core::kMillisecond;
 
 core::Reactor& CurrentReactor() { return Worker::Current()->reactor(); }
 
@@ -55,31 +53,34 @@ Listener::Listener(const conf::Listener& config, SessionContext context,
       context_(WithBandwidth(std::move(context), config.bandwidth.per_connection, bytes_up_,
                              bytes_down_)) {}
 
-core::Task<IoResult<int>> Listener::ListenAt(const core::Address& address) {
-  for (int attempt = 1;; ++attempt) {
+void Listener::TryBind(std::vector<BindFailure>& failures) {
+  sockets_.resize(addresses_.size(), -1);
+  for (size_t i = 0; i < addresses_.size(); ++i) {
+    if (sockets_[i] >= 0) continue;
+    const core::Address address = ToCore(addresses_[i]);
     IoResult<int> fd = CurrentReactor().Listen(address, options_);
-    if (fd.ok() || fd.error() != EADDRINUSE || attempt == kBindAttempts) co_return fd;
-    if (!co_await core::Sleep(kBindPause)) co_return fd;
+    if (fd.ok()) {
+      sockets_[i] = *fd;
+    } else {
+      failures.push_back({fd.error(), DescribeFailure(address, fd.error())});
+    }
   }
 }
 
-core::Task<absl::Status> Listener::Bind() {
-  for (const conf::Address& address : addresses_) {
-    IoResult<int> fd = co_await ListenAt(ToCore(address));
-    if (!fd.ok()) {
-      const bool is_congestion = fd.error() == ENOENT && ToCore(address).is_tcp();
-      co_return absl::ErrnoToStatus(
-          fd.error(), absl::StrCat("listener ", name_, ": cannot ",
-                                   is_congestion ? absl::StrCat("use the congestion control ",
-                                                                options_.connection.congestion)
-                                                 : "listen",
-                                   " on ", address.ToString()));
-    }
-    sockets_.push_back(*fd);
+std::string Listener::DescribeFailure(const core::Address& address, int error) const {
+  const bool is_congestion = error == ENOENT && address.is_tcp();
+  return absl::StrCat(
+      "listener ", name_, ": cannot ",
+      is_congestion ? absl::StrCat("use the congestion control ", options_.connection.congestion)
+                    : "listen",
+      " on ", address.ToString(), ": ", strerrordesc_np(error));
+}
+
+void Listener::LogAddresses() {
+  for (const int socket : sockets_) {
     shared_.logger.Log(LogLevel::kInfo, "listener %s: listening on %s", name_,
-                       CurrentReactor().LocalAddress(*fd).ToString());
+                       CurrentReactor().LocalAddress(socket).ToString());
   }
-  co_return absl::OkStatus();
 }
 
 void Listener::Start(core::TaskGroup& group) {
@@ -203,7 +204,9 @@ void Listener::AcceptRest() {
 }
 
 void Listener::Close() {
-  for (const int socket : sockets_) CurrentReactor().CloseListener(socket);
+  for (const int socket : sockets_) {
+    if (socket >= 0) CurrentReactor().CloseListener(socket);
+  }
   sockets_.clear();
 }
 
