@@ -11,7 +11,7 @@ namespace sluice::conf {
 std::string FormatPosition(Position at) { return Cat(at.line, ":", at.column); }
 
 std::string FormatError(const Error& error) {
-  return Cat(error.file, ":", FormatPosition(error.at), ": error: ", error.message);
+  return Cat(Printable(error.file), ":", FormatPosition(error.at), ": error: ", error.message);
 }
 
 Position PositionOf(std::string_view text, size_t offset) {
@@ -23,6 +23,12 @@ Position PositionOf(std::string_view text, size_t offset) {
 
 void Errors::Add(Position at, std::string_view message) {
   errors_.push_back({file_, at, std::string(message)});
+}
+
+std::string Errors::DidYouMean(std::string_view name, const std::vector<std::string>& candidates) {
+  if (comparisons_ + candidates.size() > kMaxComparisons) return "";
+  comparisons_ += candidates.size();
+  return conf::DidYouMean(name, candidates);
 }
 
 std::vector<Error> Errors::Take() {

@@ -41,12 +41,18 @@ Position PositionOf(std::string_view text, size_t offset);
 class Errors {
  public:
   static constexpr size_t kMaxErrors = 1000;
+  static constexpr size_t kMaxComparisons = 100'000;
 
   explicit Errors(std::string_view file) : file_(file) {}
   Errors(const Errors&) = delete;
   Errors& operator=(const Errors&) = delete;
 
   void Add(Position at, std::string_view message);
+
+  // DidYouMean() of conf/text.h, or "" once kMaxComparisons names have been compared: the time is
+  // bounded however many names are wrong, and however many there are to be meant.
+  std::string DidYouMean(std::string_view name, const std::vector<std::string>& candidates);
+
   bool empty() const { return errors_.empty(); }
 
   // The errors in order. Leaves *this empty.
@@ -55,6 +61,7 @@ class Errors {
  private:
   const std::string file_;
   std::vector<Error> errors_;
+  size_t comparisons_ = 0;
 };
 
 }  // namespace sluice::conf

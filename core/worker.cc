@@ -1,7 +1,11 @@
 #include "core/worker.h"
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "core/check.h"
 
@@ -9,6 +13,16 @@ namespace sluice::core {
 namespace {
 
 thread_local Worker* current_worker = nullptr;
+
+absl::StatusOr<std::unique_ptr<BufferPool>> MakePool(size_t count, size_t buffer_size,
+                                                     std::function<void()> wake_owner) {
+  auto pool = std::make_unique<BufferPool>(count, buffer_size, std::move(wake_owner));
+  if (pool->reserved()) return pool;
+  constexpr size_t kMiB = size_t{1} << 20;
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "cannot reserve ", (count * buffer_size + kMiB - 1) / kMiB,
+      " MiB of address space for the buffers of a worker (limits.buffer_memory; RLIMIT_AS)"));
+}
 
 }  // namespace
 
@@ -48,31 +62,45 @@ Worker::Worker(Shared& shared, uint32_t index, const Clock& clock, const WorkerO
       random_(options.seed * 0x9E3779B97F4A7C15u + index + 1),
       now_(clock.Now()),
       wheel_(now_),
-      pool_(options.buffers, options.buffer_size, [this] { Wake(); }),
+      buffers_(options.buffers),
+      buffer_size_(options.buffer_size),
+      large_buffers_(options.large_buffers),
+      large_buffer_size_(options.large_buffer_size),
       turned_(now_),
-      make_heap_(options.make_heap) {
-  pool_.set_reserve(options.reserve);
-  if (options.large_buffers == 0) return;
-  large_pool_ = std::make_unique<BufferPool>(options.large_buffers, options.large_buffer_size,
-                                             [this] { Wake(); });
-  pool_.set_large(large_pool_.get());
-}
+      reserve_(options.reserve),
+      make_heap_(options.make_heap) {}
 
 Worker::~Worker() = default;
 
 absl::Status Worker::Start(const ReactorFactory& make_reactor) {
-  if (!pool_.reserved() || (large_pool_ != nullptr && !large_pool_->reserved())) {
-    const size_t large = large_pool_ == nullptr
-                             ? 0
-                             : large_pool_->count() * large_pool_->buffer_size();
-    return absl::ResourceExhaustedError(
-        absl::StrCat("worker ", index_, ": the kernel grants no address space for ",
-                     pool_.count() * pool_.buffer_size() + large, " bytes of buffers"));
-  }
-  absl::StatusOr<std::unique_ptr<Reactor>> reactor = make_reactor(pool_);
+  absl::Status status = ReserveBuffers();
+  if (!status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<Reactor>> reactor = make_reactor(*pool_);
   if (!reactor.ok()) return reactor.status();
   reactor_ = *std::move(reactor);
   if (make_heap_ != nullptr) heap_ = make_heap_();
+  return absl::OkStatus();
+}
+
+void Worker::Abandon() {
+  heap_.reset();
+  reactor_.reset();
+}
+
+absl::Status Worker::ReserveBuffers() {
+  const auto wake = [this] { Wake(); };
+  if (pool_ == nullptr) {
+    absl::StatusOr<std::unique_ptr<BufferPool>> pool = MakePool(buffers_, buffer_size_, wake);
+    if (!pool.ok()) return pool.status();
+    pool_ = *std::move(pool);
+    pool_->set_reserve(reserve_);
+  }
+  if (large_pool_ != nullptr || large_buffers_ == 0) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<BufferPool>> large =
+      MakePool(large_buffers_, large_buffer_size_, wake);
+  if (!large.ok()) return large.status();
+  large_pool_ = *std::move(large);
+  pool_->set_large(large_pool_.get());
   return absl::OkStatus();
 }
 
@@ -228,7 +256,7 @@ void Worker::ScheduleHere(Runnable& task) {
 }
 
 void Worker::TurnReactor(Nanos timeout) {
-  pool_.CollectRemote();  // used again while they are warm, not when all others are used up
+  pool_->CollectRemote();  // used again while they are warm, not when all others are used up
   if (large_pool_ != nullptr) large_pool_->CollectRemote();
   UpdateGauges();
   const uint32_t waiting = queue_.SizeHint();
@@ -276,7 +304,7 @@ void Worker::NoteTaskTime(Nanos per_task) {
 // Before the wait, so that they are right while it lasts.
 void Worker::UpdateGauges() {
   const size_t large = large_pool_ == nullptr ? 0 : large_pool_->taken();
-  counters_.buffers.store(pool_.taken() + large, std::memory_order_relaxed);
+  counters_.buffers.store(pool_->taken() + large, std::memory_order_relaxed);
   counters_.in_flight.store(reactor_->in_flight(), std::memory_order_relaxed);
 }
 
@@ -287,7 +315,8 @@ bool Worker::SharedWork() const { return !shared_.inject.empty() || !mailbox_.em
 bool Worker::Overdue(const Worker& victim) const {
   if (&victim == this || !victim.HasBacklog()) return false;
   const Nanos unseen = now_ - victim.turned_.load(std::memory_order_relaxed);
-  const Nanos work = static_cast<Nanos>(victim.queued()) * victim.task_time_.load(std::memory_order_relaxed);
+  const Nanos work =
+      static_cast<Nanos>(victim.queued()) * victim.task_time_.load(std::memory_order_relaxed);
   return unseen + work >= kOverdue;
 }
 
@@ -402,7 +431,7 @@ void Worker::MaybeTrim() {
 bool Worker::TrimPays() const { return BufferTrimPays() || HeapTrimPays(); }
 
 bool Worker::BufferTrimPays() const {
-  return pool_.touched() > kWarmBuffers ||
+  return pool_->touched() > kWarmBuffers ||
          (large_pool_ != nullptr && large_pool_->touched() > kWarmLargeBuffers);
 }
 

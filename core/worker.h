@@ -117,8 +117,13 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
   ~Worker();
 
-  // Makes what belongs to the thread. On the worker's thread, before Run.
+  // Reserves the buffers and makes what belongs to the thread. On the worker's thread, before Run.
+  // After an error it may be called again.
   absl::Status Start(const ReactorFactory& make_reactor);
+
+  // Takes back what Start has made of the thread's own. On the worker's thread, when nothing has
+  // run.
+  void Abandon();
 
   // Runs tasks until Shared::stopping and nothing is left to do.
   void Run();
@@ -148,8 +153,10 @@ class Worker {
 
   Reactor& reactor() { return *reactor_; }
   const Reactor& reactor() const { return *reactor_; }
-  BufferPool& pool() { return pool_; }
-  bool Owns(const BufferPool& pool) const { return &pool == &pool_ || &pool == large_pool_.get(); }
+  BufferPool& pool() { return *pool_; }
+  bool Owns(const BufferPool& pool) const {
+    return &pool == pool_.get() || &pool == large_pool_.get();
+  }
   TimerWheel& wheel() { return wheel_; }
   Shared& shared() const { return shared_; }
   uint32_t index() const { return index_; }
@@ -176,6 +183,7 @@ class Worker {
   static constexpr size_t kWarmBuffers = 16;  // not worth giving back
   static constexpr size_t kWarmLargeBuffers = 4;
 
+  absl::Status ReserveBuffers();
   void RunTask(Runnable& task);
   Runnable* NextTask();
   Runnable* NextLocal();
@@ -231,13 +239,18 @@ class Worker {
   uint64_t reaped_ = 0;  // when it was looked at last: only while catching up
 
   TimerWheel wheel_;
-  BufferPool pool_;
+  const size_t buffers_;
+  const size_t buffer_size_;
+  const size_t large_buffers_;
+  const size_t large_buffer_size_;
+  std::unique_ptr<BufferPool> pool_;        // from Start on
   std::unique_ptr<BufferPool> large_pool_;  // or null
   InjectQueue mailbox_;                     // any thread
   InjectQueue heavy_;                       // filled by the owner; thieves take from it
   Atomic<Nanos> turned_;                    // like now_; thieves read it
   Atomic<Nanos> task_time_{0};              // how long a task takes lately; thieves read it
   std::unique_ptr<Reactor> reactor_;
+  BufferReserve* const reserve_;            // or null
   const ThreadHeapFactory make_heap_;
   std::unique_ptr<ThreadHeap> heap_;  // or null
   WorkerCounters counters_;

@@ -28,30 +28,6 @@ std::string KernelRelease() {
   return uname(&names) == 0 ? names.release : "unknown";
 }
 
-// One sentence for the operator; `status` is why a ring could not be made.
-std::string Explain(const absl::Status& status) {
-  std::string detail(status.message());
-  std::string disabled;
-  std::ifstream("/proc/sys/kernel/io_uring_disabled") >> disabled;
-  if (absl::IsPermissionDenied(status)) {
-    if (disabled == "1" || disabled == "2") {
-      return absl::StrCat("it is switched off by kernel.io_uring_disabled=", disabled);
-    }
-    return absl::StrCat("the sandbox refuses it (seccomp): ", detail);
-  }
-  if (absl::IsUnimplemented(status)) {
-    return absl::StrCat("the kernel (", KernelRelease(),
-                        ") or a sandbox has no io_uring: ", detail);
-  }
-  if (absl::IsInvalidArgument(status)) {
-    return absl::StrCat("the kernel is too old: Linux 6.1 is needed, this is ", KernelRelease());
-  }
-  if (absl::IsResourceExhausted(status)) {
-    return absl::StrCat("too little memory may be locked (RLIMIT_MEMLOCK): ", detail);
-  }
-  return detail;
-}
-
 // Sends more than the credit through a socket pair: a kernel that knows it stops in time.
 bool RecvCreditWorks(Ring& ring) {
   std::array<int, 2> pair;
@@ -91,6 +67,30 @@ bool RecvCreditWorks(Ring& ring) {
 }
 
 }  // namespace
+
+std::string Explain(const absl::Status& status) {
+  std::string detail(status.message());
+  std::string disabled;
+  std::ifstream("/proc/sys/kernel/io_uring_disabled") >> disabled;
+  if (absl::IsPermissionDenied(status)) {
+    if (disabled == "1" || disabled == "2") {
+      return absl::StrCat("it is switched off by kernel.io_uring_disabled=", disabled);
+    }
+    return absl::StrCat("the sandbox refuses it (seccomp): ", detail);
+  }
+  if (absl::IsUnimplemented(status)) {
+    return absl::StrCat("the kernel (", KernelRelease(),
+                        ") or a sandbox has no io_uring: ", detail);
+  }
+  if (absl::IsInvalidArgument(status)) {
+    return absl::StrCat("the kernel is too old: Linux 6.1 is needed, this is ", KernelRelease());
+  }
+  const bool lacks_memory = detail.ends_with(strerrordesc_np(ENOMEM));
+  if (absl::IsResourceExhausted(status) && lacks_memory) {
+    return absl::StrCat("too little memory may be locked (RLIMIT_MEMLOCK): ", detail);
+  }
+  return detail;
+}
 
 absl::StatusOr<Features> Probe() {
   absl::StatusOr<std::unique_ptr<Ring>> ring = Ring::Make(8, 64, kBuffers);

@@ -30,6 +30,10 @@ struct BufferPlan {
   size_t large_buffers = 0;      // of a worker
 };
 
+// How many workers the memory is enough for, at least 1.
+uint32_t MostWorkers(const conf::Config& config);
+
+// `workers` are at most MostWorkers.
 BufferPlan PlanBuffers(const conf::Config& config, uint32_t workers);
 
 // PlanBuffers' `sessions`.

@@ -31,8 +31,6 @@ constexpr core::Nanos kMinPause = 5 * core::kMillisecond;
 constexpr core::Nanos kMaxPause = 100 * core::kMillisecond;
 // Connections taken from the kernel's queue at a stop before others run.
 constexpr size_t kRestPerRound = 64;
-constexpr int kBindAttempts = 25;
-constexpr core::Nanos kBindPause = 20 * core::kMillisecond;
 
 core::Reactor& CurrentReactor() { return Worker::Current()->reactor(); }
 
@@ -61,14 +59,6 @@ Listener::Listener(const conf::Listener& config, SessionContext context,
       context_(WithBandwidth(std::move(context), config.bandwidth.per_connection, bytes_up_,
                              bytes_down_)) {}
 
-core::Task<IoResult<int>> Listener::ListenAt(const core::Address& address, core::SocketFile& file) {
-  for (int attempt = 1;; ++attempt) {
-    IoResult<int> fd = CurrentReactor().Listen(address, options_, file);
-    if (fd.ok() || fd.error() != EADDRINUSE || attempt == kBindAttempts) co_return fd;
-    if (!co_await core::Sleep(kBindPause)) co_return fd;
-  }
-}
-
 absl::Status Listener::ResolveOwner() {
   const bool has_file = std::ranges::any_of(addresses_, [](const conf::Address& address) {
     return address.family() == AF_UNIX && address.ToString().starts_with("unix:/");
@@ -79,18 +69,30 @@ absl::Status Listener::ResolveOwner() {
   return absl::Status(resolved.code(), absl::StrCat("listener ", name_, ": ", resolved.message()));
 }
 
-core::Task<absl::Status> Listener::Bind() {
-  if (absl::Status status = ResolveOwner(); !status.ok()) co_return status;
-  for (const conf::Address& address : addresses_) {
-    core::SocketFile file;
-    IoResult<int> fd = co_await ListenAt(ToCore(address), file);
-    if (!fd.ok()) co_return ListenError(name_, address, options_, fd.error());
-    sockets_.push_back(*fd);
-    files_.push_back(std::move(file));
-    shared_.logger.Log(LogLevel::kInfo, "listener %s: listening on %s", name_,
-                       CurrentReactor().LocalAddress(*fd).ToString());
+void Listener::TryBind(std::vector<BindFailure>& failures) {
+  if (absl::Status status = ResolveOwner(); !status.ok()) {
+    failures.push_back({EINVAL, std::string(status.message())});
+    return;
   }
-  co_return absl::OkStatus();
+  sockets_.resize(addresses_.size(), -1);
+  files_.resize(addresses_.size());
+  for (size_t i = 0; i < addresses_.size(); ++i) {
+    if (sockets_[i] >= 0) continue;
+    IoResult<int> fd = CurrentReactor().Listen(ToCore(addresses_[i]), options_, files_[i]);
+    if (fd.ok()) {
+      sockets_[i] = *fd;
+    } else {
+      const absl::Status status = ListenError(name_, addresses_[i], options_, fd.error());
+      failures.push_back({fd.error(), std::string(status.message())});
+    }
+  }
+}
+
+void Listener::LogAddresses() {
+  for (const int socket : sockets_) {
+    shared_.logger.Log(LogLevel::kInfo, "listener %s: listening on %s", name_,
+                       CurrentReactor().LocalAddress(socket).ToString());
+  }
 }
 
 void Listener::Start(core::TaskGroup& group) {
@@ -236,7 +238,7 @@ core::Task<void> Listener::AcceptRest(core::CancellationToken hurry) {
 
 void Listener::Close() {
   for (size_t i = 0; i < sockets_.size(); ++i) {
-    CurrentReactor().CloseListener(sockets_[i], files_[i]);
+    if (sockets_[i] >= 0) CurrentReactor().CloseListener(sockets_[i], files_[i]);
   }
   sockets_.clear();
   files_.clear();

@@ -49,6 +49,12 @@ struct ListenerShared {
   core::TaskGroup& sessions;
 };
 
+// An address where a listener cannot listen.
+struct BindFailure {
+  int error = 0;        // an errno
+  std::string message;  // a sentence with the listener and the address
+};
+
 class Listener {
  public:
   // `context` comes without what is the listener's own: its bandwidth.
@@ -56,9 +62,12 @@ class Listener {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
-  // Binds every address and logs them. One in use is tried again for a moment: after a kill the
-  // kernel may hold the last owner's ring, and with it the port, a little longer than the process.
-  core::Task<absl::Status> Bind();
+  // Tries to listen at every address where it does not yet, and adds one failure to `failures` for
+  // each where it cannot. May be called again. Inside a task.
+  void TryBind(std::vector<BindFailure>& failures);
+
+  // Logs every address where it listens.
+  void LogAddresses();
 
   // Starts accepting on every worker; the tasks end some time after `stop`.
   void Start(core::TaskGroup& group);
@@ -72,7 +81,6 @@ class Listener {
 
  private:
   absl::Status ResolveOwner();
-  core::Task<core::IoResult<int>> ListenAt(const core::Address& address, core::SocketFile& file);
   core::Task<void> Accept(int fd);
   core::Task<void> AcceptUntilCancelled(int fd);
   Verdict Judge(int fd);
@@ -93,7 +101,7 @@ class Listener {
   SharedPace bytes_up_;
   SharedPace bytes_down_;
   const SessionContext context_;
-  std::vector<int> sockets_;
+  std::vector<int> sockets_;  // of addresses_, -1 where it does not listen yet; or empty
   std::vector<core::SocketFile> files_;  // of each socket
 };
 

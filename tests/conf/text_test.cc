@@ -46,6 +46,20 @@ TEST(Quoted, EscapesAndCuts) {
   EXPECT_EQ(Quoted(std::string(81, '\x80')), "\"\"...");
 }
 
+TEST(Quoted, LetsNoControlThrough) {
+  EXPECT_EQ(Quoted("\x1b[31m\x7f"), R"("\033[31m\177")");
+  EXPECT_EQ(Quoted("a\xC2\x9B"
+                   "b"),
+            R"("a\xc2\x9b\x62")");  // a CSI; b would count as a digit
+}
+
+TEST(Printable, EscapesOnlyWhatATerminalMightObey) {
+  EXPECT_EQ(Printable("dir/a b-é\"\\.yaml"), "dir/a b-é\"\\.yaml");
+  EXPECT_EQ(Printable("a\x1b]0;x\x07\n\x7f"), R"(a\x1b]0;x\x07\n\x7f)");
+  EXPECT_EQ(Printable("\xC2\x9B\xFF\xC2"), R"(\xc2\x9b\xff\xc2)");
+  EXPECT_EQ(Printable("\xC2\xA0"), "\xC2\xA0");
+}
+
 TEST(JoinNames, CutsALongList) {
   EXPECT_EQ(JoinNames({}, 2), "");
   EXPECT_EQ(JoinNames({"a", "b"}, 2), "a, b");

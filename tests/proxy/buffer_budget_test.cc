@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace sluice::proxy::testing {
 namespace {
 
@@ -22,18 +24,22 @@ conf::Config ConfigOf(uint64_t memory, uint64_t per_direction, uint32_t connecti
 
 TEST(BufferBudgetTest, ThePartsFitInto) {
   for (const uint64_t memory : {kMiB, 2 * kMiB, 3 * kMiB + 1, 256 * kMiB, 65 * kGiB, 1024 * kGiB}) {
-    for (const uint64_t per_direction : {4 * kKiB, 5000 * 1, 16 * kKiB, 256 * kKiB, 16 * kMiB}) {
+    for (const uint64_t per_direction :
+         {4 * kKiB, uint64_t{5000}, 16 * kKiB, 256 * kKiB, 16 * kMiB}) {
       for (const uint32_t connections : {1u, 100u, 10'000u, 1'000'000u}) {
-        for (const uint32_t workers : {1u, 2u, 16u, 256u}) {
+        for (const uint32_t wanted : {1u, 2u, 3u, 16u, 32u, 256u}) {
+          const conf::Config config = ConfigOf(memory, per_direction, connections);
+          const uint32_t workers = std::min(wanted, MostWorkers(config));
           SCOPED_TRACE(::testing::Message()
                        << memory << " " << per_direction << " " << connections << " " << workers);
-          const BufferPlan plan =
-              PlanBuffers(ConfigOf(memory, per_direction, connections), workers);
+          const BufferPlan plan = PlanBuffers(config, workers);
           EXPECT_GE(plan.sessions, 1u);
           EXPECT_LE(plan.sessions, connections);
           EXPECT_EQ(plan.reserve_blocks, 2 * size_t{plan.sessions});
           EXPECT_GE(plan.buffers, 2u);
-          EXPECT_GE(plan.buffer_size, 512u);
+          EXPECT_GE(plan.buffer_size, 4096u);
+          EXPECT_EQ(plan.buffer_size % 4096, 0u);
+          EXPECT_EQ(plan.large_buffer_size % 4096, 0u);
           EXPECT_LE(plan.buffer_size, per_direction);
           EXPECT_LE(plan.large_buffer_size, per_direction);
           EXPECT_LE(plan.reserve_blocks * kReserveBlock +
