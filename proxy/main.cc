@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/synchronization/mutex.h"
 #include "conf/load.h"
@@ -122,9 +123,13 @@ void Finish(AccessLog& access_log, core::Logger& logger) {
              drained ? "" : ", and those that still wait to be written");
 }
 
-int Serve(const conf::Config& config, core::SignalStream& signals) {
+int Serve(const conf::Config& config, const std::vector<conf::Error>& warnings,
+          core::SignalStream& signals) {
   const std::unique_ptr<core::Logger> logger = core::Logger::ToStderr(
       static_cast<LogLevel>(config.log.level), static_cast<core::LogFormat>(config.log.format));
+  for (const conf::Error& warning : warnings) {
+    logger->Log(LogLevel::kWarn, "%s", conf::FormatWarning(warning));
+  }
   const absl::StatusOr<Backend> backend = ChooseBackend(config.runtime.backend);
   if (!backend.ok()) {
     logger->Log(LogLevel::kError, "%s", backend.status().message());
@@ -163,7 +168,7 @@ int ServeDemo(core::SignalStream& signals) {
     return kExitFailure;
   }
   std::fprintf(stderr, "demo: try  curl http://127.0.0.1:8080/  and end it with Ctrl-C\n");
-  return Serve(DemoConfig((*upstream)->port()), signals);
+  return Serve(DemoConfig((*upstream)->port()), /*warnings=*/{}, signals);
 }
 
 int Main(int argc, char** argv) {
@@ -192,9 +197,14 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", conf::FormatError(error).c_str());
   }
   if (!loaded.ok()) return kExitConfig;
+  if (flags->check) {
+    for (const conf::Error& warning : loaded.warnings) {
+      std::fprintf(stderr, "%s\n", conf::FormatWarning(warning).c_str());
+    }
+  }
   if (flags->print_config) std::fputs(conf::Print(loaded.config).c_str(), stdout);
   if (flags->check || flags->print_config) return kExitOk;
-  return Serve(loaded.config, signals);
+  return Serve(loaded.config, loaded.warnings, signals);
 }
 
 }  // namespace

@@ -133,6 +133,7 @@ struct Expected {
   EndpointLimits limits{std::vector<uint32_t>(kEndpoints, 1)};
   std::array<std::optional<EndpointSlot>, kEndpoints> held;
   std::vector<Waiting> waiting;
+  std::vector<std::unique_ptr<core::CancellationSource>> used;  // until nobody listens any more
   std::vector<std::pair<int, int>> served;  // name, endpoint (-1: it left)
 };
 
@@ -166,6 +167,7 @@ Task<void> ReleaseOne(Expected& state, uint32_t endpoint) {
     co_return;
   }
   const int name = next->name;
+  state.used.push_back(std::move(next->leave));
   state.waiting.erase(next);
   EndpointSlot slot = std::move(*state.held[endpoint]);
   state.held[endpoint].reset();
@@ -177,6 +179,7 @@ Task<void> LeaveOne(Expected& state, size_t index) {
   const int name = state.waiting[index].name;
   state.waiting[index].leave->Cancel();
   co_await ExpectServed(state, {name, -1});
+  state.used.push_back(std::move(state.waiting[index].leave));
   state.waiting.erase(state.waiting.begin() + static_cast<ptrdiff_t>(index));
 }
 
@@ -234,10 +237,9 @@ Task<void> Crowd(core::Shared& shared, EndpointLimits& limits) {
   }
   co_await YieldTimes(10);
   for (int i = 0; i < kCount; ++i) EXPECT_TRUE(limits.TryAcquire(0, {}).valid());
-  while (!leave.empty()) {
-    leave.back()->Cancel();
-    leave.pop_back();
-    if (leave.size() % 100 == 0) co_await core::testing::Yield();
+  for (size_t i = leave.size(); i > 0; --i) {
+    leave[i - 1]->Cancel();
+    if (i % 100 == 0) co_await core::testing::Yield();
   }
   co_await group.Join();
   held.reset();
