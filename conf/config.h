@@ -170,8 +170,9 @@ struct Upstream {
   std::string name;
   Balance balance = Balance::kRoundRobin;
   Duration queue_timeout = std::chrono::seconds(5);  // 0 = no waiting
-  uint32_t connect_attempts = 3;                     // endpoints tried for one session
+  uint32_t connect_attempts = 3;                     // endpoints tried in one round
   Duration connect_backoff = std::chrono::milliseconds(20);
+  Duration retry_for = std::chrono::seconds(5);  // when all have failed; 0 = each is tried once
   Address source_address = {};  // an IP address with port 0, or empty
   Socket socket = {};
   std::vector<Endpoint> endpoints;  // at least one

@@ -14,6 +14,10 @@ std::string FormatError(const Error& error) {
   return Cat(Printable(error.file), ":", FormatPosition(error.at), ": error: ", error.message);
 }
 
+std::string FormatWarning(const Error& warning) {
+  return Cat(warning.file, ":", FormatPosition(warning.at), ": warning: ", warning.message);
+}
+
 Position PositionOf(std::string_view text, size_t offset) {
   const std::string_view before = text.substr(0, offset);
   const size_t line_start = before.rfind('\n') + 1;  // npos + 1 == 0
@@ -39,7 +43,7 @@ std::vector<Error> Errors::Take() {
     const size_t more = errors.size() - kMaxErrors;
     const Position at = errors[kMaxErrors].at;
     errors.resize(kMaxErrors);
-    errors.push_back({file_, at, Cat("and ", more, " more errors from here on")});
+    errors.push_back({file_, at, Cat("and ", more, " more ", noun_, " from here on")});
   }
   return errors;
 }

@@ -1,4 +1,4 @@
-// Errors in a configuration, each with its place.
+// Errors in a configuration and warnings about it, each with its place.
 //
 // Lines and columns count from 1; columns count bytes. Errors takes them in any order and hands
 // them out by position, at most kMaxErrors of them.
@@ -21,6 +21,7 @@ struct Position {
   auto operator<=>(const Position&) const = default;
 };
 
+// Or a warning: what is allowed and surely not meant.
 struct Error {
   std::string file;
   Position at;
@@ -31,6 +32,9 @@ struct Error {
 
 // `file:line:column: error: message`.
 std::string FormatError(const Error& error);
+
+// `file:line:column: warning: message`.
+std::string FormatWarning(const Error& warning);
 
 // `line:column`.
 std::string FormatPosition(Position at);
@@ -43,7 +47,9 @@ class Errors {
   static constexpr size_t kMaxErrors = 1000;
   static constexpr size_t kMaxComparisons = 100'000;
 
-  explicit Errors(std::string_view file) : file_(file) {}
+  // `noun` is what they are called when there are too many: "errors", "warnings".
+  explicit Errors(std::string_view file, std::string_view noun = "errors")
+      : file_(file), noun_(noun) {}
   Errors(const Errors&) = delete;
   Errors& operator=(const Errors&) = delete;
 
@@ -60,6 +66,7 @@ class Errors {
 
  private:
   const std::string file_;
+  const std::string noun_;
   std::vector<Error> errors_;
   size_t comparisons_ = 0;
 };

@@ -215,6 +215,8 @@ Shape Of(Upstream& upstream) {
     v.Optional("connect_attempts", Count(upstream.connect_attempts, 1, 100));
     v.Optional("connect_backoff",
                TimeOrZero(upstream.connect_backoff, "at once", milliseconds(1), seconds(10)));
+    v.Optional("retry_for",
+               TimeOrZero(upstream.retry_for, "one round", milliseconds(1), hours(1)));
     v.Optional("source_address", HostOrEmpty(upstream.source_address));
     v.Optional("socket", Of(upstream.socket));
     v.Required("endpoints", ListOf("endpoint", upstream.endpoints, Of));

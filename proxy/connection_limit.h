@@ -20,6 +20,7 @@
 #include "core/cancel_scope.h"
 #include "core/check.h"
 #include "core/task.h"
+#include "core/waiter_list.h"
 
 namespace sluice::proxy {
 
@@ -69,7 +70,7 @@ class ConnectionLimit {
   alignas(64) core::Atomic<uint32_t> count_{0};
   core::Atomic<bool> waited_for_{false};
   absl::Mutex mutex_;
-  core::NodeQueue waiters_ ABSL_GUARDED_BY(mutex_);
+  core::WaiterList<RoomAwaiter> waiters_ ABSL_GUARDED_BY(mutex_);
 };
 
 class ConnectionLimit::RoomAwaiter final : public core::Waiter {
@@ -94,6 +95,8 @@ class ConnectionLimit::RoomAwaiter final : public core::Waiter {
   void Cancel() override {
     if (limit_.Unregister(*this)) task_->Post(*this);
   }
+
+  RoomAwaiter* previous = nullptr;  // WaiterList's
 
  private:
   friend class ConnectionLimit;

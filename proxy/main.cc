@@ -103,9 +103,13 @@ void Finish(AccessLog& access_log, core::Logger& logger) {
              drained ? "" : ", and those that still wait to be written");
 }
 
-int Serve(const conf::Config& config, core::SignalStream& signals) {
+int Serve(const conf::Config& config, const std::vector<conf::Error>& warnings,
+          core::SignalStream& signals) {
   const std::unique_ptr<core::Logger> logger = core::Logger::ToStderr(
       static_cast<LogLevel>(config.log.level), static_cast<core::LogFormat>(config.log.format));
+  for (const conf::Error& warning : warnings) {
+    logger->Log(LogLevel::kWarn, "%s", conf::FormatWarning(warning));
+  }
   absl::StatusOr<Backend> backend = ChooseBackend(config.runtime.backend);
   if (!backend.ok()) Fail(*logger, backend.status());
   const RuntimePlan plan = PlanRuntime(config, UsableCpus());
@@ -150,7 +154,7 @@ int ServeDemo(core::SignalStream& signals) {
   const absl::StatusOr<std::unique_ptr<DemoUpstream>> upstream = DemoUpstream::Start();
   if (!upstream.ok()) return Complain(upstream.status());
   std::fprintf(stderr, "demo: try  curl http://127.0.0.1:8080/  and end it with Ctrl-C\n");
-  return Serve(DemoConfig((*upstream)->port()), signals);
+  return Serve(DemoConfig((*upstream)->port()), /*warnings=*/{}, signals);
 }
 
 int ServeOrAnswer(const Flags& flags) {
@@ -162,6 +166,11 @@ int ServeOrAnswer(const Flags& flags) {
     std::fprintf(stderr, "%s\n", conf::FormatError(error).c_str());
   }
   if (!loaded.ok()) return kExitConfig;
+  if (flags.check) {
+    for (const conf::Error& warning : loaded.warnings) {
+      std::fprintf(stderr, "%s\n", conf::FormatWarning(warning).c_str());
+    }
+  }
   if (flags.print_config) return PrintAndExit(conf::Print(loaded.config));
   if (flags.check) return kExitOk;
   RaiseDescriptorLimit();
@@ -169,7 +178,7 @@ int ServeOrAnswer(const Flags& flags) {
   if (signals.error() != 0) {
     return Complain(absl::ErrnoToStatus(signals.error(), "cannot open a descriptor for signals"));
   }
-  return flags.demo ? ServeDemo(signals) : Serve(loaded.config, signals);
+  return flags.demo ? ServeDemo(signals) : Serve(loaded.config, loaded.warnings, signals);
 }
 
 int Main(int argc, char** argv) {

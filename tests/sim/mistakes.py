@@ -7,7 +7,7 @@ MISTAKES = [
     (
         'endpoint_limits.cc',
         '  waiters_.Push(waiter);\n',
-        """  core::NodeQueue earlier;
+        """  core::WaiterList<Entry> earlier;
   while (sim::Planted(sim::Mutant::kQueueBackwards) && !waiters_.empty()) {
     earlier.Push(*waiters_.Pop());
   }
