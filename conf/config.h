@@ -72,7 +72,7 @@ struct Log {
 
 // One record per session.
 struct AccessLog {
-  std::string path = "off";  // or "stderr", or a file
+  std::string path = "off";  // or "stdout", "stderr", or a file
   AccessFormat format = AccessFormat::kText;
 
   bool operator==(const AccessLog&) const = default;
@@ -129,6 +129,8 @@ struct ListenSocket : Socket {
   int32_t unix_mode = -1;  // permissions of a UNIX socket's file; -1: as the umask says
   Duration defer_accept = std::chrono::seconds(0);  // 0 = accept before the first byte
   uint32_t fast_open = 0;                           // length of the queue; 0 = off
+  std::string unix_owner;  // of that file, a name or a number; "": the user of the process
+  std::string unix_group;  // likewise
 
   bool operator==(const ListenSocket&) const = default;
 };
@@ -168,8 +170,9 @@ struct Upstream {
   std::string name;
   Balance balance = Balance::kRoundRobin;
   Duration queue_timeout = std::chrono::seconds(5);  // 0 = no waiting
-  uint32_t connect_attempts = 3;                     // endpoints tried for one session
+  uint32_t connect_attempts = 3;                     // endpoints tried in one round
   Duration connect_backoff = std::chrono::milliseconds(20);
+  Duration retry_for = std::chrono::seconds(5);  // when all have failed; 0 = each is tried once
   Address source_address = {};  // an IP address with port 0, or empty
   Socket socket = {};
   std::vector<Endpoint> endpoints;  // at least one

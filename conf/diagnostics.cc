@@ -11,7 +11,11 @@ namespace sluice::conf {
 std::string FormatPosition(Position at) { return Cat(at.line, ":", at.column); }
 
 std::string FormatError(const Error& error) {
-  return Cat(error.file, ":", FormatPosition(error.at), ": error: ", error.message);
+  return Cat(Printable(error.file), ":", FormatPosition(error.at), ": error: ", error.message);
+}
+
+std::string FormatWarning(const Error& warning) {
+  return Cat(warning.file, ":", FormatPosition(warning.at), ": warning: ", warning.message);
 }
 
 Position PositionOf(std::string_view text, size_t offset) {
@@ -25,6 +29,12 @@ void Errors::Add(Position at, std::string_view message) {
   errors_.push_back({file_, at, std::string(message)});
 }
 
+std::string Errors::DidYouMean(std::string_view name, const std::vector<std::string>& candidates) {
+  if (comparisons_ + candidates.size() > kMaxComparisons) return "";
+  comparisons_ += candidates.size();
+  return conf::DidYouMean(name, candidates);
+}
+
 std::vector<Error> Errors::Take() {
   std::vector<Error> errors = std::move(errors_);
   errors_.clear();
@@ -33,7 +43,7 @@ std::vector<Error> Errors::Take() {
     const size_t more = errors.size() - kMaxErrors;
     const Position at = errors[kMaxErrors].at;
     errors.resize(kMaxErrors);
-    errors.push_back({file_, at, Cat("and ", more, " more errors from here on")});
+    errors.push_back({file_, at, Cat("and ", more, " more ", noun_, " from here on")});
   }
   return errors;
 }

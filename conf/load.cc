@@ -13,6 +13,7 @@
 #include "conf/reader.h"
 #include "conf/text.h"
 #include "conf/validate.h"
+#include "conf/warnings.h"
 #include "conf/yaml.h"
 
 namespace sluice::conf {
@@ -55,7 +56,7 @@ bool CheckText(std::string_view text, Errors& errors) {
   return false;
 }
 
-LoadResult Fail(Errors& errors) { return {.config = {}, .errors = errors.Take()}; }
+LoadResult Fail(Errors& errors) { return {.config = {}, .errors = errors.Take(), .warnings = {}}; }
 
 }  // namespace
 
@@ -73,6 +74,10 @@ LoadResult LoadString(std::string_view text, std::string_view filename, const En
   ReadConfig(document.root(), env, result.config, positions, errors);
   Validate(result.config, positions, errors);
   result.errors = errors.Take();
+  if (!result.ok()) return result;
+  Errors warnings(filename, "warnings");
+  Warn(result.config, positions, warnings);
+  result.warnings = warnings.Take();
   return result;
 }
 

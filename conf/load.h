@@ -1,4 +1,4 @@
-// Loads a configuration from a file or a string: parse, read, validate.
+// Loads a configuration from a file or a string: parse, read, validate, look for what cannot be meant.
 //
 // Never throws and never stops at the first error, unless the text is not YAML at all. `config` is
 // to be used only if ok(). A file that cannot be read is an error at 1:1 of it.
@@ -22,7 +22,8 @@ inline constexpr size_t kMaxFileBytes = size_t{2} << 20;
 
 struct LoadResult {
   Config config;
-  std::vector<Error> errors;  // by position
+  std::vector<Error> errors;    // by position
+  std::vector<Error> warnings;  // by position; none if there are errors
 
   bool ok() const { return errors.empty(); }
 };

@@ -60,6 +60,10 @@ class Reader {
     errors_.Add(at, path.empty() ? std::string(message) : Cat(path, ": ", message));
   }
 
+  std::string DidYouMean(std::string_view name, const std::vector<std::string>& known) {
+    return errors_.DidYouMean(name, known);
+  }
+
  private:
   void FailType(const Node& node, const Shape& shape, const std::string& path) {
     const bool lacks_blank =
@@ -142,7 +146,7 @@ class FieldReader : public Visitor {
   // All that is allowed is said only where no one key is the likely one: it is long.
   std::string Instead(const std::string& key) const {
     if (key == "<<") return ", allowed: an alias of a whole value, not a merge";
-    const std::string likely = DidYouMean(key, known_);
+    const std::string likely = reader_.DidYouMean(key, known_);
     return likely.empty() ? AllowedKeys() : likely;
   }
   std::string AllowedKeys() const { return Cat(", allowed: ", JoinNames(known_)); }

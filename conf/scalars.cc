@@ -55,6 +55,54 @@ Scalar AddressFrom(Address& field, uint16_t port_min) {
           [&field] { return field.ToString(); }};
 }
 
+constexpr uint64_t kIdMax = 0xffff'fffe;  // -1 stands for "as it is" in chown(2)
+
+// As useradd(8) and directories name users and groups: they may have `$`, `@` and `\`, and begin
+// with `_`.
+bool IsOwnerName(std::string_view text) {
+  constexpr size_t kOwnerNameMax = 255;
+  const auto is_inner = [](char c) { return c > ' ' && c < 0x7f && c != ':' && c != ','; };
+  return text.size() <= kOwnerNameMax && text[0] != '-' && std::ranges::all_of(text, is_inner);
+}
+
+// What people write, from habit with other programs, where a file's path is wanted.
+constexpr std::string_view kMeansOff[] = {"",     "none",  "no",      "false",    "null", "nil",
+                                          "~",    "never", "disable", "disabled", "0"};
+constexpr std::string_view kMeansStdout[] = {"on", "yes", "true",    "enable",   "enabled", "1",
+                                             "-",  "out", "console", "terminal", "&1"};
+constexpr std::string_view kMeansStderr[] = {"err", "&2", "2", "syslog", "journal", "journald"};
+
+std::string MeantLogWord(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  const auto is_in = [&lower](const auto& words) {
+    return std::ranges::find(words, lower) != std::end(words);
+  };
+  if (is_in(kMeansOff)) return " (did you mean \"off\"?)";
+  if (is_in(kMeansStdout)) return " (did you mean \"stdout\"?)";
+  if (is_in(kMeansStderr)) return " (did you mean \"stderr\"?)";
+  return DidYouMean(text, {"off", "stdout", "stderr"});
+}
+
+// Why `text` is neither a word nor the path of a file, "" if it is. A file in the working directory
+// whose name looks like a word, or like an address, is written with "./".
+std::string WhyNoLogPath(std::string_view text) {
+  if (text == "off" || text == "stdout" || text == "stderr") return "";
+  if (HasControlCharacter(text)) return ", which has a control character";
+  const std::string_view first = text.substr(0, text.find('/'));
+  if (first.find(':') != text.npos) return ", which is no path";
+  const bool is_bare = first.size() == text.size();
+  if (text == "." || text == ".." || text.ends_with('/')) return ", a directory";
+  const bool is_number = text.find_first_not_of("0123456789.") == text.npos;
+  if (is_bare && (is_number || text.find('.') == text.npos)) {
+    const std::string meant = MeantLogWord(text);
+    return Cat(", which is no path", meant.empty() ? " (a path has a \"/\")" : meant);
+  }
+  return "";
+}
+
 }  // namespace
 
 Scalar Flag(bool& field) {
@@ -206,10 +254,26 @@ Scalar FileModeOrEmpty(int32_t& field) {
           }};
 }
 
-Scalar LogPath(std::string& field) {
-  return {"off, stderr or the path of a file",
+Scalar OwnerOrEmpty(std::string& field, std::string_view kind) {
+  return {Cat(kind, "'s name or number (0 to ", kIdMax, "), or \"\" (the process's own)"),
           [&field](std::string_view text) {
-            if (text.empty() || HasControlCharacter(text)) return InvalidArgument(Found(text));
+            const bool is_digits = !text.empty() && std::ranges::all_of(text, IsAsciiDigit);
+            const std::optional<uint64_t> number = ParseDecimal(text);
+            const bool is_id = number.has_value() && *number <= kIdMax;
+            const bool is_valid = is_digits ? is_id : text.empty() || IsOwnerName(text);
+            if (!is_valid) return InvalidArgument(Found(text));
+            field = text;
+            return absl::OkStatus();
+          },
+          [&field] { return field; }};
+}
+
+Scalar LogPath(std::string& field) {
+  return {"off, stdout, stderr or the path of a file",
+          [&field](std::string_view text) {
+            if (const std::string why = WhyNoLogPath(text); !why.empty()) {
+              return InvalidArgument(Cat(Found(text), why));
+            }
             field = text;
             return absl::OkStatus();
           },

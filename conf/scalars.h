@@ -42,7 +42,9 @@ Scalar HostOrEmpty(Address& field);      // an IP address without a port; "" is 
 
 Scalar NameOrEmpty(std::string& field, std::string_view empty_means);
 Scalar FileModeOrEmpty(int32_t& field);  // octal permissions; "" is -1
-Scalar LogPath(std::string& field);      // off, stderr or a path
+// `kind`: "a user" or "a group"; its name or number. Whether the system knows it is not asked.
+Scalar OwnerOrEmpty(std::string& field, std::string_view kind);
+Scalar LogPath(std::string& field);  // off, stdout, stderr or a path
 
 template <typename Enum>
 using Choices = std::vector<std::pair<std::string, Enum>>;

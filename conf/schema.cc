@@ -160,6 +160,8 @@ Shape Of(ListenSocket& socket) {
     v.Optional("backlog", Count(socket.backlog, 1, 65535));
     v.Optional("ipv6_only", Flag(socket.ipv6_only));
     v.Optional("unix_mode", FileModeOrEmpty(socket.unix_mode));
+    v.Optional("unix_owner", OwnerOrEmpty(socket.unix_owner, "a user"));
+    v.Optional("unix_group", OwnerOrEmpty(socket.unix_group, "a group"));
     v.Optional("defer_accept", TimeOrZero(socket.defer_accept, "off", seconds(1), hours(1)));
     v.Optional("fast_open", Count(socket.fast_open, 0, 65535));
     SocketFields(socket, v);
@@ -213,6 +215,8 @@ Shape Of(Upstream& upstream) {
     v.Optional("connect_attempts", Count(upstream.connect_attempts, 1, 100));
     v.Optional("connect_backoff",
                TimeOrZero(upstream.connect_backoff, "at once", milliseconds(1), seconds(10)));
+    v.Optional("retry_for",
+               TimeOrZero(upstream.retry_for, "one round", milliseconds(1), hours(1)));
     v.Optional("source_address", HostOrEmpty(upstream.source_address));
     v.Optional("socket", Of(upstream.socket));
     v.Required("endpoints", ListOf("endpoint", upstream.endpoints, Of));

@@ -31,11 +31,22 @@ size_t EditDistance(std::string_view a, std::string_view b) {
   return cost[a.size()][b.size()];
 }
 
-// Whether a slip of the pen could turn `a` into `b`: few edits, or a part left out.
-bool IsNear(std::string_view a, std::string_view b, size_t distance) {
-  const bool is_part = std::min(a.size(), b.size()) >= 4 &&
-                       (a.find(b) != std::string_view::npos || b.find(a) != std::string_view::npos);
-  return is_part || distance <= std::max<size_t>(1, std::max(a.size(), b.size()) / 3);
+// Whether a slip of the pen could turn `a` into `b`: few edits, or a part left out. `distance` gets
+// the number of edits; most pairs are told apart by their lengths alone.
+bool IsNear(std::string_view a, std::string_view b, size_t& distance) {
+  const auto [shorter, longer] = std::minmax({a.size(), b.size()});
+  const size_t allowed = std::max<size_t>(1, longer / 3);
+  const bool is_part =
+      shorter >= 4 && (a.find(b) != std::string_view::npos || b.find(a) != std::string_view::npos);
+  if (!is_part && longer - shorter > allowed) return false;
+  distance = EditDistance(a, b);
+  return is_part || distance <= allowed;
+}
+
+// The controls from U+0080 to U+009F, of which one begins an escape sequence as ESC [ does.
+bool IsC1(std::string_view sequence) {
+  return sequence.size() == 2 && sequence[0] == '\xC2' &&
+         static_cast<unsigned char>(sequence[1]) < 0xA0;
 }
 
 // The length of the UTF-8 sequence at `text`, 0 if there is no valid one.
@@ -51,6 +62,13 @@ size_t Utf8Length(std::string_view text) {
   if (lead == 0xF0 && second < 0x90) return 0;  // overlong
   if (lead == 0xF4 && second > 0x8F) return 0;  // above U+10FFFF
   return length;
+}
+
+bool HasC1(std::string_view text) {
+  for (size_t i = text.find('\xC2'); i != text.npos; i = text.find('\xC2', i + 1)) {
+    if (IsC1(text.substr(i, 2))) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -75,6 +93,18 @@ std::optional<uint64_t> ParseDecimal(std::string_view text) {
   return value;
 }
 
+std::string Printable(std::string_view text) {
+  std::string printable;
+  for (size_t i = 0; i < text.size();) {
+    const size_t length = Utf8Length(text.substr(i));
+    const std::string_view sequence = text.substr(i, std::max<size_t>(length, 1));
+    const bool is_control = length == 0 || IsControlCharacter(sequence[0]) || IsC1(sequence);
+    printable += is_control ? absl::CHexEscape(Piece(sequence)) : std::string(sequence);
+    i += sequence.size();
+  }
+  return printable;
+}
+
 std::string Quoted(std::string_view text) {
   const bool cut = text.size() > kQuotedMax;
   if (cut) {
@@ -82,9 +112,9 @@ std::string Quoted(std::string_view text) {
     while (size > 0 && IsContinuation(text[size])) --size;
     text = text.substr(0, size);
   }
-  const std::string escaped = FindInvalidUtf8(text).has_value()
-                                  ? absl::CHexEscape(Piece(text))
-                                  : absl::Utf8SafeCEscape(Piece(text));
+  const bool is_plain = !FindInvalidUtf8(text).has_value() && !HasC1(text);
+  const std::string escaped =
+      is_plain ? absl::Utf8SafeCEscape(Piece(text)) : absl::CHexEscape(Piece(text));
   return Cat("\"", escaped, cut ? "\"..." : "\"");
 }
 
@@ -97,8 +127,8 @@ std::optional<std::string> Nearest(std::string_view name,
   std::optional<std::string> nearest;
   size_t nearest_distance = 0;
   for (const std::string& candidate : candidates) {
-    const size_t distance = EditDistance(lower, absl::AsciiStrToLower(candidate));
-    if (!IsNear(lower, candidate, distance)) continue;
+    size_t distance = 0;
+    if (!IsNear(lower, absl::AsciiStrToLower(candidate), distance)) continue;
     if (nearest.has_value() && distance >= nearest_distance) continue;  // the first of equals
     nearest = candidate;
     nearest_distance = distance;

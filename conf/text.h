@@ -40,6 +40,9 @@ bool HasControlCharacter(std::string_view text);
 // Decimal digits only: no sign, no blank, no leading zero. nullopt also when above 2^64 - 1.
 std::optional<uint64_t> ParseDecimal(std::string_view text);
 
+// The text as a terminal can show it: control characters, and bytes that are not UTF-8, as \xNN.
+std::string Printable(std::string_view text);
+
 // The text in double quotes, escaped, and cut when long.
 std::string Quoted(std::string_view text);
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "conf/text.h"
@@ -73,18 +74,19 @@ void CheckSourceAddresses(const Config& config, const Positions& positions, Erro
 }
 
 void CheckReferences(const Config& config, const Positions& positions, Errors& errors) {
-  std::vector<std::string> known;
-  known.reserve(config.upstreams.size());
-  for (const Upstream& upstream : config.upstreams) known.push_back(upstream.name);
+  std::vector<std::string> names;
+  names.reserve(config.upstreams.size());
+  for (const Upstream& upstream : config.upstreams) names.push_back(upstream.name);
+  const std::unordered_set<std::string_view> known(names.begin(), names.end());
   // One whose name could not be read may be the one that is meant.
-  const bool is_complete = !known.empty() && std::ranges::find(known, "") == known.end();
-  if (!is_complete) return;
+  if (names.empty() || known.contains("")) return;
+  const std::string allowed = JoinNames(names);
   for (size_t i = 0; i < config.listeners.size(); ++i) {
     const std::string& name = config.listeners[i].upstream;
-    if (name.empty() || std::ranges::find(known, name) != known.end()) continue;
+    if (name.empty() || known.contains(name)) continue;
     const std::string path = Cat("listeners[", i, "].upstream");
     errors.Add(positions.At(path), Cat(path, ": found the unknown upstream ", Quoted(name),
-                                       DidYouMean(name, known), ", allowed: ", JoinNames(known)));
+                                       errors.DidYouMean(name, names), ", allowed: ", allowed));
   }
 }
 

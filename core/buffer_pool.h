@@ -1,18 +1,18 @@
-// BufferPool: a worker's fixed set of equal buffers; BufferLease: one of them, held.
+// BufferPool: a worker's fixed set of equal buffers; BufferReserve: the last resort of all workers;
+// BufferLease: a buffer of either, held.
 //
 // A buffer is leased only when data is there and given back when it has been sent, so an idle
 // connection holds none. The free list is last in, first out: the buffer used next is the one still
-// in the cache. Memory is reserved at the start and touched on first use.
+// in the cache. Memory is reserved at the start and touched on first use; headers too.
 //
-//   FREE(local) ── Take ──► LEASED ── Release, owner ──► FREE(local)
-//                             └────── Release, other thread ──► FREE(remote) ── Take finds the
-//                                     local list empty, or CollectRemote ──► FREE(local)
+//   FRESH ── Take ──► LEASED ── Release, owner ──► FREE(local) ── Take ──► LEASED
+//                        └────── Release, other thread ──► FREE(remote) ── Take finds the local
+//                                list empty, or CollectRemote ──► FREE(local)
 //
 // Invariants
-//   I1  leased + free(local) + free(remote) = count.
+//   I1  leased + free(local) + free(remote) + fresh = count.
 //   I2  Only the owner touches the local list; others push on the remote stack (a Treiber stack
-//   that
-//       is only ever emptied as a whole, so ABA cannot happen).
+//       that is only ever emptied as a whole, so ABA cannot happen).
 //   I3  Somebody who found the pool dry and set `wanted` is woken after the next release: the
 //       releaser pushes, fences, looks at `wanted`; the owner sets it, fences, looks at the stack.
 // Threads: Take, CollectRemote, SetWanted: the owner. Release: any.
@@ -24,10 +24,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <span>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "core/atomic.h"
 #include "core/check.h"
 #include "core/runnable.h"
@@ -35,6 +36,7 @@
 namespace sluice::core {
 
 class BufferPool;
+class BufferReserve;
 class RecvOp;
 
 // A buffer's header. As a Node it carries received bytes to the task of the recv.
@@ -42,16 +44,17 @@ class alignas(64) Buffer final : public Node {
  public:
   void OnReady() override;  // hands itself to `receiver` (op.cc)
 
-  std::byte* data = nullptr;   // constant
-  BufferPool* pool = nullptr;  // constant
-  RecvOp* receiver = nullptr;  // between completion and OnReady
-  uint32_t capacity = 0;       // bytes; constant
-  uint32_t size = 0;           // bytes received
-  uint16_t index = 0;          // in the pool; constant
-  bool last = false;           // the recv ends with this buffer; it has to be submitted again
-  bool in_ring = false;        // the completion backend has handed it to the kernel
-  bool touched = false;        // its memory may be in use; the owner's
+  std::byte* data = nullptr;         // constant
+  BufferPool* pool = nullptr;        // constant; null: the reserve's
+  BufferReserve* reserve = nullptr;  // constant; null: a pool's
+  RecvOp* receiver = nullptr;        // between completion and OnReady
+  uint32_t capacity = 0;             // bytes; constant
+  uint32_t size = 0;                 // bytes received
+  uint32_t index = 0;                // in the pool; constant
+  bool last = false;     // the recv ends with this buffer; it has to be submitted again
+  bool touched = false;  // its memory may be in use; the owner's
 };
+static_assert(sizeof(Buffer) == 64);
 
 // Move-only; gives the buffer back when it goes. Empty means end of stream.
 class [[nodiscard]] BufferLease {
@@ -66,6 +69,8 @@ class [[nodiscard]] BufferLease {
   ~BufferLease() { Return(); }
 
   bool empty() const { return buffer_ == nullptr; }
+  // It is one of the reserve: buffers are short.
+  bool is_reserve() const { return buffer_ != nullptr && buffer_->pool == nullptr; }
   std::span<const std::byte> bytes() const {
     return buffer_ == nullptr ? std::span<const std::byte>()
                               : std::span<const std::byte>(buffer_->data, buffer_->size);
@@ -77,10 +82,44 @@ class [[nodiscard]] BufferLease {
   Buffer* buffer_ = nullptr;
 };
 
+// Small blocks that are set aside for the time when a pool has no buffer. A direction of a session
+// reads into one only while it holds nothing else (core/recv_now.h), so that with a block for every
+// direction whoever can move always moves, whatever others hold.
+//
+// One for all workers, under a mutex: it is used only when buffers are short. A block's header
+// stands at its beginning; memory is touched late, and given back when nobody holds a block.
+// Threads: any. Checked by: tests/core/buffer_reserve_test.cc.
+class BufferReserve {
+ public:
+  // `count` blocks of `block_size` bytes, their headers included. Without address space for them
+  // there are none: see `count`.
+  BufferReserve(size_t count, size_t block_size);
+  BufferReserve(const BufferReserve&) = delete;
+  BufferReserve& operator=(const BufferReserve&) = delete;
+  ~BufferReserve();
+
+  Buffer* Take();  // null: all are taken
+  void Release(Buffer* buffer);
+
+  size_t count() const { return count_; }
+  uint32_t capacity() const { return capacity_; }  // bytes that a block holds
+  size_t taken() const { return taken_.load(std::memory_order_relaxed); }
+
+ private:
+  const size_t block_size_;
+  const uint32_t capacity_;
+  size_t count_ = 0;
+  std::byte* memory_ = nullptr;
+  absl::Mutex mutex_;
+  Buffer* free_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  size_t fresh_ ABSL_GUARDED_BY(mutex_) = 0;  // the first block that has never been taken
+  Atomic<size_t> taken_{0};                   // written under the mutex
+};
+
 class BufferPool {
  public:
   // `count` buffers of `buffer_size` bytes. `wake_owner` is called by a releasing thread when the
-  // owner wants buffers.
+  // owner wants buffers. Whether the address space could be had is told by `reserved`.
   BufferPool(size_t count, size_t buffer_size, std::function<void()> wake_owner);
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
@@ -90,8 +129,12 @@ class BufferPool {
   Buffer* Take() {
     if (free_ == nullptr) CollectRemote();
     Buffer* buffer = free_;
-    if (buffer == nullptr) return nullptr;
-    free_ = static_cast<Buffer*>(buffer->next);
+    if (buffer == nullptr) {
+      if (fresh_ == count_) return nullptr;
+      buffer = MakeFresh();
+    } else {
+      free_ = static_cast<Buffer*>(buffer->next);
+    }
     Touch(*buffer);
     most_taken_ = std::max(most_taken_, ++taken_);
     return buffer;
@@ -111,7 +154,7 @@ class BufferPool {
   }
 
   // The owner, now and then when it has nothing else to do: gives the memory of buffers that were
-  // not used since the last call back to the kernel.
+  // not used since the last call back to the kernel, at most kTrimAtOnce of them in one call.
   void Trim();
 
   // The owner: `buffer` holds nothing anybody needs; its pages go back to the kernel.
@@ -126,13 +169,23 @@ class BufferPool {
   size_t touched() const { return touched_; }
 
   bool has_free() const {
-    return free_ != nullptr || remote_.load(std::memory_order_relaxed) != nullptr;
+    return free_ != nullptr || fresh_ != count_ ||
+           remote_.load(std::memory_order_relaxed) != nullptr;
   }
+  // The owner: three quarters are out. Then nobody reads ahead, and what is small is moved into a
+  // block of the reserve.
+  bool pressed() const { return taken_ >= count_ - count_ / 4; }
 
   // A second pool of the same owner with larger buffers, or null.
   BufferPool* large() const { return large_; }
   void set_large(BufferPool* large) { large_ = large; }
+  // For the time when this pool is dry, or null.
+  BufferReserve* reserve() const { return reserve_; }
+  void set_reserve(BufferReserve* reserve) { reserve_ = reserve; }
 
+  // False: the kernel has not granted the address space; nothing may be called then.
+  bool reserved() const { return memory_ != nullptr; }
+  // One that has been taken before.
   Buffer& at(size_t index) { return headers_[index]; }
   size_t count() const { return count_; }
   size_t buffer_size() const { return buffer_size_; }
@@ -140,13 +193,19 @@ class BufferPool {
   size_t taken() const { return taken_; }
 
  private:
+  static constexpr size_t kTrimAtOnce = 1024;
+
+  Buffer* MakeFresh();
+
   const size_t count_;
   const size_t buffer_size_;
   const std::function<void()> wake_owner_;
-  std::byte* memory_;
+  std::byte* memory_ = nullptr;
   BufferPool* large_ = nullptr;
-  std::unique_ptr<Buffer[]> headers_;
-  Buffer* free_ = nullptr;  // the owner's
+  BufferReserve* reserve_ = nullptr;
+  Buffer* headers_ = nullptr;  // [0, fresh_) are made
+  size_t fresh_ = 0;           // the first buffer that has never been taken; the owner's
+  Buffer* free_ = nullptr;     // the owner's
   size_t taken_ = 0;        // the owner's
   size_t most_taken_ = 0;   // since the last Trim; the owner's
   size_t touched_ = 0;      // the owner's

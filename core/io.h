@@ -6,6 +6,7 @@
 #ifndef SLUICE_CORE_IO_H_
 #define SLUICE_CORE_IO_H_
 
+#include <algorithm>
 #include <cerrno>
 #include <coroutine>
 #include <cstddef>
@@ -141,6 +142,10 @@ class RecvStream {
       return true;
     }
     void await_resume() { wait_.End(op_); }
+    void NoteSent(bool whole) {
+      op_.whole_sends =
+          whole ? static_cast<uint8_t>(std::min(op_.whole_sends + 1, kWholeSends)) : uint8_t{0};
+    }
     IoResult<BufferLease> Take() {
       const bool cut_short = std::exchange(op_.cut_short, false);
       if (op_.has_buffer()) return op_.TakeBuffer();
@@ -194,6 +199,10 @@ class RecvStream {
   // What a co_await brings has room in the coroutine's frame from before the wait, this has not.
   WaitAwaiter& Wait() { return wait_; }
   IoResult<BufferLease> Take() { return wait_.Take(); }  // once after each Wait
+
+  // What became of the last buffer: sent in one go, or the receiver had no room for all of it. A
+  // stream whose reader is slow is read in small slices, so that it holds little when that stalls.
+  void NoteSent(bool whole) { wait_.NoteSent(whole); }
 
   // Ends the stream: afterwards nothing is in flight and what was received and not taken has been
   // given back. Not cut short by cancellation. Has to be awaited before the stream is destroyed,

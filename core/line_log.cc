@@ -17,11 +17,27 @@
 namespace sluice::core {
 namespace {
 
-// What may be over by the time the next line comes.
-bool MayPass(int error) { return error == ENXIO || error == ENOSPC || error == EDQUOT; }
+// What may be over by the time the next line comes. A standard descriptor that was closed at the
+// start is not, but its log is then dropped and counted like any other that nobody reads.
+bool MayPass(int error) {
+  return error == ENXIO || error == ENOSPC || error == EDQUOT || error == EBADF;
+}
 
 std::string_view Describe(int error) {
-  return error == ENXIO || error == EPIPE ? "nobody reads it" : strerrordesc_np(error);
+  switch (error) {
+    case ENXIO:
+    case EPIPE:
+    case ECONNREFUSED:
+    case ECONNRESET:
+    case ENOTCONN:
+      return "nobody reads it";
+    case EBADF:
+      return "it is not open for writing";
+    case LineSink::kIsSocket:
+      return "it is a UNIX socket";
+    default:
+      return strerrordesc_np(error);
+  }
 }
 
 }  // namespace
@@ -31,6 +47,11 @@ absl::StatusOr<std::unique_ptr<LineLog>> LineLog::Open(const std::string& name, 
   auto log = absl::WrapUnique(new LineLog(name, std::move(path), clock, logger));
   const int error = log->stop_fd_ < 0 ? errno : log->sink_.Reopen().error;
   if (error != 0 && !MayPass(error)) {
+    if (error == EISDIR || error == LineSink::kIsSocket) {
+      return absl::InvalidArgumentError(absl::StrCat(log->name_, ": it is a ",
+                                                     error == EISDIR ? "directory" : "UNIX socket",
+                                                     ", allowed: a file, a FIFO, stdout, stderr"));
+    }
     return absl::ErrnoToStatus(error, absl::StrCat(log->name_, ": cannot be opened"));
   }
   log->Start();

@@ -39,9 +39,9 @@ class LineLog {
   static constexpr Nanos kNap = 5 * kMillisecond;
   static constexpr Nanos kWarnInterval = 5 * kSecond;
 
-  // `path`: "stderr", or a file to append to, created with mode 0640. `name` is for warnings. A
-  // FIFO without a reader or a full disk is no error: its time may come. `clock` and `logger`
-  // outlive the log.
+  // `path`: "stdout", "stderr", or a file to append to, created with mode 0640. `name` is for
+  // warnings. A FIFO without a reader or a full disk is no error: its time may come. A directory
+  // and a UNIX socket that somebody listens on are. `clock` and `logger` outlive the log.
   static absl::StatusOr<std::unique_ptr<LineLog>> Open(const std::string& name, std::string path,
                                                        const Clock& clock, Logger& logger);
   LineLog(const LineLog&) = delete;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,18 +43,40 @@ int EndLastLine(int fd) {
   return last == '\n' || write(fd, "\n", 1) == 1 ? 0 : errno;
 }
 
+int StandardDescriptor(std::string_view word) {
+  if (word == "stdout") return STDOUT_FILENO;
+  return word == "stderr" ? STDERR_FILENO : -1;
+}
+
+bool IsWritable(int fd) {
+  const int flags = fcntl(fd, F_GETFL);
+  return flags >= 0 && (flags & O_PATH) == 0 && (flags & O_ACCMODE) != O_RDONLY;
+}
+
+// The inherited descriptor of what `info` tells of, or -1.
+int FindInherited(const struct stat& info) {
+  constexpr int kMost = 1024;
+  for (int fd = 0; fd < kMost; ++fd) {
+    const int flags = fcntl(fd, F_GETFD);
+    struct stat other;
+    if (flags < 0 || (flags & FD_CLOEXEC) != 0 || fstat(fd, &other) != 0) continue;
+    if (other.st_dev == info.st_dev && other.st_ino == info.st_ino && IsWritable(fd)) return fd;
+  }
+  return -1;
+}
+
 }  // namespace
 
 LineSink::LineSink(std::string path, int stop_fd)
-    : path_(std::move(path)), stderr_(path_ == "stderr"), stop_fd_(stop_fd) {}
+    : path_(std::move(path)), standard_(StandardDescriptor(path_)), stop_fd_(stop_fd) {}
 
 LineSink::~LineSink() {
-  if (fd_ >= 0 && !stderr_) close(fd_);
+  if (owned_) close(fd_);
 }
 
 LineSink::Outcome LineSink::Reopen() {
   Outcome outcome;
-  if (stderr_ && fd_ >= 0) return outcome;
+  if (standard_ >= 0 && fd_ >= 0) return outcome;
   if (fd_ >= 0 && !torn_.empty()) (void)WriteTornRest(outcome);
   reopen_ = true;
   outcome.error = Open();
@@ -66,7 +89,7 @@ LineSink::Outcome LineSink::Write(std::string_view lines) {
   Outcome outcome;
   if (reopen_ && !lines.empty()) outcome = Reopen();
   while (!lines.empty()) {
-    const std::string_view piece = FirstLines(lines, regular_ ? kFilePiece : kPipePiece);
+    const std::string_view piece = FirstLines(lines, PieceSize());
     lines.remove_prefix(piece.size());
     WritePiece(piece, outcome);
   }
@@ -74,33 +97,60 @@ LineSink::Outcome LineSink::Write(std::string_view lines) {
 }
 
 int LineSink::Open() {
-  int fd = STDERR_FILENO;
-  if (!stderr_) {
-    // Not blocking: a FIFO that nobody reads is an error.
-    constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-    fd = open(path_.c_str(), kFlags, 0640);
-    if (fd < 0) return errno;
+  if (standard_ >= 0) {
+    if (!IsWritable(standard_)) return EBADF;
+    Use(standard_, false);
+    return 0;
   }
+  // Not blocking: a FIFO that nobody reads is an error.
+  constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  int fd = open(path_.c_str(), kFlags, 0640);
   struct stat status;
-  const bool regular = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
-  if (!stderr_) {
-    if (const int error = regular && status.st_size > 0 ? EndLastLine(fd) : 0) {
-      close(fd);
-      return error;
-    }
-    if (fd_ >= 0) close(fd_);
+  if (fd < 0) {
+    const int error = errno;
+    if (stat(path_.c_str(), &status) != 0) return error;
+    fd = FindInherited(status);
+    if (fd < 0) return error == ENXIO && S_ISSOCK(status.st_mode) ? kIsSocket : error;
+    Use(fd, false);
+    return 0;
   }
-  fd_ = fd;
-  regular_ = regular;
-  reopen_ = false;
+  const bool has_lines = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0;
+  if (const int error = has_lines ? EndLastLine(fd) : 0) {
+    close(fd);
+    return error;
+  }
+  Use(fd, true);
   return 0;
+}
+
+void LineSink::Use(int fd, bool owned) {
+  if (owned_) close(fd_);
+  fd_ = fd;
+  owned_ = owned;
+  reopen_ = false;
+  struct stat status;
+  int type = 0;
+  socklen_t size = sizeof(type);
+  if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
+    kind_ = Kind::kFile;
+  } else if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) {
+    kind_ = Kind::kPipe;
+  } else {
+    kind_ = type == SOCK_STREAM ? Kind::kStream : Kind::kDatagram;
+  }
+}
+
+size_t LineSink::PieceSize() const {
+  if (kind_ == Kind::kDatagram) return 1;  // a line
+  return kind_ == Kind::kFile ? kFilePiece : kPipePiece;
 }
 
 // Nobody reads the FIFO any more. What is in it goes with it, unless others keep it open.
 void LineSink::Close(Outcome& outcome) {
   outcome.dropped += torn_.empty() ? 0 : 1;
   torn_.clear();
-  if (!stderr_) close(fd_);
+  if (owned_) close(fd_);
+  owned_ = false;
   fd_ = -1;
   reopen_ = true;
 }
@@ -129,11 +179,11 @@ void LineSink::WritePiece(std::string_view piece, Outcome& outcome) {
 size_t LineSink::Put(std::string_view text, int& error) {
   size_t done = 0;
   while (done < text.size()) {
-    if (!regular_ && !WaitUntilWritable()) {
+    if (kind_ != Kind::kFile && !WaitUntilWritable()) {
       error = ECANCELED;
       break;
     }
-    const ssize_t bytes = write(fd_, text.data() + done, text.size() - done);
+    const ssize_t bytes = WriteOnce(text.substr(done));
     if (bytes > 0) {
       done += static_cast<size_t>(bytes);
     } else if (bytes == 0 || (errno != EINTR && errno != EAGAIN)) {
@@ -142,6 +192,12 @@ size_t LineSink::Put(std::string_view text, int& error) {
     }
   }
   return done;
+}
+
+ssize_t LineSink::WriteOnce(std::string_view text) {
+  const bool is_socket = kind_ == Kind::kStream || kind_ == Kind::kDatagram;
+  if (is_socket) return send(fd_, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  return write(fd_, text.data(), text.size());
 }
 
 // False: stopped. A descriptor with an error is writable: write(2) tells.

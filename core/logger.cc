@@ -3,14 +3,17 @@
 #include <spdlog/async.h>
 #include <spdlog/formatter.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include "core/control_escape.h"
 #include "core/json_escape.h"
+#include "core/line_sink.h"
 
 namespace sluice::core {
 namespace {
@@ -35,39 +38,67 @@ spdlog::level::level_enum SpdlogLevel(LogLevel level) {
   return spdlog::level::off;
 }
 
-// %*: the message as the inside of a JSON string.
-class JsonMessage final : public spdlog::custom_flag_formatter {
+// %*: the message as the inside of a JSON string, or as a part of a line: a name in it cannot make
+// another line, nor tell a terminal anything.
+class EscapedMessage final : public spdlog::custom_flag_formatter {
  public:
+  explicit EscapedMessage(LogFormat format) : format_(format) {}
   void format(const spdlog::details::log_msg& message, const std::tm&,
               spdlog::memory_buf_t& out) override {
     std::string text;
-    AppendJsonEscaped({message.payload.data(), message.payload.size()}, text);
+    const std::string_view payload(message.payload.data(), message.payload.size());
+    if (format_ == LogFormat::kJson) {
+      AppendJsonEscaped(payload, text);
+    } else {
+      AppendControlEscaped(payload, text);
+    }
     out.append(text.data(), text.data() + text.size());
   }
   std::unique_ptr<custom_flag_formatter> clone() const override {
-    return std::make_unique<JsonMessage>();
+    return std::make_unique<EscapedMessage>(format_);
   }
+
+ private:
+  const LogFormat format_;
 };
 
 std::unique_ptr<spdlog::formatter> MakeFormatter(LogFormat format) {
   auto formatter = std::make_unique<spdlog::pattern_formatter>();
-  if (format == LogFormat::kJson) {
-    formatter->add_flag<JsonMessage>('*').set_pattern(
-        R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":"%*"})");
-  } else {
-    formatter->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
-  }
+  formatter->add_flag<EscapedMessage>('*', format)
+      .set_pattern(format == LogFormat::kJson
+                       ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":"%*"})"
+                       : "%Y-%m-%dT%H:%M:%S.%e%z %l %*");
   return formatter;
 }
+
+// Standard error, also when it does not block, and what it did not take. spdlog's own sink loses
+// the line then, or a part of it, and tells nobody.
+class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    const LineSink::Outcome outcome = sink_.Write({line.data(), line.size()});
+    dropped_.fetch_add(outcome.dropped, std::memory_order_relaxed);
+  }
+  void flush_() override {}
+
+ private:
+  LineSink sink_{"stderr", LineSink::kNoStop};
+  Atomic<uint64_t> dropped_{0};
+};
 
 class SpdlogLogger final : public Logger {
  public:
   SpdlogLogger(LogLevel level, LogFormat format)
       : Logger(level),
+        sink_(std::make_shared<StderrSink>()),
         queue_(std::make_shared<spdlog::details::thread_pool>(kQueueLines, 1)),
         logger_(std::make_shared<spdlog::async_logger>(
-            "sluice", std::make_shared<spdlog::sinks::stderr_sink_mt>(), queue_,
-            spdlog::async_overflow_policy::overrun_oldest)) {
+            "sluice", sink_, queue_, spdlog::async_overflow_policy::overrun_oldest)) {
     logger_->set_level(SpdlogLevel(level));
     logger_->set_formatter(MakeFormatter(format));
   }
@@ -76,7 +107,7 @@ class SpdlogLogger final : public Logger {
     logger_->log(SpdlogLevel(level), spdlog::string_view_t(line.data(), line.size()));
   }
 
-  uint64_t dropped() const override { return queue_->overrun_counter(); }
+  uint64_t dropped() const override { return queue_->overrun_counter() + sink_->dropped(); }
 
   bool Drain(Nanos timeout) override {
     const MonotonicClock clock;
@@ -90,6 +121,7 @@ class SpdlogLogger final : public Logger {
   }
 
  private:
+  const std::shared_ptr<StderrSink> sink_;
   const std::shared_ptr<spdlog::details::thread_pool> queue_;
   const std::shared_ptr<spdlog::async_logger> logger_;
 };

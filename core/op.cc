@@ -1,5 +1,7 @@
 #include "core/op.h"
 
+#include <cstring>
+
 #include "core/reactor.h"
 
 namespace sluice::core {
@@ -31,10 +33,22 @@ void RecvOp::Deliver(Buffer& buffer) {
   if (draining) {
     BufferLease(&buffer).Return();
     if (in_flight) return;
-  } else {
+  } else if (!Gather(buffer)) {
     received_.Push(buffer);
   }
   if (waiter) std::exchange(waiter, {}).resume();
+}
+
+// True: its bytes are behind those of the last buffer that waits, and it has been given back.
+bool RecvOp::Gather(Buffer& buffer) {
+  if (received_.empty()) return false;
+  Buffer& tail = static_cast<Buffer&>(received_.last());
+  if (buffer.size > tail.capacity - tail.size) return false;
+  std::memcpy(tail.data + tail.size, buffer.data, buffer.size);
+  tail.size += buffer.size;
+  task->ConsumeBudgetForBytes(static_cast<int32_t>(buffer.size));
+  BufferLease(&buffer).Return();
+  return true;
 }
 
 void RecvOp::Append(Buffer& buffer) {

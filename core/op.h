@@ -66,7 +66,8 @@ class Op : public Waiter {
   bool polling = false;  // reactor's: waits for data, not with a buffer
   int fd;
   union {
-    uint32_t credit;  // recv: bytes wanted at most before the op ends by itself; at least 1
+    uint32_t credit;  // recv: bytes wanted at most before the op ends by itself; at least 1.
+                      // accept: the reactor's count of connections until then
     uint32_t size;    // send: bytes at `data`; connect: length of the address at `data`
     uint32_t events;  // poll: POLLIN | POLLOUT
   };
@@ -107,22 +108,30 @@ inline const void* DataOf(const Op& op) {
 // A recv that has delivered its credit ends with this result: submit it again for more.
 inline constexpr int32_t kCreditUsed = INT32_MAX;
 
+// A stream is read in slices of at most kSlowSlice bytes until so many buffers of it in a row have
+// been sent in one go.
+inline constexpr int kWholeSends = 16;
+inline constexpr uint32_t kSlowSlice = 65536;
+
 // A stream of buffers received. The reactor leases the buffers when data is there.
 class RecvOp final : public Op {
  public:
   explicit RecvOp(int fd) : Op(OpKind::kRecv, fd) {}
   ~RecvOp() { SLUICE_DCHECK(received_.empty()); }
 
-  uint32_t refill = 1;     // RecvStream's: the credit of each Submit
-  bool draining = false;   // StartDraining's
-  bool cut_short = false;  // RecvStream's: the scope was cancelled before the wait
+  uint32_t refill = 1;      // RecvStream's: the credit of each Submit
+  bool draining = false;    // StartDraining's
+  uint8_t whole_sends = 0;  // RecvStream::NoteSent's
+  bool cut_short = false;   // RecvStream's: the scope was cancelled before the wait
 
   // In the task: received and not taken yet, oldest first.
   bool has_buffer() const { return !received_.empty(); }
   BufferLease TakeBuffer() { return BufferLease(static_cast<Buffer*>(received_.Pop())); }
 
   // In the task: a buffer has arrived. Deliver resumes the waiter; Append is for a reactor that
-  // completes the op inside Submit or Retry.
+  // completes the op inside Submit or Retry. What arrives while something is waiting to be taken is
+  // gathered: bytes are moved together as long as they fit, so that many small messages hold few
+  // buffers. Two neighbours in the queue hold more than one buffer's worth.
   void Deliver(Buffer& buffer);
   void Append(Buffer& buffer);
 
@@ -130,6 +139,8 @@ class RecvOp final : public Op {
   void StartDraining();
 
  private:
+  bool Gather(Buffer& buffer);
+
   NodeQueue received_;
 };
 
@@ -143,6 +154,10 @@ class Accepted final : public Node {
   const int fd;
   bool last = false;  // the accept ends with this connection; it has to be submitted again
 };
+
+// Connections that an accept brings at most before it ends by itself: what lies between the kernel
+// and the listener's task is bounded, for each has taken a descriptor that others may lack.
+inline constexpr uint32_t kAcceptsPerSubmit = 16;
 
 // A stream of accepted connections.
 class AcceptOp final : public Op {

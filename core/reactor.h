@@ -11,8 +11,10 @@
 //       from whatever worker.
 //   R3  No completion runs user code inside Submit, Cancel or Turn: nodes are posted, or Submit
 //       answers true.
-//   R4  A recv leases its buffer when data is there. A dry pool delays it, never fails it.
+//   R4  A recv leases its buffer when data is there. A dry pool (and reserve) delays it, never fails
+//       it. When buffers are short, a recv that nobody waits for may end before its credit is used.
 //   R5  A recv brings its credit at most by less than one buffer more, then ends by itself.
+//       An accept brings at most kAcceptsPerSubmit connections, one if it is one_by_one, then ends.
 //   R6  Close and CloseNow are called only when no op of the descriptor is in flight. Close may be
 //       delayed until the next Turn, CloseNow is not: the peer is told before it returns.
 //   R7  Wake makes a Turn that waits, or else the next one that would, return early.
@@ -44,6 +46,7 @@ struct ReactorCounters {
   Atomic<uint64_t> recvs{0};        // buffers received
   Atomic<uint64_t> received{0};     // bytes in them
   Atomic<uint64_t> dry{0};          // times a recv had to wait for a buffer
+  Atomic<uint64_t> reserved{0};     // buffers received into blocks of the reserve
   Atomic<uint64_t> stocked{0};      // now: empty buffers that the kernel holds (io_uring)
 };
 
@@ -70,9 +73,9 @@ class Reactor : public SocketApi {
   virtual void Close(int fd) = 0;
   virtual void CloseNow(int fd) { Close(fd); }  // where Close is not delayed
 
-  // Closes a listening socket for good and removes the file of a UNIX socket.
-  void CloseListener(int fd) {
-    RemoveSocketFile(LocalAddress(fd));
+  // Closes a listening socket for good and, before that, removes the file that its Listen made.
+  void CloseListener(int fd, const SocketFile& file = {}) {
+    RemoveSocketFile(file);
     Close(fd);
   }
 

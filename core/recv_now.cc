@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "core/transfer.h"
 
@@ -14,7 +15,26 @@ Buffer* TakeBuffer(RecvOp& op, BufferPool& pool) {
   if (op.bulk && pool.large() != nullptr) {
     if (Buffer* buffer = pool.large()->Take()) return buffer;
   }
-  return pool.Take();
+  if (Buffer* buffer = pool.Take()) return buffer;
+  return pool.reserve() == nullptr ? nullptr : pool.reserve()->Take();
+}
+
+void GiveBack(Buffer& buffer) {
+  if (buffer.pool != nullptr) {
+    buffer.pool->Release(&buffer, /*owner=*/true);
+  } else {
+    buffer.reserve->Release(&buffer);
+  }
+}
+
+// Buffers are short: what is small need not hold a whole one.
+[[gnu::noinline]] Buffer* Shrink(Buffer* buffer, size_t bytes, BufferReserve* reserve) {
+  if (reserve == nullptr || buffer->pool == nullptr || bytes > reserve->capacity()) return buffer;
+  Buffer* small = reserve->Take();
+  if (small == nullptr) return buffer;
+  std::memcpy(small->data, buffer->data, bytes);
+  GiveBack(*buffer);
+  return small;
 }
 
 }  // namespace
@@ -22,10 +42,16 @@ Buffer* TakeBuffer(RecvOp& op, BufferPool& pool) {
 RecvNowResult RecvNow(RecvOp& op, BufferPool& pool, ReactorCounters& counters) {
   Buffer* buffer = TakeBuffer(op, pool);
   if (buffer == nullptr) return RecvNowResult::kNoBuffer;
-  const int32_t bytes = ReceiveBytes(op.fd, buffer->data, std::min(buffer->capacity, op.credit));
+  uint32_t most = std::min(buffer->capacity, op.credit);
+  if (op.whole_sends < kWholeSends) most = std::min(most, kSlowSlice);
+  const int32_t bytes = ReceiveBytes(op.fd, buffer->data, most);
   if (bytes > 0) {
     op.task->ConsumeBudgetForBytes(bytes);
     op.bulk = static_cast<size_t>(bytes) >= std::min<size_t>(pool.buffer_size(), op.credit);
+    if (pool.pressed() || buffer->pool == nullptr) {
+      buffer = Shrink(buffer, static_cast<size_t>(bytes), pool.reserve());
+      if (buffer->pool == nullptr) Count(counters.reserved);
+    }
     buffer->size = static_cast<uint32_t>(bytes);
     Count(counters.recvs);
     Count(counters.received, buffer->size);
@@ -33,7 +59,7 @@ RecvNowResult RecvNow(RecvOp& op, BufferPool& pool, ReactorCounters& counters) {
     op.result = kCreditUsed;
     return RecvNowResult::kDone;
   }
-  buffer->pool->Release(buffer, /*owner=*/true);
+  GiveBack(*buffer);
   if (bytes == -EAGAIN) return RecvNowResult::kNotReady;
   op.result = bytes;
   return RecvNowResult::kDone;

@@ -5,6 +5,10 @@
 // the large rows of a benchmark are decided by the size of one read, and a large buffer that is
 // used again at once stays in the cache. Small messages never hold a large buffer, and when there
 // is no large one left a small one does.
+//
+// When buffers are short, a small message is moved into a block of the reserve, and when there are
+// none one is read into such a block: BufferReserve has one for every direction, and a direction
+// that holds something does not read (SomebodyWaits).
 #ifndef SLUICE_CORE_RECV_NOW_H_
 #define SLUICE_CORE_RECV_NOW_H_
 
@@ -17,8 +21,13 @@ namespace sluice::core {
 enum class RecvNowResult {
   kDone,      // op.result is set: kCreditUsed with a buffer appended, 0 at the end, or an error
   kNotReady,  // nothing is there
-  kNoBuffer,  // the pool is dry
+  kNoBuffer,  // the pool is dry, and its reserve
 };
+
+// In the op's task: whether its reader has sent all it had and waits for more. A reactor that has
+// no buffer for an op that nobody waits for ends it (kCreditUsed); it is submitted again when what
+// it brought has gone.
+inline bool SomebodyWaits(const RecvOp& op) { return static_cast<bool>(op.waiter); }
 
 // The owner of `pool` and of `counters`, inside the op's task.
 RecvNowResult RecvNow(RecvOp& op, BufferPool& pool, ReactorCounters& counters);

@@ -32,11 +32,14 @@ bool Runnable::TakeInbox() {
   return pending_ != nullptr;
 }
 
-Runnable::Outcome Runnable::Run() {
+Runnable::Outcome Runnable::Run(int32_t& copied) {
   budget_ = kCoopBudget;
+  copied_ = 0;
   for (;;) {
     if (pending_ == nullptr && !TakeInbox()) {
       Node* empty = nullptr;
+      copied = copied_;
+      heavy_ = copied > kHeavyUnits;
       if (inbox_.compare_exchange_strong(empty, IdleMark(), std::memory_order_release,
                                          std::memory_order_relaxed)) {
         return Outcome::kIdle;
@@ -49,10 +52,14 @@ Runnable::Outcome Runnable::Run() {
     node->OnReady();
     if (done_) {
       SLUICE_DCHECK(pending_ == nullptr);  // I3
+      copied = copied_;
       Finish();
       return Outcome::kDone;
     }
-    if (!ConsumeBudget()) return Outcome::kYield;
+    if (ConsumeBudget()) continue;
+    copied = copied_;
+    heavy_ = true;
+    return Outcome::kYield;
   }
 }
 

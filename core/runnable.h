@@ -62,6 +62,7 @@ class NodeQueue {
     Unlink(*last_, *node);
     return node;
   }
+  Node& last() const { return *last_; }  // not when empty
   // True: it was here. Walks the queue.
   bool Remove(Node& node) {
     Node* previous = FindPrevious([&node](const Node& each) { return &each == &node; });
@@ -108,6 +109,11 @@ class Scheduler {
 
 // How much a task may do without giving way: shared by everything it does in one run.
 inline constexpr int kCoopBudget = 128;
+// Bytes copied by a system call that count as one unit of it. A whole budget is 512 KiB: a large
+// buffer is received and, while it is in the cache, sent.
+inline constexpr int32_t kBytesPerUnit = 4096;
+// A run that copied more than 128 KiB, or used up its budget, makes a task heavy: see worker.h.
+inline constexpr int32_t kHeavyUnits = (128 << 10) / kBytesPerUnit;
 
 class Runnable {
  public:
@@ -127,8 +133,15 @@ class Runnable {
   // Any thread. Hands over `node`; the task runs soon.
   void Post(Node& node);
 
-  // The worker that took it from a run queue.
-  Outcome Run();
+  // The worker that took it from a run queue. Tells how many units of kBytesPerUnit it has copied.
+  Outcome Run(int32_t& copied);
+  Outcome Run() {
+    int32_t copied = 0;
+    return Run(copied);
+  }
+
+  // Whether its last run was a large one. Whoever puts it on a run queue.
+  bool heavy() const { return heavy_; }
 
   // Inside the task: whether it may do one more thing at once. False: post yourself and suspend.
   bool ConsumeBudget() {
@@ -140,8 +153,9 @@ class Runnable {
   // Inside the task: so many bytes have been copied at once. Large copies use up the budget too, or
   // a few bulk streams would keep everybody else waiting for milliseconds.
   void ConsumeBudgetForBytes(int32_t bytes) {
-    constexpr int32_t kBytesPerUnit = 8192;
-    budget_ -= std::min(budget_, bytes / kBytesPerUnit);
+    const int32_t units = std::min(budget_, bytes / kBytesPerUnit);
+    budget_ -= units;
+    copied_ = static_cast<int16_t>(copied_ + units);
   }
 
   Scheduler& scheduler() const { return *scheduler_; }
@@ -170,7 +184,9 @@ class Runnable {
   Node* pending_ = nullptr;  // taken from the inbox, oldest first; the running worker's
   Scheduler* scheduler_ = nullptr;
   int32_t budget_ = kCoopBudget;
+  int16_t copied_ = 0;  // units of this run, at most kCoopBudget
   bool done_ = false;
+  bool heavy_ = false;  // written by the running worker before the task can be scheduled again
 };
 
 }  // namespace sluice::core

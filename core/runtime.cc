@@ -3,11 +3,13 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <cstring>
+#include <new>
 #include <string>
-#include <thread>
+#include <system_error>
 #include <utility>
-#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/notification.h"
 #include "core/check.h"
@@ -16,19 +18,14 @@
 namespace sluice::core {
 namespace {
 
-// The n-th CPU of those the process may use; wraps round.
-void PinToCpu(uint32_t n) {
+std::vector<int> UsableCpus() {
+  std::vector<int> cpus;
   cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
-  uint32_t skip = n % static_cast<uint32_t>(CPU_COUNT(&allowed));
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return cpus;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &allowed) || skip-- != 0) continue;
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(cpu, &one);
-    pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
-    return;
+    if (CPU_ISSET(cpu, &allowed)) cpus.push_back(cpu);
   }
+  return cpus;
 }
 
 // Ends the run when the last task of all has ended.
@@ -46,48 +43,114 @@ class StopWhenDone final : public TaskEndObserver {
 
 }  // namespace
 
+// How the threads of one start are told whether it has become a run.
+struct Runtime::Launch {
+  explicit Launch(uint32_t workers) : statuses(workers), started(static_cast<int>(workers) - 1) {}
+
+  std::vector<absl::Status> statuses;
+  absl::BlockingCounter started;
+  absl::Notification go;
+  bool run = false;  // before `go`
+};
+
 Runtime::Runtime(const RuntimeOptions& options, const Clock& clock, ReactorFactory make_reactor)
-    : options_(options), make_reactor_(std::move(make_reactor)), shared_(options.workers) {
+    : options_(options),
+      make_reactor_(std::move(make_reactor)),
+      shared_(options.workers),
+      cpus_(UsableCpus()) {
   for (uint32_t i = 0; i < options.workers; ++i) {
     shared_.workers.push_back(std::make_unique<Worker>(shared_, i, clock, options.worker));
   }
 }
 
-Runtime::~Runtime() = default;
+Runtime::~Runtime() {
+  if (launch_ != nullptr) EndThreads();
+}
 
-absl::Status Runtime::StartWorker(uint32_t index) {
+void Runtime::UseReactors(ReactorFactory make_reactor) { make_reactor_ = std::move(make_reactor); }
+
+absl::Status Runtime::Start() {
+  SLUICE_CHECK(launch_ == nullptr);
+  launch_ = std::make_unique<Launch>(options_.workers);
+  absl::Status status = StartThreads();
+  if (options_.pin_workers) PinToCpu(0);
+  launch_->statuses[0] = StartWorker(0);
+  launch_->started.Wait();
+  for (const absl::Status& each : launch_->statuses) status.Update(each);
+  if (!status.ok()) EndThreads();
+  return status;
+}
+
+// A thread that the kernel refuses (RLIMIT_NPROC, pids.max, memory) is an exception of the library.
+absl::Status Runtime::StartThreads() {
+  for (uint32_t i = 1; i < options_.workers; ++i) {
+    try {
+      threads_.emplace_back([this, i] { RunThread(i); });
+    } catch (const std::system_error& error) {
+      for (uint32_t missing = i; missing < options_.workers; ++missing) {
+        launch_->started.DecrementCount();
+      }
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "cannot start the thread of worker ", i, ": ", strerrordesc_np(error.code().value())));
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Runtime::RunThread(uint32_t index) {
   if (options_.pin_workers) PinToCpu(index);
   pthread_setname_np(pthread_self(), ("sluice-" + std::to_string(index)).c_str());
-  return shared_.workers[index]->Start(make_reactor_);
+  launch_->statuses[index] = StartWorker(index);
+  launch_->started.DecrementCount();
+  launch_->go.WaitForNotification();
+  if (launch_->run) {
+    shared_.workers[index]->Run();
+  } else {
+    shared_.workers[index]->Abandon();
+  }
+}
+
+absl::Status Runtime::StartWorker(uint32_t index) {
+  try {
+    return shared_.workers[index]->Start(make_reactor_);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("there is no memory for the workers");
+  }
+}
+
+// Wraps round when there are more workers than CPUs.
+void Runtime::PinToCpu(uint32_t index) const {
+  if (cpus_.empty()) return;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(cpus_[index % cpus_.size()], &one);
+  pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
 }
 
 absl::Status Runtime::Run(Task<void> main) {
-  std::vector<absl::Status> statuses(options_.workers);
-  absl::BlockingCounter started(static_cast<int>(options_.workers) - 1);
-  absl::Notification go;
-  bool run = true;
-  std::vector<std::thread> threads;
-  for (uint32_t i = 1; i < options_.workers; ++i) {
-    threads.emplace_back([&, i] {
-      statuses[i] = StartWorker(i);
-      started.DecrementCount();
-      go.WaitForNotification();
-      if (run) shared_.workers[i]->Run();
-    });
+  if (launch_ == nullptr) {
+    absl::Status status = Start();
+    if (!status.ok()) return status;
   }
-  if (options_.pin_workers) PinToCpu(0);
-  statuses[0] = shared_.workers[0]->Start(make_reactor_);
-  started.Wait();
-  absl::Status status;
-  for (const absl::Status& each : statuses) status.Update(each);
-  run = status.ok();
   StopWhenDone stop(shared_);
-  if (run) SpawnOn(shared_, shared_.workers[0].get(), std::move(main), &stop).Detach();
-  go.Notify();
-  if (run) shared_.workers[0]->Run();
-  for (std::thread& thread : threads) thread.join();
-  if (run) CheckNothingLeft();
-  return status;
+  SpawnOn(shared_, shared_.workers[0].get(), std::move(main), &stop).Detach();
+  launch_->run = true;
+  launch_->go.Notify();
+  shared_.workers[0]->Run();
+  EndThreads();
+  CheckNothingLeft();
+  return absl::OkStatus();
+}
+
+// Has those that wait for a run give up what they have, and waits for all.
+void Runtime::EndThreads() {
+  if (!launch_->go.HasBeenNotified()) {
+    shared_.workers[0]->Abandon();
+    launch_->go.Notify();
+  }
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  launch_.reset();
 }
 
 void Runtime::CheckNothingLeft() {

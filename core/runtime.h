@@ -1,12 +1,23 @@
 // Runtime: the workers and their threads.
 //
-// Run makes the calling thread worker 0, starts a thread for each other worker, runs `main` as the
-// first task and returns when that has ended: every other task must have been joined by then, and
-// every reactor is empty (both checked).
+//             UseReactors
+//                ▼  │
+//   MADE ──► Start ─┴ error: its threads have ended ──► MADE
+//              │
+//              ▼ every worker has its thread and its reactor
+//           STARTED ── Run: `main` is the first task ──► ENDED, when that has ended
+//
+// Start makes the calling thread worker 0 and starts a thread for each other worker; nothing runs
+// before all of them have what they need, so a start that fails may be followed by another, with
+// other reactors. Run returns when `main` has ended: every other task must have been joined by then,
+// and every reactor is empty (both checked).
 #ifndef SLUICE_CORE_RUNTIME_H_
 #define SLUICE_CORE_RUNTIME_H_
 
 #include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "core/clock.h"
@@ -25,21 +36,39 @@ struct RuntimeOptions {
 class Runtime {
  public:
   Runtime(const RuntimeOptions& options, const Clock& clock, ReactorFactory make_reactor);
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
   ~Runtime();
 
-  // An error when a reactor cannot be made; then nothing has run. Once.
+  // Before Start, or after one that has failed.
+  void UseReactors(ReactorFactory make_reactor);
+
+  // An error when a worker cannot have its thread, buffers or reactor: it names the first of them,
+  // and nothing has run.
+  absl::Status Start();
+
+  // Starts, unless Start has been called. An error is Start's. Once.
   absl::Status Run(Task<void> main);
 
   Shared& shared() { return shared_; }
   Worker& worker(uint32_t index) { return *shared_.workers[index]; }
 
  private:
+  struct Launch;
+
+  absl::Status StartThreads();
+  void RunThread(uint32_t index);
   absl::Status StartWorker(uint32_t index);
+  void PinToCpu(uint32_t index) const;
+  void EndThreads();
   void CheckNothingLeft();
 
   const RuntimeOptions options_;
-  const ReactorFactory make_reactor_;
+  ReactorFactory make_reactor_;
   Shared shared_;
+  std::vector<int> cpus_;           // that the process may use
+  std::unique_ptr<Launch> launch_;  // while there are threads
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace sluice::core

@@ -18,7 +18,7 @@ SignalStream::SignalStream(std::initializer_list<int> signals) {
   for (const int signal : signals) sigaddset(&set, signal);
   SLUICE_CHECK(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
   fd_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-  SLUICE_CHECK(fd_ >= 0);
+  if (fd_ < 0) error_ = errno;
 }
 
 SignalStream::~SignalStream() {
@@ -35,7 +35,7 @@ Task<IoResult<int>> SignalStream::Next() {
     signalfd_siginfo info;
     const ssize_t bytes = read(fd_, &info, sizeof(info));
     if (bytes == sizeof(info)) co_return static_cast<int>(info.ssi_signo);
-    SLUICE_CHECK(bytes < 0 && (errno == EAGAIN || errno == EINTR));
+    if (bytes >= 0 || (errno != EAGAIN && errno != EINTR)) co_return IoError(EIO);
     IoResult<uint32_t> ready = co_await Poll(fd_, POLLIN);
     if (!ready.ok()) co_return IoError(ready.error());
   }

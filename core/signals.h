@@ -12,11 +12,15 @@ namespace sluice::core {
 
 class SignalStream {
  public:
-  // Blocks `signals` in the calling thread and those it starts later: call it in main, first.
+  // Blocks `signals` in the calling thread and those it starts later: make it in main, before there
+  // are any.
   explicit SignalStream(std::initializer_list<int> signals);
   SignalStream(const SignalStream&) = delete;
   SignalStream& operator=(const SignalStream&) = delete;
   ~SignalStream();
+
+  // Why there is no stream (an errno: no descriptors are left), or 0.
+  int error() const { return error_; }
 
   // The next signal's number, or ECANCELED.
   Task<IoResult<int>> Next();
@@ -26,6 +30,7 @@ class SignalStream {
 
  private:
   int fd_;
+  int error_ = 0;
 };
 
 }  // namespace sluice::core

@@ -4,9 +4,9 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -19,20 +19,21 @@ bool SetOption(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
 }
 
-// Removes the file of a UNIX socket that nobody listens on any more (left by a killed process).
-// EADDRINUSE when somebody does, or when it is no socket.
-int RemoveStaleSocketFile(const Address& address) {
-  const char* path = address.local.sun_path;
-  if (path[0] == '\0') return 0;  // an abstract name leaves nothing behind
-  struct stat info;
-  if (lstat(path, &info) != 0) return 0;
-  if (!S_ISSOCK(info.st_mode)) return EADDRINUSE;
-  const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (probe < 0) return errno;
-  const bool refused = connect(probe, &address.any, address.size) != 0 && errno == ECONNREFUSED;
-  close(probe);
-  if (!refused) return EADDRINUSE;
-  return unlink(path) == 0 ? 0 : errno;
+// The address of a peer whose connection is gone: getpeername(2) answers no longer, the socket
+// still knows it. SO_PEERNAME wants no more room than the address needs.
+Address LastPeerAddress(int fd) {
+  int family = AF_UNSPEC;
+  socklen_t size = sizeof(family);
+  if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) != 0) return Address();
+  Address address;
+  if (family == AF_UNIX) {  // a client without a name, as nearly all are
+    address.any.sa_family = AF_UNIX;
+    address.size = sizeof(sa_family_t);
+    return address;
+  }
+  address.size = family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERNAME, &address.any, &address.size) != 0) return Address();
+  return address;
 }
 
 // Leaves 0 to the kernel.
@@ -72,16 +73,13 @@ int PrepareTcp(int fd, const Address& address, const ListenOptions& options) {
   return SetOptions(fd, options.connection);
 }
 
-int BindAndListen(int fd, const Address& address, const ListenOptions& options) {
+int BindAndListen(int fd, const Address& address, const ListenOptions& options, SocketFile& file) {
   const bool is_unix = address.family() == AF_UNIX;
-  const int error = is_unix ? RemoveStaleSocketFile(address) : PrepareTcp(fd, address, options);
-  if (error != 0) return error;
-  if (bind(fd, &address.any, address.size) != 0) return errno;
-  // Before anybody can connect.
-  if (is_unix && options.unix_mode >= 0 && address.local.sun_path[0] != '\0' &&
-      chmod(address.local.sun_path, static_cast<mode_t>(options.unix_mode)) != 0) {
-    return errno;
+  if (is_unix && address.local.sun_path[0] != '\0') {
+    return ListenAtPath(fd, address.local, address.size, options, file);
   }
+  if (const int error = is_unix ? 0 : PrepareTcp(fd, address, options)) return error;
+  if (bind(fd, &address.any, address.size) != 0) return errno;
   return listen(fd, options.backlog) == 0 ? 0 : errno;
 }
 
@@ -115,10 +113,11 @@ std::string Address::ToString() const {
   }
 }
 
-IoResult<int> SocketApi::Listen(const Address& address, const ListenOptions& options) {
+IoResult<int> SocketApi::Listen(const Address& address, const ListenOptions& options,
+                                SocketFile& file) {
   const int fd = socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return IoError(errno);
-  if (const int error = BindAndListen(fd, address, options)) {
+  if (const int error = BindAndListen(fd, address, options, file)) {
     close(fd);
     return IoError(error);
   }
@@ -137,6 +136,15 @@ IoResult<int> SocketApi::AcceptNow(int fd) {
   const int connection = accept4(fd, nullptr, nullptr, SOCK_CLOEXEC);
   if (connection < 0) return IoError(errno);
   return connection;
+}
+
+// TCP tells how long the queue of a listening socket is, where a connection's unacknowledged
+// segments are told.
+size_t SocketApi::WaitingConnections(int fd, size_t most) {
+  tcp_info info;
+  socklen_t size = sizeof(info);
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return most;
+  return std::min<size_t>(info.tcpi_unacked, most);
 }
 
 IoResult<void> SocketApi::ShutdownWrite(int fd) {
@@ -173,11 +181,12 @@ size_t SocketApi::UnreadBytes(int fd) {
   return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0 ? static_cast<size_t>(bytes) : 0;
 }
 
+// A connection that is gone (TCP_CLOSE) has no peer any more. A UNIX socket keeps its own.
 PeerState SocketApi::GetPeerState(int fd) {
-  tcp_info info;
-  socklen_t size = sizeof(info);
-  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return PeerState::kOpen;  // UNIX
-  return info.tcpi_state == TCP_CLOSE ? PeerState::kReset : PeerState::kOpen;
+  Address address;
+  address.size = sizeof(address.local);
+  const bool gone = getpeername(fd, &address.any, &address.size) != 0 && errno == ENOTCONN;
+  return gone ? PeerState::kReset : PeerState::kOpen;
 }
 
 PathQuality SocketApi::GetPathQuality(int fd) {
@@ -187,11 +196,7 @@ PathQuality SocketApi::GetPathQuality(int fd) {
   return {.known = true, .rtt_us = info.tcpi_rtt, .retransmits = info.tcpi_total_retrans};
 }
 
-void SocketApi::RemoveSocketFile(const Address& address) {
-  if (address.family() == AF_UNIX && address.local.sun_path[0] != '\0') {
-    unlink(address.local.sun_path);
-  }
-}
+void SocketApi::RemoveSocketFile(const SocketFile& file) { RemoveFile(file); }
 
 Address SocketApi::LocalAddress(int fd) {
   Address address;
@@ -203,7 +208,7 @@ Address SocketApi::LocalAddress(int fd) {
 Address SocketApi::PeerAddress(int fd) {
   Address address;
   address.size = sizeof(address.local);
-  if (getpeername(fd, &address.any, &address.size) != 0) return Address();
+  if (getpeername(fd, &address.any, &address.size) != 0) return LastPeerAddress(fd);
   return address;
 }
 

@@ -16,6 +16,7 @@
 
 #include "core/clock.h"
 #include "core/result.h"
+#include "core/socket_file.h"
 #include "core/socket_options.h"
 
 namespace sluice::core {
@@ -62,14 +63,23 @@ class SocketApi {
   virtual ~SocketApi() = default;
 
   // A bound and listening stream socket; a stale UNIX socket file is replaced. Sets SO_REUSEADDR
-  // and does what PrepareStream does (accepted sockets inherit it).
-  virtual IoResult<int> Listen(const Address& address, const ListenOptions& options);
+  // and does what PrepareStream does (accepted sockets inherit it). `file` is for RemoveSocketFile;
+  // further attempts at the address pass the same one (core/socket_file.h).
+  virtual IoResult<int> Listen(const Address& address, const ListenOptions& options,
+                               SocketFile& file);
+  // For addresses without a file.
+  IoResult<int> Listen(const Address& address, const ListenOptions& options) {
+    SocketFile none;
+    return Listen(address, options, none);
+  }
   // A second descriptor for the same socket.
   virtual IoResult<int> Duplicate(int fd);
 
   // The next connection that waits at a listening socket; EAGAIN when there is none. Leaves the
   // socket non-blocking: for the end of its life.
   virtual IoResult<int> AcceptNow(int fd);
+  // How many wait there now; `most` when the kernel does not tell (UNIX).
+  virtual size_t WaitingConnections(int fd, size_t most);
 
   virtual IoResult<void> ShutdownWrite(int fd);
   // TCP_NODELAY, and SO_OOBINLINE: a byte that the peer marks as urgent is one of the stream's, and
@@ -87,9 +97,11 @@ class SocketApi {
   virtual size_t UnreadBytes(int fd);
   virtual PeerState GetPeerState(int fd);
   virtual PathQuality GetPathQuality(int fd);
-  // The file of a UNIX socket that is no longer listened on; nothing for other addresses.
-  virtual void RemoveSocketFile(const Address& address);
+  // The file of a UNIX listener that is about to be closed, if its path still names it; nothing for
+  // other addresses.
+  virtual void RemoveSocketFile(const SocketFile& file);
   virtual Address LocalAddress(int fd);
+  // Also of a peer that has reset its connection. "?" if it cannot be had.
   virtual Address PeerAddress(int fd);
 };
 

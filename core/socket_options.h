@@ -1,6 +1,6 @@
 // SocketOptions: what a connection's socket may be told; ListenOptions: what a listening one may.
 //
-// 0, "" and -1 leave the choice to the kernel. All but the UNIX mode are about TCP.
+// 0, "" and -1 leave the choice to the kernel. All but the `unix_` ones are about TCP.
 #ifndef SLUICE_CORE_SOCKET_OPTIONS_H_
 #define SLUICE_CORE_SOCKET_OPTIONS_H_
 
@@ -26,6 +26,8 @@ struct ListenOptions {
   int backlog = 4096;
   bool ipv6_only = true;
   int unix_mode = -1;             // permissions of the file
+  int64_t unix_uid = -1;          // its owner
+  int64_t unix_gid = -1;          // its group
   int defer_accept = 0;           // seconds
   int fast_open = 0;              // length of the queue
   SocketOptions connection = {};  // inherited by accepted sockets

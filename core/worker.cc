@@ -1,13 +1,28 @@
 #include "core/worker.h"
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "core/check.h"
 
 namespace sluice::core {
 namespace {
 
 thread_local Worker* current_worker = nullptr;
+
+absl::StatusOr<std::unique_ptr<BufferPool>> MakePool(size_t count, size_t buffer_size,
+                                                     std::function<void()> wake_owner) {
+  auto pool = std::make_unique<BufferPool>(count, buffer_size, std::move(wake_owner));
+  if (pool->reserved()) return pool;
+  constexpr size_t kMiB = size_t{1} << 20;
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "cannot reserve ", (count * buffer_size + kMiB - 1) / kMiB,
+      " MiB of address space for the buffers of a worker (limits.buffer_memory; RLIMIT_AS)"));
+}
 
 }  // namespace
 
@@ -47,29 +62,53 @@ Worker::Worker(Shared& shared, uint32_t index, const Clock& clock, const WorkerO
       random_(options.seed * 0x9E3779B97F4A7C15u + index + 1),
       now_(clock.Now()),
       wheel_(now_),
-      pool_(options.buffers, options.buffer_size, [this] { Wake(); }),
+      buffers_(options.buffers),
+      buffer_size_(options.buffer_size),
+      large_buffers_(options.large_buffers),
+      large_buffer_size_(options.large_buffer_size),
       turned_(now_),
-      make_heap_(options.make_heap) {
-  if (options.large_buffers == 0) return;
-  large_pool_ = std::make_unique<BufferPool>(options.large_buffers, options.large_buffer_size,
-                                             [this] { Wake(); });
-  pool_.set_large(large_pool_.get());
-}
+      reserve_(options.reserve),
+      make_heap_(options.make_heap) {}
 
 Worker::~Worker() = default;
 
 absl::Status Worker::Start(const ReactorFactory& make_reactor) {
-  absl::StatusOr<std::unique_ptr<Reactor>> reactor = make_reactor(pool_);
+  absl::Status status = ReserveBuffers();
+  if (!status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<Reactor>> reactor = make_reactor(*pool_);
   if (!reactor.ok()) return reactor.status();
   reactor_ = *std::move(reactor);
   if (make_heap_ != nullptr) heap_ = make_heap_();
   return absl::OkStatus();
 }
 
+void Worker::Abandon() {
+  heap_.reset();
+  reactor_.reset();
+}
+
+absl::Status Worker::ReserveBuffers() {
+  const auto wake = [this] { Wake(); };
+  if (pool_ == nullptr) {
+    absl::StatusOr<std::unique_ptr<BufferPool>> pool = MakePool(buffers_, buffer_size_, wake);
+    if (!pool.ok()) return pool.status();
+    pool_ = *std::move(pool);
+    pool_->set_reserve(reserve_);
+  }
+  if (large_pool_ != nullptr || large_buffers_ == 0) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<BufferPool>> large =
+      MakePool(large_buffers_, large_buffer_size_, wake);
+  if (!large.ok()) return large.status();
+  large_pool_ = *std::move(large);
+  pool_->set_large(large_pool_.get());
+  return absl::OkStatus();
+}
+
 void Worker::Run() {
   Enter();
   for (;;) {
-    if (++tick_ % kEventInterval == 0) TurnReactor(0);
+    ++tick_;
+    if (RoundIsOver()) EndRound();
     if (Runnable* task = NextTask()) {
       RunTask(*task);
     } else if (shared_.stopping.load(std::memory_order_acquire)) {
@@ -83,11 +122,14 @@ void Worker::Run() {
 }
 
 bool Worker::Step() {
-  if (++tick_ % kEventInterval == 0) TurnReactor(0);
+  ++tick_;
+  if (RoundIsOver()) EndRound();
   Runnable* task = NextTask();
   if (task == nullptr) {
-    TurnReactor(0);
-    task = NextTask();
+    do {
+      TurnReactor(0);
+      task = NextTask();
+    } while (task == nullptr && hold_ > 0);
   }
   if (task == nullptr) return false;
   RunTask(*task);
@@ -105,18 +147,45 @@ void Worker::RunTask(Runnable& task) {
   Count(counters_.tasks);
   ++tasks_since_turn_;
   running_ = &task;
-  const Runnable::Outcome outcome = task.Run();
+  int32_t copied = 0;
+  const Runnable::Outcome outcome = task.Run(copied);
   running_ = nullptr;
-  if (outcome == Runnable::Outcome::kYield) ScheduleLast(task);
+  work_ += kWorkPerTask + copied;
+  if (outcome == Runnable::Outcome::kYield) {
+    work_ = kWorkPerRound;
+    QueueHeavy(task);
+  }
+}
+
+bool Worker::RoundIsOver() const {
+  return work_ >= kWorkPerRound ||
+         (tick_ % kClockInterval == 0 && clock_.Now() - now_ >= kRoundTime);
+}
+
+void Worker::EndRound() {
+  const bool heavy_ran = heavy_ran_;
+  TurnReactor(0);
+  heavy_due_ = !heavy_ran;
 }
 
 Runnable* Worker::NextTask() {
+  if (heavy_due_) {
+    heavy_due_ = false;
+    if (Runnable* task = NextHeavy()) return task;
+  }
   if (tick_ % shared_interval_ == 0) {
     if (Runnable* task = NextShared()) return task;
   }
   if (Runnable* task = NextLocal()) return task;
   if (Runnable* task = NextShared()) return task;
-  return nullptr;
+  if (Runnable* task = NextHeavy()) return task;
+  return std::exchange(lifo_, nullptr);
+}
+
+Runnable* Worker::NextHeavy() {
+  Runnable* task = heavy_.Pop();
+  if (task != nullptr) heavy_ran_ = true;
+  return task;
 }
 
 Runnable* Worker::NextLocal() {
@@ -126,8 +195,7 @@ Runnable* Worker::NextLocal() {
     return std::exchange(lifo_, nullptr);
   }
   lifo_runs_ = 0;
-  if (Runnable* task = queue_.Pop()) return task;
-  return std::exchange(lifo_, nullptr);
+  return queue_.Pop();
 }
 
 // The mailbox is ours alone; of the inject queue we take our share, the first to run at once.
@@ -148,11 +216,24 @@ Runnable* Worker::NextShared() {
 
 void Worker::Schedule(Runnable& task) {
   if (running_ == nullptr) {
-    ScheduleLast(task);
+    Queue(task);
     return;
   }
-  if (lifo_ != nullptr) ScheduleLast(*lifo_);
+  if (lifo_ != nullptr) Queue(*lifo_);
   lifo_ = &task;
+}
+
+void Worker::Queue(Runnable& task) {
+  if (task.heavy()) {
+    QueueHeavy(task);
+  } else {
+    ScheduleLast(task);
+  }
+}
+
+void Worker::QueueHeavy(Runnable& task) {
+  heavy_.Push(task);
+  WakeForBacklog();
 }
 
 void Worker::ScheduleLast(Runnable& task) {
@@ -160,7 +241,11 @@ void Worker::ScheduleLast(Runnable& task) {
     Count(counters_.overflow);
     shared_.inject.Push(*over);
   });
-  if (shared_.workers.size() == 1 || queue_.SizeHint() < kWakeBacklog) return;
+  WakeForBacklog();
+}
+
+void Worker::WakeForBacklog() {
+  if (shared_.workers.size() == 1 || queued() < kWakeBacklog) return;
   const bool watched = !stealing_ || shared_.watchers.load(std::memory_order_relaxed) > 0;
   if (!watched || !shared_.inject.empty()) shared_.NotifyOne();
 }
@@ -171,16 +256,39 @@ void Worker::ScheduleHere(Runnable& task) {
 }
 
 void Worker::TurnReactor(Nanos timeout) {
-  pool_.CollectRemote();  // used again while they are warm, not when all others are used up
+  pool_->CollectRemote();  // used again while they are warm, not when all others are used up
   if (large_pool_ != nullptr) large_pool_->CollectRemote();
   UpdateGauges();
-  reactor_->Turn(timeout, queue_.kSize - std::min(queue_.kSize, queue_.SizeHint()));
-  const Nanos before = now_;
-  now_ = clock_.Now();
-  wheel_.Advance(now_);
+  const uint32_t waiting = queue_.SizeHint();
+  reactor_->Turn(timeout, queue_.kSize - std::min(queue_.kSize, waiting));
+  const Nanos before = std::exchange(now_, clock_.Now());
+  const Nanos gap = now_ - before;
+  const Nanos late = timeout < 0 ? 0 : gap - timeout;
+  const bool punctual = late < kLate && hold_ == 0;
+  if (punctual || TimersMayFire(gap, late, waiting == 0 && lifo_ == nullptr)) wheel_.Advance(now_);
   turned_.store(now_, std::memory_order_relaxed);
-  if (timeout == 0 && tasks_since_turn_ > 0) NoteTaskTime((now_ - before) / tasks_since_turn_);
+  if (timeout == 0 && tasks_since_turn_ > 0) NoteTaskTime(gap / tasks_since_turn_);
   tasks_since_turn_ = 0;
+  work_ = 0;
+  heavy_ran_ = false;
+}
+
+// Late, or catching up. `all_run`: before the turn there was no task left to run but heavy ones,
+// whose events are in their inboxes, before any timer.
+bool Worker::TimersMayFire(Nanos gap, Nanos late, bool all_run) {
+  const uint64_t reaped = reactor_->counters().completions.load(std::memory_order_relaxed);
+  const bool nothing_came = std::exchange(reaped_, reaped) == reaped;
+  const Nanos due = wheel_.NextDeadline();
+  if (due < 0 || due > now_) {
+    hold_ = 0;
+  } else if (hold_ == 0) {
+    hold_ = kMinHold + std::min(late, kMaxHold);
+  } else if (nothing_came && all_run && late < kLate) {
+    hold_ = 0;
+  } else {
+    hold_ = std::max<Nanos>(hold_ - std::min(gap, kLate), 0);
+  }
+  return hold_ == 0;
 }
 
 // The inject queue is to be looked at about every 200 us.
@@ -196,20 +304,19 @@ void Worker::NoteTaskTime(Nanos per_task) {
 // Before the wait, so that they are right while it lasts.
 void Worker::UpdateGauges() {
   const size_t large = large_pool_ == nullptr ? 0 : large_pool_->taken();
-  counters_.buffers.store(pool_.taken() + large, std::memory_order_relaxed);
+  counters_.buffers.store(pool_->taken() + large, std::memory_order_relaxed);
   counters_.in_flight.store(reactor_->in_flight(), std::memory_order_relaxed);
 }
 
 // Work that is nobody's yet, or ours alone.
 bool Worker::SharedWork() const { return !shared_.inject.empty() || !mailbox_.empty(); }
 
-bool Worker::HasBacklog() const { return queue_.SizeHint() >= kStealBacklog; }
-
 // Whether what waits at `victim` will have waited too long before it gets there.
 bool Worker::Overdue(const Worker& victim) const {
   if (&victim == this || !victim.HasBacklog()) return false;
   const Nanos unseen = now_ - victim.turned_.load(std::memory_order_relaxed);
-  const Nanos work = victim.queue_.SizeHint() * victim.task_time_.load(std::memory_order_relaxed);
+  const Nanos work =
+      static_cast<Nanos>(victim.queued()) * victim.task_time_.load(std::memory_order_relaxed);
   return unseen + work >= kOverdue;
 }
 
@@ -235,13 +342,26 @@ Runnable* Worker::Steal() {
   for (size_t i = 0; i < count; ++i) {
     Worker& victim = *shared_.workers[(start + i) % count];
     if (!Overdue(victim)) continue;
-    if (Runnable* task = victim.queue_.StealInto(queue_)) {
+    if (Runnable* task = StealFrom(victim)) {
       Count(counters_.steals);
-      Count(counters_.stolen, queue_.SizeHint() + 1);
+      Count(counters_.stolen, queued() + 1);
       return task;
     }
   }
   return NextShared();
+}
+
+// Half of its light tasks; when there are none, half of the heavy ones.
+Runnable* Worker::StealFrom(Worker& victim) {
+  if (Runnable* task = victim.queue_.StealInto(queue_)) return task;
+  size_t more = victim.heavy_.size() / 2;
+  Runnable* first = victim.heavy_.Pop();
+  for (; first != nullptr && more > 0; --more) {
+    Runnable* task = victim.heavy_.Pop();
+    if (task == nullptr) break;
+    heavy_.Push(*task);
+  }
+  return first;
 }
 
 // Looks for work at the others, unless half of the workers do already.
@@ -311,7 +431,7 @@ void Worker::MaybeTrim() {
 bool Worker::TrimPays() const { return BufferTrimPays() || HeapTrimPays(); }
 
 bool Worker::BufferTrimPays() const {
-  return pool_.touched() > kWarmBuffers ||
+  return pool_->touched() > kWarmBuffers ||
          (large_pool_ != nullptr && large_pool_->touched() > kWarmLargeBuffers);
 }
 
@@ -323,8 +443,7 @@ bool Worker::BusyPoll() {
   const Nanos until = clock_.Now() + busy_poll_;
   do {
     TurnReactor(0);
-    if (queue_.SizeHint() != 0 || lifo_ != nullptr || SharedWork() || OverdueElsewhere())
-      return true;
+    if (queued() != 0 || lifo_ != nullptr || SharedWork() || OverdueElsewhere()) return true;
     if (shared_.stopping.load(std::memory_order_relaxed)) return true;
   } while (now_ < until);
   return false;

@@ -1,19 +1,42 @@
 // Worker: one thread of the runtime, with its run queue, reactor, timers and buffers.
 //
-//   while there is work:   LIFO slot ─► run queue ─► mailbox, inject queue ─► own reactor ─► steal
+//   while there is work:   LIFO slot ─► run queue ─► mailbox, inject queue ─► heavy queue
+//                          ─► own reactor ─► steal
 //   when there is none:    park = wait in the reactor until the next timer
 //
 // The scheduling rules are Tokio's (Lerche 2019, and its multi_thread scheduler since): a task
 // woken by the running one goes to the LIFO slot and runs next, at most kMaxLifoRuns times in a
 // row; what the reactor brings goes to the end of the queue; a full queue hands half to the inject
-// queue, which everybody looks at now and then; the reactor is turned at least every kEventInterval
-// tasks. Unlike there, every worker has its own reactor, a sleeping worker is woken only for a
-// backlog, and a backlog is stolen from only when it is overdue: it would keep its owner busy for
-// longer than kOverdue, or its owner has not been seen for so long. A stolen session depends on two
-// threads until its operations have moved, which on busy CPUs costs more than a short wait.
+// queue, which everybody looks at now and then. Unlike there, every worker has its own reactor, a
+// sleeping worker is woken only for a backlog, and a backlog is stolen from only when it is
+// overdue: it would keep its owner busy for longer than kOverdue, or its owner has not been seen
+// for so long. A stolen session depends on two threads until its operations have moved, which on
+// busy CPUs costs more than a short wait.
+//
+// Rounds and heavy tasks. A small request must not wait until every bulk stream has had its turn:
+//   S1  A round ends, and the reactor is turned, after kWorkPerRound: 61 small tasks, or 488 KiB
+//       copied, or one task that used up its budget, or (looked at every kClockInterval tasks)
+//       kRoundTime. The clock is not read for each task.
+//   S2  A task whose last run was large (Runnable::heavy) waits in the heavy queue, whether it gave
+//       way or the reactor woke it. Within that queue the first to come is the first to run.
+//   S3  A heavy task runs when there is no light one; but of two rounds that end in a row, in at
+//       least one a heavy task has run, if there was one. So neither kind starves the other.
+//
+// Late timers. A worker that has been away for longer than it meant to (the process was stopped,
+// the machine paused, a task computed) finds timers due, and in the kernel events that came before
+// them. The events go first:
+//
+//              late by kLate, a timer is due
+//   PUNCTUAL ───────────────────────────────► CATCHING_UP: timers do not fire
+//      ▲                                          │ the queue has been run and a turn brings
+//      └──────────────────────────────────────────┘ nothing more; or the hold is used up
+//
+// The hold is as long as the worker was late, at most kMaxHold, and a bit; a turn uses up at most
+// kLate of it, so that a second pause takes away no more than that. Steady traffic can thus delay a
+// timer that is late already, and no other, by about the hold.
 //
 // Threads: a worker's methods are for its own thread unless they say "any".
-// Checked by: tests/core/scheduler_test.cc, tests/model.
+// Checked by: tests/core/scheduler_test.cc, tests/core/rounds_test.cc, tests/model.
 #ifndef SLUICE_CORE_WORKER_H_
 #define SLUICE_CORE_WORKER_H_
 
@@ -77,6 +100,7 @@ struct WorkerOptions {
   size_t buffer_size = 16384;  // bytes
   size_t large_buffers = 0;    // for streams that fill theirs
   size_t large_buffer_size = 0;
+  BufferReserve* reserve = nullptr;  // of all workers; outlives them; or null
   Nanos busy_poll = 0;   // turn the reactor for so long before sleeping
   bool stealing = true;  // take queued tasks from other workers when there is nothing to do
   uint64_t seed = 1;     // of the choice of victims
@@ -93,8 +117,13 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
   ~Worker();
 
-  // Makes what belongs to the thread. On the worker's thread, before Run.
+  // Reserves the buffers and makes what belongs to the thread. On the worker's thread, before Run.
+  // After an error it may be called again.
   absl::Status Start(const ReactorFactory& make_reactor);
+
+  // Takes back what Start has made of the thread's own. On the worker's thread, when nothing has
+  // run.
+  void Abandon();
 
   // Runs tasks until Shared::stopping and nothing is left to do.
   void Run();
@@ -124,8 +153,10 @@ class Worker {
 
   Reactor& reactor() { return *reactor_; }
   const Reactor& reactor() const { return *reactor_; }
-  BufferPool& pool() { return pool_; }
-  bool Owns(const BufferPool& pool) const { return &pool == &pool_ || &pool == large_pool_.get(); }
+  BufferPool& pool() { return *pool_; }
+  bool Owns(const BufferPool& pool) const {
+    return &pool == pool_.get() || &pool == large_pool_.get();
+  }
   TimerWheel& wheel() { return wheel_; }
   Shared& shared() const { return shared_; }
   uint32_t index() const { return index_; }
@@ -137,7 +168,14 @@ class Worker {
  private:
   friend class Shared;
   static constexpr int kMaxLifoRuns = 3;
-  static constexpr uint32_t kEventInterval = 61;
+  // One unit is kBytesPerUnit copied.
+  static constexpr int32_t kWorkPerTask = 2;
+  static constexpr int32_t kWorkPerRound = 61 * kWorkPerTask;
+  static constexpr uint32_t kClockInterval = 16;
+  static constexpr Nanos kRoundTime = 300 * kMicrosecond;
+  static constexpr Nanos kLate = 5 * kMillisecond;
+  static constexpr Nanos kMinHold = 4 * kLate;
+  static constexpr Nanos kMaxHold = 500 * kMillisecond;
   static constexpr uint32_t kWakeBacklog = 16;  // queued tasks that are worth waking somebody for
   static constexpr uint32_t kStealBacklog = 4;  // queued tasks that may be worth stealing from
   static constexpr Nanos kOverdue = kMillisecond;
@@ -145,13 +183,22 @@ class Worker {
   static constexpr size_t kWarmBuffers = 16;  // not worth giving back
   static constexpr size_t kWarmLargeBuffers = 4;
 
+  absl::Status ReserveBuffers();
   void RunTask(Runnable& task);
   Runnable* NextTask();
   Runnable* NextLocal();
+  Runnable* NextHeavy();
   Runnable* NextShared();
   Runnable* Steal();
+  Runnable* StealFrom(Worker& victim);
   Runnable* Search();
+  void Queue(Runnable& task);
+  void QueueHeavy(Runnable& task);
+  void WakeForBacklog();
+  bool RoundIsOver() const;
+  void EndRound();
   void TurnReactor(Nanos timeout);
+  bool TimersMayFire(Nanos gap, Nanos late, bool all_run);
   void UpdateGauges();
   void Park();
   void Wait();
@@ -162,7 +209,8 @@ class Worker {
   bool BusyPoll();
   void NoteTaskTime(Nanos per_task);
   bool SharedWork() const;
-  bool HasBacklog() const;
+  size_t queued() const { return queue_.SizeHint() + heavy_.size(); }
+  bool HasBacklog() const { return queued() >= kStealBacklog; }
   bool Overdue(const Worker& victim) const;
   bool OverdueElsewhere() const;
   bool BacklogElsewhere() const;
@@ -178,20 +226,31 @@ class Worker {
   int lifo_runs_ = 0;
   Runnable* running_ = nullptr;
   bool searching_ = false;
+  bool heavy_ran_ = false;  // in this round
+  bool heavy_due_ = false;  // S3
+  int32_t work_ = 0;        // in this round
   uint32_t tick_ = 0;
   uint32_t shared_interval_ = 61;  // tasks between looks at the inject queue; tuned
   uint32_t tasks_since_turn_ = 0;
   uint64_t random_;
   Nanos now_;
   Nanos trimmed_ = 0;
+  Nanos hold_ = 0;       // what is left of it; 0: punctual
+  uint64_t reaped_ = 0;  // when it was looked at last: only while catching up
 
   TimerWheel wheel_;
-  BufferPool pool_;
+  const size_t buffers_;
+  const size_t buffer_size_;
+  const size_t large_buffers_;
+  const size_t large_buffer_size_;
+  std::unique_ptr<BufferPool> pool_;        // from Start on
   std::unique_ptr<BufferPool> large_pool_;  // or null
   InjectQueue mailbox_;                     // any thread
+  InjectQueue heavy_;                       // filled by the owner; thieves take from it
   Atomic<Nanos> turned_;                    // like now_; thieves read it
   Atomic<Nanos> task_time_{0};              // how long a task takes lately; thieves read it
   std::unique_ptr<Reactor> reactor_;
+  BufferReserve* const reserve_;            // or null
   const ThreadHeapFactory make_heap_;
   std::unique_ptr<ThreadHeap> heap_;  // or null
   WorkerCounters counters_;

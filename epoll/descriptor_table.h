@@ -33,7 +33,6 @@
 #include <cstdint>
 #include <memory>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "core/atomic.h"
 #include "core/check.h"
@@ -91,6 +90,16 @@ struct Descriptor {
 
 class DescriptorTable {
  public:
+  // Descriptors have smaller numbers: the process keeps its RLIMIT_NOFILE at or below.
+  static constexpr size_t kCapacity = size_t{1} << 25;
+
+  DescriptorTable() = default;
+  DescriptorTable(const DescriptorTable&) = delete;
+  DescriptorTable& operator=(const DescriptorTable&) = delete;
+  ~DescriptorTable() {
+    for (core::Atomic<Chunk*>& slot : chunks_) delete slot.load(std::memory_order_relaxed);
+  }
+
   Descriptor& at(int fd) {
     const size_t index = static_cast<size_t>(fd);
     Chunk* chunk = chunks_[index / kChunk].load(std::memory_order_acquire);
@@ -110,23 +119,20 @@ class DescriptorTable {
 
  private:
   static constexpr size_t kChunk = 1024;
-  static constexpr size_t kChunks = 16384;  // 16 M descriptors
+  static constexpr size_t kChunks = kCapacity / kChunk;
   using Chunk = std::array<Descriptor, kChunk>;
 
   Chunk* Grow(size_t chunk_index) {
-    SLUICE_CHECK(chunk_index < kChunks);
     absl::MutexLock lock(&mutex_);
     core::Atomic<Chunk*>& slot = chunks_[chunk_index];
     if (slot.load(std::memory_order_relaxed) == nullptr) {
-      owned_[chunk_index] = std::make_unique<Chunk>();
-      slot.store(owned_[chunk_index].get(), std::memory_order_release);
+      slot.store(new Chunk, std::memory_order_release);
     }
     return slot.load(std::memory_order_relaxed);
   }
 
-  std::array<core::Atomic<Chunk*>, kChunks> chunks_{};
+  std::array<core::Atomic<Chunk*>, kChunks> chunks_{};  // owned; made under the mutex
   absl::Mutex mutex_;
-  std::array<std::unique_ptr<Chunk>, kChunks> owned_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace sluice::epoll

@@ -28,41 +28,16 @@ std::string KernelRelease() {
   return uname(&names) == 0 ? names.release : "unknown";
 }
 
-// One sentence for the operator; `status` is why a ring could not be made.
-std::string Explain(const absl::Status& status) {
-  std::string detail(status.message());
-  std::string disabled;
-  std::ifstream("/proc/sys/kernel/io_uring_disabled") >> disabled;
-  if (absl::IsPermissionDenied(status)) {
-    if (disabled == "1" || disabled == "2") {
-      return absl::StrCat("it is switched off by kernel.io_uring_disabled=", disabled);
-    }
-    return absl::StrCat("the sandbox refuses it (seccomp): ", detail);
-  }
-  if (absl::IsUnimplemented(status)) {
-    return absl::StrCat("the kernel (", KernelRelease(),
-                        ") or a sandbox has no io_uring: ", detail);
-  }
-  if (absl::IsInvalidArgument(status)) {
-    return absl::StrCat("the kernel is too old: Linux 6.1 is needed, this is ", KernelRelease());
-  }
-  if (absl::IsResourceExhausted(status)) {
-    return absl::StrCat("too little memory may be locked (RLIMIT_MEMLOCK): ", detail);
-  }
-  return detail;
-}
-
 // Sends more than the credit through a socket pair: a kernel that knows it stops in time.
 bool RecvCreditWorks(Ring& ring) {
   std::array<int, 2> pair;
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0) return false;
   const auto memory = std::make_unique<std::array<std::byte, kBuffers * kBufferSize>>();
   std::array<core::Buffer, kBuffers> buffers;
-  for (uint32_t i = 0; i < kBuffers; ++i) {
+  for (uint16_t i = 0; i < kBuffers; ++i) {
     buffers[i].data = memory->data() + i * kBufferSize;
     buffers[i].capacity = kBufferSize;
-    buffers[i].index = static_cast<uint16_t>(i);
-    ring.AddBuffer(buffers[i]);
+    ring.AddBuffer(buffers[i], i);
   }
   ring.PublishBuffers();
   std::array<std::byte, kCredit + kBufferSize> bytes{};
@@ -92,6 +67,30 @@ bool RecvCreditWorks(Ring& ring) {
 }
 
 }  // namespace
+
+std::string Explain(const absl::Status& status) {
+  std::string detail(status.message());
+  std::string disabled;
+  std::ifstream("/proc/sys/kernel/io_uring_disabled") >> disabled;
+  if (absl::IsPermissionDenied(status)) {
+    if (disabled == "1" || disabled == "2") {
+      return absl::StrCat("it is switched off by kernel.io_uring_disabled=", disabled);
+    }
+    return absl::StrCat("the sandbox refuses it (seccomp): ", detail);
+  }
+  if (absl::IsUnimplemented(status)) {
+    return absl::StrCat("the kernel (", KernelRelease(),
+                        ") or a sandbox has no io_uring: ", detail);
+  }
+  if (absl::IsInvalidArgument(status)) {
+    return absl::StrCat("the kernel is too old: Linux 6.1 is needed, this is ", KernelRelease());
+  }
+  const bool lacks_memory = detail.ends_with(strerrordesc_np(ENOMEM));
+  if (absl::IsResourceExhausted(status) && lacks_memory) {
+    return absl::StrCat("too little memory may be locked (RLIMIT_MEMLOCK): ", detail);
+  }
+  return detail;
+}
 
 absl::StatusOr<Features> Probe() {
   absl::StatusOr<std::unique_ptr<Ring>> ring = Ring::Make(8, 64, kBuffers);

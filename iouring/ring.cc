@@ -57,17 +57,32 @@ Ring::~Ring() {
 
 io_uring_sqe* Ring::NextEntry() {
   ++entries_;
+  if (!waiting_.empty()) [[unlikely]]
+    return &waiting_.emplace_back();
   io_uring_sqe* entry = io_uring_get_sqe(&ring_);
   if (entry == nullptr) [[unlikely]] {
     io_uring_submit(&ring_);
     entry = io_uring_get_sqe(&ring_);
-    SLUICE_CHECK(entry != nullptr);
+    if (entry == nullptr) return &waiting_.emplace_back();
   }
   return entry;
 }
 
-void Ring::AddBuffer(core::Buffer& buffer) {
-  io_uring_buf_ring_add(buffers_, buffer.data, buffer.capacity, buffer.index,
+// Moves as many entries into the queue as the kernel makes room for.
+void Ring::QueueWaiting() {
+  while (!waiting_.empty()) {
+    io_uring_sqe* entry = io_uring_get_sqe(&ring_);
+    if (entry == nullptr) {
+      if (io_uring_submit(&ring_) <= 0) return;
+      continue;
+    }
+    *entry = waiting_.front();
+    waiting_.pop_front();
+  }
+}
+
+void Ring::AddBuffer(core::Buffer& buffer, uint16_t id) {
+  io_uring_buf_ring_add(buffers_, buffer.data, buffer.capacity, id,
                         io_uring_buf_ring_mask(buffer_entries_), pending_buffers_++);
 }
 
@@ -78,6 +93,13 @@ void Ring::PublishBuffers() {
 }
 
 bool Ring::Enter(int64_t timeout) {
+  if (!waiting_.empty()) [[unlikely]] {
+    QueueWaiting();
+    if (!waiting_.empty()) {  // no time to sleep: what completes now makes room
+      RestAfter(io_uring_submit_and_get_events(&ring_));
+      return true;
+    }
+  }
   if (timeout < 0) {
     RestAfter(io_uring_submit_and_wait(&ring_, 1));
     return true;

@@ -8,6 +8,7 @@
 #include <liburing.h>
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -24,11 +25,14 @@ class Ring {
   Ring& operator=(const Ring&) = delete;
   ~Ring();
 
-  // An entry to fill in. When the queue is full, what is in it is submitted first.
+  // An entry to fill in. When the queue is full, what is in it is submitted first; when the kernel
+  // does not take it either (EAGAIN: no memory, EBUSY: completions are to be fetched first, EINTR),
+  // the entry waits here for the next Enter, and every later one behind it.
   io_uring_sqe* NextEntry();
 
-  // Hands `buffer` to the kernel; visible to it at the next PublishBuffers.
-  void AddBuffer(core::Buffer& buffer);
+  // Hands `buffer` to the kernel, which calls it `id` when it has filled it; visible to it at the
+  // next PublishBuffers.
+  void AddBuffer(core::Buffer& buffer, uint16_t id);
   void PublishBuffers();
 
   // Submits; waits for a completion until `timeout` (nanoseconds; < 0: for ever; 0: not at all, and
@@ -44,11 +48,14 @@ class Ring {
  private:
   explicit Ring(uint32_t buffers) : buffer_entries_(buffers) {}
 
+  void QueueWaiting();
+
   io_uring ring_{};
   const uint32_t buffer_entries_;
   io_uring_buf_ring* buffers_ = nullptr;
   int pending_buffers_ = 0;
   uint64_t entries_ = 0;
+  std::deque<io_uring_sqe> waiting_;  // that found no place in the queue, in order
 };
 
 inline constexpr uint16_t kBufferGroup = 0;

@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "core/check.h"
+#include "core/recv_now.h"
 #include "core/transfer.h"
 #include "core/worker.h"
 #include "iouring/uring_entry.h"
@@ -26,14 +27,18 @@ using core::OpKind;
 constexpr uint32_t kSubmissionEntries = 1024;
 constexpr uint32_t kCompletionEntries = 16384;
 
+// Half of a pool at most: the other half is for those that read in their task.
+size_t MostInRing(const core::BufferPool& pool) {
+  return std::clamp<size_t>(pool.count() / 2, 1, kBufferEntries);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<core::Reactor>> UringReactor::Make(const Features& features,
                                                                   core::BufferPool& pool) {
-  const uint32_t entries =
-      std::min<uint32_t>(kBufferEntries, std::bit_ceil(static_cast<uint32_t>(pool.count())));
   absl::StatusOr<std::unique_ptr<Ring>> ring =
-      Ring::Make(kSubmissionEntries, kCompletionEntries, entries);
+      Ring::Make(kSubmissionEntries, kCompletionEntries,
+                 std::bit_ceil(static_cast<uint32_t>(MostInRing(pool))));
   if (!ring.ok()) return ring.status();
   const int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_fd < 0) return absl::ErrnoToStatus(errno, "eventfd");
@@ -47,8 +52,11 @@ UringReactor::UringReactor(const Features& features, core::BufferPool& pool,
       pool_(pool),
       ring_(std::move(ring)),
       wake_fd_(wake_fd),
-      buffers_wanted_(std::min(kBuffersAtStart, pool.count())),
+      in_ring_(MostInRing(pool), nullptr),
+      most_in_ring_(in_ring_.size()),
+      buffers_wanted_(std::min(kBuffersAtStart, most_in_ring_)),
       fewest_in_ring_(buffers_wanted_) {
+  for (size_t id = most_in_ring_; id-- > 0;) free_ids_.push_back(static_cast<uint16_t>(id));
   ArmWake();
   FillBufferRing();
 }
@@ -57,12 +65,8 @@ UringReactor::~UringReactor() {
   ring_->Enter(0);  // closes that are still queued
   close(wake_fd_);
   // The kernel fills no buffer any more: no op is in flight.
-  for (size_t i = 0; buffers_in_ring_ > 0 && i < pool_.count(); ++i) {
-    core::Buffer& buffer = pool_.at(i);
-    if (!buffer.in_ring) continue;
-    buffer.in_ring = false;
-    --buffers_in_ring_;
-    pool_.Release(&buffer, /*owner=*/true);
+  for (core::Buffer* buffer : in_ring_) {
+    if (buffer != nullptr) pool_.Release(buffer, /*owner=*/true);
   }
 }
 
@@ -76,13 +80,15 @@ bool UringReactor::Submit(Op& op) {
     core::Count(counters_.immediate);
     return true;
   }
-  if (op.kind == OpKind::kRecv && static_cast<core::RecvOp&>(op).bulk) {
+  if (op.kind == OpKind::kRecv && (op.bulk || pool_.pressed())) {
     if (!op.task->ConsumeBudget()) {  // others first
-      op.retry = true;
-      op.task->Post(op);
+      PostRetry(op);
       return false;
     }
-    return AdvanceBulk(static_cast<core::RecvOp&>(op));
+    return ReadInTask(static_cast<core::RecvOp&>(op));
+  }
+  if (op.kind == OpKind::kAccept) {
+    op.credit = static_cast<core::AcceptOp&>(op).one_by_one ? 1 : core::kAcceptsPerSubmit;
   }
   Track(op);
   Enqueue(op);
@@ -128,8 +134,9 @@ void UringReactor::Enqueue(Op& op) {
       io_uring_prep_send(entry, op.fd, core::DataOf(op), op.size, MSG_NOSIGNAL);
       break;
     case OpKind::kAccept:
+      // Not IORING_ACCEPT_MULTISHOT: the kernel would empty the whole queue into descriptors, and
+      // nothing bounds it. See OnAccept.
       io_uring_prep_accept(entry, op.fd, nullptr, nullptr, SOCK_CLOEXEC);
-      if (!static_cast<core::AcceptOp&>(op).one_by_one) entry->ioprio |= IORING_ACCEPT_MULTISHOT;
       break;
     case OpKind::kConnect:
       io_uring_prep_connect(entry, op.fd, static_cast<const sockaddr*>(core::DataOf(op)), op.size);
@@ -148,7 +155,17 @@ void UringReactor::Enqueue(Op& op) {
 bool UringReactor::Retry(Op& op) {
   auto& reactor = static_cast<UringReactor&>(core::Worker::Current()->reactor());
   if (&reactor != this) core::Count(reactor.counters_.migrated);
-  return reactor.AdvanceBulk(static_cast<core::RecvOp&>(op));
+  auto& recv = static_cast<core::RecvOp&>(op);
+  if (!core::SomebodyWaits(recv)) {  // it found no buffer while others of it are being sent
+    recv.result = core::kCreditUsed;
+    return true;
+  }
+  return reactor.ReadInTask(recv);
+}
+
+void UringReactor::PostRetry(Op& op) {
+  op.retry = true;
+  op.task->Post(op);
 }
 
 void UringReactor::Cancel(Op& op) {
@@ -187,10 +204,10 @@ void UringReactor::StartCancel(Op& op) {
       EnqueueCancel(op);
       return;
     case kStarved:
-      SLUICE_CHECK(starved_.Remove(op));
-      End(op, -ECANCELED);
-      SLUICE_CHECK(!DropRef(op));
-      break;
+      op.place = kLeaving;
+      leaving_ = true;
+      return;
+    case kLeaving:
     case kEnded:
       break;
   }
@@ -236,17 +253,25 @@ void UringReactor::Turn(core::Nanos timeout, uint32_t limit) {
   counters_.stocked.store(buffers_in_ring_, std::memory_order_relaxed);
   TakeRemoteCancels();
   FillBufferRing();
-  if (!starved_.empty()) FeedStarved();
+  if (!starved_.empty() && FeedStarved()) timeout = 0;
   counters_.entries.store(ring_->entries(), std::memory_order_relaxed);
   if (ring_->has_completion()) timeout = 0;
   const bool sleep = timeout != 0 && wake_.BeginSleep();
   if (ring_->Enter(sleep ? timeout : 0)) core::Count(counters_.enters);
   if (sleep) wake_.EndSleep();
-  Reap(std::max<uint32_t>(limit, 1));
+  limit = std::max<uint32_t>(limit, 1);
+  limit -= Reap(limit);
+  // A queue of connections is emptied faster than by one each turn: turns may be far apart.
+  for (uint32_t i = 1; accepts_wait_ && limit > 0 && i < core::kAcceptsPerSubmit; ++i) {
+    accepts_wait_ = false;
+    if (ring_->Enter(0)) core::Count(counters_.enters);
+    limit -= Reap(limit);
+  }
+  accepts_wait_ = false;
 }
 
-// The rest stays in the ring while the tasks run.
-void UringReactor::Reap(uint32_t limit) {
+// The rest stays in the ring while the tasks run. Returns how many it has reaped.
+uint32_t UringReactor::Reap(uint32_t limit) {
   io_uring_cqe* cqe;
   unsigned head;
   uint32_t count = 0;
@@ -256,6 +281,7 @@ void UringReactor::Reap(uint32_t limit) {
   }
   io_uring_cq_advance(&ring_->raw(), count);
   core::Count(counters_.completions, count);
+  return count;
 }
 
 void UringReactor::OnCompletion(uint64_t user_data, int32_t result, uint32_t flags) {
@@ -314,21 +340,24 @@ void UringReactor::OnPoll(Op& op, int32_t result, uint32_t flags) {
   if (DropRef(op)) op.task->Post(op);
 }
 
+// An accept is armed again here, one connection at a time, until its credit is used up or somebody
+// wants it to end (another reference).
 void UringReactor::OnAccept(core::AcceptOp& op, int32_t result, uint32_t flags) {
-  const bool more = (flags & IORING_CQE_F_MORE) != 0;
   core::Runnable* task = op.task;
-  if (result >= 0) {
-    auto* accepted = new core::Accepted(op, result);
-    if (!more) {
-      End(op, 0);
-      accepted->last = DropRef(op);
-    }
-    task->Post(*accepted);
+  if (result < 0) {
+    End(op, result);
+    if (DropRef(op)) task->Post(op);
     return;
   }
-  if (more) return;
-  End(op, result);
-  if (DropRef(op)) task->Post(op);
+  auto* accepted = new core::Accepted(op, result);
+  if (--op.credit > 0 && op.kernel_refs.load(std::memory_order_acquire) == 1) {
+    Enqueue(op);
+    accepts_wait_ |= (flags & IORING_CQE_F_SOCK_NONEMPTY) != 0;
+  } else {
+    End(op, 0);
+    accepted->last = DropRef(op);
+  }
+  task->Post(*accepted);
 }
 
 // Until the op's own last completion has been seen it may have slipped away from the cancel (it was
@@ -339,9 +368,9 @@ void UringReactor::OnCancel(Op& op, int32_t result) {
     return;
   }
   if (op.place == kStarved) {
-    SLUICE_CHECK(starved_.Remove(op));
-    End(op, -ECANCELED);
-    SLUICE_CHECK(!DropRef(op));
+    op.place = kLeaving;
+    leaving_ = true;
+    return;
   }
   if (DropRef(op)) op.task->Post(op);
 }

@@ -6,11 +6,12 @@
 // worker, posts the last completion. So a cancel that races with the completion can never meet the
 // op's next life.
 //
-//   Submit ── refs 1 ──► IN KERNEL ── ENOBUFS ──► STARVED ── buffers are back ──► IN KERNEL
-//                           │  last completion        │
-//                           ▼                         ▼ cancel
-//                         ENDED ── refs 0 ──► posted   ENDED
-//   A recv in bulk mode (core/recv_now.h) waits IN KERNEL as a poll and reads in its task (Retry).
+//   Submit ── refs 1 ──► IN KERNEL ── ENOBUFS ──► STARVED ── the ring has buffers ──► IN KERNEL
+//                           │  last completion        │  │ it has none, the pool or the reserve has
+//                           ▼                         │  └──► ENDED, posted: reads in its task (Retry)
+//                         ENDED ── refs 0 ──► posted  └─ cancel ──► LEAVING ── next turn ──► ENDED
+//   A recv in bulk mode (core/recv_now.h), or one that is submitted when buffers are short, waits IN
+//   KERNEL as a poll and reads in its task (Retry): it never holds more than one buffer.
 //   Cancel, own worker:   refs + 1, cancel entry        its completion: refs - 1, or once more
 //   while Cancel, another's:    refs + 1 unless 0, message    the op is still IN KERNEL
 //
@@ -63,7 +64,7 @@ class UringReactor final : public core::Reactor {
 
   void Enqueue(core::Op& op);
   void EnqueueRecv(core::RecvOp& op);
-  bool AdvanceBulk(core::RecvOp& op);
+  bool ReadInTask(core::RecvOp& op);
   bool SendNow(core::Op& op);
   void Track(core::Op& op);
   void EnqueueCancel(core::Op& op);
@@ -72,8 +73,12 @@ class UringReactor final : public core::Reactor {
   void TakeRemoteCancels();
   void ArmWake();
   void FillBufferRing();
-  void FeedStarved();
-  void Reap(uint32_t limit);
+  core::Buffer& TakeFromRing(uint32_t id);
+  void Starve(core::Op& op);
+  bool LetGoOfLeaving();
+  bool FeedStarved();
+  void PostRetry(core::Op& op);
+  uint32_t Reap(uint32_t limit);
   void OnCompletion(uint64_t user_data, int32_t result, uint32_t flags);
   void OnPoll(core::Op& op, int32_t result, uint32_t flags);
   void OnReadable(core::RecvOp& op, int32_t result);
@@ -89,12 +94,17 @@ class UringReactor final : public core::Reactor {
   const int wake_fd_;
   core::WakeFlag wake_;
   int64_t in_flight_ = 0;
+  std::vector<core::Buffer*> in_ring_;  // by id; null: the id is free
+  std::vector<uint16_t> free_ids_;
   size_t buffers_in_ring_ = 0;
+  const size_t most_in_ring_;
   size_t buffers_wanted_;       // how many to keep in the ring: grows when it runs dry
   bool ran_dry_ = false;        // since the ring was filled
   size_t fewest_in_ring_;       // since the last Trim
   uint64_t recvs_at_trim_ = 0;  // at the last Trim
+  bool accepts_wait_ = false;   // an accept that is armed again finds the next one at once
   core::NodeQueue starved_;
+  bool leaving_ = false;  // some of them are
   absl::Mutex remote_mutex_;
   std::vector<core::Op*> remote_cancels_ ABSL_GUARDED_BY(remote_mutex_);
   core::Atomic<bool> has_remote_cancels_{false};

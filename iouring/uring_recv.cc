@@ -1,5 +1,5 @@
-// The receiving half of UringReactor: multishot recvs into the buffer ring, bulk mode, and the
-// ring's stock of buffers.
+// The receiving half of UringReactor: multishot recvs into the buffer ring, reading in the task,
+// and the ring's stock of buffers.
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -19,8 +19,12 @@ namespace {
 
 using core::Op;
 
-// After 32 buffers in one go the kernel takes a break, and may then miss a reset behind the bytes.
-constexpr size_t kBuffersPerRecv = 16;
+// What a recv may bring while its reader is busy sending: with the buffer that is being sent the
+// most that a direction holds. Small messages are gathered (RecvOp::Deliver), so that it is so many
+// buffers too. (After 32 buffers in one go the kernel would take a break, and might then miss a
+// reset behind the bytes.)
+constexpr size_t kBuffersPerRecv = 2;
+constexpr size_t kForgetAtOnce = 1024;
 
 }  // namespace
 
@@ -51,11 +55,8 @@ void UringReactor::OnRecv(core::RecvOp& op, int32_t result, uint32_t flags) {
   const bool more = (flags & IORING_CQE_F_MORE) != 0;
   core::Buffer* buffer = nullptr;
   if ((flags & IORING_CQE_F_BUFFER) != 0) {
-    buffer = &pool_.at(flags >> IORING_CQE_BUFFER_SHIFT);
-    SLUICE_DCHECK(buffer->in_ring);
-    buffer->in_ring = false;
+    buffer = &TakeFromRing(flags >> IORING_CQE_BUFFER_SHIFT);
     pool_.Touch(*buffer);
-    --buffers_in_ring_;
   }
   if (result > 0) {
     SLUICE_DCHECK(buffer != nullptr);  // bytes come in buffers of the ring
@@ -79,36 +80,40 @@ void UringReactor::OnRecv(core::RecvOp& op, int32_t result, uint32_t flags) {
   if (buffer != nullptr) pool_.Release(buffer, /*owner=*/true);
   if (more) return;
   if (result == -ENOBUFS) {
-    core::Count(counters_.dry);
-    op.place = kStarved;
-    starved_.Push(op);
     ran_dry_ = true;
-    pool_.SetWanted(true);
+    Starve(op);
     return;
   }
   End(op, result);
   if (DropRef(op)) op.task->Post(op);
 }
 
-// Bulk mode: reads in the task, into a large buffer that is hot; the ring only says when. True:
-// done.
-bool UringReactor::AdvanceBulk(core::RecvOp& op) {
-  switch (core::RecvNow(op, pool_, counters_)) {
-    case core::RecvNowResult::kDone:
-      core::Count(counters_.immediate);
-      return true;
-    case core::RecvNowResult::kNotReady:
-      break;
-    case core::RecvNowResult::kNoBuffer:
-      op.bulk = false;
-      break;
+core::Buffer& UringReactor::TakeFromRing(uint32_t id) {
+  core::Buffer* buffer = std::exchange(in_ring_[id], nullptr);
+  SLUICE_DCHECK(buffer != nullptr);
+  free_ids_.push_back(static_cast<uint16_t>(id));
+  --buffers_in_ring_;
+  return *buffer;
+}
+
+// Reads in the task, into a buffer that is hot; the ring only says when. True: done.
+bool UringReactor::ReadInTask(core::RecvOp& op) {
+  const core::RecvNowResult result = core::RecvNow(op, pool_, counters_);
+  if (result == core::RecvNowResult::kDone) {
+    core::Count(counters_.immediate);
+    return true;
   }
   if (op.cancel_requested) {
     op.result = -ECANCELED;
     return true;
   }
   Track(op);
-  op.polling = op.bulk;
+  if (result == core::RecvNowResult::kNoBuffer) {
+    op.bulk = false;
+    Starve(op);
+    return false;
+  }
+  op.polling = op.bulk || pool_.pressed();
   Enqueue(op);
   return false;
 }
@@ -127,25 +132,69 @@ void UringReactor::OnReadable(core::RecvOp& op, int32_t result) {
 void UringReactor::FillBufferRing() {
   fewest_in_ring_ = std::min(fewest_in_ring_, buffers_in_ring_);
   if (std::exchange(ran_dry_, false)) {
-    buffers_wanted_ = std::min({buffers_wanted_ * 2, size_t{kBufferEntries}, pool_.count()});
+    buffers_wanted_ = std::min(buffers_wanted_ * 2, most_in_ring_);
   }
-  while (buffers_in_ring_ < buffers_wanted_) {
+  while (buffers_in_ring_ < buffers_wanted_ && !pool_.pressed()) {
     core::Buffer* buffer = pool_.Take();
     if (buffer == nullptr) break;
-    buffer->in_ring = true;
-    ring_->AddBuffer(*buffer);
+    const uint16_t id = free_ids_.back();
+    free_ids_.pop_back();
+    in_ring_[id] = buffer;
+    ring_->AddBuffer(*buffer, id);
     ++buffers_in_ring_;
   }
   ring_->PublishBuffers();
 }
 
-// Recvs that found no buffer go back to the kernel, as many as there are buffers.
-void UringReactor::FeedStarved() {
-  size_t room = buffers_in_ring_;
-  while (room-- > 0 && !starved_.empty()) {
-    Enqueue(static_cast<Op&>(*starved_.Pop()));
+void UringReactor::Starve(Op& op) {
+  core::Count(counters_.dry);
+  op.place = kStarved;
+  starved_.Push(op);
+}
+
+// Those that were cancelled while they were starved: one walk for all. True: there were some.
+bool UringReactor::LetGoOfLeaving() {
+  if (!std::exchange(leaving_, false)) return false;
+  core::NodeQueue stay;
+  while (!starved_.empty()) {
+    auto& op = static_cast<Op&>(*starved_.Pop());
+    if (op.place != kLeaving) {
+      stay.Push(op);
+      continue;
+    }
+    End(op, -ECANCELED);
+    (void)DropRef(op);  // its own; the cancel's is the last
+    if (DropRef(op)) op.task->Post(op);
   }
-  if (starved_.empty()) pool_.SetWanted(false);
+  starved_ = stay;
+  return true;
+}
+
+// Recvs that found no buffer go back to the kernel, as many as it has buffers; the others read in
+// their tasks, as many as there are buffers elsewhere. When buffers are short these come first, for
+// the ring's are all that recvs under way have. True: something has been posted, or there is still
+// somebody to feed.
+bool UringReactor::FeedStarved() {
+  bool again = LetGoOfLeaving();
+  const core::BufferReserve* reserve = pool_.reserve();
+  pool_.CollectRemote();
+  size_t elsewhere = pool_.count() - pool_.taken();
+  if (reserve != nullptr) elsewhere += reserve->count() - reserve->taken();
+  size_t in_ring = buffers_in_ring_;
+  const auto read_in_task = [&] {
+    for (; elsewhere > 0 && !starved_.empty(); --elsewhere) {
+      auto& op = static_cast<Op&>(*starved_.Pop());
+      End(op, -ECANCELED);  // what it says if a cancel is under way
+      if (DropRef(op)) PostRetry(op);
+      again = true;
+    }
+  };
+  if (pool_.pressed()) read_in_task();
+  for (; in_ring > 0 && !starved_.empty(); --in_ring) Enqueue(static_cast<Op&>(*starved_.Pop()));
+  read_in_task();
+  // Nobody has a buffer for those that are left: the next one to come back wakes this worker.
+  pool_.SetWanted(!starved_.empty());
+  return again || (!starved_.empty() && pool_.has_free());
 }
 
 // Half of the ring is given up when that half was never needed since the last call. Its memory is
@@ -155,13 +204,16 @@ void UringReactor::FeedStarved() {
 void UringReactor::Trim() {
   pool_.Trim();
   if (std::exchange(fewest_in_ring_, buffers_wanted_) > buffers_wanted_ / 2) {
-    buffers_wanted_ = std::max(buffers_wanted_ / 2, std::min(kBuffersAtStart, pool_.count()));
+    buffers_wanted_ = std::max(buffers_wanted_ / 2, std::min(kBuffersAtStart, most_in_ring_));
   }
   const uint64_t recvs = counters_.recvs.load(std::memory_order_relaxed);
   const bool idle = recvs - std::exchange(recvs_at_trim_, recvs) < buffers_in_ring_;
   if (!idle || ring_->has_completion()) return;
-  for (size_t i = 0; i < pool_.count(); ++i) {
-    if (pool_.at(i).in_ring) pool_.Forget(pool_.at(i));
+  size_t left = kForgetAtOnce;
+  for (core::Buffer* buffer : in_ring_) {
+    if (buffer == nullptr || !buffer->touched) continue;
+    pool_.Forget(*buffer);
+    if (--left == 0) return;
   }
 }
 

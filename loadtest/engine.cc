@@ -59,7 +59,7 @@ Engine::Engine(const Plan& plan)
 Engine::~Engine() { close(epoll_); }
 
 bool Engine::Open(Connection& connection) {
-  const int fd = Dial(plan_.target, serial_++);
+  const int fd = Dial(plan_.target, serial_++, plan_.socket_buffer);
   if (fd < 0) return false;
   connection.fd = fd;
   epoll_event event = {};

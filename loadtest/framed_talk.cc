@@ -58,7 +58,8 @@ std::string_view FramedTalk::Next() {
   if (!answering_) return {};
   Pattern& pattern = SharedPattern();
   const size_t at = sent_ % kPatternBytes;
-  const size_t size = std::min<uint64_t>(kPatternBytes - at, header_.answer_bytes - sent_);
+  const uint64_t most = endless() ? endless_part_ : kEndless;
+  const size_t size = std::min({kPatternBytes - at, header_.answer_bytes - sent_, most});
   if (at < sizeof(header_.id)) std::memcpy(pattern.data(), &header_.id, sizeof(header_.id));
   return {pattern.data() + at, size};
 }

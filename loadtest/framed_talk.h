@@ -13,6 +13,9 @@ namespace sluice::loadtest {
 
 class FramedTalk final : public Talk {
  public:
+  // Answers without end are sent in parts of at most this many bytes, each by a send(2) of its own.
+  explicit FramedTalk(uint64_t endless_part = kEndless) : endless_part_(endless_part) {}
+
   bool Take(std::string_view data) override;
   void TakeEnd() override;
   std::string_view Next() override;
@@ -24,6 +27,7 @@ class FramedTalk final : public Talk {
     return header_.request_bytes == kEndless || header_.answer_bytes == kEndless;
   }
 
+  const uint64_t endless_part_;
   RequestHeader header_ = {};
   uint64_t header_have_ = 0;   // bytes of it
   uint64_t request_left_ = 0;  // after the header

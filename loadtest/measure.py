@@ -52,7 +52,7 @@ class Upstream:
         self.port = peers.free_port() if iperf3 else 0
         program = os.path.join(setting.programs, "upstream")
         command = (["iperf3", "-s", "-p", str(self.port), "--forceflush"] if iperf3 else
-                   [program, "--listen", "127.0.0.1:0", "--kind", row.upstream])
+                   [program, "--listen", "127.0.0.1:0", "--kind", row.upstream] + _flags(row))
         self.process = peers.spawn(command, cpus, subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    text=True)
         for line in self.process.stdout:
@@ -69,12 +69,19 @@ class Upstream:
         self.process.stdout.close()
 
 
+def _flags(row: Row) -> list:
+    """What the upstream is told beside its kind."""
+    flags = ["--socket-buffer", str(row.socket_buffer)] if row.socket_buffer else []
+    return flags + (["--endless-part", str(row.endless_part)] if row.endless_part else [])
+
+
 def _plan(row: Row, port: int, seconds: float) -> str:
     return json.dumps({
         "target": "127.0.0.1:%d" % port,
         "warmup_s": row.warmup,
         "seconds": 0 if row.figure == "memory" else seconds,
         "spin": row.spin,
+        "socket_buffer": row.socket_buffer,
         "groups": row.groups,
     })
 

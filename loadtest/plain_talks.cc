@@ -92,8 +92,8 @@ class HttpTalk final : public Talk {
 
 }  // namespace
 
-std::unique_ptr<Talk> MakeTalk(const std::string& kind) {
-  if (kind == "framed") return std::make_unique<FramedTalk>();
+std::unique_ptr<Talk> MakeTalk(const std::string& kind, uint64_t endless_part) {
+  if (kind == "framed") return std::make_unique<FramedTalk>(endless_part);
   if (kind == "echo") return std::make_unique<EchoTalk>();
   if (kind == "sink") return std::make_unique<SinkTalk>();
   if (kind == "source") return std::make_unique<SourceTalk>();

@@ -122,6 +122,7 @@ std::string ParsePlan(const std::string& text, Plan* plan) {
   reader.Real("warmup_s", &plan->warmup_s);
   reader.Real("seconds", &plan->seconds);
   reader.Flag("spin", &plan->spin);
+  reader.Integer("socket_buffer", &plan->socket_buffer, 0, kLargest);
   reader.Flag("verify", &plan->verify);
   const Json* groups = reader.Find("groups");
   reader.NothingElse();

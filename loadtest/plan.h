@@ -28,6 +28,7 @@ struct Plan {
   double seconds = 1;  // 0 = until standard input ends
   bool spin = false;   // never sleep: for exact send times, where the generator has a CPU to itself
   bool verify = false;  // compare every byte of the answers with the pattern
+  uint64_t socket_buffer = 0;  // bytes, of each socket's send and receive buffers; 0 = the kernel's
   std::vector<GroupPlan> groups;
 };
 

@@ -212,6 +212,21 @@ def curve_table(rows: Rows, points: list) -> list:
     return table(["added"] + [str(value) for value in values] + ["last / first"], lines)
 
 
+def latency_curve(rows: Rows, points: list, what: str) -> list:
+    """A quantile over what is swept, one line per peer, and last over first within rounds."""
+    found = [(value, figures.by_round(rows.counted(entry), entry["row"], what))
+             for value, entry in points]
+    lines = []
+    for name in rows.peers:
+        if not any(by_peer.get(name) for _, by_peer in found):
+            continue
+        cells = [digits(statistics.median(by_peer[name].values()) if by_peer.get(name) else None)
+                 for _, by_peer in found]
+        ratio = figures.ratios(found[-1][1].get(name, {}), found[0][1].get(name, {}))
+        lines.append([rows.title(name)] + cells + [interval(ratio)])
+    return table(["%s, µs" % what] + [str(value) for value, _ in found] + ["last / first"], lines)
+
+
 def machine_lines(record: dict) -> list:
     machine = record["machine"]
     lines = ["%s, %s CPUs%s, %s GiB, kernel %s, congestion control %s." % (
@@ -238,6 +253,9 @@ def text(record: dict) -> str:
         if points[0][1]["row"]["figure"] == "cpu":
             lines += ["## %s: over %s" % (name, points[0][1]["row"]["sweep"][1]), ""]
             lines += curve_table(rows, points)
+        if points[0][1]["row"]["figure"] == "latency":
+            lines += ["## %s: over %s" % (name, points[0][1]["row"]["sweep"][1]), ""]
+            lines += latency_curve(rows, points, "p50") + latency_curve(rows, points, "p99")
     for name, entry in record["rows"].items():
         row = entry["row"]
         if not entry["runs"]:

@@ -54,6 +54,18 @@ def chosen(row: Row, table: dict, asked: list | None) -> list:
     return fitting
 
 
+def together(rows: list) -> list:
+    """Lists of rows that are measured in the same rounds: what a sweep made, else a row alone.
+
+    A sweep of workers does not fit: not every peer takes part in each of its rows.
+    """
+    found: dict = {}
+    for row in rows:
+        swept = row.sweep and row.sweep[1] != "workers"
+        found.setdefault(row.sweep[0] if swept else row.name, []).append(row)
+    return list(found.values())
+
+
 def resolve_rates(row: Row, record: dict, table: dict) -> Row:
     """Puts a number in the place of "50% of peak": that share of the slowest peer's rate there."""
     for group in row.groups:
@@ -84,17 +96,21 @@ class Campaign:
     progress: Progress
     noisy: bool = False  # takes disturbed runs as they are
 
-    def measure(self, row: Row, names: list) -> None:
-        if row.name in self.record["rows"]:  # goes on at the rates that it began with
-            row.groups = self.record["rows"][row.name]["row"]["groups"]
-        row = resolve_rates(row, self.record, self.table)
-        entry = records.entry(self.record, row)
+    def measure(self, rows: list, names: list) -> None:
+        """Rows that are compared with each other: each round goes through all of them."""
+        entries = []
+        for row in rows:
+            if row.name in self.record["rows"]:  # goes on at the rates that it began with
+                row.groups = self.record["rows"][row.name]["row"]["groups"]
+            row = resolve_rates(row, self.record, self.table)
+            entries.append((row, records.entry(self.record, row)))
         for number in range(self.rounds):
-            for name in order(names, number):
-                if not records.done(self.record, row.name, name, number):
-                    self._note(entry, row, name, number)
-                    records.save(self.record, self.path)
-                self.progress.done += 1
+            for row, entry in order(entries, number):
+                for name in order(names, number):
+                    if not records.done(self.record, row.name, name, number):
+                        self._note(entry, row, name, number)
+                        records.save(self.record, self.path)
+                    self.progress.done += 1
 
     def _note(self, entry: dict, row: Row, name: str, number: int) -> None:
         """One run's figures into the record, or why there are none."""

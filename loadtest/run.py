@@ -156,8 +156,8 @@ def campaign(options: argparse.Namespace, rows: list, setting: peers.Setting) ->
                            options.seconds or defaults["seconds"], count, progress, options.noisy)
     record["peers"].update({name: {"title": peer.title, "kind": peer.kind, "same_as": peer.same_as}
                             for name, peer in every.items()})
-    for row in rows:
-        work.measure(row, takes_part[row.name])
+    for group in rounds.together(rows):
+        work.measure(group, takes_part[group[0].name])
     progress.end()
     return record
 

@@ -49,6 +49,8 @@ class Row:
     warmup: float = 0.4
     spin: bool = False
     quick: bool = False
+    socket_buffer: int = 0  # bytes, of generator's and upstream's sockets; 0 = the kernel's
+    endless_part: int = 0   # bytes of an answer without end that are written at once; 0 = all
     peers: list | None = None
     sweep: tuple | None = None  # (name of the scenario, key, value)
 
@@ -169,6 +171,7 @@ def _expand(source: _Source, row: Row, sweep: dict | None) -> list:
     table = _Table(source, sweep, ("sweep", 1))
     key = table.word("key", ("connections", "rate", "workers"), required=True)
     values = table.take("values", list, required=True)
+    swept = table.word("group", [group["name"] for group in row.groups], row.of)
     table.end()
     rows = []
     for value in values:
@@ -178,7 +181,7 @@ def _expand(source: _Source, row: Row, sweep: dict | None) -> list:
         if key == "workers":
             one.workers = value
         else:
-            next(group for group in one.groups if group["name"] == one.of)[key] = value
+            next(group for group in one.groups if group["name"] == swept)[key] = value
         rows.append(one)
     return rows
 
@@ -210,6 +213,8 @@ def parse(path: str, text: str) -> list:
         warmup=top.number("warmup", 0.4, 0, 600, float),
         spin=top.take("spin", bool, False),
         quick=top.take("quick", bool, False),
+        socket_buffer=top.number("socket_buffer", 0, 0, 1 << 30),
+        endless_part=top.number("endless_part", 0, 0, 1 << 30),
         peers=top.take("peers", list),
     )
     sweep = top.take("sweep", dict)

@@ -20,6 +20,14 @@ void SetInt(int fd, int level, int name, int value) {
   setsockopt(fd, level, name, &value, sizeof(value));
 }
 
+// To be called before connect(2) or listen(2): the window's scale is settled by the handshake. What
+// is accepted inherits them.
+void SetBuffers(int fd, uint64_t bytes) {
+  if (bytes == 0) return;
+  SetInt(fd, SOL_SOCKET, SO_SNDBUF, static_cast<int>(bytes));
+  SetInt(fd, SOL_SOCKET, SO_RCVBUF, static_cast<int>(bytes));
+}
+
 int Close(int fd, int error) {
   close(fd);
   return -error;
@@ -62,20 +70,22 @@ std::optional<Address> ParseAddress(const std::string& text) {
   return address;
 }
 
-int Dial(const Address& target, uint64_t serial) {
+int Dial(const Address& target, uint64_t serial, uint64_t buffer) {
   const int fd = socket(target.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
   SetInt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  SetBuffers(fd, buffer);
   if (IsLoopback4(target)) BindSource(fd, serial);
   const auto* address = reinterpret_cast<const sockaddr*>(&target.storage);
   if (connect(fd, address, target.size) != 0 && errno != EINPROGRESS) return Close(fd, errno);
   return fd;
 }
 
-int Listen(const Address& address) {
+int Listen(const Address& address, uint64_t buffer) {
   const int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
   SetInt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  SetBuffers(fd, buffer);
   if (bind(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.size) != 0 ||
       listen(fd, kBacklog) != 0) {
     return Close(fd, errno);

@@ -21,9 +21,10 @@ std::optional<Address> ParseAddress(const std::string& text);
 
 // Starts to connect. `serial` spreads the connections over source addresses where the target is on
 // IPv4 loopback, so that their number is not bounded by the ports of one address.
-int Dial(const Address& target, uint64_t serial);
+// `buffer`: bytes of the socket's send and receive buffers; 0 leaves them to the kernel.
+int Dial(const Address& target, uint64_t serial, uint64_t buffer = 0);
 
-int Listen(const Address& address);
+int Listen(const Address& address, uint64_t buffer = 0);
 
 // The next connection of a listening socket; -EAGAIN when there is none.
 int Accept(int listener);

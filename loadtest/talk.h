@@ -32,7 +32,8 @@ class Talk {
 // By name: "framed" (wire.h), "echo", "sink" (takes all, says nothing), "source" (sends the pattern
 // without end), "http" (answers each request without a body with the same 256 bytes). Null when
 // there is no such kind.
-std::unique_ptr<Talk> MakeTalk(const std::string& kind);
+// `endless_part`: see FramedTalk; other kinds ignore it.
+std::unique_ptr<Talk> MakeTalk(const std::string& kind, uint64_t endless_part);
 
 }  // namespace sluice::loadtest
 

@@ -1,4 +1,5 @@
-// upstream --listen ADDRESS [--kind framed|echo|sink|source|http]
+// upstream --listen ADDRESS [--kind framed|echo|sink|source|http] [--socket-buffer BYTES]
+//          [--endless-part BYTES]
 //
 // Serves every connection in one thread until it is killed. Says {"port": N} when it listens.
 
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -17,6 +19,7 @@
 
 #include "loadtest/sockets.h"
 #include "loadtest/talk.h"
+#include "loadtest/wire.h"
 
 namespace sluice::loadtest {
 namespace {
@@ -34,9 +37,10 @@ struct Connection {
 
 class Upstream {
  public:
-  Upstream(int listener, std::string kind)
+  Upstream(int listener, std::string kind, uint64_t endless_part)
       : listener_(listener),
         kind_(std::move(kind)),
+        endless_part_(endless_part),
         epoll_(epoll_create1(EPOLL_CLOEXEC)),
         buffer_(new char[kReceiveBytes]) {
     Control(EPOLL_CTL_ADD, listener_, EPOLLIN, nullptr);
@@ -69,7 +73,7 @@ class Upstream {
 
   void AcceptAll() {
     for (int fd = Accept(listener_); fd >= 0; fd = Accept(listener_)) {
-      auto* connection = new Connection{fd, MakeTalk(kind_)};
+      auto* connection = new Connection{fd, MakeTalk(kind_, endless_part_)};
       Control(EPOLL_CTL_ADD, fd, connection->interest, connection);
       if (!Send(*connection))
         Close(connection);  // some speak first
@@ -122,6 +126,7 @@ class Upstream {
 
   const int listener_;
   const std::string kind_;
+  const uint64_t endless_part_;
   const int epoll_;
   const std::unique_ptr<char[]> buffer_;
 };
@@ -129,27 +134,32 @@ class Upstream {
 int Main(int argc, char** argv) {
   std::string listen = "127.0.0.1:0";
   std::string kind = "framed";
+  uint64_t socket_buffer = 0;
+  uint64_t endless_part = kEndless;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view flag = argv[i];
     if (flag == "--listen") listen = argv[i + 1];
     if (flag == "--kind") kind = argv[i + 1];
+    if (flag == "--socket-buffer") socket_buffer = std::strtoull(argv[i + 1], nullptr, 10);
+    if (flag == "--endless-part") endless_part = std::strtoull(argv[i + 1], nullptr, 10);
   }
   const auto address = ParseAddress(listen);
-  if (!address || MakeTalk(kind) == nullptr || argc % 2 == 0) {
+  if (!address || MakeTalk(kind, endless_part) == nullptr || endless_part == 0 || argc % 2 == 0) {
     std::fprintf(stderr,
-                 "usage: upstream --listen ADDRESS [--kind framed|echo|sink|source|http]\n");
+                 "usage: upstream --listen ADDRESS [--kind framed|echo|sink|source|http] "
+                 "[--socket-buffer BYTES] [--endless-part BYTES]\n");
     return 2;
   }
   signal(SIGPIPE, SIG_IGN);
   RaiseDescriptorLimit();
-  const int listener = Listen(*address);
+  const int listener = Listen(*address, socket_buffer);
   if (listener < 0) {
     std::fprintf(stderr, "upstream: %s: %s\n", listen.c_str(), std::strerror(-listener));
     return 1;
   }
   std::printf("{\"port\": %d}\n", PortOf(listener));
   std::fflush(stdout);
-  Upstream(listener, kind).Run();
+  Upstream(listener, kind, endless_part).Run();
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ namespace sluice::proxy {
 
 struct AccessLogSettings {
   enum class Format { kText, kJson };
-  std::string path;  // "stderr", or the file to append to, created with mode 0640
+  std::string path;  // "stdout", "stderr", or the file to append to, created with mode 0640
   Format format = Format::kText;
 };
 

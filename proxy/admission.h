@@ -3,6 +3,15 @@
 // Asked in this order, and all or nothing: the memory, the client's source, the connections of all
 // listeners, those of this one, the new connections per second of both. (The table of sources may
 // allocate, so memory comes first.)
+//
+// Taken in another order, so that a crowd over one limit takes nothing from others, not even for a
+// moment:
+//
+//   look whether there is a free slot ─► take from the rates ─► take the slots ─► admitted
+//        │ none: rejected                  │ used up: rejected      │ just taken by another:
+//        ▼                                 ▼                        ▼ the rates are given back
+//
+// A client over the rate never holds a slot; one that finds all slots taken never uses up the rate.
 #ifndef SLUICE_PROXY_ADMISSION_H_
 #define SLUICE_PROXY_ADMISSION_H_
 
@@ -28,18 +37,20 @@ struct Ticket {
 struct Verdict {
   Refusal refusal = Refusal::kNone;
   Ticket ticket = {};               // unless refused
-  ConnectionLimit* full = nullptr;  // kConnections, kListener: who has no room
+  ConnectionLimit* full = nullptr;  // kConnections, kListener, kBuffers: who has no room
   core::Nanos retry_in = 0;         // kRate, kMemory: before that it is no use
 };
 
 // Any thread.
 class Admission {
  public:
-  // The limits of all listeners and the reserve outlive it.
-  Admission(const conf::Listener& config, ConnectionLimit& all, TokenBucket& all_rate,
-            HeapReserve& reserve)
+  // The limits of all listeners and the reserve outlive it. `all_is_full`: what a client hears when
+  // `all` is, kConnections or kBuffers: the smaller of the two decides.
+  Admission(const conf::Listener& config, ConnectionLimit& all, Refusal all_is_full,
+            TokenBucket& all_rate, HeapReserve& reserve)
       : reserve_(reserve),
         all_(all),
+        all_is_full_(all_is_full),
         all_rate_(all_rate),
         own_(config.max_connections),
         own_rate_(config.new_connections),
@@ -51,8 +62,12 @@ class Admission {
   Verdict Try(const core::Address& client, core::Nanos now);
 
  private:
+  Verdict Full(ConnectionLimit& limit) const;
+  core::Nanos TakeFromRates(core::Nanos now);
+
   HeapReserve& reserve_;
   ConnectionLimit& all_;
+  const Refusal all_is_full_;
   TokenBucket& all_rate_;
   ConnectionLimit own_;
   TokenBucket own_rate_;

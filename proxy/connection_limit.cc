@@ -27,7 +27,7 @@ void ConnectionLimit::WakeOne() {
   {
     absl::MutexLock lock(&mutex_);
     if (waiters_.empty()) return;
-    waiter = static_cast<RoomAwaiter*>(waiters_.Pop());
+    waiter = waiters_.Pop();
     waited_for_.store(!waiters_.empty(), std::memory_order_relaxed);
   }
   waiter->task_->Post(*waiter);

@@ -20,6 +20,7 @@
 #include "core/cancel_scope.h"
 #include "core/check.h"
 #include "core/task.h"
+#include "core/waiter_list.h"
 
 namespace sluice::proxy {
 
@@ -69,7 +70,7 @@ class ConnectionLimit {
   alignas(64) core::Atomic<uint32_t> count_{0};
   core::Atomic<bool> waited_for_{false};
   absl::Mutex mutex_;
-  core::NodeQueue waiters_ ABSL_GUARDED_BY(mutex_);
+  core::WaiterList<RoomAwaiter> waiters_ ABSL_GUARDED_BY(mutex_);
 };
 
 class ConnectionLimit::RoomAwaiter final : public core::Waiter {
@@ -94,6 +95,8 @@ class ConnectionLimit::RoomAwaiter final : public core::Waiter {
   void Cancel() override {
     if (limit_.Unregister(*this)) task_->Post(*this);
   }
+
+  RoomAwaiter* previous = nullptr;  // WaiterList's
 
  private:
   friend class ConnectionLimit;
@@ -121,13 +124,18 @@ class LimitSlot {
     if (global_ != nullptr) global_->Release();
   }
 
+  // The one that has no free slot, or null.
+  static ConnectionLimit* FindFull(ConnectionLimit& global, ConnectionLimit& own) {
+    return global.full() ? &global : own.full() ? &own : nullptr;
+  }
+
   // Both or none. On failure `full` is the one that had no room.
   static LimitSlot TryAcquire(ConnectionLimit& global, ConnectionLimit& own,
                               ConnectionLimit*& full) {
     LimitSlot slot;
     // Looked at before anything is taken: a crowd that is over its own limit would else hold places
     // of all, each for a moment, and others would be refused for nothing.
-    full = global.full() ? &global : own.full() ? &own : nullptr;
+    full = FindFull(global, own);
     if (full != nullptr) return slot;
     full = &global;
     if (!global.TryAcquire()) return slot;

@@ -26,10 +26,12 @@ bool EndpointLimits::RoomAwaiter::Accepts(uint32_t endpoint) const {
 EndpointLimits::EndpointLimits(std::vector<uint32_t> max)
     : max_(std::move(max)),
       limited_(std::ranges::any_of(max_, [](uint32_t limit) { return limit != 0; })),
-      active_(max_.size(), 0) {}
+      active_(max_.size(), 0),
+      markers_(limited_ ? max_.size() : 0) {}
 
 EndpointLimits::~EndpointLimits() {
   absl::MutexLock lock(&mutex_);
+  for (Marker& marker : markers_) waiters_.Remove(marker);
   SLUICE_DCHECK(waiters_.empty());
   SLUICE_DCHECK(std::ranges::all_of(active_, [](uint32_t count) { return count == 0; }));
 }
@@ -78,6 +80,36 @@ bool EndpointLimits::Unqueue(RoomAwaiter& waiter) {
   return waiters_.Remove(waiter);
 }
 
+// The marker of `endpoint` moves behind everybody who is passed over (I3).
+EndpointLimits::RoomAwaiter* EndpointLimits::FindWaiter(uint32_t endpoint) {
+  using Queue = core::WaiterList<Entry>;
+  Marker& marker = markers_[endpoint];
+  Entry* entry = Queue::Contains(marker) ? Queue::Next(marker) : waiters_.first();
+  bool passed_over = false;
+  RoomAwaiter* found = nullptr;
+  for (; entry != nullptr && found == nullptr; entry = Queue::Next(*entry)) {
+    if (entry->is_marker) continue;
+    auto& waiter = static_cast<RoomAwaiter&>(*entry);
+    if (waiter.Accepts(endpoint)) {
+      found = &waiter;
+    } else {
+      passed_over = true;
+    }
+  }
+  if (passed_over) {
+    waiters_.Remove(marker);
+    if (found == nullptr) {
+      waiters_.Push(marker);
+    } else {
+      waiters_.InsertBefore(*found, marker);
+    }
+  }
+  if (found != nullptr) waiters_.Remove(*found);
+  // In front it says nothing; other endpoints would step over it.
+  if (waiters_.first() == &marker) waiters_.Remove(marker);
+  return found;
+}
+
 // I2: to the one who has waited longest, if anybody wants it.
 void EndpointLimits::Release(uint32_t endpoint) {
   if (!limited_) return;
@@ -85,14 +117,11 @@ void EndpointLimits::Release(uint32_t endpoint) {
   {
     absl::MutexLock lock(&mutex_);
     SLUICE_CHECK(active_[endpoint] > 0);
-    next = static_cast<RoomAwaiter*>(waiters_.FindIf([endpoint](const core::Node& node) {
-      return static_cast<const RoomAwaiter&>(node).Accepts(endpoint);
-    }));
+    next = FindWaiter(endpoint);
     if (next == nullptr) {
       --active_[endpoint];
       return;
     }
-    waiters_.Remove(*next);
     next->endpoint_ = endpoint;
   }
   next->task_->Post(*next);

@@ -8,6 +8,12 @@
 //   I2  No waiter accepts an endpoint that has room: a place that is given back goes to the waiter
 //       that has waited longest among those who have not tried that endpoint yet. So whoever comes
 //       later takes nothing from those who wait.
+//   I3  Everybody who waits before the marker of an endpoint has tried that endpoint. The search for
+//       who gets a place of it begins there, so that nobody is passed over twice: what the releases
+//       of an endpoint walk is bounded by what was tried, however many wait. Who leaves the queue
+//       leaves it in constant time.
+//
+//           waits, has tried 0 ── waits, has tried 0 ── [marker of 0] ── waits ── waits, has tried 0
 //
 // Without any limit in the configuration nothing is counted and no lock taken.
 // Threads: any. Checked by: tests/proxy/endpoint_limits_test.cc, tests/model.
@@ -24,6 +30,7 @@
 #include "absl/synchronization/mutex.h"
 #include "core/cancel_scope.h"
 #include "core/task.h"
+#include "core/waiter_list.h"
 
 namespace sluice::proxy {
 
@@ -71,23 +78,44 @@ class EndpointLimits {
   friend class EndpointSlot;
   static constexpr uint32_t kNone = UINT32_MAX;
 
+  // What the queue consists of: those who wait, and the markers between them.
+  class Entry : public core::Waiter {
+   public:
+    explicit Entry(bool is_marker) : is_marker(is_marker) {}
+    const bool is_marker;
+    Entry* previous = nullptr;  // WaiterList's
+
+   protected:
+    ~Entry() = default;
+  };
+  class Marker final : public Entry {
+   public:
+    Marker() : Entry(true) {}
+    void OnReady() override {}
+    void Cancel() override {}
+  };
+
   uint32_t FindRoom(uint32_t first, std::span<const uint32_t> tried)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool TakeOrQueue(RoomAwaiter& waiter);
   bool Unqueue(RoomAwaiter& waiter);
+  // Takes out of the queue who has waited longest among those who accept `endpoint`. Null: nobody.
+  RoomAwaiter* FindWaiter(uint32_t endpoint) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Release(uint32_t endpoint);
 
   const std::vector<uint32_t> max_;
   const bool limited_;
   absl::Mutex mutex_;
   std::vector<uint32_t> active_ ABSL_GUARDED_BY(mutex_);
-  core::NodeQueue waiters_ ABSL_GUARDED_BY(mutex_);
+  core::WaiterList<Entry> waiters_ ABSL_GUARDED_BY(mutex_);
+  // Of each endpoint if there is a limit at all; in the queue once somebody has been passed over.
+  std::vector<Marker> markers_ ABSL_GUARDED_BY(mutex_);
 };
 
-class EndpointLimits::RoomAwaiter final : public core::Waiter {
+class EndpointLimits::RoomAwaiter final : public Entry {
  public:
   RoomAwaiter(EndpointLimits& limits, uint32_t first, std::span<const uint32_t> tried)
-      : limits_(limits), first_(first), tried_(tried) {}
+      : Entry(false), limits_(limits), first_(first), tried_(tried) {}
 
   bool await_ready() const { return false; }
   template <typename Promise>

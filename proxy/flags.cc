@@ -3,9 +3,12 @@
 #include <getopt.h>
 
 #include <array>
+#include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "conf/text.h"
 
 namespace sluice::proxy {
 namespace {
@@ -22,6 +25,12 @@ constexpr std::array<option, 8> kOptions = {{
     {"help", no_argument, nullptr, 'h'},
     {nullptr, 0, nullptr, 0},
 }};
+
+// A word of the command line, cut when long, without what a terminal might obey.
+std::string Shown(std::string_view word) {
+  constexpr size_t kMax = 200;
+  return conf::Printable(word.substr(0, kMax)) + (word.size() > kMax ? "..." : "");
+}
 
 absl::Status Validate(const Flags& flags) {
   if (flags.version || flags.help) return absl::OkStatus();
@@ -69,14 +78,14 @@ absl::StatusOr<Flags> ParseFlags(int argc, char** argv) {
         flags.help = true;
         break;
       case ':':
-        return absl::InvalidArgumentError(absl::StrCat(argv[optind - 1], " needs a value"));
+        return absl::InvalidArgumentError(absl::StrCat(Shown(argv[optind - 1]), " needs a value"));
       default:
         return absl::InvalidArgumentError(
-            absl::StrCat("unknown or ambiguous option ", argv[optind - 1]));
+            absl::StrCat("unknown or ambiguous option ", Shown(argv[optind - 1])));
     }
   }
   if (optind < argc) {
-    return absl::InvalidArgumentError(absl::StrCat("unexpected argument ", argv[optind]));
+    return absl::InvalidArgumentError(absl::StrCat("unexpected argument ", Shown(argv[optind])));
   }
   absl::Status valid = Validate(flags);
   if (!valid.ok()) return valid;

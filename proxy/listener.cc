@@ -14,7 +14,9 @@
 #include "core/sleep.h"
 #include "core/worker.h"
 #include "proxy/cluster.h"
+#include "proxy/listen_error.h"
 #include "proxy/to_core.h"
+#include "proxy/unix_owner.h"
 
 namespace sluice::proxy {
 namespace {
@@ -27,15 +29,15 @@ using core::Worker;
 // descriptors come back one by one.
 constexpr core::Nanos kMinPause = 5 * core::kMillisecond;
 constexpr core::Nanos kMaxPause = 100 * core::kMillisecond;
-constexpr int kBindAttempts = 25;
-constexpr core::Nanos kBindPause = 20 * core::kMillisecond;
+// Connections taken from the kernel's queue at a stop before others run.
+constexpr size_t kRestPerRound = 64;
 
 core::Reactor& CurrentReactor() { return Worker::Current()->reactor(); }
 
 core::Task<void> UntilCancelled(core::CancellationToken token) { (void)co_await token.Cancelled(); }
 
-SessionContext WithBandwidth(SessionContext context, uint64_t per_connection, TokenBucket& up,
-                             TokenBucket& down) {
+SessionContext WithBandwidth(SessionContext context, uint64_t per_connection, SharedPace& up,
+                             SharedPace& down) {
   context.bandwidth = {.per_connection = per_connection, .up = &up, .down = &down};
   return context;
 }
@@ -47,39 +49,50 @@ Listener::Listener(const conf::Listener& config, SessionContext context,
     : name_(config.name),
       addresses_(config.bind),
       options_(ToCore(config.socket)),
+      unix_owner_(config.socket.unix_owner),
+      unix_group_(config.socket.unix_group),
       on_limit_(config.on_limit),
       shared_(shared),
-      admission_(config, shared.limit, shared.rate, shared.reserve),
+      admission_(config, shared.limit, shared.limit_reached, shared.rate, shared.reserve),
       bytes_up_(config.bandwidth.total),
       bytes_down_(config.bandwidth.total),
       context_(WithBandwidth(std::move(context), config.bandwidth.per_connection, bytes_up_,
                              bytes_down_)) {}
 
-core::Task<IoResult<int>> Listener::ListenAt(const core::Address& address) {
-  for (int attempt = 1;; ++attempt) {
-    IoResult<int> fd = CurrentReactor().Listen(address, options_);
-    if (fd.ok() || fd.error() != EADDRINUSE || attempt == kBindAttempts) co_return fd;
-    if (!co_await core::Sleep(kBindPause)) co_return fd;
+absl::Status Listener::ResolveOwner() {
+  const bool has_file = std::ranges::any_of(addresses_, [](const conf::Address& address) {
+    return address.family() == AF_UNIX && address.ToString().starts_with("unix:/");
+  });
+  if (!has_file) return absl::OkStatus();
+  const absl::Status resolved = ResolveUnixOwner(unix_owner_, unix_group_, options_);
+  if (resolved.ok()) return resolved;
+  return absl::Status(resolved.code(), absl::StrCat("listener ", name_, ": ", resolved.message()));
+}
+
+void Listener::TryBind(std::vector<BindFailure>& failures) {
+  if (absl::Status status = ResolveOwner(); !status.ok()) {
+    failures.push_back({EINVAL, std::string(status.message())});
+    return;
+  }
+  sockets_.resize(addresses_.size(), -1);
+  files_.resize(addresses_.size());
+  for (size_t i = 0; i < addresses_.size(); ++i) {
+    if (sockets_[i] >= 0) continue;
+    IoResult<int> fd = CurrentReactor().Listen(ToCore(addresses_[i]), options_, files_[i]);
+    if (fd.ok()) {
+      sockets_[i] = *fd;
+    } else {
+      const absl::Status status = ListenError(name_, addresses_[i], options_, fd.error());
+      failures.push_back({fd.error(), std::string(status.message())});
+    }
   }
 }
 
-core::Task<absl::Status> Listener::Bind() {
-  for (const conf::Address& address : addresses_) {
-    IoResult<int> fd = co_await ListenAt(ToCore(address));
-    if (!fd.ok()) {
-      const bool is_congestion = fd.error() == ENOENT && ToCore(address).is_tcp();
-      co_return absl::ErrnoToStatus(
-          fd.error(), absl::StrCat("listener ", name_, ": cannot ",
-                                   is_congestion ? absl::StrCat("use the congestion control ",
-                                                                options_.connection.congestion)
-                                                 : "listen",
-                                   " on ", address.ToString()));
-    }
-    sockets_.push_back(*fd);
+void Listener::LogAddresses() {
+  for (const int socket : sockets_) {
     shared_.logger.Log(LogLevel::kInfo, "listener %s: listening on %s", name_,
-                       CurrentReactor().LocalAddress(*fd).ToString());
+                       CurrentReactor().LocalAddress(socket).ToString());
   }
-  co_return absl::OkStatus();
 }
 
 void Listener::Start(core::TaskGroup& group) {
@@ -130,17 +143,31 @@ Verdict Listener::Judge(int fd) {
   Verdict verdict =
       admission_.Try(admission_.needs_client() ? CurrentReactor().PeerAddress(fd) : core::Address(),
                      Worker::Current()->now());
-  if (verdict.refusal == Refusal::kMemory) WarnOfMemory();
+  if (verdict.refusal == Refusal::kMemory || verdict.refusal == Refusal::kBuffers) {
+    WarnOf(verdict.refusal);
+  }
   return verdict;
 }
 
-void Listener::WarnOfMemory() {
+// What is short for everybody is told, unlike the limits of connections that somebody has chosen.
+void Listener::WarnOf(Refusal refusal) {
+  const bool is_memory = refusal == Refusal::kMemory;
+  core::LogThrottle& throttle = is_memory ? shared_.memory_throttle : shared_.buffer_throttle;
   uint64_t suppressed = 0;
-  if (!shared_.memory_throttle.Pass(Worker::Current()->now(), suppressed)) return;
-  shared_.logger.Log(LogLevel::kWarn,
-                     "listener %s: out of memory: new connections %s until there is some again (%d "
-                     "more times since the last line)",
-                     name_, on_limit_ == conf::OnLimit::kWait ? "wait" : "are reset", suppressed);
+  if (!throttle.Pass(Worker::Current()->now(), suppressed)) return;
+  const char* const fate = on_limit_ == conf::OnLimit::kWait ? "wait" : "are reset";
+  if (is_memory) {
+    shared_.logger.Log(LogLevel::kWarn,
+                       "listener %s: out of memory: new connections %s until there is some again "
+                       "(%d more times since the last line)",
+                       name_, fate, suppressed);
+    return;
+  }
+  shared_.logger.Log(
+      LogLevel::kWarn,
+      "listener %s: buffer_memory is used up: it serves %d connections, further ones "
+      "%s until one of them ends (%d more times since the last line)",
+      name_, shared_.limit.max(), fate, suppressed);
 }
 
 bool Listener::MayWait(const Verdict& verdict) const {
@@ -176,7 +203,7 @@ void Listener::Settle(int fd, Verdict verdict) {
   }
   core::Count(stats.refused[static_cast<size_t>(verdict.refusal)]);
   CurrentReactor().SetResetOnClose(fd);
-  CurrentReactor().Close(fd);
+  CurrentReactor().CloseNow(fd);
 }
 
 // Descriptors or memory have run out (or the peer was faster): try again a little later.
@@ -193,18 +220,28 @@ core::Task<void> Listener::Pause(int error, core::Nanos pause) {
   (void)co_await core::Sleep(pause);
 }
 
-void Listener::AcceptRest() {
+core::Task<void> Listener::AcceptRest(core::CancellationToken hurry) {
   for (const int socket : sockets_) {
-    for (IoResult<int> fd = CurrentReactor().AcceptNow(socket); fd.ok();
-         fd = CurrentReactor().AcceptNow(socket)) {
-      Settle(*fd, Judge(*fd));
+    size_t waiting =
+        CurrentReactor().WaitingConnections(socket, static_cast<size_t>(options_.backlog) + 1);
+    while (waiting > 0 && !hurry.cancelled()) {
+      for (size_t i = 0; i < kRestPerRound && waiting > 0; ++i, --waiting) {
+        IoResult<int> fd = CurrentReactor().AcceptNow(socket);
+        if (!fd.ok()) waiting = 0;
+        if (!fd.ok()) break;
+        Settle(*fd, Judge(*fd));
+      }
+      if (waiting > 0) (void)co_await core::Sleep(0);
     }
   }
 }
 
 void Listener::Close() {
-  for (const int socket : sockets_) CurrentReactor().CloseListener(socket);
+  for (size_t i = 0; i < sockets_.size(); ++i) {
+    if (sockets_[i] >= 0) CurrentReactor().CloseListener(sockets_[i], files_[i]);
+  }
   sockets_.clear();
+  files_.clear();
 }
 
 }  // namespace sluice::proxy

@@ -1,16 +1,18 @@
 // sluice: a TCP reverse proxy. This file tells it all: what is made, from what, in which order.
 
-#include <sched.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
 #include "conf/load.h"
 #include "conf/print.h"
@@ -19,13 +21,19 @@
 #include "core/runtime.h"
 #include "core/signals.h"
 #include "proxy/access_log.h"
-#include "proxy/allocator.h"
 #include "proxy/backend.h"
+#include "proxy/buffer_budget.h"
+#include "proxy/cpu_quota.h"
 #include "proxy/demo.h"
+#include "proxy/descriptors.h"
 #include "proxy/flags.h"
 #include "proxy/heap_reserve.h"
+#include "proxy/process.h"
+#include "proxy/runtime_options.h"
 #include "proxy/server.h"
 #include "proxy/shortage.h"
+#include "proxy/standard_descriptors.h"
+#include "proxy/start.h"
 #include "proxy/version.h"
 
 namespace sluice::proxy {
@@ -38,53 +46,6 @@ constexpr int kExitConfig = 78;  // EX_CONFIG of <sysexits.h>
 
 using core::LogLevel;
 
-uint32_t UsableCpus() {
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return 1;
-  return std::clamp<uint32_t>(CPU_COUNT(&allowed), 1, core::IdleSet::kMaxWorkers);
-}
-
-// A quarter of the memory is for large buffers, as large as a direction may be: bulk streams use
-// one each, and when many stall the small ones are left for everybody else.
-core::WorkerOptions ToWorkerOptions(const conf::Config& config, uint32_t workers) {
-  constexpr size_t kSmall = 16384;
-  const size_t per_direction = config.buffers.per_direction_bytes;
-  const size_t memory = config.limits.buffer_memory_bytes / workers;
-  core::WorkerOptions options;
-  options.busy_poll =
-      std::chrono::duration_cast<std::chrono::nanoseconds>(config.runtime.busy_poll).count();
-  options.stealing = config.runtime.work_stealing;
-  options.buffer_size = std::min(kSmall, per_direction);
-  options.large_buffer_size = per_direction;
-  if (per_direction > kSmall) options.large_buffers = memory / 4 / per_direction;
-  const size_t rest = memory - options.large_buffers * options.large_buffer_size;
-  options.buffers = std::clamp<size_t>(rest / options.buffer_size, 2, 65536);
-  options.make_heap = MakeThreadHeap;
-  return options;
-}
-
-core::RuntimeOptions ToRuntimeOptions(const conf::Config& config) {
-  core::RuntimeOptions options;
-  options.workers = config.runtime.workers == 0 ? UsableCpus() : config.runtime.workers;
-  options.pin_workers = config.runtime.pin_workers;
-  options.worker = ToWorkerOptions(config, options.workers);
-  return options;
-}
-
-// Every proxied connection needs two descriptors. Raises the soft limit as far as it may go.
-void CheckDescriptors(const conf::Config& config, core::Logger& logger) {
-  rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-  const uint64_t needed = uint64_t{2} * config.limits.max_connections + 64;
-  if (limit.rlim_cur >= needed) return;
-  logger.Log(LogLevel::kWarn,
-             "limits.max_connections %d needs %d descriptors but this process may open %d: beyond "
-             "that clients wait or are reset (raise RLIMIT_NOFILE or lower the limit)",
-             config.limits.max_connections, needed, limit.rlim_cur);
-}
-
 void PrepareForShortage(HeapReserve& reserve, core::Logger& logger) {
   PrepareThreads();
   UseReserve(reserve);
@@ -94,11 +55,31 @@ void PrepareForShortage(HeapReserve& reserve, core::Logger& logger) {
              "process (lower limits.max_connections or limits.buffer_memory, or raise RLIMIT_AS)");
 }
 
+int Complain(std::string_view message, int code) {
+  std::fprintf(stderr, "sluice: %s\n", std::string(message).c_str());
+  return code;
+}
+
+int Complain(const absl::Status& status) {
+  const absl::string_view message = status.message();
+  return Complain(std::string_view(message.data(), message.size()), kExitFailure);
+}
+
 // Ends the process, also when the log's reader is stuck.
 [[noreturn]] void Exit(core::Logger& logger, int code) {
-  logger.Drain(core::kSecond);
+  if (logger.Drain(core::kSecond)) CheckForLeaks();
   std::fflush(stdout);
   _exit(code);
+}
+
+// Logs `status`, line by line, and ends the process. A proxy that does not start says why, also
+// where nothing is logged.
+[[noreturn]] void Fail(core::Logger& logger, const absl::Status& status) {
+  for (const std::string& line : std::vector<std::string>(absl::StrSplit(status.message(), '\n'))) {
+    logger.Log(LogLevel::kError, "%s", line);
+    if (!logger.enabled(LogLevel::kError)) Complain(line, kExitFailure);
+  }
+  Exit(logger, kExitFailure);
 }
 
 // Null when it is off.
@@ -122,79 +103,96 @@ void Finish(AccessLog& access_log, core::Logger& logger) {
              drained ? "" : ", and those that still wait to be written");
 }
 
-int Serve(const conf::Config& config, core::SignalStream& signals) {
+int Serve(const conf::Config& config, const std::vector<conf::Error>& warnings,
+          core::SignalStream& signals) {
   const std::unique_ptr<core::Logger> logger = core::Logger::ToStderr(
       static_cast<LogLevel>(config.log.level), static_cast<core::LogFormat>(config.log.format));
-  const absl::StatusOr<Backend> backend = ChooseBackend(config.runtime.backend);
-  if (!backend.ok()) {
-    logger->Log(LogLevel::kError, "%s", backend.status().message());
-    Exit(*logger, kExitFailure);
+  for (const conf::Error& warning : warnings) {
+    logger->Log(LogLevel::kWarn, "%s", conf::FormatWarning(warning));
   }
-  if (!backend->warning.empty()) logger->Log(LogLevel::kWarn, "%s", backend->warning);
-  CheckDescriptors(config, *logger);
+  absl::StatusOr<Backend> backend = ChooseBackend(config.runtime.backend);
+  if (!backend.ok()) Fail(*logger, backend.status());
+  const RuntimePlan plan = PlanRuntime(config, UsableCpus());
+  if (!plan.warning.empty()) logger->Log(LogLevel::kWarn, "%s", plan.warning);
+  const absl::StatusOr<std::string> shortage =
+      CheckDescriptors(NeedsOf(config, plan.options.workers), config.limits.max_connections,
+                       RaiseDescriptorLimit(), OpenDescriptors());
+  if (!shortage.ok()) Fail(*logger, shortage.status());
+  if (!shortage->empty()) logger->Log(LogLevel::kWarn, "%s", *shortage);
 
   const core::MonotonicClock clock;
   absl::StatusOr<std::unique_ptr<AccessLog>> access_log = OpenAccessLog(config, clock, *logger);
-  if (!access_log.ok()) {
-    logger->Log(LogLevel::kError, "%s", access_log.status().message());
-    Exit(*logger, kExitFailure);
+  if (!access_log.ok()) Fail(*logger, access_log.status());
+  core::BufferReserve buffer_reserve(plan.reserve_blocks, kReserveBlock);
+  if (buffer_reserve.count() == 0) {
+    Fail(*logger, absl::ResourceExhaustedError(
+                      "cannot reserve the address space for the smallest buffers (lower "
+                      "limits.max_connections or limits.buffer_memory, or raise RLIMIT_AS)"));
   }
-  const core::RuntimeOptions options = ToRuntimeOptions(config);
+  core::RuntimeOptions options = plan.options;
+  options.worker.reserve = &buffer_reserve;
   core::Runtime runtime(options, clock, backend->make_reactor);
   HeapReserve reserve(HeapReserve::BytesFor(config.limits.max_connections), MallocWorks);
   PrepareForShortage(reserve, *logger);
   Server server(config, runtime.shared(), signals, *logger, access_log->get(), reserve);
-  logger->Log(LogLevel::kInfo, "starting: backend %s, %d workers", backend->name, options.workers);
-  absl::Status status = runtime.Run(server.Run());
+  absl::Status status = StartRuntime(runtime, config.runtime.backend, *backend, *logger);
+  if (!status.ok()) Fail(*logger, status);
+  status = runtime.Run(server.Run());
   status.Update(server.status());
   if (*access_log != nullptr) Finish(**access_log, *logger);
-  if (!status.ok()) {
-    logger->Log(LogLevel::kError, "%s", status.message());
-    Exit(*logger, kExitFailure);
-  }
+  if (!status.ok()) Fail(*logger, status);
   logger->Log(LogLevel::kInfo, "stopped");
   Exit(*logger, kExitOk);
 }
 
-int ServeDemo(core::SignalStream& signals) {
-  const absl::StatusOr<std::unique_ptr<DemoUpstream>> upstream = DemoUpstream::Start();
-  if (!upstream.ok()) {
-    std::fprintf(stderr, "sluice: %s\n", std::string(upstream.status().message()).c_str());
-    return kExitFailure;
-  }
-  std::fprintf(stderr, "demo: try  curl http://127.0.0.1:8080/  and end it with Ctrl-C\n");
-  return Serve(DemoConfig((*upstream)->port()), signals);
+int PrintAndExit(std::string_view text) {
+  const absl::Status printed = Print(text);
+  return printed.ok() ? kExitOk : Complain(printed);
 }
 
-int Main(int argc, char** argv) {
-  const absl::StatusOr<Flags> flags = ParseFlags(argc, argv);
-  if (!flags.ok()) {
-    std::fprintf(stderr, "sluice: %s\n%s", std::string(flags.status().message()).c_str(),
-                 std::string(kUsage).c_str());
-    return kExitUsage;
-  }
-  if (flags->help) {
-    std::fputs(std::string(kUsage).c_str(), stdout);
-    return kExitOk;
-  }
-  if (flags->version) {
-    std::fputs(VersionText(flags->verbose).c_str(), stdout);
-    return kExitOk;
-  }
-  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // tests do that
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);  // a log that may not grow is an error of write(2)
-  std::signal(SIGTTOU, SIG_IGN);  // or writing the log from the background would stop it
-  core::SignalStream signals({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2});
-  if (flags->demo) return ServeDemo(signals);
-  const conf::LoadResult loaded = conf::LoadFile(flags->config, conf::ProcessEnv());
+int ServeDemo(core::SignalStream& signals) {
+  const absl::StatusOr<std::unique_ptr<DemoUpstream>> upstream = DemoUpstream::Start();
+  if (!upstream.ok()) return Complain(upstream.status());
+  std::fprintf(stderr, "demo: try  curl http://127.0.0.1:8080/  and end it with Ctrl-C\n");
+  return Serve(DemoConfig((*upstream)->port()), /*warnings=*/{}, signals);
+}
+
+int ServeOrAnswer(const Flags& flags) {
+  const bool serves = !flags.check && !flags.print_config;
+  EndOnStopSignal(serves ? EarlyStop::kSucceed : EarlyStop::kDie);
+  conf::LoadResult loaded;
+  if (!flags.demo) loaded = conf::LoadFile(flags.config, conf::ProcessEnv());
   for (const conf::Error& error : loaded.errors) {
     std::fprintf(stderr, "%s\n", conf::FormatError(error).c_str());
   }
   if (!loaded.ok()) return kExitConfig;
-  if (flags->print_config) std::fputs(conf::Print(loaded.config).c_str(), stdout);
-  if (flags->check || flags->print_config) return kExitOk;
-  return Serve(loaded.config, signals);
+  if (flags.check) {
+    for (const conf::Error& warning : loaded.warnings) {
+      std::fprintf(stderr, "%s\n", conf::FormatWarning(warning).c_str());
+    }
+  }
+  if (flags.print_config) return PrintAndExit(conf::Print(loaded.config));
+  if (flags.check) return kExitOk;
+  RaiseDescriptorLimit();
+  core::SignalStream signals({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2});
+  if (signals.error() != 0) {
+    return Complain(absl::ErrnoToStatus(signals.error(), "cannot open a descriptor for signals"));
+  }
+  return flags.demo ? ServeDemo(signals) : Serve(loaded.config, loaded.warnings, signals);
+}
+
+int Main(int argc, char** argv) {
+  OpenStandardDescriptors();
+  const absl::Status prepared = PrepareProcess();
+  if (!prepared.ok()) return Complain(prepared);
+  const absl::StatusOr<Flags> flags = ParseFlags(argc, argv);
+  if (!flags.ok()) {
+    return Complain(absl::StrCat(flags.status().message(), "\n", std::string(kUsage)), kExitUsage);
+  }
+  if (flags->help) return PrintAndExit(kUsage);
+  if (flags->version) return PrintAndExit(VersionText(flags->verbose));
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // tests do that
+  return ServeOrAnswer(*flags);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Pacer: how fast the bytes of one direction of a session may be sent on.
+// Pacer: how fast the bytes of one direction of a session may be sent on: by its own limit, then by
+// that of all sessions together.
 #ifndef SLUICE_PROXY_PACER_H_
 #define SLUICE_PROXY_PACER_H_
 
@@ -7,6 +8,7 @@
 #include <cstdint>
 
 #include "core/clock.h"
+#include "proxy/shared_pace.h"
 #include "proxy/token_bucket.h"
 
 namespace sluice::proxy {
@@ -15,22 +17,19 @@ class Pacer {
  public:
   // `own` bytes per second of this direction and what it shares with others; either may be without
   // limit. `shared` outlives the pacer.
-  Pacer(uint64_t own, TokenBucket& shared)
+  Pacer(uint64_t own, SharedPace& shared)
       : own_(own), shared_(shared), piece_(std::min(PieceOf(own), PieceOf(shared.per_second()))) {}
 
   // Bytes to take at a time: few enough that the pace is even and others get their turn.
   size_t piece() const { return piece_; }
 
-  // Takes the right to send `bytes`; usable after that time.
-  core::Nanos Take(core::Nanos now, size_t bytes) {
-    return std::max(own_.Take(now, bytes), shared_.Take(now, bytes));
-  }
+  // Takes the right to send `bytes` by its own limit, which nobody else waits for; usable after
+  // that time.
+  core::Nanos TakeOwn(core::Nanos now, size_t bytes) { return own_.Take(now, bytes); }
 
-  // What will not be sent after all: others may have it.
-  void GiveBack(size_t bytes) {
-    own_.GiveBack(bytes);
-    shared_.GiveBack(bytes);
-  }
+  // By the limit of all, after that: at once (false: it has to wait), or in its turn.
+  bool TryTakeShared(core::Nanos now, size_t bytes) { return shared_.TryTake(now, bytes); }
+  SharedPace::PaceTurn SharedTurn(size_t bytes) { return shared_.Turn(share_, bytes); }
 
  private:
   static constexpr uint64_t kMinPiece = 512;
@@ -42,7 +41,8 @@ class Pacer {
   }
 
   TokenBucket own_;
-  TokenBucket& shared_;
+  SharedPace& shared_;
+  PaceShare share_;
   const size_t piece_;
 };
 

@@ -44,24 +44,28 @@ FlowEnd HowEnded(const Flow& flow, int error) {
     IoResult<size_t> sent = co_await core::Send(flow.to, rest);
     if (!sent.ok()) co_return sent.error();
     rest = rest.subspan(*sent);
+    flow.partial |= !rest.empty();
     NoteSent(flow, *sent);
   }
   co_return 0;
 }
 
 // The same, at the pace that the flow's limits of bandwidth leave it. The time that it waits for
-// them is neither a stall nor idle: the wait counts as ended already.
+// them is neither a stall nor idle: until the wait ends it counts as ending later than any timeout.
 [[gnu::noinline]] core::Task<int> SendPaced(Flow& flow, BufferLease lease) {
   std::span<const std::byte> rest = lease.bytes();
   Pacer& pacer = flow.owner.PacerOf(flow);
   while (!rest.empty()) {
     const std::span<const std::byte> piece = rest.first(std::min(rest.size(), pacer.piece()));
     const core::Nanos now = Worker::Current()->clock().Now();
-    const core::Nanos wait = pacer.Take(now, piece.size());
-    if (wait > 0) {
+    const core::Nanos wait = pacer.TakeOwn(now, piece.size());
+    if (wait > 0 || !pacer.TryTakeShared(now, piece.size())) {
+      constexpr core::Nanos kLong = 3600 * core::kSecond;
       flow.sending = false;
-      flow.last_byte = now + wait;
-      if (!co_await core::Sleep(wait)) pacer.GiveBack(piece.size());
+      flow.last_byte = now + kLong;
+      if (wait == 0 || co_await core::Sleep(wait)) {
+        (void)co_await pacer.SharedTurn(piece.size());  // cancelled: so is the send
+      }
       NoteReceived(flow);
     }
     rest = rest.subspan(piece.size());
@@ -77,6 +81,7 @@ FlowEnd HowEnded(const Flow& flow, int error) {
   if (!got.ok()) error = got.error();
   if (!got.ok() || got->empty()) return false;
   NoteReceived(flow);
+  if (got->is_reserve()) flow.owner.BuffersShort();
   const std::span<const std::byte> bytes = got->bytes();
   sending = flow.paced ? SendPaced(flow, std::move(*got)) : SendBytes(flow, bytes, std::move(*got));
   return true;
@@ -104,6 +109,8 @@ core::Task<void> Pump(Flow& flow) {
     if (!BeginSend(flow, received, child, error)) break;
     error = co_await std::move(child);
     child = {};
+    received.NoteSent(!flow.partial);
+    flow.partial = false;
     flow.sending = false;
     flow.refused = error != 0 && error != ECANCELED;
   }

@@ -30,6 +30,8 @@ class FlowOwner {
   virtual bool FlowEnded(Flow& flow, FlowEnd end, int error) = 0;
   // It was.
   virtual void ResetAfterEnd(Flow& flow) = 0;
+  // It had to be received into a block of the reserve.
+  virtual void BuffersShort() = 0;
   // Of a flow that has one.
   virtual Pacer& PacerOf(const Flow& flow) = 0;
 
@@ -49,6 +51,7 @@ struct Flow {
   const bool is_up : 1;      // client to upstream
   bool paced : 1 = false;    // it has a Pacer; else as fast as it goes
   bool sending : 1 = false;  // there is something to send, and it may be sent
+  bool partial : 1 = false;  // the last buffer was not taken in one go
   bool refused : 1 = false;  // a send failed: `to` is broken
   bool ended : 1 = false;
 

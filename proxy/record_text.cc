@@ -48,6 +48,12 @@ void AppendPaths(const SessionRecord& record, uint32_t core::PathQuality::* figu
 
 }  // namespace
 
+std::string EscapedName(std::string_view name) {
+  std::string out;
+  AppendName(name, out);
+  return out;
+}
+
 void AppendText(const SessionRecord& record, std::string& out) {
   AppendName(record.client.ToString(), out);
   out += " [";

@@ -9,6 +9,7 @@
 #define SLUICE_PROXY_RECORD_TEXT_H_
 
 #include <string>
+#include <string_view>
 
 #include "proxy/session_record.h"
 
@@ -17,6 +18,9 @@ namespace sluice::proxy {
 // Appends the line without its '\n'. In names a backslash becomes `\\`, and a byte that is no
 // visible ASCII character, a space too, `\xNN`.
 void AppendText(const SessionRecord& record, std::string& out);
+
+// A name as such a field.
+std::string EscapedName(std::string_view name);
 
 }  // namespace sluice::proxy
 

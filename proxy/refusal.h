@@ -14,12 +14,13 @@ enum class Refusal {
   kSource,       // per_source.max_connections
   kRate,         // new_connections, of the listener or of all
   kMemory,       // none is left for new sessions (heap_reserve.h)
+  kBuffers,      // limits.buffer_memory serves no more sessions (buffer_budget.h)
 };
-inline constexpr size_t kRefusalCount = 6;
+inline constexpr size_t kRefusalCount = 7;
 
 constexpr std::string_view Name(Refusal refusal) {
-  constexpr std::string_view kNames[] = {"none",   "connections", "listener",
-                                         "source", "rate",        "memory"};
+  constexpr std::string_view kNames[] = {"none", "connections", "listener", "source",
+                                         "rate", "memory",      "buffers"};
   static_assert(sizeof(kNames) / sizeof(kNames[0]) == kRefusalCount);
   return kNames[static_cast<size_t>(refusal)];
 }

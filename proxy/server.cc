@@ -1,16 +1,21 @@
 #include "proxy/server.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstring>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <tuple>
+#include <unordered_map>
 
 #include "absl/strings/str_cat.h"
 #include "core/io.h"
 #include "core/join.h"
 #include "core/sleep.h"
+#include "proxy/buffer_budget.h"
 #include "proxy/to_core.h"
 
 namespace sluice::proxy {
@@ -38,6 +43,30 @@ SessionTimeouts ToSession(const conf::Timeouts& timeouts) {
       .look_every = LookEvery(timeouts)};
 }
 
+// One limit for both: what buffer_memory serves only makes the other one lower.
+uint32_t MostSessions(const conf::Config& config, size_t workers) {
+  return std::min(config.limits.max_connections,
+                  SessionsThatFit(config, static_cast<uint32_t>(workers)));
+}
+
+// An address in use is tried again for a moment: after a kill the kernel may hold the last owner's
+// ring, and with it the port, a little longer than the process.
+constexpr int kBindAttempts = 25;
+constexpr core::Nanos kBindPause = 20 * core::kMillisecond;
+constexpr size_t kFailuresTold = 1000;
+
+absl::Status ToStatus(const std::vector<BindFailure>& failures) {
+  std::string lines;
+  const size_t told = std::min(failures.size(), kFailuresTold);
+  for (size_t i = 0; i < told; ++i) {
+    absl::StrAppend(&lines, i == 0 ? "" : "\n", failures[i].message);
+  }
+  if (told < failures.size()) {
+    absl::StrAppend(&lines, "\nand ", failures.size() - told, " more addresses");
+  }
+  return absl::UnavailableError(lines);
+}
+
 core::Task<void> UntilCancelled(core::CancellationToken token) { (void)co_await token.Cancelled(); }
 core::Task<bool> SleepFor(core::Nanos duration) { co_return co_await core::Sleep(duration); }
 
@@ -52,28 +81,32 @@ Server::Server(const conf::Config& config, core::Shared& runtime, core::SignalSt
       access_log_(access_log),
       stats_(runtime.workers.size()),
       placement_(runtime.workers.size()),
-      limit_(config.limits.max_connections),
+      limit_(MostSessions(config, runtime.workers.size())),
       rate_(config.limits.new_connections),
       services_(runtime),
       sessions_(runtime),
       listener_shared_{.placement = placement_,
                        .limit = limit_,
+                       .limit_reached = limit_.max() < config.limits.max_connections
+                                            ? Refusal::kBuffers
+                                            : Refusal::kConnections,
                        .rate = rate_,
                        .reserve = reserve,
                        .stats = stats_,
                        .logger = logger,
                        .accept_throttle = accept_throttle_,
                        .memory_throttle = memory_throttle_,
+                       .buffer_throttle = buffer_throttle_,
                        .stop = stop_accepting_.token(),
                        .sessions = sessions_} {
   for (const conf::Upstream& upstream : config.upstreams) {
     clusters_.push_back(std::make_unique<Cluster>(upstream));
   }
+  std::unordered_map<std::string_view, Cluster*> by_name;
+  for (const auto& cluster : clusters_) by_name.emplace(cluster->name(), cluster.get());
   for (const conf::Listener& listener : config.listeners) {
-    const auto cluster = std::find_if(clusters_.begin(), clusters_.end(), [&](const auto& each) {
-      return each->name() == listener.upstream;
-    });
-    SLUICE_CHECK(cluster != clusters_.end());  // validated
+    const auto cluster = by_name.find(listener.upstream);
+    SLUICE_CHECK(cluster != by_name.end());  // validated
     listeners_.push_back(std::make_unique<Listener>(
         listener,
         SessionContext{.listener = listener.name,
@@ -81,9 +114,10 @@ Server::Server(const conf::Config& config, core::Shared& runtime, core::SignalSt
                        .close_after_fin = listener.half_close == conf::HalfClose::kClose,
                        .credit = static_cast<uint32_t>(config.buffers.per_direction_bytes),
                        .bandwidth = {},
-                       .cluster = cluster->get(),
+                       .cluster = cluster->second,
                        .stats = &stats_,
                        .logger = &logger,
+                       .buffer_throttle = &buffer_throttle_,
                        .access_log = access_log,
                        .end_all = end_sessions_.token()},
         listener_shared_));
@@ -91,27 +125,50 @@ Server::Server(const conf::Config& config, core::Shared& runtime, core::SignalSt
 }
 
 core::Task<void> Server::Run() {
-  status_ = co_await BindAll();
-  if (status_.ok()) {
+  const bool serves = co_await BindAll();
+  if (serves) {
     for (const auto& listener : listeners_) listener->Start(services_);
     if (config_.stats.interval.count() > 0) services_.Spawn(LogStats());
     co_await WaitForStop();
   }
   stop_accepting_.Cancel();
   co_await services_.Join();
-  for (const auto& listener : listeners_) {
-    listener->AcceptRest();
-    listener->Close();
+  if (serves) {
+    co_await Drain();
+  } else {
+    for (const auto& listener : listeners_) listener->Close();
   }
-  co_await Drain();
   signals_.Close();
 }
 
-core::Task<absl::Status> Server::BindAll() {
-  absl::Status status = CheckUpstreamSockets();
-  if (!status.ok()) co_return status;
-  for (const auto& listener : listeners_) status.Update(co_await listener->Bind());
-  co_return status;
+// Listens everywhere, in one window of time for all addresses. False: the server ends, with a
+// status that names every address in the way, or because a signal asks for it.
+core::Task<bool> Server::BindAll() {
+  status_ = CheckUpstreamSockets();
+  if (!status_.ok()) co_return false;
+  for (int attempt = 1;; ++attempt) {
+    std::vector<BindFailure> failures;
+    for (const auto& listener : listeners_) listener->TryBind(failures);
+    if (failures.empty()) break;
+    const bool may_pass = std::ranges::all_of(
+        failures, [](const BindFailure& failure) { return failure.error == EADDRINUSE; });
+    if (!may_pass || attempt == kBindAttempts) {
+      status_ = ToStatus(failures);
+      co_return false;
+    }
+    if (!co_await MayTryAgain()) co_return false;
+  }
+  for (const auto& listener : listeners_) listener->LogAddresses();
+  co_return true;
+}
+
+// Waits for a moment. False: a signal has asked for an end.
+core::Task<bool> Server::MayTryAgain() {
+  auto outcome = co_await core::Select(SleepFor(kBindPause), NextStopSignal());
+  core::IoResult<int> signal = std::get<1>(outcome.values);  // it may come just in time
+  if (!signal.ok()) co_return outcome.first == 0;
+  logger_.Log(LogLevel::kInfo, "signal SIG%s: stopped before serving", sigabbrev_np(*signal));
+  co_return false;
 }
 
 // What the kernel would refuse for every connection is better said at once.
@@ -162,11 +219,17 @@ core::Task<void> Server::WaitForStop() {
 
 core::Task<void> Server::Drain() {
   core::CancellationSource drained;
-  co_await core::Join(JoinSessions(drained), EndLateSessions(drained.token()));
+  co_await core::Join(FinishSessions(drained), EndLateSessions(drained.token()));
   LogStatsLine();
 }
 
-core::Task<void> Server::JoinSessions(core::CancellationSource& drained) {
+// The time for draining, and the second signal, count from here: a long queue of connections is no
+// reason to be late.
+core::Task<void> Server::FinishSessions(core::CancellationSource& drained) {
+  for (const auto& listener : listeners_) {
+    co_await listener->AcceptRest(end_sessions_.token());
+    listener->Close();
+  }
   co_await sessions_.Join();
   drained.Cancel();
 }
@@ -201,6 +264,7 @@ void Server::LogStatsLine() {
     absl::StrAppend(&causes, " rejected_", std::string(Name(static_cast<Refusal>(i))), "=",
                     sum.refused[i]);
   }
+  if (sum.short_buffers > 0) absl::StrAppend(&causes, " short_buffers=", sum.short_buffers);
   logger_.Log(LogLevel::kInfo, "stats active=%d total=%d rejected=%d up=%d down=%d%s",
               limit_.count(), sum.accepted - sum.rejected(), sum.rejected(), sum.bytes_up,
               sum.bytes_down, causes);
@@ -228,12 +292,12 @@ void Server::LogWorkerLine(const core::Worker& worker) {
   logger_.Log(LogLevel::kDebug,
               "worker %d tasks=%d lifo=%d steals=%d stolen=%d parks=%d wakes=%d overflow=%d "
               "turns=%d enters=%d entries=%d completions=%d ops=%d immediate=%d migrated=%d "
-              "recvs=%d received=%d dry=%d in_flight=%d buffers=%d stocked=%d",
+              "recvs=%d received=%d dry=%d in_flight=%d buffers=%d stocked=%d reserved=%d",
               worker.index(), value(w.tasks), value(w.lifo), value(w.steals), value(w.stolen),
               value(w.parks), value(w.wakes), value(w.overflow), value(r.turns), value(r.enters),
               value(r.entries), value(r.completions), value(r.ops), value(r.immediate),
               value(r.migrated), value(r.recvs), value(r.received), value(r.dry),
-              value(w.in_flight), value(w.buffers), value(r.stocked));
+              value(w.in_flight), value(w.buffers), value(r.stocked), value(r.reserved));
 }
 
 }  // namespace sluice::proxy

@@ -1,6 +1,6 @@
 // Server: the proxy as a whole, from binding to the last session's end.
 //
-//   BINDING ── error ──► ENDED (status)
+//   BINDING ── error, or a signal that asks for an end ──► ENDED (status)
 //      │
 //   SERVING ── SIGTERM, SIGINT, SIGQUIT ──► DRAINING ── last session ended ──────────► ENDED
 //                                              │ drain_timeout or a second signal
@@ -42,15 +42,16 @@ class Server {
   // The runtime's first task.
   core::Task<void> Run();
 
-  // After Run: why it could not start, or OK.
+  // After Run: why it could not start, one line for each reason, or OK.
   const absl::Status& status() const { return status_; }
 
  private:
-  core::Task<absl::Status> BindAll();
+  core::Task<bool> BindAll();
+  core::Task<bool> MayTryAgain();
   absl::Status CheckUpstreamSockets();
   core::Task<void> WaitForStop();
   core::Task<void> Drain();
-  core::Task<void> JoinSessions(core::CancellationSource& drained);
+  core::Task<void> FinishSessions(core::CancellationSource& drained);
   core::Task<void> EndLateSessions(core::CancellationToken drained);
   core::Task<core::IoResult<int>> NextStopSignal();
   core::Task<void> LogStats();
@@ -69,6 +70,7 @@ class Server {
   TokenBucket rate_;
   core::LogThrottle accept_throttle_{5 * core::kSecond};
   core::LogThrottle memory_throttle_{5 * core::kSecond};
+  core::LogThrottle buffer_throttle_{5 * core::kSecond};
   core::CancellationSource stop_accepting_;
   core::CancellationSource end_sessions_;
   core::TaskGroup services_;  // accept loops, the stats line

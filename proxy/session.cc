@@ -15,6 +15,7 @@
 #include "proxy/connector.h"
 #include "proxy/jitter.h"
 #include "proxy/pacer.h"
+#include "proxy/record_text.h"
 
 namespace sluice::proxy {
 namespace {
@@ -69,6 +70,7 @@ class Session final : public FlowOwner, DeadlineTimer, ShutdownNotice {
   void SendBegins(Flow& flow, Nanos now) override;
   bool FlowEnded(Flow& flow, FlowEnd end, int error) override;
   void ResetAfterEnd(Flow& flow) override;
+  void BuffersShort() override;
   Pacer& PacerOf(const Flow& flow) override { return &flow == &up_ ? pace_->up : pace_->down; }
 
  private:
@@ -204,8 +206,14 @@ Nanos Session::Expiry() const {
   return full - Jitter(limits.max_lifetime_jitter, Seed());
 }
 
-// A client that resets its connection while the upstream's is being made ends the attempt.
+// A client that resets its connection while the upstream's is being made ends the attempt; one that
+// has done so before it was accepted, or while it waited to be admitted, makes none.
 core::Task<void> Session::Connect() {
+  if (CurrentReactor().GetPeerState(client_) == core::PeerState::kReset) {
+    error_ = ECONNRESET;
+    End({By::kClient, What::kReset});
+    co_return;
+  }
   auto outcome = co_await core::Select(ConnectUpstream(context_, Seed()), ClientGone());
   Connected& connected = std::get<0>(outcome.values);
   upstream_ = connected.fd;
@@ -253,6 +261,19 @@ void Session::SendBegins(Flow& flow, Nanos now) {
     trace_->first_byte_at = now;
   }
   if (context_.timeouts.look_every != 0) EnsureTimer(now + context_.timeouts.look_every);
+  // It may have waited for bandwidth, and the timer with it.
+  if (flow.paced) EnsureTimer(NextDeadline(now));
+}
+
+void Session::BuffersShort() {
+  Worker& worker = *Worker::Current();
+  core::Count(context_.stats->of(worker.index()).short_buffers);
+  uint64_t suppressed = 0;
+  if (!context_.buffer_throttle->Pass(worker.now(), suppressed)) return;
+  context_.logger->Log(core::LogLevel::kWarn,
+                       "buffers are short: data is forwarded in small pieces until slow receivers "
+                       "have taken theirs (limits.buffer_memory; %d more times since the last line)",
+                       suppressed);
 }
 
 bool Session::FlowEnded(Flow& flow, FlowEnd end, int error) {
@@ -559,8 +580,8 @@ void Session::WriteDebugLine(Nanos total) {
       core::LogLevel::kDebug,
       "session end listener=%s client=%s endpoint=%s reason=%s by=%s up=%d down=%d attempts=%d "
       "ms=%d%s%s",
-      context_.listener, trace_->client.ToString(),
-      trace_->endpoint == nullptr ? "-" : trace_->endpoint->name, Name(reason_->what),
+      context_.listener, EscapedName(trace_->client.ToString()),
+      trace_->endpoint == nullptr ? "-" : EscapedName(trace_->endpoint->name), Name(reason_->what),
       Name(reason_->by), up_.bytes, down_.bytes, trace_->attempts, total / kMillisecond,
       error_ == 0 ? "" : absl::StrCat(" error=", strerrorname_np(error_)),
       trace_->undelivered_up + trace_->undelivered_down == 0

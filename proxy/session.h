@@ -44,8 +44,8 @@
 #include "proxy/admission.h"
 #include "proxy/cluster.h"
 #include "proxy/pump.h"
+#include "proxy/shared_pace.h"
 #include "proxy/stats.h"
-#include "proxy/token_bucket.h"
 
 namespace sluice::proxy {
 
@@ -66,11 +66,11 @@ constexpr core::Nanos QuarterOf(core::Nanos timeout) {
   return std::max(core::kMillisecond, timeout / 4);
 }
 
-// Bytes per second; 0 = no limit. The buckets are the listener's.
+// Bytes per second; 0 = no limit. What sessions share is the listener's.
 struct SessionBandwidth {
   uint64_t per_connection = 0;  // each direction
-  TokenBucket* up = nullptr;
-  TokenBucket* down = nullptr;
+  SharedPace* up = nullptr;
+  SharedPace* down = nullptr;
 
   bool limited() const { return per_connection != 0 || up->limited() || down->limited(); }
 };
@@ -85,7 +85,8 @@ struct SessionContext {
   Cluster* cluster;
   Stats* stats;
   core::Logger* logger;
-  AccessLog* access_log = nullptr;  // or null
+  core::LogThrottle* buffer_throttle;  // of the line that says that buffers are short
+  AccessLog* access_log = nullptr;     // or null
   core::CancellationToken end_all;  // shutdown after drain_timeout
 };
 

@@ -11,9 +11,12 @@ namespace {
 
 constexpr std::array<uint8_t, 12> kMappedIpv4 = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-void ClearAfter(Source& source, uint32_t prefix) {
+// Of clients without an address: no client with one has it, as no interface has this number.
+constexpr Source kUnknown = {.interface = UINT32_MAX};
+
+void ClearAfter(std::array<uint8_t, 16>& address, uint32_t prefix) {
   for (uint32_t bit = prefix; bit < 128; ++bit) {
-    source[bit / 8] &= static_cast<uint8_t>(~(0x80 >> bit % 8));
+    address[bit / 8] &= static_cast<uint8_t>(~(0x80 >> bit % 8));
   }
 }
 
@@ -31,16 +34,18 @@ SourceLimit::~SourceLimit() {
 }
 
 Source SourceLimit::ToSource(const core::Address& client) const {
-  Source source = {};
+  if (!client.is_tcp()) return kUnknown;
+  Source source;
   bool is_ipv4 = client.family() == AF_INET;
   if (is_ipv4) {
-    std::copy(kMappedIpv4.begin(), kMappedIpv4.end(), source.begin());
-    std::memcpy(&source[12], &client.ipv4.sin_addr, 4);
+    std::copy(kMappedIpv4.begin(), kMappedIpv4.end(), source.address.begin());
+    std::memcpy(&source.address[12], &client.ipv4.sin_addr, 4);
   } else {
-    std::memcpy(source.data(), &client.ipv6.sin6_addr, source.size());
-    is_ipv4 = std::equal(kMappedIpv4.begin(), kMappedIpv4.end(), source.begin());
+    std::memcpy(source.address.data(), &client.ipv6.sin6_addr, source.address.size());
+    is_ipv4 = std::equal(kMappedIpv4.begin(), kMappedIpv4.end(), source.address.begin());
+    if (IN6_IS_ADDR_LINKLOCAL(&client.ipv6.sin6_addr)) source.interface = client.ipv6.sin6_scope_id;
   }
-  ClearAfter(source, is_ipv4 ? 96 + config_.ipv4_prefix : config_.ipv6_prefix);
+  ClearAfter(source.address, is_ipv4 ? 96 + config_.ipv4_prefix : config_.ipv6_prefix);
   return source;
 }
 
@@ -49,7 +54,7 @@ SourceLimit::Shard& SourceLimit::ShardOf(const Source& source) {
 }
 
 bool SourceLimit::TryAcquire(const core::Address& client, SourceSlot& slot) {
-  if (!limited() || !client.is_tcp()) return true;
+  if (!limited() || client.family() == AF_UNIX) return true;
   const Source source = ToSource(client);
   Shard& shard = ShardOf(source);
   absl::MutexLock lock(&shard.mutex);

@@ -1,9 +1,11 @@
 // SourceLimit: how many connections clients of one address, or of one network, may have;
 // SourceSlot: the place one of them takes.
 //
-// A source is an IP address cut to a prefix. IPv4 clients of a dual-stack socket count as IPv4;
-// UNIX clients have no source and no limit. A table entry exists while its source has connections,
-// so that the connection limits bound the table.
+// A source is an IP address cut to a prefix. IPv4 clients of a dual-stack socket count as IPv4. A
+// link-local address (fe80::/10) means something only together with its interface, so that belongs
+// to the source: the same address, or the same prefix, on two interfaces is two sources. Clients
+// whose address cannot be had share one source; UNIX clients have none and no limit. A table entry
+// exists while its source has connections, so that the connection limits bound the table.
 // Threads: any; a table is split into shards, each with a mutex.
 #ifndef SLUICE_PROXY_SOURCE_LIMIT_H_
 #define SLUICE_PROXY_SOURCE_LIMIT_H_
@@ -21,8 +23,16 @@
 
 namespace sluice::proxy {
 
-// An IPv6 address, IPv4 ones mapped into it, with the bits after the prefix cleared.
-using Source = std::array<uint8_t, 16>;
+struct Source {
+  std::array<uint8_t, 16> address{};  // IPv6, IPv4 mapped into it; bits after the prefix are 0
+  uint32_t interface = 0;             // of a link-local address
+
+  bool operator==(const Source&) const = default;
+  template <typename H>
+  friend H AbslHashValue(H hash, const Source& source) {
+    return H::combine(std::move(hash), source.address, source.interface);
+  }
+};
 
 class SourceLimit;
 

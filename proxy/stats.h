@@ -20,6 +20,7 @@ struct alignas(64) WorkerStats {
   std::array<core::Atomic<uint64_t>, kRefusalCount> refused{};  // of these, closed by a limit
   core::Atomic<uint64_t> accept_pauses{0};                      // descriptors or memory had run out
   core::Atomic<uint64_t> connect_retries{0};  // endpoints given up for the next one
+  core::Atomic<uint64_t> short_buffers{0};    // buffers received into blocks of the reserve
   core::Atomic<uint64_t> bytes_up{0};         // client to upstream, accepted by the kernel
   core::Atomic<uint64_t> bytes_down{0};       // upstream to client
   std::array<core::Atomic<uint64_t>, kWhatCount> ended{};
@@ -31,6 +32,7 @@ struct StatsSum {
   std::array<uint64_t, kRefusalCount> refused{};
   uint64_t accept_pauses = 0;
   uint64_t connect_retries = 0;
+  uint64_t short_buffers = 0;
   uint64_t bytes_up = 0;
   uint64_t bytes_down = 0;
   std::array<uint64_t, kWhatCount> ended{};
@@ -55,6 +57,7 @@ class Stats {
       for (size_t i = 0; i < kRefusalCount; ++i) sum.refused[i] += value(worker.refused[i]);
       sum.accept_pauses += value(worker.accept_pauses);
       sum.connect_retries += value(worker.connect_retries);
+      sum.short_buffers += value(worker.short_buffers);
       sum.bytes_up += value(worker.bytes_up);
       sum.bytes_down += value(worker.bytes_down);
       for (size_t i = 0; i < kWhatCount; ++i) sum.ended[i] += value(worker.ended[i]);

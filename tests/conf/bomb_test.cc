@@ -33,6 +33,36 @@ constexpr char kTooDeep[] = "found more than 64 levels of nesting, allowed: at m
 constexpr char kTooMany[] =
     "found more than 100000 values (aliases expanded), allowed: at most these";
 
+// What is wrong many times, among many names that may be meant: linear, or this takes a minute.
+TEST(Bomb, ManyWrongNames) {
+  constexpr int kCount = 8000;
+  std::string text = "listeners:\n";
+  for (int i = 0; i < kCount; ++i) {
+    const std::string n = std::to_string(i);
+    text += "- {name: listener-of-a-long-name-" + n + ", bind: 'unix:/" + n + "', upstream: u" + n +
+            "-that-nobody-has-ever-heard-of-so-far}\n";
+  }
+  text += "upstreams:\n";
+  for (int i = 0; i < kCount; ++i) {
+    text += "- {name: upstream" + std::to_string(i) +
+            "-that-nobody-has-heard-of-so-far, endpoints: ['unix:/x']}\n";
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  const LoadResult result = Load(text);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+  ASSERT_EQ(result.errors.size(), Errors::kMaxErrors + 1);
+  EXPECT_NE(result.errors[0].message.find("did you mean"), std::string::npos);
+  EXPECT_EQ(result.errors[999].message.find("did you mean"), std::string::npos);
+}
+
+TEST(Bomb, ManyUnknownKeys) {
+  std::string text;
+  for (int i = 0; i < 40'000; ++i) text += "max_connectionz" + std::to_string(i) + ": 1\n";
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(Load(text).errors.size(), Errors::kMaxErrors + 1);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+}
+
 TEST(Bomb, NestedBrackets) {
   for (const char* text : {"[", "{", "[\n", "{a: [", "[{"}) {
     const LoadResult result = Load(Repeat(text, 100'000));

@@ -37,6 +37,41 @@ TEST(ExpandEnv, Defaults) {
   EXPECT_EQ(Expanded("${MISSING:-a}}"), "a}");
 }
 
+TEST(ExpandEnv, DefaultsInDefaults) {
+  EXPECT_EQ(Expanded("${MISSING:-${HOST}}"), "10.0.0.1");
+  EXPECT_EQ(Expanded("${MISSING:-${ALSO_MISSING:-x}}"), "x");
+  EXPECT_EQ(Expanded("a${MISSING:-b${EMPTY:-c${HOST}d}e}f"), "abc10.0.0.1def");
+  EXPECT_EQ(Expanded("${MISSING:-${HOST}:80}:${MISSING:-${_x1}}"), "10.0.0.1:80:y");
+  EXPECT_EQ(Expanded("${MISSING:-${MISSING}}"), "error");
+  EXPECT_EQ(Expanded("${MISSING:-$${HOST}}"), "${HOST}");  // the first } closes the default
+  EXPECT_EQ(Expanded("${MISSING:-{x}}"), "{x}");
+  EXPECT_EQ(Expanded("${MISSING:-${NESTED}}"), "${HOST}");  // what it contains is not expanded
+}
+
+TEST(ExpandEnv, DefaultsThatAreNotUsed) {
+  EXPECT_EQ(Expanded("${HOST:-${MISSING}}"), "10.0.0.1");
+  EXPECT_EQ(Expanded("${HOST:-${MISSING:-${MISSING}}}!"), "10.0.0.1!");
+  for (const char* text : {"${HOST:-${MISSING}", "${HOST:-${1X}}", "${HOST:-${}}", "${HOST:-${"}) {
+    EXPECT_EQ(Expanded(text), "error") << text;
+  }
+}
+
+TEST(ExpandEnv, DepthIsBounded) {
+  const auto nested = [](size_t depth) {
+    std::string text = "x";
+    for (size_t i = 0; i < depth; ++i) text = "${MISSING:-" + text + "}";
+    return text;
+  };
+  EXPECT_EQ(Expanded(nested(kMaxEnvDepth)), "x");
+  EXPECT_EQ(Expanded(nested(kMaxEnvDepth + 1)), "error");
+  EXPECT_EQ(Expanded(nested(2000)), "error");
+}
+
+TEST(ExpandEnv, ErrorsNameTheVariableInside) {
+  const auto expanded = ExpandEnv("${MISSING:-${INNER}}", NoEnv());
+  EXPECT_NE(expanded.status().message().find("\"INNER\" is not set"), absl::string_view::npos);
+}
+
 TEST(ExpandEnv, IsNotRepeated) { EXPECT_EQ(Expanded("${NESTED}"), "${HOST}"); }
 
 TEST(ExpandEnv, Escapes) {

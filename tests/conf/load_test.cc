@@ -80,7 +80,8 @@ listeners:
     per_source: { max_connections: 5, ipv4_prefix: 24, ipv6_prefix: 56 }
     bandwidth: { per_connection: 1MiB/s, total: 10MB/s }
     socket:
-      { backlog: 7, ipv6_only: false, unix_mode: "0660", defer_accept: 2s, fast_open: 8,
+      { backlog: 7, ipv6_only: false, unix_mode: "0660", unix_owner: www-data,
+        unix_group: 4294967294, defer_accept: 2s, fast_open: 8,
         receive_buffer: 64KiB, send_buffer: 32KiB, notsent_lowat: 16KiB, congestion: reno,
         keepalive: 1m, keepalive_interval: 2s, keepalive_probes: 3, user_timeout: 1500ms }
 upstreams:
@@ -108,7 +109,9 @@ upstreams:
       false,
       0660,
       seconds(2),
-      8};
+      8,
+      "www-data",
+      "4294967294"};
   EXPECT_EQ(listener.socket, socket);
   const Upstream& upstream = result.config.upstreams.at(0);
   EXPECT_EQ(upstream.queue_timeout, seconds(0));
@@ -257,6 +260,47 @@ TEST(Load, TheUpperEndsOfRanges) {
                    "limits: { max_connections: 18446744073709551616 }\n"),
             4u);
 }
+TEST(Load, WordsAreNoPathsOfALog) {
+  const auto message = [](const std::string& path) {
+    const LoadResult result = Load("access_log: { path: \"" + path + "\" }\n" + kMinimal);
+    return result.ok() ? "" : result.errors[0].message;
+  };
+  for (const char* path : {"off", "stdout", "stderr", "/var/log/a", "logs/a", "./on", "access.log",
+                           "/dev/stdout", "/proc/self/fd/1", "/var/log/a:b", "../none"}) {
+    EXPECT_EQ(message(path), "") << path;
+  }
+  const auto means = [&](const std::string& path, const std::string& word) {
+    EXPECT_NE(message(path).find("did you mean \"" + word + "\"?"), std::string::npos)
+        << path << ": " << message(path);
+  };
+  for (const char* path : {"", "none", "None", "no", "false", "null", "0", "disabled", "OFF"}) {
+    means(path, "off");
+  }
+  for (const char* path : {"on", "yes", "true", "TRUE", "-", "1", "Stdout", "stdot"}) {
+    means(path, "stdout");
+  }
+  for (const char* path : {"STDERR", "stder", "syslog", "journald", "2"}) means(path, "stderr");
+  for (const char* path : {"access", "unix:/dev/log", "file:///var/log/a", "127.0.0.1:514",
+                           "127.0.0.1", "udp://10.0.0.1/a", ".", "..", "/var/log/", "a\\nb"}) {
+    EXPECT_NE(message(path), "") << path;
+  }
+}
+
+TEST(Load, OwnersAreNamesOrNumbers) {
+  const auto ok = [](const std::string& owner) {
+    return Load("defaults: { socket: { unix_owner: '" + owner + "', unix_group: '" + owner +
+                "' } }\n" + kMinimal)
+        .ok();
+  };
+  for (const char* owner : {"", "root", "_apt", "www-data", "0", "4294967294", "host$", "a.b",
+                            "DOMAIN\\user", "user@example.org"}) {
+    EXPECT_TRUE(ok(owner)) << owner;
+  }
+  for (const char* owner : {"4294967295", "-1", "01", "a b", "a:b", "99999999999999999999"}) {
+    EXPECT_FALSE(ok(owner)) << owner;
+  }
+}
+
 TEST(Load, TheUpperEndOfBandwidth) {
   const auto ok = [](const std::string& rate) {
     return Load("defaults: { bandwidth: { total: " + rate + " } }\n" + kMinimal).ok();

@@ -42,6 +42,8 @@ Config Unusual() {
   listener.socket.keepalive = std::chrono::seconds(32767);
   listener.socket.keepalive_probes = 127;
   listener.socket.unix_mode = 0070;
+  listener.socket.unix_owner = "null";
+  listener.socket.unix_group = "0";
   listener.socket.ipv6_only = false;
   config.listeners = {listener};
   config.upstreams = {{.name = "null",

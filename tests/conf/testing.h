@@ -34,6 +34,13 @@ inline std::string ErrorsOf(const LoadResult& result) {
   return text;
 }
 
+// One line for each warning.
+inline std::string WarningsOf(const LoadResult& result) {
+  std::string text;
+  for (const Error& warning : result.warnings) text += FormatWarning(warning) + "\n";
+  return text;
+}
+
 // Paths are relative to the root of the repository, where tests run.
 inline std::string ReadText(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

@@ -43,6 +43,7 @@ class Config:
     half_close: str = "relay"          # | "close": both sides, once a FIN has been passed on
     write_stall_timeout: float = 30.0
     queue_timeout: float = 5.0
+    retry_for: Optional[float] = None  # failed connects go round again; None = the proxy's default
     drain_timeout: float = 30.0
     slow_client_deadline: float = 0.0  # counted from accept, never per byte; 0 = none
     max_lifetime: float = 0.0          # of a session, from accept to its end; 0 = none
@@ -58,6 +59,7 @@ class Config:
     dual_stack: bool = False           # a listener on [::] takes IPv4 clients, too
     buffer: int = 65536                # bytes per direction
     buffer_memory: int = 0             # bytes for all buffers together
+    socket_buffer: int = 0             # the kernel's buffers of each socket; 0 = its own
 
     keepalive: Optional[Keepalive] = None  # both sides
     user_timeout: float = 0.0              # both sides

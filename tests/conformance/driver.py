@@ -40,7 +40,8 @@ class Driver:
     # Features: ipv6, unix, dual_stack, connect_timeout, half_close_timeout, half_close_policy,
     # write_stall, slow_client, max_lifetime, lifetime_jitter, queue, limit_close, limit_wait,
     # listener_limits, per_source, per_source_prefix, rate, rate_close, rate_wait, weights,
-    # failover, source_address, keepalive, keepalive_upstream_times, user_timeout, access_log,
+    # failover, retry, source_address, keepalive, keepalive_upstream_times, user_timeout,
+    # access_log,
     # reopen_log, log_file, log_stderr, drain, drain_timeout, sni, proxy_protocol, backends.
     lacks: Dict[str, str] = {}
 

@@ -23,7 +23,8 @@ class Command(Driver):
         "ipv6", "unix", "dual_stack", "connect_timeout", "half_close_timeout", "half_close_policy",
         "write_stall", "slow_client", "max_lifetime", "lifetime_jitter", "queue", "limit_close",
         "limit_wait", "listener_limits", "per_source", "per_source_prefix", "rate", "weights",
-        "failover", "source_address", "keepalive", "user_timeout", "access_log", "reopen_log",
+        "failover", "retry", "source_address", "keepalive", "user_timeout", "access_log",
+        "reopen_log",
         "log_file", "log_stderr", "drain", "drain_timeout", "sni", "proxy_protocol", "backends")}
 
     def __init__(self, options):

@@ -12,6 +12,7 @@ from net import Address
 from proxy import Proxy
 
 LOG_FORMAT = "session %ci %cp in=%U out=%B ms=%Tt retries=%rc state=%ts"
+BUFFER = 16384  # configuration.txt: the default of tune.bufsize
 LOG_LINE = re.compile(r"session (\S+) (\d+) in=(\d+) out=(\d+) ms=(-?\d+) retries=\+?(\d+) "
                       r"state=(..)")
 
@@ -80,6 +81,11 @@ def render(config: Config, launch: Launch) -> str:
         lines.append("  maxconnrate %d" % config.connection_rate)
     if config.scope == "global" and config.max_connections and config.on_limit == "wait":
         lines.append("  maxconn %d" % config.max_connections)
+    if config.buffer_memory:  # configuration.txt, tune.buffers.limit: "a hard limit on the number"
+        lines.append("  tune.buffers.limit %d" % (config.buffer_memory // BUFFER))
+    if config.socket_buffer:
+        lines += ["  tune.%sbuf.%s %d" % (name, side, config.socket_buffer)
+                  for name in ("snd", "rcv") for side in ("client", "server")]
     lines += _defaults(config) + _frontend(config) + _backend(config)
     return "\n".join(lines) + "\n"
 

@@ -25,6 +25,7 @@ class Nginx(Driver):
         "listener_limits": "nginx stream's limit_conn is the same for one server and for all",
         "log_stderr": "nginx stream does not write its access log to standard error",
         "half_close_timeout": "nginx stream has no timeout of its own for half-closed sessions",
+        "retry": "nginx stream tries each server of an upstream once",
         "queue": "nginx has no queue for a full upstream in its open source edition",
         "limit_wait": "nginx stream's limit_conn can only close",
         "per_source_prefix": "nginx stream's limit_conn_zone has no prefix length for IPv6",
@@ -113,6 +114,8 @@ class Nginx(Driver):
                 probes += " ipv6only=off"
             if alive and bind.family != "unix":
                 probes += " so_keepalive=%ds:%ds:%d" % (alive.idle, alive.interval, alive.count)
+            if config.socket_buffer:  # the upstream's side has no such option
+                probes += " sndbuf=%d rcvbuf=%d" % (config.socket_buffer, config.socket_buffer)
             lines.append("    listen %s%s%s;" % (bind, probes, extra))
         # proxy_timeout covers reads and writes of both sides: idle and stalled alike.
         inactivity = milliseconds(min(config.idle_timeout, config.write_stall_timeout))

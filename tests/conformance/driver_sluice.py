@@ -14,6 +14,8 @@ from config import Config
 from driver import Driver, Record, milliseconds, output_of, write_file
 from proxy import Proxy
 
+RETRY_FOR = 5.0  # the default of `retry_for`
+
 
 class Sluice(Driver):
     name = "sluice"
@@ -151,9 +153,12 @@ def _upstream(config: Config) -> dict:
     for endpoint in config.endpoints:
         endpoints.append({"address": str(endpoint.address), "weight": endpoint.weight,
                           "max_connections": endpoint.max_connections})
-    return {"name": "back", "balance": "round_robin", "endpoints": endpoints,
+    tree = {"name": "back", "balance": "round_robin", "endpoints": endpoints,
             "queue_timeout": _ms(config.queue_timeout), "source_address": config.source_address,
             "socket": _socket(config)}
+    if config.retry_for not in (None, RETRY_FOR):
+        tree["retry_for"] = _ms(config.retry_for)
+    return tree
 
 
 def _socket(config: Config) -> dict:
@@ -163,6 +168,9 @@ def _socket(config: Config) -> dict:
         tree.update({"keepalive": "%ds" % config.keepalive.idle,
                      "keepalive_interval": "%ds" % config.keepalive.interval,
                      "keepalive_probes": config.keepalive.count})
+    if config.socket_buffer:
+        tree.update({"send_buffer": "%dB" % config.socket_buffer,
+                     "receive_buffer": "%dB" % config.socket_buffer})
     return tree
 
 

@@ -57,6 +57,12 @@ def asleep(pid: int) -> bool:
     return all(stat.rpartition(")")[2].split()[0] == "S" for stat in stats if stat)
 
 
+def stopped(pid: int) -> bool:
+    """Whether every thread of a process has been stopped by a signal: it may take a moment."""
+    stats = (read("/proc/%d/task/%s/stat" % (pid, task)) for task in _list("/proc/%d/task" % pid))
+    return all(stat.rpartition(")")[2].split()[0] in "TZX" for stat in stats if stat)
+
+
 def rss(pids: List[int]) -> int:
     """Resident memory in bytes."""
     pages = (read("/proc/%d/statm" % pid).split() for pid in pids)

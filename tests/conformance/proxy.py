@@ -129,6 +129,9 @@ class Proxy:
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         try:
+            # A thread that has yet to run to be stopped would still take what comes first.
+            wait_until(lambda: all(procs.stopped(pid) for pid in pids), 5.0,
+                       "the proxy cannot be stopped by SIGSTOP")
             yield
         finally:
             for pid in pids:

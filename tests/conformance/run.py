@@ -4,6 +4,7 @@
     run.py --driver haproxy [--cases 1-22,26] [--families tcp4,unix] [--json FILE] [--full]
     run.py --list
     run.py --table DIR [--readme FILE] result.json result.json ...
+    run.py --renew --sluice PROGRAM [--columns haproxy,nginx] [--cases 68-76]
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import List, Optional
 
 import junit
 import procs
+import renew
 import table
 from case import Case, Trial
 from cases import ALL
@@ -174,6 +176,9 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--table", metavar="DIR", help="merge result files into DIR/table.*")
     parser.add_argument("--readme", metavar="FILE", default="",
                         help="with --table: put the short table there, between its two markers")
+    parser.add_argument("--renew", action="store_true",
+                        help="judge the proxies of results/ again, write its tables and README's")
+    parser.add_argument("--columns", help="with --renew: only these drivers")
     parser.add_argument("results", nargs="*", help="result files for --table")
     parser.add_argument("--sluice", metavar="PROGRAM", help="default: $SLUICE, then sluice")
     parser.add_argument("--haproxy", metavar="PROGRAM", default="haproxy")
@@ -199,8 +204,10 @@ def main() -> int:
     if options.table:
         table.write(options.table, options.readme, options.results)
         return 0
+    if options.renew:
+        return renew.renew(options)
     if not options.driver:
-        sys.exit("one of --driver, --list, --table is needed")
+        sys.exit("one of --driver, --list, --table, --renew is needed")
     driver = DRIVERS[options.driver](options)
     problem = driver.unavailable()
     if problem:

@@ -29,7 +29,8 @@ _NUMBERS = {name: number for number, name in STATES.items()}
 
 _HEADER = struct.Struct("=IHHII")        # nlmsghdr: length, type, flags, sequence, port
 _REQUEST = struct.Struct("=BBBxI48x")    # inet_diag_req_v2: family, protocol, extensions, states
-_MESSAGE = struct.Struct("=BBxx2s2s16s16s12x16xI")  # inet_diag_msg: family, state, ..., inode
+# inet_diag_msg: family, state, ports, addresses, ..., bytes in the send queue, ..., inode.
+_MESSAGE = struct.Struct("=BBxx2s2s16s16s12x8xI4xI")
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Socket:
     local_port: int
     remote_port: int
     inode: int
+    send_queue: int  # bytes that the peer has not acknowledged
 
 
 def tcp_sockets(pid: int, *states: str) -> List[Socket]:
@@ -77,7 +79,7 @@ def _dump(asked: socket.socket, family: int, mask: int) -> Iterator[Socket]:
             if kind == NLMSG_ERROR:
                 number = -struct.unpack_from("=i", answer, body)[0]
                 raise OSError(number, "sock_diag: " + os.strerror(number))
-            _, state, local, remote, _, _, inode = _MESSAGE.unpack_from(answer, body)
+            _, state, local, remote, _, _, queued, inode = _MESSAGE.unpack_from(answer, body)
             yield Socket(family, STATES[state], int.from_bytes(local, "big"),
-                         int.from_bytes(remote, "big"), inode)
+                         int.from_bytes(remote, "big"), inode, queued)
             start += (length + 3) & ~3

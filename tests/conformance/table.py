@@ -120,9 +120,8 @@ def short_name(proxy: str) -> str:
 def first_reason(reason: str) -> str:
     """Without the families, of which the first speaks for all."""
     text = reason.split("; tcp6: ")[0].split("; unix: ")[0]
-    for family in ("tcp4: ", "tcp6: ", "unix: "):
-        if text.startswith(family):
-            text = text[len(family):]
+    if text.startswith("tcp4: "):  # another one first: it fails there only
+        text = text[len("tcp4: "):]
     return text if len(text) <= 160 else text[:157].rstrip() + "…"
 
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -113,9 +114,8 @@ Task<void> CancelMain(core::Shared& shared, core::Worker& other) {
     Guests guests(AddressOf(listener), kGuests);
     size_t accepted = 0;
     for (int rounds = 0; accepted < kGuests; ++rounds) {
-      const auto outcome =
-          co_await core::Select(AcceptUntilCancelled(listener, group, served),
-                                YieldTimes(Between(random, 0, 200)));
+      const auto outcome = co_await core::Select(AcceptUntilCancelled(listener, group, served),
+                                                 YieldTimes(Between(random, 0, 200)));
       accepted += static_cast<size_t>(std::get<0>(outcome.values));
       if (rounds % 3 == 0) co_await MoveTo(other);
       co_await Yield();
@@ -139,8 +139,8 @@ Task<int> UntilNone(std::atomic<size_t>& left) {
 }
 Task<void> AcceptSome(int listener, core::TaskGroup& group, std::vector<int>& served,
                       std::atomic<size_t>& left) {
-  const auto outcome = co_await core::Select(UntilNone(left),
-                                             AcceptUntilCancelled(listener, group, served, &left));
+  const auto outcome =
+      co_await core::Select(UntilNone(left), AcceptUntilCancelled(listener, group, served, &left));
   EXPECT_EQ(outcome.first, 0u);
   CloseHere(listener);
 }
@@ -240,6 +240,72 @@ Task<void> ExhaustedMain() {
   CloseHere(listener);
 }
 TEST_P(AcceptTest, OutOfDescriptors) { Run(ExhaustedMain()); }
+
+// A crowd that nobody has looked at yet holds few descriptors, however long it has to wait for
+// that; then all of it comes.
+Task<void> CrowdMain() {
+  constexpr size_t kGuests = 300;
+  const int listener = ListenHere();
+  const core::Address address = AddressOf(listener);
+  AcceptStream stream(listener);
+  std::deque<Fd> guests;
+  for (size_t i = 0; i < kGuests; ++i) guests.push_back(ConnectPlain(address));
+  const size_t before = CountDescriptors();
+  std::deque<Fd> accepted;
+  while (accepted.size() < kGuests) {
+    IoResult<int> fd = co_await stream.Next();
+    EXPECT_TRUE(fd.ok()) << fd.error();
+    if (!fd.ok()) break;
+    accepted.emplace_back(*fd);
+    co_await Turns(accepted.size() < 20 ? 5 : 0);
+    EXPECT_LE(CountDescriptors(), before + accepted.size() + core::kAcceptsPerSubmit);
+  }
+  accepted.clear();
+  co_await EndOf(stream);
+  CloseHere(listener);
+}
+TEST_P(AcceptTest, ACrowdHoldsFewDescriptors) { Run(CrowdMain()); }
+
+// A client that has gone before it is accepted is known all the same: its address, and that it has
+// reset its connection. What the kernel's queue holds is known before it is taken.
+void Reset(Fd client) {
+  const linger reset = {.l_onoff = 1, .l_linger = 0};
+  EXPECT_EQ(setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
+}
+Task<void> GoneMain(core::Address at) {
+  core::Reactor& here = core::Worker::Current()->reactor();
+  IoResult<int> listener = core::SocketApi().Listen(at, {.backlog = 16});
+  SLUICE_CHECK(listener.ok());
+  EXPECT_EQ(here.WaitingConnections(*listener, 9), at.is_tcp() ? 0u : 9u);
+  std::deque<std::string> names;
+  for (int i = 0; i < 3; ++i) {
+    Fd client = ConnectPlain(AddressOf(*listener));
+    names.push_back(here.LocalAddress(client.get()).ToString());
+    SendSome(client.get(), "x");
+    Reset(std::move(client));
+  }
+  const Fd stays = ConnectPlain(AddressOf(*listener));
+  names.push_back(here.LocalAddress(stays.get()).ToString());
+  if (at.is_tcp()) {
+    co_await Until([&] { return here.WaitingConnections(*listener, 9) == 4; });
+    EXPECT_EQ(here.WaitingConnections(*listener, 2), 2u);
+  }
+  AcceptStream stream(*listener);
+  for (const std::string& name : names) {
+    IoResult<int> fd = co_await stream.Next();
+    EXPECT_TRUE(fd.ok());
+    if (!fd.ok()) break;
+    EXPECT_EQ(here.PeerAddress(*fd).ToString(), name);
+    const bool gone = at.is_tcp() && &name != &names.back();
+    EXPECT_EQ(here.GetPeerState(*fd), gone ? core::PeerState::kReset : core::PeerState::kOpen);
+    CloseHere(*fd);
+  }
+  co_await EndOf(stream);
+  CloseHere(*listener);
+}
+TEST_P(AcceptTest, AClientThatHasGone) { Run(GoneMain(Loopback())); }
+TEST_P(AcceptTest, AClientThatHasGone6) { Run(GoneMain(Loopback6())); }
+TEST_P(AcceptTest, AClientThatHasGoneUnix) { Run(GoneMain(AbstractName())); }
 
 }  // namespace
 }  // namespace sluice::contract

@@ -6,7 +6,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <string>
 #include <thread>
 #include <vector>
@@ -173,6 +175,55 @@ TEST(LoggerTest, OneLineThatCannotBeWrittenIsNotDrained) {
   pipe.Restore();
   reader.join();
   EXPECT_NE(text.find("stuck\n"), std::string::npos);
+}
+
+TEST(LoggerTest, AMessageIsOneLineWhateverItsNames) {
+  const std::string text = Logged(LogLevel::kInfo, LogFormat::kText, [](Logger& logger) {
+    logger.Log(LogLevel::kInfo, "listening on %s.",
+               "unix:@a\n2026 error forged\x1b[2J\x7f\xc2\x9b\xff");
+  });
+  EXPECT_NE(
+      text.find(" info listening on unix:@a\\x0a2026 error forged\\x1b[2J\\x7f\\xc2\\x9b\\xff.\n"),
+      std::string::npos)
+      << text;
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
+}
+
+// O_NONBLOCK of the terminal or of a parent: a full pipe is waited for, and no line is lost.
+TEST(LoggerTest, StandardErrorMayNotBlock) {
+  StderrPipe pipe;
+  fcntl(STDERR_FILENO, F_SETFL, fcntl(STDERR_FILENO, F_GETFL) | O_NONBLOCK);
+  std::unique_ptr<Logger> logger = Logger::ToStderr(LogLevel::kInfo, LogFormat::kText);
+  constexpr int kLines = 5000;
+  for (int i = 0; i < kLines; ++i) logger->Log(LogLevel::kInfo, "line %d.", i);
+  EXPECT_FALSE(logger->Drain(20 * kMillisecond));
+  std::string text;
+  std::thread reader([&] { text = pipe.ReadAll(); });
+  EXPECT_TRUE(logger->Drain(kLong));
+  EXPECT_EQ(logger->dropped(), 0u);
+  EXPECT_NE(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0);
+  logger.reset();
+  pipe.Restore();
+  reader.join();
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), kLines);
+}
+
+TEST(LoggerTest, WhatStandardErrorDoesNotTakeIsCounted) {
+  const int saved = dup(STDERR_FILENO);
+  const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+  ASSERT_EQ(dup2(full, STDERR_FILENO), STDERR_FILENO);
+  close(full);
+  std::unique_ptr<Logger> logger = Logger::ToStderr(LogLevel::kInfo, LogFormat::kText);
+  for (int i = 0; i < 7; ++i) logger->Log(LogLevel::kInfo, "lost");
+  const bool drained = logger->Drain(kLong);
+  // The last line may be on its way.
+  for (int i = 0; i < 1000 && logger->dropped() < 7; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  dup2(saved, STDERR_FILENO);
+  close(saved);
+  EXPECT_TRUE(drained);
+  EXPECT_EQ(logger->dropped(), 7u);
 }
 
 TEST(LogThrottleTest, OncePerIntervalAndCountsTheRest) {

@@ -132,7 +132,36 @@ TEST_F(RunnableTest, LargeCopiesUseUpTheBudget) {
   });
   task_.Post(greedy);
   scheduler_.RunOne();
-  EXPECT_EQ(at_once, kCoopBudget / 32);  // a 256 KiB copy is worth 32 small ones
+  EXPECT_EQ(at_once, 2);  // a large buffer comes in and goes out
+}
+
+// What was copied in a run is told, and a large run makes the task heavy until it has a small one.
+TEST_F(RunnableTest, ALargeRunMakesATaskHeavy) {
+  int32_t bytes = 0;
+  Event copying([&] { task_.ConsumeBudgetForBytes(bytes); });
+  const auto run = [&](int32_t size) {
+    bytes = size;
+    task_.Post(copying);
+    EXPECT_TRUE(scheduler_.RunOne());
+    return task_.heavy();
+  };
+  EXPECT_FALSE(task_.heavy());
+  EXPECT_FALSE(run(128 << 10));
+  EXPECT_TRUE(run((128 << 10) + kBytesPerUnit));
+  EXPECT_FALSE(run(1000));
+  EXPECT_TRUE(run(1 << 20));
+}
+
+TEST_F(RunnableTest, TellsHowMuchWasCopied) {
+  Event copying([&] {
+    for (int i = 0; i < 3; ++i) task_.ConsumeBudgetForBytes(40'000);
+  });
+  for (int i = 0; i < 2; ++i) {
+    int32_t copied = -1;
+    task_.Post(copying);
+    EXPECT_EQ(task_.Run(copied), Runnable::Outcome::kIdle);
+    EXPECT_EQ(copied, 3 * (40'000 / kBytesPerUnit));
+  }
 }
 
 TEST_F(RunnableTest, FinishesOnceAtItsEnd) {  // I3

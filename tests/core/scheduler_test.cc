@@ -306,6 +306,50 @@ TEST(RuntimeTest, EndsWhenAReactorCannotBeMade) {
   }
 }
 
+// After a start that came to nothing another one may, with other reactors; what was made is undone
+// by the thread that made it.
+TEST(RuntimeTest, StartsAgainWithOtherReactors) {
+  const MonotonicClock clock;
+  for (const uint32_t workers : {1u, 3u}) {
+    std::atomic<uint32_t> made{0};
+    Runtime runtime({.workers = workers, .worker = {.buffers = 4, .buffer_size = 4096}}, clock,
+                    [&](BufferPool& pool) -> absl::StatusOr<std::unique_ptr<Reactor>> {
+                      if (++made == workers) return absl::UnavailableError("one too many");
+                      return NullReactor::Factory()(pool);
+                    });
+    EXPECT_EQ(runtime.Start().message(), "one too many");
+    EXPECT_EQ(made.load(), workers);
+    runtime.UseReactors(NullReactor::Factory());
+    ASSERT_TRUE(runtime.Start().ok());
+    bool ran = false;
+    const auto main = [](bool& ran) -> Task<void> {
+      ran = true;
+      co_return;
+    };
+    EXPECT_TRUE(runtime.Run(main(ran)).ok());
+    EXPECT_TRUE(ran);
+  }
+}
+
+TEST(RuntimeTest, MayEndBetweenStartAndRun) {
+  const MonotonicClock clock;
+  Runtime runtime({.workers = 3, .worker = {.buffers = 4, .buffer_size = 4096}}, clock,
+                  NullReactor::Factory());
+  EXPECT_TRUE(runtime.Start().ok());
+}
+
+// More address space than there is: an error, and the process goes on.
+TEST(RuntimeTest, BuffersThatTheKernelDoesNotGrant) {
+  const MonotonicClock clock;
+  for (const uint32_t workers : {1u, 2u}) {
+    Runtime runtime({.workers = workers, .worker = {.buffers = 2, .buffer_size = size_t{1} << 47}},
+                    clock, NullReactor::Factory());
+    const absl::Status status = runtime.Start();
+    EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+    EXPECT_NE(status.message().find("address space"), absl::string_view::npos) << status;
+  }
+}
+
 TEST(WorkerTest, StepRunsOneTaskAndSaysWhenThereIsNone) {
   MonotonicClock clock;
   Shared shared(1);

@@ -105,6 +105,15 @@ class Process:
     def send_signal(self, number):
         self.child.send_signal(number)
 
+    def freeze(self):
+        """Stops it; returns when no thread of it runs. SIGCONT lets it go on."""
+        def state(thread):
+            with open(f"/proc/{self.pid}/task/{thread}/stat") as file:
+                return file.read().rpartition(")")[2].split()[0]
+        self.send_signal(signal.SIGSTOP)
+        wait_for(lambda: all(state(thread) == "T" for thread in
+                             os.listdir(f"/proc/{self.pid}/task")), "all its threads to stop")
+
     def wait(self, seconds=DEADLINE):
         """Waits for its own end and returns the exit code."""
         try:

@@ -1,14 +1,17 @@
 """Who is let in: limits by source, rate and listener, each with its policy and its counter."""
 
+import os
+import signal
 import socket
 import time
 
+import isolation
 import sockets
 from crowd import arrive
 from echo import echo
 from harness import main, matrix
 from kernel import ss
-from processes import DEADLINE, wait_for
+from processes import DEADLINE, run, wait_for
 
 LEVELS = ("listener", "limits")
 
@@ -16,6 +19,49 @@ LEVELS = ("listener", "limits")
 def neighbour(number, network=7):
     """One of our own addresses of 127.0.0.0/8, to come from."""
     return ".".join(sockets.HOST.split(".")[:2] + [str(network), str(number)])
+
+
+def wired_network():
+    """A network of its own: on two wires, w0 and w1, live hosts with the same link-local addresses."""
+    isolation.own_network()
+    for wire in ("0", "1"):
+        run("ip", "link", "add", "w" + wire, "type", "veth", "peer", "name", "v" + wire)
+        for end in ("w" + wire, "v" + wire):
+            run("ip", "link", "set", end, "addrgenmode", "none")
+            run("ip", "link", "set", end, "up")
+        for address in ("fe80::1/64", "fe80::2/64"):
+            run("ip", "address", "add", address, "dev", "w" + wire, "nodad")
+
+
+def unix_echo(link, path):
+    """A peer, reached from any network: echoes what each client says first."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        link.send("unix:" + path)
+        held = []
+        while True:
+            held.append(listener.accept()[0])
+            held[-1].sendall(held[-1].recv(4))
+
+
+def link_local(link, pid, port):
+    """A peer: what becomes of clients on both wires; each stays."""
+    isolation.enter_network(pid)
+    outcomes, held = [], []
+    for source, wire in (("fe80::1", "w0"), ("fe80::1", "w1"), ("fe80::1", "w0"),
+                         ("fe80::2", "w0")):
+        index = socket.if_nametoindex(wire)
+        client = socket.socket(socket.AF_INET6)
+        client.bind((source, 0, 0, index))
+        try:
+            client.connect((source, port, 0, index))
+            client.sendall(b"ping")
+            outcomes.append("answered" if client.recv(4) == b"ping" else "eof")
+        except ConnectionError:
+            outcomes.append("reset")
+        held.append(client)
+    return outcomes
 
 
 def arrivals(link, address, count):
@@ -96,6 +142,113 @@ class Admission:
                    bind="unix:" + self.new_folder() + "/web.sock")
         for _ in range(3):
             self.session()
+
+    def gone(self, count, source=None, index=0):
+        """Clients that have sent something and reset before the proxy can accept them."""
+        self.web.freeze()
+        names = []
+        for _ in range(count):
+            client = self.web.connect(index=index, source=source)
+            names.append(client.getsockname())
+            client.sendall(b"gone")
+            sockets.reset(client)
+        self.web.send_signal(signal.SIGCONT)
+        return names
+
+    def check_gone(self, bind, source=None, text=sockets.text_of):
+        """They have their address in the log and nothing of them goes upstream."""
+        self.start({"socket": {"ipv6_only": False}}, bind=bind)
+        self.web.addresses["web"].append(("127.0.0.1", self.web.port))
+        names = self.gone(30, source, index=1 if source else 0)
+        self.web.wait_session_end(30)
+        ends = self.web.session_ends()
+        self.assertEqual({end["client"] for end in ends}, {text(name) for name in names})
+        self.assertEqual({(end["reason"], end["by"], end["attempts"], end["up"]) for end in ends},
+                         {("reset", "client", "0", "0")})
+        self.listener.socket.setblocking(False)
+        self.assertRaises(BlockingIOError, self.listener.socket.accept)
+        self.listener.socket.settimeout(DEADLINE)
+        self.session()
+
+    def test_gone_before_it_is_accepted(self):
+        self.check_gone("127.0.0.1:0", neighbour(1))
+
+    def test_gone_before_it_is_accepted_6(self):
+        self.check_gone("[::1]:0")
+
+    def test_gone_before_it_is_accepted_dual(self):
+        self.check_gone("[::]:0", neighbour(1), lambda name: f"[::ffff:{name[0]}]:{name[1]}")
+
+    def test_gone_unix_client_has_had_its_say(self):
+        """A UNIX client has no reset: what it has sent is relayed."""
+        self.start({"per_source": {"max_connections": 1}},
+                   bind="unix:" + self.new_folder() + "/web.sock")
+        self.web.freeze()
+        for _ in range(3):
+            client = self.web.connect()
+            client.sendall(b"last words")
+            client.close()
+        self.web.send_signal(signal.SIGCONT)
+        for _ in range(3):
+            upstream = self.keep(self.listener.accept())
+            self.assertEqual(sockets.read_exactly(upstream, 10), b"last words")
+
+    def test_gone_clients_count_for_their_source(self):
+        """Others of that source are not let in by their dozens because they have gone."""
+        self.start({"per_source": {"max_connections": 1}})
+        held = self.session(neighbour(1))
+        self.gone(20, neighbour(1))
+        self.gone(1, neighbour(2))
+        self.session(neighbour(3))
+        self.web.wait_stats(rejected=20, rejected_source=20, total=3, active=2)
+        sockets.exchange(*held)
+
+    def test_gone_while_it_waits_to_be_let_in(self):
+        self.start({"max_connections": 1, "on_limit": "wait"})
+        first = self.session()
+        client = self.waits("web")
+        client.sendall(b"gone")
+        sockets.reset(client)
+        sockets.reset(first[0])
+        self.web.wait_session_end(2)
+        self.assertEqual(self.web.session_ends()[1]["attempts"], "0")
+        self.session()
+
+    def test_link_local_sources_have_an_interface(self):
+        """The same address on two wires is two hosts; a prefix is one of its wire."""
+        if os.geteuid() != 0:
+            self.skipTest("makes interfaces, which needs root")
+        for prefix, last in ((64, "reset"), (128, "answered")):
+            with self.subTest(prefix=prefix):
+                web = self.proxy([self.peer(unix_echo, self.new_folder() + "/echo").receive()],
+                                 bind="[::]:0", prepare=wired_network,
+                                 listener={"per_source": {"max_connections": 1,
+                                                          "ipv6_prefix": prefix}})
+                peer = self.peer(link_local, web.pid, web.port)
+                self.assertEqual(peer.receive(), ["answered", "answered", "reset", last])
+
+    def test_buffer_memory_serves_so_many(self):
+        """1 MiB is 256 sessions of which both directions may stall."""
+        for policy in ("close", "wait"):
+            with self.subTest(policy=policy):
+                self.start({"on_limit": policy}, limits={"buffer_memory": "1MiB"})
+                held = [self.session() for _ in range(256)]
+                if policy == "close":
+                    self.assertTrue(self.refused())
+                    self.assertTrue(self.refused())
+                    self.web.wait_stats(rejected=2, rejected_buffers=2, active=256)
+                    sockets.reset(held[0][0])
+                    self.assertEqual(sockets.ending(held[0][1]), "reset")
+                    self.web.wait_session_end()
+                    self.session()
+                else:
+                    waiting = self.waits("web")
+                    sockets.reset(held[0][0])
+                    sockets.exchange(waiting, self.keep(self.listener.accept()))
+                    self.web.wait_stats(rejected=0, active=256, total=257)
+                lines = self.web.lines("listener web: buffer_memory is used up")
+                self.assertEqual(len(lines), 1, "one line in 5 s")
+                self.assertIn("256 connections", lines[0])
 
     def rate_of(self, level, rate, policy):
         config = {"log": {"level": "info"}, "stats": {"interval": "50ms"}}

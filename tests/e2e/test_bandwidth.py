@@ -7,7 +7,7 @@ import time
 import sockets
 from flow import Flow
 from harness import main, matrix
-from kernel import unread
+from kernel import ss, unread
 from processes import DEADLINE, wait_for
 
 KiB = 1 << 10
@@ -27,6 +27,19 @@ def transfer(flows, total):
         for reader in readable:
             readers[reader].receive_some()
     return time.monotonic() - began
+
+
+def transfer_until_first(flows, total):
+    """Moves bytes in all flows until one of them has received `total`."""
+    while all(flow.received < total for flow in flows):
+        readers = {flow.reader: flow for flow in flows}
+        writers = {flow.writer: flow for flow in flows}
+        readable, writable, _ = select.select(readers, writers, [], DEADLINE)
+        assert readable or writable, "the bytes have stopped"
+        for writer in writable:
+            writers[writer].send_some(1 << 40)
+        for reader in readable:
+            readers[reader].receive_some()
 
 
 def both_ways(pair, pattern):
@@ -115,6 +128,72 @@ class Bandwidth:
         client.sendall(b"x")
         self.assertEqual(upstream.recv(1), b"x")
         self.assertLess(time.monotonic() - began, 2.5)
+
+    def held_back(self, count):
+        """Sessions that all have one piece to send up, more than the line takes in seconds."""
+        crowd = [self.session() for _ in range(count)]
+        for client, _ in crowd:
+            client.sendall(bytes(512))
+        wait_for(lambda: unread(self.web.port) == 0, "the proxy to have it all")
+        return crowd
+
+    def test_who_stays_goes_on_when_the_crowd_leaves(self):
+        """Its turn would have come after 250 others'."""
+        self.start({"total": "16KiB/s"})
+        crowd = self.held_back(250)
+        client, upstream = self.held_back(1)[0]
+        began = time.monotonic()
+        for _, one in crowd:  # their clients' going would leave what they have sent to be sent on
+            sockets.reset(one)
+        self.assertEqual(sockets.read_exactly(upstream, 512), bytes(512))
+        self.assertLess(time.monotonic() - began, 2.5)  # 250 pieces take 7.8 s
+        client.close()
+
+    def test_who_stays_goes_on_when_the_crowd_leaves_down(self):
+        self.start({"total": "16KiB/s"})
+        crowd = [self.session() for _ in range(250)]
+        for _, upstream in crowd:
+            upstream.sendall(bytes(512))
+        upstreams = {each.getpeername()[1] for _, each in crowd}
+        wait_for(lambda: not [line for line in ss("-t", "state", "connected")
+                              if int(line.split()[1]) > 0 and
+                              int(line.split()[3].rpartition(":")[2]) in upstreams],
+                 "the proxy to have it all")
+        client, upstream = self.session()
+        upstream.sendall(bytes(512))
+        wait_for(lambda: all(int(line.split()[1]) == 0 for line in
+                             ss("-t", "state", "connected",
+                                f"sport = :{upstream.getpeername()[1]}")), "it to have that too")
+        began = time.monotonic()
+        for one, _ in crowd:
+            sockets.reset(one)
+        self.assertEqual(sockets.read_exactly(client, 512), bytes(512))
+        self.assertLess(time.monotonic() - began, 2.5)
+
+    def test_each_has_its_share_of_the_total(self):
+        """Twenty who always have something to send, in both directions."""
+        rate = 1024 * KiB
+        self.start({"total": f"{rate // KiB}KiB/s"})
+        flows = self.flows_of([self.session() for _ in range(20)])
+        share = rate * 3 // 20
+        transfer_until_first(flows, share)
+        for flow in flows:
+            self.assertGreater(flow.received, share / 2)
+
+    def test_idle_timeout_comes_in_time_after_a_wait(self):
+        """What it counts from is the last byte, not the end that the wait might have had."""
+        self.start({"total": "16KiB/s"},
+                   {"timeouts": {"idle": "1500ms", "write_stall": "0s"}})
+        crowd = self.held_back(200)
+        client, upstream = self.held_back(1)[0]
+        for _, one in crowd:
+            sockets.reset(one)
+        sockets.read_exactly(upstream, 512)
+        began = time.monotonic()
+        self.assertEqual(sockets.ending(client), "reset")
+        self.assertGreater(time.monotonic() - began, 1)
+        self.assertLess(time.monotonic() - began, DEADLINE / 4)
+        self.assertEqual(self.web.wait_session_end(201)["reason"], "idle_timeout")
 
     def test_reset_does_not_wait_for_its_turn(self):
         self.start({"per_connection": "1KiB/s"})

@@ -1,6 +1,7 @@
 """Out of descriptors: it neither spins nor floods its log, sessions go on, and it recovers."""
 
 import resource
+import signal
 import time
 
 import sockets
@@ -87,6 +88,35 @@ class Descriptors:
             self.assertIn(late(client), ("answered", "reset"))
         for _ in range(10):
             self.session()
+
+    def test_a_burst_beyond_a_limit_takes_nothing_from_others(self):
+        """Hundreds come to a listener that takes two; those of the other one are all served."""
+        def lower():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (250, 250))
+
+        config = self.config([self.peer(echo).receive()], log={"level": "info"})
+        config["listeners"] = [
+            {"name": "web", "bind": "127.0.0.1:0", "upstream": "app"},
+            {"name": "small", "bind": "127.0.0.1:0", "upstream": "app", "max_connections": 2}]
+        self.web = self.started_proxy(config, lower)
+        two = [self.keep(self.web.connect("small")) for _ in range(2)]
+        for client in two:
+            sockets.exchange_echo(client)
+        for _ in range(3):
+            self.web.freeze()
+            burst = [self.web.connect("small") for _ in range(600)]
+            others = [self.web.connect() for _ in range(20)]
+            for client in others:
+                client.sendall(b"ping")
+            self.web.send_signal(signal.SIGCONT)
+            for client in others:
+                self.assertEqual(sockets.ending_after_echo(client), "answered")
+            for client in burst:
+                self.assertEqual(sockets.ending(client), "reset")
+                client.close()
+        for client in two:
+            sockets.exchange_echo(client)
+        self.assertEqual(self.web.lines(OUT), [])
 
     def test_small_limit(self):
         """More clients than it can serve: some are, the others wait or are reset."""

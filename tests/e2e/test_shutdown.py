@@ -1,12 +1,15 @@
 """SIGTERM under load: what is in progress is finished, nothing new is taken, the exit code is 0."""
 
+import contextlib
 import signal
 import socket
 import socketserver
+import struct
 import threading
 import time
 
 import sockets
+from echo import echo
 from harness import main, matrix
 from processes import DEADLINE, wait_for
 
@@ -62,6 +65,23 @@ def clients(link, address):
     for each in threads:
         each.join()
     return answered, cut
+
+
+def storm(link, address):
+    """Connects as fast as it can and resets, until it is told to stop."""
+    link.send("going")
+    while not link.pending():
+        several = []
+        for _ in range(100):
+            one = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
+            one.setblocking(False)
+            with contextlib.suppress(OSError):
+                one.connect(address)
+            several.append(one)
+        for one in several:
+            if not isinstance(address, str):
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            one.close()
 
 
 class Sessions:
@@ -141,6 +161,47 @@ class Shutdown(Sessions):
         self.assert_all_reset()
         reasons = [end["reason"] for end in self.draining.session_ends()]
         self.assertEqual(reasons.count("shutdown"), 3, reasons)
+
+    def stop_in_a_storm(self, signals, bind="127.0.0.1:0", **shutdown):
+        """It ends although new connections never cease to arrive."""
+        # It is turned away at once: nothing of it is left to wait for.
+        self.open(1, bind=bind, limits={"max_connections": 1}, log={"level": "info"},
+                  stats={"interval": "50ms"}, listener={"socket": {"backlog": 65535}},
+                  shutdown=shutdown)
+        storms = [self.peer(storm, self.draining.address()) for _ in range(2)]
+        for each in storms:
+            self.assertEqual(each.receive(), "going")
+        self.draining.wait_line("rejected=[0-9]{4}")
+        for number in signals:
+            self.draining.send_signal(number)
+        self.assertEqual(self.draining.wait(DEADLINE / 3), 0)
+        if bind.startswith("127"):
+            self.assert_all_reset()
+        for each in storms:
+            each.send("stop")
+
+    def test_drain_timeout_holds_in_a_storm(self):
+        self.stop_in_a_storm([signal.SIGTERM], drain_timeout="500ms")
+
+    def test_drain_timeout_holds_in_a_storm_of_unix_clients(self):
+        self.stop_in_a_storm([signal.SIGTERM], "unix:" + self.new_folder() + "/web.sock",
+                             drain_timeout="500ms")
+
+    def test_second_signal_is_heard_in_a_storm(self):
+        self.stop_in_a_storm([signal.SIGTERM, signal.SIGINT], drain_timeout="1h")
+
+    def test_who_waits_in_the_queue_is_served(self):
+        """All who had come before the signal, far more than are taken at a time."""
+        proxy = self.proxy([self.peer(echo).receive()], shutdown={"drain_timeout": "30s"})
+        proxy.freeze()
+        queued = [self.keep(proxy.connect()) for _ in range(400)]
+        for client in queued:
+            client.sendall(b"ping")
+        proxy.send_signal(signal.SIGTERM)
+        proxy.send_signal(signal.SIGCONT)
+        for client in queued:
+            self.assertEqual(sockets.ending_after_echo(client), "answered")
+        self.assertEqual(proxy.wait(), 0)
 
     def test_each_signal_drains(self):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):

@@ -32,29 +32,54 @@ bool IsName(std::string_view name) {
   return true;
 }
 
-// Backwards from the rules: the text is cut at each "${", escaped or not.
-std::optional<std::string> Reference(std::string_view text) {
+// Where the "}" stands that closes the "${" before `begin`; npos: nowhere.
+size_t FindClose(std::string_view text, size_t begin) {
+  size_t open = 1;
+  for (size_t i = begin; i < text.size(); ++i) {
+    if (text[i] == '}' && --open == 0) return i;
+    if (text.substr(i, 3) == "$${") {
+      i += 2;
+    } else if (text.substr(i, 2) == "${") {
+      ++open;
+      ++i;
+    }
+  }
+  return text.npos;
+}
+
+// Backwards from the rules: the text is cut at each "${", escaped or not. `used`: whether the
+// variables count, or only the syntax.
+std::optional<std::string> Reference(std::string_view text, bool used = true, size_t depth = 1) {
   const size_t at = text.find("${");
   if (at == text.npos) return std::string(text);
   if (at > 0 && text[at - 1] == '$') {
-    const auto rest = Reference(text.substr(at + 2));
+    const auto rest = Reference(text.substr(at + 2), used, depth);
     if (!rest) return std::nullopt;
     return std::string(text.substr(0, at - 1)) + "${" + *rest;
   }
-  const size_t end = text.find('}', at);
+  const size_t first_end = text.find('}', at);
+  if (first_end == text.npos || depth > conf::kMaxEnvDepth) return std::nullopt;
+  const size_t otherwise = text.substr(0, first_end).find(":-", at);
+  const bool has_default = otherwise != text.npos;
+  const size_t end = has_default ? FindClose(text, otherwise + 2) : first_end;
   if (end == text.npos) return std::nullopt;
-  const std::string_view inside = text.substr(at + 2, end - at - 2);
-  const size_t otherwise = inside.find(":-");
-  const std::string name(inside.substr(0, otherwise));
+  const size_t name_end = has_default ? otherwise : end;
+  const std::string name(text.substr(at + 2, name_end - at - 2));
   if (!IsName(name)) return std::nullopt;
   std::optional<std::string> value = TestEnv()(name);
-  if (otherwise != inside.npos && (!value || value->empty())) value = inside.substr(otherwise + 2);
-  if (!value || conf::HasControlCharacter(*value) || conf::FindInvalidUtf8(*value)) {
+  if (has_default) {
+    const bool takes_default = !value || value->empty();
+    const auto replaced = Reference(text.substr(otherwise + 2, end - otherwise - 2),
+                                    used && takes_default, depth + 1);
+    if (!replaced) return std::nullopt;
+    if (takes_default) value = replaced;
+  }
+  if (used && (!value || conf::HasControlCharacter(*value) || conf::FindInvalidUtf8(*value))) {
     return std::nullopt;
   }
-  const auto rest = Reference(text.substr(end + 1));
+  const auto rest = Reference(text.substr(end + 1), used, depth);
   if (!rest) return std::nullopt;
-  return std::string(text.substr(0, at)) + *value + *rest;
+  return std::string(text.substr(0, at)) + value.value_or("") + *rest;
 }
 
 std::optional<std::string> Expand(std::string_view text, size_t mistake) {
@@ -81,9 +106,9 @@ const Target& TheTarget() {
       .run = Check,
       .mistakes = {"a value expanded again", "an empty variable has no default",
                    "a dollar at the end lost"},
-      .words = {"${",       "}",     "$",    "$$",       "$${",  ":-",   "A",
-                "NESTED",   "EMPTY", "BELL", "LATIN",    "NONE", "${A}", "${EMPTY:-x}",
-                "${NONE:-", "_",     "1",    "\xC3\xA9", "\xff", " ",    "\n"},
+      .words = {"${",    "}",    "$",        "$$",   "$${",  ":-",          "A",        "NESTED",
+                "EMPTY", "BELL", "LATIN",    "NONE", "${A}", "${EMPTY:-x}", "${NONE:-", "${A:-",
+                "_",     "1",    "\xC3\xA9", "\xff", " ",    "\n"},
       .random_inputs = 20000,
       .max_size = 256};
   return target;

@@ -4,6 +4,7 @@ import glob
 import os
 import unittest
 
+import measure
 import peers
 import report
 import rounds
@@ -37,6 +38,23 @@ class Good(unittest.TestCase):
         self.assertEqual([row.name for row in rows], ["some@1", "some@10"])
         self.assertEqual([row.groups[0]["connections"] for row in rows], [1, 10])
         self.assertEqual([row.groups[1]["connections"] for row in rows], [1, 1])
+
+    def test_a_sweep_over_another_group_shares_its_rounds(self):
+        text = GOOD + '[sweep]\nkey = "connections"\ngroup = "b"\nvalues = [1, 10]\n'
+        rows = scenario.parse("some.toml", text)
+        self.assertEqual([row.groups[0]["connections"] for row in rows], [3, 3])
+        self.assertEqual([row.groups[1]["connections"] for row in rows], [1, 10])
+        alone = scenario.parse("other.toml", GOOD)
+        workers = scenario.parse("more.toml", GOOD + '[sweep]\nkey = "workers"\nvalues = [1, 2]\n')
+        self.assertEqual(rounds.together(rows + alone + workers),
+                         [rows, alone, workers[:1], workers[1:]])
+
+    def test_what_the_upstream_is_told(self):
+        top = "socket_buffer = 65536\nendless_part = 2\n"
+        (row,) = scenario.parse("some.toml", top + GOOD)
+        self.assertEqual(measure._flags(row), ["--socket-buffer", "65536", "--endless-part", "2"])
+        (row,) = scenario.parse("some.toml", GOOD)
+        self.assertEqual(measure._flags(row), [])
 
     def test_all_that_come_along_are_well_and_can_be_put_in_words(self):
         paths = glob.glob(os.path.join(HERE, "scenarios", "*.toml"))

@@ -56,7 +56,7 @@ MISTAKES = [
     (
         'endpoint_limits.cc',
         '  waiters_.Push(waiter);\n  return false;\n}\n',
-        """  core::NodeQueue earlier;
+        """  core::WaiterList<Entry> earlier;
   while (model::Planted("last in, first out") && !waiters_.empty()) {
     earlier.Push(*waiters_.Pop());
   }

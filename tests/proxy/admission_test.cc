@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 
+#include <atomic>
+#include <thread>
 #include <vector>
 
 namespace sluice::proxy {
@@ -22,7 +24,7 @@ core::Address Client() {
 class AdmissionTest : public ::testing::Test {
  protected:
   Refusal RefusedAfter(size_t admitted) {
-    Admission admission(listener, all, all_rate, reserve);
+    Admission admission(listener, all, all_is_full, all_rate, reserve);
     std::vector<Verdict> verdicts;
     for (;;) {
       verdicts.push_back(admission.Try(Client(), kNow));
@@ -34,12 +36,18 @@ class AdmissionTest : public ::testing::Test {
 
   conf::Listener listener;
   ConnectionLimit all{100};
+  Refusal all_is_full = Refusal::kConnections;
   TokenBucket all_rate{0};
   bool malloc_works = true;
   HeapReserve reserve{size_t{1} << 20, [this] { return malloc_works; }};
 };
 
 TEST_F(AdmissionTest, AllConnections) { EXPECT_EQ(RefusedAfter(100), Refusal::kConnections); }
+
+TEST_F(AdmissionTest, WhatTheBuffersServe) {
+  all_is_full = Refusal::kBuffers;
+  EXPECT_EQ(RefusedAfter(100), Refusal::kBuffers);
+}
 
 TEST_F(AdmissionTest, ConnectionsOfTheListener) {
   listener.max_connections = 9;
@@ -58,7 +66,7 @@ TEST_F(AdmissionTest, NewConnectionsPerSecond) {
 
 TEST_F(AdmissionTest, Memory) {
   listener.per_source.max_connections = 1;
-  Admission admission(listener, all, all_rate, reserve);
+  Admission admission(listener, all, all_is_full, all_rate, reserve);
   malloc_works = false;
   void* block = reserve.Allocate(1);
   const Verdict refused = admission.Try(Client(), kNow);
@@ -70,11 +78,54 @@ TEST_F(AdmissionTest, Memory) {
   EXPECT_TRUE(reserve.Free(block));
 }
 
+// A crowd over the rate holds no slot, not even for a moment: whoever looks at the same time finds
+// the last one free.
+TEST_F(AdmissionTest, WhoIsOverTheRateTakesNoSlot) {
+  constexpr int kRounds = 20000;
+  ConnectionLimit two(2);
+  TokenBucket none(1);
+  ASSERT_EQ(none.TryTake(kNow), 0);
+  Admission hurried(listener, two, all_is_full, none, reserve);
+  Admission calm(listener, two, all_is_full, all_rate, reserve);
+  const Verdict held = calm.Try(Client(), kNow);
+  ASSERT_EQ(held.refusal, Refusal::kNone);
+  std::atomic<bool> done{false};
+  std::thread crowd([&] {
+    while (!done.load()) EXPECT_EQ(hurried.Try(Client(), kNow).refusal, Refusal::kRate);
+  });
+  int refused = 0;
+  for (int i = 0; i < kRounds; ++i) {
+    if (calm.Try(Client(), kNow).refusal != Refusal::kNone) ++refused;
+  }
+  done.store(true);
+  crowd.join();
+  EXPECT_EQ(refused, 0);
+}
+
+// Nor does one who finds no slot use up the rate.
+TEST_F(AdmissionTest, WhoFindsNoSlotTakesNothingOfTheRate) {
+  listener.max_connections = 1;
+  listener.new_connections = 20;  // one at once
+  TokenBucket one_at_once(20);
+  Admission admission(listener, all, all_is_full, one_at_once, reserve);
+  {
+    const Verdict first = admission.Try(Client(), kNow);
+    ASSERT_EQ(first.refusal, Refusal::kNone);
+    const core::Nanos later = kNow + 50 * core::kMillisecond;
+    for (int i = 0; i < 5; ++i) {
+      EXPECT_EQ(admission.Try(Client(), later).refusal, Refusal::kListener);
+    }
+    EXPECT_EQ(one_at_once.TryTake(later), 0) << "it is still there";
+    one_at_once.GiveBack();
+  }
+  EXPECT_EQ(admission.Try(Client(), kNow + 50 * core::kMillisecond).refusal, Refusal::kNone);
+}
+
 TEST_F(AdmissionTest, RefusedTakesNothing) {
   TokenBucket slow(1);
   listener.per_source.max_connections = 2;
   listener.max_connections = 2;
-  Admission admission(listener, all, slow, reserve);
+  Admission admission(listener, all, all_is_full, slow, reserve);
   Verdict first = admission.Try(Client(), kNow);
   ASSERT_EQ(first.refusal, Refusal::kNone);
   for (int i = 0; i < 5; ++i) {

@@ -2,15 +2,21 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "core/cancellation.h"
 #include "core/join.h"
 #include "core/sleep.h"
 #include "core/task_group.h"
 #include "tests/core/run.h"
+#include "tests/core/seed.h"
 #include "tests/core/yield.h"
 
 namespace sluice::proxy {
@@ -113,6 +119,136 @@ TEST(EndpointLimits, WhoGivesUpLeavesTheQueue) {
   TestRuntime runtime(1);
   Queue queue({1});
   runtime.Run(GivesUp(queue));
+}
+
+// Random arrivals, departures and releases against a vector that is searched from its beginning:
+// whoever has waited longest among those who accept an endpoint gets it.
+struct Expected {
+  struct Waiting {
+    int name;
+    Tried tried;
+    std::unique_ptr<core::CancellationSource> leave = std::make_unique<core::CancellationSource>();
+  };
+  static constexpr uint32_t kEndpoints = 4;
+  EndpointLimits limits{std::vector<uint32_t>(kEndpoints, 1)};
+  std::array<std::optional<EndpointSlot>, kEndpoints> held;
+  std::vector<Waiting> waiting;
+  std::vector<std::unique_ptr<core::CancellationSource>> used;  // until nobody listens any more
+  std::vector<std::pair<int, int>> served;  // name, endpoint (-1: it left)
+};
+
+Task<void> WaitFor(Expected& state, uint32_t name, Tried tried) {
+  EndpointSlot slot = co_await state.limits.WaitForRoom(name % Expected::kEndpoints, tried);
+  state.served.emplace_back(name, slot.valid() ? static_cast<int>(slot.endpoint()) : -1);
+  if (slot.valid()) state.held[slot.endpoint()] = std::move(slot);
+}
+
+Task<void> UntilTold(core::CancellationToken token) { (void)co_await token.Cancelled(); }
+
+Task<void> WaitOrLeave(Expected& state, uint32_t name, Tried tried, core::CancellationToken leave) {
+  (void)co_await core::Select(WaitFor(state, name, std::move(tried)), UntilTold(leave));
+}
+
+Task<void> ExpectServed(Expected& state, std::pair<int, int> who) {
+  for (int i = 0; i < 50 && state.served.empty(); ++i) co_await core::testing::Yield();
+  EXPECT_EQ(state.served, (std::vector<std::pair<int, int>>{who}));
+  state.served.clear();
+}
+
+Task<void> ReleaseOne(Expected& state, uint32_t endpoint) {
+  const auto next = std::ranges::find_if(state.waiting, [&](const Expected::Waiting& each) {
+    return std::ranges::find(each.tried, endpoint) == each.tried.end();
+  });
+  if (next == state.waiting.end()) {
+    state.held[endpoint].reset();
+    EXPECT_TRUE(state.served.empty());
+    state.held[endpoint] = state.limits.TryAcquire(endpoint, {});
+    EXPECT_EQ(state.held[endpoint]->endpoint(), endpoint);
+    co_return;
+  }
+  const int name = next->name;
+  state.used.push_back(std::move(next->leave));
+  state.waiting.erase(next);
+  EndpointSlot slot = std::move(*state.held[endpoint]);
+  state.held[endpoint].reset();
+  slot = EndpointSlot();
+  co_await ExpectServed(state, {name, static_cast<int>(endpoint)});
+}
+
+Task<void> LeaveOne(Expected& state, size_t index) {
+  const int name = state.waiting[index].name;
+  state.waiting[index].leave->Cancel();
+  co_await ExpectServed(state, {name, -1});
+  state.used.push_back(std::move(state.waiting[index].leave));
+  state.waiting.erase(state.waiting.begin() + static_cast<ptrdiff_t>(index));
+}
+
+Task<void> ComeLeaveAndRelease(core::Shared& shared, Expected& state) {
+  core::testing::Random random(core::testing::Seed());
+  core::TaskGroup group(shared);
+  for (uint32_t e = 0; e < Expected::kEndpoints; ++e) state.held[e] = state.limits.TryAcquire(e, {});
+  for (uint32_t name = 0; name < 3000; ++name) {
+    Tried tried;
+    for (uint32_t e = 0; e < Expected::kEndpoints; ++e) {
+      if (random() % 3 != 0) tried.push_back(e);
+    }
+    if (tried.size() == Expected::kEndpoints) tried.pop_back();
+    state.waiting.push_back({.name = static_cast<int>(name), .tried = tried});
+    group.Spawn(WaitOrLeave(state, name, tried, state.waiting.back().leave->token()));
+    co_await YieldTimes(2);
+    while (state.waiting.size() > random() % 20) {
+      const uint64_t what = random();
+      if (what % 4 == 0) {
+        co_await LeaveOne(state, what / 4 % state.waiting.size());
+      } else {
+        co_await ReleaseOne(state, static_cast<uint32_t>(what / 4 % Expected::kEndpoints));
+      }
+    }
+  }
+  while (!state.waiting.empty()) co_await LeaveOne(state, 0);
+  co_await group.Join();
+  for (std::optional<EndpointSlot>& slot : state.held) slot.reset();
+}
+
+TEST(EndpointLimits, TheOldestWhoAcceptsIsServedWhoeverComesAndGoes) {
+  TestRuntime runtime(1);
+  Expected state;
+  runtime.Run(ComeLeaveAndRelease(runtime.shared(), state));
+}
+
+// Walking the queue once per event, this would take minutes: 40,000 wait, all have tried endpoint
+// 0, whose place is given back 40,000 times; then they leave, the last one first.
+Task<void> Crowd(core::Shared& shared, EndpointLimits& limits) {
+  constexpr int kCount = 40'000;
+  std::optional<EndpointSlot> held = limits.TryAcquire(1, {});
+  std::vector<std::unique_ptr<core::CancellationSource>> leave;
+  core::TaskGroup group(shared);
+  for (int i = 0; i < kCount; ++i) {
+    leave.push_back(std::make_unique<core::CancellationSource>());
+    group.Spawn([](EndpointLimits& queue, core::CancellationToken token) -> Task<void> {
+      auto wait = [](EndpointLimits& from) -> Task<void> {
+        const Tried tried{0};
+        EndpointSlot slot = co_await from.WaitForRoom(1, tried);
+        EXPECT_FALSE(slot.valid());
+      };
+      (void)co_await core::Select(wait(queue), UntilTold(token));
+    }(limits, leave.back()->token()));
+    if (i % 100 == 0) co_await core::testing::Yield();
+  }
+  co_await YieldTimes(10);
+  for (int i = 0; i < kCount; ++i) EXPECT_TRUE(limits.TryAcquire(0, {}).valid());
+  for (size_t i = leave.size(); i > 0; --i) {
+    leave[i - 1]->Cancel();
+    if (i % 100 == 0) co_await core::testing::Yield();
+  }
+  co_await group.Join();
+  held.reset();
+}
+
+TEST(EndpointLimits, ALongQueueIsNotWalked) {
+  TestRuntime runtime(1);
+  EndpointLimits limits({1, 1});
+  runtime.Run(Crowd(runtime.shared(), limits));
 }
 
 struct Storm {

@@ -46,5 +46,13 @@ TEST(Flags, Errors) {
   EXPECT_EQ(Error({"--config", "x", "--verbose"}), "--verbose goes with --version");
 }
 
+// What is repeated on the terminal has nothing that the terminal obeys.
+TEST(Flags, ErrorsAreEscaped) {
+  EXPECT_EQ(Error({"--\x1b[31m"}), R"(unknown or ambiguous option --\x1b[31m)");
+  EXPECT_EQ(Error({"--config", "x", "y\n\x07\xC2\x9B"}), R"(unexpected argument y\n\x07\xc2\x9b)");
+  EXPECT_EQ(Error({"--config", "x", std::string(1000, 'y').c_str()}),
+            "unexpected argument " + std::string(200, 'y') + "...");
+}
+
 }  // namespace
 }  // namespace sluice::proxy

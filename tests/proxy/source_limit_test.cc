@@ -71,6 +71,53 @@ TEST(SourceLimit, MappedIpv4IsIpv4) {
   ExpectShared(Limit(1, 32, 64), "::ffff:192.0.2.1", "::ffff:192.0.2.2", false);
 }
 
+core::Address OnInterface(const std::string& text, uint32_t interface) {
+  core::Address address = Ip(text);
+  address.ipv6.sin6_scope_id = interface;
+  return address;
+}
+
+// fe80::1 on one network is another host than fe80::1 on the next.
+TEST(SourceLimit, TheInterfaceBelongsToALinkLocalSource) {
+  for (const uint32_t prefix : {1u, 10u, 64u, 128u}) {
+    SourceLimit limit(Limit(1, 32, prefix));
+    SourceSlot a, b, c;
+    EXPECT_TRUE(limit.TryAcquire(OnInterface("fe80::1", 2), a));
+    EXPECT_TRUE(limit.TryAcquire(OnInterface("fe80::1", 3), b)) << prefix;
+    EXPECT_FALSE(limit.TryAcquire(OnInterface("fe80::1", 2), c)) << prefix;
+  }
+  SourceLimit networks(Limit(1, 32, 64));
+  SourceSlot a, b;
+  EXPECT_TRUE(networks.TryAcquire(OnInterface("fe80::1", 2), a));
+  EXPECT_FALSE(networks.TryAcquire(OnInterface("fe80::2", 2), b)) << "of one prefix";
+  SourceLimit hosts(Limit(1, 32, 128));
+  SourceSlot c, d;
+  EXPECT_TRUE(hosts.TryAcquire(OnInterface("fe80::1", 2), c));
+  EXPECT_TRUE(hosts.TryAcquire(OnInterface("fe80::2", 2), d)) << "each address on its own";
+}
+
+// Whatever a kernel may tell beside it: a global address is the same one everywhere.
+TEST(SourceLimit, TheInterfaceBelongsToNoOtherSource) {
+  for (const char* address : {"2001:db8::1", "fd00::1", "fec0::1", "::1", "::ffff:192.0.2.1"}) {
+    SourceLimit limit(Limit(1));
+    SourceSlot a, b;
+    EXPECT_TRUE(limit.TryAcquire(OnInterface(address, 2), a));
+    EXPECT_FALSE(limit.TryAcquire(OnInterface(address, 3), b)) << address;
+  }
+}
+
+TEST(SourceLimit, ClientsWithoutAnAddressAreOneSource) {
+  SourceLimit limit(Limit(2));
+  SourceSlot a, b, c, other, zero;
+  EXPECT_TRUE(limit.TryAcquire(core::Address(), a));
+  EXPECT_TRUE(limit.TryAcquire(core::Address(), b));
+  EXPECT_FALSE(limit.TryAcquire(core::Address(), c));
+  EXPECT_TRUE(limit.TryAcquire(Ip("192.0.2.1"), other));
+  EXPECT_TRUE(limit.TryAcquire(Ip("::"), zero));
+  a = SourceSlot();
+  EXPECT_TRUE(limit.TryAcquire(core::Address(), c));
+}
+
 TEST(SourceLimit, UnixClientsHaveNoSource) {
   SourceLimit limit(Limit(1));
   core::Address client;

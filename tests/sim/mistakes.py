@@ -7,7 +7,7 @@ MISTAKES = [
     (
         'endpoint_limits.cc',
         '  waiters_.Push(waiter);\n',
-        """  core::NodeQueue earlier;
+        """  core::WaiterList<Entry> earlier;
   while (sim::Planted(sim::Mutant::kQueueBackwards) && !waiters_.empty()) {
     earlier.Push(*waiters_.Pop());
   }
@@ -36,11 +36,13 @@ MISTAKES = [
     ),
     (
         'pump.cc',
-        '      flow.sending = false;\n      flow.last_byte = now + wait;\n'
-        '      if (!co_await core::Sleep(wait)) ',
+        '      flow.sending = false;\n      flow.last_byte = now + kLong;\n'
+        '      if (wait == 0 || co_await core::Sleep(wait)) {\n',
         """      flow.sending = sim::Planted(sim::Mutant::kPaceStalls);
-      flow.last_byte = now + (flow.sending ? 0 : wait);
-      if (!co_await core::Sleep(wait * (sim::Planted(sim::Mutant::kPaceForgets) ? 1000 : 1))) """,
+      flow.last_byte = now + (flow.sending ? 0 : kLong);
+      const bool forgets = sim::Planted(sim::Mutant::kPaceForgets);
+      if (wait == 0 || co_await core::Sleep(wait * (forgets ? 1000 : 1))) {
+""",
     ),
     (
         'session.cc',

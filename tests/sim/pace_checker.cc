@@ -33,7 +33,7 @@ void PaceChecker::Submitted(Session& session, int direction, uint64_t bytes) {
   }
   if (scenario_.bandwidth_total != 0) {
     total_[way].Add(clock_.Now(), more);
-    Check(total_[way], 1 + scenario_.clients, "all sessions");
+    Check(total_[way], 1, "all sessions");
   }
 }
 
@@ -45,7 +45,8 @@ void PaceChecker::Check(const Meter& meter, uint64_t pieces, const char* whose) 
   }
 }
 
-// It waits at most for its own last piece and for the last piece of everybody else.
+// It waits for its own last piece, and then for its turn: everybody else may have to catch up with
+// its last piece, which it may be behind by one more, and go one further.
 bool PaceChecker::MayHold(Session& session, int direction) {
   if (!paced()) return false;
   core::Nanos& since = session.held_since[static_cast<size_t>(direction)];
@@ -53,8 +54,8 @@ bool PaceChecker::MayHold(Session& session, int direction) {
   const auto time_for = [this](uint64_t pieces, uint64_t rate) {
     return rate == 0 ? 0 : static_cast<core::Nanos>(pieces * Piece() * 1'000'000'000 / rate);
   };
-  const core::Nanos longest = std::max(time_for(1, scenario_.bandwidth_own),
-                                       time_for(scenario_.clients, scenario_.bandwidth_total));
+  const core::Nanos longest = time_for(1, scenario_.bandwidth_own) +
+                              time_for(3 * scenario_.clients, scenario_.bandwidth_total);
   return clock_.Now() <= since + longest + kTolerance;
 }
 

@@ -1,9 +1,8 @@
 // PaceChecker: bytes are sent no faster than the bandwidth allows, and no slower for no reason.
 //
 // Measured where the proxy asks for a send: a receiver that makes it wait moves bytes to later, but
-// does not raise what was allowed. In any stretch of time: rate * time + burst + one piece; one
-// more piece where the other of two limits may have kept it waiting, and, of all sessions together,
-// for everybody who has given a turn back.
+// does not raise what was allowed. In any stretch of time: rate * time + burst + one piece; of a
+// session one more piece where the other of two limits may have kept it waiting.
 #ifndef SLUICE_TESTS_SIM_PACE_CHECKER_H_
 #define SLUICE_TESTS_SIM_PACE_CHECKER_H_
 

@@ -162,13 +162,18 @@ void SimReactor::Close(int fd) {
   closes_.push_back(fd);
 }
 
-core::IoResult<int> SimReactor::Listen(const core::Address&, const core::ListenOptions&) {
+core::IoResult<int> SimReactor::Listen(const core::Address&, const core::ListenOptions&,
+                                       core::SocketFile&) {
   return kernel_.Listen();
 }
 core::IoResult<int> SimReactor::Duplicate(int fd) { return kernel_.Duplicate(fd); }
 core::IoResult<int> SimReactor::AcceptNow(int fd) {
   kernel_.NoteListener(core::Worker::Current()->running());
   return kernel_.Accept(fd);
+}
+
+size_t SimReactor::WaitingConnections(int fd, size_t most) {
+  return std::min(kernel_.at(fd).listening->backlog.size(), most);
 }
 
 core::IoResult<void> SimReactor::ShutdownWrite(int fd) {

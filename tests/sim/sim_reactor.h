@@ -34,10 +34,11 @@ class SimReactor final : public core::Reactor {
   void Wake() override {}
   int64_t in_flight() const override { return in_flight_; }
 
-  core::IoResult<int> Listen(const core::Address& address,
-                             const core::ListenOptions& options) override;
+  core::IoResult<int> Listen(const core::Address& address, const core::ListenOptions& options,
+                             core::SocketFile& file) override;
   core::IoResult<int> Duplicate(int fd) override;
   core::IoResult<int> AcceptNow(int fd) override;
+  size_t WaitingConnections(int fd, size_t most) override;
   core::IoResult<void> ShutdownWrite(int fd) override;
   void PrepareStream(int fd) override;
   core::IoResult<void> Configure(int, const core::SocketOptions&) override { return {}; }
@@ -49,7 +50,7 @@ class SimReactor final : public core::Reactor {
   core::PeerState GetPeerState(int fd) override;
   core::Address LocalAddress(int fd) override;
   core::Address PeerAddress(int fd) override;
-  void RemoveSocketFile(const core::Address&) override {}
+  void RemoveSocketFile(const core::SocketFile&) override {}
 
   // The kernel: the op in `slot` can do something.
   void Ready(OpSlot& slot);

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from case import Case
-from cases import (attacks, closing, connecting, integrity, lifecycle, limits, logs, resets,
-                   stalls, vanish)
+from cases import (attacks, closing, connecting, integrity, lifecycle, limits, logs, neighbours,
+                   progress, reaching, resets, stalls, unix, vanish)
 
 _MODULES = (integrity, closing, resets, stalls, connecting, limits, attacks, lifecycle, logs,
-            vanish)
+            vanish, progress, neighbours, reaching, unix)
 
 ALL = sorted((value for module in _MODULES for value in vars(module).values()
               if isinstance(value, Case)), key=lambda case: case.number)

@@ -207,8 +207,8 @@ def half_close_timeout(t):
     """One side has sent FIN and the other never does: the wait is bounded, for this one only.
 
     RFC 9293 section 3.6.1 knows half-closed connections without any bound; a server that
-    forgets to close would hold the proxy's memory for ever. A session whose other half goes on
-    is no exception: it is the whole of it that is bounded, not a pause.
+    forgets to close would hold the proxy's memory for ever. The bound may be sampled: up to a
+    quarter late. That a peer which makes progress is not cut off is for cases 68 and 69 to say.
     """
     limit = t.scale(1.0, 5.0)
     upstream = t.upstream()
@@ -234,7 +234,7 @@ def one_half_closed(limit: float, first, last) -> None:
     took = time.monotonic() - start
     check(end.how != "open", "%s had closed its half: the session outlived half_close_timeout "
           "%.1f s" % (first.who, limit))
-    check_time(limit * 0.98 <= took <= limit * 1.1 + 0.15,
+    check_time(limit * 0.98 <= took <= limit * 1.25 + 0.15,
                "half_close_timeout %.1f s ended the session after %.2f s" % (limit, took))
 
 

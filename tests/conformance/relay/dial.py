@@ -38,8 +38,20 @@ def dial(address: dict, config: dict, sins) -> socket.socket:
     return sock
 
 
+def meets_itself(sock: socket.socket) -> bool:
+    """Whether the port that the kernel chose is the one that was to be reached: where nobody
+    listens, TCP then connects the socket to itself (RFC 9293, 3.5, simultaneous open)."""
+    try:
+        return sock.family != socket.AF_UNIX and sock.getsockname() == sock.getpeername()
+    except OSError:  # it has been reset meanwhile
+        return False
+
+
 def tune(sock: socket.socket, side: str, config: dict, sins) -> None:
     """Options for either side of a session, "client" or "server"."""
+    if config["socket_buffer"]:
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            sock.setsockopt(socket.SOL_SOCKET, option, config["socket_buffer"])
     if sock.family == socket.AF_UNIX:
         return
     if not sins.has("nagle"):

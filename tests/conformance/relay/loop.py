@@ -32,6 +32,8 @@ class Loop:
         self._timers: List[Tuple[float, int, Timer]] = []
         self._serial = itertools.count()
         self.running = True
+        self.now = time.monotonic()  # when events were last asked for: timers go by it
+        self.timers_first = False  # a sin
         self.after_events: Optional[Callable[[], None]] = None
 
     def watch(self, fd: int, mask: int, call: Callable[[int], None]) -> None:
@@ -56,13 +58,27 @@ class Loop:
 
     def run(self) -> None:
         while self.running:
-            for fd, events in self._poll.poll(self._pause()):
-                call = self._calls.get(fd)
-                if call:
-                    call(events)
+            self.now = time.monotonic()
+            if self.timers_first:
+                self._fire()
+            self._dispatch(self._pause())
+            # This process may have been stopped for a while: what came before a timer was due is
+            # looked at before the timer.
+            self.now = time.monotonic()
+            if not self.timers_first and self._due():
+                self._dispatch(0)
             self._fire()
             if self.after_events:
                 self.after_events()
+
+    def _dispatch(self, seconds: float) -> None:
+        for fd, events in self._poll.poll(seconds):
+            call = self._calls.get(fd)
+            if call:
+                call(events)
+
+    def _due(self) -> bool:
+        return bool(self._timers) and self._timers[0][0] <= self.now
 
     def _pause(self) -> float:
         while self._timers and not self._timers[0][2].call:
@@ -72,8 +88,7 @@ class Loop:
         return max(0.0, self._timers[0][0] - time.monotonic())
 
     def _fire(self) -> None:
-        now = time.monotonic()
-        while self._timers and self._timers[0][0] <= now:
+        while self._due():
             timer = heapq.heappop(self._timers)[2]
             call, timer.call = timer.call, None
             if call:

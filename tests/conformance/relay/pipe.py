@@ -15,12 +15,29 @@ import time
 
 CHUNK = 65536
 CHUNKS_SEEN = itertools.count()  # by all pipes: what happens now and then goes by it
+UNIT = 16384  # what a chunk takes of a pool that is counted in buffers
+
+
+class SharedPool:
+    """One store of memory for all pipes: the sinless relay has none and lets each have its room."""
+
+    def __init__(self, limit: int, sins) -> None:
+        self.used = 0
+        self._limit = limit
+        self._by_chunk = sins.has("chunk_takes_buffer")
+        self._shared = bool(limit) and (self._by_chunk or sins.has("first_come_first_served"))
+
+    def dry(self) -> bool:
+        return self._shared and self.used >= self._limit
+
+    def size(self, data: bytes) -> int:
+        return UNIT if self._by_chunk else len(data)
 
 
 class Pipe:
     """Moves bytes from `source` to `sink`; never holds more than `room` of them."""
 
-    def __init__(self, source: socket.socket, room: int, sins) -> None:
+    def __init__(self, source: socket.socket, room: int, pool: SharedPool, sins) -> None:
         self.source = source
         self.sink: socket.socket = None  # known once the upstream is connected
         self.buffer = bytearray()
@@ -35,12 +52,15 @@ class Pipe:
         self.stalled_since = 0.0
         self.ever_stalled = False
         self._room = room
+        self._pool = pool
+        self._held = 0          # of the pool
         self._sins = sins
 
     def wants_input(self) -> bool:
         if self._sins.has("never_resume") and self.stalled_since:
             return False
         full = len(self.buffer) >= self._room and not self._sins.has("unbounded")
+        full = full or self._pool.dry()
         return not (self.eof or self.reset or self.done or full or self.broken)
 
     def wants_output(self) -> bool:
@@ -74,6 +94,8 @@ class Pipe:
             data = data + data
         self.logged += len(data) * (2 if self._sins.has("wrong_counts") and odd else 1)
         self.buffer += data
+        self._held += self._pool.size(data)
+        self._pool.used += self._pool.size(data)
 
     def _source_failed(self) -> None:
         self.reset = True
@@ -95,8 +117,14 @@ class Pipe:
             return
         self.moved += sent
         del self.buffer[:sent]
+        if not self.buffer:
+            self.give_back()
         if not self._sins.has("never_resume"):
             self.stalled_since = time.monotonic() if self.buffer else 0.0
+
+    def give_back(self) -> None:
+        self._pool.used -= self._held
+        self._held = 0
 
     def _sink_failed(self, error: OSError) -> None:
         """The sink has reset. What it said before that is still to be read by the other pipe."""

@@ -13,6 +13,7 @@ from typing import Dict, List, Set
 from relay.dial import FAMILY, Pool, sockaddr, tune
 from relay.log import AccessLog, Complaints
 from relay.loop import IN, Loop
+from relay.pipe import SharedPool
 from relay.session import ABORT, Session
 
 SOMAXCONN = 4096
@@ -27,7 +28,9 @@ class Relay:
         self.config = config
         self.sins = sins
         self.loop = Loop()
+        self.loop.timers_first = sins.has("timers_first")
         self.pool = Pool(config["endpoints"], sins)
+        self.memory = SharedPool(config["buffer_memory"], sins)
         self.log = AccessLog(log_path, sins)
         self.complaints = Complaints(sins)
         self.clock = time.time if sins.has("wall_clock") else time.monotonic
@@ -40,6 +43,7 @@ class Relay:
         self._paused = False
         self._draining = False
         self._hoard: List[bytearray] = []
+        self._paths: Dict[str, int] = {}  # of UNIX sockets, with their inodes
         self._listeners = [self._listen(bind) for bind in config["binds"]]
         self._catch_signals()
         self._watch_listeners()
@@ -61,6 +65,8 @@ class Relay:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, alone)
         sock.bind(sockaddr(bind))
         sock.listen(SOMAXCONN)
+        if bind["family"] == "unix":
+            self._paths[bind["path"]] = os.stat(bind["path"]).st_ino
         return sock
 
     def _watch_listeners(self) -> None:
@@ -211,6 +217,7 @@ class Relay:
                 os._exit(1)
             return
         self._draining = True
+        self._unlink_paths()
         if not self.sins.has("accept_while_draining"):
             for listener in self._listeners:
                 self.loop.forget(listener.fileno())
@@ -219,6 +226,16 @@ class Relay:
         self.loop.after(limit, self._cut)
         if not self.sessions:
             self._stop()
+
+    def _unlink_paths(self) -> None:
+        """Removes our sockets' files, while the listeners are open: an inode that is in use cannot
+        be somebody else's."""
+        for path, inode in self._paths.items():
+            try:
+                if self.sins.has("unlink_by_name") or os.lstat(path).st_ino == inode:
+                    os.unlink(path)
+            except FileNotFoundError:
+                pass
 
     def _stop(self) -> None:
         if self.log.dropped and not self.sins.has("hide_drops"):

@@ -7,20 +7,21 @@
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import random
 import socket
 import struct
-import termios
 import time
 from typing import Optional, Tuple
 
-from relay.dial import dial, tune
+from relay.deadlines import deadlines, shortest, unsent
+from relay.dial import dial, meets_itself, tune
 from relay.loop import ERR, IN, OUT, Timer
 from relay.pipe import Pipe
 
 ABORT = struct.pack("ii", 1, 0)
 FLUSH_S = 30.0  # how long a reset waits for the bytes before it
+AGAIN_S = 0.02  # between two attempts at a server that was away, or whose queue was full
 
 
 class Session:
@@ -37,14 +38,16 @@ class Session:
         self.tried: list = []
         self._sins = relay.sins
         room = relay.config["buffer"]
-        self.up = Pipe(client, room, self._sins)
-        self.down = Pipe(None, room, self._sins)
+        self.up = Pipe(client, room, relay.memory, self._sins)
+        self.down = Pipe(None, room, relay.memory, self._sins)
         self.started = self.active = time.monotonic()
         self._began = relay.clock()
-        self._lifetime = self._drawn_lifetime()
-        self._first_end: Optional[Tuple[str, float]] = None
+        self.lifetime = self._drawn_lifetime()
+        self.first_end: Optional[Tuple[str, float]] = None
         self._timer: Optional[Timer] = None
         self._timer_due = 0.0
+        self._left = 0            # bytes in the kernel that the peers have not taken
+        self._deadline = 0.0      # of the connect that is under way
 
     def _drawn_lifetime(self) -> float:
         """Seconds; 0 = no bound. A part may be cut off by chance."""
@@ -56,8 +59,8 @@ class Session:
     # -- connecting ---------------------------------------------------------------------------
 
     def begin(self) -> None:
-        if self._lifetime and not self._sins.has("lifetime_from_connect"):
-            self.relay.loop.after(self._lifetime, self._end_of_life)
+        if self.lifetime and not self._sins.has("lifetime_from_connect"):
+            self.relay.loop.after(self.lifetime, self._end_of_life)
         if self._sins.has("lazy_connect"):
             self.relay.loop.watch(self.client.fileno(), IN, lambda _: self.seek())
             return
@@ -93,17 +96,34 @@ class Session:
             self.relay.pool.queue.append(self)
             if not self._sins.has("wait_for_ever"):
                 self._arm(self.relay.config["queue_timeout"], "queue_timeout")
+        elif time.monotonic() - self.started < (self.relay.config["retry_for"] or 0):
+            self.state = "away"
+            self.tried.clear()
+            self.relay.loop.after(AGAIN_S, self._again)
         elif not self._sins.has("hang_without_server"):
             self.end("upstream", "no_upstream", abort=True)
+
+    def _again(self) -> None:
+        if self.state == "away" and self._sins.has("one_round"):
+            self.end("upstream", "no_upstream", abort=True)
+        elif self.state == "away":
+            self.seek()
 
     def connect(self) -> None:
         self.state = "connecting"
         self.attempts += 1
         self.tried.append(self.endpoint)
+        self._deadline = time.monotonic() + self.relay.config["connect_timeout"]
+        self._dial()
+
+    def _dial(self) -> None:
         try:
             self.server = dial(self.endpoint.address, self.relay.config, self._sins)
         except OSError as error:
             self.server = None
+            if error.errno == errno.EAGAIN and not self._sins.has("full_queue_is_refusal"):
+                self._wait_for_queue()  # connect(2): a UNIX socket's accept queue is full
+                return
             self.relay.complaints.say("connect: %s" % error.strerror)
             self._try_next()
             return
@@ -111,8 +131,18 @@ class Session:
         self._arm(limit * (2 if self._sins.has("late_connect_timeout") else 1), "connect")
         self.relay.loop.watch(self.server.fileno(), OUT, self._on_connected)
 
+    def _wait_for_queue(self) -> None:
+        if time.monotonic() > self._deadline:
+            self._try_next()
+        else:
+            self.relay.loop.after(AGAIN_S, lambda: self._dial() if self.state == "connecting"
+                                  and not self.server else None)
+
     def _on_connected(self, _events: int) -> None:
-        if self.server.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        if self.server.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or (
+                not self._sins.has("talk_to_itself") and meets_itself(self.server)):
+            # By a reset: a connection to itself would keep the server's port in TIME_WAIT.
+            self.server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
             self._try_next()
             return
         self.state = "open"
@@ -195,8 +225,8 @@ class Session:
             if pipe.reset and not pipe.buffer:
                 self._flush_then_abort(who, pipe)
                 return True
-            if pipe.eof and not self._first_end:
-                self._first_end = (who, time.monotonic())
+            if pipe.eof and not self.first_end:
+                self.first_end = (who, time.monotonic())
         if up.broken or down.broken:
             return self._over_broken()
         half = (self._sins.has("no_half_close") and (up.done or down.done)
@@ -204,7 +234,8 @@ class Session:
         if self.relay.config["half_close"] == "close" and not self._sins.has("relay_anyway"):
             half = half or up.done or down.done
         if half or (up.done and down.done):
-            self.end(self._first_end[0], "closed", abort=False)
+            late = self._sins.has("cuts_the_tail") and self._look()
+            self.end(self.first_end[0], "closed", abort=bool(late))
             return True
         return False
 
@@ -225,7 +256,7 @@ class Session:
             return False
         if not (self.down.eof or self.down.reset) or len(self.tried) > 1:
             return False
-        self.down = Pipe(None, self.relay.config["buffer"], self._sins)
+        self.down = Pipe(None, self.relay.config["buffer"], self.relay.memory, self._sins)
         self.up.broken = False
         self._try_next()
         return True
@@ -252,24 +283,24 @@ class Session:
                     pipe.drain()
                     pipe.sink.setblocking(False)
 
-    def _deadlines(self):
-        config, sins = self.relay.config, self._sins
-        yield self.active + config["idle_timeout"], "idle_timeout"
-        if self._lifetime:
-            yield self.started + self._lifetime, "max_lifetime"
-        if self._first_end and not sins.has("no_half_close_timeout"):
-            yield self._first_end[1] + config["half_close_timeout"], "half_close_timeout"
-        for pipe in (self.up, self.down):
-            if pipe.stalled_since and not sins.has("no_write_stall"):
-                yield pipe.stalled_since + config["write_stall_timeout"], "write_stall_timeout"
-
     def next_deadline(self):
-        return min(self._deadlines())
+        return min(deadlines(self))
 
     def _arm_deadlines(self) -> None:
         moment, reason = self.next_deadline()
+        if self._look():  # what they take is progress, too: look at quarters of the time
+            moment = min(moment, time.monotonic() + shortest(self.relay.config) / 4)
         if not self._timer or moment < self._timer_due:
             self._arm(moment - time.monotonic(), reason)
+
+    def _look(self) -> int:
+        """Bytes that have been sent and that the peers' kernels have not taken."""
+        if self._sins.has("accepted_is_delivered"):
+            return 0
+        sides = [self.client] if self._sins.has("watches_clients_only") else [self.client,
+                                                                            self.server]
+        self._left = sum(unsent(sock) for sock in sides)
+        return self._left
 
     def _arm(self, seconds: float, reason: str) -> None:
         self._disarm()
@@ -288,14 +319,19 @@ class Session:
         elif self.state == "queued":
             self.end("proxy", reason, abort=True)
         elif self.state == "open":
+            before = self._left
+            if self._look() < before:
+                self._moved()
+                for pipe in (self.up, self.down):
+                    pipe.stalled_since = time.monotonic() if pipe.stalled_since else 0.0
             moment, reason = self.next_deadline()
-            if moment <= time.monotonic():
+            if moment <= self.relay.loop.now:
                 self.end("proxy", reason, abort=True)
             else:
                 self._arm_deadlines()
 
     def _end_of_life(self) -> None:
-        if self.state in ("queued", "connecting"):
+        if self.state in ("queued", "connecting", "away"):
             self.end("proxy", "max_lifetime", abort=True)
 
     # -- the end ------------------------------------------------------------------------------
@@ -334,6 +370,8 @@ class Session:
                 self.relay.loop.forget(sock.fileno())
                 if abort:
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
+        for pipe in (self.up, self.down):
+            pipe.give_back()
         self.client.close()
         self._close_server()
         if self.endpoint:
@@ -352,11 +390,3 @@ class Session:
             self.server.detach()
         else:
             self.server.close()
-
-
-def unsent(sock: socket.socket) -> int:
-    """Bytes the peer's kernel has not acknowledged; 0 on a socket that cannot say."""
-    try:
-        return struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0" * 4))[0]
-    except OSError:
-        return 0

@@ -1,0 +1,76 @@
+#include "proxy/descriptors.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/op.h"
+#include "proxy/backend.h"
+
+namespace sluice::proxy {
+namespace {
+
+constexpr uint64_t kPerConnection = 2;
+constexpr uint64_t kSpare = 64;          // files that libraries open, closes that are on their way
+constexpr uint64_t kLogDescriptors = 3;  // the file, what ends its thread, a file to change to
+
+}  // namespace
+
+DescriptorNeeds NeedsOf(const conf::Config& config, uint32_t workers) {
+  DescriptorNeeds needs{.workers = workers};
+  for (const conf::Listener& listener : config.listeners) needs.addresses += listener.bind.size();
+  if (config.access_log.path != "off") needs.logs = kLogDescriptors;
+  return needs;
+}
+
+uint64_t RaiseDescriptorLimit() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return kMaxDescriptors;
+  const rlim_t wanted = std::min<rlim_t>(limit.rlim_max, kMaxDescriptors);
+  if (limit.rlim_cur == wanted) return wanted;
+  const rlim_t before = limit.rlim_cur;
+  limit.rlim_cur = wanted;
+  if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return wanted;
+  return before;
+}
+
+uint64_t OpenDescriptors() {
+  uint64_t open = 0;
+  if (DIR* folder = opendir("/proc/self/fd")) {
+    while (const dirent* entry = readdir(folder)) {  // NOLINT(concurrency-mt-unsafe): its own DIR
+      if (entry->d_name[0] != '.') ++open;
+    }
+    closedir(folder);
+    return open - 1;  // the folder itself
+  }
+  constexpr int kLikely = 1024;  // without /proc
+  for (int fd = 0; fd < kLikely; ++fd) open += fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+  return open;
+}
+
+absl::StatusOr<std::string> CheckDescriptors(const DescriptorNeeds& needs, uint64_t max_connections,
+                                             uint64_t limit, uint64_t open) {
+  const uint64_t before_any = open + needs.to_run();
+  if (before_any + kPerConnection > limit) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "too few descriptors to serve anybody: this process may open ", limit, ", has ", open,
+        " and needs ", needs.to_run() + kPerConnection, " more: ", needs.to_listen(), " for ",
+        needs.addresses, " addresses and ", needs.workers,
+        " workers, each of which accepts at each, ", needs.to_run() - needs.to_listen(),
+        " for the workers themselves and the access log, ", kPerConnection,
+        " for a connection (raise RLIMIT_NOFILE or lower runtime.workers)"));
+  }
+  const uint64_t unjudged = needs.addresses * needs.workers * core::kAcceptsPerSubmit;
+  const uint64_t needed = before_any + kPerConnection * max_connections + unjudged + kSpare;
+  if (needed <= limit) return "";
+  return absl::StrCat("limits.max_connections ", max_connections, " needs ", needed,
+                      " descriptors but this process may open ", limit,
+                      ": beyond that clients wait or are reset (raise RLIMIT_NOFILE or lower the "
+                      "limit)");
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,42 @@
+// How many descriptors the proxy needs, and whether it may open so many.
+//
+//   to listen   one for each address, and one more for each address and worker, which accepts there
+//   to run      two for each worker (its ring or epoll instance, what wakes it), the access log's
+//   to serve    two for each proxied connection, and what may be accepted and not judged yet at each
+//               address and worker
+#ifndef SLUICE_PROXY_DESCRIPTORS_H_
+#define SLUICE_PROXY_DESCRIPTORS_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "conf/config.h"
+
+namespace sluice::proxy {
+
+struct DescriptorNeeds {
+  uint64_t addresses = 0;  // of all listeners
+  uint64_t workers = 0;
+  uint64_t logs = 0;
+
+  uint64_t to_listen() const { return addresses * (1 + workers); }
+  uint64_t to_run() const { return to_listen() + 2 * workers + logs; }
+};
+
+DescriptorNeeds NeedsOf(const conf::Config& config, uint32_t workers);
+
+// Raises the soft limit as far as it may go, at most to what the backends can number. Returns the
+// limit.
+uint64_t RaiseDescriptorLimit();
+
+// Descriptors that are open now.
+uint64_t OpenDescriptors();
+
+// RESOURCE_EXHAUSTED, with what is lacking: not even one connection could be served. Else a warning
+// when limits.max_connections cannot be reached, or "".
+absl::StatusOr<std::string> CheckDescriptors(const DescriptorNeeds& needs, uint64_t max_connections,
+                                             uint64_t limit, uint64_t open);
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_DESCRIPTORS_H_

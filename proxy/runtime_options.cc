@@ -1,0 +1,38 @@
+#include "proxy/runtime_options.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "absl/strings/str_cat.h"
+#include "conf/units.h"
+#include "proxy/allocator.h"
+#include "proxy/buffer_budget.h"
+
+namespace sluice::proxy {
+RuntimePlan PlanRuntime(const conf::Config& config, uint32_t cpus) {
+  RuntimePlan plan;
+  const size_t memory = config.limits.buffer_memory_bytes;
+  const uint32_t wanted = config.runtime.workers == 0 ? cpus : config.runtime.workers;
+  const uint32_t workers = std::min(wanted, MostWorkers(config));
+  if (workers < wanted) {
+    plan.warning = absl::StrCat("limits.buffer_memory ", conf::FormatSize(memory),
+                                " is enough for the buffers of ", workers, " workers: there are ",
+                                workers, " instead of ", wanted);
+  }
+  plan.options.workers = workers;
+  plan.options.pin_workers = config.runtime.pin_workers;
+  core::WorkerOptions& worker = plan.options.worker;
+  worker.busy_poll =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(config.runtime.busy_poll).count();
+  worker.stealing = config.runtime.work_stealing;
+  worker.make_heap = MakeThreadHeap;
+  const BufferPlan buffers = PlanBuffers(config, workers);
+  plan.reserve_blocks = buffers.reserve_blocks;
+  worker.buffer_size = buffers.buffer_size;
+  worker.buffers = buffers.buffers;
+  worker.large_buffer_size = buffers.large_buffer_size;
+  worker.large_buffers = buffers.large_buffers;
+  return plan;
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,26 @@
+// From the configuration to the options of the runtime: workers, and how the buffer memory is cut.
+#ifndef SLUICE_PROXY_RUNTIME_OPTIONS_H_
+#define SLUICE_PROXY_RUNTIME_OPTIONS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "conf/config.h"
+#include "core/runtime.h"
+
+namespace sluice::proxy {
+
+struct RuntimePlan {
+  core::RuntimeOptions options;  // without the reserve of buffers
+  size_t reserve_blocks = 0;     // of it
+  std::string warning;  // what the configuration does not get, or empty
+};
+
+// `cpus`: what `workers: auto` stands for. All buffers together never exceed limits.buffer_memory
+// (buffer_budget.h): where it is too small for all workers, there are fewer, and a warning.
+RuntimePlan PlanRuntime(const conf::Config& config, uint32_t cpus);
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_RUNTIME_OPTIONS_H_

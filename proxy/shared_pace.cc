@@ -1,0 +1,108 @@
+#include "proxy/shared_pace.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace sluice::proxy {
+
+bool SharedPace::FirstFirst::operator()(const PaceTurn* one, const PaceTurn* other) const {
+  return std::tie(one->start_, one->number_) < std::tie(other->start_, other->number_);
+}
+
+// 0: `turn` has its tokens. > 0: it is the head and looks again after so long. < 0: it is queued.
+core::Nanos SharedPace::Join(PaceTurn& turn, core::Nanos now) {
+  absl::MutexLock lock(&mutex_);
+  turn.start_ = std::max(virtual_time_ - std::min(virtual_time_, lag_), turn.share_.finish);
+  turn.number_ = ++turns_;
+  if (!has_head_) {
+    const core::Nanos wait = bucket_.TryTake(now, turn.bytes_);
+    if (wait == 0) {
+      Grant(turn);
+      return 0;
+    }
+    turn.is_head_ = has_head_ = true;
+    waiting_.store(1, std::memory_order_relaxed);
+    return wait;
+  }
+  turn.queued_ = true;
+  queue_.insert(&turn);
+  waiting_.store(waiting() + 1, std::memory_order_relaxed);
+  return -1;
+}
+
+void SharedPace::Grant(PaceTurn& turn) {
+  turn.granted_ = true;
+  virtual_time_ = std::max(virtual_time_, turn.start_);
+  turn.share_.finish = turn.start_ + turn.bytes_;
+}
+
+// 0: the head has its tokens, and another one is the head now. Else it looks again after so long.
+core::Nanos SharedPace::Serve(PaceTurn& head, core::Nanos now) {
+  if (const core::Nanos wait = bucket_.TryTake(now, head.bytes_); wait > 0) return wait;
+  {
+    absl::MutexLock lock(&mutex_);
+    Grant(head);
+  }
+  PassOn(now);
+  return 0;
+}
+
+// The head goes: whoever there are tokens for gets its turn, the next one becomes the head.
+void SharedPace::PassOn(core::Nanos now) {
+  core::NodeQueue woken;
+  {
+    absl::MutexLock lock(&mutex_);
+    has_head_ = false;
+    while (!has_head_ && !queue_.empty()) {
+      PaceTurn& next = **queue_.begin();
+      queue_.erase(queue_.begin());
+      next.queued_ = false;
+      if (bucket_.TryTake(now, next.bytes_) == 0) {
+        Grant(next);
+      } else {
+        next.is_head_ = has_head_ = true;
+      }
+      woken.Push(next);
+    }
+    waiting_.store(static_cast<uint32_t>(queue_.size()) + (has_head_ ? 1 : 0),
+                   std::memory_order_relaxed);
+  }
+  while (!woken.empty()) {
+    auto& turn = static_cast<PaceTurn&>(*woken.Pop());
+    turn.task_->Post(turn);
+  }
+}
+
+// True: it was queued, and nobody will post it.
+bool SharedPace::Remove(PaceTurn& turn) {
+  absl::MutexLock lock(&mutex_);
+  if (!turn.queued_) return false;
+  turn.queued_ = false;
+  queue_.erase(&turn);
+  waiting_.store(waiting() - 1, std::memory_order_relaxed);
+  return true;
+}
+
+void SharedPace::PaceTurn::OnReady() {
+  Fired();
+  if (is_head_) {
+    const core::Nanos now = core::Worker::Current()->clock().Now();
+    if (scope_->cancelled()) {
+      pace_.PassOn(now);
+    } else if (const core::Nanos wait = pace_.Serve(*this, now); wait > 0) {
+      Arm(now + wait);
+      return;
+    }
+  }
+  waiter_.resume();
+}
+
+void SharedPace::PaceTurn::Cancel() {
+  if (pace_.Remove(*this)) {
+    task_->Post(*this);
+  } else if (armed()) {
+    Timer::Cancel();
+  }
+}
+
+}  // namespace sluice::proxy

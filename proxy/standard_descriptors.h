@@ -1,0 +1,15 @@
+// Standard input, output and error are open from the first moment on.
+#ifndef SLUICE_PROXY_STANDARD_DESCRIPTORS_H_
+#define SLUICE_PROXY_STANDARD_DESCRIPTORS_H_
+
+namespace sluice::proxy {
+
+// Occupies each of the descriptors 0 to 2 that the process was started without. Otherwise the next
+// file or socket would get that number, and whatever writes to standard error would write into it.
+// Reading and writing find nobody: 0 is at its end, 1 and 2 refuse what is written to them, so that
+// it counts as lost. Other inherited descriptors stay as they are. First thing in main.
+void OpenStandardDescriptors();
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_STANDARD_DESCRIPTORS_H_

@@ -1,0 +1,101 @@
+// Ring when the kernel takes nothing: the calls that only submit are refused by seccomp, as they
+// are when requests cannot be allocated (EAGAIN), completions have to be fetched first (EBUSY), or
+// a signal comes (EINTR). Those that also fetch completions go through.
+#include "iouring/ring.h"
+
+#include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+#include <vector>
+
+namespace sluice::iouring {
+namespace {
+
+constexpr uint32_t kEntries = 8;
+constexpr uint64_t kOps = 1000;
+
+// For the calling thread and for ever: io_uring_enter(2) fails unless it has one of `flags`.
+bool RefuseEnterWithout(uint32_t flags, int error) {
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_enter, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[3])),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, flags, 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<uint32_t>(error)),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program = {.len = std::size(code), .filter = code};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+void AddNop(Ring& ring, uint64_t number) {
+  io_uring_sqe* entry = ring.NextEntry();
+  io_uring_prep_nop(entry);
+  entry->user_data = number;
+}
+
+// The numbers of completed operations, in order.
+void Reap(Ring& ring, std::vector<uint64_t>& done) {
+  io_uring_cqe* cqe = nullptr;
+  while (ring.has_completion() && io_uring_peek_cqe(&ring.raw(), &cqe) == 0) {
+    done.push_back(cqe->user_data);
+    io_uring_cqe_seen(&ring.raw(), cqe);
+  }
+}
+
+void QueueFarMoreThanFits(int error) {
+  absl::StatusOr<std::unique_ptr<Ring>> made = Ring::Make(kEntries, 64, 8);
+  ASSERT_TRUE(made.ok()) << made.status();
+  Ring& ring = **made;
+  ASSERT_TRUE(RefuseEnterWithout(IORING_ENTER_GETEVENTS, error));
+  for (uint64_t i = 0; i < kOps; ++i) AddNop(ring, i);
+  std::vector<uint64_t> done;
+  for (int turns = 0; done.size() < kOps && turns < 10'000; ++turns) {
+    ring.Enter(turns % 2 == 0 ? 0 : 1'000'000);
+    Reap(ring, done);
+  }
+  ASSERT_EQ(done.size(), kOps);
+  for (uint64_t i = 0; i < kOps; ++i) EXPECT_EQ(done[i], i) << "out of order";
+  for (uint64_t i = 0; i < kEntries; ++i) AddNop(ring, i);  // it is as it was
+  ring.Enter(-1);
+  Reap(ring, done);
+  EXPECT_EQ(done.size(), kOps + kEntries);
+}
+
+class RingTest : public ::testing::TestWithParam<int> {};
+
+TEST_P(RingTest, AFullQueueThatIsNotTakenIsNoReasonToEnd) {
+  if (!Ring::Make(kEntries, 64, 8).ok() && std::getenv("SLUICE_ALLOW_NO_IO_URING") != nullptr) {
+    GTEST_SKIP() << "no io_uring here";
+  }
+  std::thread(QueueFarMoreThanFits, GetParam()).join();  // the filter stays with its thread
+}
+
+// Nothing goes through, not even what fetches completions: the entries wait.
+TEST_P(RingTest, NothingIsTakenAtAll) {
+  if (!Ring::Make(kEntries, 64, 8).ok() && std::getenv("SLUICE_ALLOW_NO_IO_URING") != nullptr) {
+    GTEST_SKIP() << "no io_uring here";
+  }
+  std::thread([] {
+    absl::StatusOr<std::unique_ptr<Ring>> ring = Ring::Make(kEntries, 64, 8);
+    ASSERT_TRUE(ring.ok()) << ring.status();
+    ASSERT_TRUE(RefuseEnterWithout(0, GetParam()));
+    for (uint64_t i = 0; i < kOps; ++i) AddNop(**ring, i);
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE((*ring)->Enter(1'000'000'000));  // and no sleep of 1 s
+    EXPECT_FALSE((*ring)->has_completion());
+  }).join();
+}
+
+INSTANTIATE_TEST_SUITE_P(Errors, RingTest, ::testing::Values(EAGAIN, EBUSY, EINTR));
+
+}  // namespace
+}  // namespace sluice::iouring

@@ -1,0 +1,73 @@
+#include "proxy/descriptors.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "core/op.h"
+
+namespace sluice::proxy {
+namespace {
+
+conf::Config Addresses(size_t listeners, size_t each) {
+  conf::Config config;
+  for (size_t i = 0; i < listeners; ++i) {
+    config.listeners.emplace_back().bind.resize(each);
+  }
+  return config;
+}
+
+TEST(Descriptors, EveryAddressCountsForEveryWorker) {
+  const DescriptorNeeds needs = NeedsOf(Addresses(3, 20), 16);
+  EXPECT_EQ(needs.addresses, 60u);
+  EXPECT_EQ(needs.to_listen(), 60u * 17);
+  EXPECT_EQ(needs.to_run(), 60u * 17 + 32);
+  conf::Config logging = Addresses(1, 1);
+  logging.access_log.path = "/var/log/x";
+  EXPECT_EQ(NeedsOf(logging, 1).to_run(), 2u + 2 + 3);
+}
+
+TEST(Descriptors, TooFewForOneConnection) {
+  const DescriptorNeeds needs = NeedsOf(Addresses(1, 60), 16);
+  const uint64_t least = 5 + needs.to_run() + 2;
+  const absl::Status lacking = CheckDescriptors(needs, 20, least - 1, 5).status();
+  EXPECT_TRUE(absl::IsResourceExhausted(lacking));
+  for (const char* part : {"60 addresses", "16 workers", "1020", "RLIMIT_NOFILE"}) {
+    EXPECT_NE(lacking.message().find(part), absl::string_view::npos) << lacking;
+  }
+  EXPECT_TRUE(CheckDescriptors(needs, 20, least, 5).ok());
+}
+
+TEST(Descriptors, WarnsWhenTheLimitOfConnectionsIsOutOfReach) {
+  const DescriptorNeeds needs = NeedsOf(Addresses(1, 1), 2);
+  const uint64_t all = 5 + needs.to_run() + 2 * 1000 + 2 * core::kAcceptsPerSubmit + 64;
+  EXPECT_EQ(*CheckDescriptors(needs, 1000, all, 5), "");
+  const std::string warning = *CheckDescriptors(needs, 1000, all - 1, 5);
+  EXPECT_NE(warning.find("limits.max_connections 1000 needs " + std::to_string(all)),
+            std::string::npos)
+      << warning;
+}
+
+TEST(Descriptors, CountsWhatIsOpen) {
+  const uint64_t before = OpenDescriptors();
+  const int fd = dup(0);
+  EXPECT_EQ(OpenDescriptors(), before + 1);
+  close(fd);
+  EXPECT_EQ(OpenDescriptors(), before);
+}
+
+TEST(Descriptors, RaisesTheSoftLimit) {
+  rlimit limit;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  limit.rlim_cur = 64;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  const uint64_t raised = RaiseDescriptorLimit();
+  EXPECT_EQ(raised, std::min<uint64_t>(limit.rlim_max, uint64_t{1} << 25));
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_EQ(limit.rlim_cur, raised);
+}
+
+}  // namespace
+}  // namespace sluice::proxy
