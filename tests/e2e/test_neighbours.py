@@ -25,9 +25,10 @@ class Neighbours:
         """A client and its end at the server."""
         client = self.keep(self.web.connect())
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         server = self.keep(self.listener.accept())
-        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for end in (client, server):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return client, server
 
     def fill(self, *writers):
@@ -127,7 +128,8 @@ class Neighbours:
             server.setblocking(True)
             server.shutdown(socket.SHUT_WR)
             client.settimeout(20)
-            self.assertEqual(len(sockets.read_to_end(client)), count)
+            received, how = sockets.read_to_end(client)
+            self.assertEqual((len(received), how), (count, "eof"))
 
 
 if __name__ == "__main__":
