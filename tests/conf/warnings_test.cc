@@ -33,10 +33,11 @@ upstreams:
     endpoints: ["10.0.0.1:80", "127.0.0.1:8080"]
 )");
   EXPECT_TRUE(result.ok()) << ErrorsOf(result);
-  EXPECT_EQ(WarningsOf(result),
-            "test.yaml:6:32: warning: upstreams[0].endpoints[1]: found \"127.0.0.1:8080\", which is "
-            "the listener \"web\" of this proxy and leads back to this upstream: it will not be "
-            "connected to\n");
+  EXPECT_EQ(
+      WarningsOf(result),
+      "test.yaml:6:32: warning: upstreams[0].endpoints[1]: found \"127.0.0.1:8080\", which is "
+      "the listener \"web\" of this proxy and leads back to this upstream: it will not be "
+      "connected to\n");
 }
 
 TEST(Warnings, NoneBesideErrors) {

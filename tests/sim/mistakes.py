@@ -36,6 +36,16 @@ MISTAKES = [
 """,
     ),
     (
+        'connector.cc',
+        '    if (is_over) BeginRound();\n',
+        """    if (is_over) BeginRound();
+    if (is_over && sim::Planted(sim::Mutant::kNoRoundPause)) {
+      pause = 0;
+      return true;
+    }
+""",
+    ),
+    (
         'pump.cc',
         '      flow.sending = false;\n      flow.last_byte = now + kLong;\n'
         '      if (wait == 0 || co_await core::Sleep(wait)) {\n',
