@@ -32,7 +32,9 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "core/atomic.h"
 #include "core/check.h"
@@ -96,9 +98,6 @@ class DescriptorTable {
   DescriptorTable() = default;
   DescriptorTable(const DescriptorTable&) = delete;
   DescriptorTable& operator=(const DescriptorTable&) = delete;
-  ~DescriptorTable() {
-    for (core::Atomic<Chunk*>& slot : chunks_) delete slot.load(std::memory_order_relaxed);
-  }
 
   Descriptor& at(int fd) {
     const size_t index = static_cast<size_t>(fd);
@@ -126,13 +125,15 @@ class DescriptorTable {
     absl::MutexLock lock(&mutex_);
     core::Atomic<Chunk*>& slot = chunks_[chunk_index];
     if (slot.load(std::memory_order_relaxed) == nullptr) {
-      slot.store(new Chunk, std::memory_order_release);
+      owned_.push_back(std::make_unique<Chunk>());
+      slot.store(owned_.back().get(), std::memory_order_release);
     }
     return slot.load(std::memory_order_relaxed);
   }
 
-  std::array<core::Atomic<Chunk*>, kChunks> chunks_{};  // owned; made under the mutex
+  std::array<core::Atomic<Chunk*>, kChunks> chunks_{};  // made under the mutex
   absl::Mutex mutex_;
+  std::vector<std::unique_ptr<Chunk>> owned_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace sluice::epoll

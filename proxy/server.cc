@@ -137,6 +137,7 @@ core::Task<void> Server::Run() {
     co_await Drain();
   } else {
     for (const auto& listener : listeners_) listener->Close();
+    co_await sessions_.Join();
   }
   signals_.Close();
 }

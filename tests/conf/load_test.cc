@@ -48,7 +48,8 @@ shutdown: { drain_timeout: 1m }
 stats: { interval: 0s }
 log: { level: trace, format: json }
 defaults:
-  timeouts: { connect: 1ms, idle: 2s, half_close: 3m, write_stall: 4h, max_lifetime: 5d }
+  timeouts:
+    { connect: 1ms, idle: 2s, half_close: 3m, write_stall: 4h, max_lifetime: 5d, linger: 6s }
 )") + kMinimal);
   ASSERT_TRUE(result.ok()) << ErrorsOf(result);
   const Config& config = result.config;
@@ -58,7 +59,8 @@ defaults:
   EXPECT_EQ(config.shutdown.drain_timeout, minutes(1));
   EXPECT_EQ(config.stats.interval, seconds(0));
   EXPECT_EQ(config.log, (Log{LogLevel::kTrace, LogFormat::kJson}));
-  const Timeouts timeouts{milliseconds(1), seconds(2), minutes(3), hours(4), hours(5 * 24)};
+  Timeouts timeouts{milliseconds(1), seconds(2), minutes(3), hours(4), hours(5 * 24)};
+  timeouts.linger = seconds(6);
   EXPECT_EQ(config.defaults.timeouts, timeouts);
   EXPECT_EQ(config.listeners.at(0).timeouts, timeouts);
 }

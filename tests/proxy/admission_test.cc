@@ -91,7 +91,8 @@ TEST_F(AdmissionTest, WhoIsOverTheRateTakesNoSlot) {
   ASSERT_EQ(held.refusal, Refusal::kNone);
   std::atomic<bool> done{false};
   std::thread crowd([&] {
-    while (!done.load()) EXPECT_EQ(hurried.Try(Client(), kNow).refusal, Refusal::kRate);
+    // The other thread may have the last slot just then: that is said first.
+    while (!done.load()) EXPECT_NE(hurried.Try(Client(), kNow).refusal, Refusal::kNone);
   });
   int refused = 0;
   for (int i = 0; i < kRounds; ++i) {

@@ -122,6 +122,21 @@ TEST(RecordJsonTest, EmptyRecord) {
             R"("client_retransmits":null,"upstream_rtt_us":null,"upstream_retransmits":null})");
 }
 
+TEST(RecordJsonTest, WhatAResetHasCutComesLast) {
+  SessionRecord record = FullRecord();
+  const std::string whole = Json(record);
+  record.undelivered_down = 70'000;
+  EXPECT_EQ(Json(record), whole.substr(0, whole.size() - 1) +
+                              R"(,"undelivered_up":0,"undelivered_down":70000})");
+}
+
+TEST(RecordTextTest, WhatAResetHasCutComesLast) {
+  SessionRecord record = FullRecord();
+  const std::string whole = Text(record);
+  record.undelivered_up = 3;
+  EXPECT_EQ(Text(record), whole + " 3/0");
+}
+
 TEST(RecordJsonTest, ReadBack) {
   const auto json = nlohmann::json::parse(Json(FullRecord()));
   EXPECT_EQ(json.size(), 19u);

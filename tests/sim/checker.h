@@ -34,7 +34,7 @@ class Checker final : public core::Logger {
   void TimeMoves() { rested_at_ = clock_.Now(); }
   void SignalSent();
   bool told_to_stop() const { return signals_ > 0; }
-  void CheckAtRest(bool buffers_free);
+  void CheckAtRest();
   // After the server's task has ended and everything has been delivered.
   void CheckEnd();
   std::deque<Session>& sessions() { return sessions_; }
@@ -90,7 +90,7 @@ class Checker final : public core::Logger {
   }
   void CheckReadAhead(const Session& session, int direction);
   void CheckDeadlines(const Session& session);
-  void CheckMoving(Session& session, int direction, bool buffers_free);
+  void CheckMoving(Session& session, int direction);
   void CheckConnecting(Session& session);
   void CheckEndsAfterFin(const Session& session);
   void CheckResetPassedOn(Session& session);

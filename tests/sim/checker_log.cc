@@ -22,8 +22,8 @@ core::Nanos LastProgress(const Session& s) {
   core::Nanos last = 0;
   for (size_t i = 0; i < 2; ++i) {
     const bool just_now = s.ended < s.sent[i] + kTolerance / 3;
-    last = std::max({last, just_now ? s.sent_before[i] : s.sent[i],
-                     Taken(s.to(static_cast<int>(i)), s.ended)});
+    last = std::max(
+        {last, just_now ? s.sent_before[i] : s.sent[i], Taken(s.to(static_cast<int>(i)), s.ended)});
   }
   return last;
 }

@@ -84,6 +84,8 @@ enum class Mutant : uint8_t {
   kRelayAfterFin,      // half_close: close is not obeyed
   kDeafAfterFin,       // nobody hears of a reset after an end of stream
   kFailureLooksClean,  // recv says end of stream instead of ENOMEM
+  kNoReserve,          // a recv that finds no buffer waits for one: others may hold it for ever
+  kManyBlocks,         // it takes a block of the reserve though it holds others
   // Planted in the proxy's own code (plant.py).
   kQueueBackwards,   // who comes last is served first
   kQueueSkipped,     // a place given back goes to nobody who waits

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "core/recv_now.h"
 #include "core/worker.h"
 
 namespace sluice::sim {
@@ -45,7 +46,15 @@ bool SimReactor::Submit(Op& op) {
   return false;
 }
 
-bool SimReactor::Retry(Op& op) { return OfCurrentWorker().Advance(op); }
+// A recv that found no buffer while others of it are being sent ends; see core/recv_now.h.
+bool SimReactor::Retry(Op& op) {
+  if (op.kind == OpKind::kRecv && !core::SomebodyWaits(static_cast<RecvOp&>(op)) &&
+      !kernel_.mutant(Mutant::kManyBlocks)) {
+    op.result = core::kCreditUsed;
+    return true;
+  }
+  return OfCurrentWorker().Advance(op);
+}
 
 // Readiness style: tries; done (true) or parked (false).
 bool SimReactor::Advance(Op& op) {
@@ -96,7 +105,12 @@ Buffer* SimReactor::TakeBuffer(const RecvOp& op) {
   if (op.bulk && pool_.large() != nullptr) {
     if (Buffer* buffer = pool_.large()->Take()) return buffer;
   }
-  return pool_.Take();
+  if (Buffer* buffer = pool_.Take()) return buffer;
+  return HasReserve() ? pool_.reserve()->Take() : nullptr;
+}
+
+bool SimReactor::HasReserve() const {
+  return pool_.reserve() != nullptr && !kernel_.mutant(Mutant::kNoReserve);
 }
 
 SimReactor::Attempt SimReactor::PerformRecv(RecvOp& op) {
@@ -113,7 +127,7 @@ SimReactor::Attempt SimReactor::PerformRecv(RecvOp& op) {
     op.result = core::kCreditUsed;
     return Attempt::kDone;
   }
-  buffer->pool->Release(buffer, /*owner=*/true);
+  core::BufferLease(buffer).Return();
   if (kernel_.mutant(Mutant::kResetLooksClean)) bytes = 0;
   op.result = static_cast<int32_t>(bytes);
   return Attempt::kDone;

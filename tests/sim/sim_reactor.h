@@ -5,7 +5,8 @@
 //   completion style (io_uring)   done behind the task's back at some Turn, seen at that one or a
 //                                 later one; a recv brings several buffers until its credit is used
 //                                 up; a cancel is a request that may come too late, and the op's
-//                                 last completion waits for its answer
+//                                 last completion waits for its answer; a recv that finds no buffer
+//                                 is read in its task, into a block of the reserve
 //
 // What a Turn brings may be posted as another worker: that is what a task stolen at once looks
 // like.
@@ -63,7 +64,7 @@ class SimReactor final : public core::Reactor {
   enum class Attempt { kDone, kNotReady, kNoBuffer };
   // What Turn has to post.
   struct Completion {
-    enum class Kind { kBuffer, kAccepted, kOp, kRetry, kCancelDone };
+    enum class Kind { kBuffer, kAccepted, kOp, kRetry, kReadInTask, kCancelDone };
     Kind kind;
     core::Op* op;
     core::Buffer* buffer = nullptr;
@@ -80,6 +81,7 @@ class SimReactor final : public core::Reactor {
   int64_t ReadFrom(Socket& socket, std::byte* bytes, size_t count);
   void PerformSend(core::Op& op);
   core::Buffer* TakeBuffer(const core::RecvOp& op);
+  bool HasReserve() const;
 
   void Execute(OpSlot& slot);
   void ExecuteRecv(OpSlot& slot);

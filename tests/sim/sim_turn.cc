@@ -127,6 +127,12 @@ void SimReactor::ExecuteRecv(OpSlot& slot) {
   std::erase(ready_, &slot);
   while (socket.readable()) {
     Buffer* buffer = pool_.Take();
+    if (buffer == nullptr && HasReserve()) {
+      op.result = -ECANCELED;  // if a cancel is under way
+      slot.ended = true;
+      completions_.push_back({Completion::Kind::kReadInTask, &op});
+      return;
+    }
     if (buffer == nullptr) {
       Starve(slot);
       return;
@@ -204,6 +210,11 @@ void SimReactor::ReapOne(const Completion& completion) {
   core::Runnable& task = *op.task;
   switch (completion.kind) {
     case Completion::Kind::kRetry:
+      op.retry = true;
+      Post(task, op);
+      return;
+    case Completion::Kind::kReadInTask:
+      if (!DropRef(op)) return;
       op.retry = true;
       Post(task, op);
       return;

@@ -60,6 +60,7 @@ class World final : private core::TaskEndObserver {
   std::deque<Peer> peers_;
   uint64_t servers_ = 0;
   const conf::Config config_;
+  core::BufferReserve buffer_reserve_;  // a block for each direction of each session
   core::Shared shared_;
   core::SignalStream signals_;
   proxy::HeapReserve reserve_{0, [] { return true; }};  // memory is never short here

@@ -1,0 +1,104 @@
+// R4 with a reserve: one direction holds all buffers of the pool, and every other still receives; a
+// stalled one holds few buffers, however many messages come for it.
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/buffer_pool.h"
+#include "core/io.h"
+#include "core/task_group.h"
+#include "tests/contract/contract.h"
+#include "tests/contract/sockets.h"
+#include "tests/contract/streams.h"
+
+namespace sluice::contract {
+namespace {
+
+using core::BufferLease;
+using core::TaskGroup;
+
+constexpr size_t kBlock = 1024;
+constexpr int kStreams = 40;
+
+class ReserveTest : public ContractTest {
+ protected:
+  core::BufferReserve reserve{2 * kStreams + 2, kBlock};
+};
+SLUICE_CONTRACT(ReserveTest, kAll);
+
+// Takes all buffers that its worker's pool has and keeps them until it is told to go.
+Task<void> Hoard(core::Worker* worker, const int* left) {
+  std::vector<BufferLease> held;
+  core::BufferPool& pool = worker->pool();
+  while (core::Buffer* buffer = pool.Take()) {
+    buffer->size = 0;
+    held.emplace_back(buffer);
+  }
+  while (*left > 0) co_await Yield();
+}
+
+// A message and its answer, many times over, though no pool has a buffer.
+Task<void> Talk(Pair& pair, int* left) {
+  RecvStream stream(pair.ours, 65536);
+  for (int i = 0; i < 20; ++i) {
+    const std::string message(1 + static_cast<size_t>(i) * 37, static_cast<char>('a' + i));
+    EXPECT_EQ(SendSome(pair.peer.get(), message), message.size());
+    EXPECT_EQ((co_await Receive(stream, message.size())).text, message);
+  }
+  co_await StopAndClose(stream);
+  --*left;
+}
+
+Task<void> HoardMain(core::Shared& shared) {
+  std::deque<Pair> pairs;
+  for (int i = 0; i < kStreams; ++i) pairs.push_back(ConnectTcp());
+  int left = kStreams;
+  TaskGroup group(shared);
+  group.Spawn(Hoard(shared.workers[0].get(), &left), shared.workers[0].get());
+  co_await Turns(2);
+  for (Pair& pair : pairs) group.Spawn(Talk(pair, &left), shared.workers[0].get());
+  co_await group.Join();
+}
+TEST_P(ReserveTest, OthersReceiveThoughOneHoldsAll) {
+  if (two_workers())
+    GTEST_SKIP() << "a pool belongs to its worker: stolen, they would use another's";
+  options.buffers = 16;
+  options.reserve = &reserve;
+  Run(HoardMain(shared()));
+  EXPECT_EQ(reserve.taken(), 0u);
+}
+
+// Nobody takes what arrives: so many messages hold few buffers, and an exact count of bytes.
+constexpr int kMessages = 3000;
+Task<void> ChatterMain(core::Shared& shared) {
+  Pair pair = ConnectTcp();
+  RecvStream stream(pair.ours, 1 << 20);
+  EXPECT_EQ(SendSome(pair.peer.get(), "0"), 1u);
+  EXPECT_EQ((co_await Receive(stream, 1)).text, "0");
+  std::string sent;
+  for (int i = 0; i < kMessages; ++i) {
+    const std::string message(2, static_cast<char>('a' + i % 26));
+    sent += message;
+    EXPECT_EQ(SendSome(pair.peer.get(), message), message.size());
+    if (i % 8 == 0) co_await Yield();
+  }
+  co_await Turns(20);
+  size_t out = 0;
+  for (const auto& worker : shared.workers) out += worker->pool().taken();
+  EXPECT_LE(out, 32u) << "the ring's own stock and a few";
+  EXPECT_EQ((co_await Receive(stream, sent.size())).text, sent);
+  co_await StopAndClose(stream);
+}
+TEST_P(ReserveTest, ChatterForOneThatDoesNotReadHoldsFewBuffers) {
+  if (two_workers()) GTEST_SKIP() << "reads another worker's count";
+  options.buffers = 40;  // the ring keeps half of them
+  options.reserve = &reserve;
+  Run(ChatterMain(shared()));
+}
+
+}  // namespace
+}  // namespace sluice::contract
