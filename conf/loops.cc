@@ -33,7 +33,8 @@ struct Host {
  private:
   bool Without(size_t from, size_t to) const {
     return std::all_of(bytes.begin() + static_cast<ptrdiff_t>(from),
-                       bytes.begin() + static_cast<ptrdiff_t>(to), [](uint8_t b) { return b == 0; });
+                       bytes.begin() + static_cast<ptrdiff_t>(to),
+                       [](uint8_t b) { return b == 0; });
   }
 };
 
@@ -167,7 +168,8 @@ std::vector<Loop> FindLoops(const Config& config, const std::vector<std::vector<
                             const IsLocal& is_local) {
   const Listening listening = WhoListens(bound);
   std::unordered_map<std::string, size_t> upstreams;
-  for (size_t u = 0; u < config.upstreams.size(); ++u) upstreams.emplace(config.upstreams[u].name, u);
+  for (size_t u = 0; u < config.upstreams.size(); ++u)
+    upstreams.emplace(config.upstreams[u].name, u);
   std::vector<std::vector<size_t>> next(config.upstreams.size());
   std::vector<Loop> steps;  // from an upstream to a listener of ours
   for (size_t u = 0; u < config.upstreams.size(); ++u) {
@@ -189,7 +191,8 @@ std::vector<Loop> FindLoops(const Config& config, const std::vector<std::vector<
   if (steps.empty()) return {};
   const Components components(next);
   std::erase_if(steps, [&](const Loop& step) {
-    return !components.Together(step.upstream, upstreams.at(config.listeners[step.listener].upstream));
+    return !components.Together(step.upstream,
+                                upstreams.at(config.listeners[step.listener].upstream));
   });
   return steps;
 }

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "core/local_hosts.h"
 
 namespace sluice::core {
 namespace {
@@ -197,6 +198,8 @@ PathQuality SocketApi::GetPathQuality(int fd) {
 }
 
 void SocketApi::RemoveSocketFile(const SocketFile& file) { RemoveFile(file); }
+
+bool SocketApi::IsLocal(const Address& address) { return IsLocalHost(address); }
 
 Address SocketApi::LocalAddress(int fd) {
   Address address;

@@ -101,6 +101,8 @@ class SocketApi {
   // other addresses.
   virtual void RemoveSocketFile(const SocketFile& file);
   virtual Address LocalAddress(int fd);
+  // Whether connections to this IP address stay on this host (core/local_hosts.h).
+  virtual bool IsLocal(const Address& address);
   // Also of a peer that has reset its connection. "?" if it cannot be had.
   virtual Address PeerAddress(int fd);
 };

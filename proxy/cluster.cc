@@ -8,6 +8,7 @@ namespace {
 ConnectPolicy PolicyOf(const conf::Upstream& upstream) {
   ConnectPolicy policy{.attempts = upstream.connect_attempts,
                        .backoff = ToNanos(upstream.connect_backoff),
+                       .retry_for = ToNanos(upstream.retry_for),
                        .queue_timeout = ToNanos(upstream.queue_timeout),
                        .source = std::nullopt,
                        .socket = std::nullopt};
@@ -35,7 +36,7 @@ Cluster::Cluster(const conf::Upstream& upstream)
       limits_(LimitsOf(upstream)) {
   for (const conf::Endpoint& endpoint : upstream.endpoints) {
     const core::Address address = ToCore(endpoint.address);
-    endpoints_.push_back(Endpoint{address, address.ToString()});
+    endpoints_.push_back(Endpoint{.address = address, .name = address.ToString()});
   }
 }
 

@@ -16,15 +16,21 @@
 
 namespace sluice::proxy {
 
+// Whether an endpoint is a listener of this process that leads back to it (upstream_sockets.h).
+enum class OwnListener : uint8_t { kNo, kPerhaps, kYes };
+
 struct Endpoint {
   core::Address address;
   std::string name;  // the address as text
+  OwnListener own_listener = OwnListener::kNo;
+  bool may_be_itself = false;  // a connecting socket may be given the endpoint's own address
 };
 
 // How connections to a cluster's endpoints are made.
 struct ConnectPolicy {
-  uint32_t attempts;          // endpoints tried for one session, at least 1
+  uint32_t attempts;          // endpoints tried in one round, at least 1
   core::Nanos backoff;        // before the third endpoint; doubled for each further one
+  core::Nanos retry_for;      // when all have failed; 0: each is tried once
   core::Nanos queue_timeout;  // 0: no waiting for room
   std::optional<core::Address> source;
   std::optional<core::SocketOptions> socket;  // of TCP; none: all as the kernel has it
@@ -37,6 +43,7 @@ class Cluster {
 
   const std::string& name() const { return name_; }
   const std::vector<Endpoint>& endpoints() const { return endpoints_; }
+  Endpoint& endpoint(size_t index) { return endpoints_[index]; }  // before the first connection
   const ConnectPolicy& policy() const { return policy_; }
   Balancer& balancer() { return *balancer_; }
   EndpointLimits& limits() { return limits_; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <span>
 
 #include "absl/container/inlined_vector.h"
 #include "core/io.h"
@@ -14,11 +15,45 @@ namespace sluice::proxy {
 namespace {
 
 using core::IoResult;
+using core::kMillisecond;
 using core::Nanos;
 using core::Worker;
 
+// The first pause is about 2 ms, the longest about 50.
+constexpr Nanos kQueuePause = 2 * kMillisecond;
+constexpr Nanos kLongestQueuePause = 50 * kMillisecond;
+constexpr Nanos kShortestRoundPause = 20 * kMillisecond;
+constexpr Nanos kLongestRoundPause = 250 * kMillisecond;
+constexpr int kMaxDoublings = 10;
+// Among the errors of ConnectEndpoint: the kernel gave the socket the endpoint's own address.
+constexpr int kConnectedToItself = EISCONN;
+
+// Between half of `pause` and all of it.
+Nanos Scattered(Nanos pause, uint64_t seed) { return pause / 2 + Jitter(pause / 2, seed); }
+
+// EAGAIN from a UNIX socket: the endpoint is there, and its accept queue is full.
 core::Task<IoResult<void>> ConnectSocket(int fd, const core::Address& address) {
-  co_return co_await core::Connect(fd, address);
+  for (Nanos pause = kQueuePause;; pause = std::min(2 * pause, kLongestQueuePause)) {
+    IoResult<void> connected = co_await core::Connect(fd, address);
+    const bool queue_full =
+        !connected.ok() && connected.error() == EAGAIN && address.family() == AF_UNIX;
+    if (!queue_full) co_return connected;
+    const auto seed = static_cast<uint64_t>(Worker::Current()->now()) ^ static_cast<uint64_t>(fd);
+    if (!co_await core::Sleep(Scattered(pause, seed))) co_return core::IoError(ECANCELED);
+  }
+}
+
+// TCP lets a socket whose own address is its destination connect to itself.
+bool IsItself(core::Reactor& reactor, int fd) {
+  const core::Address local = reactor.LocalAddress(fd);
+  const core::Address peer = reactor.PeerAddress(fd);
+  if (local.family() != peer.family()) return false;
+  if (local.family() == AF_INET) {
+    return local.ipv4.sin_port == peer.ipv4.sin_port &&
+           local.ipv4.sin_addr.s_addr == peer.ipv4.sin_addr.s_addr;
+  }
+  return local.ipv6.sin6_port == peer.ipv6.sin6_port &&
+         IN6_ARE_ADDR_EQUAL(&local.ipv6.sin6_addr, &peer.ipv6.sin6_addr);
 }
 
 IoResult<void> Prepare(core::Reactor& reactor, int fd, const core::Address& address,
@@ -33,14 +68,18 @@ IoResult<void> Prepare(core::Reactor& reactor, int fd, const core::Address& addr
   return {};
 }
 
-[[gnu::noinline]] core::Task<IoResult<int>> ConnectEndpoint(const core::Address& address,
+[[gnu::noinline]] core::Task<IoResult<int>> ConnectEndpoint(const Endpoint& endpoint,
                                                             const ConnectPolicy& policy,
                                                             Nanos timeout) {
+  const core::Address& address = endpoint.address;
   core::Reactor& reactor = Worker::Current()->reactor();
   IoResult<int> fd = reactor.OpenSocket(address.family());
   if (!fd.ok()) co_return fd;
   IoResult<void> connected = Prepare(reactor, *fd, address, policy);
   if (connected.ok()) connected = co_await core::WithTimeout(timeout, ConnectSocket(*fd, address));
+  if (connected.ok() && endpoint.may_be_itself && IsItself(Worker::Current()->reactor(), *fd)) {
+    connected = core::IoError(kConnectedToItself);
+  }
   if (connected.ok()) co_return *fd;
   // The endpoint may have taken it meanwhile: what comes to nothing must not look like a clean end.
   Worker::Current()->reactor().SetResetOnClose(*fd);
@@ -67,12 +106,41 @@ bool RanOut(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-// The first retry is at once; 2nd: about `backoff`, 3rd: twice that ...
-Nanos PauseBefore(int retry, Nanos backoff, uint64_t seed) {
-  constexpr int kMaxDoublings = 10;
+// Within a round the first retry is at once; 2nd: about `backoff`, 3rd: twice that ...
+Nanos PauseBefore(size_t retry, Nanos backoff, uint64_t seed) {
   if (retry < 2 || backoff == 0) return 0;
-  const Nanos pause = backoff << std::min(retry - 2, kMaxDoublings);
+  const Nanos pause = backoff << std::min(static_cast<int>(retry) - 2, kMaxDoublings);
   return pause / 2 + Jitter(pause, seed);
+}
+
+// Before the 2nd round: about `backoff`, 3rd: twice that ... Bounded both ways: an endpoint that
+// refuses does so at once, and many may be waiting for it.
+Nanos PauseBeforeRound(int round, Nanos backoff, uint64_t seed) {
+  const Nanos shortest = std::max(backoff, kShortestRoundPause);
+  const Nanos pause = shortest << std::min(round - 2, kMaxDoublings);
+  return Scattered(std::min(pause, kLongestRoundPause), seed);
+}
+
+// A connection would come back to where it is made from.
+bool IsOwnListener(const Endpoint& endpoint) {
+  switch (endpoint.own_listener) {
+    case OwnListener::kNo:
+      return false;
+    case OwnListener::kPerhaps:
+      return Worker::Current()->reactor().IsLocal(endpoint.address);
+    case OwnListener::kYes:
+      return true;
+  }
+  SLUICE_CHECK(false);
+}
+
+const char* Explain(const Endpoint& endpoint, int error) {
+  if (error == ELOOP && endpoint.own_listener != OwnListener::kNo) {
+    return "it is a listener of this proxy and leads back to this upstream";
+  }
+  if (error == kConnectedToItself) return "nobody listens there (the socket had its own address)";
+  if (error == ETIMEDOUT && endpoint.address.family() == AF_UNIX) return "its accept queue is full";
+  return strerrordesc_np(error);
 }
 
 void LogFailure(const SessionContext& context, const Endpoint& endpoint, int error) {
@@ -81,51 +149,106 @@ void LogFailure(const SessionContext& context, const Endpoint& endpoint, int err
   context.logger->Log(
       core::LogLevel::kWarn,
       "upstream %s: cannot connect to %s: %s (%d more failures since the last line)",
-      context.cluster->name(), endpoint.name, strerrordesc_np(error), suppressed);
+      context.cluster->name(), endpoint.name, Explain(endpoint, error), suppressed);
 }
+
+// The rounds of one session: which endpoints may still be tried, and when.
+class Rounds {
+ public:
+  Rounds(Cluster& cluster, uint64_t seed)
+      : policy_(cluster.policy()),
+        endpoints_(static_cast<uint32_t>(cluster.endpoints().size())),
+        in_round_(std::min(policy_.attempts, endpoints_)),
+        seed_(seed),
+        first_(static_cast<uint32_t>(cluster.balancer().Pick())) {}
+
+  uint32_t first() const { return first_; }
+  std::span<const uint32_t> tried() const { return tried_; }
+
+  void Tries(uint32_t endpoint) {
+    if (round_ == 1 && tried_.empty()) {
+      until_ = Worker::Current()->clock().Now() + policy_.retry_for;
+    }
+    tried_.push_back(endpoint);
+  }
+  // `passes`: another attempt may end otherwise.
+  void Failed(bool passes) { passes_ = passes_ || passes; }
+
+  // Whether there is to be one more attempt; `pause` is how long to wait before it.
+  bool Next(Nanos& pause) {
+    const bool is_over = tried_.size() == in_round_;
+    if (!is_over && round_ == 1) {
+      pause = PauseBefore(tried_.size(), policy_.backoff, seed_);
+      return true;
+    }
+    const Nanos left = until_ - Worker::Current()->clock().Now();
+    if (left <= 0 || (is_over && !passes_)) return false;
+    if (is_over) BeginRound();
+    pause = std::min(left, is_over ? PauseBeforeRound(round_, policy_.backoff, seed_)
+                                   : PauseBefore(tried_.size(), policy_.backoff, seed_));
+    return true;
+  }
+
+ private:
+  void BeginRound() {
+    first_ = (tried_.back() + 1) % endpoints_;
+    tried_.clear();
+    passes_ = false;
+    ++round_;
+  }
+
+  const ConnectPolicy& policy_;
+  const uint32_t endpoints_;
+  const uint32_t in_round_;
+  const uint64_t seed_;
+  uint32_t first_;
+  int round_ = 1;
+  bool passes_ = false;
+  Nanos until_ = 0;
+  absl::InlinedVector<uint32_t, 4> tried_;  // in this round
+};
 
 }  // namespace
 
 core::Task<Connected> ConnectUpstream(const SessionContext& context, uint64_t seed) {
   Cluster& cluster = *context.cluster;
   const ConnectPolicy& policy = cluster.policy();
-  const size_t attempts = std::min<size_t>(policy.attempts, cluster.endpoints().size());
-  const auto first = static_cast<uint32_t>(cluster.balancer().Pick());
-  absl::InlinedVector<uint32_t, 4> tried;
+  Rounds rounds(cluster, seed);
   Connected result;
-  while (tried.size() < attempts) {
-    const Nanos pause = PauseBefore(result.attempts, policy.backoff, seed);
+  Nanos pause = 0;
+  while (rounds.Next(pause)) {
     if (pause > 0 && !co_await core::Sleep(pause)) co_return result;
-    result.slot = cluster.limits().TryAcquire(first, tried);
+    result.slot = cluster.limits().TryAcquire(rounds.first(), rounds.tried());
     if (!result.slot.valid()) {
       result.queue_timeout = true;
       if (policy.queue_timeout == 0) co_return result;
       const Nanos begin = Worker::Current()->clock().Now();
       IoResult<EndpointSlot> slot =
-          co_await Queue(cluster.limits(), policy.queue_timeout, first, tried);
+          co_await Queue(cluster.limits(), policy.queue_timeout, rounds.first(), rounds.tried());
       result.queued = std::max<Nanos>(0, result.queued) + Worker::Current()->clock().Now() - begin;
       if (!slot.ok()) co_return result;
       result.queue_timeout = false;
       result.slot = std::move(*slot);
     }
-    tried.push_back(result.slot.endpoint());
-    result.endpoint = &cluster.endpoints()[tried.back()];
-    ++result.attempts;
-    IoResult<int> fd =
-        co_await ConnectEndpoint(result.endpoint->address, policy, context.timeouts.connect);
+    rounds.Tries(result.slot.endpoint());
+    result.endpoint = &cluster.endpoints()[result.slot.endpoint()];
+    if (result.attempts++ > 0) {
+      core::Count(context.stats->of(Worker::Current()->index()).connect_retries);
+    }
+    const bool is_own = IsOwnListener(*result.endpoint);
+    IoResult<int> fd = core::IoError(ELOOP);
+    if (!is_own) fd = co_await ConnectEndpoint(*result.endpoint, policy, context.timeouts.connect);
     if (fd.ok()) {
       result.fd = *fd;
       result.error = 0;
       co_return result;
     }
     result.slot = EndpointSlot();
-    result.error = fd.error();
+    result.error = fd.error() == kConnectedToItself ? ECONNREFUSED : fd.error();
     if (fd.error() == ECANCELED) co_return result;
     LogFailure(context, *result.endpoint, fd.error());
     if (RanOut(fd.error())) co_return result;
-    if (tried.size() < attempts) {
-      core::Count(context.stats->of(Worker::Current()->index()).connect_retries);
-    }
+    rounds.Failed(!is_own);
   }
   co_return result;
 }

@@ -1,9 +1,18 @@
-// Connecting to an upstream: one endpoint after the other until one takes the connection.
+// Connecting to an upstream: one endpoint after the other until one takes the connection, and round
+// again if none does.
 //
 //   PICK ── room ──► CONNECTING ── done ──► CONNECTED
 //    ▲ └─ all full ─► QUEUED ── room ─┘ │ failed
 //    │                 └─ queue_timeout │
-//    └── after a pause ◄── more to try ─┴── none left ──► NOT CONNECTED
+//    ├── after a pause ◄── more to try ─┤
+//    │                                  │ round is over
+//    └── after a pause, all may be ◄────┴── retry_for is over ──► NOT CONNECTED
+//        tried again
+//
+// A round tries `attempts` endpoints, each once; the next one begins behind the last of them. A
+// UNIX endpoint whose accept queue is full is not one that has failed: it is asked again for as
+// long as a connect may take. No round follows when all that was found are listeners of this
+// process that lead back to it, which nothing but another configuration changes.
 //
 // Nothing has been sent yet, so that a failed attempt is never seen by the client.
 #ifndef SLUICE_PROXY_CONNECTOR_H_
@@ -21,13 +30,13 @@ struct Connected {
   const Endpoint* endpoint = nullptr;  // the last one tried
   EndpointSlot slot;                   // held while the connection is open
   int error = 0;                       // why the last attempt failed (errno)
-  int attempts = 0;                    // endpoints tried
+  int attempts = 0;                    // of all rounds
   core::Nanos queued = -1;             // waited for room; -1: there was room
   bool queue_timeout = false;          // there was no room in time
 };
 
-// Begins with the balancer's choice and tries every endpoint at most once, each for at most the
-// connect timeout. Gives up early when the scope is cancelled, or when this process has run out of
+// Begins with the balancer's choice and tries every endpoint at most once in each round, each for
+// at most the connect timeout. Gives up early when the scope is cancelled, or when this process has run out of
 // something that no other endpoint could help with. The pauses depend on `seed`: sessions that
 // begin together try again together unless theirs differ.
 core::Task<Connected> ConnectUpstream(const SessionContext& context, uint64_t seed);

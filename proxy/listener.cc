@@ -88,6 +88,13 @@ void Listener::TryBind(std::vector<BindFailure>& failures) {
   }
 }
 
+std::vector<core::Address> Listener::BoundAddresses() const {
+  std::vector<core::Address> addresses;
+  addresses.reserve(sockets_.size());
+  for (const int socket : sockets_) addresses.push_back(CurrentReactor().LocalAddress(socket));
+  return addresses;
+}
+
 void Listener::LogAddresses() {
   for (const int socket : sockets_) {
     shared_.logger.Log(LogLevel::kInfo, "listener %s: listening on %s", name_,

@@ -66,6 +66,9 @@ class Listener {
   // each where it cannot. May be called again. Inside a task.
   void TryBind(std::vector<BindFailure>& failures);
 
+  // Where it listens, in the order of the configuration.
+  std::vector<core::Address> BoundAddresses() const;
+
   // Logs every address where it listens.
   void LogAddresses();
 

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -17,6 +16,7 @@
 #include "core/sleep.h"
 #include "proxy/buffer_budget.h"
 #include "proxy/to_core.h"
+#include "proxy/upstream_sockets.h"
 
 namespace sluice::proxy {
 namespace {
@@ -145,7 +145,7 @@ core::Task<void> Server::Run() {
 // Listens everywhere, in one window of time for all addresses. False: the server ends, with a
 // status that names every address in the way, or because a signal asks for it.
 core::Task<bool> Server::BindAll() {
-  status_ = CheckUpstreamSockets();
+  status_ = CheckUpstreamSockets(core::Worker::Current()->reactor(), clusters_);
   if (!status_.ok()) co_return false;
   for (int attempt = 1;; ++attempt) {
     std::vector<BindFailure> failures;
@@ -159,6 +159,9 @@ core::Task<bool> Server::BindAll() {
     }
     if (!co_await MayTryAgain()) co_return false;
   }
+  std::vector<std::vector<core::Address>> bound;
+  for (const auto& listener : listeners_) bound.push_back(listener->BoundAddresses());
+  LocateEndpoints(config_, bound, core::Worker::Current()->reactor(), clusters_, logger_);
   for (const auto& listener : listeners_) listener->LogAddresses();
   co_return true;
 }
@@ -170,27 +173,6 @@ core::Task<bool> Server::MayTryAgain() {
   if (!signal.ok()) co_return outcome.first == 0;
   logger_.Log(LogLevel::kInfo, "signal SIG%s: stopped before serving", sigabbrev_np(*signal));
   co_return false;
-}
-
-// What the kernel would refuse for every connection is better said at once.
-absl::Status Server::CheckUpstreamSockets() {
-  core::Reactor& reactor = core::Worker::Current()->reactor();
-  for (const auto& cluster : clusters_) {
-    const std::optional<core::SocketOptions>& options = cluster->policy().socket;
-    if (!options) continue;
-    core::IoResult<int> fd = reactor.OpenSocket(AF_INET);
-    if (!fd.ok()) return absl::ErrnoToStatus(fd.error(), "cannot open a socket");
-    const core::IoResult<void> configured = reactor.Configure(*fd, *options);
-    reactor.Close(*fd);
-    if (configured.ok()) continue;
-    return absl::ErrnoToStatus(
-        configured.error(),
-        configured.error() == ENOENT
-            ? absl::StrCat("upstream ", cluster->name(), ": no congestion control named ",
-                           options->congestion, " (net.ipv4.tcp_available_congestion_control)")
-            : absl::StrCat("upstream ", cluster->name(), ": cannot set the socket options"));
-  }
-  return absl::OkStatus();
 }
 
 // The next signal that asks for an end; others are answered here.

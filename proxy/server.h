@@ -48,7 +48,6 @@ class Server {
  private:
   core::Task<bool> BindAll();
   core::Task<bool> MayTryAgain();
-  absl::Status CheckUpstreamSockets();
   core::Task<void> WaitForStop();
   core::Task<void> Drain();
   core::Task<void> FinishSessions(core::CancellationSource& drained);

@@ -46,7 +46,7 @@ class Failover:
         self.assertLess(time.monotonic() - began, DEADLINE / 10)
 
     def test_all_endpoints_down(self):
-        web = self.proxy([closed_port(), closed_port()])
+        web = self.proxy([closed_port(), closed_port()], upstream={"retry_for": "0s"})
         for number in range(1, 11):
             began = time.monotonic()
             self.assertEqual(sockets.ending_of_connect(web.address()), "reset")
@@ -56,7 +56,8 @@ class Failover:
 
     def test_endpoint_that_comes_back(self):
         endpoint = sockets.free_port()
-        web = self.proxy([sockets.text_of((sockets.HOST, endpoint))])
+        web = self.proxy([sockets.text_of((sockets.HOST, endpoint))],
+                         upstream={"retry_for": "0s"})
         self.assertEqual(sockets.ending_of_connect(web.address()), "reset")
         with sockets.socket.create_server((sockets.HOST, endpoint)) as revived:
             client = self.keep(web.connect())

@@ -175,7 +175,7 @@ class Queue:
         port = sockets.free_port()
         text = sockets.text_of((sockets.HOST, port))
         web = self.proxy([{"address": text, "max_connections": 2}],
-                         upstream={"queue_timeout": "0s"})
+                         upstream={"queue_timeout": "0s", "retry_for": "0s"})
         for number in range(5):
             self.assertEqual(sockets.ending_of_connect(web.address()), "reset")
             self.assertEqual(web.wait_session_end(number + 1)["reason"], "no_upstream")

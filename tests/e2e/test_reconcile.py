@@ -106,7 +106,8 @@ class Reconcile:
                              access_log={"path": self.log_path, "format": "json"})
         config["listeners"] = [{"name": name, "bind": "127.0.0.1:0", "upstream": "app", **rest}
                                for name, rest in listeners.items()]
-        config["upstreams"] = [{"name": name, "queue_timeout": SHORT, "endpoints": [endpoint]}
+        config["upstreams"] = [{"name": name, "queue_timeout": SHORT, "retry_for": SHORT,
+                                "endpoints": [endpoint]}
                                for name, endpoint in endpoints.items()]
         self.web = self.started_proxy(config)
 

@@ -135,7 +135,8 @@ class Timeouts:
 
     def test_connect(self):
         hole = self.keep(Blackhole())
-        self.web = self.proxy([hole.text], defaults={"timeouts": {"connect": SHORT}})
+        self.web = self.proxy([hole.text], upstream={"retry_for": "0s"},
+                              defaults={"timeouts": {"connect": SHORT}})
         began = time.monotonic()
         client = self.keep(self.web.connect())
         self.assertEqual(sockets.ending(client), "reset")

@@ -141,7 +141,7 @@ class Vanished:
 
     def test_connect_without_another_endpoint(self):
         def scene(way):
-            self.start(defaults={"timeouts": {"connect": "400ms"}})
+            self.start(defaults={"timeouts": {"connect": "400ms"}}, far={"retry_for": "0s"})
             self.wire.cut(way)
             with self.wire.near.inside():
                 client = self.keep(self.web.connect("outward"))

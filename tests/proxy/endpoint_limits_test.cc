@@ -134,7 +134,7 @@ struct Expected {
   std::array<std::optional<EndpointSlot>, kEndpoints> held;
   std::vector<Waiting> waiting;
   std::vector<std::unique_ptr<core::CancellationSource>> used;  // until nobody listens any more
-  std::vector<std::pair<int, int>> served;  // name, endpoint (-1: it left)
+  std::vector<std::pair<int, int>> served;                      // name, endpoint (-1: it left)
 };
 
 Task<void> WaitFor(Expected& state, uint32_t name, Tried tried) {
@@ -186,7 +186,8 @@ Task<void> LeaveOne(Expected& state, size_t index) {
 Task<void> ComeLeaveAndRelease(core::Shared& shared, Expected& state) {
   core::testing::Random random(core::testing::Seed());
   core::TaskGroup group(shared);
-  for (uint32_t e = 0; e < Expected::kEndpoints; ++e) state.held[e] = state.limits.TryAcquire(e, {});
+  for (uint32_t e = 0; e < Expected::kEndpoints; ++e)
+    state.held[e] = state.limits.TryAcquire(e, {});
   for (uint32_t name = 0; name < 3000; ++name) {
     Tried tried;
     for (uint32_t e = 0; e < Expected::kEndpoints; ++e) {

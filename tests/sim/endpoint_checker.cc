@@ -1,5 +1,6 @@
 #include "tests/sim/endpoint_checker.h"
 
+#include <algorithm>
 #include <cerrno>
 
 namespace sluice::sim {
@@ -30,9 +31,41 @@ core::Nanos EndpointChecker::PauseAfter(uint32_t attempts) const {
   return attempts < 2 ? 0 : scenario_.backoff << (attempts - 2);
 }
 
+// The most of it: it may be half as long.
+core::Nanos EndpointChecker::PauseAfterRound(uint32_t rounds) const {
+  const core::Nanos first = std::max(scenario_.backoff, 20 * core::kMillisecond);
+  return std::min(first << std::min(rounds - 1, 10u), 250 * core::kMillisecond);
+}
+
+// When it may try what next.
+void EndpointChecker::AskAgain(Session& session) {
+  const core::Nanos now = clock_.Now();
+  const bool is_over = session.in_round == scenario_.most_attempts();
+  core::Nanos pause = PauseAfter(session.in_round);
+  core::Nanos least = pause / 2;
+  core::Nanos most = pause + pause / 2;
+  if (is_over || session.rounds > 0) {
+    const core::Nanos left = session.first_try + scenario_.retry_for - now;
+    session.gave_up = left <= 0;
+    if (is_over && !session.gave_up) {
+      pause = PauseAfterRound(++session.rounds);
+      least = pause / 2;
+      most = pause;
+      session.in_round = 0;
+      session.tried = 0;
+    }
+    least = std::clamp<core::Nanos>(least, 0, std::max<core::Nanos>(left, 0));
+    most = std::clamp<core::Nanos>(most, 0, std::max<core::Nanos>(left, 0));
+  }
+  Ask(session, now + least, now + most);
+}
+
 void EndpointChecker::OpensSocket(Session& session, bool opened) {
-  if (++session.attempts > scenario_.most_attempts()) {
-    trace_.Fail("session %d tries more than %d endpoints", session.id, scenario_.most_attempts());
+  if (++session.attempts == 1) session.first_try = clock_.Now();
+  ++session.in_round;
+  if (session.gave_up) {
+    trace_.Fail("session %d tries more than %d endpoints in %d rounds, or after retry_for",
+                session.id, scenario_.most_attempts(), session.rounds + 1);
   }
   if (clock_.Now() < session.asked_from) {
     trace_.Fail("session %d tries the next endpoint without a pause", session.id);
@@ -61,16 +94,14 @@ void EndpointChecker::Closes(Session& session) {
   --used_[static_cast<size_t>(session.endpoint)];
   session.endpoint = -1;
   if (session.far != nullptr) return;
-  const core::Nanos pause = PauseAfter(session.attempts);
-  Ask(session, clock_.Now() + pause / 2, clock_.Now() + pause + pause / 2);
+  AskAgain(session);
 }
 
 void EndpointChecker::Ended(const Session& session, std::string_view reason) {
-  const bool tried_all = session.attempts == scenario_.most_attempts();
   bool is_true = true;
-  if (reason == "no_upstream") is_true = tried_all || session.ran_out;
+  if (reason == "no_upstream") is_true = session.gave_up || session.ran_out;
   if (reason == "queue_timeout") {
-    is_true = !tried_all && clock_.Now() >= session.asked_from + scenario_.queue_timeout;
+    is_true = !session.gave_up && clock_.Now() >= session.asked_from + scenario_.queue_timeout;
     // Without waiting nobody is between a place and its use, so that what was seen was all.
     const bool sure = scenario_.queue_timeout == 0 && session.asked_from == session.asked_until;
     if (sure && session.found_room) is_true = false;
@@ -92,7 +123,7 @@ void EndpointChecker::CheckWaiting(const Session& session) {
   for (const Winner& winner : winners_) CheckOvertaken(session, winner);
   const bool asked_at_once = session.asked_from == session.asked_until;
   if (!asked_at_once && clock_.Now() <= session.asked_until + kTolerance) return;
-  if (session.ran_out || session.attempts == scenario_.most_attempts()) {
+  if (session.ran_out || session.gave_up) {
     trace_.Fail("session %d lives on after its last attempt", session.id);
   }
   if (FindsRoom(session)) {

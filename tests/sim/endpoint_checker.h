@@ -1,8 +1,8 @@
 // EndpointChecker: the places of the endpoints, and the sessions that wait for one.
 //
 // A session asks for an endpoint when it begins and again, perhaps after a pause, when a connect
-// has failed; it waits from then on unless it has a socket. Seen at rest, when nobody has been
-// given a place that it does not use yet.
+// has failed, and again in further rounds until retry_for is over; it waits from then on unless it
+// has a socket. Seen at rest, when nobody has been given a place that it does not use yet.
 #ifndef SLUICE_TESTS_SIM_ENDPOINT_CHECKER_H_
 #define SLUICE_TESTS_SIM_ENDPOINT_CHECKER_H_
 
@@ -46,6 +46,8 @@ class EndpointChecker {
 
   void Ask(Session& session, core::Nanos from, core::Nanos until);
   core::Nanos PauseAfter(uint32_t attempts) const;
+  core::Nanos PauseAfterRound(uint32_t rounds) const;
+  void AskAgain(Session& session);
   bool HasRoom(uint32_t endpoint) const;
   bool FindsRoom(const Session& session) const;
   void CheckWaiting(const Session& session);

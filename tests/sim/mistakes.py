@@ -29,9 +29,20 @@ MISTAKES = [
     ),
     (
         'connector.cc',
-        '    result.slot = cluster.limits().TryAcquire(first, tried);\n',
-        """    if (sim::Planted(sim::Mutant::kTryTwice) && !tried.empty()) tried.back() = UINT32_MAX;
-    result.slot = cluster.limits().TryAcquire(first, tried);
+        '    result.slot = cluster.limits().TryAcquire(rounds.first(), rounds.tried());\n',
+        """    std::span<const uint32_t> tried = rounds.tried();
+    if (sim::Planted(sim::Mutant::kTryTwice)) tried = {};
+    result.slot = cluster.limits().TryAcquire(rounds.first(), tried);
+""",
+    ),
+    (
+        'connector.cc',
+        '    if (is_over) BeginRound();\n',
+        """    if (is_over) BeginRound();
+    if (is_over && sim::Planted(sim::Mutant::kNoRoundPause)) {
+      pause = 0;
+      return true;
+    }
 """,
     ),
     (

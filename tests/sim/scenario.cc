@@ -14,6 +14,7 @@ using core::kSecond;
 constexpr uint64_t kStream = 1;
 constexpr uint64_t kStreamApart = 5;
 constexpr uint64_t kStreamLinger = 6;
+constexpr uint64_t kStreamRetry = 7;
 
 void ChooseFaults(Random& random, Scenario& scenario) {
   Random apart(scenario.options.seed, kStreamApart);
@@ -172,12 +173,17 @@ const char* Name(Mutant mutant) {
                                     "WallDurations",
                                     "BlindToTaking",
                                     "FixedLinger",
-                                    "TellsAccepted"};
+                                    "TellsAccepted",
+                                    "OneRound",
+                                    "LateRetry",
+                                    "NoRoundPause"};
   static_assert(std::size(kNames) == static_cast<size_t>(Mutant::kCount));
   return kNames[static_cast<size_t>(mutant)];
 }
 
 Scenario::Scenario(const RunOptions& run_options) : options(run_options) {
+  Random retry(options.seed, kStreamRetry);
+  if (retry.Chance(500)) retry_for = retry.Skewed(10, 8000) * kMillisecond;
   Random random(options.seed, kStream);
   ChooseFaults(random, *this);
   ChooseRuntime(random, *this);

@@ -102,6 +102,9 @@ enum class Mutant : uint8_t {
   kBlindToTaking,    // what a peer takes of what the kernel holds is no progress
   kFixedLinger,      // after its end a session lasts a second, whatever its reader takes
   kTellsAccepted,    // the records take what was accepted for what was delivered
+  kOneRound,         // nothing is tried again once all have failed
+  kLateRetry,        // it is tried again for twice as long as told
+  kNoRoundPause,     // planted: the next round follows at once
   kCount,
 };
 const char* Name(Mutant mutant);
@@ -129,7 +132,7 @@ struct Scenario {
     return listener_connections == 0 ? max_connections
                                      : std::min(max_connections, listener_connections);
   }
-  // Endpoints that one session may try.
+  // Endpoints that one session may try in a round.
   uint32_t most_attempts() const { return std::min(attempts, endpoints); }
 
   RunOptions options;
@@ -171,6 +174,7 @@ struct Scenario {
   uint32_t lifetime_jitter = 0;  // percent
   core::Nanos queue_timeout = 0;
   core::Nanos backoff = 0;
+  core::Nanos retry_for = 0;
   core::Nanos drain_timeout = 0;
   core::Nanos stats_interval = 0;
   core::Nanos first_signal = 0;

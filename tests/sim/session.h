@@ -48,8 +48,12 @@ struct Session {
   int first_fin = -1;  // the direction that ended first
   // Its way to an upstream; see endpoint_checker.h.
   int endpoint = -1;             // whose connection it has, or is making
-  uint32_t tried = 0;            // endpoints, one bit each
+  uint32_t tried = 0;            // endpoints of this round, one bit each
   uint32_t attempts = 0;         // sockets asked for
+  uint32_t in_round = 0;         // of these, since all endpoints could be tried last
+  uint32_t rounds = 0;           // that are over
+  core::Nanos first_try = -1;    // when it asked for its first socket
+  bool gave_up = false;          // nothing may be tried any more
   bool ran_out = false;          // of descriptors or the like, at the last attempt
   uint64_t asked = 0;            // for an endpoint: its turn among all who asked
   core::Nanos asked_from = -1;   // no earlier

@@ -50,6 +50,7 @@ class SimReactor final : public core::Reactor {
   size_t UnreadBytes(int fd) override;
   core::PeerState GetPeerState(int fd) override;
   core::Address LocalAddress(int fd) override;
+  bool IsLocal(const core::Address&) override { return false; }
   core::Address PeerAddress(int fd) override;
   void RemoveSocketFile(const core::SocketFile&) override {}
 

@@ -67,6 +67,8 @@ conf::Upstream MakeUpstream(const Scenario& s) {
   upstream.queue_timeout = ToDuration(s.queue_timeout, is(Mutant::kLateQueueTimeout));
   upstream.connect_attempts = s.attempts + (is(Mutant::kManyAttempts) ? 1 : 0);
   upstream.connect_backoff = ToDuration(is(Mutant::kNoBackoff) ? 0 : s.backoff, false);
+  upstream.retry_for =
+      ToDuration(is(Mutant::kOneRound) ? 0 : s.retry_for, is(Mutant::kLateRetry));
   for (uint32_t i = 0; i < s.endpoints; ++i) {
     const std::string address = "10.2.0." + std::to_string(i + 1) + ":3000";
     const uint32_t limit = s.endpoint_limits[i];

@@ -1,0 +1,86 @@
+#include "core/local_hosts.h"
+
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <unistd.h>
+
+#include <cstring>
+
+namespace sluice::core {
+namespace {
+
+// Without a port; IPv4 as such.
+Address HostOf(const Address& address) {
+  Address host = address;
+  if (host.family() == AF_INET) {
+    host.ipv4.sin_port = 0;
+  } else if (IN6_IS_ADDR_V4MAPPED(&host.ipv6.sin6_addr)) {
+    sockaddr_in ipv4 = {};
+    ipv4.sin_family = AF_INET;
+    std::memcpy(&ipv4.sin_addr, address.ipv6.sin6_addr.s6_addr + 12, sizeof(ipv4.sin_addr));
+    host = Address(reinterpret_cast<const sockaddr*>(&ipv4), sizeof(ipv4));
+  } else {
+    host.ipv6.sin6_port = 0;
+  }
+  return host;
+}
+
+bool IsLoopback(const Address& host) {
+  if (host.family() == AF_INET) {
+    const uint32_t address = ntohl(host.ipv4.sin_addr.s_addr);
+    return address == INADDR_ANY || address >> 24 == 127;
+  }
+  return IN6_IS_ADDR_LOOPBACK(&host.ipv6.sin6_addr) ||
+         IN6_IS_ADDR_UNSPECIFIED(&host.ipv6.sin6_addr);
+}
+
+// Whether bind(2) takes addresses that are not here, too.
+bool BindsAnything(int family) {
+  const int fd = open(family == AF_INET ? "/proc/sys/net/ipv4/ip_nonlocal_bind"
+                                        : "/proc/sys/net/ipv6/ip_nonlocal_bind",
+                      O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  char value = '0';
+  const bool is_on = read(fd, &value, 1) == 1 && value != '0';
+  close(fd);
+  return is_on;
+}
+
+bool IsOfAnInterface(const Address& host) {
+  ifaddrs* all = nullptr;
+  if (getifaddrs(&all) != 0) return false;
+  bool found = false;
+  for (const ifaddrs* each = all; each != nullptr && !found; each = each->ifa_next) {
+    if (each->ifa_addr == nullptr || each->ifa_addr->sa_family != host.family()) continue;
+    if (host.family() == AF_INET) {
+      const auto* ipv4 = reinterpret_cast<const sockaddr_in*>(each->ifa_addr);
+      found = ipv4->sin_addr.s_addr == host.ipv4.sin_addr.s_addr;
+    } else {
+      const auto* ipv6 = reinterpret_cast<const sockaddr_in6*>(each->ifa_addr);
+      found = IN6_ARE_ADDR_EQUAL(&ipv6->sin6_addr, &host.ipv6.sin6_addr);
+    }
+  }
+  freeifaddrs(all);
+  return found;
+}
+
+bool CanBind(const Address& host) {
+  const int fd = socket(host.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  const int on = 1;  // takes no port
+  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+  const bool bound = bind(fd, &host.any, host.size) == 0;
+  close(fd);
+  return bound;
+}
+
+}  // namespace
+
+bool IsLocalHost(const Address& address) {
+  if (!address.is_tcp()) return false;
+  const Address host = HostOf(address);
+  if (IsLoopback(host)) return true;
+  return BindsAnything(host.family()) ? IsOfAnInterface(host) : CanBind(host);
+}
+
+}  // namespace sluice::core

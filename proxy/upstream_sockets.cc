@@ -1,0 +1,139 @@
+#include "proxy/upstream_sockets.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "conf/loops.h"
+#include "core/reactor.h"
+#include "proxy/to_core.h"
+
+namespace sluice::proxy {
+namespace {
+
+absl::Status CheckOptions(const Cluster& cluster, core::Reactor& reactor, int fd) {
+  const std::optional<core::SocketOptions>& options = cluster.policy().socket;
+  if (!options) return absl::OkStatus();
+  const core::IoResult<void> configured = reactor.Configure(fd, *options);
+  if (configured.ok()) return absl::OkStatus();
+  return absl::ErrnoToStatus(
+      configured.error(),
+      configured.error() == ENOENT
+          ? absl::StrCat("upstream ", cluster.name(), ": no congestion control named ",
+                         options->congestion, " (net.ipv4.tcp_available_congestion_control)")
+          : absl::StrCat("upstream ", cluster.name(), ": cannot set the socket options"));
+}
+
+absl::Status CheckSource(const Cluster& cluster, core::Reactor& reactor, int fd) {
+  const std::optional<core::Address>& source = cluster.policy().source;
+  if (!source) return absl::OkStatus();
+  const core::IoResult<void> bound = reactor.BindSource(fd, *source);
+  if (bound.ok()) return absl::OkStatus();
+  std::string address = source->ToString();  // with port 0
+  address.resize(address.rfind(':'));
+  if (bound.error() == EADDRNOTAVAIL) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("upstream ", cluster.name(), ": source_address ", address,
+                     " is not an address of this host (for one that comes later, set net.ipv",
+                     source->family() == AF_INET ? "4" : "6", ".ip_nonlocal_bind)"));
+  }
+  return absl::ErrnoToStatus(
+      bound.error(), absl::StrCat("upstream ", cluster.name(), ": source_address ", address));
+}
+
+absl::Status CheckOne(const Cluster& cluster, core::Reactor& reactor) {
+  const ConnectPolicy& policy = cluster.policy();
+  if (!policy.socket && !policy.source) return absl::OkStatus();
+  const int family = policy.source ? policy.source->family() : AF_INET;
+  core::IoResult<int> fd = reactor.OpenSocket(family);
+  if (!fd.ok()) return absl::ErrnoToStatus(fd.error(), "cannot open a socket");
+  absl::Status status = CheckOptions(cluster, reactor, *fd);
+  if (status.ok()) status = CheckSource(cluster, reactor, *fd);
+  reactor.Close(*fd);
+  return status;
+}
+
+// The ports that the kernel gives to connecting sockets.
+std::pair<int, int> EphemeralPorts() {
+  std::pair<int, int> range = {1024, 65535};  // if it cannot be read: all that it could be
+  if (std::FILE* file = std::fopen("/proc/sys/net/ipv4/ip_local_port_range", "re")) {
+    int low = 0;
+    int high = 0;
+    if (std::fscanf(file, "%d %d", &low, &high) == 2) range = {low, high};
+    std::fclose(file);
+  }
+  return range;
+}
+
+// Asks for each host once.
+class LocalHosts {
+ public:
+  explicit LocalHosts(core::SocketApi& sockets) : sockets_(sockets) {}
+  bool Contains(const conf::Address& address) {
+    const auto [found, is_new] = known_.emplace(address.HostToString(), false);
+    if (is_new) found->second = sockets_.IsLocal(ToCore(address));
+    return found->second;
+  }
+
+ private:
+  core::SocketApi& sockets_;
+  std::unordered_map<std::string, bool> known_;
+};
+
+conf::Address ToConf(const core::Address& address) {
+  conf::Address result;
+  std::memcpy(&result.storage, &address.local, address.size);
+  result.length = address.size;
+  return result;
+}
+
+}  // namespace
+
+absl::Status CheckUpstreamSockets(core::Reactor& reactor, Clusters clusters) {
+  std::string lines;
+  for (const auto& cluster : clusters) {
+    const absl::Status status = CheckOne(*cluster, reactor);
+    if (status.ok()) continue;
+    absl::StrAppend(&lines, lines.empty() ? "" : "\n", std::string(status.message()));
+  }
+  return lines.empty() ? absl::OkStatus() : absl::FailedPreconditionError(lines);
+}
+
+void LocateEndpoints(const conf::Config& config,
+                     const std::vector<std::vector<core::Address>>& bound, core::SocketApi& sockets,
+                     Clusters clusters, core::Logger& logger) {
+  LocalHosts local(sockets);
+  std::vector<std::vector<conf::Address>> listening(bound.size());
+  for (size_t i = 0; i < bound.size(); ++i) {
+    for (const core::Address& address : bound[i]) listening[i].push_back(ToConf(address));
+  }
+  const auto everywhere = [](const conf::Address&) { return true; };
+  for (const conf::Loop& loop : conf::FindLoops(config, listening, everywhere)) {
+    clusters[loop.upstream]->endpoint(loop.endpoint).own_listener = OwnListener::kPerhaps;
+  }
+  const auto here = [&local](const conf::Address& address) { return local.Contains(address); };
+  for (const conf::Loop& loop : conf::FindLoops(config, listening, here)) {
+    Endpoint& endpoint = clusters[loop.upstream]->endpoint(loop.endpoint);
+    endpoint.own_listener = OwnListener::kYes;
+    logger.Log(core::LogLevel::kWarn,
+               "upstream %s: %s is the listener %s of this proxy and leads back to this upstream: "
+               "it is not connected to",
+               clusters[loop.upstream]->name(), endpoint.name,
+               config.listeners[loop.listener].name);
+  }
+  const auto [low, high] = EphemeralPorts();
+  for (size_t u = 0; u < config.upstreams.size(); ++u) {
+    for (size_t e = 0; e < config.upstreams[u].endpoints.size(); ++e) {
+      const conf::Address& address = config.upstreams[u].endpoints[e].address;
+      if (!address.is_ip() || address.port() < low || address.port() > high) continue;
+      clusters[u]->endpoint(e).may_be_itself = local.Contains(address);
+    }
+  }
+}
+
+}  // namespace sluice::proxy

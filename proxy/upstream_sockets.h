@@ -1,0 +1,42 @@
+// What is to be known of upstreams before the first connection: whether the kernel takes their
+// sockets' options and addresses, and which endpoints are on this host.
+//
+//   own_listener   NO        nothing is looked at for its connections
+//                  YES       a connection would come back (conf/loops.h): none is made
+//                  PERHAPS   it is that when its address is one of this host's, which is looked at
+//                            before each connection: a floating address may come at any time
+#ifndef SLUICE_PROXY_UPSTREAM_SOCKETS_H_
+#define SLUICE_PROXY_UPSTREAM_SOCKETS_H_
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "conf/config.h"
+#include "core/logger.h"
+#include "core/socket_api.h"
+#include "proxy/cluster.h"
+
+namespace sluice::core {
+class Reactor;
+}
+
+namespace sluice::proxy {
+
+using Clusters = std::span<const std::unique_ptr<Cluster>>;
+
+// What the kernel would refuse for every connection is better said at once: one line for each
+// upstream.
+absl::Status CheckUpstreamSockets(core::Reactor& reactor, Clusters clusters);
+
+// Sets `own_listener` and `may_be_itself` of all endpoints, and logs those that will not be
+// connected to. `clusters` are those of `config`; `bound[i]` is where its listener i listens. Before the first
+// connection.
+void LocateEndpoints(const conf::Config& config,
+                     const std::vector<std::vector<core::Address>>& bound, core::SocketApi& sockets,
+                     Clusters clusters, core::Logger& logger);
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_UPSTREAM_SOCKETS_H_
