@@ -269,7 +269,7 @@ void Session::BuffersShort() {
   Worker& worker = *Worker::Current();
   core::Count(context_.stats->of(worker.index()).short_buffers);
   uint64_t suppressed = 0;
-  if (!context_.buffer_throttle->Pass(worker.now(), suppressed)) return;
+  if (!context_.short_throttle->Pass(worker.now(), suppressed)) return;
   context_.logger->Log(
       core::LogLevel::kWarn,
       "buffers are short: data is forwarded in small pieces until slow receivers "
