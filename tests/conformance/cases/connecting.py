@@ -66,9 +66,10 @@ def black_hole(t):
 def nobody(t):
     """Every server refuses: the client's connection ends within a second, and the log says why.
 
-    A client left hanging cannot tell a dead service from a slow one.
+    A client left hanging cannot tell a dead service from a slow one. A proxy that tries again for
+    a while is told not to: case 73 is about that.
     """
-    proxy = t.start(t.refusing_address(), t.refusing_address())
+    proxy = t.start(t.refusing_address(), t.refusing_address(), retry_for=0)
     start = time.monotonic()
     try:
         end = t.connect(proxy).ending(within=1.0)
