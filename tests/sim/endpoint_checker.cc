@@ -57,6 +57,7 @@ void EndpointChecker::AskAgain(Session& session) {
     least = std::clamp<core::Nanos>(least, 0, std::max<core::Nanos>(left, 0));
     most = std::clamp<core::Nanos>(most, 0, std::max<core::Nanos>(left, 0));
   }
+  if (least == most && most > 0) --least;  // equal times would say: without a pause
   Ask(session, now + least, now + most);
 }
 

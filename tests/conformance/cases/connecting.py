@@ -61,22 +61,30 @@ def black_hole(t):
     t.note("served after %.3f s" % max(waits))
 
 
-@case(20, "no server at all: the client is told at once",
+@case(20, "no server at all: the client is told, at once or when retrying is over",
       "a bound of this suite", ANY)
 def nobody(t):
     """Every server refuses: the client's connection ends within a second, and the log says why.
 
-    A client left hanging cannot tell a dead service from a slow one. A proxy that tries again for
-    a while is told not to: case 73 is about that.
+    A client left hanging cannot tell a dead service from a slow one. A proxy that goes round
+    again for a server that may be back soon is asked not to; then, for half a second, to do so.
     """
-    proxy = t.start(t.refusing_address(), t.refusing_address(), retry_for=0)
+    told_soon(t, t.start(t.refusing_address(), t.refusing_address(), retry_for=0.0))
+    if t.has("retry"):
+        limit = t.scale(0.5, 2.0)
+        proxy = t.start(t.refusing_address(), t.refusing_address(), retry_for=limit)
+        told_soon(t, proxy, retry_for=limit)
+
+
+def told_soon(t, proxy, retry_for: float = 0.0) -> None:
     start = time.monotonic()
     try:
-        end = t.connect(proxy).ending(within=1.0)
+        end = t.connect(proxy).ending(within=1.0 + retry_for)
     except NotConnected:  # the reset was faster than connect(2)
         end = Ending("reset")
     took = time.monotonic() - start
-    check(end.how != "open", "a client without a server was left hanging for a second")
+    check(end.how != "open", "a client without a server was left hanging for %.1f s"
+          % (1.0 + retry_for))
     t.note("told by %s after %.0f ms" % (end, took * 1e3))
     if t.promises("no_upstream_reset") and t.family != "unix":
         check(end.how == "reset", "the client saw %s where a reset was due" % end)
@@ -245,7 +253,7 @@ def ports(t):
     # Below the range that the listeners' own ports came from: one of them would be one too few.
     space.sysctl("ipv4/ip_local_port_range", "20000 20099")
     source = "127.0.0.1" if t.has("source_address") else ""
-    proxy = t.start(*servers, binds=[listen], source_address=source,
+    proxy = t.start(*servers, binds=[listen], source_address=source, retry_for=0.0,
                     launch=Launch(netns=space.name))
     numbers = iter(range(11000, 12000))
     with space.inside():
