@@ -111,14 +111,14 @@ class Session final : public FlowOwner, DeadlineTimer, ShutdownNotice {
     std::coroutine_handle<> waiter_;
   };
 
-  void Begin(const core::Context& here);
+  [[gnu::noinline]] void Begin(const core::Context& here);
   void StartTrace();
   void StartPace();
   Nanos Expiry() const;
   // Not inlined: its frame is not needed for the life of the session.
   [[gnu::noinline]] core::Task<void> Connect();
   core::Task<bool> ClientGone();
-  void BeginRelay(core::Waiter& pumps);
+  [[gnu::noinline]] void BeginRelay(core::Waiter& pumps);
   bool MayLinger() const;
   bool MayLinger(const Flow& flow, Nanos now) const;
   bool StillTakes(Flow& flow, Nanos begun, Nanos now);
@@ -141,9 +141,9 @@ class Session final : public FlowOwner, DeadlineTimer, ShutdownNotice {
   Nanos CheckDeadline(Nanos now, Nanos deadline, What what);
   bool StopCallbacks();
   void MaybeFinish();
-  void FinishTrace();
-  void CountEnd();
-  void Report();
+  [[gnu::noinline]] void FinishTrace();
+  [[gnu::noinline]] void CountEnd();
+  [[gnu::noinline]] void Report();
   void WriteDebugLine(Nanos total);
   void WriteRecord(Nanos total);
   // Differs from that of every other session that began at the same time.
