@@ -56,7 +56,7 @@ class Memory:
         before, after, _ = self.sessions(IDLE)
         self.assertLess(before, self.process, "the process with a few connections")
         self.assert_each(before, after)
-        self.assertLess((after - before) / IDLE, KiB + 64 * KiB / IDLE, "without an access log")
+        self.assertLess((after - before) / IDLE, KiB + 256 * KiB / IDLE, "without an access log")
 
     def test_idle_with_all_that_a_session_may_hold(self):
         """The same with an access log and a bandwidth."""
