@@ -5,8 +5,11 @@ INCLUDE = '#include "tests/model/planted.h"\n'
 MISTAKES = [
     (
         'endpoint_limits.cc',
-        '    waiters_.Remove(*next);\n',
-        '    if (!model::Planted("grant without removing")) waiters_.Remove(*next);\n',
+        '  if (found != nullptr) waiters_.Remove(*found);\n',
+        """  if (found != nullptr && !model::Planted("grant without removing")) {
+    waiters_.Remove(*found);
+  }
+""",
     ),
     (
         'endpoint_limits.cc',
