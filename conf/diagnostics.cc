@@ -15,7 +15,8 @@ std::string FormatError(const Error& error) {
 }
 
 std::string FormatWarning(const Error& warning) {
-  return Cat(warning.file, ":", FormatPosition(warning.at), ": warning: ", warning.message);
+  return Cat(Printable(warning.file), ":", FormatPosition(warning.at),
+             ": warning: ", warning.message);
 }
 
 Position PositionOf(std::string_view text, size_t offset) {

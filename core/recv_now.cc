@@ -47,6 +47,7 @@ RecvNowResult RecvNow(RecvOp& op, BufferPool& pool, ReactorCounters& counters) {
   const int32_t bytes = ReceiveBytes(op.fd, buffer->data, most);
   if (bytes > 0) {
     op.task->ConsumeBudgetForBytes(bytes);
+    op.drained = static_cast<uint32_t>(bytes) < most;
     op.bulk = static_cast<size_t>(bytes) >= std::min<size_t>(pool.buffer_size(), op.credit);
     if (pool.pressed() || buffer->pool == nullptr) {
       buffer = Shrink(buffer, static_cast<size_t>(bytes), pool.reserve());

@@ -155,8 +155,11 @@ EpollReactor::Attempt EpollReactor::Perform(Op& op, Descriptor& descriptor) {
 EpollReactor::Attempt EpollReactor::PerformRecv(core::RecvOp& op, Descriptor& descriptor) {
   switch (core::RecvNow(op, pool_, counters_)) {
     case core::RecvNowResult::kDone:
-      // Less than a small buffer was there: an edge will tell of more. Else it is worth a try.
-      if (op.bulk || op.result != core::kCreditUsed) descriptor.directions[kIn].Set();
+      // Less than was asked for, and than a small buffer, was there: an edge will tell of more.
+      // Else it is worth a try.
+      if (op.bulk || !op.drained || op.result != core::kCreditUsed) {
+        descriptor.directions[kIn].Set();
+      }
       return Attempt::kDone;
     case core::RecvNowResult::kNotReady:
       return Attempt::kNotReady;

@@ -113,7 +113,7 @@ int Serve(const conf::Config& config, const std::vector<conf::Error>& warnings,
   absl::StatusOr<Backend> backend = ChooseBackend(config.runtime.backend);
   if (!backend.ok()) Fail(*logger, backend.status());
   const RuntimePlan plan = PlanRuntime(config, UsableCpus());
-  if (!plan.warning.empty()) logger->Log(LogLevel::kWarn, "%s", plan.warning);
+  for (const std::string& warning : plan.warnings) logger->Log(LogLevel::kWarn, "%s", warning);
   const absl::StatusOr<std::string> shortage =
       CheckDescriptors(NeedsOf(config, plan.options.workers), config.limits.max_connections,
                        RaiseDescriptorLimit(), OpenDescriptors());
@@ -169,6 +169,10 @@ int ServeOrAnswer(const Flags& flags) {
   if (flags.check) {
     for (const conf::Error& warning : loaded.warnings) {
       std::fprintf(stderr, "%s\n", conf::FormatWarning(warning).c_str());
+    }
+    for (const std::string& warning : PlanRuntime(loaded.config, UsableCpus()).warnings) {
+      const conf::Error about_all = {flags.config, {.line = 1, .column = 1}, warning};
+      std::fprintf(stderr, "%s\n", conf::FormatWarning(about_all).c_str());
     }
   }
   if (flags.print_config) return PrintAndExit(conf::Print(loaded.config));

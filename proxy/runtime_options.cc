@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "conf/units.h"
@@ -9,16 +10,29 @@
 #include "proxy/buffer_budget.h"
 
 namespace sluice::proxy {
+namespace {
+
+std::string FewerWorkers(const conf::Config& config, uint32_t workers, uint32_t wanted) {
+  return absl::StrCat("limits.buffer_memory ", conf::FormatSize(config.limits.buffer_memory_bytes),
+                      " is enough for the buffers of ", workers, " workers: there are ", workers,
+                      " instead of ", wanted);
+}
+
+std::string FewerSessions(const conf::Config& config, uint32_t workers, uint32_t sessions) {
+  return absl::StrCat("limits.buffer_memory ", conf::FormatSize(config.limits.buffer_memory_bytes),
+                      " holds for ", sessions, " connections (with ", workers,
+                      workers == 1 ? " worker" : " workers", "): limits.max_connections ",
+                      config.limits.max_connections,
+                      " is beyond that, further ones are not let in (reason rejected_buffers)");
+}
+
+}  // namespace
+
 RuntimePlan PlanRuntime(const conf::Config& config, uint32_t cpus) {
   RuntimePlan plan;
-  const size_t memory = config.limits.buffer_memory_bytes;
   const uint32_t wanted = config.runtime.workers == 0 ? cpus : config.runtime.workers;
   const uint32_t workers = std::min(wanted, MostWorkers(config));
-  if (workers < wanted) {
-    plan.warning = absl::StrCat("limits.buffer_memory ", conf::FormatSize(memory),
-                                " is enough for the buffers of ", workers, " workers: there are ",
-                                workers, " instead of ", wanted);
-  }
+  if (workers < wanted) plan.warnings.push_back(FewerWorkers(config, workers, wanted));
   plan.options.workers = workers;
   plan.options.pin_workers = config.runtime.pin_workers;
   core::WorkerOptions& worker = plan.options.worker;
@@ -27,6 +41,9 @@ RuntimePlan PlanRuntime(const conf::Config& config, uint32_t cpus) {
   worker.stealing = config.runtime.work_stealing;
   worker.make_heap = MakeThreadHeap;
   const BufferPlan buffers = PlanBuffers(config, workers);
+  if (buffers.sessions < config.limits.max_connections) {
+    plan.warnings.push_back(FewerSessions(config, workers, buffers.sessions));
+  }
   plan.reserve_blocks = buffers.reserve_blocks;
   worker.buffer_size = buffers.buffer_size;
   worker.buffers = buffers.buffers;

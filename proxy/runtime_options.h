@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "conf/config.h"
 #include "core/runtime.h"
@@ -12,13 +13,14 @@
 namespace sluice::proxy {
 
 struct RuntimePlan {
-  core::RuntimeOptions options;  // without the reserve of buffers
-  size_t reserve_blocks = 0;     // of it
-  std::string warning;  // what the configuration does not get, or empty
+  core::RuntimeOptions options;       // without the reserve of buffers
+  size_t reserve_blocks = 0;          // of it
+  std::vector<std::string> warnings;  // what the configuration does not get
 };
 
 // `cpus`: what `workers: auto` stands for. All buffers together never exceed limits.buffer_memory
-// (buffer_budget.h): where it is too small for all workers, there are fewer, and a warning.
+// (buffer_budget.h): where it is too small for all workers, there are fewer, and a warning; and
+// a warning where it is too small for limits.max_connections.
 RuntimePlan PlanRuntime(const conf::Config& config, uint32_t cpus);
 
 }  // namespace sluice::proxy

@@ -117,7 +117,7 @@ Server::Server(const conf::Config& config, core::Shared& runtime, core::SignalSt
                        .cluster = cluster->second,
                        .stats = &stats_,
                        .logger = &logger,
-                       .buffer_throttle = &buffer_throttle_,
+                       .short_throttle = &short_throttle_,
                        .access_log = access_log,
                        .end_all = end_sessions_.token()},
         listener_shared_));

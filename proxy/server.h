@@ -69,7 +69,8 @@ class Server {
   TokenBucket rate_;
   core::LogThrottle accept_throttle_{5 * core::kSecond};
   core::LogThrottle memory_throttle_{5 * core::kSecond};
-  core::LogThrottle buffer_throttle_{5 * core::kSecond};
+  core::LogThrottle buffer_throttle_{5 * core::kSecond};  // rejected for want of buffer memory
+  core::LogThrottle short_throttle_{5 * core::kSecond};   // received into small pieces
   core::CancellationSource stop_accepting_;
   core::CancellationSource end_sessions_;
   core::TaskGroup services_;  // accept loops, the stats line

@@ -84,9 +84,9 @@ class Session final : public FlowOwner, DeadlineTimer, ShutdownNotice {
     Nanos first_byte_at = -1;  // from the upstream
     core::PathQuality client_path;
     core::PathQuality upstream_path;
-    // Of the bytes that were accepted: what a reset has cut.
-    uint64_t undelivered_up = 0;
-    uint64_t undelivered_down = 0;
+    // Of the bytes that were accepted: what a reset has cut. No socket's queue is longer.
+    uint32_t undelivered_up = 0;
+    uint32_t undelivered_down = 0;
   };
   struct Pace {
     Pacer up;
@@ -269,11 +269,12 @@ void Session::BuffersShort() {
   Worker& worker = *Worker::Current();
   core::Count(context_.stats->of(worker.index()).short_buffers);
   uint64_t suppressed = 0;
-  if (!context_.buffer_throttle->Pass(worker.now(), suppressed)) return;
-  context_.logger->Log(core::LogLevel::kWarn,
-                       "buffers are short: data is forwarded in small pieces until slow receivers "
-                       "have taken theirs (limits.buffer_memory; %d more times since the last line)",
-                       suppressed);
+  if (!context_.short_throttle->Pass(worker.now(), suppressed)) return;
+  context_.logger->Log(
+      core::LogLevel::kWarn,
+      "buffers are short: data is forwarded in small pieces until slow receivers "
+      "have taken theirs (limits.buffer_memory; %d more times since the last line)",
+      suppressed);
 }
 
 bool Session::FlowEnded(Flow& flow, FlowEnd end, int error) {
@@ -552,8 +553,9 @@ void Session::NoteUndelivered(const Flow& flow) {
   if (delivery.pending == 0 || delivery.kept) return;
   if (reason_->what == What::kClosed && reactor.UnreadBytes(flow.to) == 0) return;
   const uint64_t end_of_stream = half_closed_ != 0 && SenderOf(flow) == first_fin_ ? 1 : 0;
-  uint64_t& undelivered = flow.is_up ? trace_->undelivered_up : trace_->undelivered_down;
-  undelivered = std::min<uint64_t>(delivery.pending - end_of_stream, flow.bytes);
+  uint32_t& undelivered = flow.is_up ? trace_->undelivered_up : trace_->undelivered_down;
+  undelivered =
+      static_cast<uint32_t>(std::min<uint64_t>(delivery.pending - end_of_stream, flow.bytes));
 }
 
 // What is known only while the sockets are open.
@@ -584,7 +586,7 @@ void Session::WriteDebugLine(Nanos total) {
       trace_->endpoint == nullptr ? "-" : EscapedName(trace_->endpoint->name), Name(reason_->what),
       Name(reason_->by), up_.bytes, down_.bytes, trace_->attempts, total / kMillisecond,
       error_ == 0 ? "" : absl::StrCat(" error=", strerrorname_np(error_)),
-      trace_->undelivered_up + trace_->undelivered_down == 0
+      trace_->undelivered_up == 0 && trace_->undelivered_down == 0
           ? ""
           : absl::StrCat(" undelivered_up=", trace_->undelivered_up,
                          " undelivered_down=", trace_->undelivered_down));

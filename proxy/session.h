@@ -85,9 +85,9 @@ struct SessionContext {
   Cluster* cluster;
   Stats* stats;
   core::Logger* logger;
-  core::LogThrottle* buffer_throttle;  // of the line that says that buffers are short
-  AccessLog* access_log = nullptr;     // or null
-  core::CancellationToken end_all;  // shutdown after drain_timeout
+  core::LogThrottle* short_throttle;  // of the line that says that buffers are short
+  AccessLog* access_log = nullptr;    // or null
+  core::CancellationToken end_all;    // shutdown after drain_timeout
 };
 
 // Runs a session to its end. Owns `client` (a descriptor) and `ticket`.

@@ -31,8 +31,8 @@ using Clusters = std::span<const std::unique_ptr<Cluster>>;
 absl::Status CheckUpstreamSockets(core::Reactor& reactor, Clusters clusters);
 
 // Sets `own_listener` and `may_be_itself` of all endpoints, and logs those that will not be
-// connected to. `clusters` are those of `config`; `bound[i]` is where its listener i listens. Before the first
-// connection.
+// connected to. `clusters` are those of `config`; `bound[i]` is where its listener i listens.
+// Before the first connection.
 void LocateEndpoints(const conf::Config& config,
                      const std::vector<std::vector<core::Address>>& bound, core::SocketApi& sockets,
                      Clusters clusters, core::Logger& logger);

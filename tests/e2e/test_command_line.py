@@ -92,6 +92,33 @@ class CommandLine(Case):
                          r":8:\d+: warning: .*127\.0\.0\.1:8080.*listener .*web")
         self.assertEqual(result.stderr.count("\n"), 1)
 
+    def test_more_connections_than_buffers(self):
+        """4 KiB of buffer_memory for each connection, beside 32 KiB for each worker."""
+        def check(connections, workers):
+            text = GOOD + ("limits: {buffer_memory: 1MiB, max_connections: %d}\n"
+                           "runtime: {workers: %d}\n" % (connections, workers))
+            done = self.check(text)
+            self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+            return done.stderr
+
+        for workers, fit in ((1, 248), (2, 240)):
+            self.assertEqual(check(fit, workers), "")
+            self.assertRegex(check(fit + 1, workers),
+                             rf"^{re.escape(self.path)}:1:1: warning: limits.buffer_memory 1MiB "
+                             rf"holds for {fit} connections .*limits.max_connections {fit + 1} .*\n$")
+        text = check(1000, 256)
+        self.assertIn("are 32 instead of 256\n", text)
+        self.assertEqual(text.count(": warning: "), 2)
+
+    def test_names_in_warnings_are_escaped(self):
+        path = self.path + "\x1b[31m"
+        with open(path, "w") as file:
+            file.write(GOOD + "limits: {buffer_memory: 1MiB}\n")
+        done = self.sluice("--config", path, "--check")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn(r"\x1b[31m:1:1: warning: ", done.stderr)
+        self.assertNotIn("\x1b", done.stderr)
+
     def test_bad_file_is_not_run(self):
         self.write(GOOD.replace("bind:", "bimd:"))
         self.assertEqual(self.sluice("--config", self.path).returncode, 78)

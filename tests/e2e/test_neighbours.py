@@ -48,16 +48,33 @@ class Neighbours:
             time.sleep(0.01)  # as long as the proxy may need to make room
         return sent
 
+    def stall(self, end):
+        """Sends until the proxy has bytes that the receiver has no room for, and no longer. In small
+        pieces: large ones would be read one at a time."""
+        end.setblocking(True)
+        sent, base = 0, self.sent_on()
+        while self.sent_on() > base + sent - 8192:
+            for _ in range(16):
+                end.sendall(b"f" * 1000)
+                sent += 1000
+                time.sleep(0.0002)  # each a segment of its own
+            self.web.wait_line("stats ", count=len(self.web.lines("stats ")) + 2)
+
+    def sent_on(self):
+        """By the newest statistics, both ways."""
+        up, down = re.search(r"up=(\d+) down=(\d+)", self.web.lines("stats ")[-1]).groups()
+        return int(up) + int(down)
+
     def chatter(self, end, messages):
-        """Small messages for a peer that does not read, as many as are taken."""
+        """Small messages for a peer that does not read. How many are taken."""
         end.setblocking(False)
         for i in range(messages):
             try:
                 end.send(b"mm")
             except BlockingIOError:
-                return
-            if i % 4 == 0:
-                time.sleep(0.0002)  # each a segment of its own
+                return i
+            time.sleep(0.0001)  # each a segment of its own
+        return messages
 
     def assert_served(self, pairs):
         """Both ways, at once; a time that only starving would exceed."""
@@ -79,15 +96,16 @@ class Neighbours:
         return in_use
 
     def test_tiny_messages_for_one_that_does_not_read(self):
+        messages = scaled(6000, least=1000)
         self.start()
         older = [self.pair() for _ in range(3)]
+        self.web.wait_line("stats ")
         for turn in (0, 1):  # the client stalls, then a server does
-            ends = self.pair()
-            writer = ends[1 - turn]
-            self.fill((writer, b"f" * 1000))
-            self.chatter(writer, scaled(6000, least=1000))
+            writer = self.pair()[1 - turn]
+            self.stall(writer)
+            self.assertEqual(self.chatter(writer, messages), messages)
         self.assert_served(older + [self.pair()])
-        time.sleep(0.5)  # two more lines of statistics
+        self.web.wait_line("stats ", count=len(self.web.lines("stats ")) + 2)
         self.assertLess(self.buffers_in_use(), 40)
 
     def crowd(self, size):

@@ -25,6 +25,7 @@ KEYS = {
     "first_byte_ms", "total_ms", "bytes_up", "bytes_down", "reason", "by", "client_rtt_us",
     "client_retransmits", "upstream_rtt_us", "upstream_retransmits",
 }
+OPTIONAL = {"error", "undelivered_up", "undelivered_down"}
 # How a session of a kind ends, at the listener `web`.
 ENDS = {
     "closed_client": ("closed", "client"),
@@ -231,7 +232,7 @@ class Reconcile:
         self.assertEqual(len(lines), len(records), "records of the same session")
         self.assertEqual(records.keys(), self.books.ends.keys())
         for identity, record in records.items():
-            self.assertEqual(record.keys() - {"error"}, KEYS)
+            self.assertEqual(record.keys() - OPTIONAL, KEYS)
             self.assertEqual((record["reason"], record["by"]), self.books.ends[identity], record)
             steps = [record[key] for key in ("queue_ms", "connect_ms", "first_byte_ms", "total_ms")]
             self.assertGreaterEqual(min(step or 0 for step in steps), 0, record)

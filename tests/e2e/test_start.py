@@ -59,17 +59,17 @@ class SignalsWhileReading(Files):
 
     def stopped(self, number, *arguments, prepare=None):
         sluice = self.launch(*arguments, prepare=prepare)
-        wait_for(lambda: "fifo" in self.waits_in(sluice) or "open" in self.waits_in(sluice),
-                 "it to open the pipe")
-        return sluice, sluice.stop(number)
+        with open(self.writer(), "w"):
+            return sluice, sluice.stop(number)
 
-    def waits_in(self, sluice):
-        """The kernel's function that it waits in."""
-        try:
-            with open(f"/proc/{sluice.pid}/wchan") as file:
-                return file.read() or "open"
-        except OSError:
-            return "open"
+    def writer(self):
+        """A descriptor of the pipe; that there is one means that the proxy reads it."""
+        def opened():
+            try:
+                return os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
+            except OSError:  # nobody reads
+                return None
+        return wait_for(opened, "it to open the pipe")
 
     def test_it_was_to_serve(self):
         for number in STOP:
@@ -96,11 +96,10 @@ class SignalsWhileReading(Files):
         """SIGUSR1 or SIGHUP while it starts is no reason to die."""
         for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
             sluice = self.launch()
-            wait_for(lambda: "open" in self.waits_in(sluice) or "fifo" in self.waits_in(sluice),
-                     "it to open the pipe")
+            pipe = self.writer()
             wait_for(lambda: self.blocks(sluice, number), "it to hold the signal back")
             sluice.send_signal(number)
-            with open(self.path, "w") as pipe:
+            with open(pipe, "w") as pipe:
                 pipe.write(yaml(self.config(["127.0.0.1:1"], access_log={"path": "stderr"})))
             sluice.wait_line("listening on")
             sluice.wait_line(f"signal {number.name}")

@@ -6,9 +6,7 @@ MISTAKES = [
     (
         'endpoint_limits.cc',
         '  if (found != nullptr) waiters_.Remove(*found);\n',
-        """  if (found != nullptr && !model::Planted("grant without removing")) {
-    waiters_.Remove(*found);
-  }
+        """  if (found != nullptr && !model::Planted("grant without removing")) waiters_.Remove(*found);
 """,
     ),
     (
