@@ -34,6 +34,12 @@ bool IsLoopback(const Address& host) {
          IN6_IS_ADDR_UNSPECIFIED(&host.ipv6.sin6_addr);
 }
 
+// bind(2) takes them, connect(2) does not: multicast, reserved and broadcast addresses.
+bool IsForMany(const Address& host) {
+  if (host.family() == AF_INET) return ntohl(host.ipv4.sin_addr.s_addr) >> 28 >= 0xE;
+  return IN6_IS_ADDR_MULTICAST(&host.ipv6.sin6_addr);
+}
+
 // Whether bind(2) takes addresses that are not here, too.
 bool BindsAnything(int family) {
   const int fd = open(family == AF_INET ? "/proc/sys/net/ipv4/ip_nonlocal_bind"
@@ -80,6 +86,7 @@ bool IsLocalHost(const Address& address) {
   if (!address.is_tcp()) return false;
   const Address host = HostOf(address);
   if (IsLoopback(host)) return true;
+  if (IsForMany(host)) return false;
   return BindsAnything(host.family()) ? IsOfAnInterface(host) : CanBind(host);
 }
 

@@ -84,6 +84,14 @@ class CommandLine(Case):
         errors = re.findall(r"(?m)^\S+:(\d+):\d+: error: ", done.stderr)
         self.assertLessEqual({"1", "4", "9"}, set(errors), done.stderr)
 
+    def test_warnings(self):
+        """What is surely not meant is said, with its place, and is no error."""
+        result = self.check(GOOD.replace("127.0.0.1:3000", "127.0.0.1:8080"))
+        self.assertEqual((result.returncode, result.stdout), (0, ""))
+        self.assertRegex(result.stderr, "^" + re.escape(self.path) +
+                         r":8:\d+: warning: .*127\.0\.0\.1:8080.*listener .*web")
+        self.assertEqual(result.stderr.count("\n"), 1)
+
     def test_more_connections_than_buffers(self):
         """4 KiB of buffer_memory for each connection, beside 32 KiB for each worker."""
         def check(connections, workers):
