@@ -54,6 +54,7 @@ UringReactor::UringReactor(const Features& features, core::BufferPool& pool,
       wake_fd_(wake_fd),
       in_ring_(MostInRing(pool), nullptr),
       most_in_ring_(in_ring_.size()),
+      most_taken_to_fill_(std::max<size_t>(pool.count() / 2, 1)),
       buffers_wanted_(std::min(kBuffersAtStart, most_in_ring_)),
       fewest_in_ring_(buffers_wanted_) {
   for (size_t id = most_in_ring_; id-- > 0;) free_ids_.push_back(static_cast<uint16_t>(id));
@@ -80,7 +81,7 @@ bool UringReactor::Submit(Op& op) {
     core::Count(counters_.immediate);
     return true;
   }
-  if (op.kind == OpKind::kRecv && (op.bulk || pool_.pressed())) {
+  if (op.kind == OpKind::kRecv && (op.bulk || ReadsFrugally())) {
     if (!op.task->ConsumeBudget()) {  // others first
       PostRetry(op);
       return false;

@@ -39,7 +39,8 @@ void UringReactor::EnqueueRecv(core::RecvOp& op) {
     // Never by polling first: when bytes and behind them a reset (or, of a UNIX socket, the end)
     // are there already, the kernel (6.17, 6.18) tells the bytes and then waits for more for ever.
     io_uring_prep_recv_multishot(entry, op.fd, nullptr, 0, 0);
-    const auto most = static_cast<uint32_t>(kBuffersPerRecv * pool_.buffer_size());
+    const size_t buffers = pool_.pressed() ? 1 : kBuffersPerRecv;
+    const auto most = static_cast<uint32_t>(buffers * pool_.buffer_size());
     SetRecvCredit(*entry, std::min(op.credit, most));
   } else {
     io_uring_prep_recv(entry, op.fd, nullptr, pool_.buffer_size(), 0);
@@ -113,7 +114,7 @@ bool UringReactor::ReadInTask(core::RecvOp& op) {
     Starve(op);
     return false;
   }
-  op.polling = op.bulk || pool_.pressed();
+  op.polling = op.bulk || ReadsFrugally();
   Enqueue(op);
   return false;
 }
@@ -128,13 +129,14 @@ void UringReactor::OnReadable(core::RecvOp& op, int32_t result) {
 }
 
 // Keeps `buffers_wanted_` buffers with the kernel: few, so that they stay in the cache. A ring that
-// ran dry doubles them, once for all recvs that found none in this turn.
+// ran dry doubles them, once for all recvs that found none in this turn. It takes no more than
+// leaves half of the pool: what it stocks must not be what makes buffers short.
 void UringReactor::FillBufferRing() {
   fewest_in_ring_ = std::min(fewest_in_ring_, buffers_in_ring_);
-  if (std::exchange(ran_dry_, false)) {
+  if (std::exchange(ran_dry_, false) && !pool_.pressed()) {
     buffers_wanted_ = std::min(buffers_wanted_ * 2, most_in_ring_);
   }
-  while (buffers_in_ring_ < buffers_wanted_ && !pool_.pressed()) {
+  while (buffers_in_ring_ < buffers_wanted_ && pool_.taken() < most_taken_to_fill_) {
     core::Buffer* buffer = pool_.Take();
     if (buffer == nullptr) break;
     const uint16_t id = free_ids_.back();
@@ -171,27 +173,23 @@ bool UringReactor::LetGoOfLeaving() {
 }
 
 // Recvs that found no buffer go back to the kernel, as many as it has buffers; the others read in
-// their tasks, as many as there are buffers elsewhere. When buffers are short these come first, for
-// the ring's are all that recvs under way have. True: something has been posted, or there is still
-// somebody to feed.
+// their tasks, as many as there are buffers elsewhere. True: something has been posted, or there is
+// still somebody to feed.
 bool UringReactor::FeedStarved() {
   bool again = LetGoOfLeaving();
   const core::BufferReserve* reserve = pool_.reserve();
   pool_.CollectRemote();
   size_t elsewhere = pool_.count() - pool_.taken();
   if (reserve != nullptr) elsewhere += reserve->count() - reserve->taken();
-  size_t in_ring = buffers_in_ring_;
-  const auto read_in_task = [&] {
-    for (; elsewhere > 0 && !starved_.empty(); --elsewhere) {
-      auto& op = static_cast<Op&>(*starved_.Pop());
-      End(op, -ECANCELED);  // what it says if a cancel is under way
-      if (DropRef(op)) PostRetry(op);
-      again = true;
-    }
-  };
-  if (pool_.pressed()) read_in_task();
-  for (; in_ring > 0 && !starved_.empty(); --in_ring) Enqueue(static_cast<Op&>(*starved_.Pop()));
-  read_in_task();
+  for (size_t in_ring = buffers_in_ring_; in_ring > 0 && !starved_.empty(); --in_ring) {
+    Enqueue(static_cast<Op&>(*starved_.Pop()));
+  }
+  for (; elsewhere > 0 && !starved_.empty(); --elsewhere) {
+    auto& op = static_cast<Op&>(*starved_.Pop());
+    End(op, -ECANCELED);  // what it says if a cancel is under way
+    if (DropRef(op)) PostRetry(op);
+    again = true;
+  }
   // Nobody has a buffer for those that are left: the next one to come back wakes this worker.
   pool_.SetWanted(!starved_.empty());
   return again || (!starved_.empty() && pool_.has_free());

@@ -234,9 +234,14 @@ core::Task<void> Listener::AcceptRest(core::CancellationToken hurry) {
     while (waiting > 0 && !hurry.cancelled()) {
       for (size_t i = 0; i < kRestPerRound && waiting > 0; ++i, --waiting) {
         IoResult<int> fd = CurrentReactor().AcceptNow(socket);
-        if (!fd.ok()) waiting = 0;
-        if (!fd.ok()) break;
-        Settle(*fd, Judge(*fd));
+        if (fd.ok()) {
+          Settle(*fd, Judge(*fd));
+        } else if (fd.error() == EAGAIN) {
+          waiting = 0;
+          break;
+        } else if (fd.error() != ECONNABORTED && fd.error() != EPROTO) {
+          co_await Pause(fd.error(), kMinPause);  // sessions that end give descriptors back
+        }
       }
       if (waiting > 0) (void)co_await core::Sleep(0);
     }

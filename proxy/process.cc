@@ -15,6 +15,7 @@
 #include <exception>
 #include <new>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -103,12 +104,28 @@ void Die(int signal) {
 
 }  // namespace
 
+// With less, the allocator and the libraries fail in ways of their own, before anybody can say so.
+absl::Status CheckAddressSpace() {
+  constexpr rlim_t kLeast = rlim_t{64} << 20;
+  for (const auto& [what, name] :
+       {std::pair(RLIMIT_AS, "RLIMIT_AS"), {RLIMIT_DATA, "RLIMIT_DATA"}}) {
+    rlimit limit;
+    if (getrlimit(what, &limit) != 0 || limit.rlim_cur >= kLeast) continue;
+    return absl::ResourceExhaustedError(
+        absl::StrCat("this process may have ", limit.rlim_cur >> 20, " MiB of address space (",
+                     name, "), and needs at least ", kLeast >> 20, " MiB"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status PrepareProcess() {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a log that may not grow is an error of write(2)
   std::signal(SIGTTOU, SIG_IGN);  // or writing the log from the background would stop it
   std::set_terminate(Terminate);
   LeaveNoZombies();
+  const absl::Status space = CheckAddressSpace();
+  if (!space.ok()) return space;
   return PrepareStacks();
 }
 

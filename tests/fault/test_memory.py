@@ -101,7 +101,9 @@ class Memory:
                             rejected_memory=self.reset)
 
     def test_limit_that_falls_and_rises(self):
-        self.start()
+        # Sessions that hold all they may: small ones might fit into what malloc has in store.
+        self.start(access_log={"path": os.path.join(self.new_folder(), "access.log")},
+                   listener={"bandwidth": {"per_connection": "1GiB/s"}})
         for size in (self.web.status("VmSize") + MiB, MiB):  # the second is less than it has
             self.limit(size)
             self.arrive_until_short()
