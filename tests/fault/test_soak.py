@@ -34,17 +34,15 @@ class Soak:
             access_log={"path": self.log.path, "format": "json"}, stats={"interval": "200ms"},
             defaults={"timeouts": {"connect": "2s", "idle": "15s", "half_close": "10s",
                                    "write_stall": "10s"}})
-        wait_for(self.sleeps, "every worker to accept")  # from a descriptor of its own
+        wait_for(self.all_accept, "every worker to accept")
         self.idle = self.web.descriptors()
         return self.web.address()
 
-    def sleeps(self):
-        """Whether all threads of the proxy do."""
-        for thread in os.listdir(f"/proc/{self.web.pid}/task"):
-            with open(f"/proc/{self.web.pid}/task/{thread}/stat") as file:
-                if file.read().rpartition(")")[2].split()[0] != "S":
-                    return False
-        return True
+    def all_accept(self):
+        """Whether every worker has its own descriptor of the listener, beside the first."""
+        folder = f"/proc/{self.web.pid}/fd"
+        links = [os.readlink(os.path.join(folder, fd)) for fd in os.listdir(folder)]
+        return sum(link.startswith("socket:") for link in links) == 1 + self.workers
 
     def rest(self):
         """Nothing goes on; returns the memory that the proxy then has."""
