@@ -118,18 +118,22 @@ bool LineLog::Drain(Nanos timeout) {
                            [&] { return done_ >= orders; });
 }
 
-// The thread takes no signals: they are for others, and SIGPIPE and SIGXFSZ are errors here.
+// The thread takes no signals: they are for others, and SIGPIPE and SIGXFSZ are errors here. It has
+// its memory when this returns, or the process has ended with a message: later there may be none.
 void LineLog::Start() {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { Run(); });
+  absl::Notification ready;
+  thread_ = std::thread([this, &ready] { Run(ready); });
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  ready.WaitForNotification();
 }
 
-void LineLog::Run() {
+void LineLog::Run(absl::Notification& ready) {
   Batch batch;
   batch.lines.reserve(kQueueBytes);
+  ready.Notify();
   while (Take(batch)) {
     const std::string_view lines = batch.lines;
     const size_t before = batch.reopen_at.value_or(lines.size());

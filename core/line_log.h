@@ -26,6 +26,7 @@
 #include <thread>
 
 #include "absl/status/statusor.h"
+#include "absl/synchronization/notification.h"
 #include "core/atomic.h"
 #include "core/clock.h"
 #include "core/line_sink.h"
@@ -72,7 +73,7 @@ class LineLog {
 
   LineLog(const std::string& name, std::string path, const Clock& clock, Logger& logger);
   void Start();
-  void Run();
+  void Run(absl::Notification& ready);
   bool Take(Batch& batch);
   void Settle(const LineSink::Outcome& outcome);
   void Drop(uint64_t lines, std::string_view why);

@@ -6,11 +6,14 @@
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <cstddef>
+#include <cstdlib>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include "absl/synchronization/notification.h"
 #include "core/control_escape.h"
 #include "core/json_escape.h"
 #include "core/line_sink.h"
@@ -91,12 +94,28 @@ class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
   Atomic<uint64_t> dropped_{0};
 };
 
+// Its thread makes its first allocation before anything else is done: an allocator may take for
+// granted that there is memory for a new thread's heap, and the first line may be that there is
+// none.
+std::shared_ptr<spdlog::details::thread_pool> MakeQueue() {
+  absl::Notification ready;
+  const auto allocate = [&ready] {
+    // Volatile, for a compiler may leave out an allocation that nobody uses.
+    void* (*volatile malloc)(size_t) = &std::malloc;
+    std::free(malloc(1));
+    ready.Notify();
+  };
+  auto queue = std::make_shared<spdlog::details::thread_pool>(kQueueLines, 1, allocate);
+  ready.WaitForNotification();
+  return queue;
+}
+
 class SpdlogLogger final : public Logger {
  public:
   SpdlogLogger(LogLevel level, LogFormat format)
       : Logger(level),
         sink_(std::make_shared<StderrSink>()),
-        queue_(std::make_shared<spdlog::details::thread_pool>(kQueueLines, 1)),
+        queue_(MakeQueue()),
         logger_(std::make_shared<spdlog::async_logger>(
             "sluice", sink_, queue_, spdlog::async_overflow_policy::overrun_oldest)) {
     logger_->set_level(SpdlogLevel(level));

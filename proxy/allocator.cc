@@ -61,6 +61,13 @@ std::unique_ptr<core::ThreadHeap> MakeThreadHeap() {
   return std::make_unique<JemallocThreadHeap>(freed);
 }
 
+unsigned MostHeaps() {
+  unsigned heaps = 0;
+  size_t size = sizeof(heaps);
+  if (mallctl == nullptr || mallctl("opt.narenas", &heaps, &size, nullptr, 0) != 0) return 0;
+  return heaps;
+}
+
 std::string AllocatorVersion() {
   const char* version = nullptr;
   size_t size = sizeof(version);

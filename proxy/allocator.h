@@ -12,6 +12,10 @@ namespace sluice::proxy {
 // "jemalloc 5.3.0-..." or "the C library's" (sanitizers bring their own).
 std::string AllocatorVersion();
 
+// How many heaps the threads share at most: each is made by the first thread that gets it, at its
+// first allocation, and jemalloc takes for granted that this works. 0 without jemalloc.
+unsigned MostHeaps();
+
 // Of the calling thread; null without jemalloc.
 std::unique_ptr<core::ThreadHeap> MakeThreadHeap();
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -43,6 +44,8 @@ constexpr int kExitOk = 0;
 constexpr int kExitFailure = 1;
 constexpr int kExitUsage = 2;
 constexpr int kExitConfig = 78;  // EX_CONFIG of <sysexits.h>
+
+constexpr uint64_t kLogSpace = uint64_t{32} << 20;  // both threads with a heap each, and queues
 
 using core::LogLevel;
 
@@ -105,6 +108,8 @@ void Finish(AccessLog& access_log, core::Logger& logger) {
 
 int Serve(const conf::Config& config, const std::vector<conf::Error>& warnings,
           core::SignalStream& signals) {
+  absl::Status status = CheckAddressSpace(kLogSpace, "the logs", "raise RLIMIT_AS or RLIMIT_DATA");
+  if (!status.ok()) return Complain(status);
   const std::unique_ptr<core::Logger> logger = core::Logger::ToStderr(
       static_cast<LogLevel>(config.log.level), static_cast<core::LogFormat>(config.log.format));
   for (const conf::Error& warning : warnings) {
@@ -135,7 +140,11 @@ int Serve(const conf::Config& config, const std::vector<conf::Error>& warnings,
   HeapReserve reserve(HeapReserve::BytesFor(config.limits.max_connections), MallocWorks);
   PrepareForShortage(reserve, *logger);
   Server server(config, runtime.shared(), signals, *logger, access_log->get(), reserve);
-  absl::Status status = StartRuntime(runtime, config.runtime.backend, *backend, *logger);
+  status = CheckAddressSpace(plan.address_space, "the workers",
+                             "lower runtime.workers or limits.buffer_memory, or raise RLIMIT_AS or "
+                             "RLIMIT_DATA");
+  if (!status.ok()) Fail(*logger, status);
+  status = StartRuntime(runtime, config.runtime.backend, *backend, *logger);
   if (!status.ok()) Fail(*logger, status);
   status = runtime.Run(server.Run());
   status.Update(server.status());

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "conf/units.h"
+#include "core/buffer_pool.h"
 #include "proxy/allocator.h"
 #include "proxy/buffer_budget.h"
 
@@ -24,6 +25,19 @@ std::string FewerSessions(const conf::Config& config, uint32_t workers, uint32_t
                       workers == 1 ? " worker" : " workers", "): limits.max_connections ",
                       config.limits.max_connections,
                       " is beyond that, further ones are not let in (reason rejected_buffers)");
+}
+
+// Stacks, rings, pools, and the heaps that come with the threads.
+uint64_t AddressSpace(const core::RuntimeOptions& options) {
+  constexpr uint64_t kMiB = uint64_t{1} << 20;
+  constexpr uint64_t kThread = 2 * kMiB;   // half of it the stack; rings and caches have less
+  constexpr uint64_t kHeap = 8 * kMiB;     // it begins with some of 2 MiB, each aligned to that
+  constexpr uint64_t kOthers = 16 * kMiB;  // logs, and what all share
+  const core::WorkerOptions& worker = options.worker;
+  const uint64_t pools = worker.buffers * (worker.buffer_size + sizeof(core::Buffer)) +
+                         worker.large_buffers * (worker.large_buffer_size + sizeof(core::Buffer));
+  return options.workers * (kThread + pools) + std::min(options.workers, MostHeaps()) * kHeap +
+         kOthers;
 }
 
 }  // namespace
@@ -49,6 +63,7 @@ RuntimePlan PlanRuntime(const conf::Config& config, uint32_t cpus) {
   worker.buffers = buffers.buffers;
   worker.large_buffer_size = buffers.large_buffer_size;
   worker.large_buffers = buffers.large_buffers;
+  plan.address_space = AddressSpace(plan.options);
   return plan;
 }
 

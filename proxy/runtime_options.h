@@ -15,6 +15,7 @@ namespace sluice::proxy {
 struct RuntimePlan {
   core::RuntimeOptions options;       // without the reserve of buffers
   size_t reserve_blocks = 0;          // of it
+  uint64_t address_space = 0;         // bytes that the start of the workers takes, at most
   std::vector<std::string> warnings;  // what the configuration does not get
 };
 

@@ -1,9 +1,13 @@
 #include "proxy/shortage.h"
 
+#include <sys/mman.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdlib>
+#include <string>
 
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 
@@ -40,6 +44,19 @@ bool MallocWorks() {
   const bool works = pieces.back() != nullptr;
   for (void* piece : pieces) std::free(piece);
   return works;
+}
+
+absl::Status CheckAddressSpace(uint64_t bytes, std::string_view what, std::string_view advice) {
+  constexpr uint64_t kMiB = uint64_t{1} << 20;
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory != MAP_FAILED) {
+    munmap(memory, bytes);
+    return absl::OkStatus();
+  }
+  return absl::ResourceExhaustedError(absl::StrCat(
+      std::string(what), " may need ", (bytes + kMiB - 1) / kMiB,
+      " MiB of address space, and the system grants less (", std::string(advice), ")"));
 }
 
 void PrepareThreads() {

@@ -2,6 +2,10 @@
 #ifndef SLUICE_PROXY_SHORTAGE_H_
 #define SLUICE_PROXY_SHORTAGE_H_
 
+#include <cstdint>
+#include <string_view>
+
+#include "absl/status/status.h"
 #include "core/atomic.h"
 #include "proxy/heap_reserve.h"
 
@@ -17,6 +21,11 @@ void UseReserve(HeapReserve& reserve);
 
 // Whether malloc has what some new sessions need: the probe of a HeapReserve.
 bool MallocWorks();
+
+// Whether so many bytes can be mapped now; they are not kept. Asked before threads are started: a
+// thread whose first allocation fails is the end of the process, see MostHeaps in allocator.h.
+// `what` needs them; `advice` is what an operator may change.
+absl::Status CheckAddressSpace(uint64_t bytes, std::string_view what, std::string_view advice);
 
 // Does at once what would be fatal if it came first when there is no memory: the main thread's
 // stack, the only one that grows, is made to grow; and abseil's mutexes, which abort if they cannot
