@@ -1,4 +1,5 @@
-// Loads a configuration from a file or a string: parse, read, validate, look for what cannot be meant.
+// Loads a configuration from a file or a string: parse, read, validate, look for what cannot be
+// meant.
 //
 // Never throws and never stops at the first error, unless the text is not YAML at all. `config` is
 // to be used only if ok(). A file that cannot be read is an error at 1:1 of it.

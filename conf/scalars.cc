@@ -66,8 +66,8 @@ bool IsOwnerName(std::string_view text) {
 }
 
 // What people write, from habit with other programs, where a file's path is wanted.
-constexpr std::string_view kMeansOff[] = {"",     "none",  "no",      "false",    "null", "nil",
-                                          "~",    "never", "disable", "disabled", "0"};
+constexpr std::string_view kMeansOff[] = {"",  "none",  "no",      "false",    "null", "nil",
+                                          "~", "never", "disable", "disabled", "0"};
 constexpr std::string_view kMeansStdout[] = {"on", "yes", "true",    "enable",   "enabled", "1",
                                              "-",  "out", "console", "terminal", "&1"};
 constexpr std::string_view kMeansStderr[] = {"err", "&2", "2", "syslog", "journal", "journald"};
@@ -167,9 +167,8 @@ Scalar SizeOrZero(uint64_t& field, std::string_view zero_means, uint64_t min, ui
 Scalar RateOrZero(uint32_t& field, std::string_view zero_means, uint32_t min, uint32_t max) {
   return {Cat("0/s (", zero_means, ") or ", min, "/s to ", max, "/s"),
           [&field, min, max](std::string_view text) {
-            return Store(text, ParseRate(text), field, [&](uint64_t rate) {
-              return rate == 0 || (rate >= min && rate <= max);
-            });
+            return Store(text, ParseRate(text), field,
+                         [&](uint64_t rate) { return rate == 0 || (rate >= min && rate <= max); });
           },
           [&field] { return FormatRate(field); }};
 }
@@ -177,9 +176,8 @@ Scalar RateOrZero(uint32_t& field, std::string_view zero_means, uint32_t min, ui
 Scalar ByteRateOrZero(uint64_t& field, std::string_view zero_means, uint64_t min, uint64_t max) {
   return {Cat("0B/s (", zero_means, ") or ", FormatByteRate(min), " to ", FormatByteRate(max)),
           [&field, min, max](std::string_view text) {
-            return Store(text, ParseByteRate(text), field, [&](uint64_t rate) {
-              return rate == 0 || (rate >= min && rate <= max);
-            });
+            return Store(text, ParseByteRate(text), field,
+                         [&](uint64_t rate) { return rate == 0 || (rate >= min && rate <= max); });
           },
           [&field] { return FormatByteRate(field); }};
 }
@@ -219,7 +217,8 @@ Scalar EndpointAddress(Address& field) { return AddressFrom(field, 1); }
 Scalar HostOrEmpty(Address& field) {
   return {"an IP address without a port, or \"\" (the kernel's choice)",
           [&field](std::string_view text) {
-            const absl::StatusOr<Address> host = text.empty() ? Address() : Address::ParseHost(text);
+            const absl::StatusOr<Address> host =
+                text.empty() ? Address() : Address::ParseHost(text);
             if (host.ok()) field = *host;
             return host.status();
           },

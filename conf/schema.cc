@@ -114,8 +114,7 @@ Shape Of(Timeouts& timeouts) {
     v.Optional("write_stall", Timeout(timeouts.write_stall));
     v.Optional("max_lifetime", Timeout(timeouts.max_lifetime));
     v.Optional("max_lifetime_jitter", Percent(timeouts.max_lifetime_jitter, 0, 50));
-    v.Optional("linger",
-               TimeOrZero(timeouts.linger, "no bound", milliseconds(1), 365 * kDay));
+    v.Optional("linger", TimeOrZero(timeouts.linger, "no bound", milliseconds(1), 365 * kDay));
   }};
 }
 
@@ -148,7 +147,8 @@ void SocketFields(Socket& socket, Visitor& v) {
   v.Optional("keepalive", seconds_or_kernel(socket.keepalive, "off"));
   v.Optional("keepalive_interval", seconds_or_kernel(socket.keepalive_interval, "the kernel's"));
   v.Optional("keepalive_probes", Count(socket.keepalive_probes, 0, 127));
-  v.Optional("user_timeout", TimeOrZero(socket.user_timeout, "the kernel's", milliseconds(1), kDay));
+  v.Optional("user_timeout",
+             TimeOrZero(socket.user_timeout, "the kernel's", milliseconds(1), kDay));
 }
 
 Shape Of(Socket& socket) {
@@ -170,8 +170,8 @@ Shape Of(ListenSocket& socket) {
 
 void DefaultsFields(Defaults& defaults, Visitor& v) {
   v.Optional("timeouts", Of(defaults.timeouts));
-  v.Optional("half_close", OneOf(defaults.half_close, {{"relay", HalfClose::kRelay},
-                                                       {"close", HalfClose::kClose}}));
+  v.Optional("half_close", OneOf(defaults.half_close,
+                                 {{"relay", HalfClose::kRelay}, {"close", HalfClose::kClose}}));
   v.Optional("new_connections", NewConnections(defaults.new_connections));
   v.Optional("per_source", Of(defaults.per_source));
   v.Optional("bandwidth", Of(defaults.bandwidth));
@@ -210,13 +210,12 @@ Shape Of(Upstream& upstream) {
     v.Required("name", Name(upstream.name));
     v.Optional("balance", OneOf(upstream.balance, {{"round_robin", Balance::kRoundRobin}},
                                 {"least_connections", "random_two", "source_hash", "maglev"}));
-    v.Optional("queue_timeout", TimeOrZero(upstream.queue_timeout, "no waiting", milliseconds(1),
-                                           kDay));
+    v.Optional("queue_timeout",
+               TimeOrZero(upstream.queue_timeout, "no waiting", milliseconds(1), kDay));
     v.Optional("connect_attempts", Count(upstream.connect_attempts, 1, 100));
     v.Optional("connect_backoff",
                TimeOrZero(upstream.connect_backoff, "at once", milliseconds(1), seconds(10)));
-    v.Optional("retry_for",
-               TimeOrZero(upstream.retry_for, "one round", milliseconds(1), hours(1)));
+    v.Optional("retry_for", TimeOrZero(upstream.retry_for, "one round", milliseconds(1), hours(1)));
     v.Optional("source_address", HostOrEmpty(upstream.source_address));
     v.Optional("socket", Of(upstream.socket));
     v.Required("endpoints", ListOf("endpoint", upstream.endpoints, Of));
@@ -245,8 +244,7 @@ Map Describe(Config& config) {
     v.Optional("access_log", Of(config.access_log));
     v.Optional("defaults", Of(config.defaults));
     // After limits and defaults: a reader has filled them in by now, wherever they stand in the file.
-    v.Required("listeners",
-               ListOf("listener", config.listeners, Of, FreshListener(config)));
+    v.Required("listeners", ListOf("listener", config.listeners, Of, FreshListener(config)));
     v.Required("upstreams", ListOf("upstream", config.upstreams, Of));
   }};
 }

@@ -43,6 +43,8 @@ class RecvOp;
 class alignas(64) Buffer final : public Node {
  public:
   void OnReady() override;  // hands itself to `receiver` (op.cc)
+  // Gives it back to where it comes from; `owner`: the caller is the owner of its pool.
+  void GiveBack(bool owner);
 
   std::byte* data = nullptr;         // constant
   BufferPool* pool = nullptr;        // constant; null: the reserve's
@@ -51,8 +53,8 @@ class alignas(64) Buffer final : public Node {
   uint32_t capacity = 0;             // bytes; constant
   uint32_t size = 0;                 // bytes received
   uint32_t index = 0;                // in the pool; constant
-  bool last = false;     // the recv ends with this buffer; it has to be submitted again
-  bool touched = false;  // its memory may be in use; the owner's
+  bool last = false;                 // the recv ends with this buffer; it has to be submitted again
+  bool touched = false;              // its memory may be in use; the owner's
 };
 static_assert(sizeof(Buffer) == 64);
 
@@ -118,6 +120,8 @@ class BufferReserve {
 
 class BufferPool {
  public:
+  static constexpr size_t kTrimAtOnce = 1024;
+
   // `count` buffers of `buffer_size` bytes. `wake_owner` is called by a releasing thread when the
   // owner wants buffers. Whether the address space could be had is told by `reserved`.
   BufferPool(size_t count, size_t buffer_size, std::function<void()> wake_owner);
@@ -193,8 +197,6 @@ class BufferPool {
   size_t taken() const { return taken_; }
 
  private:
-  static constexpr size_t kTrimAtOnce = 1024;
-
   Buffer* MakeFresh();
 
   const size_t count_;
@@ -206,12 +208,20 @@ class BufferPool {
   Buffer* headers_ = nullptr;  // [0, fresh_) are made
   size_t fresh_ = 0;           // the first buffer that has never been taken; the owner's
   Buffer* free_ = nullptr;     // the owner's
-  size_t taken_ = 0;        // the owner's
-  size_t most_taken_ = 0;   // since the last Trim; the owner's
-  size_t touched_ = 0;      // the owner's
+  size_t taken_ = 0;           // the owner's
+  size_t most_taken_ = 0;      // since the last Trim; the owner's
+  size_t touched_ = 0;         // the owner's
   alignas(64) Atomic<Buffer*> remote_{nullptr};
   Atomic<bool> wanted_{false};
 };
+
+inline void Buffer::GiveBack(bool owner) {
+  if (pool != nullptr) {
+    pool->Release(this, owner);
+  } else {
+    reserve->Release(this);
+  }
+}
 
 }  // namespace sluice::core
 

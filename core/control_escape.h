@@ -1,7 +1,7 @@
 // AppendControlEscaped: text for one line of a log, whatever its bytes are.
 //
-// Control characters (C0, DEL and C1) and bytes that belong to no UTF-8 character become \xNN, byte by
-// byte: neither a line break nor a terminal's escape sequence is left. Everything else, a backslash
+// Control characters (C0, DEL and C1) and bytes that belong to no UTF-8 character become \xNN, byte
+// by byte: neither a line break nor a terminal's escape sequence is left. Everything else, a backslash
 // too, stays. Any thread.
 #ifndef SLUICE_CORE_CONTROL_ESCAPE_H_
 #define SLUICE_CORE_CONTROL_ESCAPE_H_

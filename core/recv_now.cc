@@ -19,21 +19,13 @@ Buffer* TakeBuffer(RecvOp& op, BufferPool& pool) {
   return pool.reserve() == nullptr ? nullptr : pool.reserve()->Take();
 }
 
-void GiveBack(Buffer& buffer) {
-  if (buffer.pool != nullptr) {
-    buffer.pool->Release(&buffer, /*owner=*/true);
-  } else {
-    buffer.reserve->Release(&buffer);
-  }
-}
-
 // Buffers are short: what is small need not hold a whole one.
 [[gnu::noinline]] Buffer* Shrink(Buffer* buffer, size_t bytes, BufferReserve* reserve) {
   if (reserve == nullptr || buffer->pool == nullptr || bytes > reserve->capacity()) return buffer;
   Buffer* small = reserve->Take();
   if (small == nullptr) return buffer;
   std::memcpy(small->data, buffer->data, bytes);
-  GiveBack(*buffer);
+  buffer->GiveBack(/*owner=*/true);
   return small;
 }
 
@@ -60,7 +52,7 @@ RecvNowResult RecvNow(RecvOp& op, BufferPool& pool, ReactorCounters& counters) {
     op.result = kCreditUsed;
     return RecvNowResult::kDone;
   }
-  GiveBack(*buffer);
+  buffer->GiveBack(/*owner=*/true);
   if (bytes == -EAGAIN) return RecvNowResult::kNotReady;
   op.result = bytes;
   return RecvNowResult::kDone;

@@ -65,30 +65,17 @@ class NodeQueue {
   Node& last() const { return *last_; }  // not when empty
   // True: it was here. Walks the queue.
   bool Remove(Node& node) {
-    Node* previous = FindPrevious([&node](const Node& each) { return &each == &node; });
-    if (previous == nullptr) return false;
+    if (last_ == nullptr) return false;
+    Node* previous = last_;
+    while (previous->next != &node) {
+      previous = previous->next;
+      if (previous == last_) return false;
+    }
     Unlink(*previous, node);
     return true;
   }
-  // The first that `matches`, or null. Walks the queue.
-  template <typename Matches>
-  Node* FindIf(Matches matches) const {
-    Node* previous = FindPrevious(matches);
-    return previous == nullptr ? nullptr : previous->next;
-  }
 
  private:
-  // Whose `next` is the first that `matches`, or null.
-  template <typename Matches>
-  Node* FindPrevious(Matches matches) const {
-    if (last_ == nullptr) return nullptr;
-    Node* previous = last_;
-    while (!matches(*previous->next)) {
-      previous = previous->next;
-      if (previous == last_) return nullptr;
-    }
-    return previous;
-  }
   void Unlink(Node& previous, Node& node) {
     previous.next = node.next;
     if (last_ == &node) last_ = &previous == &node ? nullptr : &previous;

@@ -57,18 +57,11 @@ Worker::Worker(Shared& shared, uint32_t index, const Clock& clock, const WorkerO
     : shared_(shared),
       index_(index),
       clock_(clock),
-      busy_poll_(options.busy_poll),
-      stealing_(options.stealing),
+      options_(options),
       random_(options.seed * 0x9E3779B97F4A7C15u + index + 1),
       now_(clock.Now()),
       wheel_(now_),
-      buffers_(options.buffers),
-      buffer_size_(options.buffer_size),
-      large_buffers_(options.large_buffers),
-      large_buffer_size_(options.large_buffer_size),
-      turned_(now_),
-      reserve_(options.reserve),
-      make_heap_(options.make_heap) {}
+      turned_(now_) {}
 
 Worker::~Worker() = default;
 
@@ -78,7 +71,7 @@ absl::Status Worker::Start(const ReactorFactory& make_reactor) {
   absl::StatusOr<std::unique_ptr<Reactor>> reactor = make_reactor(*pool_);
   if (!reactor.ok()) return reactor.status();
   reactor_ = *std::move(reactor);
-  if (make_heap_ != nullptr) heap_ = make_heap_();
+  if (options_.make_heap != nullptr) heap_ = options_.make_heap();
   return absl::OkStatus();
 }
 
@@ -90,14 +83,15 @@ void Worker::Abandon() {
 absl::Status Worker::ReserveBuffers() {
   const auto wake = [this] { Wake(); };
   if (pool_ == nullptr) {
-    absl::StatusOr<std::unique_ptr<BufferPool>> pool = MakePool(buffers_, buffer_size_, wake);
+    absl::StatusOr<std::unique_ptr<BufferPool>> pool =
+        MakePool(options_.buffers, options_.buffer_size, wake);
     if (!pool.ok()) return pool.status();
     pool_ = *std::move(pool);
-    pool_->set_reserve(reserve_);
+    pool_->set_reserve(options_.reserve);
   }
-  if (large_pool_ != nullptr || large_buffers_ == 0) return absl::OkStatus();
+  if (large_pool_ != nullptr || options_.large_buffers == 0) return absl::OkStatus();
   absl::StatusOr<std::unique_ptr<BufferPool>> large =
-      MakePool(large_buffers_, large_buffer_size_, wake);
+      MakePool(options_.large_buffers, options_.large_buffer_size, wake);
   if (!large.ok()) return large.status();
   large_pool_ = *std::move(large);
   pool_->set_large(large_pool_.get());
@@ -246,7 +240,7 @@ void Worker::ScheduleLast(Runnable& task) {
 
 void Worker::WakeForBacklog() {
   if (shared_.workers.size() == 1 || queued() < kWakeBacklog) return;
-  const bool watched = !stealing_ || shared_.watchers.load(std::memory_order_relaxed) > 0;
+  const bool watched = !options_.stealing || shared_.watchers.load(std::memory_order_relaxed) > 0;
   if (!watched || !shared_.inject.empty()) shared_.NotifyOne();
 }
 
@@ -321,19 +315,19 @@ bool Worker::Overdue(const Worker& victim) const {
 }
 
 bool Worker::OverdueElsewhere() const {
-  return stealing_ && std::any_of(shared_.workers.begin(), shared_.workers.end(),
-                                  [this](const auto& other) { return Overdue(*other); });
+  return options_.stealing && std::any_of(shared_.workers.begin(), shared_.workers.end(),
+                                          [this](const auto& other) { return Overdue(*other); });
 }
 
 bool Worker::BacklogElsewhere() const {
-  return stealing_ &&
+  return options_.stealing &&
          std::any_of(shared_.workers.begin(), shared_.workers.end(), [this](const auto& other) {
            return other.get() != this && other->HasBacklog();
          });
 }
 
 Runnable* Worker::Steal() {
-  if (!stealing_) return NextShared();
+  if (!options_.stealing) return NextShared();
   const size_t count = shared_.workers.size();
   random_ ^= random_ << 13;
   random_ ^= random_ >> 7;
@@ -439,8 +433,8 @@ bool Worker::HeapTrimPays() const { return heap_ != nullptr && heap_->TrimPays()
 
 // Turns the reactor for a while before it sleeps. True: something came.
 bool Worker::BusyPoll() {
-  if (busy_poll_ == 0) return false;
-  const Nanos until = clock_.Now() + busy_poll_;
+  if (options_.busy_poll == 0) return false;
+  const Nanos until = clock_.Now() + options_.busy_poll;
   do {
     TurnReactor(0);
     if (queued() != 0 || lifo_ != nullptr || SharedWork() || OverdueElsewhere()) return true;

@@ -33,7 +33,7 @@
 //
 // The hold is as long as the worker was late, at most kMaxHold, and a bit; a turn uses up at most
 // kLate of it, so that a second pause takes away no more than that. Steady traffic can thus delay a
-// timer that is late already, and no other, by about the hold.
+// timer by about the hold, also one that falls due while it lasts.
 //
 // Threads: a worker's methods are for its own thread unless they say "any".
 // Checked by: tests/core/scheduler_test.cc, tests/core/rounds_test.cc, tests/model.
@@ -101,7 +101,7 @@ struct WorkerOptions {
   size_t large_buffers = 0;    // for streams that fill theirs
   size_t large_buffer_size = 0;
   BufferReserve* reserve = nullptr;  // of all workers; outlives them; or null
-  Nanos busy_poll = 0;   // turn the reactor for so long before sleeping
+  Nanos busy_poll = 0;               // turn the reactor for so long before sleeping
   bool stealing = true;  // take queued tasks from other workers when there is nothing to do
   uint64_t seed = 1;     // of the choice of victims
   ThreadHeapFactory make_heap{};  // or null: nothing is trimmed but the buffers
@@ -154,8 +154,8 @@ class Worker {
   Reactor& reactor() { return *reactor_; }
   const Reactor& reactor() const { return *reactor_; }
   BufferPool& pool() { return *pool_; }
-  bool Owns(const BufferPool& pool) const {
-    return &pool == pool_.get() || &pool == large_pool_.get();
+  bool Owns(const BufferPool* pool) const {
+    return pool != nullptr && (pool == pool_.get() || pool == large_pool_.get());
   }
   TimerWheel& wheel() { return wheel_; }
   Shared& shared() const { return shared_; }
@@ -218,8 +218,7 @@ class Worker {
   Shared& shared_;
   const uint32_t index_;
   const Clock& clock_;
-  const Nanos busy_poll_;
-  const bool stealing_;
+  const WorkerOptions options_;
 
   StealQueue<Runnable> queue_;
   Runnable* lifo_ = nullptr;
@@ -239,10 +238,6 @@ class Worker {
   uint64_t reaped_ = 0;  // when it was looked at last: only while catching up
 
   TimerWheel wheel_;
-  const size_t buffers_;
-  const size_t buffer_size_;
-  const size_t large_buffers_;
-  const size_t large_buffer_size_;
   std::unique_ptr<BufferPool> pool_;        // from Start on
   std::unique_ptr<BufferPool> large_pool_;  // or null
   InjectQueue mailbox_;                     // any thread
@@ -250,8 +245,6 @@ class Worker {
   Atomic<Nanos> turned_;                    // like now_; thieves read it
   Atomic<Nanos> task_time_{0};              // how long a task takes lately; thieves read it
   std::unique_ptr<Reactor> reactor_;
-  BufferReserve* const reserve_;            // or null
-  const ThreadHeapFactory make_heap_;
   std::unique_ptr<ThreadHeap> heap_;  // or null
   WorkerCounters counters_;
 };

@@ -53,11 +53,9 @@ UringReactor::UringReactor(const Features& features, core::BufferPool& pool,
       ring_(std::move(ring)),
       wake_fd_(wake_fd),
       in_ring_(MostInRing(pool), nullptr),
-      most_in_ring_(in_ring_.size()),
-      most_taken_to_fill_(std::max<size_t>(pool.count() / 2, 1)),
-      buffers_wanted_(std::min(kBuffersAtStart, most_in_ring_)),
+      buffers_wanted_(std::min(kBuffersAtStart, in_ring_.size())),
       fewest_in_ring_(buffers_wanted_) {
-  for (size_t id = most_in_ring_; id-- > 0;) free_ids_.push_back(static_cast<uint16_t>(id));
+  for (size_t id = in_ring_.size(); id-- > 0;) free_ids_.push_back(static_cast<uint16_t>(id));
   ArmWake();
   FillBufferRing();
 }
@@ -205,8 +203,7 @@ void UringReactor::StartCancel(Op& op) {
       EnqueueCancel(op);
       return;
     case kStarved:
-      op.place = kLeaving;
-      leaving_ = true;
+      Leave(op);
       return;
     case kLeaving:
     case kEnded:
@@ -369,8 +366,7 @@ void UringReactor::OnCancel(Op& op, int32_t result) {
     return;
   }
   if (op.place == kStarved) {
-    op.place = kLeaving;
-    leaving_ = true;
+    Leave(op);
     return;
   }
   if (DropRef(op)) op.task->Post(op);

@@ -7,14 +7,13 @@
 // op's next life.
 //
 //   Submit ── refs 1 ──► IN KERNEL ── ENOBUFS ──► STARVED ── the ring has buffers ──► IN KERNEL
-//                           │  last completion        │  │ it has none, the pool or the reserve has
-//                           ▼                         │  └──► ENDED, posted: reads in its task
-//                           (Retry)
-//                         ENDED ── refs 0 ──► posted  └─ cancel ──► LEAVING ── next turn ──► ENDED
+//                           │  last completion       │ └─ the pool or the reserve has ──► ENDED,
+//                           ▼                        │    posted: reads in its task (Retry)
+//                         ENDED ── refs 0 ──► posted └─ cancel ──► LEAVING ── next turn ──► ENDED
 //   A recv in bulk mode (core/recv_now.h), or one that is submitted when buffers are short, waits
-//   IN KERNEL as a poll and reads in its task (Retry): it never holds more than one buffer. Cancel,
-//   own worker:   refs + 1, cancel entry        its completion: refs - 1, or once more while
-//   Cancel, another's:    refs + 1 unless 0, message    the op is still IN KERNEL
+//   IN KERNEL as a poll and reads in its task (Retry): it never holds more than one buffer.
+//   Cancel, own worker:   refs + 1, cancel entry        its completion: refs - 1, or once more
+//   Cancel, another's:    refs + 1 unless 0, message    while the op is still IN KERNEL
 //
 // Invariants
 //   I1  refs > 0 exactly while the op is in flight here; it goes from 0 to 1 only in Submit.
@@ -78,6 +77,7 @@ class UringReactor final : public core::Reactor {
   // Buffers are short, and the kernel has none: a recv that is submitted waits without one.
   bool ReadsFrugally() const { return pool_.pressed() && buffers_in_ring_ == 0; }
   void Starve(core::Op& op);
+  void Leave(core::Op& op);
   bool LetGoOfLeaving();
   bool FeedStarved();
   void PostRetry(core::Op& op);
@@ -97,16 +97,14 @@ class UringReactor final : public core::Reactor {
   const int wake_fd_;
   core::WakeFlag wake_;
   int64_t in_flight_ = 0;
-  std::vector<core::Buffer*> in_ring_;  // by id; null: the id is free
+  std::vector<core::Buffer*> in_ring_;  // by id, as many as it may hold; null: the id is free
   std::vector<uint16_t> free_ids_;
   size_t buffers_in_ring_ = 0;
-  const size_t most_in_ring_;
-  const size_t most_taken_to_fill_;  // of the pool, by whomever
-  size_t buffers_wanted_;            // how many to keep in the ring: grows when it runs dry
-  bool ran_dry_ = false;             // since the ring was filled
-  size_t fewest_in_ring_;            // since the last Trim
-  uint64_t recvs_at_trim_ = 0;       // at the last Trim
-  bool accepts_wait_ = false;        // an accept that is armed again finds the next one at once
+  size_t buffers_wanted_;       // how many to keep in the ring: grows when it runs dry
+  bool ran_dry_ = false;        // since the ring was filled
+  size_t fewest_in_ring_;       // since the last Trim
+  uint64_t recvs_at_trim_ = 0;  // at the last Trim
+  bool accepts_wait_ = false;   // an accept that is armed again finds the next one at once
   core::NodeQueue starved_;
   bool leaving_ = false;  // some of them are
   absl::Mutex remote_mutex_;

@@ -24,7 +24,6 @@ using core::Op;
 // buffers too. (After 32 buffers in one go the kernel would take a break, and might then miss a
 // reset behind the bytes.)
 constexpr size_t kBuffersPerRecv = 2;
-constexpr size_t kForgetAtOnce = 1024;
 
 }  // namespace
 
@@ -134,9 +133,10 @@ void UringReactor::OnReadable(core::RecvOp& op, int32_t result) {
 void UringReactor::FillBufferRing() {
   fewest_in_ring_ = std::min(fewest_in_ring_, buffers_in_ring_);
   if (std::exchange(ran_dry_, false) && !pool_.pressed()) {
-    buffers_wanted_ = std::min(buffers_wanted_ * 2, most_in_ring_);
+    buffers_wanted_ = std::min(buffers_wanted_ * 2, in_ring_.size());
   }
-  while (buffers_in_ring_ < buffers_wanted_ && pool_.taken() < most_taken_to_fill_) {
+  const size_t half = std::max<size_t>(pool_.count() / 2, 1);
+  while (buffers_in_ring_ < buffers_wanted_ && pool_.taken() < half) {
     core::Buffer* buffer = pool_.Take();
     if (buffer == nullptr) break;
     const uint16_t id = free_ids_.back();
@@ -152,6 +152,12 @@ void UringReactor::Starve(Op& op) {
   core::Count(counters_.dry);
   op.place = kStarved;
   starved_.Push(op);
+}
+
+// A cancel of a starved op: the next turn lets go of it, for it may be deep in the queue.
+void UringReactor::Leave(Op& op) {
+  op.place = kLeaving;
+  leaving_ = true;
 }
 
 // Those that were cancelled while they were starved: one walk for all. True: there were some.
@@ -202,12 +208,12 @@ bool UringReactor::FeedStarved() {
 void UringReactor::Trim() {
   pool_.Trim();
   if (std::exchange(fewest_in_ring_, buffers_wanted_) > buffers_wanted_ / 2) {
-    buffers_wanted_ = std::max(buffers_wanted_ / 2, std::min(kBuffersAtStart, most_in_ring_));
+    buffers_wanted_ = std::max(buffers_wanted_ / 2, std::min(kBuffersAtStart, in_ring_.size()));
   }
   const uint64_t recvs = counters_.recvs.load(std::memory_order_relaxed);
   const bool idle = recvs - std::exchange(recvs_at_trim_, recvs) < buffers_in_ring_;
   if (!idle || ring_->has_completion()) return;
-  size_t left = kForgetAtOnce;
+  size_t left = core::BufferPool::kTrimAtOnce;
   for (core::Buffer* buffer : in_ring_) {
     if (buffer == nullptr || !buffer->touched) continue;
     pool_.Forget(*buffer);

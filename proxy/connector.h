@@ -36,8 +36,8 @@ struct Connected {
 };
 
 // Begins with the balancer's choice and tries every endpoint at most once in each round, each for
-// at most the connect timeout. Gives up early when the scope is cancelled, or when this process has run out of
-// something that no other endpoint could help with. The pauses depend on `seed`: sessions that
+// at most the connect timeout. Gives up early when the scope is cancelled, or when this process has
+// run out of something that no other endpoint could help with. The pauses depend on `seed`: sessions that
 // begin together try again together unless theirs differ.
 core::Task<Connected> ConnectUpstream(const SessionContext& context, uint64_t seed);
 

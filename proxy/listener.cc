@@ -70,9 +70,11 @@ absl::Status Listener::ResolveOwner() {
 }
 
 void Listener::TryBind(std::vector<BindFailure>& failures) {
-  if (absl::Status status = ResolveOwner(); !status.ok()) {
-    failures.push_back({EINVAL, std::string(status.message())});
-    return;
+  if (sockets_.empty()) {  // the first time
+    if (absl::Status status = ResolveOwner(); !status.ok()) {
+      failures.push_back({EINVAL, std::string(status.message())});
+      return;
+    }
   }
   sockets_.resize(addresses_.size(), -1);
   files_.resize(addresses_.size());

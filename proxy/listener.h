@@ -104,7 +104,7 @@ class Listener {
   SharedPace bytes_up_;
   SharedPace bytes_down_;
   const SessionContext context_;
-  std::vector<int> sockets_;  // of addresses_, -1 where it does not listen yet; or empty
+  std::vector<int> sockets_;             // of addresses_, -1 where it does not listen yet; or empty
   std::vector<core::SocketFile> files_;  // of each socket
 };
 

@@ -102,10 +102,8 @@ void Die(int signal) {
   _exit(128 + signal);
 }
 
-}  // namespace
-
 // With less, the allocator and the libraries fail in ways of their own, before anybody can say so.
-absl::Status CheckAddressSpace() {
+absl::Status CheckLimits() {
   constexpr rlim_t kLeast = rlim_t{64} << 20;
   for (const auto& [what, name] :
        {std::pair(RLIMIT_AS, "RLIMIT_AS"), {RLIMIT_DATA, "RLIMIT_DATA"}}) {
@@ -118,14 +116,16 @@ absl::Status CheckAddressSpace() {
   return absl::OkStatus();
 }
 
+}  // namespace
+
 absl::Status PrepareProcess() {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a log that may not grow is an error of write(2)
   std::signal(SIGTTOU, SIG_IGN);  // or writing the log from the background would stop it
   std::set_terminate(Terminate);
   LeaveNoZombies();
-  const absl::Status space = CheckAddressSpace();
-  if (!space.ok()) return space;
+  const absl::Status limits = CheckLimits();
+  if (!limits.ok()) return limits;
   return PrepareStacks();
 }
 

@@ -63,8 +63,8 @@ void AppendJson(const SessionRecord& record, std::string& out) {
   AppendPath("client", record.client_path, out);
   AppendPath("upstream", record.upstream_path, out);
   if (record.cut()) {
-    absl::StrAppend(&out, R"(,"undelivered_up":)", record.undelivered_up,
-                    R"(,"undelivered_down":)", record.undelivered_down);
+    absl::StrAppend(&out, R"(,"undelivered_up":)", record.undelivered_up, R"(,"undelivered_down":)",
+                    record.undelivered_down);
   }
   out += '}';
 }

@@ -73,6 +73,35 @@ TEST_P(ReserveTest, OthersReceiveThoughOneHoldsAll) {
   EXPECT_EQ(reserve.taken(), 0u);
 }
 
+// What a reactor has in stock for the kernel does not make buffers short: with half of the pool in
+// stock and a third of it held, messages still come in ordinary buffers.
+Task<void> StockMain(core::Shared& shared) {
+  core::Worker& worker = *shared.workers[0];
+  std::vector<BufferLease> held;
+  for (size_t i = 0; i < worker.pool().count() / 3; ++i) {
+    core::Buffer* buffer = worker.pool().Take();
+    EXPECT_NE(buffer, nullptr);
+    if (buffer == nullptr) co_return;
+    buffer->size = 0;
+    held.emplace_back(buffer);
+  }
+  std::deque<Pair> pairs;
+  int left = 0;
+  TaskGroup talks(shared);
+  for (; left < kStreams; ++left) {
+    pairs.push_back(ConnectTcp());
+    talks.Spawn(Talk(pairs.back(), &left), &worker);
+  }
+  co_await talks.Join();
+  EXPECT_EQ(worker.reactor().counters().reserved.load(std::memory_order_relaxed), 0u);
+}
+TEST_P(ReserveTest, TheStockIsNoShortage) {
+  if (two_workers()) GTEST_SKIP() << "takes from a pool that is another worker's";
+  options.buffers = 64;
+  options.reserve = &reserve;
+  Run(StockMain(shared()));
+}
+
 // Nobody takes what arrives: so many messages hold few buffers, and an exact count of bytes.
 constexpr int kMessages = 3000;
 Task<void> ChatterMain(core::Shared& shared) {
