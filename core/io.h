@@ -26,7 +26,7 @@ namespace sluice::core {
 // Hands `op` to the reactor of the current worker. True: done at once.
 inline bool SubmitHere(Op& op, Runnable& task) {
   op.task = &task;
-  op.reactor = &Worker::Current()->reactor();
+  op.reactor = Reactor::Current();
   op.result = 0;
   op.in_flight = true;
   if (!op.reactor->Submit(op)) return false;

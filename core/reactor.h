@@ -57,6 +57,13 @@ inline void Count(Atomic<uint64_t>& counter, uint64_t amount = 1) {
 
 class Reactor : public SocketApi {
  public:
+  // The reactor of the worker that the calling thread is, or null. Never keep the answer across a
+  // co_await.
+  static Reactor* Current();
+  // Makes `reactor` the calling thread's, and `pool`, and its large one, the buffers that belong to
+  // the thread. Null for both: the thread is no worker any more.
+  static void SetCurrent(Reactor* reactor, const BufferPool* pool);
+
   // Starts `op` (op.task and the request are set). True: it is done already, op.result says how and
   // nothing is posted. The worker that runs the task.
   virtual bool Submit(Op& op) = 0;

@@ -29,8 +29,14 @@ absl::StatusOr<std::unique_ptr<BufferPool>> MakePool(size_t count, size_t buffer
 // Out of line, so that no caller can keep the address of the thread_local across a suspension.
 [[gnu::noinline]] Worker* Worker::Current() { return current_worker; }
 
-void Worker::Enter() { current_worker = this; }
-void Worker::LeaveCurrent() { current_worker = nullptr; }
+void Worker::Enter() {
+  current_worker = this;
+  Reactor::SetCurrent(reactor_.get(), pool_.get());
+}
+void Worker::LeaveCurrent() {
+  current_worker = nullptr;
+  Reactor::SetCurrent(nullptr, nullptr);
+}
 
 void Shared::Schedule(Runnable& runnable) {
   Worker* worker = Worker::Current();

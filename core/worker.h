@@ -154,9 +154,6 @@ class Worker {
   Reactor& reactor() { return *reactor_; }
   const Reactor& reactor() const { return *reactor_; }
   BufferPool& pool() { return *pool_; }
-  bool Owns(const BufferPool* pool) const {
-    return pool != nullptr && (pool == pool_.get() || pool == large_pool_.get());
-  }
   TimerWheel& wheel() { return wheel_; }
   Shared& shared() const { return shared_; }
   uint32_t index() const { return index_; }

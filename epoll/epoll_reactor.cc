@@ -16,7 +16,6 @@
 #include "core/check.h"
 #include "core/recv_now.h"
 #include "core/transfer.h"
-#include "core/worker.h"
 
 namespace sluice::epoll {
 namespace {
@@ -80,7 +79,7 @@ EpollReactor::~EpollReactor() {
 }
 
 EpollReactor& EpollReactor::OfCurrentWorker() {
-  return static_cast<EpollReactor&>(core::Worker::Current()->reactor());
+  return static_cast<EpollReactor&>(*core::Reactor::Current());
 }
 
 bool EpollReactor::Submit(Op& op) {

@@ -15,7 +15,6 @@
 #include "core/check.h"
 #include "core/recv_now.h"
 #include "core/transfer.h"
-#include "core/worker.h"
 #include "iouring/uring_entry.h"
 
 namespace sluice::iouring {
@@ -152,7 +151,7 @@ void UringReactor::Enqueue(Op& op) {
 }
 
 bool UringReactor::Retry(Op& op) {
-  auto& reactor = static_cast<UringReactor&>(core::Worker::Current()->reactor());
+  auto& reactor = static_cast<UringReactor&>(*core::Reactor::Current());
   if (&reactor != this) core::Count(reactor.counters_.migrated);
   auto& recv = static_cast<core::RecvOp&>(op);
   if (!core::SomebodyWaits(recv)) {  // it found no buffer while others of it are being sent
@@ -173,7 +172,7 @@ void UringReactor::Cancel(Op& op) {
     if (refs == 0) return;  // its last completion is on the way
   } while (!op.kernel_refs.compare_exchange_weak(refs, refs + 1, std::memory_order_acq_rel,
                                                  std::memory_order_acquire));
-  if (&core::Worker::Current()->reactor() == this) {
+  if (core::Reactor::Current() == this) {
     StartCancel(op);
     return;
   }

@@ -143,13 +143,13 @@ const char* Explain(const Endpoint& endpoint, int error) {
   return strerrordesc_np(error);
 }
 
-void LogFailure(const SessionContext& context, const Endpoint& endpoint, int error) {
+void LogFailure(const ConnectContext& context, const Endpoint& endpoint, int error) {
   uint64_t suppressed = 0;
-  if (!context.cluster->failure_throttle().Pass(Worker::Current()->now(), suppressed)) return;
-  context.logger->Log(
+  if (!context.cluster.failure_throttle().Pass(Worker::Current()->now(), suppressed)) return;
+  context.logger.Log(
       core::LogLevel::kWarn,
       "upstream %s: cannot connect to %s: %s (%d more failures since the last line)",
-      context.cluster->name(), endpoint.name, Explain(endpoint, error), suppressed);
+      context.cluster.name(), endpoint.name, Explain(endpoint, error), suppressed);
 }
 
 // The rounds of one session: which endpoints may still be tried, and when.
@@ -210,8 +210,8 @@ class Rounds {
 
 }  // namespace
 
-core::Task<Connected> ConnectUpstream(const SessionContext& context, uint64_t seed) {
-  Cluster& cluster = *context.cluster;
+core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed) {
+  Cluster& cluster = context.cluster;
   const ConnectPolicy& policy = cluster.policy();
   Rounds rounds(cluster, seed);
   Connected result;
@@ -233,11 +233,11 @@ core::Task<Connected> ConnectUpstream(const SessionContext& context, uint64_t se
     rounds.Tries(result.slot.endpoint());
     result.endpoint = &cluster.endpoints()[result.slot.endpoint()];
     if (result.attempts++ > 0) {
-      core::Count(context.stats->of(Worker::Current()->index()).connect_retries);
+      core::Count(context.stats.of(Worker::Current()->index()).connect_retries);
     }
     const bool is_own = IsOwnListener(*result.endpoint);
     IoResult<int> fd = core::IoError(ELOOP);
-    if (!is_own) fd = co_await ConnectEndpoint(*result.endpoint, policy, context.timeouts.connect);
+    if (!is_own) fd = co_await ConnectEndpoint(*result.endpoint, policy, context.timeout);
     if (fd.ok()) {
       result.fd = *fd;
       result.error = 0;

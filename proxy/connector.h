@@ -20,10 +20,21 @@
 
 #include <cstdint>
 
+#include "core/clock.h"
+#include "core/logger.h"
 #include "core/task.h"
-#include "proxy/session.h"
+#include "proxy/cluster.h"
+#include "proxy/stats.h"
 
 namespace sluice::proxy {
+
+// What connecting needs to know besides the upstream's own policy.
+struct ConnectContext {
+  Cluster& cluster;
+  core::Nanos timeout;  // of one attempt; 0: none but the kernel's
+  Stats& stats;
+  core::Logger& logger;
+};
 
 struct Connected {
   int fd = -1;                         // the caller's; -1: none could be reached
@@ -39,7 +50,7 @@ struct Connected {
 // at most the connect timeout. Gives up early when the scope is cancelled, or when this process has
 // run out of something that no other endpoint could help with. The pauses depend on `seed`: sessions that
 // begin together try again together unless theirs differ.
-core::Task<Connected> ConnectUpstream(const SessionContext& context, uint64_t seed);
+core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed);
 
 }  // namespace sluice::proxy
 

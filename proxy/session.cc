@@ -214,7 +214,12 @@ core::Task<void> Session::Connect() {
     End({By::kClient, What::kReset});
     co_return;
   }
-  auto outcome = co_await core::Select(ConnectUpstream(context_, Seed()), ClientGone());
+  auto outcome = co_await core::Select(ConnectUpstream({.cluster = *context_.cluster,
+                                                        .timeout = context_.timeouts.connect,
+                                                        .stats = *context_.stats,
+                                                        .logger = *context_.logger},
+                                                       Seed()),
+                                       ClientGone());
   Connected& connected = std::get<0>(outcome.values);
   upstream_ = connected.fd;
   slot_ = std::move(connected.slot);
