@@ -13,8 +13,8 @@
 #define SLUICE_CORE_REACTOR_RECV_NOW_H_
 
 #include "core/reactor/buffer_pool.h"
-#include "core/reactor/op.h"
 #include "core/reactor/reactor.h"
+#include "core/reactor/recv_op.h"
 
 namespace sluice::core {
 

@@ -1,4 +1,4 @@
-// Runnable: a spawned task as the scheduler sees it, and Node: one event on its way to a task.
+// Runnable: a spawned task as the scheduler sees it.
 //
 // A spawned task with all the coroutines it awaits, joins and selects is one Runnable, and a
 // Runnable runs on one worker at a time. So whatever lives inside one task (its operations, its
@@ -29,61 +29,13 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <utility>
 
 #include "core/base/atomic.h"
+#include "core/task/node_queue.h"
 
 namespace sluice::core {
 
 class Runnable;
-
-// One thing that has happened to a task. OnReady runs in the task, on whatever worker runs it.
-class Node {
- public:
-  virtual void OnReady() = 0;
-
-  // Link of the list that the node is in: its owner's between Post and OnReady.
-  Node* next = nullptr;
-
- protected:
-  ~Node() = default;
-};
-
-// First in, first out; intrusive, a ring that is known by its last node. One thread at a time.
-class NodeQueue {
- public:
-  bool empty() const { return last_ == nullptr; }
-  void Push(Node& node) {
-    node.next = last_ == nullptr ? &node : std::exchange(last_->next, &node);
-    last_ = &node;
-  }
-  Node* Pop() {  // not when empty
-    Node* node = last_->next;
-    Unlink(*last_, *node);
-    return node;
-  }
-  Node& last() const { return *last_; }  // not when empty
-  // True: it was here. Walks the queue.
-  bool Remove(Node& node) {
-    if (last_ == nullptr) return false;
-    Node* previous = last_;
-    while (previous->next != &node) {
-      previous = previous->next;
-      if (previous == last_) return false;
-    }
-    Unlink(*previous, node);
-    return true;
-  }
-
- private:
-  void Unlink(Node& previous, Node& node) {
-    previous.next = node.next;
-    if (last_ == &node) last_ = &previous == &node ? nullptr : &previous;
-    node.next = nullptr;
-  }
-
-  Node* last_ = nullptr;
-};
 
 // Where a Runnable goes when it has something to do. Any thread.
 class Scheduler {

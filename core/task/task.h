@@ -15,9 +15,11 @@
 #include <cstdlib>
 #include <new>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "core/base/check.h"
+#include "core/task/awaitable.h"
 #include "core/task/cancel_scope.h"
 #include "core/task/runnable.h"
 
@@ -74,17 +76,6 @@ struct PromiseBase {
   FinalAwaiter final_suspend() noexcept { return {}; }
 };
 
-// std::monostate for void, so that results of any task can be kept in a tuple.
-struct Unit {};
-template <typename T>
-struct ValueOf {
-  using type = T;
-};
-template <>
-struct ValueOf<void> {
-  using type = Unit;
-};
-
 template <typename T>
 struct TaskPromise;
 
@@ -93,7 +84,7 @@ class [[nodiscard]] Task {
  public:
   using promise_type = TaskPromise<T>;
   using Handle = std::coroutine_handle<promise_type>;
-  using Value = typename ValueOf<T>::type;
+  using Value = std::conditional_t<std::is_void_v<T>, Unit, T>;
 
   Task() = default;
   explicit Task(Handle handle) : handle_(handle) {}

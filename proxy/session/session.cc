@@ -9,9 +9,10 @@
 #include <optional>
 
 #include "core/base/random.h"
-#include "core/io/io.h"
+#include "core/io/poll.h"
 #include "core/sched/worker.h"
 #include "core/task/join.h"
+#include "core/task/select.h"
 #include "core/time/sleep.h"
 #include "proxy/observe/access_log/record_text.h"
 #include "proxy/session/pacer.h"
@@ -214,13 +215,14 @@ core::Task<void> Session::Connect() {
     End({By::kClient, What::kReset});
     co_return;
   }
-  auto outcome = co_await core::Select(ConnectUpstream({.cluster = *context_.cluster,
-                                                        .timeout = context_.timeouts.connect,
-                                                        .stats = *context_.stats,
-                                                        .logger = *context_.logger},
-                                                       Seed()),
-                                       ClientGone());
-  Connected& connected = std::get<0>(outcome.values);
+  auto outcome = co_await core::Select(
+      core::Named<"connect">(ConnectUpstream({.cluster = *context_.cluster,
+                                              .timeout = context_.timeouts.connect,
+                                              .stats = *context_.stats,
+                                              .logger = *context_.logger},
+                                             Seed())),
+      core::Named<"client_gone">(ClientGone()));
+  Connected& connected = outcome.Get<"connect">();
   upstream_ = connected.fd;
   slot_ = std::move(connected.slot);
   if (trace_ != nullptr) {
@@ -230,7 +232,7 @@ core::Task<void> Session::Connect() {
   }
   if (upstream_ >= 0 || reason_) co_return;
   error_ = connected.error;
-  if (outcome.first == 1) {
+  if (outcome.Won<"client_gone">()) {
     error_ = ECONNRESET;
     End({By::kClient, What::kReset});
   } else {

@@ -7,9 +7,10 @@
 
 #include "absl/container/inlined_vector.h"
 #include "core/base/random.h"
-#include "core/io/io.h"
+#include "core/io/connect.h"
 #include "core/sched/worker.h"
 #include "core/time/sleep.h"
+#include "core/time/timeout.h"
 
 namespace sluice::proxy {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "core/base/check.h"
 #include "core/task/cancellation.h"
-#include "core/task/join.h"
+#include "core/task/select.h"
 #include "proxy/upstream/endpoint_limits.h"
 #include "tests/model/expect.h"
 #include "tests/model/tasks.h"
@@ -72,7 +72,7 @@ inline core::Task<void> WaitAndServe(EndpointState& s, int who, std::vector<uint
 // A place that comes while its waiter gives up is taken all the same.
 inline core::Task<void> WaitAWhile(EndpointState& s, int who) {
   auto outcome = co_await core::Select(Wait(s, {}), UntilTimeIsUp(s));
-  proxy::EndpointSlot slot = std::move(std::get<0>(outcome.values));
+  proxy::EndpointSlot slot = std::move(outcome.Get<0>());
   if (slot.valid()) {
     Served(s, std::move(slot), who);
   } else {

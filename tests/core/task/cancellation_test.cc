@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/runtime/task_group.h"
-#include "core/task/join.h"
+#include "core/task/select.h"
 #include "tests/core/support/fake_task.h"
 #include "tests/core/support/run.h"
 #include "tests/core/support/yield.h"
@@ -144,7 +144,7 @@ Task<void> BroadcastMain(TestRuntime& runtime, CancellationSource& source) {
   constexpr int kTasks = 2000;
   std::atomic<int> waiting{0};
   std::atomic<int> ends{0};
-  TaskGroup group(runtime.shared());
+  TaskGroup group(runtime.handle());
   for (int i = 0; i < kTasks; ++i) {
     group.Spawn(UntilStopped(source.token(), waiting, ends), runtime.worker(i % 2));
   }
@@ -168,12 +168,12 @@ Task<void> YieldTimes(int times) {
 Task<void> ScopeMain() {
   CancellationSource source;
   const auto result = co_await Select(YieldTimes(3), WaitFor(source.token()));
-  EXPECT_EQ(result.first, 0u);
-  EXPECT_FALSE(std::get<1>(result.values));  // the scope gave up, not the source
+  EXPECT_TRUE(result.Won<0>());
+  EXPECT_FALSE(result.Get<1>());  // the scope gave up, not the source
   source.Cancel();
   const auto again = co_await Select(YieldTimes(3), WaitFor(source.token()));
-  EXPECT_EQ(again.first, 1u);
-  EXPECT_TRUE(std::get<1>(again.values));
+  EXPECT_TRUE(again.Won<1>());
+  EXPECT_TRUE(again.Get<1>());
 }
 TEST(CancellationTest, ACancelledScopeStopsListening) { TestRuntime(1).Run(ScopeMain()); }
 

@@ -1,4 +1,4 @@
-#include "core/runtime/spawn.h"
+#include "core/runtime/root.h"
 
 namespace sluice::core {
 
@@ -19,7 +19,7 @@ void RootBase::Finish() {
   }
   Unref();
   if (observer != nullptr) observer->TaskEnded();
-  runtime.live_tasks.fetch_sub(1, std::memory_order_release);
+  runtime.NoteTaskEnd();
 }
 
 }  // namespace sluice::core
