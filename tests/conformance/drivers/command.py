@@ -11,8 +11,8 @@ from __future__ import annotations
 import shlex
 from typing import List, Optional
 
-from driver import Driver, Record
-from proxy import Proxy
+from drivers.driver import Driver, Record
+from drivers.proxy import Proxy
 
 NO_OPTION = "a proxy started by a bare command has no option for it"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import List, Optional
 
-from net import Address
+from kernel.net import Address
 
 
 @dataclass

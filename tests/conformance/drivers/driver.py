@@ -14,9 +14,9 @@ import subprocess
 from dataclasses import dataclass
 from typing import Dict, FrozenSet, List, Optional, Tuple
 
-import procs
-from config import Config, Launch
-from proxy import Proxy
+from drivers.config import Config, Launch
+from drivers.proxy import Proxy
+from kernel import procs
 
 
 @dataclass

@@ -6,10 +6,10 @@ import re
 import signal
 from typing import List, Optional
 
-from config import Config, Launch
-from driver import Driver, Record, milliseconds, output_of, write_file
-from net import Address
-from proxy import Proxy
+from drivers.config import Config, Launch
+from drivers.driver import Driver, Record, milliseconds, output_of, write_file
+from drivers.proxy import Proxy
+from kernel.net import Address
 
 LOG_FORMAT = "session %ci %cp in=%U out=%B ms=%Tt retries=%rc state=%ts"
 BUFFER = 16384  # configuration.txt: the default of tune.bufsize

@@ -9,9 +9,9 @@ import re
 import signal
 from typing import List, Optional
 
-from config import Config
-from driver import Driver, Record, milliseconds, output_of, write_file
-from proxy import Proxy
+from drivers.config import Config
+from drivers.driver import Driver, Record, milliseconds, output_of, write_file
+from drivers.proxy import Proxy
 
 LOG_FORMAT = ('{"addr":"$remote_addr","port":"$remote_port","in":$bytes_received,'
               '"out":$bytes_sent,"s":$session_time,"status":"$status","up":"$upstream_addr"}')

@@ -11,13 +11,12 @@ import sys
 import time
 from typing import Iterator, List, Optional
 
-import procs
-import sockdiag
-from config import Config, Launch
-from net import Address
+from drivers.config import Config, Launch
+from kernel import procs, sockdiag
+from kernel.net import Address
 from verdict import Failed, wait_until
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launch.py")
 START_PATIENCE_S = 8.0
 
 
@@ -56,8 +55,7 @@ class Proxy:
         if not launch.plain:
             wanted = {"fd_limit": launch.fd_limit, "memlock": launch.memlock,
                       "cgroup": launch.cgroup, "no_io_uring": launch.no_io_uring}
-            launcher = os.path.join(HERE, "launch.py")
-            command = [sys.executable, launcher, json.dumps(wanted)] + command
+            command = [sys.executable, LAUNCHER, json.dumps(wanted)] + command
         if launch.pid1:
             command = ["unshare", "--pid", "--fork", "--kill-child"] + command
         if launch.netns:

@@ -9,8 +9,10 @@ import signal
 import sys
 from typing import List, Optional
 
-from driver import Driver, Record, write_file
-from proxy import HERE, Proxy
+from drivers.driver import Driver, Record, write_file
+from drivers.proxy import Proxy
+
+PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "mutant_relay.py")
 
 
 class Relay(Driver):
@@ -46,8 +48,8 @@ class Relay(Driver):
 
     def command(self, proxy: Proxy) -> List[str]:
         path = write_file(proxy, "relay.json", json.dumps(dataclasses.asdict(proxy.config)))
-        return [sys.executable, os.path.join(HERE, "mutant_relay.py"), "--config", path,
-                "--log", proxy.log_path, "--sins", self._sins]
+        return [sys.executable, PROGRAM, "--config", path, "--log", proxy.log_path,
+                "--sins", self._sins]
 
     def parse(self, line: str) -> Optional[Record]:
         try:

@@ -10,9 +10,9 @@ import shutil
 import signal
 from typing import List, Optional
 
-from config import Config
-from driver import Driver, Record, milliseconds, output_of, write_file
-from proxy import Proxy
+from drivers.config import Config
+from drivers.driver import Driver, Record, milliseconds, output_of, write_file
+from drivers.proxy import Proxy
 
 RETRY_FOR = 5.0  # the default of `retry_for`
 

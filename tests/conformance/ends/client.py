@@ -7,8 +7,8 @@ import socket
 import time
 from typing import List, Optional
 
-from net import Address, readable
-from peer import PATIENCE_S, Peer
+from ends.peer import PATIENCE_S, Peer
+from kernel.net import Address, readable
 from verdict import Failed
 
 

@@ -6,9 +6,9 @@ import socket
 import time
 from typing import List, Sequence
 
-from client import connect
-from peer import Peer
-from stream import Job, Stream, all_done
+from ends.client import connect
+from ends.peer import Peer
+from ends.stream import Job, Stream, all_done
 from verdict import wait_until
 
 

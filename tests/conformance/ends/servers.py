@@ -1,17 +1,14 @@
-"""An echo server in a process of its own, so that a crowd costs the script no time.
-
-    python3 servers.py FD      # FD: a bound, listening socket
-"""
+"""An echo server in a process of its own, so that a crowd costs the script no time."""
 
 from __future__ import annotations
 
 import os
-import select
-import socket
 import subprocess
 import sys
 
-from net import Address, address_of, bound_socket
+from kernel.net import Address, address_of, bound_socket
+
+PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "echo_program.py")
 
 
 class EchoServer:
@@ -22,50 +19,10 @@ class EchoServer:
         listener.listen(4096)
         self.address: Address = address_of(listener)
         self._process = subprocess.Popen(
-            [sys.executable, os.path.abspath(__file__), str(listener.fileno())],
+            [sys.executable, PROGRAM, str(listener.fileno())],
             pass_fds=[listener.fileno()], stdin=subprocess.DEVNULL)
         listener.close()
 
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
-
-
-def serve(listener: socket.socket) -> None:
-    listener.setblocking(False)
-    poll = select.epoll()
-    poll.register(listener, select.EPOLLIN)
-    peers = {}
-    while True:
-        for fd, _ in poll.poll():
-            if fd == listener.fileno():
-                _accept(listener, poll, peers)
-            elif not _echo(peers[fd]):
-                poll.unregister(fd)
-                peers.pop(fd).close()
-
-
-def _accept(listener: socket.socket, poll, peers: dict) -> None:
-    try:
-        sock, _ = listener.accept()
-    except OSError:
-        return
-    if sock.family != socket.AF_UNIX:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.settimeout(30)
-    poll.register(sock, select.EPOLLIN)
-    peers[sock.fileno()] = sock
-
-
-def _echo(sock: socket.socket) -> bool:
-    """One read and its answer; False at the end of the stream."""
-    try:
-        data = sock.recv(65536)
-        sock.sendall(data)
-    except OSError:
-        return False
-    return bool(data)
-
-
-if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))

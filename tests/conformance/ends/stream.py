@@ -8,7 +8,7 @@ import threading
 import time
 from typing import List, Optional
 
-from peer import CHUNK, Peer
+from ends.peer import CHUNK, Peer
 from verdict import Failed
 
 

@@ -7,8 +7,8 @@ import threading
 import time
 from typing import List
 
-from net import Address, address_of, bound_socket, readable
-from peer import PATIENCE_S, Peer
+from ends.peer import PATIENCE_S, Peer
+from kernel.net import Address, address_of, bound_socket, readable
 from verdict import Failed, check
 
 

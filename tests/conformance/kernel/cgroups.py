@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-import procs
+from kernel import procs
 from verdict import NotApplicable
 
 V1 = "/sys/fs/cgroup/memory"

@@ -8,7 +8,7 @@ import shutil
 import struct
 import subprocess
 
-import procs
+from kernel import procs
 from verdict import NotApplicable
 
 HERE = os.path.dirname(os.path.abspath(__file__))

@@ -9,7 +9,7 @@ import signal
 import time
 from typing import List
 
-import sockdiag
+from kernel import sockdiag
 
 
 def read(path: str) -> str:

@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass
 from typing import Iterator, List
 
-import netns
+from kernel import netns
 from verdict import NotApplicable
 
 NETLINK_SOCK_DIAG = 4

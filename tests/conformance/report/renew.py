@@ -14,11 +14,11 @@ import sys
 import tempfile
 from typing import List
 
-import table
+from report import table
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-FOLDER = os.path.join(HERE, "results")
-README = os.path.join(HERE, "..", "..", "README.md")
+SUITE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+FOLDER = os.path.join(SUITE, "results")
+README = os.path.join(SUITE, "..", "..", "README.md")
 # In the order of the table.
 COLUMNS = ("sluice:io_uring", "sluice:epoll", "haproxy", "nginx", "nginx:half_close")
 
@@ -42,7 +42,7 @@ def renew(options: argparse.Namespace) -> int:
 
 
 def command(options: argparse.Namespace, column: str, path: str) -> List[str]:
-    words = [sys.executable, os.path.join(HERE, "run.py"), "--driver", column, "--json", path,
+    words = [sys.executable, os.path.join(SUITE, "run.py"), "--driver", column, "--json", path,
              "--haproxy", options.haproxy, "--nginx", options.nginx]
     for name in ("cases", "sluice"):
         if getattr(options, name):

@@ -6,9 +6,9 @@ import json
 import os
 from typing import Dict, List, Tuple
 
-import table_svg
 from cases import ALL
-from themes import THEMES, Theme, check_complete
+from report import table_svg
+from report.themes import THEMES, Theme, check_complete
 
 MARKS = {"pass": "✓", "fail": "✗", "na": "–"}
 BEGIN = "<!-- written by tests/conformance/run.py --table -->"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import List, Tuple
 from xml.sax.saxutils import escape
 
-from themes import THEMES
+from report.themes import THEMES
 
 SQUARE = 18
 GAP = 8        # between themes
