@@ -11,7 +11,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "loadtest/shape.h"
+#include "loadtest/generator/shape.h"
 
 namespace sluice::loadtest {
 namespace {

@@ -1,6 +1,6 @@
 // Churn: connect, one request, its answer, close; a fixed number of these at a time.
 
-#include "loadtest/shape.h"
+#include "loadtest/generator/shape.h"
 
 namespace sluice::loadtest {
 namespace {

@@ -1,6 +1,6 @@
 // The monotonic clock, in nanoseconds.
-#ifndef SLUICE_LOADTEST_CLOCK_H_
-#define SLUICE_LOADTEST_CLOCK_H_
+#ifndef SLUICE_LOADTEST_GENERATOR_CLOCK_H_
+#define SLUICE_LOADTEST_GENERATOR_CLOCK_H_
 
 #include <time.h>
 
@@ -19,4 +19,4 @@ inline uint64_t NowNs() {
 
 }  // namespace sluice::loadtest
 
-#endif  // SLUICE_LOADTEST_CLOCK_H_
+#endif  // SLUICE_LOADTEST_GENERATOR_CLOCK_H_

@@ -1,6 +1,6 @@
 // Closed loop: each connection has one request in flight, always.
 
-#include "loadtest/shape.h"
+#include "loadtest/generator/shape.h"
 
 namespace sluice::loadtest {
 namespace {

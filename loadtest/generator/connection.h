@@ -1,6 +1,6 @@
 // Connection: one TCP connection of the generator and the request that is in flight on it.
-#ifndef SLUICE_LOADTEST_CONNECTION_H_
-#define SLUICE_LOADTEST_CONNECTION_H_
+#ifndef SLUICE_LOADTEST_GENERATOR_CONNECTION_H_
+#define SLUICE_LOADTEST_GENERATOR_CONNECTION_H_
 
 #include <cstdint>
 
@@ -27,4 +27,4 @@ struct Connection {
 
 }  // namespace sluice::loadtest
 
-#endif  // SLUICE_LOADTEST_CONNECTION_H_
+#endif  // SLUICE_LOADTEST_GENERATOR_CONNECTION_H_

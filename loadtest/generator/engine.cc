@@ -1,4 +1,4 @@
-#include "loadtest/engine.h"
+#include "loadtest/generator/engine.h"
 
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "loadtest/sockets.h"
+#include "loadtest/upstream/sockets.h"
 
 namespace sluice::loadtest {
 namespace {

@@ -3,8 +3,8 @@
 // Says {"event": "measuring"} on standard output a twentieth of a second before it begins to count
 // and {"event": "measured"} when it ends, one line each: whoever looks at the machine's counters
 // then takes processor time, but not from what is measured.
-#ifndef SLUICE_LOADTEST_ENGINE_H_
-#define SLUICE_LOADTEST_ENGINE_H_
+#ifndef SLUICE_LOADTEST_GENERATOR_ENGINE_H_
+#define SLUICE_LOADTEST_GENERATOR_ENGINE_H_
 
 #include <cstdint>
 #include <functional>
@@ -12,8 +12,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "loadtest/plan.h"
-#include "loadtest/shape.h"
+#include "loadtest/generator/plan.h"
+#include "loadtest/generator/shape.h"
 
 namespace sluice::loadtest {
 
@@ -57,4 +57,4 @@ class Engine final : public Host {
 
 }  // namespace sluice::loadtest
 
-#endif  // SLUICE_LOADTEST_ENGINE_H_
+#endif  // SLUICE_LOADTEST_GENERATOR_ENGINE_H_

@@ -1,4 +1,4 @@
-#include "loadtest/exchange.h"
+#include "loadtest/generator/exchange.h"
 
 #include <sys/socket.h>
 

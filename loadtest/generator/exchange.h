@@ -2,15 +2,15 @@
 //
 // Never blocks. After a request has been begun, every event of the connection goes to Continue()
 // until it says something else than kMore.
-#ifndef SLUICE_LOADTEST_EXCHANGE_H_
-#define SLUICE_LOADTEST_EXCHANGE_H_
+#ifndef SLUICE_LOADTEST_GENERATOR_EXCHANGE_H_
+#define SLUICE_LOADTEST_GENERATOR_EXCHANGE_H_
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 
-#include "loadtest/connection.h"
-#include "loadtest/wire.h"
+#include "loadtest/generator/connection.h"
+#include "loadtest/upstream/wire.h"
 
 namespace sluice::loadtest {
 
@@ -54,4 +54,4 @@ class Exchange {
 
 }  // namespace sluice::loadtest
 
-#endif  // SLUICE_LOADTEST_EXCHANGE_H_
+#endif  // SLUICE_LOADTEST_GENERATOR_EXCHANGE_H_

@@ -9,9 +9,9 @@
 #include <iostream>
 #include <string>
 
-#include "loadtest/engine.h"
-#include "loadtest/plan.h"
-#include "loadtest/sockets.h"
+#include "loadtest/generator/engine.h"
+#include "loadtest/generator/plan.h"
+#include "loadtest/upstream/sockets.h"
 
 int main(int argc, char** argv) {
   using sluice::loadtest::Engine;

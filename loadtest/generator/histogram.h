@@ -5,8 +5,8 @@
 //
 // So small values are exact and a quantile of large ones is never more than 0.8 % too high. One
 // thread; 57 KiB.
-#ifndef SLUICE_LOADTEST_HISTOGRAM_H_
-#define SLUICE_LOADTEST_HISTOGRAM_H_
+#ifndef SLUICE_LOADTEST_GENERATOR_HISTOGRAM_H_
+#define SLUICE_LOADTEST_GENERATOR_HISTOGRAM_H_
 
 #include <array>
 #include <cstddef>
@@ -46,4 +46,4 @@ class Histogram {
 
 }  // namespace sluice::loadtest
 
-#endif  // SLUICE_LOADTEST_HISTOGRAM_H_
+#endif  // SLUICE_LOADTEST_GENERATOR_HISTOGRAM_H_

@@ -1,6 +1,6 @@
 // Idle: open connections without a byte. At the end one exchange on each shows that it still works.
 
-#include "loadtest/shape.h"
+#include "loadtest/generator/shape.h"
 
 namespace sluice::loadtest {
 namespace {

@@ -1,9 +1,9 @@
-#include "loadtest/plan.h"
+#include "loadtest/generator/plan.h"
 
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "loadtest/wire.h"
+#include "loadtest/upstream/wire.h"
 
 namespace sluice::loadtest {
 namespace {

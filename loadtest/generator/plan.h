@@ -1,12 +1,12 @@
 // Plan: what the generator is told to do, as JSON; README.md lists the fields.
-#ifndef SLUICE_LOADTEST_PLAN_H_
-#define SLUICE_LOADTEST_PLAN_H_
+#ifndef SLUICE_LOADTEST_GENERATOR_PLAN_H_
+#define SLUICE_LOADTEST_GENERATOR_PLAN_H_
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "loadtest/sockets.h"
+#include "loadtest/upstream/sockets.h"
 
 namespace sluice::loadtest {
 
@@ -37,4 +37,4 @@ std::string ParsePlan(const std::string& text, Plan* plan);
 
 }  // namespace sluice::loadtest
 
-#endif  // SLUICE_LOADTEST_PLAN_H_
+#endif  // SLUICE_LOADTEST_GENERATOR_PLAN_H_

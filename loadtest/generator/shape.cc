@@ -1,4 +1,4 @@
-#include "loadtest/shape.h"
+#include "loadtest/generator/shape.h"
 
 namespace sluice::loadtest {
 

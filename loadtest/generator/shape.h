@@ -6,8 +6,8 @@
 //   Begin ─► OnEvent, Tick … (warm-up, measuring) … ─► Finish ─► OnEvent, Tick … until finished()
 //
 // One thread: everything is called by the engine.
-#ifndef SLUICE_LOADTEST_SHAPE_H_
-#define SLUICE_LOADTEST_SHAPE_H_
+#ifndef SLUICE_LOADTEST_GENERATOR_SHAPE_H_
+#define SLUICE_LOADTEST_GENERATOR_SHAPE_H_
 
 #include <sys/epoll.h>
 
@@ -16,11 +16,11 @@
 #include <nlohmann/json_fwd.hpp>
 #include <vector>
 
-#include "loadtest/clock.h"
-#include "loadtest/connection.h"
-#include "loadtest/exchange.h"
-#include "loadtest/plan.h"
-#include "loadtest/tally.h"
+#include "loadtest/generator/clock.h"
+#include "loadtest/generator/connection.h"
+#include "loadtest/generator/exchange.h"
+#include "loadtest/generator/plan.h"
+#include "loadtest/generator/tally.h"
 
 namespace sluice::loadtest {
 
@@ -90,4 +90,4 @@ std::unique_ptr<Shape> MakeShape(const GroupPlan& plan, Host& host);
 
 }  // namespace sluice::loadtest
 
-#endif  // SLUICE_LOADTEST_SHAPE_H_
+#endif  // SLUICE_LOADTEST_GENERATOR_SHAPE_H_

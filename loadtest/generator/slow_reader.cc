@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "loadtest/shape.h"
+#include "loadtest/generator/shape.h"
 
 namespace sluice::loadtest {
 namespace {

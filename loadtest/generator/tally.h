@@ -1,10 +1,10 @@
 // Tally: what one group of connections has done; one thread.
-#ifndef SLUICE_LOADTEST_TALLY_H_
-#define SLUICE_LOADTEST_TALLY_H_
+#ifndef SLUICE_LOADTEST_GENERATOR_TALLY_H_
+#define SLUICE_LOADTEST_GENERATOR_TALLY_H_
 
 #include <cstdint>
 
-#include "loadtest/histogram.h"
+#include "loadtest/generator/histogram.h"
 
 namespace sluice::loadtest {
 
@@ -33,4 +33,4 @@ struct Tally {
 
 }  // namespace sluice::loadtest
 
-#endif  // SLUICE_LOADTEST_TALLY_H_
+#endif  // SLUICE_LOADTEST_GENERATOR_TALLY_H_

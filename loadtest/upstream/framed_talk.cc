@@ -1,4 +1,4 @@
-#include "loadtest/framed_talk.h"
+#include "loadtest/upstream/framed_talk.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,13 +1,13 @@
 // FramedTalk: the upstream's side of wire.h.
-#ifndef SLUICE_LOADTEST_FRAMED_TALK_H_
-#define SLUICE_LOADTEST_FRAMED_TALK_H_
+#ifndef SLUICE_LOADTEST_UPSTREAM_FRAMED_TALK_H_
+#define SLUICE_LOADTEST_UPSTREAM_FRAMED_TALK_H_
 
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
-#include "loadtest/talk.h"
-#include "loadtest/wire.h"
+#include "loadtest/upstream/talk.h"
+#include "loadtest/upstream/wire.h"
 
 namespace sluice::loadtest {
 
@@ -41,4 +41,4 @@ class FramedTalk final : public Talk {
 
 }  // namespace sluice::loadtest
 
-#endif  // SLUICE_LOADTEST_FRAMED_TALK_H_
+#endif  // SLUICE_LOADTEST_UPSTREAM_FRAMED_TALK_H_

@@ -2,9 +2,9 @@
 
 #include <string>
 
-#include "loadtest/framed_talk.h"
-#include "loadtest/talk.h"
-#include "loadtest/wire.h"
+#include "loadtest/upstream/framed_talk.h"
+#include "loadtest/upstream/talk.h"
+#include "loadtest/upstream/wire.h"
 
 namespace sluice::loadtest {
 namespace {

@@ -1,4 +1,4 @@
-#include "loadtest/sockets.h"
+#include "loadtest/upstream/sockets.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>

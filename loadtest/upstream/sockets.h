@@ -1,7 +1,7 @@
 // TCP sockets for generator and upstream: non-blocking, TCP_NODELAY, numeric addresses only.
 // A descriptor is returned as is and belongs to the caller; a negative one is -errno.
-#ifndef SLUICE_LOADTEST_SOCKETS_H_
-#define SLUICE_LOADTEST_SOCKETS_H_
+#ifndef SLUICE_LOADTEST_UPSTREAM_SOCKETS_H_
+#define SLUICE_LOADTEST_UPSTREAM_SOCKETS_H_
 
 #include <sys/socket.h>
 
@@ -39,4 +39,4 @@ void RaiseDescriptorLimit();
 
 }  // namespace sluice::loadtest
 
-#endif  // SLUICE_LOADTEST_SOCKETS_H_
+#endif  // SLUICE_LOADTEST_UPSTREAM_SOCKETS_H_

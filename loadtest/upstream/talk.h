@@ -1,6 +1,6 @@
 // Talk: what an upstream does with one connection, without its socket. One thread.
-#ifndef SLUICE_LOADTEST_TALK_H_
-#define SLUICE_LOADTEST_TALK_H_
+#ifndef SLUICE_LOADTEST_UPSTREAM_TALK_H_
+#define SLUICE_LOADTEST_UPSTREAM_TALK_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -37,4 +37,4 @@ std::unique_ptr<Talk> MakeTalk(const std::string& kind, uint64_t endless_part);
 
 }  // namespace sluice::loadtest
 
-#endif  // SLUICE_LOADTEST_TALK_H_
+#endif  // SLUICE_LOADTEST_UPSTREAM_TALK_H_

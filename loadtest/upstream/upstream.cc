@@ -17,9 +17,9 @@
 #include <string_view>
 #include <utility>
 
-#include "loadtest/sockets.h"
-#include "loadtest/talk.h"
-#include "loadtest/wire.h"
+#include "loadtest/upstream/sockets.h"
+#include "loadtest/upstream/talk.h"
+#include "loadtest/upstream/wire.h"
 
 namespace sluice::loadtest {
 namespace {

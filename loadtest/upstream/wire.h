@@ -7,8 +7,8 @@
 // All integers are 64 bits in the byte order of the machine: both ends must have the same. A
 // request of kEndless bytes is answered at once, another one when it has arrived completely; the
 // next may be sent when the answer has arrived.
-#ifndef SLUICE_LOADTEST_WIRE_H_
-#define SLUICE_LOADTEST_WIRE_H_
+#ifndef SLUICE_LOADTEST_UPSTREAM_WIRE_H_
+#define SLUICE_LOADTEST_UPSTREAM_WIRE_H_
 
 #include <array>
 #include <cstddef>
@@ -48,4 +48,4 @@ inline void Fill(Pattern& pattern) {
 
 }  // namespace sluice::loadtest
 
-#endif  // SLUICE_LOADTEST_WIRE_H_
+#endif  // SLUICE_LOADTEST_UPSTREAM_WIRE_H_
