@@ -20,7 +20,7 @@ own toolchain.
         srcs = ["op_test.cc"],
         copts = SLUICE_COPTS,
         deps = [
-            "//core:op",
+            "//core/reactor",
             "@system//:gtest_main",
         ],
     )

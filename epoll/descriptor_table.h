@@ -36,9 +36,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "core/atomic.h"
-#include "core/check.h"
-#include "core/op.h"
+#include "core/base/atomic.h"
+#include "core/base/check.h"
+#include "core/reactor/op.h"
 
 namespace sluice::epoll {
 

@@ -13,9 +13,9 @@
 #include <limits>
 
 #include "absl/status/status.h"
-#include "core/check.h"
-#include "core/recv_now.h"
-#include "core/transfer.h"
+#include "core/base/check.h"
+#include "core/net/transfer.h"
+#include "core/reactor/recv_now.h"
 
 namespace sluice::epoll {
 namespace {

@@ -10,7 +10,7 @@
 // Cancel takes a waiting op out of the descriptor's word or of starved_ and posts it; when the edge
 // was faster, Retry ends it instead of waiting again.
 //
-// Threads: as core/reactor.h says. starved_ is guarded by a mutex because Cancel may come from
+// Threads: as core/reactor/reactor.h says. starved_ is guarded by a mutex because Cancel may come from
 // another worker. All reactors of a runtime share one DescriptorTable.
 // Checked by: tests/contract.
 #ifndef SLUICE_EPOLL_EPOLL_REACTOR_H_
@@ -22,8 +22,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "core/reactor.h"
-#include "core/wake_flag.h"
+#include "core/reactor/reactor.h"
+#include "core/reactor/wake_flag.h"
 #include "epoll/descriptor_table.h"
 
 namespace sluice::epoll {

@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #include "absl/status/status.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 namespace sluice::iouring {
 namespace {

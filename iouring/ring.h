@@ -12,7 +12,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "core/buffer_pool.h"
+#include "core/reactor/buffer_pool.h"
 
 namespace sluice::iouring {
 

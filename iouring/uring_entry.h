@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/op.h"
+#include "core/reactor/op.h"
 
 namespace sluice::iouring {
 

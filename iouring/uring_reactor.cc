@@ -12,9 +12,9 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "core/check.h"
-#include "core/recv_now.h"
-#include "core/transfer.h"
+#include "core/base/check.h"
+#include "core/net/transfer.h"
+#include "core/reactor/recv_now.h"
 #include "iouring/uring_entry.h"
 
 namespace sluice::iouring {

@@ -10,7 +10,7 @@
 //                           │  last completion       │ └─ the pool or the reserve has ──► ENDED,
 //                           ▼                        │    posted: reads in its task (Retry)
 //                         ENDED ── refs 0 ──► posted └─ cancel ──► LEAVING ── next turn ──► ENDED
-//   A recv in bulk mode (core/recv_now.h), or one that is submitted when buffers are short, waits
+//   A recv in bulk mode (core/reactor/recv_now.h), or one that is submitted when buffers are short, waits
 //   IN KERNEL as a poll and reads in its task (Retry): it never holds more than one buffer.
 //   Cancel, own worker:   refs + 1, cancel entry        its completion: refs - 1, or once more
 //   Cancel, another's:    refs + 1 unless 0, message    while the op is still IN KERNEL
@@ -22,7 +22,7 @@
 //
 // Memory orders: refs is changed by acq_rel operations only: the remote canceller's increment and
 // the owner's decrements form one order.
-// Threads: as core/reactor.h says. Checked by: tests/contract, tests/model.
+// Threads: as core/reactor/reactor.h says. Checked by: tests/contract, tests/model.
 #ifndef SLUICE_IOURING_URING_REACTOR_H_
 #define SLUICE_IOURING_URING_REACTOR_H_
 
@@ -33,8 +33,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "core/reactor.h"
-#include "core/wake_flag.h"
+#include "core/reactor/reactor.h"
+#include "core/reactor/wake_flag.h"
 #include "iouring/probe.h"
 #include "iouring/ring.h"
 

@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "core/check.h"
-#include "core/recv_now.h"
+#include "core/base/check.h"
+#include "core/reactor/recv_now.h"
 #include "iouring/abi.h"
 #include "iouring/uring_entry.h"
 #include "iouring/uring_reactor.h"

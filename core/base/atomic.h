@@ -2,8 +2,8 @@
 //
 // A build that defines SLUICE_MODEL_ATOMIC includes that header instead; it has to define
 // sluice::core::Atomic<T> with the interface of std::atomic<T>, and sluice::core::AtomicFence.
-#ifndef SLUICE_CORE_ATOMIC_H_
-#define SLUICE_CORE_ATOMIC_H_
+#ifndef SLUICE_CORE_BASE_ATOMIC_H_
+#define SLUICE_CORE_BASE_ATOMIC_H_
 
 #include <atomic>
 
@@ -20,4 +20,4 @@ inline void AtomicFence(std::memory_order order) { std::atomic_thread_fence(orde
 }  // namespace sluice::core
 #endif
 
-#endif  // SLUICE_CORE_ATOMIC_H_
+#endif  // SLUICE_CORE_BASE_ATOMIC_H_

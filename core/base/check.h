@@ -3,8 +3,8 @@
 // SLUICE_CHECK is always on; SLUICE_DCHECK only in builds without NDEBUG (asan and tsan have it
 // on).
 // A build that defines SLUICE_MODEL_CHECK brings a CheckFailed of its own (tests/model).
-#ifndef SLUICE_CORE_CHECK_H_
-#define SLUICE_CORE_CHECK_H_
+#ifndef SLUICE_CORE_BASE_CHECK_H_
+#define SLUICE_CORE_BASE_CHECK_H_
 
 #include <cstdio>
 #include <cstdlib>
@@ -38,4 +38,4 @@ namespace sluice::core {
 #define SLUICE_DCHECK(condition) SLUICE_CHECK(condition)
 #endif
 
-#endif  // SLUICE_CORE_CHECK_H_
+#endif  // SLUICE_CORE_BASE_CHECK_H_

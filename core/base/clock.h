@@ -1,6 +1,6 @@
 // Time as the runtime sees it: nanoseconds of a clock that never goes back, passed in by main.
-#ifndef SLUICE_CORE_CLOCK_H_
-#define SLUICE_CORE_CLOCK_H_
+#ifndef SLUICE_CORE_BASE_CLOCK_H_
+#define SLUICE_CORE_BASE_CLOCK_H_
 
 #include <cstdint>
 #include <ctime>
@@ -31,4 +31,4 @@ class MonotonicClock final : public Clock {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_CLOCK_H_
+#endif  // SLUICE_CORE_BASE_CLOCK_H_

@@ -1,12 +1,12 @@
 // Jitter: a number by chance, to spread what would otherwise happen at the same moment.
-#ifndef SLUICE_PROXY_JITTER_H_
-#define SLUICE_PROXY_JITTER_H_
+#ifndef SLUICE_CORE_BASE_RANDOM_H_
+#define SLUICE_CORE_BASE_RANDOM_H_
 
 #include <cstdint>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
-namespace sluice::proxy {
+namespace sluice::core {
 
 // Mixes its input well (the finaliser of Steele, Lea and Flood's SplitMix64, 2014).
 constexpr uint64_t Mix(uint64_t z) {
@@ -17,10 +17,10 @@ constexpr uint64_t Mix(uint64_t z) {
 }
 
 // At least 0, less than `range` (> 0); the same for the same seed.
-constexpr core::Nanos Jitter(core::Nanos range, uint64_t seed) {
-  return static_cast<core::Nanos>(Mix(seed) % static_cast<uint64_t>(range));
+constexpr Nanos Jitter(Nanos range, uint64_t seed) {
+  return static_cast<Nanos>(Mix(seed) % static_cast<uint64_t>(range));
 }
 
-}  // namespace sluice::proxy
+}  // namespace sluice::core
 
-#endif  // SLUICE_PROXY_JITTER_H_
+#endif  // SLUICE_CORE_BASE_RANDOM_H_

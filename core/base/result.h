@@ -1,12 +1,12 @@
 // IoResult<T>: what a call on the data path brought, a value or an errno. Two words, no allocation.
 //
 // Errors are positive errno values (ECONNRESET, ...); 0 means there is a value.
-#ifndef SLUICE_CORE_RESULT_H_
-#define SLUICE_CORE_RESULT_H_
+#ifndef SLUICE_CORE_BASE_RESULT_H_
+#define SLUICE_CORE_BASE_RESULT_H_
 
 #include <utility>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 namespace sluice::core {
 
@@ -51,4 +51,4 @@ class [[nodiscard]] IoResult<void> {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_RESULT_H_
+#endif  // SLUICE_CORE_BASE_RESULT_H_

@@ -3,8 +3,8 @@
 // All are for use inside one task and run on whatever worker runs it. A wait in a cancelled scope
 // ends with ECANCELED. Descriptors are the caller's; close one only when nothing of it is in flight
 // (RecvStream::Stop).
-#ifndef SLUICE_CORE_IO_H_
-#define SLUICE_CORE_IO_H_
+#ifndef SLUICE_CORE_IO_IO_H_
+#define SLUICE_CORE_IO_IO_H_
 
 #include <algorithm>
 #include <cerrno>
@@ -14,12 +14,12 @@
 #include <span>
 #include <utility>
 
-#include "core/op.h"
-#include "core/reactor.h"
-#include "core/result.h"
-#include "core/socket_api.h"
-#include "core/task.h"
-#include "core/worker.h"
+#include "core/base/result.h"
+#include "core/net/socket_api.h"
+#include "core/reactor/op.h"
+#include "core/reactor/reactor.h"
+#include "core/sched/worker.h"
+#include "core/task/task.h"
 
 namespace sluice::core {
 
@@ -265,4 +265,4 @@ class AcceptStream {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_IO_H_
+#endif  // SLUICE_CORE_IO_IO_H_

@@ -1,4 +1,4 @@
-#include "core/signals.h"
+#include "core/io/signals.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <csignal>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 namespace sluice::core {
 

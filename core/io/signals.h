@@ -1,12 +1,12 @@
 // Signals as a stream that a task reads: blocked in all threads, received through a signalfd.
-#ifndef SLUICE_CORE_SIGNALS_H_
-#define SLUICE_CORE_SIGNALS_H_
+#ifndef SLUICE_CORE_IO_SIGNALS_H_
+#define SLUICE_CORE_IO_SIGNALS_H_
 
 #include <initializer_list>
 
-#include "core/io.h"
-#include "core/result.h"
-#include "core/task.h"
+#include "core/base/result.h"
+#include "core/io/io.h"
+#include "core/task/task.h"
 
 namespace sluice::core {
 
@@ -35,4 +35,4 @@ class SignalStream {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_SIGNALS_H_
+#endif  // SLUICE_CORE_IO_SIGNALS_H_

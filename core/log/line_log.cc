@@ -1,4 +1,4 @@
-#include "core/line_log.h"
+#include "core/log/line_log.h"
 
 #include <pthread.h>
 #include <sys/eventfd.h>

@@ -12,8 +12,8 @@
 // Every line is written or dropped, and counted as one of them (line_sink.h tells when a line that
 // an error cut is). Drops are warned of in the main log, at most once per kWarnInterval. Lines of
 // one thread stay in their order. Any thread may call anything.
-#ifndef SLUICE_CORE_LINE_LOG_H_
-#define SLUICE_CORE_LINE_LOG_H_
+#ifndef SLUICE_CORE_LOG_LINE_LOG_H_
+#define SLUICE_CORE_LOG_LINE_LOG_H_
 
 #include <condition_variable>
 #include <cstddef>
@@ -27,10 +27,10 @@
 
 #include "absl/status/statusor.h"
 #include "absl/synchronization/notification.h"
-#include "core/atomic.h"
-#include "core/clock.h"
-#include "core/line_sink.h"
-#include "core/logger.h"
+#include "core/base/atomic.h"
+#include "core/base/clock.h"
+#include "core/log/line_sink.h"
+#include "core/log/logger.h"
 
 namespace sluice::core {
 
@@ -102,4 +102,4 @@ class LineLog {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_LINE_LOG_H_
+#endif  // SLUICE_CORE_LOG_LINE_LOG_H_

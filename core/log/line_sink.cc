@@ -1,4 +1,4 @@
-#include "core/line_sink.h"
+#include "core/log/line_sink.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -20,8 +20,8 @@
 // was. An inherited descriptor is one without FD_CLOEXEC: this program opens none like that.
 //
 // Errors are errno values, 0 means none. One thread, with SIGPIPE and SIGXFSZ blocked or ignored.
-#ifndef SLUICE_CORE_LINE_SINK_H_
-#define SLUICE_CORE_LINE_SINK_H_
+#ifndef SLUICE_CORE_LOG_LINE_SINK_H_
+#define SLUICE_CORE_LOG_LINE_SINK_H_
 
 #include <sys/types.h>
 
@@ -88,4 +88,4 @@ class LineSink {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_LINE_SINK_H_
+#endif  // SLUICE_CORE_LOG_LINE_SINK_H_

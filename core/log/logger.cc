@@ -1,4 +1,4 @@
-#include "core/logger.h"
+#include "core/log/logger.h"
 
 #include <spdlog/async.h>
 #include <spdlog/formatter.h>
@@ -14,9 +14,9 @@
 #include <utility>
 
 #include "absl/synchronization/notification.h"
-#include "core/control_escape.h"
-#include "core/json_escape.h"
-#include "core/line_sink.h"
+#include "core/log/line_sink.h"
+#include "core/text/control_escape.h"
+#include "core/text/json_escape.h"
 
 namespace sluice::core {
 namespace {

@@ -1,19 +1,19 @@
 // Logger: lines to standard error, written by a thread of their own so that a slow or blocked
 // reader never holds up the data path: when its queue is full the oldest lines are dropped and
 // counted, and so are lines that standard error does not take (no reader, a full disk). A message is
-// one line: control characters in it are escaped (core/control_escape.h, core/json_escape.h).
+// one line: control characters in it are escaped (core/text/control_escape.h, core/text/json_escape.h).
 //
 // Any thread may call anything.
-#ifndef SLUICE_CORE_LOGGER_H_
-#define SLUICE_CORE_LOGGER_H_
+#ifndef SLUICE_CORE_LOG_LOGGER_H_
+#define SLUICE_CORE_LOG_LOGGER_H_
 
 #include <cstdint>
 #include <memory>
 #include <string_view>
 
 #include "absl/strings/str_format.h"
-#include "core/atomic.h"
-#include "core/clock.h"
+#include "core/base/atomic.h"
+#include "core/base/clock.h"
 
 namespace sluice::core {
 
@@ -73,4 +73,4 @@ class LogThrottle {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_LOGGER_H_
+#endif  // SLUICE_CORE_LOG_LOGGER_H_

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "core/socket_api.h"
+#include "core/net/socket_api.h"
 
 namespace sluice::core {
 namespace {

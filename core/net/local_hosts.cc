@@ -1,4 +1,4 @@
-#include "core/local_hosts.h"
+#include "core/net/local_hosts.h"
 
 #include <fcntl.h>
 #include <ifaddrs.h>

@@ -1,8 +1,8 @@
 // IsLocalHost: whether connections to an address stay on this host.
-#ifndef SLUICE_CORE_LOCAL_HOSTS_H_
-#define SLUICE_CORE_LOCAL_HOSTS_H_
+#ifndef SLUICE_CORE_NET_LOCAL_HOSTS_H_
+#define SLUICE_CORE_NET_LOCAL_HOSTS_H_
 
-#include "core/socket_api.h"
+#include "core/net/socket_api.h"
 
 namespace sluice::core {
 
@@ -12,4 +12,4 @@ bool IsLocalHost(const Address& address);
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_LOCAL_HOSTS_H_
+#endif  // SLUICE_CORE_NET_LOCAL_HOSTS_H_

@@ -1,4 +1,4 @@
-#include "core/socket_api.h"
+#include "core/net/socket_api.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "core/local_hosts.h"
+#include "core/net/local_hosts.h"
 
 namespace sluice::core {
 namespace {

@@ -3,8 +3,8 @@
 //
 // The implementations here are Linux's; a simulation overrides them. Any thread may call them, for
 // descriptors that nobody closes meanwhile.
-#ifndef SLUICE_CORE_SOCKET_API_H_
-#define SLUICE_CORE_SOCKET_API_H_
+#ifndef SLUICE_CORE_NET_SOCKET_API_H_
+#define SLUICE_CORE_NET_SOCKET_API_H_
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -14,10 +14,10 @@
 #include <cstdint>
 #include <string>
 
-#include "core/clock.h"
-#include "core/result.h"
-#include "core/socket_file.h"
-#include "core/socket_options.h"
+#include "core/base/clock.h"
+#include "core/base/result.h"
+#include "core/net/socket_file.h"
+#include "core/net/socket_options.h"
 
 namespace sluice::core {
 
@@ -64,7 +64,7 @@ class SocketApi {
 
   // A bound and listening stream socket; a stale UNIX socket file is replaced. Sets SO_REUSEADDR
   // and does what PrepareStream does (accepted sockets inherit it). `file` is for RemoveSocketFile;
-  // further attempts at the address pass the same one (core/socket_file.h).
+  // further attempts at the address pass the same one (core/net/socket_file.h).
   virtual IoResult<int> Listen(const Address& address, const ListenOptions& options,
                                SocketFile& file);
   // For addresses without a file.
@@ -101,7 +101,7 @@ class SocketApi {
   // other addresses.
   virtual void RemoveSocketFile(const SocketFile& file);
   virtual Address LocalAddress(int fd);
-  // Whether connections to this IP address stay on this host (core/local_hosts.h).
+  // Whether connections to this IP address stay on this host (core/net/local_hosts.h).
   virtual bool IsLocal(const Address& address);
   // Also of a peer that has reset its connection. "?" if it cannot be had.
   virtual Address PeerAddress(int fd);
@@ -109,4 +109,4 @@ class SocketApi {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_SOCKET_API_H_
+#endif  // SLUICE_CORE_NET_SOCKET_API_H_

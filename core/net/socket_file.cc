@@ -1,4 +1,4 @@
-#include "core/socket_file.h"
+#include "core/net/socket_file.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -9,7 +9,7 @@
 #include <ctime>
 
 #include "absl/strings/str_cat.h"
-#include "core/unix_diag.h"
+#include "core/net/unix_diag.h"
 
 namespace sluice::core {
 namespace {

@@ -19,8 +19,8 @@
 // before the close.
 //
 // Errors are errno values, 0 is success. Any thread.
-#ifndef SLUICE_CORE_SOCKET_FILE_H_
-#define SLUICE_CORE_SOCKET_FILE_H_
+#ifndef SLUICE_CORE_NET_SOCKET_FILE_H_
+#define SLUICE_CORE_NET_SOCKET_FILE_H_
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -28,7 +28,7 @@
 
 #include <string>
 
-#include "core/socket_options.h"
+#include "core/net/socket_options.h"
 
 namespace sluice::core {
 
@@ -56,4 +56,4 @@ void RemoveFile(const SocketFile& file);
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_SOCKET_FILE_H_
+#endif  // SLUICE_CORE_NET_SOCKET_FILE_H_

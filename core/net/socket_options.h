@@ -1,8 +1,8 @@
 // SocketOptions: what a connection's socket may be told; ListenOptions: what a listening one may.
 //
 // 0, "" and -1 leave the choice to the kernel. All but the `unix_` ones are about TCP.
-#ifndef SLUICE_CORE_SOCKET_OPTIONS_H_
-#define SLUICE_CORE_SOCKET_OPTIONS_H_
+#ifndef SLUICE_CORE_NET_SOCKET_OPTIONS_H_
+#define SLUICE_CORE_NET_SOCKET_OPTIONS_H_
 
 #include <cstdint>
 #include <string>
@@ -42,4 +42,4 @@ struct PathQuality {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_SOCKET_OPTIONS_H_
+#endif  // SLUICE_CORE_NET_SOCKET_OPTIONS_H_

@@ -4,8 +4,8 @@
 // cancellation points, which cost two locked instructions and a function call each; for a small
 // message that is felt. Again after EINTR. The result is a count of bytes (0: end of stream, when
 // receiving) or a negative errno. Any thread.
-#ifndef SLUICE_CORE_TRANSFER_H_
-#define SLUICE_CORE_TRANSFER_H_
+#ifndef SLUICE_CORE_NET_TRANSFER_H_
+#define SLUICE_CORE_NET_TRANSFER_H_
 
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -35,4 +35,4 @@ inline int32_t SendBytes(int fd, const void* data, size_t size) {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_TRANSFER_H_
+#endif  // SLUICE_CORE_NET_TRANSFER_H_

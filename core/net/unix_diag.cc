@@ -1,4 +1,4 @@
-#include "core/unix_diag.h"
+#include "core/net/unix_diag.h"
 
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>

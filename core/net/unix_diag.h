@@ -3,8 +3,8 @@
 //
 // The answer covers the sockets of this process's network namespace. The kernel may refuse the
 // question (a seccomp filter, a kernel without unix_diag): then it is kUnknown.
-#ifndef SLUICE_CORE_UNIX_DIAG_H_
-#define SLUICE_CORE_UNIX_DIAG_H_
+#ifndef SLUICE_CORE_NET_UNIX_DIAG_H_
+#define SLUICE_CORE_NET_UNIX_DIAG_H_
 
 #include <sys/stat.h>
 
@@ -22,4 +22,4 @@ SocketHolder FindSocketHolder(const struct stat& file);
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_UNIX_DIAG_H_
+#endif  // SLUICE_CORE_NET_UNIX_DIAG_H_

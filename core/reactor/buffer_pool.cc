@@ -1,11 +1,11 @@
-#include "core/buffer_pool.h"
+#include "core/reactor/buffer_pool.h"
 
 #include <sys/mman.h>
 
 #include <cstdint>
 #include <new>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 namespace sluice::core {
 

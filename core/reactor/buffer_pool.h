@@ -16,9 +16,9 @@
 //   I3  Somebody who found the pool dry and set `wanted` is woken after the next release: the
 //       releaser pushes, fences, looks at `wanted`; the owner sets it, fences, looks at the stack.
 // Threads: Take, CollectRemote, SetWanted: the owner. Release: any.
-// Checked by: tests/core/buffer_pool_test.cc, tests/model.
-#ifndef SLUICE_CORE_BUFFER_POOL_H_
-#define SLUICE_CORE_BUFFER_POOL_H_
+// Checked by: tests/core/reactor/buffer_pool_test.cc, tests/model.
+#ifndef SLUICE_CORE_REACTOR_BUFFER_POOL_H_
+#define SLUICE_CORE_REACTOR_BUFFER_POOL_H_
 
 #include <algorithm>
 #include <cstddef>
@@ -29,9 +29,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "core/atomic.h"
-#include "core/check.h"
-#include "core/runnable.h"
+#include "core/base/atomic.h"
+#include "core/base/check.h"
+#include "core/task/runnable.h"
 
 namespace sluice::core {
 
@@ -85,12 +85,12 @@ class [[nodiscard]] BufferLease {
 };
 
 // Small blocks that are set aside for the time when a pool has no buffer. A direction of a session
-// reads into one only while it holds nothing else (core/recv_now.h), so that with a block for every
+// reads into one only while it holds nothing else (core/reactor/recv_now.h), so that with a block for every
 // direction whoever can move always moves, whatever others hold.
 //
 // One for all workers, under a mutex: it is used only when buffers are short. A block's header
 // stands at its beginning; memory is touched late, and given back when nobody holds a block.
-// Threads: any. Checked by: tests/core/buffer_reserve_test.cc.
+// Threads: any. Checked by: tests/core/reactor/buffer_reserve_test.cc.
 class BufferReserve {
  public:
   // `count` blocks of `block_size` bytes, their headers included. Without address space for them
@@ -225,4 +225,4 @@ inline void Buffer::GiveBack(bool owner) {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_BUFFER_POOL_H_
+#endif  // SLUICE_CORE_REACTOR_BUFFER_POOL_H_

@@ -1,8 +1,8 @@
 // What a thread knows of its own: the reactor and the buffers of the worker that it is. Always
 // reached out of line: a coroutine may go on on another thread, and a compiler keeps the address of
 // a thread_local across co_await.
-#include "core/buffer_pool.h"
-#include "core/reactor.h"
+#include "core/reactor/buffer_pool.h"
+#include "core/reactor/reactor.h"
 
 namespace sluice::core {
 namespace {

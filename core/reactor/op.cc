@@ -1,8 +1,8 @@
-#include "core/op.h"
+#include "core/reactor/op.h"
 
 #include <cstring>
 
-#include "core/reactor.h"
+#include "core/reactor/reactor.h"
 
 namespace sluice::core {
 

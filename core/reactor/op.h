@@ -21,8 +21,8 @@
 // Threads: everything here runs inside the op's task, on any worker, except the fields marked
 // "reactor's" while the op is in flight.
 // Checked by: tests/contract (both backends), tests/model (kernel_refs).
-#ifndef SLUICE_CORE_OP_H_
-#define SLUICE_CORE_OP_H_
+#ifndef SLUICE_CORE_REACTOR_OP_H_
+#define SLUICE_CORE_REACTOR_OP_H_
 
 #include <sys/socket.h>
 
@@ -30,11 +30,11 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/atomic.h"
-#include "core/buffer_pool.h"
-#include "core/cancel_scope.h"
-#include "core/check.h"
-#include "core/runnable.h"
+#include "core/base/atomic.h"
+#include "core/base/check.h"
+#include "core/reactor/buffer_pool.h"
+#include "core/task/cancel_scope.h"
+#include "core/task/runnable.h"
 
 namespace sluice::core {
 
@@ -178,4 +178,4 @@ class AcceptOp final : public Op {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_OP_H_
+#endif  // SLUICE_CORE_REACTOR_OP_H_

@@ -18,19 +18,19 @@
 //   R6  Close and CloseNow are called only when no op of the descriptor is in flight. Close may be
 //       delayed until the next Turn, CloseNow is not: the peer is told before it returns.
 //   R7  Wake makes a Turn that waits, or else the next one that would, return early.
-#ifndef SLUICE_CORE_REACTOR_H_
-#define SLUICE_CORE_REACTOR_H_
+#ifndef SLUICE_CORE_REACTOR_REACTOR_H_
+#define SLUICE_CORE_REACTOR_REACTOR_H_
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "core/buffer_pool.h"
-#include "core/clock.h"
-#include "core/op.h"
-#include "core/result.h"
-#include "core/socket_api.h"
+#include "core/base/clock.h"
+#include "core/base/result.h"
+#include "core/net/socket_api.h"
+#include "core/reactor/buffer_pool.h"
+#include "core/reactor/op.h"
 
 namespace sluice::core {
 
@@ -114,4 +114,4 @@ using ReactorFactory = std::function<absl::StatusOr<std::unique_ptr<Reactor>>(Bu
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_REACTOR_H_
+#endif  // SLUICE_CORE_REACTOR_REACTOR_H_

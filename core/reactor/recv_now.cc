@@ -1,4 +1,4 @@
-#include "core/recv_now.h"
+#include "core/reactor/recv_now.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "core/transfer.h"
+#include "core/net/transfer.h"
 
 namespace sluice::core {
 namespace {

@@ -9,12 +9,12 @@
 // When buffers are short, a small message is moved into a block of the reserve, and when there are
 // none one is read into such a block: BufferReserve has one for every direction, and a direction
 // that holds something does not read (SomebodyWaits).
-#ifndef SLUICE_CORE_RECV_NOW_H_
-#define SLUICE_CORE_RECV_NOW_H_
+#ifndef SLUICE_CORE_REACTOR_RECV_NOW_H_
+#define SLUICE_CORE_REACTOR_RECV_NOW_H_
 
-#include "core/buffer_pool.h"
-#include "core/op.h"
-#include "core/reactor.h"
+#include "core/reactor/buffer_pool.h"
+#include "core/reactor/op.h"
+#include "core/reactor/reactor.h"
 
 namespace sluice::core {
 
@@ -34,4 +34,4 @@ RecvNowResult RecvNow(RecvOp& op, BufferPool& pool, ReactorCounters& counters);
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_RECV_NOW_H_
+#endif  // SLUICE_CORE_REACTOR_RECV_NOW_H_

@@ -10,12 +10,12 @@
 // Threads: Wake any; the others the sleeper. All orders are acq_rel: what was written before Wake
 // is seen after BeginSleep answered false or EndSleep returned. Checked by: tests/contract (wake
 // from another thread), tests/model.
-#ifndef SLUICE_CORE_WAKE_FLAG_H_
-#define SLUICE_CORE_WAKE_FLAG_H_
+#ifndef SLUICE_CORE_REACTOR_WAKE_FLAG_H_
+#define SLUICE_CORE_REACTOR_WAKE_FLAG_H_
 
 #include <cstdint>
 
-#include "core/atomic.h"
+#include "core/base/atomic.h"
 
 namespace sluice::core {
 
@@ -43,4 +43,4 @@ class WakeFlag {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_WAKE_FLAG_H_
+#endif  // SLUICE_CORE_REACTOR_WAKE_FLAG_H_

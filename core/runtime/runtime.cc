@@ -1,4 +1,4 @@
-#include "core/runtime.h"
+#include "core/runtime/runtime.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -12,8 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/notification.h"
-#include "core/check.h"
-#include "core/spawn.h"
+#include "core/base/check.h"
+#include "core/runtime/spawn.h"
 
 namespace sluice::core {
 namespace {

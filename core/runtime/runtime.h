@@ -11,8 +11,8 @@
 // before all of them have what they need, so a start that fails may be followed by another, with
 // other reactors. Run returns when `main` has ended: every other task must have been joined by then,
 // and every reactor is empty (both checked).
-#ifndef SLUICE_CORE_RUNTIME_H_
-#define SLUICE_CORE_RUNTIME_H_
+#ifndef SLUICE_CORE_RUNTIME_RUNTIME_H_
+#define SLUICE_CORE_RUNTIME_RUNTIME_H_
 
 #include <cstdint>
 #include <memory>
@@ -20,10 +20,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "core/clock.h"
-#include "core/reactor.h"
-#include "core/task.h"
-#include "core/worker.h"
+#include "core/base/clock.h"
+#include "core/reactor/reactor.h"
+#include "core/sched/worker.h"
+#include "core/task/task.h"
 
 namespace sluice::core {
 
@@ -73,4 +73,4 @@ class Runtime {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_RUNTIME_H_
+#endif  // SLUICE_CORE_RUNTIME_RUNTIME_H_

@@ -1,4 +1,4 @@
-#include "core/spawn.h"
+#include "core/runtime/spawn.h"
 
 namespace sluice::core {
 

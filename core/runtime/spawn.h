@@ -13,19 +13,19 @@
 // failed CAS): the result is seen; the waiter published by the handle's CAS is seen by the task.
 // Threads: a JoinHandle belongs to one task at a time; dropping it detaches the task. Awaiting it
 // is not cut short by a cancelled scope: to end a task early, give it a CancellationToken.
-// Checked by: tests/core/spawn_test.cc, tests/model.
-#ifndef SLUICE_CORE_SPAWN_H_
-#define SLUICE_CORE_SPAWN_H_
+// Checked by: tests/core/runtime/spawn_test.cc, tests/model.
+#ifndef SLUICE_CORE_RUNTIME_SPAWN_H_
+#define SLUICE_CORE_RUNTIME_SPAWN_H_
 
 #include <coroutine>
 #include <cstdint>
 #include <optional>
 #include <utility>
 
-#include "core/atomic.h"
-#include "core/check.h"
-#include "core/task.h"
-#include "core/worker.h"
+#include "core/base/atomic.h"
+#include "core/base/check.h"
+#include "core/sched/worker.h"
+#include "core/task/task.h"
 
 namespace sluice::core {
 
@@ -239,4 +239,4 @@ JoinHandle<T> Spawn(Task<T> task) {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_SPAWN_H_
+#endif  // SLUICE_CORE_RUNTIME_SPAWN_H_

@@ -5,17 +5,17 @@
 //
 // pending_ counts the tasks plus one for the owner until Join: whoever brings it to zero wakes
 // Join. The acq_rel decrements form one chain, so what every task wrote is seen after Join. Checked
-// by: tests/core/spawn_test.cc.
-#ifndef SLUICE_CORE_TASK_GROUP_H_
-#define SLUICE_CORE_TASK_GROUP_H_
+// by: tests/core/runtime/spawn_test.cc.
+#ifndef SLUICE_CORE_RUNTIME_TASK_GROUP_H_
+#define SLUICE_CORE_RUNTIME_TASK_GROUP_H_
 
 #include <coroutine>
 #include <cstddef>
 #include <utility>
 
-#include "core/atomic.h"
-#include "core/check.h"
-#include "core/spawn.h"
+#include "core/base/atomic.h"
+#include "core/base/check.h"
+#include "core/runtime/spawn.h"
 
 namespace sluice::core {
 
@@ -70,4 +70,4 @@ class TaskGroup final : public TaskEndObserver {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_TASK_GROUP_H_
+#endif  // SLUICE_CORE_RUNTIME_TASK_GROUP_H_

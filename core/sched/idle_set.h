@@ -20,16 +20,16 @@
 // all queues once more, then sleeps. One of the two sees the other. A searcher that stops is in
 // BeginPark next and looks again, or has found something and passes the search on.
 // Threads: PickToWake any; the rest only the worker named by the index.
-// Checked by: tests/core/idle_set_test.cc, tests/model.
-#ifndef SLUICE_CORE_IDLE_SET_H_
-#define SLUICE_CORE_IDLE_SET_H_
+// Checked by: tests/core/sched/idle_set_test.cc, tests/model.
+#ifndef SLUICE_CORE_SCHED_IDLE_SET_H_
+#define SLUICE_CORE_SCHED_IDLE_SET_H_
 
 #include <array>
 #include <bit>
 #include <cstdint>
 
-#include "core/atomic.h"
-#include "core/check.h"
+#include "core/base/atomic.h"
+#include "core/base/check.h"
 
 namespace sluice::core {
 
@@ -97,4 +97,4 @@ class IdleSet {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_IDLE_SET_H_
+#endif  // SLUICE_CORE_SCHED_IDLE_SET_H_

@@ -5,15 +5,15 @@
 // Any thread may call anything. A mutex guards the list; `size_` is kept beside it so that workers
 // can look without the lock. Push makes the size visible (release) before it returns, and a worker
 // about to sleep looks after a fence (idle_set.h), so it cannot miss a task.
-#ifndef SLUICE_CORE_INJECT_QUEUE_H_
-#define SLUICE_CORE_INJECT_QUEUE_H_
+#ifndef SLUICE_CORE_SCHED_INJECT_QUEUE_H_
+#define SLUICE_CORE_SCHED_INJECT_QUEUE_H_
 
 #include <cstddef>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "core/atomic.h"
-#include "core/runnable.h"
+#include "core/base/atomic.h"
+#include "core/task/runnable.h"
 
 namespace sluice::core {
 
@@ -51,4 +51,4 @@ class InjectQueue {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_INJECT_QUEUE_H_
+#endif  // SLUICE_CORE_SCHED_INJECT_QUEUE_H_

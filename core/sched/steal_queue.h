@@ -24,16 +24,16 @@
 // Push (the slots have been read before they are written again). A thief reads head before tail: a
 // tail read first could be older than the head and make the difference wrap.
 // Threads: Owner methods are for the owning worker, StealInto for any other.
-// Checked by: tests/core/steal_queue_test.cc; tests/model.
-#ifndef SLUICE_CORE_STEAL_QUEUE_H_
-#define SLUICE_CORE_STEAL_QUEUE_H_
+// Checked by: tests/core/sched/steal_queue_test.cc; tests/model.
+#ifndef SLUICE_CORE_SCHED_STEAL_QUEUE_H_
+#define SLUICE_CORE_SCHED_STEAL_QUEUE_H_
 
 #include <array>
 #include <cstdint>
 #include <utility>
 
-#include "core/atomic.h"
-#include "core/check.h"
+#include "core/base/atomic.h"
+#include "core/base/check.h"
 
 namespace sluice::core {
 
@@ -169,4 +169,4 @@ class StealQueue {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_STEAL_QUEUE_H_
+#endif  // SLUICE_CORE_SCHED_STEAL_QUEUE_H_

@@ -5,8 +5,8 @@
 // ever what a burst of connections has left: so a worker asks for it.
 //
 // Threads: the one that it was made on.
-#ifndef SLUICE_CORE_THREAD_HEAP_H_
-#define SLUICE_CORE_THREAD_HEAP_H_
+#ifndef SLUICE_CORE_SCHED_THREAD_HEAP_H_
+#define SLUICE_CORE_SCHED_THREAD_HEAP_H_
 
 #include <functional>
 #include <memory>
@@ -28,4 +28,4 @@ using ThreadHeapFactory = std::function<std::unique_ptr<ThreadHeap>()>;
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_THREAD_HEAP_H_
+#endif  // SLUICE_CORE_SCHED_THREAD_HEAP_H_

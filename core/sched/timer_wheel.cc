@@ -1,9 +1,9 @@
-#include "core/timer_wheel.h"
+#include "core/sched/timer_wheel.h"
 
 #include <algorithm>
 #include <bit>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 namespace sluice::core {
 namespace {

@@ -19,18 +19,18 @@
 //   never goes back.
 // Threads: Arm, Advance, NextDeadline: the owning worker. Disarm: any worker (the task may have
 // moved): a mutex guards the slots, uncontended in all but that case.
-// Checked by: tests/core/timer_wheel_test.cc (against a sorted map).
-#ifndef SLUICE_CORE_TIMER_WHEEL_H_
-#define SLUICE_CORE_TIMER_WHEEL_H_
+// Checked by: tests/core/sched/timer_wheel_test.cc (against a sorted map).
+#ifndef SLUICE_CORE_SCHED_TIMER_WHEEL_H_
+#define SLUICE_CORE_SCHED_TIMER_WHEEL_H_
 
 #include <array>
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "core/cancel_scope.h"
-#include "core/clock.h"
-#include "core/runnable.h"
+#include "core/base/clock.h"
+#include "core/task/cancel_scope.h"
+#include "core/task/runnable.h"
 
 namespace sluice::core {
 
@@ -116,4 +116,4 @@ class TimerWheel {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_TIMER_WHEEL_H_
+#endif  // SLUICE_CORE_SCHED_TIMER_WHEEL_H_

@@ -1,4 +1,4 @@
-#include "core/worker.h"
+#include "core/sched/worker.h"
 
 #include <algorithm>
 #include <functional>
@@ -7,7 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 namespace sluice::core {
 namespace {

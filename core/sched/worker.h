@@ -36,24 +36,24 @@
 // timer by about the hold, also one that falls due while it lasts.
 //
 // Threads: a worker's methods are for its own thread unless they say "any".
-// Checked by: tests/core/scheduler_test.cc, tests/core/rounds_test.cc, tests/model.
-#ifndef SLUICE_CORE_WORKER_H_
-#define SLUICE_CORE_WORKER_H_
+// Checked by: tests/core/sched/scheduler_test.cc, tests/core/sched/rounds_test.cc, tests/model.
+#ifndef SLUICE_CORE_SCHED_WORKER_H_
+#define SLUICE_CORE_SCHED_WORKER_H_
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
-#include "core/buffer_pool.h"
-#include "core/clock.h"
-#include "core/idle_set.h"
-#include "core/inject_queue.h"
-#include "core/reactor.h"
-#include "core/runnable.h"
-#include "core/steal_queue.h"
-#include "core/thread_heap.h"
-#include "core/timer_wheel.h"
+#include "core/base/clock.h"
+#include "core/reactor/buffer_pool.h"
+#include "core/reactor/reactor.h"
+#include "core/sched/idle_set.h"
+#include "core/sched/inject_queue.h"
+#include "core/sched/steal_queue.h"
+#include "core/sched/thread_heap.h"
+#include "core/sched/timer_wheel.h"
+#include "core/task/runnable.h"
 
 namespace sluice::core {
 
@@ -248,4 +248,4 @@ class Worker {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_WORKER_H_
+#endif  // SLUICE_CORE_SCHED_WORKER_H_

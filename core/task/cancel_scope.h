@@ -11,13 +11,13 @@
 // Cancelling is a wish: every waiter still gets its one completion, which may be a success that was
 // on its way. A scope stays cancelled: later waits in it end at once with ECANCELED, except those
 // that clean up (RecvStream::Stop and the like), which do not register.
-#ifndef SLUICE_CORE_CANCEL_SCOPE_H_
-#define SLUICE_CORE_CANCEL_SCOPE_H_
+#ifndef SLUICE_CORE_TASK_CANCEL_SCOPE_H_
+#define SLUICE_CORE_TASK_CANCEL_SCOPE_H_
 
 #include <cstdint>
 
-#include "core/check.h"
-#include "core/runnable.h"
+#include "core/base/check.h"
+#include "core/task/runnable.h"
 
 namespace sluice::core {
 
@@ -68,4 +68,4 @@ class CancelScope {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_CANCEL_SCOPE_H_
+#endif  // SLUICE_CORE_TASK_CANCEL_SCOPE_H_

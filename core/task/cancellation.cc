@@ -1,6 +1,6 @@
-#include "core/cancellation.h"
+#include "core/task/cancellation.h"
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 namespace sluice::core {
 

@@ -9,17 +9,17 @@
 //
 // Threads: Cancel any; the rest inside the task that owns the notice. A mutex guards the list; the
 // posts are made after it has been released, and each notice is read before it is posted.
-// Checked by: tests/core/cancellation_test.cc, tests/model.
-#ifndef SLUICE_CORE_CANCELLATION_H_
-#define SLUICE_CORE_CANCELLATION_H_
+// Checked by: tests/core/task/cancellation_test.cc, tests/model.
+#ifndef SLUICE_CORE_TASK_CANCELLATION_H_
+#define SLUICE_CORE_TASK_CANCELLATION_H_
 
 #include <coroutine>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "core/atomic.h"
-#include "core/cancel_scope.h"
-#include "core/task.h"
+#include "core/base/atomic.h"
+#include "core/task/cancel_scope.h"
+#include "core/task/task.h"
 
 namespace sluice::core {
 
@@ -121,4 +121,4 @@ inline auto CancellationToken::Cancelled() const { return CancelledAwaiter(*this
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_CANCELLATION_H_
+#endif  // SLUICE_CORE_TASK_CANCELLATION_H_

@@ -4,8 +4,8 @@
 // `SelectResult r = co_await Select(A(), B());` waits for the first, asks the others to give up and
 // waits for them too: each has finished with a value, because a loser may have won the race.
 // A Task<void> brings a Unit. Nothing is allocated besides the coroutines' own frames.
-#ifndef SLUICE_CORE_JOIN_H_
-#define SLUICE_CORE_JOIN_H_
+#ifndef SLUICE_CORE_TASK_JOIN_H_
+#define SLUICE_CORE_TASK_JOIN_H_
 
 #include <array>
 #include <coroutine>
@@ -14,7 +14,7 @@
 #include <tuple>
 #include <utility>
 
-#include "core/task.h"
+#include "core/task/task.h"
 
 namespace sluice::core {
 
@@ -130,4 +130,4 @@ auto Select(Task<T>... tasks) {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_JOIN_H_
+#endif  // SLUICE_CORE_TASK_JOIN_H_

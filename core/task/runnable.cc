@@ -1,6 +1,6 @@
-#include "core/runnable.h"
+#include "core/task/runnable.h"
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 namespace sluice::core {
 

@@ -23,15 +23,15 @@
 // Memory orders: the acq_rel exchange in Post meets the acquire exchange in Run (what the poster
 // wrote before Post is seen by OnReady); the release CAS to kIdle meets the acquire of the Post
 // that finds kIdle (the next worker sees what the last one wrote).
-// Checked by: tests/core/runnable_test.cc, tests/core/scheduler_test.cc (tsan).
-#ifndef SLUICE_CORE_RUNNABLE_H_
-#define SLUICE_CORE_RUNNABLE_H_
+// Checked by: tests/core/task/runnable_test.cc, tests/core/sched/scheduler_test.cc (tsan).
+#ifndef SLUICE_CORE_TASK_RUNNABLE_H_
+#define SLUICE_CORE_TASK_RUNNABLE_H_
 
 #include <algorithm>
 #include <cstdint>
 #include <utility>
 
-#include "core/atomic.h"
+#include "core/base/atomic.h"
 
 namespace sluice::core {
 
@@ -178,4 +178,4 @@ class Runnable {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_RUNNABLE_H_
+#endif  // SLUICE_CORE_TASK_RUNNABLE_H_

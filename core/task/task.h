@@ -6,8 +6,8 @@
 //
 // Not thread-safe: a Task belongs to whoever holds it. It may resume on another thread after any
 // co_await that suspends: hold no address of a thread_local and no lock across one.
-#ifndef SLUICE_CORE_TASK_H_
-#define SLUICE_CORE_TASK_H_
+#ifndef SLUICE_CORE_TASK_TASK_H_
+#define SLUICE_CORE_TASK_TASK_H_
 
 #include <coroutine>
 #include <cstddef>
@@ -17,9 +17,9 @@
 #include <optional>
 #include <utility>
 
-#include "core/cancel_scope.h"
-#include "core/check.h"
-#include "core/runnable.h"
+#include "core/base/check.h"
+#include "core/task/cancel_scope.h"
+#include "core/task/runnable.h"
 
 namespace sluice::core {
 
@@ -200,4 +200,4 @@ struct CurrentContext {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_TASK_H_
+#endif  // SLUICE_CORE_TASK_TASK_H_

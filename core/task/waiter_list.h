@@ -12,12 +12,12 @@
 //   I2  Node::next belongs to the list while the node is in it.
 //
 // Threads: one at a time, for the list and the links of its nodes. Checked by:
-// tests/core/waiter_list_test.cc.
-#ifndef SLUICE_CORE_WAITER_LIST_H_
-#define SLUICE_CORE_WAITER_LIST_H_
+// tests/core/task/waiter_list_test.cc.
+#ifndef SLUICE_CORE_TASK_WAITER_LIST_H_
+#define SLUICE_CORE_TASK_WAITER_LIST_H_
 
-#include "core/check.h"
-#include "core/runnable.h"
+#include "core/base/check.h"
+#include "core/task/runnable.h"
 
 namespace sluice::core {
 
@@ -100,4 +100,4 @@ class WaiterList {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_WAITER_LIST_H_
+#endif  // SLUICE_CORE_TASK_WAITER_LIST_H_

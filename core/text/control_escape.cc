@@ -1,10 +1,10 @@
-#include "core/control_escape.h"
+#include "core/text/control_escape.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
-#include "core/utf8.h"
+#include "core/text/utf8.h"
 
 namespace sluice::core {
 

@@ -1,9 +1,9 @@
-#include "core/json_escape.h"
+#include "core/text/json_escape.h"
 
 #include <cstddef>
 #include <cstdint>
 
-#include "core/utf8.h"
+#include "core/text/utf8.h"
 
 namespace sluice::core {
 namespace {

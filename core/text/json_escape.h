@@ -2,8 +2,8 @@
 //
 // Control characters (C0, DEL and C1) become \u00XX; a byte that belongs to no UTF-8 character
 // becomes U+FFFD, so that the JSON is valid whatever the bytes are. Any thread.
-#ifndef SLUICE_CORE_JSON_ESCAPE_H_
-#define SLUICE_CORE_JSON_ESCAPE_H_
+#ifndef SLUICE_CORE_TEXT_JSON_ESCAPE_H_
+#define SLUICE_CORE_TEXT_JSON_ESCAPE_H_
 
 #include <string>
 #include <string_view>
@@ -14,4 +14,4 @@ void AppendJsonEscaped(std::string_view text, std::string& out);
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_JSON_ESCAPE_H_
+#endif  // SLUICE_CORE_TEXT_JSON_ESCAPE_H_

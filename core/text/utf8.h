@@ -1,6 +1,6 @@
 // UTF-8 as the log's escapes need it: where a character ends, and which ones a terminal obeys.
-#ifndef SLUICE_CORE_UTF8_H_
-#define SLUICE_CORE_UTF8_H_
+#ifndef SLUICE_CORE_TEXT_UTF8_H_
+#define SLUICE_CORE_TEXT_UTF8_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -47,4 +47,4 @@ inline bool IsControl(std::string_view text, size_t length) {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_UTF8_H_
+#endif  // SLUICE_CORE_TEXT_UTF8_H_

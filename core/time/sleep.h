@@ -1,16 +1,16 @@
 // Sleep and WithTimeout: waiting for time inside a task.
-#ifndef SLUICE_CORE_SLEEP_H_
-#define SLUICE_CORE_SLEEP_H_
+#ifndef SLUICE_CORE_TIME_SLEEP_H_
+#define SLUICE_CORE_TIME_SLEEP_H_
 
 #include <cerrno>
 #include <coroutine>
 #include <utility>
 
-#include "core/join.h"
-#include "core/result.h"
-#include "core/task.h"
-#include "core/timer_wheel.h"
-#include "core/worker.h"
+#include "core/base/result.h"
+#include "core/sched/timer_wheel.h"
+#include "core/sched/worker.h"
+#include "core/task/join.h"
+#include "core/task/task.h"
 
 namespace sluice::core {
 
@@ -67,4 +67,4 @@ Task<IoResult<T>> WithTimeout(Nanos timeout, Task<IoResult<T>> task) {
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_SLEEP_H_
+#endif  // SLUICE_CORE_TIME_SLEEP_H_

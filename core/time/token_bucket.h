@@ -4,34 +4,34 @@
 // time at which the bucket will be full again (`full_at_`). Taking moves it on by the time that
 // what is taken needs to flow in; a bucket may be at most `burst` behind. Times are a worker's
 // clock in nanoseconds. Threads: any. Checked by: tests/proxy, tests/model.
-#ifndef SLUICE_PROXY_TOKEN_BUCKET_H_
-#define SLUICE_PROXY_TOKEN_BUCKET_H_
+#ifndef SLUICE_CORE_TIME_TOKEN_BUCKET_H_
+#define SLUICE_CORE_TIME_TOKEN_BUCKET_H_
 
 #include <algorithm>
 #include <cstdint>
 
-#include "core/atomic.h"
-#include "core/clock.h"
+#include "core/base/atomic.h"
+#include "core/base/clock.h"
 
-namespace sluice::proxy {
+namespace sluice::core {
 
 class TokenBucket {
  public:
   // How much of a second's worth a bucket holds.
-  static constexpr core::Nanos kBurst = 50 * core::kMillisecond;
+  static constexpr Nanos kBurst = 50 * kMillisecond;
 
   // `per_second` 0: no limit. The bucket holds at least one token.
   explicit TokenBucket(uint64_t per_second)
-      : per_second_(per_second), slack_(std::max<core::Nanos>(0, kBurst - TimeFor(1))) {}
+      : per_second_(per_second), slack_(std::max<Nanos>(0, kBurst - TimeFor(1))) {}
 
   bool limited() const { return per_second_ != 0; }
   uint64_t per_second() const { return per_second_; }
 
   // 0: `amount` has been taken. Else nothing has, and before that time has passed nothing will be.
-  core::Nanos TryTake(core::Nanos now, uint64_t amount = 1) {
+  Nanos TryTake(Nanos now, uint64_t amount = 1) {
     if (!limited()) return 0;
-    core::Nanos full_at = full_at_.load(std::memory_order_relaxed);
-    core::Nanos begin;
+    Nanos full_at = full_at_.load(std::memory_order_relaxed);
+    Nanos begin;
     do {
       begin = std::max(full_at, now);
       if (begin - now > slack_) return begin - now - slack_;
@@ -42,15 +42,15 @@ class TokenBucket {
 
   // Takes `amount` whatever there is; the taker waits that long before it uses it. Who takes first
   // waits less.
-  core::Nanos Take(core::Nanos now, uint64_t amount) {
+  Nanos Take(Nanos now, uint64_t amount) {
     if (!limited()) return 0;
-    core::Nanos full_at = full_at_.load(std::memory_order_relaxed);
-    core::Nanos begin;
+    Nanos full_at = full_at_.load(std::memory_order_relaxed);
+    Nanos begin;
     do {
       begin = std::max(full_at, now);
     } while (!full_at_.compare_exchange_weak(full_at, begin + TimeFor(amount),
                                              std::memory_order_relaxed));
-    return std::max<core::Nanos>(0, begin - now - slack_);
+    return std::max<Nanos>(0, begin - now - slack_);
   }
 
   // What was taken and not used.
@@ -59,17 +59,16 @@ class TokenBucket {
   }
 
  private:
-  core::Nanos TimeFor(uint64_t amount) const {
+  Nanos TimeFor(uint64_t amount) const {
     if (per_second_ == 0) return 0;
-    return static_cast<core::Nanos>(static_cast<double>(amount) * 1e9 /
-                                    static_cast<double>(per_second_));
+    return static_cast<Nanos>(static_cast<double>(amount) * 1e9 / static_cast<double>(per_second_));
   }
 
   const uint64_t per_second_;
-  const core::Nanos slack_;
-  core::Atomic<core::Nanos> full_at_{0};
+  const Nanos slack_;
+  Atomic<Nanos> full_at_{0};
 };
 
-}  // namespace sluice::proxy
+}  // namespace sluice::core
 
-#endif  // SLUICE_PROXY_TOKEN_BUCKET_H_
+#endif  // SLUICE_CORE_TIME_TOKEN_BUCKET_H_

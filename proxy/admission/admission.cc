@@ -1,4 +1,4 @@
-#include "proxy/admission.h"
+#include "proxy/admission/admission.h"
 
 namespace sluice::proxy {
 

@@ -12,18 +12,18 @@
 //        ▼                                 ▼                        ▼ the rates are given back
 //
 // A client over the rate never holds a slot; one that finds all slots taken never uses up the rate.
-#ifndef SLUICE_PROXY_ADMISSION_H_
-#define SLUICE_PROXY_ADMISSION_H_
+#ifndef SLUICE_PROXY_ADMISSION_ADMISSION_H_
+#define SLUICE_PROXY_ADMISSION_ADMISSION_H_
 
 #include "conf/config.h"
-#include "core/clock.h"
-#include "core/socket_api.h"
-#include "proxy/connection_limit.h"
-#include "proxy/heap_reserve.h"
-#include "proxy/placement.h"
-#include "proxy/refusal.h"
-#include "proxy/source_limit.h"
-#include "proxy/token_bucket.h"
+#include "core/base/clock.h"
+#include "core/net/socket_api.h"
+#include "core/time/token_bucket.h"
+#include "proxy/admission/connection_limit.h"
+#include "proxy/admission/placement.h"
+#include "proxy/admission/source_limit.h"
+#include "proxy/memory/heap_reserve.h"
+#include "proxy/observe/refusal.h"
 
 namespace sluice::proxy {
 
@@ -47,7 +47,7 @@ class Admission {
   // The limits of all listeners and the reserve outlive it. `all_is_full`: what a client hears when
   // `all` is, kConnections or kBuffers: the smaller of the two decides.
   Admission(const conf::Listener& config, ConnectionLimit& all, Refusal all_is_full,
-            TokenBucket& all_rate, HeapReserve& reserve)
+            core::TokenBucket& all_rate, HeapReserve& reserve)
       : reserve_(reserve),
         all_(all),
         all_is_full_(all_is_full),
@@ -68,12 +68,12 @@ class Admission {
   HeapReserve& reserve_;
   ConnectionLimit& all_;
   const Refusal all_is_full_;
-  TokenBucket& all_rate_;
+  core::TokenBucket& all_rate_;
   ConnectionLimit own_;
-  TokenBucket own_rate_;
+  core::TokenBucket own_rate_;
   SourceLimit sources_;
 };
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_ADMISSION_H_
+#endif  // SLUICE_PROXY_ADMISSION_ADMISSION_H_

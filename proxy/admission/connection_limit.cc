@@ -1,4 +1,4 @@
-#include "proxy/connection_limit.h"
+#include "proxy/admission/connection_limit.h"
 
 namespace sluice::proxy {
 

@@ -6,9 +6,9 @@
 //
 // No lost wake-up (Dekker): a waiter registers, sets waited_for_, fences and tries once more; a
 // release lowers count_, fences and looks at waited_for_.
-// Threads: any. Checked by: tests/proxy/connection_limit_test.cc, tests/model.
-#ifndef SLUICE_PROXY_CONNECTION_LIMIT_H_
-#define SLUICE_PROXY_CONNECTION_LIMIT_H_
+// Threads: any. Checked by: tests/proxy/admission/connection_limit_test.cc, tests/model.
+#ifndef SLUICE_PROXY_ADMISSION_CONNECTION_LIMIT_H_
+#define SLUICE_PROXY_ADMISSION_CONNECTION_LIMIT_H_
 
 #include <coroutine>
 #include <cstdint>
@@ -16,11 +16,11 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "core/atomic.h"
-#include "core/cancel_scope.h"
-#include "core/check.h"
-#include "core/task.h"
-#include "core/waiter_list.h"
+#include "core/base/atomic.h"
+#include "core/base/check.h"
+#include "core/task/cancel_scope.h"
+#include "core/task/task.h"
+#include "core/task/waiter_list.h"
 
 namespace sluice::proxy {
 
@@ -154,4 +154,4 @@ class LimitSlot {
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_CONNECTION_LIMIT_H_
+#endif  // SLUICE_PROXY_ADMISSION_CONNECTION_LIMIT_H_

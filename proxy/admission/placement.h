@@ -7,9 +7,9 @@
 // Where a session goes later (a thief may take it over) is not followed.
 //
 // Threads: any. The counters order nothing; what they say may be a moment old.
-// Checked by: tests/proxy/placement_test.cc.
-#ifndef SLUICE_PROXY_PLACEMENT_H_
-#define SLUICE_PROXY_PLACEMENT_H_
+// Checked by: tests/proxy/admission/placement_test.cc.
+#ifndef SLUICE_PROXY_ADMISSION_PLACEMENT_H_
+#define SLUICE_PROXY_ADMISSION_PLACEMENT_H_
 
 #include <algorithm>
 #include <cstddef>
@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/atomic.h"
+#include "core/base/atomic.h"
 
 namespace sluice::proxy {
 
@@ -73,4 +73,4 @@ class Placement {
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_PLACEMENT_H_
+#endif  // SLUICE_PROXY_ADMISSION_PLACEMENT_H_

@@ -1,10 +1,10 @@
-#include "proxy/source_limit.h"
+#include "proxy/admission/source_limit.h"
 
 #include <algorithm>
 #include <cstring>
 
 #include "absl/hash/hash.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 namespace sluice::proxy {
 namespace {

@@ -7,8 +7,8 @@
 // whose address cannot be had share one source; UNIX clients have none and no limit. A table entry
 // exists while its source has connections, so that the connection limits bound the table.
 // Threads: any; a table is split into shards, each with a mutex.
-#ifndef SLUICE_PROXY_SOURCE_LIMIT_H_
-#define SLUICE_PROXY_SOURCE_LIMIT_H_
+#ifndef SLUICE_PROXY_ADMISSION_SOURCE_LIMIT_H_
+#define SLUICE_PROXY_ADMISSION_SOURCE_LIMIT_H_
 
 #include <array>
 #include <cstdint>
@@ -19,7 +19,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
 #include "conf/config.h"
-#include "core/socket_api.h"
+#include "core/net/socket_api.h"
 
 namespace sluice::proxy {
 
@@ -87,4 +87,4 @@ class SourceLimit {
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_SOURCE_LIMIT_H_
+#endif  // SLUICE_PROXY_ADMISSION_SOURCE_LIMIT_H_

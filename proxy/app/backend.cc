@@ -1,4 +1,4 @@
-#include "proxy/backend.h"
+#include "proxy/app/backend.h"
 
 #include <memory>
 #include <utility>

@@ -1,6 +1,6 @@
 // Backend: which reactor the workers get. The only place that names io_uring and epoll.
-#ifndef SLUICE_PROXY_BACKEND_H_
-#define SLUICE_PROXY_BACKEND_H_
+#ifndef SLUICE_PROXY_APP_BACKEND_H_
+#define SLUICE_PROXY_APP_BACKEND_H_
 
 #include <cstdint>
 #include <optional>
@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "conf/config.h"
-#include "core/reactor.h"
+#include "core/reactor/reactor.h"
 
 namespace sluice::proxy {
 
@@ -33,4 +33,4 @@ std::optional<Backend> FallBack(conf::Backend wanted, const Backend& chosen,
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_BACKEND_H_
+#endif  // SLUICE_PROXY_APP_BACKEND_H_

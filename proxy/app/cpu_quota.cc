@@ -1,4 +1,4 @@
-#include "proxy/cpu_quota.h"
+#include "proxy/app/cpu_quota.h"
 
 #include <sched.h>
 
@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/idle_set.h"
+#include "core/sched/idle_set.h"
 
 namespace sluice::proxy {
 namespace {

@@ -7,8 +7,8 @@
 //   the group's folder and every one above it, up to the mount: the smallest quota counts
 //     version 2: cpu.max = "max 100000" or "QUOTA PERIOD"
 //     version 1: cpu.cfs_quota_us (-1: none) and cpu.cfs_period_us
-#ifndef SLUICE_PROXY_CPU_QUOTA_H_
-#define SLUICE_PROXY_CPU_QUOTA_H_
+#ifndef SLUICE_PROXY_APP_CPU_QUOTA_H_
+#define SLUICE_PROXY_APP_CPU_QUOTA_H_
 
 #include <cstdint>
 #include <optional>
@@ -29,4 +29,4 @@ uint32_t UsableCpus(const std::string& root = "");
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_CPU_QUOTA_H_
+#endif  // SLUICE_PROXY_APP_CPU_QUOTA_H_

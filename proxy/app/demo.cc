@@ -1,4 +1,4 @@
-#include "proxy/demo.h"
+#include "proxy/app/demo.h"
 
 #include <httplib.h>
 
@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 namespace sluice::proxy {
 namespace {

@@ -1,7 +1,7 @@
 // The --demo upstream: a small HTTP server inside the process, and the configuration that proxies
 // 127.0.0.1:8080 to it.
-#ifndef SLUICE_PROXY_DEMO_H_
-#define SLUICE_PROXY_DEMO_H_
+#ifndef SLUICE_PROXY_APP_DEMO_H_
+#define SLUICE_PROXY_APP_DEMO_H_
 
 #include <memory>
 
@@ -22,4 +22,4 @@ conf::Config DemoConfig(int upstream_port);
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_DEMO_H_
+#endif  // SLUICE_PROXY_APP_DEMO_H_

@@ -1,4 +1,4 @@
-#include "proxy/descriptors.h"
+#include "proxy/app/descriptors.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -8,8 +8,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "core/op.h"
-#include "proxy/backend.h"
+#include "core/reactor/op.h"
+#include "proxy/app/backend.h"
 
 namespace sluice::proxy {
 namespace {

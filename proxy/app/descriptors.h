@@ -4,8 +4,8 @@
 //   to run      two for each worker (its ring or epoll instance, what wakes it), the access log's
 //   to serve    two for each proxied connection, and what may be accepted and not judged yet at each
 //               address and worker
-#ifndef SLUICE_PROXY_DESCRIPTORS_H_
-#define SLUICE_PROXY_DESCRIPTORS_H_
+#ifndef SLUICE_PROXY_APP_DESCRIPTORS_H_
+#define SLUICE_PROXY_APP_DESCRIPTORS_H_
 
 #include <cstdint>
 
@@ -39,4 +39,4 @@ absl::StatusOr<std::string> CheckDescriptors(const DescriptorNeeds& needs, uint6
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_DESCRIPTORS_H_
+#endif  // SLUICE_PROXY_APP_DESCRIPTORS_H_

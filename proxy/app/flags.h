@@ -1,6 +1,6 @@
 // The command line.
-#ifndef SLUICE_PROXY_FLAGS_H_
-#define SLUICE_PROXY_FLAGS_H_
+#ifndef SLUICE_PROXY_APP_FLAGS_H_
+#define SLUICE_PROXY_APP_FLAGS_H_
 
 #include <string>
 #include <string_view>
@@ -38,4 +38,4 @@ absl::StatusOr<Flags> ParseFlags(int argc, char** argv);
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_FLAGS_H_
+#endif  // SLUICE_PROXY_APP_FLAGS_H_

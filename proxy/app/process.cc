@@ -1,4 +1,4 @@
-#include "proxy/process.h"
+#include "proxy/app/process.h"
 
 #include <pthread.h>
 #include <sys/resource.h>

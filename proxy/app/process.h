@@ -1,6 +1,6 @@
 // What the process sets up before anything else, and what it does with signals until it serves.
-#ifndef SLUICE_PROXY_PROCESS_H_
-#define SLUICE_PROXY_PROCESS_H_
+#ifndef SLUICE_PROXY_APP_PROCESS_H_
+#define SLUICE_PROXY_APP_PROCESS_H_
 
 #include <string_view>
 
@@ -35,4 +35,4 @@ void CheckForLeaks();
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_PROCESS_H_
+#endif  // SLUICE_PROXY_APP_PROCESS_H_

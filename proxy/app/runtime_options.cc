@@ -1,4 +1,4 @@
-#include "proxy/runtime_options.h"
+#include "proxy/app/runtime_options.h"
 
 #include <algorithm>
 #include <chrono>
@@ -6,9 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "conf/units.h"
-#include "core/buffer_pool.h"
-#include "proxy/allocator.h"
-#include "proxy/buffer_budget.h"
+#include "core/reactor/buffer_pool.h"
+#include "proxy/memory/allocator.h"
+#include "proxy/memory/buffer_budget.h"
 
 namespace sluice::proxy {
 namespace {

@@ -1,6 +1,6 @@
 // From the configuration to the options of the runtime: workers, and how the buffer memory is cut.
-#ifndef SLUICE_PROXY_RUNTIME_OPTIONS_H_
-#define SLUICE_PROXY_RUNTIME_OPTIONS_H_
+#ifndef SLUICE_PROXY_APP_RUNTIME_OPTIONS_H_
+#define SLUICE_PROXY_APP_RUNTIME_OPTIONS_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "conf/config.h"
-#include "core/runtime.h"
+#include "core/runtime/runtime.h"
 
 namespace sluice::proxy {
 
@@ -26,4 +26,4 @@ RuntimePlan PlanRuntime(const conf::Config& config, uint32_t cpus);
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_RUNTIME_OPTIONS_H_
+#endif  // SLUICE_PROXY_APP_RUNTIME_OPTIONS_H_

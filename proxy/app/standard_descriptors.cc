@@ -1,4 +1,4 @@
-#include "proxy/standard_descriptors.h"
+#include "proxy/app/standard_descriptors.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 // Standard input, output and error are open from the first moment on.
-#ifndef SLUICE_PROXY_STANDARD_DESCRIPTORS_H_
-#define SLUICE_PROXY_STANDARD_DESCRIPTORS_H_
+#ifndef SLUICE_PROXY_APP_STANDARD_DESCRIPTORS_H_
+#define SLUICE_PROXY_APP_STANDARD_DESCRIPTORS_H_
 
 namespace sluice::proxy {
 
@@ -12,4 +12,4 @@ void OpenStandardDescriptors();
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_STANDARD_DESCRIPTORS_H_
+#endif  // SLUICE_PROXY_APP_STANDARD_DESCRIPTORS_H_

@@ -1,4 +1,4 @@
-#include "proxy/start.h"
+#include "proxy/app/start.h"
 
 #include <optional>
 #include <utility>

@@ -1,12 +1,12 @@
 // Gives a runtime its backend: the one that was chosen, or the one that `auto` falls back to.
-#ifndef SLUICE_PROXY_START_H_
-#define SLUICE_PROXY_START_H_
+#ifndef SLUICE_PROXY_APP_START_H_
+#define SLUICE_PROXY_APP_START_H_
 
 #include "absl/status/status.h"
 #include "conf/config.h"
-#include "core/logger.h"
-#include "core/runtime.h"
-#include "proxy/backend.h"
+#include "core/log/logger.h"
+#include "core/runtime/runtime.h"
+#include "proxy/app/backend.h"
 
 namespace sluice::proxy {
 
@@ -18,4 +18,4 @@ absl::Status StartRuntime(core::Runtime& runtime, conf::Backend wanted, Backend&
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_START_H_
+#endif  // SLUICE_PROXY_APP_START_H_

@@ -1,11 +1,11 @@
-#include "proxy/version.h"
+#include "proxy/app/version.h"
 
 #include <sys/utsname.h>
 
 #include "absl/base/config.h"
 #include "absl/strings/str_cat.h"
-#include "proxy/allocator.h"
-#include "proxy/backend.h"
+#include "proxy/app/backend.h"
+#include "proxy/memory/allocator.h"
 
 namespace sluice::proxy {
 namespace {

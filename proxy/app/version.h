@@ -1,6 +1,6 @@
 // What --version prints.
-#ifndef SLUICE_PROXY_VERSION_H_
-#define SLUICE_PROXY_VERSION_H_
+#ifndef SLUICE_PROXY_APP_VERSION_H_
+#define SLUICE_PROXY_APP_VERSION_H_
 
 #include <string>
 
@@ -11,4 +11,4 @@ std::string VersionText(bool verbose);
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_VERSION_H_
+#endif  // SLUICE_PROXY_APP_VERSION_H_

@@ -1,4 +1,4 @@
-#include "proxy/listen_error.h"
+#include "proxy/listener/listen_error.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>

@@ -1,12 +1,12 @@
 // The sentence about an address that a listener cannot have.
-#ifndef SLUICE_PROXY_LISTEN_ERROR_H_
-#define SLUICE_PROXY_LISTEN_ERROR_H_
+#ifndef SLUICE_PROXY_LISTENER_LISTEN_ERROR_H_
+#define SLUICE_PROXY_LISTENER_LISTEN_ERROR_H_
 
 #include <string>
 
 #include "absl/status/status.h"
 #include "conf/address.h"
-#include "core/socket_options.h"
+#include "core/net/socket_options.h"
 
 namespace sluice::proxy {
 
@@ -16,4 +16,4 @@ absl::Status ListenError(const std::string& listener, const conf::Address& addre
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_LISTEN_ERROR_H_
+#endif  // SLUICE_PROXY_LISTENER_LISTEN_ERROR_H_

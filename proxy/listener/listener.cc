@@ -1,4 +1,4 @@
-#include "proxy/listener.h"
+#include "proxy/listener/listener.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -9,14 +9,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "core/io.h"
-#include "core/join.h"
-#include "core/sleep.h"
-#include "core/worker.h"
-#include "proxy/cluster.h"
-#include "proxy/listen_error.h"
-#include "proxy/to_core.h"
-#include "proxy/unix_owner.h"
+#include "core/io/io.h"
+#include "core/sched/worker.h"
+#include "core/task/join.h"
+#include "core/time/sleep.h"
+#include "proxy/listener/listen_error.h"
+#include "proxy/listener/unix_owner.h"
+#include "proxy/upstream/cluster.h"
+#include "proxy/upstream/to_core.h"
 
 namespace sluice::proxy {
 namespace {

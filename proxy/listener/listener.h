@@ -9,14 +9,14 @@
 //       └─ stop ──► what has been accepted becomes sessions ──► STOPPED ── AcceptRest ──► CLOSED
 //
 // Descriptors: a rejected connection is closed before the next one is judged, and a backend brings
-// at most kAcceptsPerSubmit (core/op.h) that have not been judged yet. So a crowd beyond the limits
+// at most kAcceptsPerSubmit (core/reactor/op.h) that have not been judged yet. So a crowd beyond the limits
 // holds at most so many descriptors for each address and worker, and one more for each that waits.
 //
 // A client that has reset its connection before it is accepted is judged like any other and counts
 // under its address; its session ends at once, as one whose client resets while it is being
 // connected: nothing of it goes to the upstream.
-#ifndef SLUICE_PROXY_LISTENER_H_
-#define SLUICE_PROXY_LISTENER_H_
+#ifndef SLUICE_PROXY_LISTENER_LISTENER_H_
+#define SLUICE_PROXY_LISTENER_LISTENER_H_
 
 #include <memory>
 #include <string>
@@ -24,21 +24,21 @@
 
 #include "absl/status/status.h"
 #include "conf/config.h"
-#include "core/cancellation.h"
-#include "core/logger.h"
-#include "core/task.h"
-#include "core/task_group.h"
-#include "proxy/admission.h"
-#include "proxy/session.h"
+#include "core/log/logger.h"
+#include "core/runtime/task_group.h"
+#include "core/task/cancellation.h"
+#include "core/task/task.h"
+#include "proxy/admission/admission.h"
+#include "proxy/session/session.h"
 
 namespace sluice::proxy {
 
 // What listeners share; outlives them.
 struct ListenerShared {
-  Placement& placement;    // of all sessions
-  ConnectionLimit& limit;  // of all listeners together
-  Refusal limit_reached;   // kConnections, or kBuffers if that makes it lower
-  TokenBucket& rate;       // of all listeners together
+  Placement& placement;     // of all sessions
+  ConnectionLimit& limit;   // of all listeners together
+  Refusal limit_reached;    // kConnections, or kBuffers if that makes it lower
+  core::TokenBucket& rate;  // of all listeners together
   HeapReserve& reserve;
   Stats& stats;
   core::Logger& logger;
@@ -110,4 +110,4 @@ class Listener {
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_LISTENER_H_
+#endif  // SLUICE_PROXY_LISTENER_LISTENER_H_

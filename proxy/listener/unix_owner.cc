@@ -1,4 +1,4 @@
-#include "proxy/unix_owner.h"
+#include "proxy/listener/unix_owner.h"
 
 #include <grp.h>
 #include <pwd.h>

@@ -1,11 +1,11 @@
 // Who owns the file of a UNIX listener: names of users and groups become numbers, when it starts.
-#ifndef SLUICE_PROXY_UNIX_OWNER_H_
-#define SLUICE_PROXY_UNIX_OWNER_H_
+#ifndef SLUICE_PROXY_LISTENER_UNIX_OWNER_H_
+#define SLUICE_PROXY_LISTENER_UNIX_OWNER_H_
 
 #include <string>
 
 #include "absl/status/status.h"
-#include "core/socket_options.h"
+#include "core/net/socket_options.h"
 
 namespace sluice::proxy {
 
@@ -17,4 +17,4 @@ absl::Status ResolveUnixOwner(const std::string& owner, const std::string& group
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_UNIX_OWNER_H_
+#endif  // SLUICE_PROXY_LISTENER_UNIX_OWNER_H_

@@ -1,4 +1,4 @@
-#include "proxy/allocator.h"
+#include "proxy/memory/allocator.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,11 +1,11 @@
 // Which memory allocator is linked in, how it is set, and what it keeps.
-#ifndef SLUICE_PROXY_ALLOCATOR_H_
-#define SLUICE_PROXY_ALLOCATOR_H_
+#ifndef SLUICE_PROXY_MEMORY_ALLOCATOR_H_
+#define SLUICE_PROXY_MEMORY_ALLOCATOR_H_
 
 #include <memory>
 #include <string>
 
-#include "core/thread_heap.h"
+#include "core/sched/thread_heap.h"
 
 namespace sluice::proxy {
 
@@ -21,4 +21,4 @@ std::unique_ptr<core::ThreadHeap> MakeThreadHeap();
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_ALLOCATOR_H_
+#endif  // SLUICE_PROXY_MEMORY_ALLOCATOR_H_

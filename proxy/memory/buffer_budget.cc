@@ -1,4 +1,4 @@
-#include "proxy/buffer_budget.h"
+#include "proxy/memory/buffer_budget.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "proxy/heap_reserve.h"
+#include "proxy/memory/heap_reserve.h"
 
 #include <algorithm>
 #include <utility>

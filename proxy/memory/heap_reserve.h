@@ -25,9 +25,9 @@
 // whoever frees a block has it from the thread that got it, and with it sees `low_` and `high_`
 // that enclose it. The regions have a mutex, which only those take who allocate here or free what
 // lies between the bounds. It is not abseil's, which may allocate.
-// Checked by: tests/proxy/heap_reserve_test.cc, tests/fault/test_memory.py.
-#ifndef SLUICE_PROXY_HEAP_RESERVE_H_
-#define SLUICE_PROXY_HEAP_RESERVE_H_
+// Checked by: tests/proxy/memory/heap_reserve_test.cc, tests/fault/test_memory.py.
+#ifndef SLUICE_PROXY_MEMORY_HEAP_RESERVE_H_
+#define SLUICE_PROXY_MEMORY_HEAP_RESERVE_H_
 
 #include <array>
 #include <cstddef>
@@ -35,9 +35,9 @@
 #include <functional>
 #include <mutex>
 
-#include "core/atomic.h"
-#include "core/clock.h"
-#include "proxy/reserve_region.h"
+#include "core/base/atomic.h"
+#include "core/base/clock.h"
+#include "proxy/memory/reserve_region.h"
 
 namespace sluice::proxy {
 
@@ -96,4 +96,4 @@ class HeapReserve {
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_HEAP_RESERVE_H_
+#endif  // SLUICE_PROXY_MEMORY_HEAP_RESERVE_H_

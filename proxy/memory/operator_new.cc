@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <new>
 
-#include "proxy/heap_reserve.h"
-#include "proxy/shortage.h"
+#include "proxy/memory/heap_reserve.h"
+#include "proxy/memory/shortage.h"
 
 extern "C" {
 // jemalloc's free for those who know the size, which is faster. Weak: other allocators have none.

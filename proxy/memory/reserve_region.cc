@@ -1,10 +1,10 @@
-#include "proxy/reserve_region.h"
+#include "proxy/memory/reserve_region.h"
 
 #include <sys/mman.h>
 
 #include <bit>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 namespace sluice::proxy {
 

@@ -7,8 +7,8 @@
 // Sizes are rounded up to a class: steps of 64 bytes up to 4 KiB, then powers of two. Blocks are
 // not merged; once all are back the region begins anew, and its pages go back to the kernel if they
 // are many. Not thread-safe.
-#ifndef SLUICE_PROXY_RESERVE_REGION_H_
-#define SLUICE_PROXY_RESERVE_REGION_H_
+#ifndef SLUICE_PROXY_MEMORY_RESERVE_REGION_H_
+#define SLUICE_PROXY_MEMORY_RESERVE_REGION_H_
 
 #include <array>
 #include <cstddef>
@@ -58,4 +58,4 @@ class ReserveRegion {
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_RESERVE_REGION_H_
+#endif  // SLUICE_PROXY_MEMORY_RESERVE_REGION_H_

@@ -1,4 +1,4 @@
-#include "proxy/shortage.h"
+#include "proxy/memory/shortage.h"
 
 #include <sys/mman.h>
 

@@ -1,13 +1,13 @@
 // What a program does at its start so that a want of memory does not end it: see heap_reserve.h.
-#ifndef SLUICE_PROXY_SHORTAGE_H_
-#define SLUICE_PROXY_SHORTAGE_H_
+#ifndef SLUICE_PROXY_MEMORY_SHORTAGE_H_
+#define SLUICE_PROXY_MEMORY_SHORTAGE_H_
 
 #include <cstdint>
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "core/atomic.h"
-#include "proxy/heap_reserve.h"
+#include "core/base/atomic.h"
+#include "proxy/memory/heap_reserve.h"
 
 namespace sluice::proxy {
 
@@ -34,4 +34,4 @@ void PrepareThreads();
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_SHORTAGE_H_
+#endif  // SLUICE_PROXY_MEMORY_SHORTAGE_H_

@@ -1,6 +1,6 @@
 // EndReason: why a session ended and who began it. Every session has exactly one.
-#ifndef SLUICE_PROXY_END_REASON_H_
-#define SLUICE_PROXY_END_REASON_H_
+#ifndef SLUICE_PROXY_OBSERVE_END_REASON_H_
+#define SLUICE_PROXY_OBSERVE_END_REASON_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -44,4 +44,4 @@ constexpr std::string_view Name(What what) {
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_END_REASON_H_
+#endif  // SLUICE_PROXY_OBSERVE_END_REASON_H_

@@ -1,6 +1,6 @@
 // Refusal: the limit because of which a client was turned away before it had a session.
-#ifndef SLUICE_PROXY_REFUSAL_H_
-#define SLUICE_PROXY_REFUSAL_H_
+#ifndef SLUICE_PROXY_OBSERVE_REFUSAL_H_
+#define SLUICE_PROXY_OBSERVE_REFUSAL_H_
 
 #include <cstddef>
 #include <string_view>
@@ -27,4 +27,4 @@ constexpr std::string_view Name(Refusal refusal) {
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_REFUSAL_H_
+#endif  // SLUICE_PROXY_OBSERVE_REFUSAL_H_

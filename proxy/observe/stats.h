@@ -1,17 +1,17 @@
 // Stats: what the proxy counts. One block per worker, written by that worker alone without locked
 // instructions, summed when somebody reads.
-#ifndef SLUICE_PROXY_STATS_H_
-#define SLUICE_PROXY_STATS_H_
+#ifndef SLUICE_PROXY_OBSERVE_STATS_H_
+#define SLUICE_PROXY_OBSERVE_STATS_H_
 
 #include <array>
 #include <cstdint>
 #include <numeric>
 #include <vector>
 
-#include "core/atomic.h"
-#include "core/reactor.h"
-#include "proxy/end_reason.h"
-#include "proxy/refusal.h"
+#include "core/base/atomic.h"
+#include "core/reactor/reactor.h"
+#include "proxy/observe/end_reason.h"
+#include "proxy/observe/refusal.h"
 
 namespace sluice::proxy {
 
@@ -71,4 +71,4 @@ class Stats {
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_STATS_H_
+#endif  // SLUICE_PROXY_OBSERVE_STATS_H_

@@ -1,4 +1,4 @@
-#include "proxy/server.h"
+#include "proxy/server/server.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -11,12 +11,12 @@
 #include <unordered_map>
 
 #include "absl/strings/str_cat.h"
-#include "core/io.h"
-#include "core/join.h"
-#include "core/sleep.h"
-#include "proxy/buffer_budget.h"
-#include "proxy/to_core.h"
-#include "proxy/upstream_sockets.h"
+#include "core/io/io.h"
+#include "core/task/join.h"
+#include "core/time/sleep.h"
+#include "proxy/memory/buffer_budget.h"
+#include "proxy/upstream/to_core.h"
+#include "proxy/upstream/upstream_sockets.h"
 
 namespace sluice::proxy {
 namespace {

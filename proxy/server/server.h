@@ -5,8 +5,8 @@
 //   SERVING ── SIGTERM, SIGINT, SIGQUIT ──► DRAINING ── last session ended ──────────► ENDED
 //                                              │ drain_timeout or a second signal
 //                                              └──► CANCELLING (sessions are reset) ──► ENDED
-#ifndef SLUICE_PROXY_SERVER_H_
-#define SLUICE_PROXY_SERVER_H_
+#ifndef SLUICE_PROXY_SERVER_SERVER_H_
+#define SLUICE_PROXY_SERVER_SERVER_H_
 
 #include <memory>
 #include <string>
@@ -14,19 +14,19 @@
 
 #include "absl/status/status.h"
 #include "conf/config.h"
-#include "core/cancellation.h"
-#include "core/logger.h"
-#include "core/signals.h"
-#include "core/task.h"
-#include "core/task_group.h"
-#include "core/worker.h"
-#include "proxy/access_log.h"
-#include "proxy/cluster.h"
-#include "proxy/connection_limit.h"
-#include "proxy/heap_reserve.h"
-#include "proxy/listener.h"
-#include "proxy/stats.h"
-#include "proxy/token_bucket.h"
+#include "core/io/signals.h"
+#include "core/log/logger.h"
+#include "core/runtime/task_group.h"
+#include "core/sched/worker.h"
+#include "core/task/cancellation.h"
+#include "core/task/task.h"
+#include "core/time/token_bucket.h"
+#include "proxy/admission/connection_limit.h"
+#include "proxy/listener/listener.h"
+#include "proxy/memory/heap_reserve.h"
+#include "proxy/observe/access_log/access_log.h"
+#include "proxy/observe/stats.h"
+#include "proxy/upstream/cluster.h"
 
 namespace sluice::proxy {
 
@@ -66,7 +66,7 @@ class Server {
   Stats stats_;
   Placement placement_;
   ConnectionLimit limit_;
-  TokenBucket rate_;
+  core::TokenBucket rate_;
   core::LogThrottle accept_throttle_{5 * core::kSecond};
   core::LogThrottle memory_throttle_{5 * core::kSecond};
   core::LogThrottle buffer_throttle_{5 * core::kSecond};  // rejected for want of buffer memory
@@ -85,4 +85,4 @@ class Server {
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_SERVER_H_
+#endif  // SLUICE_PROXY_SERVER_SERVER_H_

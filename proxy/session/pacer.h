@@ -1,15 +1,15 @@
 // Pacer: how fast the bytes of one direction of a session may be sent on: by its own limit, then by
 // that of all sessions together.
-#ifndef SLUICE_PROXY_PACER_H_
-#define SLUICE_PROXY_PACER_H_
+#ifndef SLUICE_PROXY_SESSION_PACER_H_
+#define SLUICE_PROXY_SESSION_PACER_H_
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
-#include "core/clock.h"
-#include "proxy/shared_pace.h"
-#include "proxy/token_bucket.h"
+#include "core/base/clock.h"
+#include "core/time/token_bucket.h"
+#include "proxy/session/shared_pace.h"
 
 namespace sluice::proxy {
 
@@ -40,7 +40,7 @@ class Pacer {
     return rate == 0 ? kMaxPiece : std::clamp(rate / kPiecesPerSecond, kMinPiece, kMaxPiece);
   }
 
-  TokenBucket own_;
+  core::TokenBucket own_;
   SharedPace& shared_;
   PaceShare share_;
   const size_t piece_;
@@ -48,4 +48,4 @@ class Pacer {
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_PACER_H_
+#endif  // SLUICE_PROXY_SESSION_PACER_H_

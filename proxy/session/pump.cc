@@ -1,13 +1,13 @@
-#include "proxy/pump.h"
+#include "proxy/session/pump.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <span>
 #include <utility>
 
-#include "core/io.h"
-#include "core/sleep.h"
-#include "core/worker.h"
+#include "core/io/io.h"
+#include "core/sched/worker.h"
+#include "core/time/sleep.h"
 
 namespace sluice::proxy {
 namespace {

@@ -1,14 +1,14 @@
 // Pump: moves the bytes of one direction of a session. It knows no policy: what an end means is
 // decided by the session (session.h), which is told.
-#ifndef SLUICE_PROXY_PUMP_H_
-#define SLUICE_PROXY_PUMP_H_
+#ifndef SLUICE_PROXY_SESSION_PUMP_H_
+#define SLUICE_PROXY_SESSION_PUMP_H_
 
 #include <cstdint>
 
-#include "core/clock.h"
-#include "core/task.h"
-#include "proxy/pacer.h"
-#include "proxy/stats.h"
+#include "core/base/clock.h"
+#include "core/task/task.h"
+#include "proxy/observe/stats.h"
+#include "proxy/session/pacer.h"
 
 namespace sluice::proxy {
 
@@ -55,7 +55,7 @@ struct Flow {
   bool refused : 1 = false;  // a send failed: `to` is broken
   bool ended : 1 = false;
 
-  core::Atomic<uint64_t> WorkerStats::* counter() const {
+  core::Atomic<uint64_t> WorkerStats::*counter() const {
     return is_up ? &WorkerStats::bytes_up : &WorkerStats::bytes_down;
   }
 };
@@ -67,4 +67,4 @@ core::Task<void> Pump(Flow& flow);
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_PUMP_H_
+#endif  // SLUICE_PROXY_SESSION_PUMP_H_

@@ -1,4 +1,4 @@
-#include "proxy/session.h"
+#include "proxy/session/session.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -8,14 +8,14 @@
 #include <memory>
 #include <optional>
 
-#include "core/io.h"
-#include "core/join.h"
-#include "core/sleep.h"
-#include "core/worker.h"
-#include "proxy/connector.h"
-#include "proxy/jitter.h"
-#include "proxy/pacer.h"
-#include "proxy/record_text.h"
+#include "core/base/random.h"
+#include "core/io/io.h"
+#include "core/sched/worker.h"
+#include "core/task/join.h"
+#include "core/time/sleep.h"
+#include "proxy/observe/access_log/record_text.h"
+#include "proxy/session/pacer.h"
+#include "proxy/upstream/connector.h"
 
 namespace sluice::proxy {
 namespace {
@@ -203,7 +203,7 @@ Nanos Session::Expiry() const {
   if (limits.max_lifetime == 0) return kNever;
   const Nanos full = started_ + limits.max_lifetime;
   if (limits.max_lifetime_jitter == 0) return full;
-  return full - Jitter(limits.max_lifetime_jitter, Seed());
+  return full - core::Jitter(limits.max_lifetime_jitter, Seed());
 }
 
 // A client that resets its connection while the upstream's is being made ends the attempt; one that

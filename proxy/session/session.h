@@ -27,8 +27,8 @@
 //
 // A session is one task: its two pumps, its timer and its shutdown notice need no lock. It is the
 // root of that task, so that all it holds while it waits for data is three frames.
-#ifndef SLUICE_PROXY_SESSION_H_
-#define SLUICE_PROXY_SESSION_H_
+#ifndef SLUICE_PROXY_SESSION_SESSION_H_
+#define SLUICE_PROXY_SESSION_SESSION_H_
 
 #include <algorithm>
 #include <cstdint>
@@ -36,16 +36,16 @@
 #include <string>
 
 #include "conf/config.h"
-#include "core/cancellation.h"
-#include "core/logger.h"
-#include "core/spawn.h"
-#include "core/timer_wheel.h"
-#include "proxy/access_log.h"
-#include "proxy/admission.h"
-#include "proxy/cluster.h"
-#include "proxy/pump.h"
-#include "proxy/shared_pace.h"
-#include "proxy/stats.h"
+#include "core/log/logger.h"
+#include "core/runtime/spawn.h"
+#include "core/sched/timer_wheel.h"
+#include "core/task/cancellation.h"
+#include "proxy/admission/admission.h"
+#include "proxy/observe/access_log/access_log.h"
+#include "proxy/observe/stats.h"
+#include "proxy/session/pump.h"
+#include "proxy/session/shared_pace.h"
+#include "proxy/upstream/cluster.h"
 
 namespace sluice::proxy {
 
@@ -95,4 +95,4 @@ core::Root<void> RunSession(const SessionContext& context, int client, Ticket ti
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_SESSION_H_
+#endif  // SLUICE_PROXY_SESSION_SESSION_H_

@@ -1,4 +1,4 @@
-#include "proxy/shared_pace.h"
+#include "proxy/session/shared_pace.h"
 
 #include <algorithm>
 #include <tuple>

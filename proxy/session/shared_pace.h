@@ -26,9 +26,9 @@
 //       cancelled.
 //
 // Without a limit nothing is counted and no lock taken; below the limit no lock is taken.
-// Threads: any. Checked by: tests/proxy/shared_pace_test.cc, tests/sim.
-#ifndef SLUICE_PROXY_SHARED_PACE_H_
-#define SLUICE_PROXY_SHARED_PACE_H_
+// Threads: any. Checked by: tests/proxy/session/shared_pace_test.cc, tests/sim.
+#ifndef SLUICE_PROXY_SESSION_SHARED_PACE_H_
+#define SLUICE_PROXY_SESSION_SHARED_PACE_H_
 
 #include <algorithm>
 #include <coroutine>
@@ -38,14 +38,14 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "core/atomic.h"
-#include "core/check.h"
-#include "core/clock.h"
-#include "core/runnable.h"
-#include "core/task.h"
-#include "core/timer_wheel.h"
-#include "core/worker.h"
-#include "proxy/token_bucket.h"
+#include "core/base/atomic.h"
+#include "core/base/check.h"
+#include "core/base/clock.h"
+#include "core/sched/timer_wheel.h"
+#include "core/sched/worker.h"
+#include "core/task/runnable.h"
+#include "core/task/task.h"
+#include "core/time/token_bucket.h"
 
 namespace sluice::proxy {
 
@@ -86,7 +86,7 @@ class SharedPace {
   void PassOn(core::Nanos now);
   bool Remove(PaceTurn& turn);
 
-  TokenBucket bucket_;
+  core::TokenBucket bucket_;
   const uint64_t lag_;                 // bytes: how far a share may be behind when it joins
   core::Atomic<uint32_t> waiting_{0};  // QUEUED and HEAD; written under the mutex
   absl::Mutex mutex_;
@@ -154,4 +154,4 @@ inline SharedPace::PaceTurn SharedPace::Turn(PaceShare& share, size_t bytes) {
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_SHARED_PACE_H_
+#endif  // SLUICE_PROXY_SESSION_SHARED_PACE_H_

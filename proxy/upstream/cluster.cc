@@ -1,6 +1,6 @@
-#include "proxy/cluster.h"
+#include "proxy/upstream/cluster.h"
 
-#include "proxy/to_core.h"
+#include "proxy/upstream/to_core.h"
 
 namespace sluice::proxy {
 namespace {

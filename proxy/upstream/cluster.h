@@ -1,6 +1,6 @@
 // Cluster: the endpoints of one upstream, how to choose among them and how to connect to them.
-#ifndef SLUICE_PROXY_CLUSTER_H_
-#define SLUICE_PROXY_CLUSTER_H_
+#ifndef SLUICE_PROXY_UPSTREAM_CLUSTER_H_
+#define SLUICE_PROXY_UPSTREAM_CLUSTER_H_
 
 #include <memory>
 #include <optional>
@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "conf/config.h"
-#include "core/clock.h"
-#include "core/logger.h"
-#include "core/socket_api.h"
-#include "proxy/balancer.h"
-#include "proxy/endpoint_limits.h"
+#include "core/base/clock.h"
+#include "core/log/logger.h"
+#include "core/net/socket_api.h"
+#include "proxy/upstream/balance/balancer.h"
+#include "proxy/upstream/endpoint_limits.h"
 
 namespace sluice::proxy {
 
@@ -60,4 +60,4 @@ class Cluster {
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_CLUSTER_H_
+#endif  // SLUICE_PROXY_UPSTREAM_CLUSTER_H_

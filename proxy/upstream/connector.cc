@@ -1,4 +1,4 @@
-#include "proxy/connector.h"
+#include "proxy/upstream/connector.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -6,10 +6,10 @@
 #include <span>
 
 #include "absl/container/inlined_vector.h"
-#include "core/io.h"
-#include "core/sleep.h"
-#include "core/worker.h"
-#include "proxy/jitter.h"
+#include "core/base/random.h"
+#include "core/io/io.h"
+#include "core/sched/worker.h"
+#include "core/time/sleep.h"
 
 namespace sluice::proxy {
 namespace {
@@ -29,7 +29,7 @@ constexpr int kMaxDoublings = 10;
 constexpr int kConnectedToItself = EISCONN;
 
 // Between half of `pause` and all of it.
-Nanos Scattered(Nanos pause, uint64_t seed) { return pause / 2 + Jitter(pause / 2, seed); }
+Nanos Scattered(Nanos pause, uint64_t seed) { return pause / 2 + core::Jitter(pause / 2, seed); }
 
 // EAGAIN from a UNIX socket: the endpoint is there, and its accept queue is full.
 core::Task<IoResult<void>> ConnectSocket(int fd, const core::Address& address) {
@@ -110,7 +110,7 @@ bool RanOut(int error) {
 Nanos PauseBefore(size_t retry, Nanos backoff, uint64_t seed) {
   if (retry < 2 || backoff == 0) return 0;
   const Nanos pause = backoff << std::min(static_cast<int>(retry) - 2, kMaxDoublings);
-  return pause / 2 + Jitter(pause, seed);
+  return pause / 2 + core::Jitter(pause, seed);
 }
 
 // Before the 2nd round: about `backoff`, 3rd: twice that ... Bounded both ways: an endpoint that
@@ -146,10 +146,9 @@ const char* Explain(const Endpoint& endpoint, int error) {
 void LogFailure(const ConnectContext& context, const Endpoint& endpoint, int error) {
   uint64_t suppressed = 0;
   if (!context.cluster.failure_throttle().Pass(Worker::Current()->now(), suppressed)) return;
-  context.logger.Log(
-      core::LogLevel::kWarn,
-      "upstream %s: cannot connect to %s: %s (%d more failures since the last line)",
-      context.cluster.name(), endpoint.name, Explain(endpoint, error), suppressed);
+  context.logger.Log(core::LogLevel::kWarn,
+                     "upstream %s: cannot connect to %s: %s (%d more failures since the last line)",
+                     context.cluster.name(), endpoint.name, Explain(endpoint, error), suppressed);
 }
 
 // The rounds of one session: which endpoints may still be tried, and when.

@@ -15,16 +15,16 @@
 // process that lead back to it, which nothing but another configuration changes.
 //
 // Nothing has been sent yet, so that a failed attempt is never seen by the client.
-#ifndef SLUICE_PROXY_CONNECTOR_H_
-#define SLUICE_PROXY_CONNECTOR_H_
+#ifndef SLUICE_PROXY_UPSTREAM_CONNECTOR_H_
+#define SLUICE_PROXY_UPSTREAM_CONNECTOR_H_
 
 #include <cstdint>
 
-#include "core/clock.h"
-#include "core/logger.h"
-#include "core/task.h"
-#include "proxy/cluster.h"
-#include "proxy/stats.h"
+#include "core/base/clock.h"
+#include "core/log/logger.h"
+#include "core/task/task.h"
+#include "proxy/observe/stats.h"
+#include "proxy/upstream/cluster.h"
 
 namespace sluice::proxy {
 
@@ -54,4 +54,4 @@ core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed);
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_CONNECTOR_H_
+#endif  // SLUICE_PROXY_UPSTREAM_CONNECTOR_H_

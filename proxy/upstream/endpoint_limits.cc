@@ -1,8 +1,8 @@
-#include "proxy/endpoint_limits.h"
+#include "proxy/upstream/endpoint_limits.h"
 
 #include <algorithm>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 namespace sluice::proxy {
 namespace {

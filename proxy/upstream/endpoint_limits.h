@@ -16,9 +16,9 @@
 //           waits, has tried 0 ── waits, has tried 0 ── [marker of 0] ── waits ── waits, has tried 0
 //
 // Without any limit in the configuration nothing is counted and no lock taken.
-// Threads: any. Checked by: tests/proxy/endpoint_limits_test.cc, tests/model.
-#ifndef SLUICE_PROXY_ENDPOINT_LIMITS_H_
-#define SLUICE_PROXY_ENDPOINT_LIMITS_H_
+// Threads: any. Checked by: tests/proxy/upstream/endpoint_limits_test.cc, tests/model.
+#ifndef SLUICE_PROXY_UPSTREAM_ENDPOINT_LIMITS_H_
+#define SLUICE_PROXY_UPSTREAM_ENDPOINT_LIMITS_H_
 
 #include <coroutine>
 #include <cstdint>
@@ -28,9 +28,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "core/cancel_scope.h"
-#include "core/task.h"
-#include "core/waiter_list.h"
+#include "core/task/cancel_scope.h"
+#include "core/task/task.h"
+#include "core/task/waiter_list.h"
 
 namespace sluice::proxy {
 
@@ -158,4 +158,4 @@ inline EndpointLimits::RoomAwaiter EndpointLimits::WaitForRoom(uint32_t first,
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_ENDPOINT_LIMITS_H_
+#endif  // SLUICE_PROXY_UPSTREAM_ENDPOINT_LIMITS_H_

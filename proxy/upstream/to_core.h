@@ -1,12 +1,12 @@
 // From the configuration's types to the runtime's.
-#ifndef SLUICE_PROXY_TO_CORE_H_
-#define SLUICE_PROXY_TO_CORE_H_
+#ifndef SLUICE_PROXY_UPSTREAM_TO_CORE_H_
+#define SLUICE_PROXY_UPSTREAM_TO_CORE_H_
 
 #include <chrono>
 
 #include "conf/config.h"
-#include "core/clock.h"
-#include "core/socket_api.h"
+#include "core/base/clock.h"
+#include "core/net/socket_api.h"
 
 namespace sluice::proxy {
 
@@ -42,4 +42,4 @@ inline core::ListenOptions ToCore(const conf::ListenSocket& socket) {
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_TO_CORE_H_
+#endif  // SLUICE_PROXY_UPSTREAM_TO_CORE_H_

@@ -1,4 +1,4 @@
-#include "proxy/upstream_sockets.h"
+#include "proxy/upstream/upstream_sockets.h"
 
 #include <cerrno>
 #include <cstdio>
@@ -10,8 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "conf/loops.h"
-#include "core/reactor.h"
-#include "proxy/to_core.h"
+#include "core/reactor/reactor.h"
+#include "proxy/upstream/to_core.h"
 
 namespace sluice::proxy {
 namespace {

@@ -5,8 +5,8 @@
 //                  YES       a connection would come back (conf/loops.h): none is made
 //                  PERHAPS   it is that when its address is one of this host's, which is looked at
 //                            before each connection: a floating address may come at any time
-#ifndef SLUICE_PROXY_UPSTREAM_SOCKETS_H_
-#define SLUICE_PROXY_UPSTREAM_SOCKETS_H_
+#ifndef SLUICE_PROXY_UPSTREAM_UPSTREAM_SOCKETS_H_
+#define SLUICE_PROXY_UPSTREAM_UPSTREAM_SOCKETS_H_
 
 #include <memory>
 #include <span>
@@ -14,9 +14,9 @@
 
 #include "absl/status/status.h"
 #include "conf/config.h"
-#include "core/logger.h"
-#include "core/socket_api.h"
-#include "proxy/cluster.h"
+#include "core/log/logger.h"
+#include "core/net/socket_api.h"
+#include "proxy/upstream/cluster.h"
 
 namespace sluice::core {
 class Reactor;
@@ -39,4 +39,4 @@ void LocateEndpoints(const conf::Config& config,
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_UPSTREAM_SOCKETS_H_
+#endif  // SLUICE_PROXY_UPSTREAM_UPSTREAM_SOCKETS_H_

@@ -13,14 +13,14 @@
 #include <thread>
 #include <vector>
 
-#include "core/io.h"
-#include "core/join.h"
-#include "core/task_group.h"
+#include "core/io/io.h"
+#include "core/runtime/task_group.h"
+#include "core/task/join.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/move.h"
 #include "tests/contract/sockets.h"
 #include "tests/contract/streams.h"
-#include "tests/core/seed.h"
+#include "tests/core/support/seed.h"
 
 namespace sluice::contract {
 namespace {

@@ -7,8 +7,8 @@
 #include <coroutine>
 #include <string>
 
-#include "core/io.h"
-#include "core/op.h"
+#include "core/io/io.h"
+#include "core/reactor/op.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"
 #include "tests/contract/streams.h"

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <vector>
 
-#include "core/io.h"
+#include "core/io/io.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"
 

@@ -1,6 +1,6 @@
 // What the contract's tests share: a runtime over each backend, and the promises by number.
 //
-// The suite says what core/reactor.h promises (R1..R7), once for io_uring, for io_uring as on
+// The suite says what core/reactor/reactor.h promises (R1..R7), once for io_uring, for io_uring as on
 // kernels without a credit for multishot recv ("single"), and for epoll, with one worker or two.
 // Where io_uring cannot be used its cases fail, unless SLUICE_ALLOW_NO_IO_URING is set.
 //
@@ -16,10 +16,10 @@
 #include <ostream>
 #include <string>
 
-#include "core/clock.h"
-#include "core/runtime.h"
-#include "core/task.h"
-#include "core/worker.h"
+#include "core/base/clock.h"
+#include "core/runtime/runtime.h"
+#include "core/sched/worker.h"
+#include "core/task/task.h"
 
 namespace sluice::contract {
 
@@ -59,8 +59,8 @@ class ContractTest : public ::testing::TestWithParam<Setting> {
 size_t CountDescriptors();
 
 inline constexpr Setting kAll[] = {
-    {Backend::kUring, 1}, {Backend::kUring, 2},       {Backend::kUring, 2, true},
-    {Backend::kEpoll, 1}, {Backend::kEpoll, 2},       {Backend::kEpoll, 2, true},
+    {Backend::kUring, 1},       {Backend::kUring, 2}, {Backend::kUring, 2, true},
+    {Backend::kEpoll, 1},       {Backend::kEpoll, 2}, {Backend::kEpoll, 2, true},
     {Backend::kUringSingle, 1},
 };
 inline constexpr Setting kOneWorker[] = {

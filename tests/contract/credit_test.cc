@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/io.h"
-#include "core/op.h"
+#include "core/io/io.h"
+#include "core/reactor/op.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"
 #include "tests/contract/streams.h"
@@ -93,9 +93,8 @@ Task<void> DryMain(core::Worker& worker, size_t buffers) {
     op.credit = kCredit;
     const uint64_t dry = worker.reactor().counters().dry.load();
     const bool done = core::SubmitHere(op, *context.task);
-    co_await Until([&] {
-      return done || !op.in_flight || worker.reactor().counters().dry.load() > dry;
-    });
+    co_await Until(
+        [&] { return done || !op.in_flight || worker.reactor().counters().dry.load() > dry; });
     leases.clear();
     co_await Until([&] { return done || !op.in_flight; });
     size_t size = 0;

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "core/io.h"
-#include "core/task_group.h"
+#include "core/io/io.h"
+#include "core/runtime/task_group.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"
 #include "tests/contract/streams.h"

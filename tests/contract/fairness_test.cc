@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "core/task_group.h"
+#include "core/runtime/task_group.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"
 #include "tests/contract/streams.h"

@@ -2,11 +2,11 @@
 #ifndef SLUICE_TESTS_CONTRACT_MOVE_H_
 #define SLUICE_TESTS_CONTRACT_MOVE_H_
 
-#include "core/spawn.h"
-#include "core/task.h"
-#include "core/worker.h"
-#include "tests/core/gate.h"
-#include "tests/core/yield.h"
+#include "core/runtime/spawn.h"
+#include "core/sched/worker.h"
+#include "core/task/task.h"
+#include "tests/core/support/gate.h"
+#include "tests/core/support/yield.h"
 
 namespace sluice::contract {
 

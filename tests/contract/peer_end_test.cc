@@ -6,12 +6,12 @@
 #include <cerrno>
 #include <string>
 
-#include "core/io.h"
-#include "core/join.h"
+#include "core/io/io.h"
+#include "core/task/join.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"
 #include "tests/contract/streams.h"
-#include "tests/core/seed.h"
+#include "tests/core/support/seed.h"
 
 namespace sluice::contract {
 namespace {

@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <string>
 
-#include "core/io.h"
-#include "core/join.h"
+#include "core/io/io.h"
+#include "core/task/join.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"
 #include "tests/contract/streams.h"
@@ -33,8 +33,8 @@ Task<int> SendAfter(int fd, int turns, std::string text) {
 Task<void> ReadableMain() {
   for (int i = 0; i < 20; ++i) {
     Pair pair = i % 2 == 0 ? ConnectTcp() : ConnectUnix();
-    auto [events, zero] = co_await core::Join(PollFor(pair.ours, POLLIN),
-                                              SendAfter(pair.peer.get(), i % 4, "there"));
+    auto [events, zero] =
+        co_await core::Join(PollFor(pair.ours, POLLIN), SendAfter(pair.peer.get(), i % 4, "there"));
     (void)zero;
     EXPECT_NE(events & POLLIN, 0);
     RecvStream stream(pair.ours, 100);
@@ -67,8 +67,8 @@ TEST_P(PollTest, Writable) { Run(WritableMain()); }
 Task<void> OnlyBrokenMain() {
   for (int i = 0; i < 20; ++i) {
     Pair pair = ConnectTcp();
-    const auto outcome = co_await core::Select(SendAfter(pair.peer.get(), i % 3, "early"),
-                                               PollFor(pair.ours, 0));
+    const auto outcome =
+        co_await core::Select(SendAfter(pair.peer.get(), i % 3, "early"), PollFor(pair.ours, 0));
     EXPECT_EQ(outcome.first, 0u);
     EXPECT_EQ(std::get<1>(outcome.values), -ECANCELED);
     const bool end = i % 2 == 0;

@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/buffer_pool.h"
-#include "core/io.h"
-#include "core/task_group.h"
+#include "core/io/io.h"
+#include "core/reactor/buffer_pool.h"
+#include "core/runtime/task_group.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"
 #include "tests/contract/streams.h"

@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <thread>
 
-#include "core/join.h"
-#include "core/signals.h"
+#include "core/io/signals.h"
+#include "core/task/join.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/streams.h"
 

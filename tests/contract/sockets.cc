@@ -1,17 +1,17 @@
 #include "tests/contract/sockets.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
-#include <arpa/inet.h>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
 
 #include "absl/synchronization/mutex.h"
-#include "core/check.h"
-#include "core/worker.h"
+#include "core/base/check.h"
+#include "core/sched/worker.h"
 
 namespace sluice::contract {
 namespace {

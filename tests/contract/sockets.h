@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "core/socket_api.h"
+#include "core/net/socket_api.h"
 
 namespace sluice::contract {
 

@@ -7,13 +7,13 @@
 #include <string>
 #include <tuple>
 
-#include "core/io.h"
-#include "core/join.h"
+#include "core/io/io.h"
+#include "core/task/join.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/move.h"
 #include "tests/contract/sockets.h"
 #include "tests/contract/streams.h"
-#include "tests/core/seed.h"
+#include "tests/core/support/seed.h"
 
 namespace sluice::contract {
 namespace {
@@ -112,8 +112,9 @@ Task<void> ScopeMain() {
   Pair other = ConnectTcp();
   IoResult<int> listener = core::SocketApi().Listen(Loopback(), {.backlog = 8});
   RecvStream stream(pair.ours, kCredit);
-  const auto outcome = co_await core::Select(Later(), ErrorOfSend(pair.ours), ErrorOfPoll(other.ours),
-                                             ErrorOfAccept(*listener), ErrorOfReceive(stream));
+  const auto outcome =
+      co_await core::Select(Later(), ErrorOfSend(pair.ours), ErrorOfPoll(other.ours),
+                            ErrorOfAccept(*listener), ErrorOfReceive(stream));
   EXPECT_EQ(outcome.first, 0u);
   EXPECT_EQ(outcome.values, std::make_tuple(0, ECANCELED, ECANCELED, ECANCELED, ECANCELED));
   co_await StopAndClose(stream);

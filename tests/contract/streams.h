@@ -7,11 +7,11 @@
 #include <span>
 #include <string>
 
-#include "core/io.h"
-#include "core/result.h"
-#include "core/task.h"
+#include "core/base/result.h"
+#include "core/io/io.h"
+#include "core/task/task.h"
 #include "tests/contract/sockets.h"
-#include "tests/core/yield.h"
+#include "tests/core/support/yield.h"
 
 namespace sluice::contract {
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "core/sleep.h"
-#include "core/task_group.h"
+#include "core/runtime/task_group.h"
+#include "core/time/sleep.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"
 #include "tests/contract/streams.h"

@@ -7,8 +7,8 @@
 
 #include <string>
 
-#include "core/io.h"
-#include "core/join.h"
+#include "core/io/io.h"
+#include "core/task/join.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"
 #include "tests/contract/streams.h"

@@ -8,13 +8,13 @@
 #include <thread>
 #include <vector>
 
-#include "core/task_group.h"
+#include "core/runtime/task_group.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"
 #include "tests/contract/streams.h"
-#include "tests/core/gate.h"
-#include "tests/core/pause.h"
-#include "tests/core/seed.h"
+#include "tests/core/support/gate.h"
+#include "tests/core/support/pause.h"
+#include "tests/core/support/seed.h"
 
 namespace sluice::contract {
 namespace {

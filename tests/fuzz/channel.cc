@@ -8,11 +8,11 @@
 #include <deque>
 #include <utility>
 
-#include "core/io.h"
-#include "core/spawn.h"
+#include "core/io/io.h"
+#include "core/runtime/spawn.h"
 #include "tests/contract/move.h"
 #include "tests/contract/sockets.h"
-#include "tests/core/yield.h"
+#include "tests/core/support/yield.h"
 #include "tests/fuzz/target.h"
 
 namespace sluice::fuzz {

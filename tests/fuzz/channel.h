@@ -1,5 +1,5 @@
 // Channel: one connection between a reactor and a Far, driven by a program, and what has to be true
-// of it whatever the backend: an oracle of core/reactor.h's promises.
+// of it whatever the backend: an oracle of core/reactor/reactor.h's promises.
 //
 // The program's goals (bytes each side is to send, ends, resets) are the program's alone; how far
 // they have come between two syncs is the backend's affair. A sync waits until they are reached and
@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "core/op.h"
-#include "core/task.h"
+#include "core/reactor/op.h"
+#include "core/task/task.h"
 #include "tests/fuzz/program.h"
 #include "tests/fuzz/world.h"
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "proxy/flags.h"
+#include "proxy/app/flags.h"
 #include "tests/fuzz/target.h"
 
 namespace sluice::fuzz {

@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/clock.h"
-#include "core/runtime.h"
+#include "core/base/clock.h"
+#include "core/runtime/runtime.h"
 #include "epoll/epoll_reactor.h"
 #include "iouring/probe.h"
 #include "iouring/uring_reactor.h"

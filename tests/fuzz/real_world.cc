@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "core/check.h"
+#include "core/base/check.h"
 #include "tests/contract/sockets.h"
 
 namespace sluice::fuzz {
@@ -70,7 +70,8 @@ class RealTarget final : public World::Target {
 }  // namespace
 
 int RealWorld::Listen(int family) {
-  core::IoResult<int> fd = core::Worker::Current()->reactor().Listen(NewAddress(family), {.backlog = 16});
+  core::IoResult<int> fd =
+      core::Worker::Current()->reactor().Listen(NewAddress(family), {.backlog = 16});
   SLUICE_CHECK(fd.ok());
   return *fd;
 }

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "core/check.h"
+#include "core/base/check.h"
 #include "tests/fuzz/target.h"
 #include "tests/sim/sim_reactor.h"
 

@@ -6,8 +6,8 @@
 #include <map>
 #include <memory>
 
-#include "core/spawn.h"
-#include "core/task.h"
+#include "core/runtime/spawn.h"
+#include "core/task/task.h"
 #include "tests/fuzz/program.h"
 #include "tests/fuzz/world.h"
 #include "tests/sim/checker.h"

@@ -6,8 +6,8 @@
 #include <memory>
 #include <string>
 
-#include "core/socket_api.h"
-#include "core/worker.h"
+#include "core/net/socket_api.h"
+#include "core/sched/worker.h"
 
 namespace sluice::fuzz {
 

@@ -1,4 +1,4 @@
-// The Atomic of the model checker: what core/atomic.h gives to code that is compiled with
+// The Atomic of the model checker: what core/base/atomic.h gives to code that is compiled with
 // SLUICE_MODEL_ATOMIC naming this file. Outside an Execution it is a plain variable.
 #ifndef SLUICE_TESTS_MODEL_ATOMIC_H_
 #define SLUICE_TESTS_MODEL_ATOMIC_H_
@@ -53,8 +53,7 @@ class Atomic {
                                Site site = Site::current()) {
     return CompareExchange(expected, desired, /*weak=*/false, success, failure, site);
   }
-  bool compare_exchange_strong(T& expected, T desired, Order order,
-                               Site site = Site::current()) {
+  bool compare_exchange_strong(T& expected, T desired, Order order, Site site = Site::current()) {
     return CompareExchange(expected, desired, /*weak=*/false, order, FailureOf(order), site);
   }
   bool compare_exchange_weak(T& expected, T desired, Order success, Order failure,
@@ -102,8 +101,8 @@ class Atomic {
       value_ = desired;
       return true;
     }
-    const model::Memory::Read read = run->BeginCompareExchange(
-        place_, Bits(value_), Bits(expected), weak, success, failure, site);
+    const model::Memory::Read read = run->BeginCompareExchange(place_, Bits(value_), Bits(expected),
+                                                               weak, success, failure, site);
     if (!read.matched) {
       expected = Value(read.value);
       return false;
@@ -121,7 +120,7 @@ inline void AtomicFence(model::Order order, model::Site site = model::Site::curr
   if (model::Execution* run = model::Execution::Current()) run->Fence(order, site);
 }
 
-// What core/check.h calls in these builds.
+// What core/base/check.h calls in these builds.
 [[noreturn]] void CheckFailed(const char* file, int line, const char* what);
 
 }  // namespace sluice::core

@@ -1,10 +1,9 @@
 // BufferPool, the real code: buffers given back by other threads are taken again once each, with
 // what was read from them before; an owner that found the pool dry is woken.
-#include "core/buffer_pool.h"
-
 #include <array>
 
-#include "core/check.h"
+#include "core/base/check.h"
+#include "core/reactor/buffer_pool.h"
 #include "tests/model/expect.h"
 #include "tests/model/sync.h"
 

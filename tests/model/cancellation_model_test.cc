@@ -3,8 +3,8 @@
 #include <coroutine>
 #include <utility>
 
-#include "core/cancellation.h"
-#include "core/check.h"
+#include "core/base/check.h"
+#include "core/task/cancellation.h"
 #include "tests/model/expect.h"
 #include "tests/model/sync.h"
 #include "tests/model/tasks.h"

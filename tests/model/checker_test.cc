@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
-#include "core/atomic.h"
-#include "core/check.h"
+#include "core/base/atomic.h"
+#include "core/base/check.h"
 #include "tests/model/expect.h"
 #include "tests/model/sync.h"
 
@@ -257,9 +257,7 @@ std::set<std::string> WhoIsWoken(bool reduce) {
       });
     }
     for (const char* name : {"one", "two"}) {
-      run.Thread(name, [&state] {
-        state.signal.Set();
-      });
+      run.Thread(name, [&state] { state.signal.Set(); });
     }
     run.Finally([&seen, &state] { seen.insert(state.woken); });
   });

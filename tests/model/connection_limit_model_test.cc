@@ -1,9 +1,9 @@
 // ConnectionLimit, the real code: never more than its maximum, and who waits for room gets it.
 #include <array>
 
-#include "core/check.h"
-#include "core/spawn.h"
-#include "proxy/connection_limit.h"
+#include "core/base/check.h"
+#include "core/runtime/spawn.h"
+#include "proxy/admission/connection_limit.h"
 #include "tests/model/expect.h"
 #include "tests/model/sync.h"
 #include "tests/model/tasks.h"

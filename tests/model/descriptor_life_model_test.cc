@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/check.h"
+#include "core/base/check.h"
 #include "epoll/descriptor_table.h"
 #include "tests/model/expect.h"
 #include "tests/model/sync.h"

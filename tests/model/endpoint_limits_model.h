@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "core/cancellation.h"
-#include "core/check.h"
-#include "core/join.h"
-#include "proxy/endpoint_limits.h"
+#include "core/base/check.h"
+#include "core/task/cancellation.h"
+#include "core/task/join.h"
+#include "proxy/upstream/endpoint_limits.h"
 #include "tests/model/expect.h"
 #include "tests/model/tasks.h"
 

@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/atomic.h"
-#include "core/check.h"
+#include "core/base/atomic.h"
+#include "core/base/check.h"
 #include "tests/model/expect.h"
 #include "tests/model/sync.h"
 

@@ -1,14 +1,13 @@
 // IdleSet with the real InjectQueue and WakeFlag, in the loop of Worker::Run and Park (transcribed
 // and shortened: no local queue, no stealing): every task handed in runs once, so no wake-up is
 // lost and the workers are not all asleep with work queued. worker_model_test: the real Worker.
-#include "core/idle_set.h"
-
 #include <array>
 #include <string>
 
-#include "core/check.h"
-#include "core/inject_queue.h"
-#include "core/wake_flag.h"
+#include "core/base/check.h"
+#include "core/reactor/wake_flag.h"
+#include "core/sched/idle_set.h"
+#include "core/sched/inject_queue.h"
 #include "tests/model/expect.h"
 #include "tests/model/sync.h"
 
@@ -123,9 +122,7 @@ TEST(IdleSet, TwoWorkersTwoTasks) {
 TEST(IdleSetMutant, LooksOnceMoreTooEarly) {
   ExpectFails(Handing(1, 1, {.looks_before_park = true}));
 }
-TEST(IdleSetMutant, ParksAsASearcher) {
-  ExpectFails(Handing(1, 1, {.keeps_searching = true}));
-}
+TEST(IdleSetMutant, ParksAsASearcher) { ExpectFails(Handing(1, 1, {.keeps_searching = true})); }
 TEST(IdleSetMutant, NotifyWithoutFence) {
   ExpectCaught(Handing(1, 1), {"PickToWake(", Action::kFence});
 }

@@ -3,9 +3,9 @@
 #include <optional>
 #include <utility>
 
-#include "core/check.h"
-#include "core/spawn.h"
-#include "core/task_group.h"
+#include "core/base/check.h"
+#include "core/runtime/spawn.h"
+#include "core/runtime/task_group.h"
 #include "tests/model/expect.h"
 #include "tests/model/sync.h"
 #include "tests/model/tasks.h"

@@ -6,9 +6,9 @@
 // completions. Op::place is the owner's and plain, as there; every access to the op is watched.
 #include <vector>
 
-#include "core/atomic.h"
-#include "core/check.h"
-#include "core/wake_flag.h"
+#include "core/base/atomic.h"
+#include "core/base/check.h"
+#include "core/reactor/wake_flag.h"
 #include "tests/model/expect.h"
 #include "tests/model/sync.h"
 
@@ -34,11 +34,13 @@ class Kernel {
  public:
   struct Completion {
     Tag tag;
-    bool worked;   // kTagOp: not cancelled; kTagCancel: found the op
-    bool dry;      // ENOBUFS
+    bool worked;  // kTagOp: not cancelled; kTagCancel: found the op
+    bool dry;     // ENOBUFS
   };
 
-  void Submit() { WithLock([this] { holds_ = true; }); }
+  void Submit() {
+    WithLock([this] { holds_ = true; });
+  }
   // From the network.
   void Complete(bool dry) {
     WithLock([this, dry] {

@@ -1,11 +1,11 @@
-// LineLog's queue and its thread's sleep, transcribed from core/line_log.cc (which uses the mutex
+// LineLog's queue and its thread's sleep, transcribed from core/log/line_log.cc (which uses the mutex
 // and the condition variables of the standard library): every line is taken, Drain returns when it
 // may, and the end comes. A nap ends by itself, so it is a moment without the mutex; Drain's
 // timeout never comes, so that a notice that is lost is a deadlock.
 #include <array>
 #include <cstdint>
 
-#include "core/check.h"
+#include "core/base/check.h"
 #include "tests/model/expect.h"
 #include "tests/model/sync.h"
 

@@ -2,8 +2,8 @@
 #include <array>
 #include <string>
 
-#include "core/check.h"
-#include "core/logger.h"
+#include "core/base/check.h"
+#include "core/log/logger.h"
 #include "tests/model/expect.h"
 
 namespace sluice::model {

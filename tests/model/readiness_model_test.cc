@@ -2,7 +2,7 @@
 // (transcribed): no edge is lost, and a parked op is handed out exactly once.
 #include <memory>
 
-#include "core/check.h"
+#include "core/base/check.h"
 #include "epoll/descriptor_table.h"
 #include "tests/model/expect.h"
 #include "tests/model/sync.h"
@@ -11,9 +11,9 @@ namespace sluice::model {
 namespace {
 
 struct Mistakes {
-  bool clear_after_call = false;       // I2 broken
-  bool waits_after_ready_park = false; // the answer of Park is not looked at
-  bool posts_after_remove = false;     // the answer of Remove is not looked at
+  bool clear_after_call = false;        // I2 broken
+  bool waits_after_ready_park = false;  // the answer of Park is not looked at
+  bool posts_after_remove = false;      // the answer of Remove is not looked at
 };
 
 struct State {
@@ -132,9 +132,7 @@ TEST(ReadinessMutant, ClearAfterTheSystemCall) {
 TEST(ReadinessMutant, ParkedOrNotItWaits) {
   ExpectFails(Receiving(1, 0, {.waits_after_ready_park = true}));
 }
-TEST(ReadinessMutant, RemovedOrNotItEnds) {
-  ExpectFails(Cancelling({.posts_after_remove = true}));
-}
+TEST(ReadinessMutant, RemovedOrNotItEnds) { ExpectFails(Cancelling({.posts_after_remove = true})); }
 TEST(ReadinessMutant, ParkWithoutRelease) {
   ExpectCaught(Receiving(2, 0), {"Park(", Action::kCompareExchange});
 }

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/atomic.h"
-#include "core/check.h"
-#include "core/wake_flag.h"
+#include "core/base/atomic.h"
+#include "core/base/check.h"
+#include "core/reactor/wake_flag.h"
 #include "tests/model/expect.h"
 #include "tests/model/sync.h"
 

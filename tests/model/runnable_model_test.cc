@@ -1,11 +1,10 @@
 // The inbox of Runnable, the real code: no node is lost or handled twice, the task is in at most
 // one run queue and runs on one worker at a time, and OnReady sees what the poster wrote.
-#include "core/runnable.h"
-
 #include <array>
 #include <memory>
 
-#include "core/check.h"
+#include "core/base/check.h"
+#include "core/task/runnable.h"
 #include "tests/model/expect.h"
 #include "tests/model/sync.h"
 
@@ -131,8 +130,7 @@ TEST(RunnableMutant, PostWithoutRelease) {
 // worker's acquire in TakeInbox meets that CAS directly.
 TEST(RunnableMutant, PostNeedsNoAcquire) {
   Options options;
-  options.mutations = {
-      {"::Post(", Action::kCompareExchange, -1, std::memory_order_release}};
+  options.mutations = {{"::Post(", Action::kCompareExchange, -1, std::memory_order_release}};
   ExpectHolds(TwoPosters, options);
 }
 TEST(RunnableMutant, InboxTakenWithoutAcquire) {

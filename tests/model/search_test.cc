@@ -6,7 +6,7 @@
 #include <set>
 #include <vector>
 
-#include "core/atomic.h"
+#include "core/base/atomic.h"
 #include "tests/model/expect.h"
 
 namespace sluice::model {

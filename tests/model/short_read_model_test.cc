@@ -3,7 +3,7 @@
 //
 // Readiness and Descriptor are the real ones; EpollReactor::Advance, PerformRecv and Dispatch are
 // transcribed.
-#include "core/check.h"
+#include "core/base/check.h"
 #include "epoll/descriptor_table.h"
 #include "tests/model/expect.h"
 #include "tests/model/sync.h"

@@ -1,9 +1,8 @@
 // StealQueue, the real header at capacity 4: every task is taken exactly once, whatever the owner
 // and two thieves do, and who takes it sees what was written to it before.
-#include "core/steal_queue.h"
-
 #include <array>
 
+#include "core/sched/steal_queue.h"
 #include "tests/model/expect.h"
 #include "tests/model/sync.h"
 

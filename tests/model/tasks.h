@@ -3,9 +3,9 @@
 #ifndef SLUICE_TESTS_MODEL_TASKS_H_
 #define SLUICE_TESTS_MODEL_TASKS_H_
 
-#include "core/check.h"
-#include "core/spawn.h"
-#include "core/worker.h"
+#include "core/base/check.h"
+#include "core/runtime/spawn.h"
+#include "core/sched/worker.h"
 
 namespace sluice::model {
 

@@ -10,8 +10,8 @@
 #include <coroutine>
 #include <utility>
 
-#include "core/check.h"
-#include "core/timer_wheel.h"
+#include "core/base/check.h"
+#include "core/sched/timer_wheel.h"
 #include "tests/model/expect.h"
 #include "tests/model/tasks.h"
 

@@ -1,8 +1,8 @@
 // TokenBucket, the real code: whoever takes at the same time gets no more than there is.
 #include <array>
 
-#include "core/check.h"
-#include "proxy/token_bucket.h"
+#include "core/base/check.h"
+#include "core/time/token_bucket.h"
 #include "tests/model/expect.h"
 
 namespace sluice::model {
@@ -93,7 +93,7 @@ void GiveBack(Execution& run) {
 
 Options WithSpurious() { return {.spurious_failures = true}; }
 
-using Real = proxy::TokenBucket;
+using Real = core::TokenBucket;
 
 TEST(TokenBucket, TryTake) { ExpectHolds(TryTake<Real>, WithSpurious()); }
 TEST(TokenBucket, TakeAhead) { ExpectHolds(TakeAhead<Real>, WithSpurious()); }

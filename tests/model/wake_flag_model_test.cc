@@ -1,10 +1,9 @@
 // WakeFlag, the real header, with the kernel's eventfd: a sleeper misses no wake-up, and after it
 // has been woken it sees what was written before Wake.
-#include "core/wake_flag.h"
-
 #include <array>
 
-#include "core/check.h"
+#include "core/base/check.h"
+#include "core/reactor/wake_flag.h"
 #include "tests/model/expect.h"
 #include "tests/model/sync.h"
 

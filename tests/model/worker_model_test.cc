@@ -4,9 +4,9 @@
 #include <memory>
 #include <vector>
 
-#include "core/check.h"
-#include "core/wake_flag.h"
-#include "core/worker.h"
+#include "core/base/check.h"
+#include "core/reactor/wake_flag.h"
+#include "core/sched/worker.h"
 #include "tests/model/expect.h"
 #include "tests/model/sync.h"
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
-#include "core/logger.h"
-#include "core/op.h"
+#include "core/log/logger.h"
+#include "core/reactor/op.h"
 #include "tests/sim/admission_checker.h"
 #include "tests/sim/endpoint_checker.h"
 #include "tests/sim/pace_checker.h"

@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <string>
 
-#include "core/worker.h"
+#include "core/sched/worker.h"
 #include "tests/sim/checker.h"
 #include "tests/sim/log_line.h"
 #include "tests/sim/peer.h"

@@ -14,9 +14,9 @@
 #include <set>
 #include <vector>
 
-#include "core/op.h"
-#include "core/socket_api.h"
-#include "core/worker.h"
+#include "core/net/socket_api.h"
+#include "core/reactor/op.h"
+#include "core/sched/worker.h"
 #include "tests/sim/checker.h"
 #include "tests/sim/network.h"
 

@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "tests/sim/random.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/trace.h"
@@ -108,17 +108,17 @@ struct Socket {
   size_t out_capacity = 0;
   uint64_t total_written = 0;
   uint64_t total_read = 0;
-  uint64_t acknowledged = 0;      // of what was written: it has got to the other side
-  core::Nanos taken_at = 0;       // when something last did, an end of stream too
-  core::Nanos taken_before = 0;   // the last time that was not about the same
-  uint64_t when_closing = 0;      // what was acknowledged when the proxy asked for the close
-  core::Nanos closing_at = -1;    // -1: it has not
-  bool delivering = false;     // a delivery of `out` is scheduled
-  bool fin_queued = false;     // no more will be written
-  bool fin_arrived = false;    // from the other side, after all of `in`
-  bool end_read = false;       // Read has said so
-  bool reset_arrived = false;  // from the other side
-  bool reset_sent = false;     // from here
+  uint64_t acknowledged = 0;     // of what was written: it has got to the other side
+  core::Nanos taken_at = 0;      // when something last did, an end of stream too
+  core::Nanos taken_before = 0;  // the last time that was not about the same
+  uint64_t when_closing = 0;     // what was acknowledged when the proxy asked for the close
+  core::Nanos closing_at = -1;   // -1: it has not
+  bool delivering = false;       // a delivery of `out` is scheduled
+  bool fin_queued = false;       // no more will be written
+  bool fin_arrived = false;      // from the other side, after all of `in`
+  bool end_read = false;         // Read has said so
+  bool reset_arrived = false;    // from the other side
+  bool reset_sent = false;       // from here
   bool closed = false;
   int error = 0;  // to be told once
 

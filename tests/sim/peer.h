@@ -6,7 +6,7 @@
 #include <limits>
 #include <string>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "tests/sim/checker.h"
 #include "tests/sim/network.h"
 

@@ -7,9 +7,9 @@
 #include <memory>
 #include <string_view>
 
-#include "core/clock.h"
-#include "core/logger.h"
-#include "proxy/access_log.h"
+#include "core/base/clock.h"
+#include "core/log/logger.h"
+#include "proxy/observe/access_log/access_log.h"
 #include "tests/sim/session.h"
 #include "tests/sim/trace.h"
 

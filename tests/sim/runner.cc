@@ -11,7 +11,7 @@
 #include <type_traits>
 
 #include "absl/strings/str_format.h"
-#include "core/check.h"
+#include "core/base/check.h"
 #include "tests/sim/world.h"
 
 namespace sluice::sim {

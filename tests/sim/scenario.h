@@ -9,7 +9,7 @@
 #include <array>
 #include <cstdint>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 namespace sluice::sim {
 
@@ -170,7 +170,7 @@ struct Scenario {
   core::Nanos half_close_timeout = 0;
   core::Nanos write_stall_timeout = 0;
   core::Nanos max_lifetime = 0;
-  core::Nanos linger = 0;  // 0 = no bound
+  core::Nanos linger = 0;        // 0 = no bound
   uint32_t lifetime_jitter = 0;  // percent
   core::Nanos queue_timeout = 0;
   core::Nanos backoff = 0;

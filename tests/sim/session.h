@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <string>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "tests/sim/network.h"
 
 namespace sluice::sim {

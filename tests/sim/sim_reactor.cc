@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "core/recv_now.h"
-#include "core/worker.h"
+#include "core/reactor/recv_now.h"
+#include "core/sched/worker.h"
 
 namespace sluice::sim {
 
@@ -46,7 +46,7 @@ bool SimReactor::Submit(Op& op) {
   return false;
 }
 
-// A recv that found no buffer while others of it are being sent ends; see core/recv_now.h.
+// A recv that found no buffer while others of it are being sent ends; see core/reactor/recv_now.h.
 bool SimReactor::Retry(Op& op) {
   if (op.kind == OpKind::kRecv && !core::SomebodyWaits(static_cast<RecvOp&>(op)) &&
       !kernel_.mutant(Mutant::kManyBlocks)) {

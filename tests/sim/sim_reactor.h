@@ -16,7 +16,7 @@
 #include <deque>
 #include <vector>
 
-#include "core/reactor.h"
+#include "core/reactor/reactor.h"
 #include "tests/sim/kernel.h"
 
 namespace sluice::sim {

@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "core/worker.h"
+#include "core/sched/worker.h"
 #include "tests/sim/sim_reactor.h"
 
 namespace sluice::sim {

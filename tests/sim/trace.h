@@ -7,7 +7,7 @@
 #include <string>
 
 #include "absl/strings/str_format.h"
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 namespace sluice::sim {
 

@@ -5,7 +5,7 @@
 
 #include <ctime>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 namespace sluice::sim {
 namespace {

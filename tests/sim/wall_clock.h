@@ -6,7 +6,7 @@
 #ifndef SLUICE_TESTS_SIM_WALL_CLOCK_H_
 #define SLUICE_TESTS_SIM_WALL_CLOCK_H_
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 namespace sluice::sim {
 

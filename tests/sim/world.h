@@ -7,11 +7,11 @@
 #include <memory>
 
 #include "conf/config.h"
-#include "core/signals.h"
-#include "core/spawn.h"
-#include "core/worker.h"
-#include "proxy/heap_reserve.h"
-#include "proxy/server.h"
+#include "core/io/signals.h"
+#include "core/runtime/spawn.h"
+#include "core/sched/worker.h"
+#include "proxy/memory/heap_reserve.h"
+#include "proxy/server/server.h"
 #include "tests/sim/checker.h"
 #include "tests/sim/kernel.h"
 #include "tests/sim/network.h"

@@ -1,10 +1,10 @@
-#include "proxy/access_log.h"
+#include "proxy/observe/access_log/access_log.h"
 
 #include <utility>
 
 #include "absl/memory/memory.h"
-#include "proxy/record_json.h"
-#include "proxy/record_text.h"
+#include "proxy/observe/access_log/record_json.h"
+#include "proxy/observe/access_log/record_text.h"
 
 namespace sluice::proxy {
 

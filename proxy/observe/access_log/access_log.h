@@ -1,19 +1,19 @@
 // AccessLog: one line about every session that has ended, on a file, a FIFO or standard error.
 //
 // Nobody who writes waits for the disk or a reader; lines are whole, and dropped ones are counted:
-// core/line_log.h says how. Any thread may call anything.
-#ifndef SLUICE_PROXY_ACCESS_LOG_H_
-#define SLUICE_PROXY_ACCESS_LOG_H_
+// core/log/line_log.h says how. Any thread may call anything.
+#ifndef SLUICE_PROXY_OBSERVE_ACCESS_LOG_ACCESS_LOG_H_
+#define SLUICE_PROXY_OBSERVE_ACCESS_LOG_ACCESS_LOG_H_
 
 #include <cstdint>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "core/clock.h"
-#include "core/line_log.h"
-#include "core/logger.h"
-#include "proxy/session_record.h"
+#include "core/base/clock.h"
+#include "core/log/line_log.h"
+#include "core/log/logger.h"
+#include "proxy/observe/access_log/session_record.h"
 
 namespace sluice::proxy {
 
@@ -51,4 +51,4 @@ class AccessLog {
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_ACCESS_LOG_H_
+#endif  // SLUICE_PROXY_OBSERVE_ACCESS_LOG_ACCESS_LOG_H_

@@ -1,10 +1,10 @@
-#include "proxy/record_json.h"
+#include "proxy/observe/access_log/record_json.h"
 
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "core/json_escape.h"
-#include "proxy/record_units.h"
+#include "core/text/json_escape.h"
+#include "proxy/observe/access_log/record_units.h"
 
 namespace sluice::proxy {
 namespace {

@@ -1,11 +1,11 @@
 // The access log's JSON: one object per line, keys always in the same order; `error`
 // and the two `undelivered` keys only where there was an error or a reset has cut something.
-#ifndef SLUICE_PROXY_RECORD_JSON_H_
-#define SLUICE_PROXY_RECORD_JSON_H_
+#ifndef SLUICE_PROXY_OBSERVE_ACCESS_LOG_RECORD_JSON_H_
+#define SLUICE_PROXY_OBSERVE_ACCESS_LOG_RECORD_JSON_H_
 
 #include <string>
 
-#include "proxy/session_record.h"
+#include "proxy/observe/access_log/session_record.h"
 
 namespace sluice::proxy {
 
@@ -14,4 +14,4 @@ void AppendJson(const SessionRecord& record, std::string& out);
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_RECORD_JSON_H_
+#endif  // SLUICE_PROXY_OBSERVE_ACCESS_LOG_RECORD_JSON_H_

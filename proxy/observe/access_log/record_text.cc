@@ -1,7 +1,7 @@
-#include "proxy/record_text.h"
+#include "proxy/observe/access_log/record_text.h"
 
 #include "absl/strings/str_cat.h"
-#include "proxy/record_units.h"
+#include "proxy/observe/access_log/record_units.h"
 
 namespace sluice::proxy {
 namespace {
@@ -32,7 +32,7 @@ void AppendDuration(core::Nanos duration, char after, std::string& out) {
   out += after;
 }
 
-void AppendPaths(const SessionRecord& record, uint32_t core::PathQuality::* figure,
+void AppendPaths(const SessionRecord& record, uint32_t core::PathQuality::*figure,
                  std::string& out) {
   const auto append = [&](char before, const core::PathQuality& path) {
     out += before;

@@ -5,13 +5,13 @@
 //
 // The last field is there only when a reset has cut something.
 // Durations are milliseconds, round-trip times microseconds.
-#ifndef SLUICE_PROXY_RECORD_TEXT_H_
-#define SLUICE_PROXY_RECORD_TEXT_H_
+#ifndef SLUICE_PROXY_OBSERVE_ACCESS_LOG_RECORD_TEXT_H_
+#define SLUICE_PROXY_OBSERVE_ACCESS_LOG_RECORD_TEXT_H_
 
 #include <string>
 #include <string_view>
 
-#include "proxy/session_record.h"
+#include "proxy/observe/access_log/session_record.h"
 
 namespace sluice::proxy {
 
@@ -24,4 +24,4 @@ std::string EscapedName(std::string_view name);
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_RECORD_TEXT_H_
+#endif  // SLUICE_PROXY_OBSERVE_ACCESS_LOG_RECORD_TEXT_H_

@@ -1,4 +1,4 @@
-#include "proxy/record_units.h"
+#include "proxy/observe/access_log/record_units.h"
 
 #include <chrono>
 

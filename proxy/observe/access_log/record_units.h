@@ -1,11 +1,11 @@
 // How the access log's formats write times and durations.
-#ifndef SLUICE_PROXY_RECORD_UNITS_H_
-#define SLUICE_PROXY_RECORD_UNITS_H_
+#ifndef SLUICE_PROXY_OBSERVE_ACCESS_LOG_RECORD_UNITS_H_
+#define SLUICE_PROXY_OBSERVE_ACCESS_LOG_RECORD_UNITS_H_
 
 #include <cstdint>
 #include <string>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 namespace sluice::proxy {
 
@@ -17,4 +17,4 @@ void AppendMillis(core::Nanos nanos, std::string& out);
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_RECORD_UNITS_H_
+#endif  // SLUICE_PROXY_OBSERVE_ACCESS_LOG_RECORD_UNITS_H_

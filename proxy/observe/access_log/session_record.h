@@ -1,15 +1,15 @@
 // SessionRecord: what there is to say about a session that has ended, for the access log.
 //
 // Durations are nanoseconds, -1 = it did not happen. Plain data; the names are not owned.
-#ifndef SLUICE_PROXY_SESSION_RECORD_H_
-#define SLUICE_PROXY_SESSION_RECORD_H_
+#ifndef SLUICE_PROXY_OBSERVE_ACCESS_LOG_SESSION_RECORD_H_
+#define SLUICE_PROXY_OBSERVE_ACCESS_LOG_SESSION_RECORD_H_
 
 #include <cstdint>
 #include <string_view>
 
-#include "core/clock.h"
-#include "core/socket_api.h"
-#include "proxy/end_reason.h"
+#include "core/base/clock.h"
+#include "core/net/socket_api.h"
+#include "proxy/observe/end_reason.h"
 
 namespace sluice::proxy {
 
@@ -39,4 +39,4 @@ struct SessionRecord {
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_SESSION_RECORD_H_
+#endif  // SLUICE_PROXY_OBSERVE_ACCESS_LOG_SESSION_RECORD_H_

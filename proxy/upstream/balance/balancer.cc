@@ -1,11 +1,11 @@
-#include "proxy/balancer.h"
+#include "proxy/upstream/balance/balancer.h"
 
 #include <functional>
 #include <map>
 #include <numeric>
 #include <utility>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 namespace sluice::proxy {
 

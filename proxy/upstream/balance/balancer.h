@@ -2,8 +2,8 @@
 //
 // To add a policy: derive from Balancer in a file of its own, add its name to conf::Balance, and
 // make it in MakeBalancer (balancer.cc).
-#ifndef SLUICE_PROXY_BALANCER_H_
-#define SLUICE_PROXY_BALANCER_H_
+#ifndef SLUICE_PROXY_UPSTREAM_BALANCE_BALANCER_H_
+#define SLUICE_PROXY_UPSTREAM_BALANCE_BALANCER_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "conf/config.h"
-#include "core/atomic.h"
+#include "core/base/atomic.h"
 
 namespace sluice::proxy {
 
@@ -64,4 +64,4 @@ std::unique_ptr<Balancer> MakeBalancer(const conf::Upstream& upstream);
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_BALANCER_H_
+#endif  // SLUICE_PROXY_UPSTREAM_BALANCE_BALANCER_H_

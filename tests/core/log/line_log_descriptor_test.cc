@@ -13,7 +13,7 @@
 #include <string>
 
 #include "absl/strings/str_format.h"
-#include "tests/core/line_log_fixture.h"
+#include "tests/core/log/line_log_fixture.h"
 
 namespace sluice::core::testing {
 namespace {

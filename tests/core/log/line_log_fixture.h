@@ -1,6 +1,6 @@
 // What the tests of LineLog share: its clock, its warnings, a reader, a folder.
-#ifndef SLUICE_TESTS_CORE_LINE_LOG_FIXTURE_H_
-#define SLUICE_TESTS_CORE_LINE_LOG_FIXTURE_H_
+#ifndef SLUICE_TESTS_CORE_LOG_LINE_LOG_FIXTURE_H_
+#define SLUICE_TESTS_CORE_LOG_LINE_LOG_FIXTURE_H_
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -16,7 +16,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "core/line_log.h"
+#include "core/log/line_log.h"
 
 namespace sluice::core::testing {
 
@@ -113,4 +113,4 @@ class LineLogTest : public ::testing::Test {
 
 }  // namespace sluice::core::testing
 
-#endif  // SLUICE_TESTS_CORE_LINE_LOG_FIXTURE_H_
+#endif  // SLUICE_TESTS_CORE_LOG_LINE_LOG_FIXTURE_H_

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
-#include "tests/core/line_log_fixture.h"
+#include "tests/core/log/line_log_fixture.h"
 
 namespace sluice::core::testing {
 namespace {

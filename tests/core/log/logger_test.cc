@@ -1,6 +1,6 @@
 // Logger: format, level, and what happens when nobody reads standard error.
 
-#include "core/logger.h"
+#include "core/log/logger.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

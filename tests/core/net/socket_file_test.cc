@@ -1,6 +1,6 @@
 // SocketFile: whose file a UNIX listener may take, and which one it removes.
 
-#include "core/socket_file.h"
+#include "core/net/socket_file.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -20,8 +20,8 @@
 #include <string>
 #include <vector>
 
-#include "core/socket_api.h"
-#include "core/unix_diag.h"
+#include "core/net/socket_api.h"
+#include "core/net/unix_diag.h"
 
 namespace sluice::core::testing {
 namespace {

@@ -1,6 +1,6 @@
 // BufferPool: its rules in one thread, then leases given back by others.
 
-#include "core/buffer_pool.h"
+#include "core/reactor/buffer_pool.h"
 
 #include <gtest/gtest.h>
 

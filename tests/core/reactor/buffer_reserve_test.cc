@@ -11,9 +11,9 @@
 #include <thread>
 #include <vector>
 
-#include "core/buffer_pool.h"
-#include "core/op.h"
-#include "core/runnable.h"
+#include "core/reactor/buffer_pool.h"
+#include "core/reactor/op.h"
+#include "core/task/runnable.h"
 
 namespace sluice::core::testing {
 namespace {

@@ -1,6 +1,6 @@
 // Spawn, JoinHandle and TaskGroup.
 
-#include "core/spawn.h"
+#include "core/runtime/spawn.h"
 
 #include <gtest/gtest.h>
 
@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include "core/task_group.h"
-#include "tests/core/gate.h"
-#include "tests/core/run.h"
-#include "tests/core/yield.h"
+#include "core/runtime/task_group.h"
+#include "tests/core/support/gate.h"
+#include "tests/core/support/run.h"
+#include "tests/core/support/yield.h"
 
 namespace sluice::core::testing {
 namespace {
@@ -133,9 +133,7 @@ Task<void> DropMain() {
   JoinHandle<Tracked> handle = Spawn(MakeTracked(alive, second));
   while (!handle.finished()) co_await Yield();
   EXPECT_GE(alive.load(), 1);  // the result waits for its reader
-  {
-    JoinHandle<Tracked> dropped = std::move(handle);
-  }
+  { JoinHandle<Tracked> dropped = std::move(handle); }
   co_await Until([&alive] { return alive.load() == 0; });
 }
 TEST(SpawnTest, ADroppedHandleDropsTheResult) {

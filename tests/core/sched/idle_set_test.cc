@@ -1,6 +1,6 @@
 // IdleSet: its rules, then sleepers and producers at once. Built a second time with odd_atomic.h.
 
-#include "core/idle_set.h"
+#include "core/sched/idle_set.h"
 
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/wake_flag.h"
+#include "core/reactor/wake_flag.h"
 
 namespace sluice::core::testing {
 namespace {

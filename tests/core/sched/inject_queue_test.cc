@@ -1,4 +1,4 @@
-#include "core/inject_queue.h"
+#include "core/sched/inject_queue.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/core/fake_task.h"
+#include "tests/core/support/fake_task.h"
 
 namespace sluice::core::testing {
 namespace {

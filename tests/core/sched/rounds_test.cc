@@ -10,10 +10,10 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "core/check.h"
-#include "core/reactor.h"
-#include "core/worker.h"
-#include "tests/core/virtual_time.h"
+#include "core/base/check.h"
+#include "core/reactor/reactor.h"
+#include "core/sched/worker.h"
+#include "tests/core/support/virtual_time.h"
 
 namespace sluice::core::testing {
 namespace {
@@ -364,9 +364,7 @@ TEST_F(LateTimersTest, FireWhenNothingHasCome) {
 TEST_F(LateTimersTest, SteadyTrafficDelaysThemByABoundedTime) {
   for (const Nanos pace : {100 * kMicrosecond, kMillisecond, 20 * kMillisecond}) {
     JobTimer timer;
-    Job& owner = Add([&](Job& job) {
-      worker_->wheel().Arm(timer, clock_.Now() + kSecond, job);
-    });
+    Job& owner = Add([&](Job& job) { worker_->wheel().Arm(timer, clock_.Now() + kSecond, job); });
     Job& busy = Add([&](Job&) { clock_.Advance(pace); });
     RunUntilIdle();
     reactor_->script = [&busy](uint32_t) { return busy.WakeUp() ? 1 : 0; };

@@ -11,17 +11,17 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "core/clock.h"
-#include "core/runtime.h"
-#include "core/spawn.h"
-#include "core/task_group.h"
-#include "core/worker.h"
-#include "tests/core/gate.h"
-#include "tests/core/null_reactor.h"
-#include "tests/core/pause.h"
-#include "tests/core/run.h"
-#include "tests/core/seed.h"
-#include "tests/core/yield.h"
+#include "core/base/clock.h"
+#include "core/runtime/runtime.h"
+#include "core/runtime/spawn.h"
+#include "core/runtime/task_group.h"
+#include "core/sched/worker.h"
+#include "tests/core/support/gate.h"
+#include "tests/core/support/null_reactor.h"
+#include "tests/core/support/pause.h"
+#include "tests/core/support/run.h"
+#include "tests/core/support/seed.h"
+#include "tests/core/support/yield.h"
 
 namespace sluice::core::testing {
 namespace {

@@ -1,7 +1,7 @@
 // StealQueue: what one thread can see of it, then an owner and thieves at once. Built a second time
 // with odd_atomic.h, whose positions wrap round after a few tasks.
 
-#include "core/steal_queue.h"
+#include "core/sched/steal_queue.h"
 
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/core/seed.h"
+#include "tests/core/support/seed.h"
 
 namespace sluice::core::testing {
 namespace {
@@ -49,9 +49,9 @@ class StealQueueTest : public ::testing::Test {
   std::vector<int> overflow_;
 };
 
-using Capacities = ::testing::Types<std::integral_constant<uint32_t, 4>,
-                                    std::integral_constant<uint32_t, 8>,
-                                    std::integral_constant<uint32_t, 256>>;
+using Capacities =
+    ::testing::Types<std::integral_constant<uint32_t, 4>, std::integral_constant<uint32_t, 8>,
+                     std::integral_constant<uint32_t, 256>>;
 TYPED_TEST_SUITE(StealQueueTest, Capacities);
 
 TYPED_TEST(StealQueueTest, FirstInFirstOut) {

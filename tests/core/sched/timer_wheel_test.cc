@@ -1,6 +1,6 @@
 // TimerWheel: against a sorted map over years, its edges, and Disarm from another thread.
 
-#include "core/timer_wheel.h"
+#include "core/sched/timer_wheel.h"
 
 #include <gtest/gtest.h>
 
@@ -11,8 +11,8 @@
 #include <thread>
 #include <vector>
 
-#include "tests/core/fake_task.h"
-#include "tests/core/seed.h"
+#include "tests/core/support/fake_task.h"
+#include "tests/core/support/seed.h"
 
 namespace sluice::core::testing {
 namespace {
@@ -138,8 +138,7 @@ TEST_F(TimerWheelTest, FurtherAwayThanAYearFiresAfterAboutAYear) {
 // Random arms, disarms and advances, beside a map that is surely right.
 class Model {
  public:
-  Model(uint64_t seed, Nanos start)
-      : random_(seed), now_(start), wheel_(start), timers_(kTimers) {}
+  Model(uint64_t seed, Nanos start) : random_(seed), now_(start), wheel_(start), timers_(kTimers) {}
 
   void Run(int steps) {
     for (int i = 0; i < steps; ++i) {

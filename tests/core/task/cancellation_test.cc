@@ -1,6 +1,6 @@
 // CancellationSource: hearing it, not hearing it any more, and both at once.
 
-#include "core/cancellation.h"
+#include "core/task/cancellation.h"
 
 #include <gtest/gtest.h>
 
@@ -10,11 +10,11 @@
 #include <thread>
 #include <vector>
 
-#include "core/join.h"
-#include "core/task_group.h"
-#include "tests/core/fake_task.h"
-#include "tests/core/run.h"
-#include "tests/core/yield.h"
+#include "core/runtime/task_group.h"
+#include "core/task/join.h"
+#include "tests/core/support/fake_task.h"
+#include "tests/core/support/run.h"
+#include "tests/core/support/yield.h"
 
 namespace sluice::core::testing {
 namespace {

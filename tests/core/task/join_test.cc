@@ -1,6 +1,6 @@
 // Join, Select and CancelScope: values, order, and that losers are asked to stop and waited for.
 
-#include "core/join.h"
+#include "core/task/join.h"
 
 #include <gtest/gtest.h>
 
@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "core/cancel_scope.h"
-#include "core/result.h"
-#include "tests/core/cancellable_gate.h"
-#include "tests/core/run.h"
-#include "tests/core/yield.h"
+#include "core/base/result.h"
+#include "core/task/cancel_scope.h"
+#include "tests/core/support/cancellable_gate.h"
+#include "tests/core/support/run.h"
+#include "tests/core/support/yield.h"
 
 namespace sluice::core::testing {
 namespace {

@@ -1,6 +1,6 @@
 // Runnable: the rules of the inbox in one thread, then posts from many.
 
-#include "core/runnable.h"
+#include "core/task/runnable.h"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/core/fake_task.h"
+#include "tests/core/support/fake_task.h"
 
 namespace sluice::core::testing {
 namespace {

@@ -1,7 +1,7 @@
 // Task: results, laziness, order of destruction, and stacks that do not grow. Built a second time
 // without optimisation.
 
-#include "core/task.h"
+#include "core/task/task.h"
 
 #include <gtest/gtest.h>
 
@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "core/join.h"
-#include "tests/core/gate.h"
-#include "tests/core/run.h"
-#include "tests/core/yield.h"
+#include "core/task/join.h"
+#include "tests/core/support/gate.h"
+#include "tests/core/support/run.h"
+#include "tests/core/support/yield.h"
 
 namespace sluice::core::testing {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/waiter_list.h"
+#include "core/task/waiter_list.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-#include "tests/core/seed.h"
+#include "tests/core/support/seed.h"
 
 namespace sluice::core {
 namespace {

@@ -1,6 +1,6 @@
 // AppendJsonEscaped: exact for text, valid for anything.
 
-#include "core/json_escape.h"
+#include "core/text/json_escape.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <random>
 #include <string>
 
-#include "core/control_escape.h"
+#include "core/text/control_escape.h"
 
 namespace sluice::core::testing {
 namespace {

@@ -1,6 +1,6 @@
 // Sleep and WithTimeout, in virtual time.
 
-#include "core/sleep.h"
+#include "core/time/sleep.h"
 
 #include <gtest/gtest.h>
 
@@ -8,11 +8,11 @@
 #include <memory>
 #include <vector>
 
-#include "core/spawn.h"
-#include "core/task_group.h"
-#include "tests/core/cancellable_gate.h"
-#include "tests/core/virtual_time.h"
-#include "tests/core/yield.h"
+#include "core/runtime/spawn.h"
+#include "core/runtime/task_group.h"
+#include "tests/core/support/cancellable_gate.h"
+#include "tests/core/support/virtual_time.h"
+#include "tests/core/support/yield.h"
 
 namespace sluice::core::testing {
 namespace {
@@ -105,9 +105,8 @@ Task<void> CancelMain() {
   EXPECT_EQ(outcome.first, 1u);
   EXPECT_EQ(std::get<0>(outcome.values), ECANCELED);
   // One inside another: the inner one's timeout is the inner one's.
-  outcome = co_await Select(
-      ErrorOf(WithTimeout(kHour, WithTimeout(kSecond, Answer(2 * kHour, 0)))),
-      internal::SleepTask(2 * kHour));
+  outcome = co_await Select(ErrorOf(WithTimeout(kHour, WithTimeout(kSecond, Answer(2 * kHour, 0)))),
+                            internal::SleepTask(2 * kHour));
   EXPECT_EQ(std::get<0>(outcome.values), ETIMEDOUT);
 }
 TEST(WithTimeoutTest, ACancelledScopeIsNoTimeout) { VirtualRuntime().Run(CancelMain()); }

@@ -1,4 +1,4 @@
-#include "proxy/token_bucket.h"
+#include "core/time/token_bucket.h"
 
 #include <gtest/gtest.h>
 
@@ -6,12 +6,8 @@
 #include <thread>
 #include <vector>
 
-namespace sluice::proxy {
+namespace sluice::core {
 namespace {
-
-using core::kMillisecond;
-using core::kSecond;
-using core::Nanos;
 
 constexpr Nanos kStart = 1000 * kSecond;
 
@@ -93,4 +89,4 @@ TEST(TokenBucket, ExactUnderAStorm) {
 }
 
 }  // namespace
-}  // namespace sluice::proxy
+}  // namespace sluice::core

@@ -1,4 +1,4 @@
-#include "proxy/admission.h"
+#include "proxy/admission/admission.h"
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -37,7 +37,7 @@ class AdmissionTest : public ::testing::Test {
   conf::Listener listener;
   ConnectionLimit all{100};
   Refusal all_is_full = Refusal::kConnections;
-  TokenBucket all_rate{0};
+  core::TokenBucket all_rate{0};
   bool malloc_works = true;
   HeapReserve reserve{size_t{1} << 20, [this] { return malloc_works; }};
 };
@@ -83,7 +83,7 @@ TEST_F(AdmissionTest, Memory) {
 TEST_F(AdmissionTest, WhoIsOverTheRateTakesNoSlot) {
   constexpr int kRounds = 20000;
   ConnectionLimit two(2);
-  TokenBucket none(1);
+  core::TokenBucket none(1);
   ASSERT_EQ(none.TryTake(kNow), 0);
   Admission hurried(listener, two, all_is_full, none, reserve);
   Admission calm(listener, two, all_is_full, all_rate, reserve);
@@ -107,7 +107,7 @@ TEST_F(AdmissionTest, WhoIsOverTheRateTakesNoSlot) {
 TEST_F(AdmissionTest, WhoFindsNoSlotTakesNothingOfTheRate) {
   listener.max_connections = 1;
   listener.new_connections = 20;  // one at once
-  TokenBucket one_at_once(20);
+  core::TokenBucket one_at_once(20);
   Admission admission(listener, all, all_is_full, one_at_once, reserve);
   {
     const Verdict first = admission.Try(Client(), kNow);
@@ -123,7 +123,7 @@ TEST_F(AdmissionTest, WhoFindsNoSlotTakesNothingOfTheRate) {
 }
 
 TEST_F(AdmissionTest, RefusedTakesNothing) {
-  TokenBucket slow(1);
+  core::TokenBucket slow(1);
   listener.per_source.max_connections = 2;
   listener.max_connections = 2;
   Admission admission(listener, all, all_is_full, slow, reserve);

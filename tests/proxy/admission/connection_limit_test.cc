@@ -1,4 +1,4 @@
-#include "proxy/connection_limit.h"
+#include "proxy/admission/connection_limit.h"
 
 #include <gtest/gtest.h>
 
@@ -7,9 +7,9 @@
 #include <thread>
 #include <vector>
 
-#include "core/task_group.h"
-#include "tests/core/run.h"
-#include "tests/core/yield.h"
+#include "core/runtime/task_group.h"
+#include "tests/core/support/run.h"
+#include "tests/core/support/yield.h"
 
 namespace sluice::proxy {
 namespace {

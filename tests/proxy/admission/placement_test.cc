@@ -1,4 +1,4 @@
-#include "proxy/placement.h"
+#include "proxy/admission/placement.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "proxy/source_limit.h"
+#include "proxy/admission/source_limit.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "proxy/cpu_quota.h"
+#include "proxy/app/cpu_quota.h"
 
 #include <gtest/gtest.h>
 #include <sched.h>

@@ -1,4 +1,4 @@
-#include "proxy/descriptors.h"
+#include "proxy/app/descriptors.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "core/op.h"
+#include "core/reactor/op.h"
 
 namespace sluice::proxy {
 namespace {

@@ -1,4 +1,4 @@
-#include "proxy/flags.h"
+#include "proxy/app/flags.h"
 
 #include <gtest/gtest.h>
 

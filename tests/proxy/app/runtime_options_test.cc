@@ -1,4 +1,4 @@
-#include "proxy/runtime_options.h"
+#include "proxy/app/runtime_options.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

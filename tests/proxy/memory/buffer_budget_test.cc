@@ -1,7 +1,7 @@
 // PlanBuffers: whatever the configuration and the workers, the parts fit into buffer_memory, and
 // every session that is let in has two blocks of the reserve.
 
-#include "proxy/buffer_budget.h"
+#include "proxy/memory/buffer_budget.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "proxy/heap_reserve.h"
+#include "proxy/memory/heap_reserve.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "proxy/reserve_region.h"
+#include "proxy/memory/reserve_region.h"
 
 namespace sluice::proxy {
 namespace {

@@ -1,6 +1,6 @@
 // SharedPace on virtual time: exact, fair, and nobody waits for those who have left; and on real
 // threads: no turn is lost.
-#include "proxy/shared_pace.h"
+#include "proxy/session/shared_pace.h"
 
 #include <gtest/gtest.h>
 
@@ -8,11 +8,11 @@
 #include <atomic>
 #include <vector>
 
-#include "core/join.h"
-#include "core/sleep.h"
-#include "core/task_group.h"
-#include "tests/core/run.h"
-#include "tests/core/virtual_time.h"
+#include "core/runtime/task_group.h"
+#include "core/task/join.h"
+#include "core/time/sleep.h"
+#include "tests/core/support/run.h"
+#include "tests/core/support/virtual_time.h"
 
 namespace sluice::proxy {
 namespace {

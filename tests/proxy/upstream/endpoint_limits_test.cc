@@ -1,4 +1,4 @@
-#include "proxy/endpoint_limits.h"
+#include "proxy/upstream/endpoint_limits.h"
 
 #include <gtest/gtest.h>
 
@@ -11,13 +11,13 @@
 #include <utility>
 #include <vector>
 
-#include "core/cancellation.h"
-#include "core/join.h"
-#include "core/sleep.h"
-#include "core/task_group.h"
-#include "tests/core/run.h"
-#include "tests/core/seed.h"
-#include "tests/core/yield.h"
+#include "core/runtime/task_group.h"
+#include "core/task/cancellation.h"
+#include "core/task/join.h"
+#include "core/time/sleep.h"
+#include "tests/core/support/run.h"
+#include "tests/core/support/seed.h"
+#include "tests/core/support/yield.h"
 
 namespace sluice::proxy {
 namespace {

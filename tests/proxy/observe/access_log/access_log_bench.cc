@@ -11,11 +11,11 @@
 #include <memory>
 #include <string>
 
-#include "core/clock.h"
-#include "core/logger.h"
-#include "proxy/access_log.h"
-#include "proxy/record_json.h"
-#include "proxy/record_text.h"
+#include "core/base/clock.h"
+#include "core/log/logger.h"
+#include "proxy/observe/access_log/access_log.h"
+#include "proxy/observe/access_log/record_json.h"
+#include "proxy/observe/access_log/record_text.h"
 
 namespace sluice::proxy {
 namespace {

@@ -1,6 +1,6 @@
 // AccessLog: the formats, and rotation under load; core/line_log's own test has the rest.
 
-#include "proxy/access_log.h"
+#include "proxy/observe/access_log/access_log.h"
 
 #include <gtest/gtest.h>
 
@@ -14,8 +14,8 @@
 #include <thread>
 #include <vector>
 
-#include "proxy/record_json.h"
-#include "proxy/record_text.h"
+#include "proxy/observe/access_log/record_json.h"
+#include "proxy/observe/access_log/record_text.h"
 
 namespace sluice::proxy::testing {
 namespace {

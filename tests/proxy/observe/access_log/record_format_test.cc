@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "proxy/record_json.h"
-#include "proxy/record_text.h"
-#include "proxy/record_units.h"
+#include "proxy/observe/access_log/record_json.h"
+#include "proxy/observe/access_log/record_text.h"
+#include "proxy/observe/access_log/record_units.h"
 
 namespace sluice::proxy::testing {
 namespace {
@@ -126,8 +126,8 @@ TEST(RecordJsonTest, WhatAResetHasCutComesLast) {
   SessionRecord record = FullRecord();
   const std::string whole = Json(record);
   record.undelivered_down = 70'000;
-  EXPECT_EQ(Json(record), whole.substr(0, whole.size() - 1) +
-                              R"(,"undelivered_up":0,"undelivered_down":70000})");
+  EXPECT_EQ(Json(record),
+            whole.substr(0, whole.size() - 1) + R"(,"undelivered_up":0,"undelivered_down":70000})");
 }
 
 TEST(RecordTextTest, WhatAResetHasCutComesLast) {

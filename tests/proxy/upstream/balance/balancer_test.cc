@@ -1,4 +1,4 @@
-#include "proxy/balancer.h"
+#include "proxy/upstream/balance/balancer.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/core/seed.h"
+#include "tests/core/support/seed.h"
 
 namespace sluice::proxy {
 namespace {

@@ -1,12 +1,12 @@
 // CancellableGate: a Gate of one task that ends early when its scope is cancelled. Not for several
 // threads.
-#ifndef SLUICE_TESTS_CORE_CANCELLABLE_GATE_H_
-#define SLUICE_TESTS_CORE_CANCELLABLE_GATE_H_
+#ifndef SLUICE_TESTS_CORE_SUPPORT_CANCELLABLE_GATE_H_
+#define SLUICE_TESTS_CORE_SUPPORT_CANCELLABLE_GATE_H_
 
 #include <coroutine>
 
-#include "core/cancel_scope.h"
-#include "core/task.h"
+#include "core/task/cancel_scope.h"
+#include "core/task/task.h"
 
 namespace sluice::core::testing {
 
@@ -64,4 +64,4 @@ class CancellableGate {
 
 }  // namespace sluice::core::testing
 
-#endif  // SLUICE_TESTS_CORE_CANCELLABLE_GATE_H_
+#endif  // SLUICE_TESTS_CORE_SUPPORT_CANCELLABLE_GATE_H_

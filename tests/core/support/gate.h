@@ -2,15 +2,15 @@
 //
 //   CLOSED ── Open ──► OPEN          a waiter is the address of its node; whoever comes second,
 //      └── await ──► waiter ── Open: posts it ──► OPEN          the waiter or Open, sees the other
-#ifndef SLUICE_TESTS_CORE_GATE_H_
-#define SLUICE_TESTS_CORE_GATE_H_
+#ifndef SLUICE_TESTS_CORE_SUPPORT_GATE_H_
+#define SLUICE_TESTS_CORE_SUPPORT_GATE_H_
 
 #include <atomic>
 #include <coroutine>
 #include <cstdint>
 
-#include "core/runnable.h"
-#include "core/task.h"
+#include "core/task/runnable.h"
+#include "core/task/task.h"
 
 namespace sluice::core::testing {
 
@@ -57,4 +57,4 @@ class Gate {
 
 }  // namespace sluice::core::testing
 
-#endif  // SLUICE_TESTS_CORE_GATE_H_
+#endif  // SLUICE_TESTS_CORE_SUPPORT_GATE_H_

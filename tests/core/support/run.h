@@ -1,15 +1,15 @@
 // Runs the tasks of a test on a runtime whose reactors have no descriptors.
-#ifndef SLUICE_TESTS_CORE_RUN_H_
-#define SLUICE_TESTS_CORE_RUN_H_
+#ifndef SLUICE_TESTS_CORE_SUPPORT_RUN_H_
+#define SLUICE_TESTS_CORE_SUPPORT_RUN_H_
 
 #include <cstdint>
 #include <utility>
 
-#include "core/check.h"
-#include "core/clock.h"
-#include "core/runtime.h"
-#include "core/task.h"
-#include "tests/core/null_reactor.h"
+#include "core/base/check.h"
+#include "core/base/clock.h"
+#include "core/runtime/runtime.h"
+#include "core/task/task.h"
+#include "tests/core/support/null_reactor.h"
 
 namespace sluice::core::testing {
 
@@ -33,4 +33,4 @@ class TestRuntime {
 
 }  // namespace sluice::core::testing
 
-#endif  // SLUICE_TESTS_CORE_RUN_H_
+#endif  // SLUICE_TESTS_CORE_SUPPORT_RUN_H_

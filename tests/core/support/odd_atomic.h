@@ -1,12 +1,12 @@
 // Atomics that make rare interleavings likely; a test is built a second time with them
-// (SLUICE_MODEL_ATOMIC, core/atomic.h).
+// (SLUICE_MODEL_ATOMIC, core/base/atomic.h).
 //
 //   - Before an operation the thread sometimes gives the processor away or dawdles, so that other
 //     threads get between two neighbouring operations.
 //   - Counters that begin at 0 begin SLUICE_FIRST_POSITION later when that is defined, so that the
 //     positions of a StealQueue wrap round early.
-#ifndef SLUICE_TESTS_CORE_ODD_ATOMIC_H_
-#define SLUICE_TESTS_CORE_ODD_ATOMIC_H_
+#ifndef SLUICE_TESTS_CORE_SUPPORT_ODD_ATOMIC_H_
+#define SLUICE_TESTS_CORE_SUPPORT_ODD_ATOMIC_H_
 
 #include <sched.h>
 
@@ -93,4 +93,4 @@ inline void AtomicFence(std::memory_order order) { std::atomic_thread_fence(orde
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_TESTS_CORE_ODD_ATOMIC_H_
+#endif  // SLUICE_TESTS_CORE_SUPPORT_ODD_ATOMIC_H_

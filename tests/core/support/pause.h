@@ -1,11 +1,11 @@
 // Pause: a random moment of doing nothing, so that two threads meet at ever different places.
-#ifndef SLUICE_TESTS_CORE_PAUSE_H_
-#define SLUICE_TESTS_CORE_PAUSE_H_
+#ifndef SLUICE_TESTS_CORE_SUPPORT_PAUSE_H_
+#define SLUICE_TESTS_CORE_SUPPORT_PAUSE_H_
 
 #include <atomic>
 #include <cstdint>
 
-#include "tests/core/seed.h"
+#include "tests/core/support/seed.h"
 
 namespace sluice::core::testing {
 
@@ -18,4 +18,4 @@ inline void Pause(Random& random, uint64_t most) {
 
 }  // namespace sluice::core::testing
 
-#endif  // SLUICE_TESTS_CORE_PAUSE_H_
+#endif  // SLUICE_TESTS_CORE_SUPPORT_PAUSE_H_

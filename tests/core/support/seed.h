@@ -1,7 +1,7 @@
 // The seed of a test's random choices: SLUICE_SEED, or always the same one. It is printed, so that a
 // failure can be run again.
-#ifndef SLUICE_TESTS_CORE_SEED_H_
-#define SLUICE_TESTS_CORE_SEED_H_
+#ifndef SLUICE_TESTS_CORE_SUPPORT_SEED_H_
+#define SLUICE_TESTS_CORE_SUPPORT_SEED_H_
 
 #include <cstdint>
 #include <cstdio>
@@ -26,4 +26,4 @@ inline uint64_t Between(Random& random, uint64_t low, uint64_t high) {
 
 }  // namespace sluice::core::testing
 
-#endif  // SLUICE_TESTS_CORE_SEED_H_
+#endif  // SLUICE_TESTS_CORE_SUPPORT_SEED_H_

@@ -1,14 +1,14 @@
 // Time that passes only while everybody waits: a test of hours takes no time and is exact.
-#ifndef SLUICE_TESTS_CORE_VIRTUAL_TIME_H_
-#define SLUICE_TESTS_CORE_VIRTUAL_TIME_H_
+#ifndef SLUICE_TESTS_CORE_SUPPORT_VIRTUAL_TIME_H_
+#define SLUICE_TESTS_CORE_SUPPORT_VIRTUAL_TIME_H_
 
 #include <memory>
 #include <utility>
 
-#include "core/check.h"
-#include "core/clock.h"
-#include "core/reactor.h"
-#include "core/runtime.h"
+#include "core/base/check.h"
+#include "core/base/clock.h"
+#include "core/reactor/reactor.h"
+#include "core/runtime/runtime.h"
 
 namespace sluice::core::testing {
 
@@ -64,4 +64,4 @@ class VirtualRuntime {
 
 }  // namespace sluice::core::testing
 
-#endif  // SLUICE_TESTS_CORE_VIRTUAL_TIME_H_
+#endif  // SLUICE_TESTS_CORE_SUPPORT_VIRTUAL_TIME_H_

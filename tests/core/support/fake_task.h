@@ -1,12 +1,12 @@
 // FakeTask: a Runnable without a coroutine, for tests of what carries or posts to Runnables. It may
 // be scheduled on a ManualScheduler, which keeps the tasks in the order in which they came.
-#ifndef SLUICE_TESTS_CORE_FAKE_TASK_H_
-#define SLUICE_TESTS_CORE_FAKE_TASK_H_
+#ifndef SLUICE_TESTS_CORE_SUPPORT_FAKE_TASK_H_
+#define SLUICE_TESTS_CORE_SUPPORT_FAKE_TASK_H_
 
 #include <cstddef>
 
-#include "core/inject_queue.h"
-#include "core/runnable.h"
+#include "core/sched/inject_queue.h"
+#include "core/task/runnable.h"
 
 namespace sluice::core::testing {
 
@@ -59,4 +59,4 @@ class FakeTask final : public Runnable {
 
 }  // namespace sluice::core::testing
 
-#endif  // SLUICE_TESTS_CORE_FAKE_TASK_H_
+#endif  // SLUICE_TESTS_CORE_SUPPORT_FAKE_TASK_H_

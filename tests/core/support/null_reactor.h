@@ -1,14 +1,14 @@
 // NullReactor: a reactor for tests of the scheduler. It has no descriptors; it waits and is woken.
-#ifndef SLUICE_TESTS_CORE_NULL_REACTOR_H_
-#define SLUICE_TESTS_CORE_NULL_REACTOR_H_
+#ifndef SLUICE_TESTS_CORE_SUPPORT_NULL_REACTOR_H_
+#define SLUICE_TESTS_CORE_SUPPORT_NULL_REACTOR_H_
 
 #include <memory>
 
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "core/check.h"
-#include "core/reactor.h"
+#include "core/base/check.h"
+#include "core/reactor/reactor.h"
 
 namespace sluice::core::testing {
 
@@ -54,4 +54,4 @@ class NullReactor final : public Reactor {
 
 }  // namespace sluice::core::testing
 
-#endif  // SLUICE_TESTS_CORE_NULL_REACTOR_H_
+#endif  // SLUICE_TESTS_CORE_SUPPORT_NULL_REACTOR_H_

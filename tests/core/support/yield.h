@@ -1,14 +1,14 @@
 // Giving way inside a task, without time: Yield goes to the end of the run queue, Turns waits until
 // the worker has asked its reactor again.
-#ifndef SLUICE_TESTS_CORE_YIELD_H_
-#define SLUICE_TESTS_CORE_YIELD_H_
+#ifndef SLUICE_TESTS_CORE_SUPPORT_YIELD_H_
+#define SLUICE_TESTS_CORE_SUPPORT_YIELD_H_
 
 #include <coroutine>
 #include <cstdint>
 
-#include "core/runnable.h"
-#include "core/task.h"
-#include "core/worker.h"
+#include "core/sched/worker.h"
+#include "core/task/runnable.h"
+#include "core/task/task.h"
 
 namespace sluice::core::testing {
 
@@ -50,4 +50,4 @@ Task<void> Until(Predicate done) {
 
 }  // namespace sluice::core::testing
 
-#endif  // SLUICE_TESTS_CORE_YIELD_H_
+#endif  // SLUICE_TESTS_CORE_SUPPORT_YIELD_H_
