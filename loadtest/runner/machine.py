@@ -98,16 +98,6 @@ def memory(pids: list) -> Memory:
     return now
 
 
-def pressure(seconds: float = 1.0) -> float:
-    """The share of a second in which somebody waited for a CPU, looking that long."""
-    def total() -> int:
-        found = re.search(r"^some .*total=(\d+)", read("/proc/pressure/cpu"), re.M)
-        return int(found.group(1)) if found else 0
-    before, begin = total(), time.monotonic()
-    time.sleep(seconds)
-    return (total() - before) / 1e6 / (time.monotonic() - begin)
-
-
 def describe() -> dict:
     info = read("/proc/cpuinfo")
     model = re.search(r"^model name\s*:\s*(.*)$", info, re.M)

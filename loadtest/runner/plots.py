@@ -1,150 +1,152 @@
-"""Plots of a record as SVG, drawn by gnuplot."""
+"""Pictures: charts as SVG, drawn by gnuplot.
+
+A bar has its value above it and its interval on it; what is better, the machine, the date and the
+commit stand in each picture, so that one that is passed around alone still says what it shows.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-import statistics
 import subprocess
 
-import figures
 import report
 
 PROGRAM = "gnuplot"
+BARS, CURVES = (860, 440), (900, 460)
+# A peer has the same colour in every picture; colours that the colour-blind can tell apart.
+COLOURS = {"sluice": "#009e73", "sluice_epoll": "#56b4e9", "haproxy": "#d55e00",
+           "nginx": "#e69f00", "tokio": "#cc79a7", "floor_epoll": "#777777",
+           "floor_uring": "#bbbbbb", "direct": "#000000"}
+OTHERS = ("#0072b2", "#882255", "#b3a100", "#44aa99", "#332288", "#aa4499", "#661100")
+# Intervals far above every value would make the bars flat: they are cut at this many times the
+# largest value, and end in an arrow there.
+MOST_ABOVE = 1.6
 HEAD = """set terminal svg noenhanced size %d,%d font "sans-serif,13" background rgb "white"
 set output %s
-set grid ytics lc rgb "#dddddd"
+set label 1 %s at screen 0.015,0.95 left font "sans-serif,16"
+set label 2 %s at screen 0.015,0.885 left font "sans-serif,11" textcolor rgb "#555555"
+set tmargin 5
+set grid ytics lt 1 lc rgb "#dddddd"
 set border 3
 set tics nomirror
-set title %s
+set ylabel %s
 """
-COLOURS = {"self": ("#0b6e4f", "#5fb49c", "#1b998b"), "peer": ("#c44536", "#e09f3e", "#9e2a2b",
-           "#7b506f"), "floor": ("#777777", "#bbbbbb"), "direct": ("#000000",),
-           "control": ("#a7c957",)}
+LATENCY_AXES = """set logscale xy
+set xlabel 'quantile'
+set xtics ('50 %%' 2, '90 %%' 10, '99 %%' 100, '99.9 %%' 1000, '99.99 %%' 10000)
+"""
 
 
 def quote(text: str) -> str:
-    return "'%s'" % text.replace("'", "’")
+    """A string of gnuplot's; a line break stays one."""
+    return '"%s"' % text.replace("\\", "\\\\").replace('"', "”").replace("\n", "\\n")
 
 
-def colours(peers: dict) -> dict:
-    counts: dict = {}
-    found = {}
-    for name, peer in peers.items():
-        palette = COLOURS[peer["kind"]]
-        number = counts.get(peer["kind"], 0)
-        counts[peer["kind"]] = number + 1
-        found[name] = palette[number % len(palette)]
-    return found
+def colours(peers: list) -> dict:
+    others = iter(OTHERS * len(peers))
+    return {peer: COLOURS.get(peer) or next(others) for peer in peers}
 
 
 def block(name: str, lines: list) -> str:
     return "$%s << EOD\n%s\nEOD\n" % (name, "\n".join(lines))
 
 
-def bars(rows: report.Rows, entry: dict, values: dict, label: str) -> str:
-    """One bar for each peer, with its interval."""
-    shade = colours(rows.peers)
-    lines = []
-    present = [name for name in rows.names(entry) if values.get(name)]
-    if not present:
-        return ""
-    for number, name in enumerate(present):
-        found = figures.estimate(report.samples(values[name]))
-        lines.append('%d %g %g %g "%s" %s' % (number, found.value, found.low, found.high,
-                                              rows.title(name), int(shade[name][1:], 16)))
-    return block("data", lines) + """set ylabel %s
-set yrange [0:*]
+def subtitle(charts: dict, chart: dict) -> str:
+    """Where, when and of what; and what the picture cannot tell apart."""
+    words = [charts["machine"], charts["date"],
+             "commit " + charts["commit"] if charts["commit"] else ""]
+    if chart["again"]:
+        words.append("the same proxy twice (A/A): %s [%s, %s]" %
+                     tuple(report.digits(value) for value in chart["again"]))
+    return " · ".join(word for word in words if word)
+
+
+def vertical(bars: list) -> tuple:
+    """The lower and the upper end of the axis, and where intervals are cut."""
+    largest = max(0, *(bar["value"] for bar in bars))
+    most = min(max(bar["high"] for bar in bars), MOST_ABOVE * largest) if largest > 0 else 0
+    least = min(0, *(bar["low"] for bar in bars))
+    least = max(least, -MOST_ABOVE * max(abs(bar["value"]) for bar in bars))
+    room = 0.12 * (max(most, largest) - least or 1)
+    return (least - room if least < 0 else 0), max(most, largest) + room, (least, most)
+
+
+def bars(chart: dict) -> str:
+    """One bar for each peer, with its value and its interval."""
+    shade = colours([bar["peer"] for bar in chart["bars"]])
+    low, high, (least, most) = vertical(chart["bars"])
+    boxes, whole, cut, above, below = [], [], [], [], []
+    for number, bar in enumerate(chart["bars"]):
+        boxes.append("%d %g %d" % (number, bar["value"], int(shade[bar["peer"]][1:], 16)))
+        begin, end = max(bar["low"], least), min(bar["high"], most)
+        (cut if end < bar["high"] else whole).append("%d %g %g" % (number, begin, end - begin))
+        negative = bar["value"] < 0
+        (below if negative else above).append('%d %g "%s"' % (
+            number, begin if negative else max(end, bar["value"]), report.digits(bar["value"])))
+    tics = ", ".join("%s %d" % (quote(two_lines(bar["title"])), number)
+                     for number, bar in enumerate(chart["bars"]))
+    text = "".join(block(name, lines) for name, lines in (
+        ("boxes", boxes), ("whole", whole), ("cut", cut), ("above", above), ("below", below))
+        if lines)
+    parts = ["$boxes using 1:2:3 with boxes lc rgb variable"]
+    parts += ["$whole using 1:2:(0):3 with vectors heads size graph 0.008,90 fixed lw 1.3 "
+              "lc rgb 'black'"] if whole else []
+    parts += ["$cut using 1:2:(0):3 with vectors head filled size graph 0.012,25 lw 1.3 "
+              "lc rgb 'black'"] if cut else []
+    parts += ["$above using 1:2:3 with labels offset 0,0.8"] if above else []
+    parts += ["$below using 1:2:3 with labels offset 0,-0.8"] if below else []
+    return text + """set yrange [%g:%g]
 set xrange [-0.6:%g]
-set boxwidth 0.7
+set boxwidth 0.65
 set style fill solid
-set xtics rotate by -25
+set xzeroaxis lt 1 lw 1 lc rgb "black"
+set xtics (%s) scale 0
+set bmargin 3.5
 unset key
-plot $data using 1:2:6:xtic(5) with boxes lc rgb variable, \\
-     $data using 1:2:3:4 with yerrorbars lc rgb "black" pt 0
-""" % (quote(label), len(lines) - 0.4)
+plot %s
+""" % (low, high, len(boxes) - 0.4, tics, ", \\\n     ".join(parts))
 
 
-def curves(rows: report.Rows, series: dict, axes: str) -> str:
-    """Lines over a common abscissa: {peer: [(x, y), …]}."""
-    shade = colours(rows.peers)
-    text, plots = "", []
-    for number, (name, points) in enumerate(series.items()):
-        text += block("data%d" % number, ["%g %g" % point for point in points])
-        plots.append("$data%d with linespoints pt 7 ps 0.5 lw 2 lc rgb '%s' title %s" %
-                     (number, shade[name], quote(rows.title(name))))
-    return text + axes + "set key outside right\nplot " + ", ".join(plots) + "\n"
+def two_lines(title: str) -> str:
+    """'nginx stream' -> 'nginx', 'stream': a name under its bar is no wider than that."""
+    return title.replace(" (", "\n(", 1) if " (" in title else title.replace(" ", "\n", 1)
 
 
-LATENCY_AXES = """set logscale x
-set logscale y
-set xlabel 'quantile'
-set ylabel 'latency from the intended send time, µs'
-set xtics ('50 %%' 2, '90 %%' 10, '99 %%' 100, '99.9 %%' 1000, '99.99 %%' 10000)
-"""
+def curves(chart: dict) -> str:
+    """One line for each peer."""
+    shade = colours([series["peer"] for series in chart["series"]])
+    text, parts = "", []
+    for number, series in enumerate(chart["series"]):
+        text += block("data%d" % number, ["%g %g" % tuple(point) for point in series["points"]])
+        parts.append("$data%d with linespoints pt %d ps 0.7 lw 2 lc rgb '%s' title %s" % (
+            number, (7, 5, 9, 11, 13, 6, 4, 8)[number % 8], shade[series["peer"]],
+            quote(series["title"])))
+    axes = LATENCY_AXES if chart["kind"] == "latency" else (
+        "set logscale x\nset yrange [0:*]\nset xlabel %s\n" % quote(chart["over"]))
+    return text + axes + "set key outside right\nplot " + ", \\\n     ".join(parts) + "\n"
 
 
-def latency(rows: report.Rows, entry: dict) -> str:
-    """Quantiles against the share of requests beyond them."""
-    row = entry["row"]
-    series: dict = {}
-    for name in rows.names(entry):
-        runs = [run for run in rows.counted(entry) if run["peer"] == name]
-        if not runs:
-            continue
-        quantiles = [at for at, _ in runs[0]["groups"][row["of"]]["latency"]["quantiles_us"]
-                     if at < 1]
-        series[name] = [(1 / (1 - at), statistics.median(
-            figures.quantile_us(run, row["of"], at) for run in runs)) for at in quantiles]
-    return curves(rows, series, LATENCY_AXES)
+def script(charts: dict, chart: dict, path: str) -> str:
+    """What gnuplot is told to draw one chart."""
+    is_bars = chart["kind"] == "bars"
+    head = HEAD % ((BARS if is_bars else CURVES) + (
+        quote(path), quote("%s: %s" % (chart["name"], chart["title"])),
+        quote(subtitle(charts, chart)),
+        quote("%s\n(%s is better)" % (chart["axis"], chart["better"]))))
+    return head + (bars if is_bars else curves)(chart)
 
 
-def sweep(rows: report.Rows, points: list) -> str:
-    unit = report.COST_UNIT[points[0][1]["row"]["unit"]]
-    series: dict = {}
-    for value, entry in points:
-        total = figures.by_round(rows.counted(entry), entry["row"], "cost")
-        for name, found in figures.added(total).items():
-            if found and rows.peers[name]["kind"] != "control":
-                series.setdefault(name, []).append(
-                    (float(value), statistics.median(found.values())))
-    return curves(rows, series, "set logscale x\nset yrange [0:*]\nset xlabel %s\nset ylabel %s\n"
-                  % (quote(points[0][1]["row"]["sweep"][1]), quote("added CPU, " + unit)))
-
-
-def draw(out: str, name: str, title: str, body: str, size: tuple = (760, 420)) -> str:
-    path = os.path.join(out, name + ".svg")
-    script = HEAD % (size[0], size[1], quote(path), quote(title)) + body
-    done = subprocess.run([PROGRAM], input=script, text=True, capture_output=True, check=False)
-    return path if done.returncode == 0 else "%s: gnuplot: %s" % (name, done.stderr.strip())
-
-
-def write(record: dict, out: str) -> list:
-    """Draws what the record has figures for; says what was written."""
+def write(charts: dict, out: str) -> list:
+    """Draws every chart; says what could not be drawn."""
     if not shutil.which(PROGRAM):
-        return ["no plots: there is no %s (loadtest/bootstrap.sh installs it)" % PROGRAM]
-    rows = report.Rows(record)
-    written = []
-    for name, entry in record["rows"].items():
-        row, runs = entry["row"], rows.counted(entry)
-        if not runs or row["sweep"] and row["figure"] == "cpu":
-            continue
-        title = "%s: %s" % (name, row["title"])
-        if row["figure"] == "cpu":
-            values = figures.added(figures.by_round(runs, row, "cost"))
-            body = bars(rows, entry, values, "added CPU, " + report.COST_UNIT[row["unit"]])
-        elif row["figure"] == "memory":
-            values = figures.by_round(runs, row, "user_kb")
-            values.pop("direct", None)
-            body = bars(rows, entry, values, "kB per connection (Pss)")
-        elif row["figure"] == "rate":
-            unit = "GB/s" if row["unit"] == "GB" else row["unit"] + "s/s"
-            body = bars(rows, entry, figures.by_round(runs, row, "rate"), unit)
-        else:
-            body = latency(rows, entry)
-        if body:
-            written.append(draw(out, name.replace("@", "-"), title, body))
-    for name, points in report.sweeps(record).items():
-        if points[0][1]["row"]["figure"] == "cpu" and len(points) > 1:
-            written.append(draw(out, name, points[0][1]["row"]["title"], sweep(rows, points)))
-    return written
+        return ["there are no pictures: %s is not installed; loadtest/bootstrap.sh installs it." %
+                PROGRAM]
+    problems = []
+    for chart in charts["charts"]:
+        path = os.path.join(out, chart["name"].replace("@", "-") + ".svg")
+        done = subprocess.run([PROGRAM], input=script(charts, chart, path), text=True,
+                              capture_output=True, check=False)
+        if done.returncode != 0:
+            problems.append("%s is not drawn: gnuplot: %s" % (chart["name"], done.stderr.strip()))
+    return problems

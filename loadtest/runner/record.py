@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 from dataclasses import asdict
 
 from scenario import Row
@@ -19,6 +20,13 @@ class RecordError(Exception):
 def new(machine: dict, versions: dict) -> dict:
     return {"format": FORMAT, "machine": machine, "versions": versions, "peers": {},
             "rows": {}}
+
+
+def date(record: dict, commit: str) -> None:
+    """Notes that the record is measured today, with a Sluice of this commit if that is known."""
+    record["date"] = time.strftime("%Y-%m-%d")
+    if commit:
+        record["commit"] = commit
 
 
 def load(path: str) -> dict:
@@ -69,6 +77,9 @@ def merge(records: list) -> dict:
             raise RecordError("these records are of different machines: %s and %s" %
                               (merged["machine"], record["machine"]))
         merged["versions"].update(record["versions"])
+        for key in ("date", "commit"):
+            if record.get(key):
+                merged[key] = record[key]  # the last one's
         merged["peers"].update(record["peers"])
         for name, added in record["rows"].items():
             entry_ = merged["rows"].setdefault(name, {"row": added["row"], "runs": [],

@@ -9,6 +9,7 @@ import scenario
 
 PLACE = scenario.PLACES
 COST_UNIT = {"request": "µs/request", "connection": "µs/connection", "GB": "s/GB"}
+RATE_UNIT = {"request": "requests/s", "connection": "connections/s", "GB": "GB/s"}
 
 
 def digits(value: float | None) -> str:
@@ -43,6 +44,10 @@ class Rows:
     def names(self, entry: dict) -> list:
         present = {run["peer"] for run in entry["runs"]}
         return [name for name in self.peers if name in present]
+
+    def competitors(self, entry: dict) -> list:
+        """All that a reader compares: not our own proxy measured a second time."""
+        return [name for name in self.names(entry) if self.peers[name]["kind"] != "control"]
 
     def rivals(self, names: list) -> list:
         return [name for name in names if self.peers[name]["kind"] == "peer"]
@@ -137,7 +142,7 @@ def rate_table(rows: Rows, entry: dict) -> list:
         lines.append([rows.title(name), interval(figures.estimate(samples(rate.get(name, {})))),
                       interval(ratio), digits(statistics.median(machine[name].values()))
                       if machine.get(name) else "–", _note(entry, name)])
-    return table(["", "GB/s" if row["unit"] == "GB" else row["unit"] + "s/s",
+    return table(["", RATE_UNIT[row["unit"]],
                   "/ %s's" % (rows.title(champion) if champion else "best peer"),
                   "CPU of the machine, " + COST_UNIT[row["unit"]], ""], lines)
 
@@ -162,22 +167,28 @@ def load_of(row: dict) -> str:
     return "; ".join(words)
 
 
+def control(rows: Rows, entry: dict) -> tuple | None:
+    """What the same proxy measured twice differs by: the resolution of everything else in the row.
+
+    The name of the figure and the quotient; None where the row has no control.
+    """
+    row = entry["row"]
+    what = {"cpu": "cost", "latency": "p50", "rate": "rate"}.get(row["figure"])
+    for name in rows.names(entry):
+        if rows.peers[name]["kind"] != "control" or what is None:
+            continue
+        values = figures.by_round(rows.counted(entry), row, what)
+        if row["figure"] == "cpu":
+            values, what = figures.added(values), "added"
+        original = rows.peers[name]["same_as"]
+        ratio = figures.ratios(values.get(name, {}), values.get(original, {}))
+        return (what, ratio) if ratio else None
+    return None
+
+
 def control_lines(rows: Rows) -> list:
-    """What the same proxy measured twice differs by: the resolution of everything else."""
-    lines = []
-    for name, entry in rows.record["rows"].items():
-        row = entry["row"]
-        what = {"cpu": "cost", "latency": "p50", "rate": "rate"}.get(row["figure"])
-        for control in rows.names(entry):
-            if rows.peers[control]["kind"] != "control" or what is None:
-                continue
-            values = figures.by_round(rows.counted(entry), row, what)
-            if row["figure"] == "cpu":
-                values, what = figures.added(values), "added"
-            original = rows.peers[control]["same_as"]
-            ratio = figures.ratios(values.get(control, {}), values.get(original, {}))
-            lines.append([name, what, interval(ratio)])
-    return lines
+    found = {name: control(rows, entry) for name, entry in rows.record["rows"].items()}
+    return [[name, pair[0], interval(pair[1])] for name, pair in found.items() if pair]
 
 
 def sweeps(record: dict) -> dict:
@@ -227,11 +238,21 @@ def latency_curve(rows: Rows, points: list, what: str) -> list:
     return table(["%s, µs" % what] + [str(value) for value, _ in found] + ["last / first"], lines)
 
 
+def machine_in_short(machine: dict) -> str:
+    return "%s, %s CPUs%s, Linux %s" % (
+        machine["cpu"], machine["cpus"], " (virtual)" if machine["virtual"] else "",
+        machine["kernel"].split("-")[0])
+
+
 def machine_lines(record: dict) -> list:
     machine = record["machine"]
     lines = ["%s, %s CPUs%s, %s GiB, kernel %s, congestion control %s." % (
         machine["cpu"], machine["cpus"], " (virtual)" if machine["virtual"] else "",
         machine["memory_gib"], machine["kernel"], machine["congestion_control"]), ""]
+    if record.get("date"):
+        commit = record.get("commit")
+        lines += ["Measured on %s%s." % (record["date"], ", commit " + commit if commit else ""),
+                  ""]
     lines += ["- %s: %s" % (record["peers"][name]["title"], version)
               for name, version in record["versions"].items()
               if version and name in record["peers"]]
