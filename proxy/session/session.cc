@@ -50,7 +50,7 @@ class DeadlineTimer : public core::Timer {
 class ShutdownNotice : public core::CancelNotice {
  public:
   void OnReady() final {
-    Heard();
+    Delivered();
     OnShutdown();
   }
   virtual void OnShutdown() = 0;
@@ -193,7 +193,7 @@ void Session::Begin(const core::Context& here) {
   scope_ = here.scope;
   started_ = Worker::Current()->now();
   StartTrace();
-  Listen(context_.end_all, *here.task);
+  Register(context_.end_all, *here.task);
   EnsureTimer(Expiry());
 }
 
@@ -442,13 +442,13 @@ Nanos Session::NextDeadline(Nanos now) {
 // True: there is nothing to wait for.
 bool Session::StopCallbacks() {
   Disarm();
-  Unlisten();
-  return !armed() && !listening();
+  Unregister();
+  return !armed() && !registered();
 }
 
 // The last callback that Quiet waits for resumes the session.
 void Session::MaybeFinish() {
-  if (is_finishing_ && !armed() && !listening()) {
+  if (is_finishing_ && !armed() && !registered()) {
     is_finishing_ = false;
     waiter_->OnReady();
   }
