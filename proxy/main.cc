@@ -1,19 +1,15 @@
 // sluice: a TCP reverse proxy. This file tells it all: what is made, from what, in which order.
 
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
 #include "conf/load.h"
 #include "conf/print.h"
@@ -25,7 +21,9 @@
 #include "proxy/app/cpu_quota.h"
 #include "proxy/app/demo.h"
 #include "proxy/app/descriptors.h"
+#include "proxy/app/exit.h"
 #include "proxy/app/flags.h"
+#include "proxy/app/open_access_log.h"
 #include "proxy/app/process.h"
 #include "proxy/app/runtime_options.h"
 #include "proxy/app/standard_descriptors.h"
@@ -34,16 +32,10 @@
 #include "proxy/memory/buffer_budget.h"
 #include "proxy/memory/heap_reserve.h"
 #include "proxy/memory/shortage.h"
-#include "proxy/observe/access_log/access_log.h"
 #include "proxy/server/server.h"
 
 namespace sluice::proxy {
 namespace {
-
-constexpr int kExitOk = 0;
-constexpr int kExitFailure = 1;
-constexpr int kExitUsage = 2;
-constexpr int kExitConfig = 78;  // EX_CONFIG of <sysexits.h>
 
 constexpr uint64_t kLogSpace = uint64_t{32} << 20;  // both threads with a heap each, and queues
 
@@ -56,54 +48,6 @@ void PrepareForShortage(HeapReserve& reserve, core::Logger& logger) {
   logger.Log(LogLevel::kWarn,
              "no address space can be set aside for a time without memory: that would end the "
              "process (lower limits.max_connections or limits.buffer_memory, or raise RLIMIT_AS)");
-}
-
-int Complain(std::string_view message, int code) {
-  std::fprintf(stderr, "sluice: %s\n", std::string(message).c_str());
-  return code;
-}
-
-int Complain(const absl::Status& status) {
-  const absl::string_view message = status.message();
-  return Complain(std::string_view(message.data(), message.size()), kExitFailure);
-}
-
-// Ends the process, also when the log's reader is stuck.
-[[noreturn]] void Exit(core::Logger& logger, int code) {
-  if (logger.Drain(core::kSecond)) CheckForLeaks();
-  std::fflush(stdout);
-  _exit(code);
-}
-
-// Logs `status`, line by line, and ends the process. A proxy that does not start says why, also
-// where nothing is logged.
-[[noreturn]] void Fail(core::Logger& logger, const absl::Status& status) {
-  for (const std::string& line : std::vector<std::string>(absl::StrSplit(status.message(), '\n'))) {
-    logger.Log(LogLevel::kError, "%s", line);
-    if (!logger.enabled(LogLevel::kError)) Complain(line, kExitFailure);
-  }
-  Exit(logger, kExitFailure);
-}
-
-// Null when it is off.
-absl::StatusOr<std::unique_ptr<AccessLog>> OpenAccessLog(const conf::Config& config,
-                                                         const core::Clock& clock,
-                                                         core::Logger& logger) {
-  using Format = AccessLogSettings::Format;
-  const conf::AccessLog& log = config.access_log;
-  if (log.path == "off") return nullptr;
-  const bool is_json = log.format == conf::AccessFormat::kJson;
-  return AccessLog::Open({.path = log.path, .format = is_json ? Format::kJson : Format::kText},
-                         clock, logger);
-}
-
-// The statistics have had their say: what is lost after them is told here.
-void Finish(AccessLog& access_log, core::Logger& logger) {
-  const bool drained = access_log.Drain(core::kSecond);
-  const uint64_t dropped = access_log.dropped();
-  if (drained && dropped == 0) return;
-  logger.Log(LogLevel::kWarn, "access log: %d records dropped in all%s", dropped,
-             drained ? "" : ", and those that still wait to be written");
 }
 
 int Serve(const conf::Config& config, const std::vector<conf::Error>& warnings,
@@ -148,15 +92,10 @@ int Serve(const conf::Config& config, const std::vector<conf::Error>& warnings,
   if (!status.ok()) Fail(*logger, status);
   status = runtime.Run(server.Run());
   status.Update(server.status());
-  if (*access_log != nullptr) Finish(**access_log, *logger);
+  if (*access_log != nullptr) FinishAccessLog(**access_log, *logger);
   if (!status.ok()) Fail(*logger, status);
   logger->Log(LogLevel::kInfo, "stopped");
   Exit(*logger, kExitOk);
-}
-
-int PrintAndExit(std::string_view text) {
-  const absl::Status printed = Print(text);
-  return printed.ok() ? kExitOk : Complain(printed);
 }
 
 int ServeDemo(core::SignalStream& signals) {
@@ -164,6 +103,17 @@ int ServeDemo(core::SignalStream& signals) {
   if (!upstream.ok()) return Complain(upstream.status());
   std::fprintf(stderr, "demo: try  curl http://127.0.0.1:8080/  and end it with Ctrl-C\n");
   return Serve(DemoConfig((*upstream)->port()), /*warnings=*/{}, signals);
+}
+
+// What is allowed and surely not meant.
+void PrintWarnings(const std::string& file, const conf::LoadResult& loaded) {
+  std::vector<conf::Error> warnings = loaded.warnings;
+  for (const std::string& warning : PlanRuntime(loaded.config, UsableCpus()).warnings) {
+    warnings.push_back({file, {.line = 1, .column = 1}, warning});
+  }
+  for (const conf::Error& warning : warnings) {
+    std::fprintf(stderr, "%s\n", conf::FormatWarning(warning).c_str());
+  }
 }
 
 int ServeOrAnswer(const Flags& flags) {
@@ -175,15 +125,7 @@ int ServeOrAnswer(const Flags& flags) {
     std::fprintf(stderr, "%s\n", conf::FormatError(error).c_str());
   }
   if (!loaded.ok()) return kExitConfig;
-  if (flags.check) {
-    for (const conf::Error& warning : loaded.warnings) {
-      std::fprintf(stderr, "%s\n", conf::FormatWarning(warning).c_str());
-    }
-    for (const std::string& warning : PlanRuntime(loaded.config, UsableCpus()).warnings) {
-      const conf::Error about_all = {flags.config, {.line = 1, .column = 1}, warning};
-      std::fprintf(stderr, "%s\n", conf::FormatWarning(about_all).c_str());
-    }
-  }
+  if (flags.check) PrintWarnings(flags.config, loaded);
   if (flags.print_config) return PrintAndExit(conf::Print(loaded.config));
   if (flags.check) return kExitOk;
   RaiseDescriptorLimit();

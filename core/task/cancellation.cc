@@ -4,13 +4,13 @@
 
 namespace sluice::core {
 
-CancelNotice::~CancelNotice() { SLUICE_DCHECK(!listening_); }
+CancelNotice::~CancelNotice() { SLUICE_DCHECK(!registered_); }
 
-void CancelNotice::Listen(CancellationToken token, Runnable& task) {
-  SLUICE_DCHECK(!listening_);
+void CancelNotice::Register(CancellationToken token, Runnable& task) {
+  SLUICE_DCHECK(!registered_);
   source_ = token.source_;
   task_ = &task;
-  listening_ = true;
+  registered_ = true;
   {
     absl::MutexLock lock(&source_->mutex_);
     if (!source_->cancelled_.load(std::memory_order_relaxed)) {
@@ -25,8 +25,8 @@ void CancelNotice::Listen(CancellationToken token, Runnable& task) {
   task.Post(*this);
 }
 
-bool CancelNotice::Unlisten() {
-  if (!listening_) return false;
+bool CancelNotice::Unregister() {
+  if (!registered_) return false;
   absl::MutexLock lock(&source_->mutex_);
   if (!listed_) return false;
   CancelNotice* following = static_cast<CancelNotice*>(next);
@@ -38,13 +38,13 @@ bool CancelNotice::Unlisten() {
   }
   next = nullptr;
   listed_ = false;
-  listening_ = false;
+  registered_ = false;
   return true;
 }
 
 void CancelNotice::Cancel() {
-  if (!Unlisten()) return;
-  listening_ = true;  // until OnReady
+  if (!Unregister()) return;
+  registered_ = true;  // until OnReady
   task_->Post(*this);
 }
 

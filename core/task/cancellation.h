@@ -1,11 +1,11 @@
 // CancellationSource and CancellationToken: a broadcast from one to many tasks, once.
 //
 // The source is owned by who decides (main's shutdown); every listener, session and service holds a
-// token. A CancelNotice is one registration: it lives in the task that wants to hear.
+// token. A CancelNotice is one registration: it lives in the task that is to be told.
 //
-//   notice:  IDLE ── Listen ──► LISTED ── source.Cancel ──► POSTED ── OnReady, in the task ──► IDLE
-//              ▲                   │ Unlisten: true            ▲
-//              └───────────────────┘        Unlisten: false ───┘ OnReady is on its way
+//   notice:  IDLE ── Register ──► LISTED ── source.Cancel ──► POSTED ── OnReady, in the task ──► IDLE
+//              ▲                    │ Unregister: true            ▲
+//              └────────────────────┘       Unregister: false ────┘ OnReady is on its way
 //
 // Threads: Cancel any; the rest inside the task that owns the notice. A mutex guards the list; the
 // posts are made after it has been released, and each notice is read before it is posted.
@@ -44,21 +44,21 @@ class CancelNotice : public Waiter {
   CancelNotice(const CancelNotice&) = delete;
   CancelNotice& operator=(const CancelNotice&) = delete;
 
-  // OnReady comes when the source is cancelled; soon if it is already. Not while listening.
-  void Listen(CancellationToken token, Runnable& task);
+  // OnReady comes when the source is cancelled; soon if it is already. Not while registered.
+  void Register(CancellationToken token, Runnable& task);
 
-  // True: OnReady will not come. False: it was not listening or OnReady is on its way.
-  bool Unlisten();
+  // True: OnReady will not come. False: it was not registered or OnReady is on its way.
+  bool Unregister();
 
-  // From Listen until Unlisten == true or OnReady.
-  bool listening() const { return listening_; }
+  // From Register until Unregister == true or OnReady.
+  bool registered() const { return registered_; }
 
   void Cancel() override;  // asks for OnReady at once
 
  protected:
   ~CancelNotice();
-  void Heard() { listening_ = false; }  // called first by OnReady
-  // The one that has listened last.
+  void Delivered() { registered_ = false; }  // called first by OnReady
+  // The task given to the last Register.
   Runnable& task() const { return *task_; }
 
  private:
@@ -67,7 +67,7 @@ class CancelNotice : public Waiter {
   Runnable* task_ = nullptr;
   CancelNotice* previous_ = nullptr;  // guarded by the source's mutex, as is `next` while listed
   bool listed_ = false;               // guarded by the source's mutex
-  bool listening_ = false;
+  bool registered_ = false;
 };
 
 class CancellationSource {
@@ -101,12 +101,12 @@ class CancelledAwaiter final : public CancelNotice {
     if (scope_->cancelled() || token_.cancelled()) return false;
     waiter_ = handle;
     scope_->Enter(*this);
-    Listen(token_, *promise.task);
+    Register(token_, *promise.task);
     return true;
   }
   bool await_resume() const noexcept { return token_.cancelled(); }
   void OnReady() override {
-    Heard();
+    Delivered();
     scope_->Leave(*this);
     waiter_.resume();
   }

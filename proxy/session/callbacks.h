@@ -35,7 +35,7 @@ class DeadlineTimer : public core::Timer {
 class ShutdownNotice : public core::CancelNotice {
  public:
   void OnReady() final {
-    Heard();
+    Delivered();
     OnShutdown();
   }
   virtual void OnShutdown() = 0;
@@ -69,11 +69,11 @@ class SessionCallbacks : protected DeadlineTimer, protected ShutdownNotice {
   friend class CallbacksStopped;
 
   void MoveTimer(core::Nanos deadline);
-  bool MayCallBack() const { return armed() || listening(); }
+  bool MayCallBack() const { return armed() || registered(); }
   // Returns true if there is nothing to wait for.
   bool Stop() {
     Disarm();
-    Unlisten();
+    Unregister();
     return !MayCallBack();
   }
 

@@ -14,7 +14,7 @@ void Session::Begin(const core::Context& here) {
   scope_ = here.scope;
   started_at_ = Worker::Current()->now();
   timeline_ = Timeline::IfAsked(context(), client_);
-  Listen(context().end_all, *here.task);
+  Register(context().end_all, *here.task);
   LookAgainAt(ExpiryOf(limits(), started_at_, Seed()));
 }
 

@@ -47,7 +47,7 @@ void TwoListen(Execution& run) {
 // A notice of its own, withdrawn at any moment.
 struct Notice final : core::CancelNotice {
   void OnReady() override {
-    Heard();
+    Delivered();
     ++heard;
     if (waiter) std::exchange(waiter, {}).resume();
   }
@@ -58,15 +58,15 @@ struct Notice final : core::CancelNotice {
 // Until nothing is on its way.
 struct Quiet {
   Notice& notice;
-  bool await_ready() const { return !notice.listening(); }
+  bool await_ready() const { return !notice.registered(); }
   void await_suspend(std::coroutine_handle<> handle) { notice.waiter = handle; }
   void await_resume() const {}
 };
 
 core::Task<void> ListenAndUnlisten(State& s, Notice& notice, bool& withdrawn) {
   const core::Context here = co_await core::CurrentContext();
-  notice.Listen(s.source.token(), *here.task);
-  withdrawn = notice.Unlisten();
+  notice.Register(s.source.token(), *here.task);
+  withdrawn = notice.Unregister();
   co_await Quiet{notice};
 }
 
@@ -85,7 +85,7 @@ void Withdraw(Execution& run) {
   run.Finally([&] {
     s.RunWoken();
     SLUICE_CHECK(notice.heard == (withdrawn ? 0 : 1));
-    SLUICE_CHECK(!notice.listening());
+    SLUICE_CHECK(!notice.registered());
   });
 }
 

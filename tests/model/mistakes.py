@@ -88,4 +88,44 @@ MISTAKES = [
         '  if (!Disarm()) return;\n',
         '  if (!Disarm() && !model::Planted("cancelled and fired")) return;\n',
     ),
+    (
+        'wait_list.cc',
+        """  if (list_ == nullptr) return false;
+  absl::MutexLock lock(&list_->mutex_);
+  return list_->Remove(*this);
+""",
+        """  if (list_ == nullptr) return false;
+  const bool waited = WaitListBase::Contains(*this);
+  absl::MutexLock lock(&list_->mutex_);
+  const bool waits = list_->Remove(*this);
+  return model::Planted("looks before it locks") ? waited : waits;
+""",
+    ),
+    (
+        'wait_list.cc',
+        '  if (Withdraw()) task_->Post(*this);\n',
+        """  const bool withdrawn = Withdraw();
+  if (model::Planted("cancel posts nothing")) return;
+  if (withdrawn || model::Planted("cancel posts again")) task_->Post(*this);
+""",
+    ),
+    (
+        'wait_list.cc',
+        '  entry.previous_ = nullptr;\n',
+        '  if (!model::Planted("removed still waits")) entry.previous_ = nullptr;\n',
+    ),
+    (
+        'wait_list.cc',
+        'void WaitListBase::Insert(WaitEntry* place, WaitEntry& entry) {\n',
+        """void WaitListBase::Insert(WaitEntry* place, WaitEntry& entry) {
+  if (model::Planted("last in, first out")) place = first_;
+""",
+    ),
+    (
+        'wait_list.cc',
+        '    entry.task_->Post(entry);\n',
+        """    entry.task_->Post(entry);
+    if (model::Planted("wakes only one")) return;
+""",
+    ),
 ]

@@ -17,8 +17,8 @@ NOT_SANITIZED = select({
     "//conditions:default": [],
 })
 
-def model_test(name, deps = [], timer_wheel = ":timer_wheel", **kwargs):
-    """A test of models: <name>.cc; `timer_wheel`: the one that the workers have."""
+def model_test(name, deps = [], timer_wheel = ":timer_wheel", wait_list = ":wait_list", **kwargs):
+    """A test of models: <name>.cc; `timer_wheel`, `wait_list`: those that the code under it has."""
     native.cc_test(
         name = name,
         size = "small",
@@ -29,6 +29,7 @@ def model_test(name, deps = [], timer_wheel = ":timer_wheel", **kwargs):
             ":checker",
             ":core",
             timer_wheel,
+            wait_list,
             "@system//:gtest_main",
         ],
         **kwargs

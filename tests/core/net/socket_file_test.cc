@@ -214,8 +214,10 @@ TEST_F(SocketFileTest, ExactlyOneOfManyThatStartAtOnceListens) {
   for (int round = 0; round < kRounds; ++round) {
     close(Stranger(SOCK_STREAM, true));
     int start[2];
+    int listens[2];
     int hold[2];
     ASSERT_EQ(pipe2(start, O_CLOEXEC), 0);
+    ASSERT_EQ(pipe2(listens, O_CLOEXEC), 0);
     ASSERT_EQ(pipe2(hold, O_CLOEXEC), 0);
     std::vector<pid_t> children;
     for (int i = 0; i < kProcesses; ++i) {
@@ -227,7 +229,8 @@ TEST_F(SocketFileTest, ExactlyOneOfManyThatStartAtOnceListens) {
         (void)!read(start[0], &byte, 1);  // all at once: the end of the pipe
         SocketFile file;
         const IoResult<int> fd = SocketApi().Listen(At(path_), {.backlog = 8}, file);
-        // Whoever listens goes on until all have tried.
+        if (fd.ok()) (void)!write(listens[1], "", 1);
+        // The one that listens goes on until all have tried.
         (void)!read(hold[0], &byte, fd.ok() ? 1 : 0);
         _exit(fd.ok() ? 0 : fd.error() == EADDRINUSE ? 1 : 2);
       }
@@ -244,6 +247,11 @@ TEST_F(SocketFileTest, ExactlyOneOfManyThatStartAtOnceListens) {
       ASSERT_EQ(waitpid(info.si_pid, &status, 0), info.si_pid);
       EXPECT_EQ(WEXITSTATUS(status), 1) << "round " << round;
     }
+    // They may have lost to a file that was bound and did not listen yet.
+    close(listens[1]);
+    char byte;
+    EXPECT_EQ(read(listens[0], &byte, 1), 1) << "round " << round;
+    close(listens[0]);
     EXPECT_TRUE(Connects()) << "round " << round;
     close(hold[1]);
     int status = 0;

@@ -22,7 +22,7 @@ namespace {
 class CountingNotice final : public CancelNotice {
  public:
   void OnReady() override {
-    Heard();
+    Delivered();
     ++heard;
   }
   int heard = 0;
@@ -33,19 +33,19 @@ TEST(CancelNoticeTest, HearsOnce) {
   FakeTask task(scheduler);
   CancellationSource source;
   std::deque<CountingNotice> notices(3);
-  for (CountingNotice& notice : notices) notice.Listen(source.token(), task);
+  for (CountingNotice& notice : notices) notice.Register(source.token(), task);
   EXPECT_FALSE(source.token().cancelled());
   source.Cancel();
   source.Cancel();
   EXPECT_TRUE(source.token().cancelled());
   for (CountingNotice& notice : notices) {
-    EXPECT_TRUE(notice.listening());
-    EXPECT_FALSE(notice.Unlisten());  // on its way
+    EXPECT_TRUE(notice.registered());
+    EXPECT_FALSE(notice.Unregister());  // on its way
   }
   scheduler.RunAll();
   for (CountingNotice& notice : notices) {
     EXPECT_EQ(notice.heard, 1);
-    EXPECT_FALSE(notice.listening());
+    EXPECT_FALSE(notice.registered());
   }
 }
 
@@ -55,7 +55,7 @@ TEST(CancelNoticeTest, ListeningTooLateIsHeardSoon) {
   CancellationSource source;
   source.Cancel();
   CountingNotice notice;
-  notice.Listen(source.token(), task);
+  notice.Register(source.token(), task);
   EXPECT_EQ(notice.heard, 0);
   scheduler.RunAll();
   EXPECT_EQ(notice.heard, 1);
@@ -67,9 +67,9 @@ TEST(CancelNoticeTest, UnlistensFromAnyPlaceInTheList) {
   for (int gone = 0; gone < 3; ++gone) {
     CancellationSource source;
     std::deque<CountingNotice> notices(3);
-    for (CountingNotice& notice : notices) notice.Listen(source.token(), task);
-    EXPECT_TRUE(notices[gone].Unlisten());
-    EXPECT_FALSE(notices[gone].Unlisten());
+    for (CountingNotice& notice : notices) notice.Register(source.token(), task);
+    EXPECT_TRUE(notices[gone].Unregister());
+    EXPECT_FALSE(notices[gone].Unregister());
     source.Cancel();
     scheduler.RunAll();
     for (int i = 0; i < 3; ++i) EXPECT_EQ(notices[i].heard, i == gone ? 0 : 1);
@@ -81,15 +81,15 @@ TEST(CancelNoticeTest, CancelOfTheNoticeItselfBringsOnReady) {
   FakeTask task(scheduler);
   CancellationSource source;
   CountingNotice notice;
-  notice.Listen(source.token(), task);
+  notice.Register(source.token(), task);
   notice.Cancel();
   source.Cancel();  // too late for it
   scheduler.RunAll();
   EXPECT_EQ(notice.heard, 1);
 }
 
-// One thread cancels while the tasks of two others listen and unlisten: each Listen ends with
-// exactly one of Unlisten == true and OnReady.
+// One thread cancels while the tasks of two others register and unregister: each Register ends with
+// exactly one of Unregister == true and OnReady.
 TEST(CancelNoticeTest, CancelRacesWithListenAndUnlisten) {
   for (int round = 0; round < 300; ++round) {
     CancellationSource source;
@@ -103,13 +103,13 @@ TEST(CancelNoticeTest, CancelRacesWithListenAndUnlisten) {
         started.fetch_add(1);
         for (int after = 0; after < 20;) {
           if (source.cancelled()) ++after;
-          for (CountingNotice& notice : notices) notice.Listen(source.token(), task);
+          for (CountingNotice& notice : notices) notice.Register(source.token(), task);
           for (CountingNotice& notice : notices) {
-            if (notice.Unlisten()) {
+            if (notice.Unregister()) {
               EXPECT_EQ(notice.heard, 0);
               continue;
             }
-            while (notice.listening()) scheduler.RunAll();
+            while (notice.registered()) scheduler.RunAll();
             EXPECT_EQ(notice.heard, 1);
             notice.heard = 0;
           }
@@ -128,7 +128,7 @@ TEST(CancellationDeathTest, ASourceOutlivesItsListeners) {
         FakeTask task;
         CountingNotice notice;
         CancellationSource source;
-        notice.Listen(source.token(), task);
+        notice.Register(source.token(), task);
       },
       "first_ == nullptr");
 }
