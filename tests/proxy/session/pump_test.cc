@@ -175,7 +175,7 @@ Task<void> ReadThenPump(Flow& flow, Head& head, uint32_t credit, size_t read) {
 Task<void> TakeOverMain() {
   core::testing::Random random(core::testing::Seed());
   for (int i = 0; i < 40; ++i) {
-    constexpr uint32_t kCredits[] = {1, 4096, 3 * 4096, kCredit};
+    constexpr uint32_t kCredits[] = {500, 4096, 3 * 4096, kCredit};
     const auto read = static_cast<size_t>(core::testing::Between(random, 1, 60'000));
     const size_t total = read + static_cast<size_t>(core::testing::Between(random, 0, 60'000));
     Pair client = ConnectTcp();
