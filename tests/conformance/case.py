@@ -8,14 +8,14 @@ import os
 from dataclasses import dataclass
 from typing import Callable, List, Optional, Tuple, Union
 
-from client import connect
-from config import Config, Endpoint, Launch
-from driver import Driver
-from net import FAMILIES, Address, BlackHole, bound_socket, address_of, free_address
-from peer import Peer
-from proxy import Proxy
-from servers import EchoServer
-from upstream import Upstream
+from drivers.config import Config, Endpoint, Launch
+from drivers.driver import Driver
+from drivers.proxy import Proxy
+from ends.client import connect
+from ends.peer import Peer
+from ends.servers import EchoServer
+from ends.upstream import Upstream
+from kernel.net import FAMILIES, Address, BlackHole, bound_socket, address_of, free_address
 from verdict import NotApplicable, check
 
 ANY = FAMILIES

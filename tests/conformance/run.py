@@ -23,19 +23,17 @@ import traceback
 from dataclasses import asdict, dataclass
 from typing import List, Optional
 
-import junit
-import procs
-import renew
-import table
 from case import Case, Trial
 from cases import ALL
-from driver import Driver
-from driver_command import Command
-from driver_haproxy import HAProxy
-from driver_nginx import Nginx
-from driver_relay import Relay
-from driver_sluice import Sluice
-from net import FAMILIES, FAMILY_FEATURE, usable
+from drivers.command import Command
+from drivers.driver import Driver
+from drivers.haproxy import HAProxy
+from drivers.nginx import Nginx
+from drivers.relay import Relay
+from drivers.sluice import Sluice
+from kernel import procs
+from kernel.net import FAMILIES, FAMILY_FEATURE, usable
+from report import junit, renew, table
 from verdict import Failed, Late, NotApplicable
 
 DRIVERS = {

@@ -20,8 +20,8 @@ import tempfile
 import time
 from typing import Tuple
 
-import junit
 from relay.sins import CATALOGUE
+from report import junit
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 

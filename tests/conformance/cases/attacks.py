@@ -6,16 +6,15 @@ import random
 import statistics
 import time
 
-import hostile
-import netns
-import procs
 from case import ANY, INET, TCP4, case
-from cgroups import MemoryGroup
-from client import Crowd, connect, has_ended, wait_for_end
-from config import Endpoint, Launch
-from load import round_trips
-from peer import Peer
-from stream import Job, Stream
+from drivers.config import Endpoint, Launch
+from ends import hostile
+from ends.client import Crowd, connect, has_ended, wait_for_end
+from ends.load import round_trips
+from ends.peer import Peer
+from ends.stream import Job, Stream
+from kernel import netns, procs
+from kernel.cgroups import MemoryGroup
 from verdict import Failed, NotApplicable, check, check_time, wait_until
 
 MIB = 1 << 20

@@ -7,8 +7,8 @@ import socket
 import time
 
 from case import ANY, INET, case
-from load import settled_descriptors
-from stream import Job, all_done, payload
+from ends.load import settled_descriptors
+from ends.stream import Job, all_done, payload
 from verdict import Failed, check, check_time, wait_until
 
 MIB = 1 << 20

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 
 from case import ANY, INET, case
-from client import NotConnected, wait_for_end
-from config import Endpoint, Launch
-from load import percentile
-from net import readable
-from netns import Namespace
-from peer import Ending
-from upstream import Acceptor
+from drivers.config import Endpoint, Launch
+from ends.client import NotConnected, wait_for_end
+from ends.load import percentile
+from ends.peer import Ending
+from ends.upstream import Acceptor
+from kernel.net import readable
+from kernel.netns import Namespace
 from verdict import Failed, check, check_time, wait_until
 
 

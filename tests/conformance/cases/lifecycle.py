@@ -8,12 +8,12 @@ import shutil
 import signal
 import time
 
-import launch as launcher
-import procs
 from case import ANY, TCP4, case
-from client import refuses
-from config import Launch
-from proxy import DidNotStart
+from drivers import launch as launcher
+from drivers.config import Launch
+from drivers.proxy import DidNotStart
+from ends.client import refuses
+from kernel import procs
 from verdict import Failed, NotApplicable, check, check_time, wait_until
 
 

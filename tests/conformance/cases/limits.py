@@ -8,12 +8,12 @@ import statistics
 import time
 
 from case import ANY, INET, TCP4, case
-from client import Crowd, NotConnected, connect, has_ended, wait_for_end
-from config import Launch
-from load import round_trips
-from net import Address, readable, usable
-from netns import Namespace
-from upstream import Acceptor
+from drivers.config import Launch
+from ends.client import Crowd, NotConnected, connect, has_ended, wait_for_end
+from ends.load import round_trips
+from ends.upstream import Acceptor
+from kernel.net import Address, readable, usable
+from kernel.netns import Namespace
 from verdict import Failed, NotApplicable, check, check_time, holds_for, wait_until
 
 

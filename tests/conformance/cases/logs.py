@@ -10,10 +10,10 @@ import statistics
 import time
 
 from case import INET, TCP4, case
-from clockstep import SteppedClock
-from disk import SmallDisk
-from config import Launch
-from stream import Job, all_done, payload
+from drivers.config import Launch
+from ends.stream import Job, all_done, payload
+from kernel.clockstep import SteppedClock
+from kernel.disk import SmallDisk
 from verdict import Failed, NotApplicable, check, check_time, wait_until
 
 F_SETPIPE_SZ = 1031

@@ -8,9 +8,9 @@ import time
 from typing import Callable, List, Tuple
 
 from case import TCP4, case
-from load import transfer_seconds
-from peer import CHUNK, Peer
-from stream import Stream
+from ends.load import transfer_seconds
+from ends.peer import CHUNK, Peer
+from ends.stream import Stream
 from verdict import Failed, check, check_time, wait_until
 
 KIB, MIB = 1 << 10, 1 << 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from case import INET, case
-from stream import Job, all_done, payload
+from ends.stream import Job, all_done, payload
 from verdict import Failed, Late, check, wait_until
 
 KIB = 1024

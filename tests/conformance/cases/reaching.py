@@ -8,11 +8,11 @@ import socket
 import time
 
 from case import ANY, INET, case
-from client import NotConnected, has_ended
-from config import Launch
-from net import Address, address_of, bound_socket
-from netns import Namespace
-from peer import Peer
+from drivers.config import Launch
+from ends.client import NotConnected, has_ended
+from ends.peer import Peer
+from kernel.net import Address, address_of, bound_socket
+from kernel.netns import Namespace
 from verdict import Failed, check
 
 AWAY_S = 0.3

@@ -12,7 +12,7 @@ import statistics
 import time
 
 from case import INET, case
-from stream import payload
+from ends.stream import payload
 from verdict import check, check_time, wait_until
 
 MIB = 1 << 20

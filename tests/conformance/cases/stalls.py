@@ -5,10 +5,10 @@ from __future__ import annotations
 import statistics
 import time
 
-import procs
 from case import ANY, case
-from load import descriptor_room, idle_crowd, percentile, round_trips, transfer_seconds
-from stream import Job, Stream
+from ends.load import descriptor_room, idle_crowd, percentile, round_trips, transfer_seconds
+from ends.stream import Job, Stream
+from kernel import procs
 from verdict import check, check_time
 
 MIB = 1 << 20

@@ -10,11 +10,11 @@ import time
 from typing import List
 
 from case import TCP4, case
-from client import NotConnected, connect, has_ended
-from net import Address
-from peer import Peer
-from stream import Job
-from upstream import Upstream
+from ends.client import NotConnected, connect, has_ended
+from ends.peer import Peer
+from ends.stream import Job
+from ends.upstream import Upstream
+from kernel.net import Address
 from verdict import Failed, check
 
 FULL_S = 0.4     # how long the queue stays full
