@@ -1,5 +1,5 @@
-// What a session holds while it waits for data: three frames, of 960 bytes at most in malloc's
-// units, when its listener uses nothing that costs more.
+// What a session holds while it waits for data: three frames, of 960 bytes at most in the size
+// classes of the product's allocator, when its listener uses nothing that costs more.
 #include <gtest/gtest.h>
 #include <malloc.h>
 #include <sys/socket.h>
@@ -27,14 +27,14 @@
 
 namespace {
 
-// What malloc holds now: blocks, and bytes with the word that malloc adds to each.
+// What is allocated now: blocks, and bytes in the allocator's size classes.
 std::atomic<int64_t> blocks{0};
 std::atomic<int64_t> bytes{0};
 
 void Note(void* block, int sign) {
   if (block == nullptr) return;
   blocks += sign;
-  bytes += sign * static_cast<int64_t>(malloc_usable_size(block) + sizeof(size_t));
+  bytes += sign * static_cast<int64_t>(malloc_usable_size(block));
 }
 
 }  // namespace
