@@ -1,4 +1,4 @@
-#include "loadtest/histogram.h"
+#include "loadtest/generator/histogram.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "loadtest/plan.h"
+#include "loadtest/generator/plan.h"
 
 #include <string>
 

@@ -10,7 +10,7 @@ import report
 import rounds
 import scenario
 
-HERE = os.path.dirname(os.path.abspath(scenario.__file__))
+LOADTEST = os.path.dirname(os.path.dirname(os.path.abspath(scenario.__file__)))
 GOOD = '''title = "t"
 figure = "cpu"
 place = "one_core"
@@ -57,8 +57,8 @@ class Good(unittest.TestCase):
         self.assertEqual(measure._flags(row), [])
 
     def test_all_that_come_along_are_well_and_can_be_put_in_words(self):
-        paths = glob.glob(os.path.join(HERE, "scenarios", "*.toml"))
-        table = peers.load(os.path.join(HERE, "peers.toml"))
+        paths = glob.glob(os.path.join(LOADTEST, "scenarios", "*.toml"))
+        table = peers.load(os.path.join(LOADTEST, "peers", "peers.toml"))
         rows = scenario.load(sorted(paths))
         self.assertGreater(len(rows), len(paths))
         for row in rows:

@@ -3,6 +3,7 @@ answered and moved adds up. No time is judged."""
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,9 +12,10 @@ import unittest
 
 import measure
 import peers
+import programs
 import scenario
 
-PROGRAMS = os.path.abspath("loadtest")
+PROGRAMS = tempfile.mkdtemp()
 SECONDS = 0.2
 NO_ERRORS = {"connect_failed": 0, "broken": 0, "wrong": 0, "unanswered": 0}
 
@@ -32,6 +34,18 @@ def through_each(test):
             with self.subTest(through=name):
                 test(self, name)
     return run
+
+
+def setUpModule():
+    """Gathers the programs as run.py does."""
+    for name, target in programs.TARGETS.items():
+        path = os.path.abspath(programs.path_of(target))
+        if os.path.exists(path):
+            os.symlink(path, os.path.join(PROGRAMS, name))
+
+
+def tearDownModule():
+    shutil.rmtree(PROGRAMS)
 
 
 class Shapes(unittest.TestCase):

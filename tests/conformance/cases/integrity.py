@@ -8,10 +8,10 @@ import statistics
 import time
 
 from case import ANY, case
-from client import connect
-from load import percentile, round_trips
-from net import FAMILIES, FAMILY_FEATURE, usable
-from stream import Job, Stream, all_done, payload
+from ends.client import connect
+from ends.load import percentile, round_trips
+from ends.stream import Job, Stream, all_done, payload
+from kernel.net import FAMILIES, FAMILY_FEATURE, usable
 from verdict import check, check_time
 
 MIB = 1 << 20

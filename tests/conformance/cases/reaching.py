@@ -8,11 +8,11 @@ import socket
 import time
 
 from case import ANY, INET, case
-from client import NotConnected, has_ended
-from config import Launch
-from net import Address, address_of, bound_socket
-from netns import Namespace
-from peer import Peer
+from drivers.config import Launch
+from ends.client import NotConnected, has_ended
+from ends.peer import Peer
+from kernel.net import Address, address_of, bound_socket
+from kernel.netns import Namespace
 from verdict import Failed, check
 
 AWAY_S = 0.3
@@ -20,7 +20,7 @@ RETRY_FOR_S = 5.0
 
 
 class Absent:
-    """A server's address at which nobody listens yet; nobody else can take it meanwhile."""
+    """A server's address without a listener yet; no other process can take it meanwhile."""
 
     def __init__(self, family: str, scratch: str):
         self._sock = bound_socket(family, scratch)
@@ -45,7 +45,7 @@ class Absent:
         try:
             return Peer(self._sock.accept()[0], "the server")
         except socket.timeout:
-            raise Failed("nobody came")
+            raise Failed("no connection came")
 
     def close(self) -> None:
         self._sock.close()
@@ -132,7 +132,7 @@ def itself(t):
 
 
 def told_by_itself(t, proxy, source) -> None:
-    """The client must hear nothing but the end: nobody is there to answer."""
+    """The client must receive nothing but the end: there is no server to answer."""
     try:
         client = t.connect(proxy, source=source)
         client.sock.send(b"echo?")

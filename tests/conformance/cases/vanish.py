@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-import netns
 from case import TCP4, case
-from config import Keepalive, Launch
-from stream import Job, all_done
+from drivers.config import Keepalive, Launch
+from ends.stream import Job, all_done
+from kernel import netns
 from verdict import check, check_time
 
 

@@ -1,0 +1,41 @@
+// The stage that connects to the upstream while it watches the client.
+
+#include <cerrno>
+#include <utility>
+
+#include "core/task/select.h"
+#include "proxy/session/peer_watch.h"
+#include "proxy/session/session_state.h"
+
+namespace sluice::proxy {
+
+// A client that resets its connection meanwhile ends the attempt; one that has done so before it was
+// accepted, or while it waited to be admitted, causes none.
+core::Task<void> Session::Connect() {
+  using Kind = EndEvent::Kind;
+  constexpr EndEvent kClientReset = {.kind = Kind::kClientReset, .error = ECONNRESET};
+  if (CurrentReactor().GetPeerState(client_) == core::PeerState::kReset) {
+    Tell(kClientReset);
+    co_return;
+  }
+  auto outcome = co_await core::Select(
+      core::Named<"connect">(ConnectUpstream({.cluster = *context().cluster,
+                                              .timeout = limits().connect,
+                                              .stats = *context().stats,
+                                              .logger = *context().logger},
+                                             Seed())),
+      core::Named<"client_gone">(PeerReset(client_, WhenBroken::kWaitOn)));
+  Connected& connected = outcome.Get<"connect">();
+  upstream_ = connected.fd;
+  slot_ = std::move(connected.slot);
+  if (timeline_ != nullptr) timeline_->NoteConnect(connected);
+  if (upstream_ >= 0 || end_.ended()) co_return;
+  if (outcome.Won<"client_gone">()) {
+    Tell(kClientReset);
+  } else {
+    Tell({.kind = connected.queue_timeout ? Kind::kQueueTimeout : Kind::kNoUpstream,
+          .error = connected.error});
+  }
+}
+
+}  // namespace sluice::proxy

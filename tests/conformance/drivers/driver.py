@@ -1,0 +1,146 @@
+"""What a driver is: the small part of the suite that knows one proxy.
+
+To test another proxy, write a class like this (see driver_command.py for the smallest one) and
+name it in DRIVERS in run.py. A driver never judges: it translates a `Config`, starts the
+proxy, reads its log, and says what the proxy has no option for.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from dataclasses import dataclass
+from typing import Dict, FrozenSet, List, Optional, Tuple
+
+from drivers.config import Config, Launch
+from drivers.proxy import Proxy
+from kernel import procs
+
+
+@dataclass
+class Record:
+    """One line of an access log; None = the proxy does not log that."""
+
+    client: str                      # "127.0.0.1:1234"
+    bytes_in: Optional[int] = None   # from the client to the upstream
+    bytes_out: Optional[int] = None  # from the upstream to the client
+    seconds: Optional[float] = None  # how long the session took
+    attempts: Optional[int] = None   # endpoints tried
+    reason: str = ""                 # the proxy's own words for why it ended
+
+
+class Driver:
+    """The base of all drivers: everything that most proxies have in common."""
+
+    name = "?"
+
+    # feature -> why a case that needs it does not apply. What is not named here, the proxy has.
+    # Features: ipv6, unix, dual_stack, connect_timeout, half_close_timeout, half_close_policy,
+    # write_stall, slow_client, max_lifetime, lifetime_jitter, queue, limit_close, limit_wait,
+    # listener_limits, per_source, per_source_prefix, rate, rate_close, rate_wait, weights,
+    # failover, retry, source_address, keepalive, keepalive_upstream_times, user_timeout,
+    # access_log,
+    # reopen_log, log_file, log_stderr, drain, drain_timeout, sni, proxy_protocol, backends.
+    lacks: Dict[str, str] = {}
+
+    # Stricter things this proxy says of itself, and is held to. Promises: quiet_at_emfile (one
+    # line per 5 s), bytes_before_reset, no_upstream_reset, reasons (each end has its own),
+    # counts_drops (it reports how many records it could not write, when it ends at the latest).
+    promises: FrozenSet[str] = frozenset()
+
+    drain_signals: Tuple[int, ...] = (signal.SIGTERM,)  # "stop accepting, let sessions finish"
+    end_signals: Tuple[int, ...] = (signal.SIGTERM,)    # "end now", while draining
+    reopen_signal = signal.SIGUSR1    # "open the log files again"
+    also_survives: Tuple[int, ...] = ()
+    # Signals that elsewhere mean nothing, but that this proxy documents as commands.
+    commands: Dict[int, str] = {}
+    log_formats: Tuple[str, ...] = ("",)  # each is judged where a case is about the log's words
+    error_level = re.compile(r"\b(error|critical|fatal)\b", re.I)
+
+    # Built with a sanitizer: it keeps freed memory and takes several times the CPU time.
+    sanitized = False
+
+    # How a reason of ours reads in this proxy's log: our word -> a regular expression.
+    reasons: Dict[str, str] = {}
+
+    def unavailable(self) -> Optional[str]:
+        """Why this proxy cannot be run here at all, or None."""
+        return None
+
+    def version(self) -> str:
+        """Name and version, as the heading of a column."""
+        raise NotImplementedError
+
+    def command(self, proxy: Proxy) -> List[str]:
+        """Writes the configuration into `proxy.home` and returns the command line."""
+        raise NotImplementedError
+
+    def open_stdout(self, proxy: Proxy):
+        return open(os.path.join(proxy.home, "stdout"), "ab")
+
+    def open_stderr(self, proxy: Proxy):
+        return open(proxy.stderr_path, "ab")
+
+    def is_ready(self, proxy: Proxy) -> bool:
+        """Listening on every address; asked of the kernel, so that no probe reaches upstream."""
+        pids = proxy.pids()
+        return all(procs.listens(pids[-1], bind) for bind in proxy.config.binds)
+
+    def error_text(self, proxy: Proxy) -> str:
+        """Everything the proxy has written for its operator."""
+        return proxy.stderr()
+
+    def drops(self, proxy: Proxy) -> int:
+        """How many records it says it could not write; for those that promise counts_drops."""
+        found = re.findall(r"(\d+) records dropped", self.error_text(proxy))
+        return int(found[-1]) if found else 0
+
+    def error_lines(self, proxy: Proxy) -> List[str]:
+        lines = self.error_text(proxy).splitlines()
+        return [line for line in lines if self.error_level.search(line)]
+
+    def log_lines(self, proxy: Proxy) -> List[str]:
+        try:
+            with open(proxy.log_path, errors="replace") as file:
+                return file.read().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def parse(self, line: str) -> Optional[Record]:
+        """One line of the access log; None if it is not a record."""
+        raise NotImplementedError
+
+    def records(self, proxy: Proxy) -> List[Record]:
+        found = (self.parse(line) for line in self.log_lines(proxy))
+        return [record for record in found if record]
+
+    def says(self, record: Record, reason: str) -> Optional[bool]:
+        """Whether a record gives our reason; None if this proxy has no words for it."""
+        pattern = self.reasons.get(reason)
+        return None if pattern is None else bool(re.search(pattern, record.reason))
+
+    def start(self, config: Config, launch: Launch, home: str) -> Proxy:
+        return Proxy(self, config, launch, home)
+
+
+def write_file(proxy: Proxy, name: str, text: str) -> str:
+    path = os.path.join(proxy.home, name)
+    with open(path, "w") as file:
+        file.write(text)
+    return path
+
+
+def output_of(command: List[str]) -> str:
+    """What a command prints, on either stream; empty if it cannot be run."""
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.decode(errors="replace")
+
+
+def milliseconds(seconds: float) -> int:
+    return int(round(seconds * 1000))

@@ -1,0 +1,159 @@
+"""HAProxy in TCP mode."""
+
+from __future__ import annotations
+
+import re
+import signal
+from typing import List, Optional
+
+from drivers.config import Config, Launch
+from drivers.driver import Driver, Record, milliseconds, output_of, write_file
+from drivers.proxy import Proxy
+from kernel.net import Address
+
+LOG_FORMAT = "session %ci %cp in=%U out=%B ms=%Tt retries=%rc state=%ts"
+BUFFER = 16384  # configuration.txt: the default of tune.bufsize
+LOG_LINE = re.compile(r"session (\S+) (\d+) in=(\d+) out=(\d+) ms=(-?\d+) retries=\+?(\d+) "
+                      r"state=(..)")
+
+
+class HAProxy(Driver):
+    name = "haproxy"
+    lacks = {
+        "half_close_policy": "HAProxy has no option to end a session at the first FIN",
+        "max_lifetime": "HAProxy has no bound on the lifetime of a session",
+        "lifetime_jitter": "HAProxy has no bound on the lifetime of a session",
+        "log_stderr": "HAProxy's standard output is what the other parts are about",
+        "rate_close": "HAProxy's rate-limit sessions leaves the excess in the kernel's queue",
+        "backends": "HAProxy has one I/O backend",
+        "reopen_log": "HAProxy logs to a socket or a stream and has no log file to reopen",
+        "log_file": "HAProxy does not open log files",
+    }
+    drain_signals = (signal.SIGUSR1,)  # management.txt, "Stopping and restarting": soft stop
+    commands = {signal.SIGTTOU: "management.txt: SIGTTOU pauses the listeners"}
+    error_level = re.compile(r"\[(ALERT|EMERG|ERROR)\]|\b(ALERT|EMERG)\b")
+    # configuration.txt, "Session state at disconnection".
+    reasons = {
+        "client_reset": "^C",
+        "upstream_reset": "^S",
+        "half_close_timeout": "^[cs]",
+        "write_stall_timeout": "^[cs]",
+        "no_upstream": "^SC",
+        "shutdown": "^K",
+    }
+
+    def __init__(self, options):
+        self._program = options.haproxy
+
+    def unavailable(self) -> Optional[str]:
+        return None if output_of([self._program, "-v"]) else "no program %s" % self._program
+
+    def version(self) -> str:
+        found = re.search(r"version (\d+\.\d+(\.\d+|-dev\d+)?)", output_of([self._program, "-v"]))
+        return "HAProxy " + (found.group(1) if found else "?")
+
+    def command(self, proxy: Proxy) -> List[str]:
+        path = write_file(proxy, "haproxy.cfg", render(proxy.config, proxy.launch))
+        # As PID 1 in its documented container mode: a master forwards signals to the worker.
+        mode = ["-W", "-db"] if proxy.launch.pid1 else ["-db"]
+        return [self._program] + mode + ["-f", path]
+
+    def open_stdout(self, proxy: Proxy):
+        # `log stdout` writes to descriptor 1, which we point at whatever the case asks for.
+        return open(proxy.log_path, "ab", buffering=0)
+
+    def parse(self, line: str) -> Optional[Record]:
+        found = LOG_LINE.search(line)
+        if not found:
+            return None
+        host, port, sent, received, ms, retries, state = found.groups()
+        host = "[%s]" % host if ":" in host else host
+        return Record("%s:%s" % (host, port), int(sent), int(received), int(ms) / 1000.0,
+                      int(retries) + 1, state)
+
+
+def render(config: Config, launch: Launch) -> str:
+    lines = ["global", "  nbthread 2", "  log stdout format raw local0 info",
+             "  hard-stop-after %dms" % milliseconds(config.drain_timeout)]
+    if launch.fd_limit:
+        lines.append("  no strict-limits")  # without it HAProxy does not start with so few
+    if config.scope == "global" and config.connection_rate:
+        lines.append("  maxconnrate %d" % config.connection_rate)
+    if config.scope == "global" and config.max_connections and config.on_limit == "wait":
+        lines.append("  maxconn %d" % config.max_connections)
+    if config.buffer_memory:  # configuration.txt, tune.buffers.limit: "a hard limit on the number"
+        lines.append("  tune.buffers.limit %d" % (config.buffer_memory // BUFFER))
+    if config.socket_buffer:
+        lines += ["  tune.%sbuf.%s %d" % (name, side, config.socket_buffer)
+                  for name in ("snd", "rcv") for side in ("client", "server")]
+    lines += _defaults(config) + _frontend(config) + _backend(config)
+    return "\n".join(lines) + "\n"
+
+
+def _defaults(config: Config) -> List[str]:
+    # HAProxy's inactivity timeouts also watch a side that ought to take data and does not.
+    inactivity = milliseconds(min(config.idle_timeout, config.write_stall_timeout))
+    half_close = milliseconds(config.half_close_timeout)
+    lines = ["defaults", "  mode tcp", "  log global", '  log-format "%s"' % LOG_FORMAT,
+             "  retries 3", "  option redispatch 1",
+             "  timeout connect %dms" % milliseconds(config.connect_timeout),
+             "  timeout client %dms" % inactivity, "  timeout server %dms" % inactivity,
+             "  timeout client-fin %dms" % half_close, "  timeout server-fin %dms" % half_close,
+             "  timeout queue %dms" % milliseconds(config.queue_timeout)]
+    if config.keepalive:
+        alive = config.keepalive
+        lines += ["  option clitcpka", "  option srvtcpka"]
+        for side in ("clitcpka", "srvtcpka"):
+            lines += ["  %s-idle %ds" % (side, alive.idle), "  %s-intvl %ds"
+                      % (side, alive.interval), "  %s-cnt %d" % (side, alive.count)]
+    return lines
+
+
+def _frontend(config: Config) -> List[str]:
+    lines = ["frontend front"]
+    if config.scope == "listener" and config.max_connections and config.on_limit == "wait":
+        lines.append("  maxconn %d" % config.max_connections)
+    for bind in config.binds:
+        extra = " accept-proxy" if config.listener_kind == "proxy_protocol" else ""
+        if config.user_timeout and bind.family != "unix":
+            extra += " tcp-ut %dms" % milliseconds(config.user_timeout)
+        if config.dual_stack:
+            extra += " v4v6"
+        lines.append("  bind %s%s" % (_text(bind), extra))
+    if config.max_connections and config.on_limit == "close":
+        lines.append("  tcp-request connection reject if { fe_conn gt %d }"
+                     % config.max_connections)
+    if config.per_source:
+        lines += ["  stick-table type ipv6 size 10k store conn_cur",
+                  "  tcp-request connection track-sc0 src,ipmask(%d,%d)"
+                  % (config.ipv4_prefix, config.ipv6_prefix),
+                  "  tcp-request connection reject if { sc0_conn_cur gt %d }" % config.per_source]
+    if config.scope == "listener" and config.connection_rate:
+        lines.append("  rate-limit sessions %d" % config.connection_rate)
+    if config.slow_client_deadline or config.listener_kind == "sni":
+        lines += ["  tcp-request inspect-delay %dms"
+                  % milliseconds(config.slow_client_deadline or 1.0),
+                  "  tcp-request content accept if { req.ssl_hello_type 1 }",
+                  "  tcp-request content reject"]
+    return lines + ["  default_backend back"]
+
+
+def _backend(config: Config) -> List[str]:
+    lines = ["backend back", "  balance roundrobin"]
+    if config.source_address:
+        lines.append("  source %s" % config.source_address)
+    for index, endpoint in enumerate(config.endpoints):
+        line = "  server s%d %s weight %d" % (index, _text(endpoint.address), endpoint.weight)
+        if endpoint.max_connections:
+            line += " maxconn %d" % endpoint.max_connections
+        if config.user_timeout and endpoint.address.family != "unix":
+            line += " tcp-ut %dms" % milliseconds(config.user_timeout)
+        lines.append(line)
+    return lines
+
+
+def _text(address: Address) -> str:
+    if address.family == "unix":
+        return "unix@" + address.path
+    return ("ipv6@%s:%d" if address.family == "tcp6" else "ipv4@%s:%d") % (
+        address.host, address.port)

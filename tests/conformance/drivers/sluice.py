@@ -1,0 +1,192 @@
+"""Sluice, on either of its backends: `sluice:io_uring`, `sluice:epoll`."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import re
+import shutil
+import signal
+from typing import List, Optional
+
+from drivers.config import Config
+from drivers.driver import Driver, Record, milliseconds, output_of, write_file
+from drivers.proxy import Proxy
+
+RETRY_FOR = 5.0  # the default of `retry_for`
+
+
+class Sluice(Driver):
+    name = "sluice"
+    lacks = {
+        "sni": "Sluice does not route by SNI yet",
+        "proxy_protocol": "Sluice does not speak the PROXY protocol yet",
+    }
+    promises = frozenset(["quiet_at_emfile", "bytes_before_reset", "no_upstream_reset",
+                          "reasons", "counts_drops"])
+    # `initiator/reason` of a record.
+    reasons = {
+        "client_reset": "^client/reset$",
+        "upstream_reset": "^upstream/reset$",
+        "half_close_timeout": "^proxy/half_close_timeout$",
+        "write_stall_timeout": "^proxy/write_stall$",
+        "slow_client": "^proxy/max_lifetime$",
+        "no_upstream": "^(proxy|upstream)/no_upstream$",
+        "queue_timeout": "^proxy/queue_timeout$",
+        "shutdown": "^(proxy|admin)/shutdown$",
+    }
+    drain_signals = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
+    end_signals = (signal.SIGTERM, signal.SIGINT)
+    also_survives = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+    log_formats = ("json", "text")
+    # A level in brackets or as a JSON value, never the word "error" inside a message.
+    error_level = re.compile(r'^\S+ (error|critical) ')
+
+    def __init__(self, options, backend: str):
+        program = options.sluice or os.environ.get("SLUICE") or "sluice"
+        self._program = os.path.abspath(program) if os.sep in program else program
+        self._backend = backend
+
+    def unavailable(self) -> Optional[str]:
+        return None if output_of([self._program, "--version"]) else (
+            "no program %s (name it by --sluice or the environment's SLUICE)" % self._program)
+
+    @property
+    def sanitized(self) -> bool:
+        with open(shutil.which(self._program), "rb") as file:
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                return any(content.find(name) >= 0 for name in (b"__asan_init", b"__tsan_init"))
+
+    def version(self) -> str:
+        found = re.search(r"\d+\.\d+(\.\d+)?", output_of([self._program, "--version"]))
+        return "Sluice %s, %s" % (found.group(0) if found else "?", self._backend)
+
+    def command(self, proxy: Proxy) -> List[str]:
+        text = to_yaml(self._tree(proxy.config, proxy.log_path))
+        return [self._program, "--config", write_file(proxy, "sluice.yaml", text)]
+
+    def open_stderr(self, proxy: Proxy):
+        if not proxy.config.log_to_stderr:
+            return super().open_stderr(proxy)
+        # Opened for reading as well: opening a FIFO without a reader would block.
+        return os.fdopen(os.open(proxy.log_path, os.O_RDWR), "wb", buffering=0)
+
+    def parse(self, line: str) -> Optional[Record]:
+        return _parse_json(line) if line.startswith("{") else _parse_text(line)
+
+    def _tree(self, config: Config, log_path: str) -> dict:
+        limits = {}
+        if config.buffer_memory:
+            limits["buffer_memory"] = "%dB" % config.buffer_memory
+        if config.scope == "global":
+            limits.update(_limits(config))
+        else:  # so that it is the listener's policy that decides
+            limits["on_limit"] = "wait" if config.on_limit == "close" else "close"
+        return {
+            "runtime": {"backend": config.backend or self._backend, "workers": 2},
+            "limits": limits,
+            "buffers": {"per_direction": "%dB" % config.buffer},
+            "shutdown": {"drain_timeout": _ms(config.drain_timeout)},
+            "stats": {"interval": "0s"},
+            "access_log": {"path": "stderr" if config.log_to_stderr else log_path,
+                           "format": config.log_format or self.log_formats[0]},
+            "listeners": [_listener(config)],
+            "upstreams": [_upstream(config)],
+        }
+
+
+def _parse_json(line: str) -> Optional[Record]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return Record(row["client"], row["bytes_up"], row["bytes_down"], row["total_ms"] / 1000.0,
+                  row["attempts"], "%s/%s" % (row["by"], row["reason"]))
+
+
+TEXT_LINE = re.compile(
+    r"(?P<client>\S+) \[\S+\] \S+ \S+/\S+ (?P<attempts>\d+) "
+    r"[\d.-]+/[\d.-]+/[\d.-]+/(?P<total>[\d.]+) (?P<up>\d+)/(?P<down>\d+) "
+    r"(?P<reason>\w+/\w+) [\d-]+/[\d-]+ [\d-]+/[\d-]+( [\w/]+)?$")
+
+
+def _parse_text(line: str) -> Optional[Record]:
+    found = TEXT_LINE.match(line)
+    if not found:
+        return None
+    return Record(found["client"], int(found["up"]), int(found["down"]),
+                  float(found["total"]) / 1000.0, int(found["attempts"]), found["reason"])
+
+
+def _limits(config: Config) -> dict:
+    tree = {"on_limit": config.on_limit}
+    if config.max_connections:
+        tree["max_connections"] = config.max_connections
+    if config.connection_rate:
+        tree["new_connections"] = "%d/s" % config.connection_rate
+    return tree
+
+
+def _listener(config: Config) -> dict:
+    timeouts = {"connect": _ms(config.connect_timeout), "idle": _ms(config.idle_timeout),
+                "half_close": _ms(config.half_close_timeout),
+                "write_stall": _ms(config.write_stall_timeout)}
+    lifetime = config.slow_client_deadline or config.max_lifetime
+    if lifetime:
+        timeouts["max_lifetime"] = _ms(lifetime)
+        timeouts["max_lifetime_jitter"] = "%d%%" % round(config.lifetime_jitter * 100)
+    tree = {"name": "front", "bind": [str(bind) for bind in config.binds], "upstream": "back",
+            "timeouts": timeouts, "half_close": config.half_close, "socket": _socket(config)}
+    if config.dual_stack:
+        tree["socket"]["ipv6_only"] = False
+    if config.scope == "listener":
+        tree.update(_limits(config))
+    if config.per_source:
+        tree["per_source"] = {"max_connections": config.per_source,
+                              "ipv4_prefix": config.ipv4_prefix, "ipv6_prefix": config.ipv6_prefix}
+    return tree
+
+
+def _upstream(config: Config) -> dict:
+    endpoints = []
+    for endpoint in config.endpoints:
+        endpoints.append({"address": str(endpoint.address), "weight": endpoint.weight,
+                          "max_connections": endpoint.max_connections})
+    tree = {"name": "back", "balance": "round_robin", "endpoints": endpoints,
+            "queue_timeout": _ms(config.queue_timeout), "source_address": config.source_address,
+            "socket": _socket(config)}
+    if config.retry_for not in (None, RETRY_FOR):
+        tree["retry_for"] = _ms(config.retry_for)
+    return tree
+
+
+def _socket(config: Config) -> dict:
+    """What both sides have."""
+    tree = {"user_timeout": _ms(config.user_timeout)}
+    if config.keepalive:
+        tree.update({"keepalive": "%ds" % config.keepalive.idle,
+                     "keepalive_interval": "%ds" % config.keepalive.interval,
+                     "keepalive_probes": config.keepalive.count})
+    if config.socket_buffer:
+        tree.update({"send_buffer": "%dB" % config.socket_buffer,
+                     "receive_buffer": "%dB" % config.socket_buffer})
+    return tree
+
+
+def _ms(seconds: float) -> str:
+    return "%dms" % milliseconds(seconds)
+
+
+def to_yaml(value, indent: int = 0) -> str:
+    """Block YAML for dicts, lists and scalars; strings are quoted so that none is misread."""
+    pad = "  " * indent
+    lines = []
+    entries = value.items() if isinstance(value, dict) else ((None, item) for item in value)
+    for key, item in entries:
+        head = pad + ("%s:" % key if key is not None else "-")
+        if isinstance(item, (dict, list)):
+            lines += [head, to_yaml(item, indent + 1)]
+        else:
+            lines.append("%s %s" % (head, json.dumps(item)))
+    return "\n".join(lines)
