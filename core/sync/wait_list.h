@@ -76,8 +76,12 @@ class WaitEntry : public Waiter {
  protected:
   ~WaitEntry() { SLUICE_DCHECK(previous_ == nullptr); }
 
-  // The task that is posted to. Set before the entry is put into a list.
-  void set_task(Runnable& task) { task_ = &task; }
+  // For a new wait of `task`, before the entry is put into a list.
+  void Prepare(Runnable& task) {
+    SLUICE_DCHECK(previous_ == nullptr);
+    task_ = &task;
+    list_ = nullptr;
+  }
   Runnable& task() const { return *task_; }
 
   // Inside its task: takes the entry out of the list. False: it does not wait; if it did, it has
@@ -88,7 +92,7 @@ class WaitEntry : public Waiter {
   friend class WaitListBase;
   friend class Woken;
 
-  WaitListBase* list_ = nullptr;  // the one that it was put into last
+  WaitListBase* list_ = nullptr;  // the one that this wait has put it into, if any
   Runnable* task_ = nullptr;
   WaitEntry* previous_ = nullptr;
 };
@@ -201,7 +205,7 @@ class WaitAwaiter : public WaitEntry {
   bool Suspend(std::coroutine_handle<Promise> handle, Queue queue) {
     PromiseBase& promise = handle.promise();
     if (promise.scope->cancelled()) return false;
-    set_task(*promise.task);
+    Prepare(*promise.task);
     waiter_ = handle;
     if (!queue()) return false;
     // The entry may have been posted by now; its OnReady comes only when this run has suspended.

@@ -18,7 +18,7 @@
 #include "core/log/logger.h"
 #include "core/runtime/task_group.h"
 #include "core/sched/worker.h"
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 #include "core/task/task.h"
 #include "core/time/token_bucket.h"
 #include "proxy/admission/connection_limit.h"

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/base/check.h"
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 #include "core/task/select.h"
 #include "proxy/upstream/endpoint_limits.h"
 #include "tests/model/expect.h"

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "core/base/check.h"
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 #include "core/task/select.h"
 #include "tests/core/support/slots.h"
 #include "tests/model/expect.h"

@@ -16,7 +16,7 @@
 #include "core/runtime/spawn.h"
 #include "core/task/awaitable.h"
 #include "core/task/branch.h"
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 #include "core/task/join.h"
 #include "core/time/sleep.h"
 #include "tests/core/support/run.h"

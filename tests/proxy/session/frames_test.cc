@@ -15,7 +15,7 @@
 #include "core/base/check.h"
 #include "core/log/logger.h"
 #include "core/runtime/spawn.h"
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 #include "proxy/admission/admission.h"
 #include "proxy/session/session.h"
 #include "proxy/session/shared_pace.h"

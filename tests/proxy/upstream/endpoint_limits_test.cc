@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "core/runtime/task_group.h"
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 #include "core/task/select.h"
 #include "core/time/sleep.h"
 #include "tests/core/support/run.h"

@@ -1,6 +1,6 @@
 // CancellationSource: hearing it, not hearing it any more, and both at once.
 
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 
 #include <gtest/gtest.h>
 
@@ -49,7 +49,7 @@ TEST(CancelNoticeTest, HearsOnce) {
   }
 }
 
-TEST(CancelNoticeTest, ListeningTooLateIsHeardSoon) {
+TEST(CancelNoticeTest, RegisteredTooLateIsDeliveredSoon) {
   ManualScheduler scheduler;
   FakeTask task(scheduler);
   CancellationSource source;
@@ -61,7 +61,7 @@ TEST(CancelNoticeTest, ListeningTooLateIsHeardSoon) {
   EXPECT_EQ(notice.heard, 1);
 }
 
-TEST(CancelNoticeTest, UnlistensFromAnyPlaceInTheList) {
+TEST(CancelNoticeTest, UnregistersFromAnywhereInTheList) {
   ManualScheduler scheduler;
   FakeTask task(scheduler);
   for (int gone = 0; gone < 3; ++gone) {
@@ -90,7 +90,7 @@ TEST(CancelNoticeTest, CancelOfTheNoticeItselfBringsOnReady) {
 
 // One thread cancels while the tasks of two others register and unregister: each Register ends with
 // exactly one of Unregister == true and OnReady.
-TEST(CancelNoticeTest, CancelRacesWithListenAndUnlisten) {
+TEST(CancelNoticeTest, CancelRacesWithRegisterAndUnregister) {
   for (int round = 0; round < 300; ++round) {
     CancellationSource source;
     std::atomic<int> started{0};
@@ -122,7 +122,24 @@ TEST(CancelNoticeTest, CancelRacesWithListenAndUnlisten) {
   }
 }
 
-TEST(CancellationDeathTest, ASourceOutlivesItsListeners) {
+TEST(CancelNoticeTest, ForgetsAnEarlierSource) {
+  ManualScheduler scheduler;
+  FakeTask task(scheduler);
+  CountingNotice notice;
+  {
+    CancellationSource earlier;
+    notice.Register(earlier.token(), task);
+    EXPECT_TRUE(notice.Unregister());
+  }
+  CancellationSource source;
+  source.Cancel();
+  notice.Register(source.token(), task);
+  EXPECT_FALSE(notice.Unregister());  // on its way
+  scheduler.RunAll();
+  EXPECT_EQ(notice.heard, 1);
+}
+
+TEST(CancellationDeathTest, ASourceOutlivesItsNotices) {
   EXPECT_DEATH(
       {
         FakeTask task;
@@ -130,7 +147,7 @@ TEST(CancellationDeathTest, ASourceOutlivesItsListeners) {
         CancellationSource source;
         notice.Register(source.token(), task);
       },
-      "first_ == nullptr");
+      "waiting_.empty");
 }
 
 Task<void> UntilStopped(CancellationToken stop, std::atomic<int>& waiting, std::atomic<int>& ends) {
@@ -175,7 +192,7 @@ Task<void> ScopeMain() {
   EXPECT_TRUE(again.Won<1>());
   EXPECT_TRUE(again.Get<1>());
 }
-TEST(CancellationTest, ACancelledScopeStopsListening) { TestRuntime(1).Run(ScopeMain()); }
+TEST(CancellationTest, ACancelledScopeEndsTheWait) { TestRuntime(1).Run(ScopeMain()); }
 
 }  // namespace
 }  // namespace sluice::core::testing

@@ -1,25 +1,26 @@
 // CancellationSource and CancellationToken: a broadcast from one to many tasks, once.
 //
-// The source is owned by who decides (main's shutdown); every listener, session and service holds a
-// token. A CancelNotice is one registration: it lives in the task that is to be told.
+// The source is owned by what decides (the server decides on the shutdown); every listener, session
+// and service holds a token. A CancelNotice is one registration: it lives in the task that is to be
+// told.
 //
 //   notice:  IDLE ── Register ──► LISTED ── source.Cancel ──► POSTED ── OnReady, in the task ──► IDLE
 //              ▲                    │ Unregister: true            ▲
 //              └────────────────────┘       Unregister: false ────┘ OnReady is on its way
 //
-// Threads: Cancel any; the rest inside the task that owns the notice. A mutex guards the list; the
-// posts are made after it has been released, and each notice is read before it is posted.
-// Checked by: tests/core/task/cancellation_test.cc, tests/model.
-#ifndef SLUICE_CORE_TASK_CANCELLATION_H_
-#define SLUICE_CORE_TASK_CANCELLATION_H_
+// Threads: Cancel any; the rest inside the task that owns the notice. What waits is in a WaitList,
+// under the source's mutex.
+// Checked by: tests/core/sync/cancellation_test.cc, tests/model.
+#ifndef SLUICE_CORE_SYNC_CANCELLATION_H_
+#define SLUICE_CORE_SYNC_CANCELLATION_H_
 
 #include <coroutine>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "core/base/atomic.h"
-#include "core/task/cancel_scope.h"
-#include "core/task/task.h"
+#include "core/sync/wait_list.h"
+#include "core/task/runnable.h"
 
 namespace sluice::core {
 
@@ -35,14 +36,13 @@ class CancellationToken {
 
  private:
   friend class CancelNotice;
+  friend class CancelledAwaiter;
   CancellationSource* source_;
 };
 
-class CancelNotice : public Waiter {
+class CancelNotice : public WaitEntry {
  public:
   CancelNotice() = default;
-  CancelNotice(const CancelNotice&) = delete;
-  CancelNotice& operator=(const CancelNotice&) = delete;
 
   // OnReady comes when the source is cancelled; soon if it is already. Not while registered.
   void Register(CancellationToken token, Runnable& task);
@@ -50,23 +50,14 @@ class CancelNotice : public Waiter {
   // True: OnReady will not come. False: it was not registered or OnReady is on its way.
   bool Unregister();
 
-  // From Register until Unregister == true or OnReady.
+  // From Register until Unregister == true or OnReady. WaitEntry::Cancel asks for OnReady at once.
   bool registered() const { return registered_; }
-
-  void Cancel() override;  // asks for OnReady at once
 
  protected:
   ~CancelNotice();
   void Delivered() { registered_ = false; }  // called first by OnReady
-  // The task given to the last Register.
-  Runnable& task() const { return *task_; }
 
  private:
-  friend class CancellationSource;
-  CancellationSource* source_ = nullptr;
-  Runnable* task_ = nullptr;
-  CancelNotice* previous_ = nullptr;  // guarded by the source's mutex, as is `next` while listed
-  bool listed_ = false;               // guarded by the source's mutex
   bool registered_ = false;
 };
 
@@ -83,42 +74,36 @@ class CancellationSource {
 
  private:
   friend class CancelNotice;
+  friend class CancelledAwaiter;
+
+  // False: it is cancelled already.
+  bool Add(WaitEntry& entry);
+
   absl::Mutex mutex_;
   Atomic<bool> cancelled_{false};  // written under mutex_
-  CancelNotice* first_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  WaitList<WaitEntry> waiting_ ABSL_GUARDED_BY(mutex_){mutex_};
 };
 
 inline bool CancellationToken::cancelled() const { return source_->cancelled(); }
 
-class CancelledAwaiter final : public CancelNotice {
+class CancelledAwaiter final : public WaitAwaiter {
  public:
-  explicit CancelledAwaiter(CancellationToken token) : token_(token) {}
-  bool await_ready() const noexcept { return false; }
+  explicit CancelledAwaiter(CancellationToken token) : source_(*token.source_) {}
   template <typename Promise>
   bool await_suspend(std::coroutine_handle<Promise> handle) {
-    PromiseBase& promise = handle.promise();
-    scope_ = promise.scope;
-    if (scope_->cancelled() || token_.cancelled()) return false;
-    waiter_ = handle;
-    scope_->Enter(*this);
-    Register(token_, *promise.task);
-    return true;
+    return Suspend(handle, [this] { return source_.Add(*this); });
   }
-  bool await_resume() const noexcept { return token_.cancelled(); }
-  void OnReady() override {
-    Delivered();
-    scope_->Leave(*this);
-    waiter_.resume();
+  bool await_resume() {
+    Resumed();
+    return source_.cancelled();
   }
 
  private:
-  CancellationToken token_;
-  CancelScope* scope_ = nullptr;
-  std::coroutine_handle<> waiter_;
+  CancellationSource& source_;
 };
 
 inline auto CancellationToken::Cancelled() const { return CancelledAwaiter(*this); }
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_TASK_CANCELLATION_H_
+#endif  // SLUICE_CORE_SYNC_CANCELLATION_H_
