@@ -1,8 +1,8 @@
 // OpWait and SubmitHere: what every awaitable over a Reactor consists of.
 //
-// The awaitables (Send, Connect, Poll, RecvStream, AcceptStream) are for use inside one task and run
-// on whatever worker runs it. A wait in a cancelled scope ends with ECANCELED. Descriptors are the
-// caller's; close one only when nothing of it is in flight (RecvStream::Stop).
+// The awaitables (Send, Connect, Poll, RecvStream, AcceptStream) are for use inside one task and
+// run on whatever worker runs it. A wait in a cancelled scope ends with ECANCELED. Descriptors are
+// the caller's; close one only when nothing of it is in flight (RecvStream::Stop).
 #ifndef SLUICE_CORE_IO_OP_WAIT_H_
 #define SLUICE_CORE_IO_OP_WAIT_H_
 

@@ -85,11 +85,11 @@ class [[nodiscard]] BufferLease {
 };
 
 // Small blocks that are set aside for the time when a pool has no buffer. A direction of a session
-// reads into one only while it holds nothing else (core/reactor/recv_now.h), so that with a block for every
-// direction whoever can move always moves, whatever others hold.
+// reads into one only while it holds nothing else (core/reactor/recv_now.h), so that with a block
+// for every direction a session that can move always moves, whatever others hold.
 //
 // One for all workers, under a mutex: it is used only when buffers are short. A block's header
-// stands at its beginning; memory is touched late, and given back when nobody holds a block.
+// stands at its beginning; memory is touched late, and given back when no block is held.
 // Threads: any. Checked by: tests/core/reactor/buffer_reserve_test.cc.
 class BufferReserve {
  public:

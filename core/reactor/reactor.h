@@ -11,8 +11,9 @@
 //       from whatever worker.
 //   R3  No completion runs user code inside Submit, Cancel or Turn: nodes are posted, or Submit
 //       answers true.
-//   R4  A recv leases its buffer when data is there. A dry pool (and reserve) delays it, never fails
-//       it. When buffers are short, a recv that nobody waits for may end before its credit is used.
+//   R4  A recv leases its buffer when data is there. An exhausted pool (and reserve) delays it, and
+//       never fails it. When buffers are short, a recv that no coroutine waits for may end before
+//       its credit is used.
 //   R5  A recv brings its credit at most by less than one buffer more, then ends by itself.
 //       An accept brings at most kAcceptsPerSubmit connections, one if it is one_by_one, then ends.
 //   R6  Close and CloseNow are called only when no op of the descriptor is in flight. Close may be

@@ -1,4 +1,4 @@
-// Root<T>: the outermost coroutine of a task; its promise, RootPromise<T>, is the task's control block.
+// Root<T>: the outermost coroutine of a task. Its promise, RootPromise<T>, is the control block.
 //
 // A coroutine that returns a Root<T> is one itself; any other, a Task<T>, gets a small root that
 // awaits it. What lives as long as a session is a Root: that is one frame less.

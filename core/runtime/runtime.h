@@ -9,8 +9,8 @@
 //
 // Start makes the calling thread worker 0 and starts a thread for each other worker; nothing runs
 // before all of them have what they need, so a start that fails may be followed by another, with
-// other reactors. Run returns when `main` has ended: every other task must have been joined by then,
-// and every reactor is empty (both checked).
+// other reactors. Run returns when `main` has ended: every other task must have been joined by
+// then, and every reactor is empty (both checked).
 #ifndef SLUICE_CORE_RUNTIME_RUNTIME_H_
 #define SLUICE_CORE_RUNTIME_RUNTIME_H_
 

@@ -4,8 +4,8 @@
 // those spawned meanwhile) and has to be awaited before the group is destroyed.
 //
 // pending_ counts the tasks plus one for the owner until Join: the thread that brings it to zero
-// wakes Join. The acq_rel decrements form one chain, so what every task wrote is seen after Join. Checked
-// by: tests/core/runtime/spawn_test.cc.
+// wakes Join. The acq_rel decrements form one chain, so what every task wrote is seen after Join.
+// Checked by: tests/core/runtime/spawn_test.cc.
 #ifndef SLUICE_CORE_RUNTIME_TASK_GROUP_H_
 #define SLUICE_CORE_RUNTIME_TASK_GROUP_H_
 
@@ -62,7 +62,8 @@ class TaskGroup final : public TaskEndObserver {
     SpawnOn(runtime_, worker, std::move(task), this).Detach();
   }
   void TaskEnded() override {
-    // The thread that brings it to zero is alone with the group: Join has been called, all others have ended.
+    // The thread that brings it to zero is alone with the group: Join has been called, and all
+    // other tasks have ended.
     if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) join_task_->Post(*join_);
   }
 

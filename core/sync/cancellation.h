@@ -4,9 +4,9 @@
 // and service holds a token. A CancelNotice is one registration: it lives in the task that is to be
 // told.
 //
-//   notice:  IDLE ── Register ──► LISTED ── source.Cancel ──► POSTED ── OnReady, in the task ──► IDLE
-//              ▲                    │ Unregister: true            ▲
-//              └────────────────────┘       Unregister: false ────┘ OnReady is on its way
+//   IDLE ── Register ──► LISTED ── source.Cancel ──► POSTED ── OnReady, in the task ──► IDLE
+//     ▲                    │ Unregister: true            ▲
+//     └────────────────────┘       Unregister: false ────┘ OnReady is on its way
 //
 // Threads: Cancel any; the rest inside the task that owns the notice. What waits is in a WaitList,
 // under the source's mutex.

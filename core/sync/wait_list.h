@@ -17,20 +17,16 @@
 //   WaitList<T>  the entries of one owner: first in, first out, unless the owner chooses
 //   Woken        entries that have been taken out under the lock and are posted after it
 //
-// How to write something that waits (proxy/admission/connection_limit.h is one):
+// How something that waits is written (tests/core/support/slots.h is a whole one):
 //
-//       class Gate::Awaiter final : public core::WaitAwaiter {
-//         template <typename Promise>
-//         bool await_suspend(std::coroutine_handle<Promise> handle) {
-//           return Suspend(handle, [this] { return gate_.QueueUnlessOpen(*this); });
-//         }
-//         bool await_resume() { Resumed(); return granted_; }
-//       };
-//       void Gate::Open() {
-//         core::Woken woken;  // before the lock: it posts when it goes, after the lock has gone
-//         absl::MutexLock lock(&mutex_);
-//         while (!waiters_.empty()) Grant(*waiters_.Pop(), woken);  // granted_ = true; woken.Add
-//       }
+//   its awaiter, a WaitAwaiter
+//       await_suspend(handle)    return Suspend(handle, [this] { return gate_.Queue(*this); });
+//       await_resume()           Resumed(); return granted_;
+//   the gate
+//       Queue(waiter)            under the lock: is it open? Grant, return false. Else Push
+//       Open()                   core::Woken woken; absl::MutexLock lock(&mutex_);  // this order
+//                                while (!waiters_.empty()) Grant(*waiters_.Pop(), woken);
+//       Grant(waiter, woken)     waiter.granted_ = true; woken.Add(waiter);
 //
 // Invariants
 //   W1  An entry is in at most one list; it is in one if and only if previous_ is not null (that of

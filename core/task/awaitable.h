@@ -1,4 +1,4 @@
-// Awaitable: what a coroutine can co_await; GetAwaiter and AwaitValue: what the compiler makes of it.
+// Awaitable: what a coroutine can co_await; AwaitValue: what that brings.
 #ifndef SLUICE_CORE_TASK_AWAITABLE_H_
 #define SLUICE_CORE_TASK_AWAITABLE_H_
 

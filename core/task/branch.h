@@ -1,11 +1,12 @@
 // Branch<A>: one of the awaitables that Join and Select wait for side by side.
 //
-// A Task is a coroutine already: it is started as part of the task, and its promise keeps its value.
-// Any other awaitable wants to be told which coroutine waits for it, and there is none: the parent
-// waits for all branches at once. It gets the handle of a BranchFrame, which is no coroutine but
-// looks like one: for GCC, Clang and MSVC a coroutine_handle points to the function that resumes,
-// the function that destroys, and the promise behind them. So a branch costs neither an allocation
-// nor a frame of its own. tests/core/task/join_test.cc holds the layout against a real coroutine.
+// A Task is a coroutine already: it is started as part of the task, and its promise keeps its
+// value. Any other awaitable wants to be told which coroutine waits for it, and there is none: the
+// parent waits for all branches at once. It gets the handle of a BranchFrame, which is no coroutine
+// but looks like one: for GCC, Clang and MSVC a coroutine_handle points to the function that
+// resumes, the function that destroys, and the promise behind them. So a branch costs neither an
+// allocation nor a frame of its own. tests/core/task/select_test.cc holds the layout against a real
+// coroutine.
 //
 //   Start ── await_ready or await_suspend say that there is nothing to wait for ──┐
 //     └────► SUSPENDED ── the awaitable resumes the handle, inside the task ──────┴─► await_resume

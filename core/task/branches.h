@@ -1,10 +1,13 @@
 // Branches: what Join and Select have in common: starts the branches, counts them down, and cancels
 // all of them when it is asked to.
 //
-//   STARTING ── each branch begins in a scope of its own ──► WAITING ── the last one ends ──► resumed
-//       │                                                       ▲
-//       └── all have ended already: the parent does not suspend │
-//                         the enclosing scope is cancelled, or a branch has won: Cancel
+//                                              the enclosing scope is cancelled, or
+//                                              a branch has won: all scopes are cancelled
+//                                                 ┌────┐
+//                                                 │    ▼
+//   STARTING ── each branch begins, in a scope ─► WAITING ── the last one ends ──► RESUMED
+//       │       of its own                                                            ▲
+//       └── all have ended already: the parent is not suspended ──────────────────────┘
 #ifndef SLUICE_CORE_TASK_BRANCHES_H_
 #define SLUICE_CORE_TASK_BRANCHES_H_
 

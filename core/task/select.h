@@ -1,12 +1,13 @@
 // Select: waits for the first of several awaitables, inside one task.
 //
-//     auto outcome = co_await Select(Named<"signal">(signals.Next()), Named<"timeout">(Sleep(limit)));
+//     auto outcome = co_await Select(Named<"signal">(signals.Next()),
+//                                    Named<"timeout">(Sleep(limit)));
 //     if (outcome.Won<"timeout">()) co_return;
 //     Handle(outcome.Get<"signal">());
 //
 // The first to finish wins; the others are asked to give up (their cancel scopes are cancelled) and
-// waited for: each has finished, with a value, when Select returns, because a loser may have won the
-// race. Nothing is allocated besides the frames of the Tasks among them.
+// waited for: each has finished, with a value, when Select returns, because a loser may have won
+// the race. Nothing is allocated besides the frames of the Tasks among them.
 //
 // The branches have names because an index says nothing where it is read and goes wrong in silence
 // when a branch is added in front. Names are strings in the type: they need no declaration, read at
