@@ -38,8 +38,7 @@ absl::Status WorkerMemory::ReserveBuffers(const WorkerOptions& options,
   return absl::OkStatus();
 }
 
-void WorkerMemory::MaybeTrim(Nanos now, Reactor& reactor) {
-  if (now - trimmed_ < kTrimInterval || !TrimPays()) return;
+void WorkerMemory::Trim(Nanos now, Reactor& reactor) {
   trimmed_ = now;
   if (BufferTrimPays()) {
     reactor.Trim();
@@ -47,12 +46,5 @@ void WorkerMemory::MaybeTrim(Nanos now, Reactor& reactor) {
   }
   if (HeapTrimPays()) heap_->Trim();
 }
-
-bool WorkerMemory::BufferTrimPays() const {
-  return pool_->touched() > kWarmBuffers ||
-         (large_pool_ != nullptr && large_pool_->touched() > kWarmLargeBuffers);
-}
-
-bool WorkerMemory::HeapTrimPays() const { return heap_ != nullptr && heap_->TrimPays(); }
 
 }  // namespace sluice::core

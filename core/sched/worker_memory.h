@@ -46,14 +46,21 @@ class WorkerMemory {
   bool TrimPays() const { return BufferTrimPays() || HeapTrimPays(); }
 
   // At most once per kTrimInterval: a burst's memory goes back to the kernel soon after it is over.
-  void MaybeTrim(Nanos now, Reactor& reactor);
+  // Both are asked before every wait, so they are inline.
+  void MaybeTrim(Nanos now, Reactor& reactor) {
+    if (now - trimmed_ >= kTrimInterval && TrimPays()) Trim(now, reactor);
+  }
 
  private:
   static constexpr size_t kWarmBuffers = 16;  // not worth giving back
   static constexpr size_t kWarmLargeBuffers = 4;
 
-  bool BufferTrimPays() const;
-  bool HeapTrimPays() const;
+  bool BufferTrimPays() const {
+    return pool_->touched() > kWarmBuffers ||
+           (large_pool_ != nullptr && large_pool_->touched() > kWarmLargeBuffers);
+  }
+  bool HeapTrimPays() const { return heap_ != nullptr && heap_->TrimPays(); }
+  void Trim(Nanos now, Reactor& reactor);
 
   std::unique_ptr<BufferPool> pool_;
   std::unique_ptr<BufferPool> large_pool_;  // or null
