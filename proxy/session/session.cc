@@ -18,11 +18,9 @@ void Session::Begin(const core::Context& here) {
   LookAgainAt(ExpiryOf(limits(), started_at_, Seed()));
 }
 
-// Returns whether the end of stream that the event may have been leaves something to watch.
-bool Session::Tell(const EndEvent& event) {
-  const EndActions actions = end_.On(event);
-  if (actions.stop) Stop();
-  return actions.watch;
+// For events after which nothing else is to be done.
+void Session::Tell(const EndEvent& event) {
+  if (end_.On(event).stop) Stop();
 }
 
 // Whatever still runs is asked to end.

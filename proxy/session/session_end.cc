@@ -66,7 +66,7 @@ EndActions SessionEnd::OnEndOfStream(Initiator sender) {
   if (!close_after_fin_) {
     return {.pass_on = PassOn::kNow, .half_closes = true, .watch = !ended_};
   }
-  // An end that the upstream gets is no news of a free slot to anybody.
+  // The upstream learns nothing about free slots from an end.
   const bool to_client = sender == Initiator::kUpstream;
   return {.pass_on = to_client ? PassOn::kNowOrAtClose : PassOn::kNow,
           .half_closes = true,

@@ -71,7 +71,7 @@ class Session final : public FlowOwner, public SessionCallbacks {
   const SessionTimeouts& limits() const { return context_.timeouts; }
 
   // session.cc
-  bool Tell(const EndEvent& event);
+  void Tell(const EndEvent& event);
   void Stop();
   void LookAgainAt(core::Nanos deadline) {
     if (deadline != kNever && !end_.ended()) EnsureTimer(deadline);
