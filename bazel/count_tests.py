@@ -13,7 +13,7 @@ Bazel took from its cache are. The rules:
   - a failed target counts as at least one failure: a test that timed out, crashed before it wrote
     its cases, or passed them all and then exited with an error (a leak, say);
   - a target that could not be built, test or not, is a failure;
-  - a run that failed in any other way (--exit-code is Bazel's), or that ran nothing, is one failure.
+  - a run that failed in another way (--exit-code is Bazel's), or that ran nothing, is a failure.
 
 Exits with 0 when something ran and nothing failed, else with 1.
 """

@@ -3,10 +3,10 @@
 
     bazel/coverage.py LCOV JSON FOLDER...
 
-A template counts once, however many types instantiate it: a line is reached if one instance reaches
-it. A branch is one outcome, true or false, of one condition. Of what llvm-cov counts, these are left
-out: a line with nothing but brackets, which is reached only at the end of its block, and the outcome
-"no case" of a `switch` that names all values.
+A template counts once, however many types instantiate it: a line is reached if one instance
+reaches it. A branch is one outcome, true or false, of one condition. Of what llvm-cov counts,
+these are left out: a line with nothing but brackets, which is reached only at the end of its
+block, and the outcome "no case" of a `switch` that names all values.
 """
 
 import collections
