@@ -125,7 +125,8 @@ def main():
         if group in lines:
             figures = collections.Counter({
                 "lines": len(lines[group]), "run": sum(map(bool, lines[group].values())),
-                "branches": len(branches[group]), "taken": sum(map(bool, branches[group].values()))})
+                "branches": len(branches[group]),
+                "taken": sum(map(bool, branches[group].values()))})
             totals.update({(group.split("/")[0] + "/", key): n for key, n in figures.items()})
             totals.update({("all", key): n for key, n in figures.items()})
         else:

@@ -3,7 +3,7 @@
 # run.
 #
 #   bazel/coverage.sh                            runs the default tests and counts from zero
-#   bazel/coverage.sh --add //tests/conf/...     runs these and adds to what earlier runs have counted
+#   bazel/coverage.sh --add //tests/conf/...     runs these and adds to earlier counts
 #   bazel/coverage.sh --report                   prints what has been counted, and runs nothing
 #
 # The proxies that tests start count too, however they end: the counters are in mapped files.
