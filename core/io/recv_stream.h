@@ -65,7 +65,7 @@ class RecvStream {
     RecvOp op_;
 
    private:
-    // The end or an error came while nobody waited; the kernel tells an error only once.
+    // The end or an error came while no coroutine waited; the kernel tells an error only once.
     bool over() const { return op_.result <= 0 && op_.result != -ECANCELED; }
 
     OpWait wait_;
@@ -109,11 +109,11 @@ class RecvStream {
   NextAwaiter& Next() { return wait_; }
 
   // The same in two steps: `co_await stream.Wait(); IoResult<BufferLease> got = stream.Take();`
-  // What a co_await brings has room in the coroutine's frame from before the wait, this has not.
+  // What a co_await brings is part of the coroutine's frame from before the wait; this is not.
   WaitAwaiter& Wait() { return wait_; }
   IoResult<BufferLease> Take() { return wait_.Take(); }  // once after each Wait
 
-  // What became of the last buffer: sent in one go, or the receiver had no room for all of it. A
+  // What became of the last buffer: sent in one go, or the receiver could not take all of it. A
   // stream whose reader is slow is read in small slices, so that it holds little when that stalls.
   void NoteSent(bool whole) { wait_.NoteSent(whole); }
 

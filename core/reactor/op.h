@@ -60,7 +60,7 @@ class Op : public Waiter {
   bool retry = false;             // reactor's: OnReady is to call Reactor::Retry
   bool drained = false;           // reactor's: the last recv left nothing behind
   uint8_t place = 0;              // reactor's: where it waits
-  // recv only. Here they take no room.
+  // recv only. Here they fill a gap.
   bool bulk = false;     // reactor's: the last read filled its buffer
   bool polling = false;  // reactor's: waits for data, not with a buffer
   int fd;
@@ -77,7 +77,7 @@ class Op : public Waiter {
   Atomic<uint32_t> kernel_refs{0};
   Runnable* task = nullptr;        // whose op it is
   Reactor* reactor = nullptr;      // where it is in flight
-  std::coroutine_handle<> waiter;  // resumed by the last completion; null: nobody waits
+  std::coroutine_handle<> waiter;  // resumed by the last completion; null: no coroutine waits
 
  protected:
   ~Op() { SLUICE_DCHECK(!in_flight); }  // I1

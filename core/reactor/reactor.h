@@ -46,7 +46,7 @@ struct ReactorCounters {
   Atomic<uint64_t> completions{0};  // reaped: completions or readiness events
   Atomic<uint64_t> recvs{0};        // buffers received
   Atomic<uint64_t> received{0};     // bytes in them
-  Atomic<uint64_t> dry{0};          // times a recv had to wait for a buffer
+  Atomic<uint64_t> dry{0};          // times a recv was starved: it had to wait for a buffer
   Atomic<uint64_t> reserved{0};     // buffers received into blocks of the reserve
   Atomic<uint64_t> stocked{0};      // now: empty buffers that the kernel holds (io_uring)
 };

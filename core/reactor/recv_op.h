@@ -40,7 +40,7 @@ class RecvOp final : public Op {
   void Deliver(Buffer& buffer);
   void Append(Buffer& buffer);
 
-  // In the task: nobody wants what still comes; it is given back as it arrives.
+  // In the task: what still comes is not wanted; it is given back as it arrives.
   void StartDraining();
 
  private:

@@ -1,7 +1,7 @@
 // RuntimeHandle: a runtime as its users see it; Runtime::Handle is another name for it.
 //
-// One word, copied freely, valid as long as the runtime. Whoever spawns holds one, and statistics
-// are read through it. Threads: any.
+// One word, copied freely, valid as long as the runtime. Objects that spawn tasks hold one, and
+// statistics are read through it. Threads: any.
 #ifndef SLUICE_CORE_RUNTIME_HANDLE_H_
 #define SLUICE_CORE_RUNTIME_HANDLE_H_
 

@@ -5,8 +5,8 @@
 //
 // Two hold the control block: the running task and the JoinHandle; the last one frees it.
 //
-//   joiner_:   kNobody ── handle awaits ──► the waiter ── task ends: posts it ──► kFinished
-//                 └─────────────────── task ends ────────────────────────────────────▲
+//   joiner_:   kNoJoiner ── handle awaits ──► the waiter ── task ends: posts it ──► kFinished
+//                  └─────────────────── task ends ─────────────────────────────────────▲
 //
 // Memory order: the task's acq_rel exchange to kFinished meets the handle's acquire (a load or a
 // failed CAS): the result is seen; the waiter published by the handle's CAS is seen by the task.
@@ -72,7 +72,7 @@ class RootBase : public PromiseBase, public Runnable, private Node {
 
    private:
     friend class RootBase;
-    Runnable* task_ = nullptr;  // whose waiter it is; written before it is published in joiner_
+    Runnable* task_ = nullptr;  // that waits; written before it is published in joiner_
   };
   // True when `joiner`, of `waiting_task`, will be posted; false when the task has ended.
   bool Await(Joiner& joiner, Runnable& waiting_task);
@@ -87,7 +87,7 @@ class RootBase : public PromiseBase, public Runnable, private Node {
   ~RootBase() = default;
 
  private:
-  static constexpr uintptr_t kNobody = 0;
+  static constexpr uintptr_t kNoJoiner = 0;
   static constexpr uintptr_t kFinished = 1;
 
   void Finish() override;
@@ -96,7 +96,7 @@ class RootBase : public PromiseBase, public Runnable, private Node {
 
   CancelScope own_scope_;
   TaskEndObserver* end_observer_ = nullptr;
-  Atomic<uintptr_t> joiner_{kNobody};
+  Atomic<uintptr_t> joiner_{kNoJoiner};
   Atomic<uint32_t> refs_{2};
 };
 

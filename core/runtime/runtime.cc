@@ -78,7 +78,7 @@ absl::Status Runtime::Start() {
   return status;
 }
 
-// A thread that the kernel refuses (RLIMIT_NPROC, pids.max, memory) is an exception of the library.
+// When the kernel starts no thread (RLIMIT_NPROC, pids.max, memory) the library throws.
 absl::Status Runtime::StartThreads() {
   for (uint32_t i = 1; i < options_.workers; ++i) {
     try {

@@ -169,8 +169,8 @@ Runnable* Worker::NextShared() {
   if (Runnable* task = mailbox_.Pop()) return task;
   const size_t queued = shared_.inject_.size();
   if (queued == 0) return nullptr;
-  const size_t room = queue_.kSize / 2 - std::min(queue_.kSize / 2, queue_.SizeHint());
-  const size_t share = std::min(queued / shared_.workers_.size() + 1, room);
+  const size_t free = queue_.kSize / 2 - std::min(queue_.kSize / 2, queue_.SizeHint());
+  const size_t share = std::min(queued / shared_.workers_.size() + 1, free);
   Runnable* first = shared_.inject_.Pop();
   for (size_t i = 1; first != nullptr && i < share; ++i) {
     Runnable* task = shared_.inject_.Pop();
@@ -272,7 +272,7 @@ void Worker::UpdateGauges() {
   counters_.in_flight.store(reactor_->in_flight(), std::memory_order_relaxed);
 }
 
-// Work that is nobody's yet, or ours alone.
+// Work that no worker has taken yet, or that is ours alone.
 bool Worker::SharedWork() const { return !shared_.inject_.empty() || !mailbox_.empty(); }
 
 // Whether what waits at `victim` will have waited too long before it gets there.

@@ -7,7 +7,7 @@
 // The scheduling rules are Tokio's (Lerche 2019, and its multi_thread scheduler since): a task
 // woken by the running one goes to the LIFO slot and runs next, at most kMaxLifoRuns times in a
 // row; what the reactor brings goes to the end of the queue; a full queue hands half to the inject
-// queue, which everybody looks at now and then. Unlike there, every worker has its own reactor, a
+// queue, which every worker looks at now and then. Unlike there, each worker has its own reactor, a
 // sleeping worker is woken only for a backlog, and a backlog is stolen from only when it is
 // overdue: it would keep its owner busy for longer than kOverdue, or its owner has not been seen
 // for so long. A stolen session depends on two threads until its operations have moved, which on
@@ -126,7 +126,7 @@ class Worker {
   static constexpr Nanos kLate = 5 * kMillisecond;
   static constexpr Nanos kMinHold = 4 * kLate;
   static constexpr Nanos kMaxHold = 500 * kMillisecond;
-  static constexpr uint32_t kWakeBacklog = 16;  // queued tasks that are worth waking somebody for
+  static constexpr uint32_t kWakeBacklog = 16;  // queued tasks that are worth waking a worker for
   static constexpr uint32_t kStealBacklog = 4;  // queued tasks that may be worth stealing from
   static constexpr Nanos kOverdue = kMillisecond;
 

@@ -17,7 +17,7 @@
 //   I1  A Runnable is in at most one run queue, and in none while it runs: only the Post that finds
 //       kIdle schedules it.
 //   I2  A node is in at most one inbox at a time and stays valid until its OnReady has begun.
-//   I3  A task ends only when no node of it is outstanding, so nobody posts to a dead task.
+//   I3  A task ends only when no node of it is outstanding, so nothing is posted to a dead task.
 //   I4  Nodes posted by one thread are handled in the order in which it posted them.
 //
 // Memory orders: the acq_rel exchange in Post meets the acquire exchange in Run (what the poster
@@ -56,7 +56,7 @@ inline constexpr int32_t kHeavyUnits = (128 << 10) / kBytesPerUnit;
 
 class Runnable {
  public:
-  // Begins QUEUED with `first` in its inbox: whoever makes it puts it on a run queue.
+  // Begins QUEUED with `first` in its inbox: the caller puts it on a run queue.
   Runnable(Scheduler& scheduler, Node& first) : inbox_(&first), scheduler_(&scheduler) {}
   // The same; its scheduler is told later.
   explicit Runnable(Node& first) : inbox_(&first) {}
@@ -79,7 +79,7 @@ class Runnable {
     return Run(copied);
   }
 
-  // Whether its last run was a large one. Whoever puts it on a run queue.
+  // Whether its last run was a large one. For the thread that puts it on a run queue.
   bool heavy() const { return heavy_; }
 
   // Inside the task: whether it may do one more thing at once. False: post yourself and suspend.
@@ -90,7 +90,7 @@ class Runnable {
   }
 
   // Inside the task: so many bytes have been copied at once. Large copies use up the budget too, or
-  // a few bulk streams would keep everybody else waiting for milliseconds.
+  // a few bulk streams would keep all other tasks waiting for milliseconds.
   void ConsumeBudgetForBytes(int32_t bytes) {
     const int32_t units = std::min(budget_, bytes / kBytesPerUnit);
     budget_ -= units;
