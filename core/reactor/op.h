@@ -59,7 +59,7 @@ class Op : public Waiter {
   bool cancel_requested = false;  // since Submit
   bool retry = false;             // reactor's: OnReady is to call Reactor::Retry
   bool drained = false;           // reactor's: the last recv left nothing behind
-  uint8_t place = 0;              // reactor's: where it waits
+  uint8_t state = 0;              // reactor's OpState
   // recv only. Here they fill a gap.
   bool bulk = false;     // reactor's: the last read filled its buffer
   bool polling = false;  // reactor's: waits for data, not with a buffer
