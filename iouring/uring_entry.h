@@ -13,7 +13,7 @@ namespace sluice::iouring {
 inline constexpr uint32_t kBufferEntries = 4096;
 inline constexpr size_t kBuffersAtStart = 64;
 
-// Where an op is (Op::place). kLeaving: starved, and cancelled; the next turn lets go of it.
+// Where an op is (Op::state). kLeaving: starved, and cancelled; the next turn lets go of it.
 enum OpState : uint8_t { kInKernel = 0, kStarved, kLeaving, kEnded };
 
 // user_data: the op's address, its low bits telling what completes.
