@@ -1,261 +1,175 @@
-#include "proxy/listener/listener.h"
-
-#include <poll.h>
-#include <sys/socket.h>
+#include "proxy/listener/accept_loop.h"
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
+#include <variant>
 
-#include "absl/strings/str_cat.h"
+#include "core/base/check.h"
 #include "core/io/io.h"
 #include "core/sched/worker.h"
 #include "core/task/join.h"
 #include "core/time/sleep.h"
-#include "proxy/listener/listen_error.h"
-#include "proxy/listener/unix_owner.h"
-#include "proxy/upstream/cluster.h"
-#include "proxy/upstream/to_core.h"
+#include "proxy/session/session.h"
 
 namespace sluice::proxy {
 namespace {
 
 using core::IoResult;
-using core::LogLevel;
 using core::Worker;
 
 // After a failed accept: doubled each time, so that it neither spins nor keeps clients waiting when
 // descriptors come back one by one.
 constexpr core::Nanos kMinPause = 5 * core::kMillisecond;
 constexpr core::Nanos kMaxPause = 100 * core::kMillisecond;
-// Connections taken from the kernel's queue at a stop before others run.
-constexpr size_t kRestPerRound = 64;
 
 core::Reactor& CurrentReactor() { return Worker::Current()->reactor(); }
 
 core::Task<void> UntilCancelled(core::CancellationToken token) { (void)co_await token.Cancelled(); }
 
-SessionContext WithBandwidth(SessionContext context, uint64_t per_connection, SharedPace& up,
-                             SharedPace& down) {
-  context.bandwidth = {.per_connection = per_connection, .up = &up, .down = &down};
-  return context;
+// Why the connection has not been admitted; kNone: it has been.
+Rejection CauseOf(const Admission::Result& result) {
+  if (const auto* slot = std::get_if<WaitForSlot>(&result)) return slot->cause;
+  if (const auto* until = std::get_if<WaitUntil>(&result)) return until->cause;
+  const auto* rejection = std::get_if<Rejection>(&result);
+  return rejection == nullptr ? Rejection::kNone : *rejection;
+}
+
+Admission::Result Admit(const AcceptContext& context, const ListenerState& listener, int connection,
+                        WhenExhausted when_exhausted) {
+  Admission& admission = *listener.admission();
+  Admission::Result result = admission.Admit(
+      admission.needs_client() ? CurrentReactor().PeerAddress(connection) : core::Address(),
+      Worker::Current()->now(), when_exhausted);
+  if (!std::holds_alternative<Ticket>(result)) {
+    context.log.Shortage(listener.name(), CauseOf(result), listener.when_exhausted(),
+                         context.limits.connections.max());
+  }
+  return result;
+}
+
+void Start(const AcceptContext& context, const ListenerState& listener, int connection,
+           Ticket ticket) {
+  const Worker& here = *Worker::Current();
+  const uint32_t chosen = context.limits.placement.Choose(here.index());
+  ticket.share = context.limits.placement.Take(chosen);
+  Worker* const other = chosen == here.index() ? nullptr : here.shared().workers[chosen].get();
+  context.sessions.Spawn(RunSession(listener.session(), connection, std::move(ticket)), other);
+}
+
+void Reject(int connection) {
+  CurrentReactor().SetResetOnClose(connection);
+  CurrentReactor().CloseNow(connection);
+}
+
+// `result` does not ask to wait.
+void StartOrReject(const AcceptContext& context, const ListenerState& listener, int connection,
+                   Admission::Result result) {
+  WorkerStats& stats = context.stats.of(Worker::Current()->index());
+  core::Count(stats.accepted);
+  if (auto* ticket = std::get_if<Ticket>(&result)) {
+    Start(context, listener, connection, std::move(*ticket));
+    return;
+  }
+  core::Count(stats.rejections[static_cast<size_t>(CauseOf(result))]);
+  Reject(connection);
+}
+
+bool HasToWait(const Admission::Result& result) {
+  return std::holds_alternative<WaitForSlot>(result) || std::holds_alternative<WaitUntil>(result);
 }
 
 }  // namespace
 
-Listener::Listener(const conf::Listener& config, SessionContext context,
-                   const ListenerShared& shared)
-    : name_(config.name),
-      addresses_(config.bind),
-      options_(ToCore(config.socket)),
-      unix_owner_(config.socket.unix_owner),
-      unix_group_(config.socket.unix_group),
-      on_limit_(config.on_limit),
-      shared_(shared),
-      admission_(config, shared.limit, shared.limit_reached, shared.rate, shared.reserve),
-      bytes_up_(config.bandwidth.total),
-      bytes_down_(config.bandwidth.total),
-      context_(WithBandwidth(std::move(context), config.bandwidth.per_connection, bytes_up_,
-                             bytes_down_)) {}
-
-absl::Status Listener::ResolveOwner() {
-  const bool has_file = std::ranges::any_of(addresses_, [](const conf::Address& address) {
-    return address.family() == AF_UNIX && address.ToString().starts_with("unix:/");
-  });
-  if (!has_file) return absl::OkStatus();
-  const absl::Status resolved = ResolveUnixOwner(unix_owner_, unix_group_, options_);
-  if (resolved.ok()) return resolved;
-  return absl::Status(resolved.code(), absl::StrCat("listener ", name_, ": ", resolved.message()));
+void StartOrReject(const AcceptContext& context, const ListenerState& listener, int connection) {
+  StartOrReject(context, listener, connection,
+                Admit(context, listener, connection, WhenExhausted::kReject));
 }
 
-void Listener::TryBind(std::vector<BindFailure>& failures) {
-  if (sockets_.empty()) {  // the first time
-    if (absl::Status status = ResolveOwner(); !status.ok()) {
-      failures.push_back({EINVAL, std::string(status.message())});
-      return;
-    }
+core::Task<void> PauseAccepting(const AcceptContext& context, const ListenerState& listener,
+                                int error, core::Nanos pause) {
+  if (error == ECONNABORTED || error == EPROTO)
+    co_return;  // the client was faster: nothing is short
+  core::Count(context.stats.of(Worker::Current()->index()).accept_pauses);
+  context.log.CannotAccept(listener.name(), error, kMaxPause);
+  (void)co_await core::Sleep(pause);
+}
+
+core::Task<void> AcceptLoop::Run(int socket) {
+  socket_ = co_await DuplicateSocket(socket);
+  if (socket_ < 0) co_return;
+  core::IntrusivePtr<ListenerState> last;
+  while (core::IntrusivePtr<ListenerState> listener = source_.CurrentListener()) {
+    co_await core::Select(AcceptForOneTerm(*listener), UntilCancelled(listener->end_of_term()));
+    last = std::move(listener);
   }
-  sockets_.resize(addresses_.size(), -1);
-  files_.resize(addresses_.size());
-  for (size_t i = 0; i < addresses_.size(); ++i) {
-    if (sockets_[i] >= 0) continue;
-    IoResult<int> fd = CurrentReactor().Listen(ToCore(addresses_[i]), options_, files_[i]);
-    if (fd.ok()) {
-      sockets_[i] = *fd;
-    } else {
-      const absl::Status status = ListenError(name_, addresses_[i], options_, fd.error());
-      failures.push_back({fd.error(), std::string(status.message())});
-    }
-  }
+  if (in_hand_ >= 0) StartOrReject(context_, *last, std::exchange(in_hand_, -1));
+  CurrentReactor().Close(socket_);
 }
 
-std::vector<core::Address> Listener::BoundAddresses() const {
-  std::vector<core::Address> addresses;
-  addresses.reserve(sockets_.size());
-  for (const int socket : sockets_) addresses.push_back(CurrentReactor().LocalAddress(socket));
-  return addresses;
-}
-
-void Listener::LogAddresses() {
-  for (const int socket : sockets_) {
-    shared_.logger.Log(LogLevel::kInfo, "listener %s: listening on %s", name_,
-                       CurrentReactor().LocalAddress(socket).ToString());
-  }
-}
-
-void Listener::Start(core::TaskGroup& group) {
-  core::Shared& runtime = Worker::Current()->shared();
-  for (const int socket : sockets_) {
-    for (const std::unique_ptr<Worker>& worker : runtime.workers) {
-      group.Spawn(Accept(socket), worker.get());
-    }
-  }
-}
-
-core::Task<void> Listener::Accept(int socket) {
-  // A descriptor of this worker's own: a backend waits for one thing per descriptor and direction.
-  IoResult<int> fd = CurrentReactor().Duplicate(socket);
-  while (!fd.ok() && !shared_.stop.cancelled()) {
-    co_await Pause(fd.error(), kMaxPause);
-    fd = CurrentReactor().Duplicate(socket);
-  }
-  if (!fd.ok()) co_return;
-  co_await core::Select(AcceptUntilCancelled(*fd), UntilCancelled(shared_.stop));
-  CurrentReactor().Close(*fd);
-}
-
-core::Task<void> Listener::AcceptUntilCancelled(int fd) {
-  // To leave what is over the limit to the kernel, connections are taken one by one.
-  core::AcceptStream arrivals(fd, on_limit_ == conf::OnLimit::kWait);
-  core::Nanos pause = kMinPause;
+// A descriptor of this worker's own: a backend waits for one thing per descriptor and direction.
+// Returns -1 if the loop is to end before there is one.
+core::Task<int> AcceptLoop::DuplicateSocket(int socket) {
   for (;;) {
-    IoResult<int> accepted = co_await arrivals.Next();
+    const core::IntrusivePtr<ListenerState> listener = source_.CurrentListener();
+    if (!listener) co_return -1;
+    IoResult<int> fd = CurrentReactor().Duplicate(socket);
+    if (fd.ok()) co_return *fd;
+    co_await PauseAccepting(context_, *listener, fd.error(), kMaxPause);
+  }
+}
+
+core::Task<void> AcceptLoop::AcceptForOneTerm(const ListenerState& listener) {
+  const WhenExhausted when_exhausted = listener.when_exhausted();
+  // To leave what is over the limit to the kernel, connections are taken one by one.
+  core::AcceptStream arrivals(socket_, when_exhausted == WhenExhausted::kWait);
+  core::Nanos pause = kMinPause;
+  IoResult<int> accepted = 0;
+  for (;;) {
+    if (in_hand_ >= 0 && !listener.term_ended()) {
+      accepted = std::exchange(in_hand_, -1);
+    } else {
+      accepted = co_await arrivals.Next();
+    }
     if (accepted.ok()) {
       pause = kMinPause;
-      Verdict verdict = Judge(*accepted);
-      if (MayWait(verdict)) {
-        co_await WaitForRoom(*accepted, std::move(verdict));
+      Admission::Result result = Admit(context_, listener, *accepted, when_exhausted);
+      if (HasToWait(result)) {
+        co_await Wait(listener, *accepted, std::move(result));
       } else {
-        Settle(*accepted, std::move(verdict));
+        StartOrReject(context_, listener, *accepted, std::move(result));
       }
     } else if (accepted.error() == ECANCELED) {
-      co_return;
+      co_return;  // the term has ended
     } else {
-      co_await Pause(accepted.error(), pause);
+      co_await PauseAccepting(context_, listener, accepted.error(), pause);
       pause = std::min(pause * 2, kMaxPause);
     }
   }
 }
 
-Verdict Listener::Judge(int fd) {
-  Verdict verdict =
-      admission_.Try(admission_.needs_client() ? CurrentReactor().PeerAddress(fd) : core::Address(),
-                     Worker::Current()->now());
-  if (verdict.refusal == Refusal::kMemory || verdict.refusal == Refusal::kBuffers) {
-    WarnOf(verdict.refusal);
-  }
-  return verdict;
-}
-
-// What is short for everybody is told, unlike the limits of connections that somebody has chosen.
-void Listener::WarnOf(Refusal refusal) {
-  const bool is_memory = refusal == Refusal::kMemory;
-  core::LogThrottle& throttle = is_memory ? shared_.memory_throttle : shared_.buffer_throttle;
-  uint64_t suppressed = 0;
-  if (!throttle.Pass(Worker::Current()->now(), suppressed)) return;
-  const char* const fate = on_limit_ == conf::OnLimit::kWait ? "wait" : "are reset";
-  if (is_memory) {
-    shared_.logger.Log(LogLevel::kWarn,
-                       "listener %s: out of memory: new connections %s until there is some again "
-                       "(%d more times since the last line)",
-                       name_, fate, suppressed);
-    return;
-  }
-  shared_.logger.Log(
-      LogLevel::kWarn,
-      "listener %s: buffer_memory is used up: it serves %d connections, further ones "
-      "%s until one of them ends (%d more times since the last line)",
-      name_, shared_.limit.max(), fate, suppressed);
-}
-
-bool Listener::MayWait(const Verdict& verdict) const {
-  return on_limit_ == conf::OnLimit::kWait && !shared_.stop.cancelled() &&
-         verdict.refusal != Refusal::kNone && verdict.refusal != Refusal::kSource;
-}
-
-core::Task<void> Listener::WaitForRoom(int fd, Verdict verdict) {
-  while (MayWait(verdict)) {
-    ConnectionLimit* const full = verdict.full;
-    if (full != nullptr) {
-      co_await full->Room();
+// Until the connection is admitted or rejected, or the term ends: then it stays in hand.
+core::Task<void> AcceptLoop::Wait(const ListenerState& listener, int connection,
+                                  Admission::Result result) {
+  while (HasToWait(result)) {
+    ConnectionLimit* limit = nullptr;
+    if (const auto* slot = std::get_if<WaitForSlot>(&result)) {
+      limit = slot->limit;
+      co_await limit->FreeSlot();
     } else {
-      (void)co_await core::Sleep(verdict.retry_in);
+      const core::Nanos at = std::get<WaitUntil>(result).at;
+      (void)co_await core::Sleep(at - Worker::Current()->now());
     }
-    verdict = Judge(fd);
-    if (full != nullptr && verdict.refusal != Refusal::kNone) full->PassOn();
-  }
-  Settle(fd, std::move(verdict));
-}
-
-// Makes a session of a connection, or resets it.
-void Listener::Settle(int fd, Verdict verdict) {
-  const Worker& here = *Worker::Current();
-  WorkerStats& stats = shared_.stats.of(here.index());
-  core::Count(stats.accepted);
-  if (verdict.refusal == Refusal::kNone) {
-    const uint32_t chosen = shared_.placement.Choose(here.index());
-    verdict.ticket.place = shared_.placement.Take(chosen);
-    Worker* const other = chosen == here.index() ? nullptr : here.shared().workers[chosen].get();
-    shared_.sessions.Spawn(RunSession(context_, fd, std::move(verdict.ticket)), other);
-    return;
-  }
-  core::Count(stats.refused[static_cast<size_t>(verdict.refusal)]);
-  CurrentReactor().SetResetOnClose(fd);
-  CurrentReactor().CloseNow(fd);
-}
-
-// Descriptors or memory have run out (or the peer was faster): try again a little later.
-core::Task<void> Listener::Pause(int error, core::Nanos pause) {
-  if (error == ECONNABORTED || error == EPROTO) co_return;
-  core::Count(shared_.stats.of(Worker::Current()->index()).accept_pauses);
-  uint64_t suppressed = 0;
-  if (shared_.accept_throttle.Pass(Worker::Current()->now(), suppressed)) {
-    shared_.logger.Log(LogLevel::kWarn,
-                       "listener %s: cannot accept: %s; trying again every %d ms (%d more such "
-                       "pauses since the last line)",
-                       name_, strerrordesc_np(error), kMaxPause / core::kMillisecond, suppressed);
-  }
-  (void)co_await core::Sleep(pause);
-}
-
-core::Task<void> Listener::AcceptRest(core::CancellationToken hurry) {
-  for (const int socket : sockets_) {
-    size_t waiting =
-        CurrentReactor().WaitingConnections(socket, static_cast<size_t>(options_.backlog) + 1);
-    while (waiting > 0 && !hurry.cancelled()) {
-      for (size_t i = 0; i < kRestPerRound && waiting > 0; ++i, --waiting) {
-        IoResult<int> fd = CurrentReactor().AcceptNow(socket);
-        if (fd.ok()) {
-          Settle(*fd, Judge(*fd));
-        } else if (fd.error() == EAGAIN) {
-          waiting = 0;
-          break;
-        } else if (fd.error() != ECONNABORTED && fd.error() != EPROTO) {
-          co_await Pause(fd.error(), kMinPause);  // sessions that end give descriptors back
-        }
-      }
-      if (waiting > 0) (void)co_await core::Sleep(0);
+    if (listener.term_ended()) {
+      if (limit != nullptr) limit->PassOn();
+      SLUICE_CHECK(in_hand_ < 0);  // one by one
+      in_hand_ = connection;
+      co_return;
     }
+    result = Admit(context_, listener, connection, listener.when_exhausted());
+    if (limit != nullptr && !std::holds_alternative<Ticket>(result)) limit->PassOn();
   }
-}
-
-void Listener::Close() {
-  for (size_t i = 0; i < sockets_.size(); ++i) {
-    if (sockets_[i] >= 0) CurrentReactor().CloseListener(sockets_[i], files_[i]);
-  }
-  sockets_.clear();
-  files_.clear();
+  StartOrReject(context_, listener, connection, std::move(result));
 }
 
 }  // namespace sluice::proxy

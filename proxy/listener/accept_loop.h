@@ -1,113 +1,85 @@
-// Listener: accepts connections at its addresses and makes sessions of them.
+// AcceptLoop: accepts connections at one address on one worker, and makes sessions of them.
 //
-// Every address has one listening socket; every worker accepts from a descriptor of its own for it.
+// Every worker has a loop for every address, with a descriptor of its own for the address's socket.
 //
-//   ACCEPTING ── no descriptors or memory ──► PAUSED (longer each time) ──► ACCEPTING
-//       │  └─ on_limit: wait, limit reached ──► WAITING (one connection in hand) ── room ──┘
-//       │  └─ on_limit: close, or the source's own limit ──► that connection is reset
-//       │     (no heap for a new session is such a limit too: heap_reserve.h)
-//       └─ stop ──► what has been accepted becomes sessions ──► STOPPED ── AcceptRest ──► CLOSED
+//   ACCEPTING ── the kernel gives none ──► PAUSED (longer each time) ──► ACCEPTING
+//       ├─ admitted ──► a session starts
+//       ├─ rejected ──► the connection is reset
+//       ├─ has to wait ──► WAITING (with that connection in hand) ── free slot, or in time ──┐
+//       │      ▲                                                        ACCEPTING ◄──────────┘
+//       │      └── the next term begins with the connection in hand
+//       ├─ the term ends (listener_state.h) ──► what has been accepted is treated ──► next term
+//       └─ Stop ──► what has been accepted is treated; one in hand no longer waits ──► STOPPED
 //
-// Descriptors: a rejected connection is closed before the next one is judged, and a backend brings
-// at most kAcceptsPerSubmit (core/reactor/op.h) that have not been judged yet. So a crowd beyond the limits
-// holds at most so many descriptors for each address and worker, and one more for each that waits.
+// Descriptors: a rejected connection is closed before the next one is looked at, and a backend
+// brings at most kAcceptsPerSubmit (core/reactor/op.h) that have not been looked at. So a crowd
+// beyond the limits holds at most so many descriptors for each address and worker, and one more for
+// each loop that waits.
 //
-// A client that has reset its connection before it is accepted is judged like any other and counts
-// under its address; its session ends at once, as one whose client resets while it is being
-// connected: nothing of it goes to the upstream.
-#ifndef SLUICE_PROXY_LISTENER_LISTENER_H_
-#define SLUICE_PROXY_LISTENER_LISTENER_H_
+// A client that has reset its connection before it is accepted is admitted like any other and counts
+// under its address; its session ends at once, and nothing of it goes to the upstream.
+#ifndef SLUICE_PROXY_LISTENER_ACCEPT_LOOP_H_
+#define SLUICE_PROXY_LISTENER_ACCEPT_LOOP_H_
 
-#include <memory>
-#include <string>
-#include <vector>
-
-#include "absl/status/status.h"
-#include "conf/config.h"
-#include "core/log/logger.h"
+#include "core/base/clock.h"
+#include "core/base/intrusive_ptr.h"
 #include "core/runtime/task_group.h"
-#include "core/task/cancellation.h"
 #include "core/task/task.h"
 #include "proxy/admission/admission.h"
-#include "proxy/session/session.h"
+#include "proxy/listener/accept_log.h"
+#include "proxy/listener/listener_state.h"
+#include "proxy/observe/stats.h"
 
 namespace sluice::proxy {
 
-// What listeners share; outlives them.
-struct ListenerShared {
-  Placement& placement;     // of all sessions
-  ConnectionLimit& limit;   // of all listeners together
-  Refusal limit_reached;    // kConnections, or kBuffers if that makes it lower
-  core::TokenBucket& rate;  // of all listeners together
-  HeapReserve& reserve;
+// What the accept loops of the process share. All of it lives as long as the server, which waits
+// for the loops before it ends.
+struct AcceptContext {
+  ProcessLimits& limits;
   Stats& stats;
-  core::Logger& logger;
-  core::LogThrottle& accept_throttle;
-  core::LogThrottle& memory_throttle;
-  core::LogThrottle& buffer_throttle;
-  core::CancellationToken stop;  // stop accepting
+  AcceptLog& log;
   core::TaskGroup& sessions;
 };
 
-// An address where a listener cannot listen.
-struct BindFailure {
-  int error = 0;        // an errno
-  std::string message;  // a sentence with the listener and the address
+// What an accept loop asks for the listener that has its address.
+class ListenerSource {
+ public:
+  // The listener of this term; null: the loop is to end.
+  virtual core::IntrusivePtr<ListenerState> CurrentListener() = 0;
+
+ protected:
+  ~ListenerSource() = default;
 };
 
-class Listener {
+// Admits `connection` (a descriptor), without waiting, and starts its session or resets it.
+void StartOrReject(const AcceptContext& context, const ListenerState& listener, int connection);
+
+// Waits for descriptors or memory, after an accept that failed with `error`.
+core::Task<void> PauseAccepting(const AcceptContext& context, const ListenerState& listener,
+                                int error, core::Nanos pause);
+
+class AcceptLoop {
  public:
-  // `context` comes without what is the listener's own: its bandwidth.
-  Listener(const conf::Listener& config, SessionContext context, const ListenerShared& shared);
-  Listener(const Listener&) = delete;
-  Listener& operator=(const Listener&) = delete;
+  // Both outlive the loop.
+  AcceptLoop(const AcceptContext& context, ListenerSource& source)
+      : context_(context), source_(source) {}
+  AcceptLoop(const AcceptLoop&) = delete;
+  AcceptLoop& operator=(const AcceptLoop&) = delete;
 
-  // Tries to listen at every address where it does not yet, and adds one failure to `failures` for
-  // each where it cannot. May be called again. Inside a task.
-  void TryBind(std::vector<BindFailure>& failures);
-
-  // Where it listens, in the order of the configuration.
-  std::vector<core::Address> BoundAddresses() const;
-
-  // Logs every address where it listens.
-  void LogAddresses();
-
-  // Starts accepting on every worker; the tasks end some time after `stop`.
-  void Start(core::TaskGroup& group);
-
-  // After those tasks have ended: serves what waits in the kernel's queues now, in rounds between
-  // which others run, unless `hurry` is cancelled. Whoever comes later is reset by Close.
-  core::Task<void> AcceptRest(core::CancellationToken hurry);
-
-  // Closes the listening sockets. Inside a task.
-  void Close();
+  // Accepts from `socket` until the source has no listener any more. Once.
+  core::Task<void> Run(int socket);
 
  private:
-  absl::Status ResolveOwner();
-  core::Task<void> Accept(int fd);
-  core::Task<void> AcceptUntilCancelled(int fd);
-  Verdict Judge(int fd);
-  core::Task<void> WaitForRoom(int fd, Verdict verdict);
-  void Settle(int fd, Verdict verdict);
-  bool MayWait(const Verdict& verdict) const;
-  void WarnOf(Refusal refusal);
-  core::Task<void> Pause(int error, core::Nanos pause);
+  core::Task<int> DuplicateSocket(int socket);
+  core::Task<void> AcceptForOneTerm(const ListenerState& listener);
+  core::Task<void> Wait(const ListenerState& listener, int connection, Admission::Result result);
 
-  const std::string name_;
-  const std::vector<conf::Address> addresses_;
-  core::ListenOptions options_;  // const once Bind has resolved the owner
-  const std::string unix_owner_;
-  const std::string unix_group_;
-  const conf::OnLimit on_limit_;
-  const ListenerShared& shared_;
-  Admission admission_;
-  SharedPace bytes_up_;
-  SharedPace bytes_down_;
-  const SessionContext context_;
-  std::vector<int> sockets_;             // of addresses_, -1 where it does not listen yet; or empty
-  std::vector<core::SocketFile> files_;  // of each socket
+  const AcceptContext& context_;
+  ListenerSource& source_;
+  int socket_ = -1;   // of this worker
+  int in_hand_ = -1;  // a connection that waited when a term ended
 };
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_LISTENER_LISTENER_H_
+#endif  // SLUICE_PROXY_LISTENER_ACCEPT_LOOP_H_
