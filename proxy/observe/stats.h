@@ -11,13 +11,13 @@
 #include "core/base/atomic.h"
 #include "core/reactor/reactor.h"
 #include "proxy/observe/end_reason.h"
-#include "proxy/observe/refusal.h"
+#include "proxy/observe/rejection.h"
 
 namespace sluice::proxy {
 
 struct alignas(64) WorkerStats {
   core::Atomic<uint64_t> accepted{0};                           // connections taken from the kernel
-  std::array<core::Atomic<uint64_t>, kRefusalCount> refused{};  // of these, closed by a limit
+  std::array<core::Atomic<uint64_t>, kRejectionCount> rejections{};  // of these, closed by a limit
   core::Atomic<uint64_t> accept_pauses{0};                      // descriptors or memory had run out
   core::Atomic<uint64_t> connect_retries{0};  // endpoints given up for the next one
   core::Atomic<uint64_t> short_buffers{0};    // buffers received into blocks of the reserve
@@ -29,7 +29,7 @@ struct alignas(64) WorkerStats {
 // The sums. accepted = rejected() + all of ended + the sessions that live.
 struct StatsSum {
   uint64_t accepted = 0;
-  std::array<uint64_t, kRefusalCount> refused{};
+  std::array<uint64_t, kRejectionCount> rejections{};
   uint64_t accept_pauses = 0;
   uint64_t connect_retries = 0;
   uint64_t short_buffers = 0;
@@ -37,7 +37,7 @@ struct StatsSum {
   uint64_t bytes_down = 0;
   std::array<uint64_t, kEndCauseCount> ended{};
 
-  uint64_t rejected() const { return std::accumulate(refused.begin(), refused.end(), uint64_t{0}); }
+  uint64_t rejected() const { return std::accumulate(rejections.begin(), rejections.end(), uint64_t{0}); }
 };
 
 class Stats {
@@ -54,7 +54,7 @@ class Stats {
     };
     for (const WorkerStats& worker : workers_) {
       sum.accepted += value(worker.accepted);
-      for (size_t i = 0; i < kRefusalCount; ++i) sum.refused[i] += value(worker.refused[i]);
+      for (size_t i = 0; i < kRejectionCount; ++i) sum.rejections[i] += value(worker.rejections[i]);
       sum.accept_pauses += value(worker.accept_pauses);
       sum.connect_retries += value(worker.connect_retries);
       sum.short_buffers += value(worker.short_buffers);
