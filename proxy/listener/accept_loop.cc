@@ -66,12 +66,12 @@ void Reject(int connection) {
 void StartOrReject(const AcceptContext& context, const ListenerState& listener, int connection,
                    Admission::Result result) {
   WorkerStats& stats = context.stats.of(Worker::Current()->index());
-  core::Count(stats.accepted);
   if (auto* ticket = std::get_if<Ticket>(&result)) {
+    core::Count(stats.at("accepted_total"));
     Start(context, listener, connection, std::move(*ticket));
     return;
   }
-  core::Count(stats.rejections[static_cast<size_t>(CauseOf(result))]);
+  core::Count(stats.at("rejections_total", CauseOf(result)));
   Reject(connection);
 }
 
@@ -90,7 +90,7 @@ core::Task<void> PauseAccepting(const AcceptContext& context, const ListenerStat
                                 int error, core::Nanos pause) {
   if (error == ECONNABORTED || error == EPROTO)
     co_return;  // the client was faster: nothing is short
-  core::Count(context.stats.of(Worker::Current()->index()).accept_pauses);
+  core::Count(context.stats.of(Worker::Current()->index()).at("accept_pauses_total"));
   context.log.CannotAccept(listener.name(), error, kMaxPause);
   (void)co_await core::Sleep(pause);
 }

@@ -25,12 +25,22 @@ using core::LogLevel;
 constexpr int kBindAttempts = 25;
 constexpr core::Nanos kBindPause = 20 * core::kMillisecond;
 
-core::Task<void> UntilCancelled(core::CancellationToken token) { (void)co_await token.Cancelled(); }
 core::Task<bool> SleepFor(core::Nanos duration) { co_return co_await core::Sleep(duration); }
 
 bool MayPass(const std::vector<BindFailure>& failures) {
   return std::ranges::all_of(
       failures, [](const BindFailure& failure) { return failure.error == EADDRINUSE; });
+}
+
+std::vector<DropSource> DropSources(const core::Logger& logger, const AccessLog* access_log) {
+  std::vector<DropSource> sources;
+  sources.push_back({.name = "log", .unit = "lines", .dropped = [&] { return logger.dropped(); }});
+  if (access_log != nullptr) {
+    sources.push_back({.name = "access log", .unit = "records", .dropped = [access_log] {
+                         return access_log->dropped();
+                       }});
+  }
+  return sources;
 }
 
 }  // namespace
@@ -44,6 +54,9 @@ Server::Server(const conf::Config& config, core::Shared& runtime, core::SignalSt
       access_log_(access_log),
       stats_(runtime.workers.size()),
       limits_(ProcessLimitsOf(config, runtime.workers.size(), reserve)),
+      reporter_(
+          stats_, runtime, logger, [this] { return limits_.connections.count(); },
+          DropSources(logger, access_log)),
       accept_log_(logger),
       services_(runtime),
       sessions_(runtime),
@@ -62,7 +75,9 @@ core::Task<void> Server::Run() {
   const bool serves = co_await BindAll();
   if (serves) {
     addresses_.Serve(*topology_);
-    if (config_.stats.interval.count() > 0) services_.Spawn(LogStats());
+    if (config_.stats.interval.count() > 0) {
+      services_.Spawn(reporter_.Run(ToNanos(config_.stats.interval), stop_services_.token()));
+    }
     co_await WaitForStop();
     co_await StopAccepting();
     const DrainContext context{.addresses = addresses_,
@@ -73,7 +88,7 @@ core::Task<void> Server::Run() {
                                .logger = logger_,
                                .timeout = ToNanos(config_.shutdown.drain_timeout)};
     co_await Drain(context);
-    LogStatsLine();
+    reporter_.Report();
   } else {
     addresses_.Close();
     co_await services_.Join();
@@ -128,63 +143,6 @@ core::Task<void> Server::StopAccepting() {
   stop_services_.Cancel();
   co_await addresses_.Join();
   co_await services_.Join();
-}
-
-core::Task<void> Server::LogStats() {
-  for (;;) {
-    auto outcome = co_await core::Select(SleepFor(ToNanos(config_.stats.interval)),
-                                         UntilCancelled(stop_services_.token()));
-    if (outcome.first == 1) co_return;
-    LogStatsLine();
-  }
-}
-
-void Server::LogStatsLine() {
-  const StatsSum sum = stats_.Sum();
-  std::string causes;  // what has happened, each by its name
-  for (size_t i = 0; i < kEndCauseCount; ++i) {
-    if (sum.ended[i] > 0)
-      absl::StrAppend(&causes, " ", std::string(Name(static_cast<EndCause>(i))), "=", sum.ended[i]);
-  }
-  for (size_t i = 1; i < kRejectionCount; ++i) {
-    if (sum.rejections[i] == 0) continue;
-    absl::StrAppend(&causes, " rejected_", std::string(Name(static_cast<Rejection>(i))), "=",
-                    sum.rejections[i]);
-  }
-  if (sum.short_buffers > 0) absl::StrAppend(&causes, " short_buffers=", sum.short_buffers);
-  logger_.Log(LogLevel::kInfo, "stats active=%d total=%d rejected=%d up=%d down=%d%s",
-              limits_.connections.count(), sum.accepted - sum.rejected(), sum.rejected(),
-              sum.bytes_up, sum.bytes_down, causes);
-  LogDrops();
-  if (!logger_.enabled(LogLevel::kDebug)) return;
-  for (const auto& worker : runtime_.workers) LogWorkerLine(*worker);
-}
-
-void Server::LogDrops() {
-  if (const uint64_t dropped = logger_.dropped(); dropped != log_drops_) {
-    logger_.Log(LogLevel::kWarn, "log: %d lines dropped so far", dropped);
-    log_drops_ = dropped;
-  }
-  if (access_log_ == nullptr) return;
-  if (const uint64_t dropped = access_log_->dropped(); dropped != record_drops_) {
-    logger_.Log(LogLevel::kWarn, "access log: %d records dropped so far", dropped);
-    record_drops_ = dropped;
-  }
-}
-
-void Server::LogWorkerLine(const core::Worker& worker) {
-  const auto value = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
-  const core::WorkerCounters& w = worker.counters();
-  const core::ReactorCounters& r = worker.reactor().counters();
-  logger_.Log(LogLevel::kDebug,
-              "worker %d tasks=%d lifo=%d steals=%d stolen=%d parks=%d wakes=%d overflow=%d "
-              "turns=%d enters=%d entries=%d completions=%d ops=%d immediate=%d migrated=%d "
-              "recvs=%d received=%d dry=%d in_flight=%d buffers=%d stocked=%d reserved=%d",
-              worker.index(), value(w.tasks), value(w.lifo), value(w.steals), value(w.stolen),
-              value(w.parks), value(w.wakes), value(w.overflow), value(r.turns), value(r.enters),
-              value(r.entries), value(r.completions), value(r.ops), value(r.immediate),
-              value(r.migrated), value(r.recvs), value(r.received), value(r.dry),
-              value(w.in_flight), value(w.buffers), value(r.stocked), value(r.reserved));
 }
 
 }  // namespace sluice::proxy

@@ -28,6 +28,7 @@
 #include "proxy/memory/heap_reserve.h"
 #include "proxy/observe/access_log/access_log.h"
 #include "proxy/observe/stats.h"
+#include "proxy/observe/stats_reporter.h"
 #include "proxy/server/addresses.h"
 #include "proxy/server/stop_signals.h"
 #include "proxy/server/topology.h"
@@ -54,10 +55,6 @@ class Server {
   core::Task<bool> MayTryAgain();
   core::Task<void> WaitForStop();
   core::Task<void> StopAccepting();
-  core::Task<void> LogStats();
-  void LogStatsLine();
-  void LogDrops();
-  void LogWorkerLine(const core::Worker& worker);
 
   const conf::Config& config_;
   core::Shared& runtime_;
@@ -66,6 +63,7 @@ class Server {
   AccessLog* const access_log_;
   Stats stats_;
   ProcessLimits limits_;
+  StatsReporter reporter_;
   AcceptLog accept_log_;
   core::LogThrottle short_throttle_{5 * core::kSecond};  // received into small pieces
   core::CancellationSource stop_services_;
@@ -78,8 +76,6 @@ class Server {
   core::IntrusivePtr<const Topology> topology_;
   Addresses addresses_;
   absl::Status status_;
-  uint64_t log_drops_ = 0;     // told so far
-  uint64_t record_drops_ = 0;  // told so far
 };
 
 }  // namespace sluice::proxy

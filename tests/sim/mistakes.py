@@ -75,9 +75,9 @@ MISTAKES = [
     ),
     (
         'accept_loop.cc',
-        '  core::Count(stats.rejections[static_cast<size_t>(CauseOf(result))]);\n',
+        '  core::Count(stats.at("rejections_total", CauseOf(result)));\n',
         """  if (sim::Planted(sim::Mutant::kWrongCause)) result = Rejection::kListener;
-  core::Count(stats.rejections[static_cast<size_t>(CauseOf(result))]);
+  core::Count(stats.at("rejections_total", CauseOf(result)));
 """,
     ),
     (

@@ -1,0 +1,67 @@
+#include "proxy/observe/stats_reporter.h"
+
+#include <utility>
+
+#include "core/task/join.h"
+#include "core/time/sleep.h"
+
+namespace sluice::proxy {
+namespace {
+
+using core::LogLevel;
+
+core::Task<void> UntilCancelled(core::CancellationToken token) { (void)co_await token.Cancelled(); }
+core::Task<bool> SleepFor(core::Nanos duration) { co_return co_await core::Sleep(duration); }
+
+}  // namespace
+
+StatsReporter::StatsReporter(const Stats& stats, const core::Shared& runtime, core::Logger& logger,
+                             std::function<uint64_t()> active, std::vector<DropSource> drops)
+    : stats_(stats),
+      runtime_(runtime),
+      logger_(logger),
+      active_(std::move(active)),
+      drops_(std::move(drops)) {}
+
+core::Task<void> StatsReporter::Run(core::Nanos interval, core::CancellationToken stop) {
+  for (;;) {
+    auto outcome = co_await core::Select(SleepFor(interval), UntilCancelled(stop));
+    if (outcome.first == 1) co_return;
+    Report();
+  }
+}
+
+void StatsReporter::Report() {
+  StatsValues values = stats_.Sum();
+  values.at("sessions_active") = active_();
+  logger_.Log(LogLevel::kInfo, "stats %s", StatsLine(kMetrics, values.all()));
+  ReportDrops();
+  if (!logger_.enabled(LogLevel::kDebug)) return;
+  for (const auto& worker : runtime_.workers) ReportWorker(*worker);
+}
+
+void StatsReporter::ReportDrops() {
+  for (DropSource& source : drops_) {
+    const uint64_t dropped = source.dropped();
+    if (dropped == source.reported) continue;
+    logger_.Log(LogLevel::kWarn, "%s: %d %s dropped so far", source.name, dropped, source.unit);
+    source.reported = dropped;
+  }
+}
+
+void StatsReporter::ReportWorker(const core::Worker& worker) {
+  const auto value = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
+  const core::WorkerCounters& w = worker.counters();
+  const core::ReactorCounters& r = worker.reactor().counters();
+  logger_.Log(LogLevel::kDebug,
+              "worker %d tasks=%d lifo=%d steals=%d stolen=%d parks=%d wakes=%d overflow=%d "
+              "turns=%d enters=%d entries=%d completions=%d ops=%d immediate=%d migrated=%d "
+              "recvs=%d received=%d dry=%d in_flight=%d buffers=%d stocked=%d reserved=%d",
+              worker.index(), value(w.tasks), value(w.lifo), value(w.steals), value(w.stolen),
+              value(w.parks), value(w.wakes), value(w.overflow), value(r.turns), value(r.enters),
+              value(r.entries), value(r.completions), value(r.ops), value(r.immediate),
+              value(r.migrated), value(r.recvs), value(r.received), value(r.dry),
+              value(w.in_flight), value(w.buffers), value(r.stocked), value(r.reserved));
+}
+
+}  // namespace sluice::proxy
