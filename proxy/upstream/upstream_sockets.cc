@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "conf/loops.h"
+#include "conf/reader/loops.h"
 #include "core/reactor/reactor.h"
 #include "proxy/upstream/to_core.h"
 

@@ -2,7 +2,7 @@
 // sockets' options and addresses, and which endpoints are on this host.
 //
 //   own_listener   NO        nothing is looked at for its connections
-//                  YES       a connection would come back (conf/loops.h): none is made
+//                  YES       a connection would come back (conf/reader/loops.h): none is made
 //                  PERHAPS   it is that when its address is one of this host's, which is looked at
 //                            before each connection: a floating address may come at any time
 #ifndef SLUICE_PROXY_UPSTREAM_UPSTREAM_SOCKETS_H_
