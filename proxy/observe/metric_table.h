@@ -3,9 +3,9 @@
 //
 //   constexpr MetricRow kTable[] = {{.name = "retries_total", .kind = kCounter, .help = "…"}, …};
 //
-//   worker 0  │ row 0 │ row 1, one slot for each value of its label │ row 2 │ …   written by worker 0
-//   worker 1  │ …                                                                written by worker 1
-//   sum       │ …                                                          whoever reads adds them up
+//   worker 0  │ row 0 │ row 1, one slot for each value of its label │ row 2 …  its thread counts
+//   worker 1  │ …                                                              its thread counts
+//   sum       │ …                                                              added up when read
 //
 // To add a metric: add its row. It is counted by its name, which the compiler turns into an offset,
 // so that counting is a plain load, add and store at a constant place of the worker's own slots:
@@ -181,7 +181,7 @@ class Metrics {
   std::vector<MetricSlots<kTable>> workers_;
 };
 
-// "key=value key=value …" of the rows' columns. `values` are those of all rows, one after the other.
+// "key=value key=value …" of the rows' columns. `values`: of all rows, one after the other.
 std::string StatsLine(std::span<const MetricRow> rows, std::span<const uint64_t> values);
 
 }  // namespace sluice::proxy
