@@ -82,7 +82,7 @@ constexpr bool IsWellFormed(std::span<const MetricRow> rows) {
     for (const char c : row.name) {
       if (c != '_' && (c < 'a' || c > 'z')) return false;
     }
-    if (!row.help.ends_with('.') || row.slot_count() == 0) return false;
+    if (row.help.size() < 2 || !row.help.ends_with('.') || row.slot_count() == 0) return false;
     if (row.label_count() == 2 && row.labels[0].name == row.labels[1].name) return false;
     for (const MetricRow& other : rows) {
       if (&other != &row && other.name == row.name) return false;
