@@ -27,7 +27,7 @@ constexpr MetricLabel kSize = {"size", kSizes};
 constexpr MetricRow kTable[] = {
     {.name = "baskets", .kind = MetricKind::kGauge, .always = "baskets", .help = "Baskets now."},
     {.name = "eaten_total", .if_any = "eaten_*", .labels = {{kSize, kFruit}}, .help = "Eaten."},
-    {.name = "kept_total", .always = "all", .if_any = "kept_*", .labels = {{kFruit}}, .help = "Kept."},
+    {.name = "had_total", .always = "all", .if_any = "had_*", .labels = {{kFruit}}, .help = "Had."},
     {.name = "lost_total", .if_any = "lost", .help = "Lost on the way."},
     {.name = "quiet_total", .help = "In no line."},
 };
@@ -44,15 +44,15 @@ std::string LineOf(const Fruits& fruits, uint64_t baskets) {
 TEST(MetricTable, ARowDrivesTheSlotsTheSumAndTheLine) {
   Fruits fruits(2);
   EXPECT_EQ(LineOf(fruits, 3), "baskets=3 all=0");
-  core::Count(fruits.of(0).at("kept_total", Fruit::kPear), 2);
-  core::Count(fruits.of(1).at("kept_total", Fruit::kPear), 5);
-  core::Count(fruits.of(1).at("kept_total", Fruit::kApple));
+  core::Count(fruits.of(0).at("had_total", Fruit::kPear), 2);
+  core::Count(fruits.of(1).at("had_total", Fruit::kPear), 5);
+  core::Count(fruits.of(1).at("had_total", Fruit::kApple));
   core::Count(fruits.of(0).at("eaten_total", Size::kSmall, Fruit::kApple));
   core::Count(fruits.of(1).at("eaten_total", Size::kLarge, Fruit::kApple), 3);
   core::Count(fruits.of(1).at("quiet_total"));
-  EXPECT_EQ(LineOf(fruits, 0), "baskets=0 all=8 eaten_apple=4 kept_apple=1 kept_pear=7");
+  EXPECT_EQ(LineOf(fruits, 0), "baskets=0 all=8 eaten_apple=4 had_apple=1 had_pear=7");
   core::Count(fruits.of(0).at("lost_total"));
-  EXPECT_EQ(LineOf(fruits, 0), "baskets=0 all=8 eaten_apple=4 kept_apple=1 kept_pear=7 lost=1");
+  EXPECT_EQ(LineOf(fruits, 0), "baskets=0 all=8 eaten_apple=4 had_apple=1 had_pear=7 lost=1");
   MetricValues<kTable> sum = fruits.Sum();
   EXPECT_EQ(sum.at("eaten_total", Size::kLarge, Fruit::kApple), 3u);
   EXPECT_EQ(sum.at("eaten_total", Size::kLarge, Fruit::kPear), 0u);
@@ -66,7 +66,7 @@ TEST(MetricTable, NoTwoShareASlot) {
   std::set<const void*> all = {&slots.at("baskets"), &slots.at("lost_total"),
                                &slots.at("quiet_total")};
   for (const Fruit fruit : {Fruit::kApple, Fruit::kPear, Fruit::kNone}) {
-    all.insert(&slots.at("kept_total", fruit));
+    all.insert(&slots.at("had_total", fruit));
     for (const Size size : {Size::kSmall, Size::kLarge}) {
       all.insert(&slots.at("eaten_total", size, fruit));
     }
