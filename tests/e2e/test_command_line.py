@@ -185,7 +185,8 @@ class CommandLine(Case):
             def few():
                 resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
             self.write(GOOD.replace("127.0.0.1:8080", "127.0.0.1:0"))
-            done = self.sluice("--config", self.path, "--check", preexec_fn=few)
+            done = run("prlimit", f"--nofile={limit}:{limit}", binary(), "--config", self.path,
+                       "--check")
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
             sluice = self.program(Process(binary(), "--config", self.path, prepare=few))
             sluice.wait_line("listening on")

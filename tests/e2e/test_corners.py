@@ -45,7 +45,7 @@ RANGES = [
     *((f"{place}.socket.{key}", *ends) for place in "LU" for key, *ends in SOCKET),
     ("U.queue_timeout", "1ms", DAY, "0s"), ("U.connect_attempts", 1, 100),
     ("U.connect_backoff", "1ms", "10s", "0s"), ("U.retry_for", "1ms", "1h", "0s"),
-    ("E.weight", 0, 256), ("E.max_connections", 0, 10_000_000),
+    ("E.weight", 1, 256), ("E.max_connections", 0, 10_000_000),
 ]
 PROCESS = [each for each in RANGES if each[0] in (
     "runtime.workers", "limits.max_connections", "limits.buffer_memory", "buffers.per_direction")]
