@@ -18,7 +18,7 @@
 #include "core/log/logger.h"
 #include "core/runtime/task_group.h"
 #include "core/sched/worker.h"
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 #include "core/task/task.h"
 #include "core/time/token_bucket.h"
 #include "proxy/admission/connection_limit.h"
@@ -26,7 +26,7 @@
 #include "proxy/memory/heap_reserve.h"
 #include "proxy/observe/access_log/access_log.h"
 #include "proxy/observe/stats.h"
-#include "proxy/upstream/cluster.h"
+#include "proxy/upstream/upstream.h"
 
 namespace sluice::proxy {
 
@@ -34,7 +34,7 @@ class Server {
  public:
   // Everything passed in outlives the server. `config` has been validated.
   // `access_log` may be null.
-  Server(const conf::Config& config, core::Shared& runtime, core::SignalStream& signals,
+  Server(const conf::Config& config, core::RuntimeHandle runtime, core::SignalStream& signals,
          core::Logger& logger, AccessLog* access_log, HeapReserve& reserve);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -56,10 +56,10 @@ class Server {
   core::Task<void> LogStats();
   void LogStatsLine();
   void LogDrops();
-  void LogWorkerLine(const core::Worker& worker);
+  void LogWorkerLine(uint32_t worker);
 
   const conf::Config& config_;
-  core::Shared& runtime_;
+  const core::RuntimeHandle runtime_;
   core::SignalStream& signals_;
   core::Logger& logger_;
   AccessLog* const access_log_;
@@ -76,7 +76,7 @@ class Server {
   core::TaskGroup services_;  // accept loops, the stats line
   core::TaskGroup sessions_;
   ListenerShared listener_shared_;
-  std::vector<std::unique_ptr<Cluster>> clusters_;
+  std::vector<std::unique_ptr<Upstream>> upstreams_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   absl::Status status_;
   uint64_t log_drops_ = 0;     // told so far

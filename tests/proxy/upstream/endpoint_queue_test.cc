@@ -1,4 +1,4 @@
-#include "proxy/upstream/endpoint_limits.h"
+#include "proxy/upstream/endpoint_queue.h"
 
 #include <gtest/gtest.h>
 
@@ -12,58 +12,81 @@
 #include <vector>
 
 #include "core/runtime/task_group.h"
-#include "core/task/cancellation.h"
-#include "core/task/join.h"
+#include "core/sync/cancellation.h"
+#include "core/task/select.h"
 #include "core/time/sleep.h"
 #include "tests/core/support/run.h"
 #include "tests/core/support/seed.h"
 #include "tests/core/support/yield.h"
+#include "tests/proxy/upstream/endpoints.h"
 
 namespace sluice::proxy {
 namespace {
 
 using core::Task;
 using core::testing::TestRuntime;
+using testing::Endpoints;
 using Tried = std::vector<uint32_t>;
 
-TEST(EndpointLimits, WithoutLimitsTakesTheFirstNotTried) {
-  EndpointLimits limits({0, 0, 0});
-  EXPECT_EQ(limits.TryAcquire(1, {}).endpoint(), 1u);
-  EXPECT_EQ(limits.TryAcquire(1, Tried{1}).endpoint(), 2u);
-  EXPECT_EQ(limits.TryAcquire(1, Tried{1, 2}).endpoint(), 0u);
+// A queue over endpoints with these limits; by their index.
+struct Limits {
+  explicit Limits(std::vector<uint32_t> max)
+      : endpoints(max.size()), queue(policy, 1, endpoints.Limited(max, policy)) {}
+
+  EndpointSlot TryAcquire(uint32_t first, const Tried& tried) {
+    return queue.TryAcquire(0, {.key = first}, endpoints.Some(tried));
+  }
+
+  testing::FromKey policy;
+  Endpoints endpoints;
+  EndpointQueue queue;
+};
+
+uint32_t IndexOf(const EndpointSlot& slot) { return Endpoints::IndexOf(slot.endpoint()); }
+
+Task<EndpointSlot> WaitForSlot(Limits& limits, uint32_t first, Tried tried) {
+  const std::vector<Endpoint*> endpoints = limits.endpoints.Some(tried);
+  co_return co_await limits.queue.WaitForSlot({.key = first}, endpoints);
+}
+
+TEST(EndpointQueue, WithoutLimitsTakesTheFirstNotTried) {
+  Limits limits({0, 0, 0});
+  EXPECT_EQ(IndexOf(limits.TryAcquire(1, {})), 1u);
+  EXPECT_EQ(IndexOf(limits.TryAcquire(1, Tried{1})), 2u);
+  EXPECT_EQ(IndexOf(limits.TryAcquire(1, Tried{1, 2})), 0u);
   EXPECT_FALSE(limits.TryAcquire(1, Tried{1, 2, 0}).valid());
 }
 
-TEST(EndpointLimits, GoesOnToOneThatHasRoom) {
-  EndpointLimits limits({1, 0, 2});
+TEST(EndpointQueue, GoesOnToOneThatHasRoom) {
+  Limits limits({1, 0, 2});
   EndpointSlot a = limits.TryAcquire(0, {});
-  EXPECT_EQ(a.endpoint(), 0u);
-  EXPECT_EQ(limits.TryAcquire(0, {}).endpoint(), 1u);
+  EXPECT_EQ(IndexOf(a), 0u);
+  EXPECT_EQ(IndexOf(limits.TryAcquire(0, {})), 1u);
   EndpointSlot b = limits.TryAcquire(0, Tried{1});
   EndpointSlot c = limits.TryAcquire(2, Tried{1});
-  EXPECT_EQ(b.endpoint(), 2u);
-  EXPECT_EQ(c.endpoint(), 2u);
+  EXPECT_EQ(IndexOf(b), 2u);
+  EXPECT_EQ(IndexOf(c), 2u);
   EXPECT_FALSE(limits.TryAcquire(0, Tried{1}).valid());
   a = EndpointSlot();
-  EXPECT_EQ(limits.TryAcquire(2, Tried{1}).endpoint(), 0u);
+  EXPECT_EQ(IndexOf(limits.TryAcquire(2, Tried{1})), 0u);
 }
 
 // Tasks that wait, in the order in which they began.
 struct Queue {
   explicit Queue(std::vector<uint32_t> max) : limits(std::move(max)) {}
-  EndpointLimits limits;
+  Limits limits;
   std::string served;  // names, in order
 };
 
 Task<void> WaitAs(Queue& queue, char name, Tried tried) {
-  EndpointSlot slot = co_await queue.limits.WaitForRoom(0, tried);
+  EndpointSlot slot = co_await WaitForSlot(queue.limits, 0, tried);
   queue.served += name;
-  queue.served += slot.valid() ? static_cast<char>('0' + slot.endpoint()) : '-';
+  queue.served += slot.valid() ? static_cast<char>('0' + IndexOf(slot)) : '-';
 }
 
-Task<void> FirstComeFirstServed(core::Shared& shared, Queue& queue) {
+Task<void> FirstComeFirstServed(core::RuntimeHandle runtime, Queue& queue) {
   std::optional<EndpointSlot> held = queue.limits.TryAcquire(0, {});
-  core::TaskGroup group(shared);
+  core::TaskGroup group(runtime);
   for (const char name : {'a', 'b', 'c'}) {
     group.Spawn(WaitAs(queue, name, {}));
     co_await core::testing::Yield();
@@ -73,17 +96,17 @@ Task<void> FirstComeFirstServed(core::Shared& shared, Queue& queue) {
   co_await group.Join();
 }
 
-TEST(EndpointLimits, FirstComeFirstServed) {
+TEST(EndpointQueue, FirstComeFirstServed) {
   TestRuntime runtime(1);
   Queue queue({1});
-  runtime.Run(FirstComeFirstServed(runtime.shared(), queue));
+  runtime.Run(FirstComeFirstServed(runtime.handle(), queue));
   EXPECT_EQ(queue.served, "a0b0c0");
 }
 
-Task<void> PassesOver(core::Shared& shared, Queue& queue) {
+Task<void> PassesOver(core::RuntimeHandle runtime, Queue& queue) {
   std::optional<EndpointSlot> held0 = queue.limits.TryAcquire(0, {});
   std::optional<EndpointSlot> held1 = queue.limits.TryAcquire(1, {});
-  core::TaskGroup group(shared);
+  core::TaskGroup group(runtime);
   group.Spawn(WaitAs(queue, 'a', {0}));  // has tried 0: waits for 1
   co_await core::testing::Yield();
   group.Spawn(WaitAs(queue, 'b', {}));
@@ -95,10 +118,10 @@ Task<void> PassesOver(core::Shared& shared, Queue& queue) {
   co_await group.Join();
 }
 
-TEST(EndpointLimits, APlaceNobodyHasTriedGoesToWhoWantsIt) {
+TEST(EndpointQueue, ASlotGoesToTheFirstSessionThatHasNotTriedItsEndpoint) {
   TestRuntime runtime(1);
   Queue queue({1, 1});
-  runtime.Run(PassesOver(runtime.shared(), queue));
+  runtime.Run(PassesOver(runtime.handle(), queue));
   EXPECT_EQ(queue.served, "b0a1");
 }
 
@@ -109,20 +132,20 @@ Task<void> YieldTimes(int times) {
 Task<void> GivesUp(Queue& queue) {
   std::optional<EndpointSlot> held = queue.limits.TryAcquire(0, {});
   auto outcome = co_await core::Select(WaitAs(queue, 'a', {}), YieldTimes(3));
-  EXPECT_EQ(outcome.first, 1u);
+  EXPECT_TRUE(outcome.Won<1>());
   EXPECT_EQ(queue.served, "a-");
   held.reset();
-  EXPECT_TRUE(queue.limits.TryAcquire(0, {}).valid()) << "its place in the queue is gone";
+  EXPECT_TRUE(queue.limits.TryAcquire(0, {}).valid()) << "it has left the queue";
 }
 
-TEST(EndpointLimits, WhoGivesUpLeavesTheQueue) {
+TEST(EndpointQueue, ASessionThatGivesUpLeavesTheQueue) {
   TestRuntime runtime(1);
   Queue queue({1});
   runtime.Run(GivesUp(queue));
 }
 
 // Random arrivals, departures and releases against a vector that is searched from its beginning:
-// whoever has waited longest among those who accept an endpoint gets it.
+// the one that has waited longest among those that accept an endpoint gets it.
 struct Expected {
   struct Waiting {
     int name;
@@ -130,17 +153,17 @@ struct Expected {
     std::unique_ptr<core::CancellationSource> leave = std::make_unique<core::CancellationSource>();
   };
   static constexpr uint32_t kEndpoints = 4;
-  EndpointLimits limits{std::vector<uint32_t>(kEndpoints, 1)};
+  Limits limits{std::vector<uint32_t>(kEndpoints, 1)};
   std::array<std::optional<EndpointSlot>, kEndpoints> held;
   std::vector<Waiting> waiting;
-  std::vector<std::unique_ptr<core::CancellationSource>> used;  // until nobody listens any more
+  std::vector<std::unique_ptr<core::CancellationSource>> used;  // until nothing listens any more
   std::vector<std::pair<int, int>> served;                      // name, endpoint (-1: it left)
 };
 
 Task<void> WaitFor(Expected& state, uint32_t name, Tried tried) {
-  EndpointSlot slot = co_await state.limits.WaitForRoom(name % Expected::kEndpoints, tried);
-  state.served.emplace_back(name, slot.valid() ? static_cast<int>(slot.endpoint()) : -1);
-  if (slot.valid()) state.held[slot.endpoint()] = std::move(slot);
+  EndpointSlot slot = co_await WaitForSlot(state.limits, name % Expected::kEndpoints, tried);
+  state.served.emplace_back(name, slot.valid() ? static_cast<int>(IndexOf(slot)) : -1);
+  if (slot.valid()) state.held[IndexOf(slot)] = std::move(slot);
 }
 
 Task<void> UntilTold(core::CancellationToken token) { (void)co_await token.Cancelled(); }
@@ -149,9 +172,9 @@ Task<void> WaitOrLeave(Expected& state, uint32_t name, Tried tried, core::Cancel
   (void)co_await core::Select(WaitFor(state, name, std::move(tried)), UntilTold(leave));
 }
 
-Task<void> ExpectServed(Expected& state, std::pair<int, int> who) {
+Task<void> ExpectServed(Expected& state, std::pair<int, int> expected) {
   for (int i = 0; i < 50 && state.served.empty(); ++i) co_await core::testing::Yield();
-  EXPECT_EQ(state.served, (std::vector<std::pair<int, int>>{who}));
+  EXPECT_EQ(state.served, (std::vector<std::pair<int, int>>{expected}));
   state.served.clear();
 }
 
@@ -163,7 +186,7 @@ Task<void> ReleaseOne(Expected& state, uint32_t endpoint) {
     state.held[endpoint].reset();
     EXPECT_TRUE(state.served.empty());
     state.held[endpoint] = state.limits.TryAcquire(endpoint, {});
-    EXPECT_EQ(state.held[endpoint]->endpoint(), endpoint);
+    EXPECT_EQ(IndexOf(*state.held[endpoint]), endpoint);
     co_return;
   }
   const int name = next->name;
@@ -183,9 +206,9 @@ Task<void> LeaveOne(Expected& state, size_t index) {
   state.waiting.erase(state.waiting.begin() + static_cast<ptrdiff_t>(index));
 }
 
-Task<void> ComeLeaveAndRelease(core::Shared& shared, Expected& state) {
+Task<void> ComeLeaveAndRelease(core::RuntimeHandle runtime, Expected& state) {
   core::testing::Random random(core::testing::Seed());
-  core::TaskGroup group(shared);
+  core::TaskGroup group(runtime);
   for (uint32_t e = 0; e < Expected::kEndpoints; ++e)
     state.held[e] = state.limits.TryAcquire(e, {});
   for (uint32_t name = 0; name < 3000; ++name) {
@@ -211,25 +234,25 @@ Task<void> ComeLeaveAndRelease(core::Shared& shared, Expected& state) {
   for (std::optional<EndpointSlot>& slot : state.held) slot.reset();
 }
 
-TEST(EndpointLimits, TheOldestWhoAcceptsIsServedWhoeverComesAndGoes) {
+TEST(EndpointQueue, TheOldestThatAcceptsIsServedWhateverComesAndGoes) {
   TestRuntime runtime(1);
   Expected state;
-  runtime.Run(ComeLeaveAndRelease(runtime.shared(), state));
+  runtime.Run(ComeLeaveAndRelease(runtime.handle(), state));
 }
 
 // Walking the queue once per event, this would take minutes: 40,000 wait, all have tried endpoint
-// 0, whose place is given back 40,000 times; then they leave, the last one first.
-Task<void> Crowd(core::Shared& shared, EndpointLimits& limits) {
+// 0, whose slot is released 40,000 times; then they leave, the last one first.
+Task<void> Crowd(core::RuntimeHandle runtime, Limits& limits) {
   constexpr int kCount = 40'000;
   std::optional<EndpointSlot> held = limits.TryAcquire(1, {});
   std::vector<std::unique_ptr<core::CancellationSource>> leave;
-  core::TaskGroup group(shared);
+  core::TaskGroup group(runtime);
   for (int i = 0; i < kCount; ++i) {
     leave.push_back(std::make_unique<core::CancellationSource>());
-    group.Spawn([](EndpointLimits& queue, core::CancellationToken token) -> Task<void> {
-      auto wait = [](EndpointLimits& from) -> Task<void> {
+    group.Spawn([](Limits& queue, core::CancellationToken token) -> Task<void> {
+      auto wait = [](Limits& from) -> Task<void> {
         const Tried tried{0};
-        EndpointSlot slot = co_await from.WaitForRoom(1, tried);
+        EndpointSlot slot = co_await WaitForSlot(from, 1, tried);
         EXPECT_FALSE(slot.valid());
       };
       (void)co_await core::Select(wait(queue), UntilTold(token));
@@ -246,15 +269,15 @@ Task<void> Crowd(core::Shared& shared, EndpointLimits& limits) {
   held.reset();
 }
 
-TEST(EndpointLimits, ALongQueueIsNotWalked) {
+TEST(EndpointQueue, ALongQueueIsNotWalked) {
   TestRuntime runtime(1);
-  EndpointLimits limits({1, 1});
-  runtime.Run(Crowd(runtime.shared(), limits));
+  Limits limits({1, 1});
+  runtime.Run(Crowd(runtime.handle(), limits));
 }
 
 struct Storm {
   static constexpr uint32_t kMax = 3;
-  EndpointLimits limits{{kMax, kMax}};
+  Limits limits{{kMax, kMax}};
   std::atomic<uint32_t> inside[2] = {};
   std::atomic<bool> over{false};
   std::atomic<int> served{0};
@@ -262,24 +285,24 @@ struct Storm {
 
 Task<void> ComeAndGo(Storm& storm, uint32_t first) {
   for (int i = 0; i < 200; ++i) {
-    EndpointSlot slot = co_await storm.limits.WaitForRoom(first, {});
-    if (++storm.inside[slot.endpoint()] > Storm::kMax) storm.over = true;
+    EndpointSlot slot = co_await WaitForSlot(storm.limits, first, {});
+    if (++storm.inside[IndexOf(slot)] > Storm::kMax) storm.over = true;
     if (i % 3 != 0) co_await core::testing::Yield();
-    --storm.inside[slot.endpoint()];
+    --storm.inside[IndexOf(slot)];
     ++storm.served;
   }
 }
 
-Task<void> StormMain(core::Shared& shared, Storm& storm) {
-  core::TaskGroup group(shared);
+Task<void> StormMain(core::RuntimeHandle runtime, Storm& storm) {
+  core::TaskGroup group(runtime);
   for (uint32_t i = 0; i < 40; ++i) group.Spawn(ComeAndGo(storm, i % 2));
   co_await group.Join();
 }
 
-TEST(EndpointLimits, ExactUnderAStorm) {
+TEST(EndpointQueue, ExactUnderAStorm) {
   TestRuntime runtime(4);
   Storm storm;
-  runtime.Run(StormMain(runtime.shared(), storm));
+  runtime.Run(StormMain(runtime.handle(), storm));
   EXPECT_FALSE(storm.over);
   EXPECT_EQ(storm.served, 40 * 200);
 }
