@@ -77,7 +77,8 @@ bool CheckText(std::string_view text, Errors& errors) {
   return false;
 }
 
-// Adds what is to be said of a text that is not YAML: a known slip rather than what the parser says.
+// Adds what is to be said of a text that is not YAML: a known slip rather than what the parser
+// says.
 void Advise(std::string_view text, const std::vector<Error>& found, Errors& errors) {
   if (AdviseOnForeignFile(text, errors)) return;
   for (const Error& error : found) {

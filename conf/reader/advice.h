@@ -24,7 +24,8 @@ std::string AdviceForType(const Node& node, const Shape& shape);
 // the error at `at`, or in the one before it. Adds the error and returns true if it finds one.
 bool AdviseOnSyntax(std::string_view text, Position at, Errors& errors);
 
-// If the text is the configuration of another program: adds the error that says so and returns true.
+// If the text is the configuration of another program: adds the error that says so and returns
+// true.
 bool AdviseOnForeignFile(std::string_view text, Errors& errors);
 
 }  // namespace sluice::conf

@@ -4,8 +4,8 @@
 // and values that their Scalar rejects: all of them, in one walk. The field of a wrong value keeps
 // its default, or has the value that the message suggests.
 //
-// Merges (`<<: *name`) are applied on the way. Keys of the root that begin with "x-" hold anchors and
-// are not looked at.
+// Merges (`<<: *name`) are applied on the way. Keys of the root that begin with "x-" hold anchors
+// and are not looked at.
 
 #ifndef SLUICE_CONF_READER_READER_H_
 #define SLUICE_CONF_READER_READER_H_

@@ -22,7 +22,7 @@ void WarnOfLoops(const Config& config, const Positions& positions, Errors& warni
   }
 }
 
-// Weight 0 drains an endpoint; an upstream that has no other one serves nobody.
+// Weight 0 drains an endpoint; an upstream without any other endpoint serves no connection.
 void WarnOfDrained(const Config& config, const Positions& positions, Errors& warnings) {
   for (size_t i = 0; i < config.upstreams.size(); ++i) {
     const Upstream& upstream = config.upstreams[i];

@@ -94,7 +94,7 @@ struct Reworded {
   std::string_view ours;
 };
 
-// The messages that a slip of the pen leads to, reworded for those who make it.
+// The parser's messages that typing errors lead to, and ours for them.
 constexpr auto kReworded = std::to_array<Reworded>({
     {"end of map not found",
      "this line does not fit: the next key of a mapping begins in the column of the one before"},

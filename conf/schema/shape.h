@@ -4,8 +4,8 @@
 //         | Map:    keys, each with a Shape  (shown to a Visitor, in the order of printing)
 //         | List:   items of one Shape
 //
-// Shapes hold references to the fields they describe, so they live shorter than the Config. Whoever
-// walks one (to read, to print, to list the keys) is a Visitor and knows no key by name.
+// Shapes hold references to the fields they describe, so they live shorter than the Config. Code
+// that walks a Shape (to read, to print, to list the keys) is a Visitor and knows no key by name.
 
 #ifndef SLUICE_CONF_SCHEMA_SHAPE_H_
 #define SLUICE_CONF_SCHEMA_SHAPE_H_

@@ -26,7 +26,8 @@ std::optional<Lookalike> FindLookalike(std::string_view text);
 // Whether the text has a character that cannot be seen, or not be told from a blank.
 bool HasInvisible(std::string_view text);
 
-// What was probably meant: ASCII in place of the lookalikes, without the invisible ones at the ends.
+// What was probably meant: ASCII in place of the lookalikes, without the invisible ones at the
+// ends.
 std::string WithoutLookalikes(std::string_view text);
 
 }  // namespace sluice::conf

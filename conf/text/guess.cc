@@ -169,8 +169,8 @@ void AddNone(std::string_view text, std::initializer_list<std::string_view> zero
   guesses.insert(guesses.end(), zeros.begin(), zeros.end());
 }
 
-// Takes "/s", "/sec", "per second", "ps" off the end of a unit. Returns how many seconds the rate is
-// for, 0 if it is for none.
+// Takes "/s", "/sec", "per second", "ps" off the end of a unit. Returns how many seconds the rate
+// is for, 0 if it is for none.
 uint64_t TakePer(std::string& unit) {
   constexpr auto kPer = std::to_array<std::pair<std::string_view, uint64_t>>({
       {"persecond", 1},

@@ -1,7 +1,7 @@
-// What somebody probably meant who wrote a value as another program takes it: candidates, likely ones
+// Candidates for what was probably meant by a value that another program would take, likely ones
 // first.
 //
-// Nobody has looked yet whether a candidate is allowed: the reader suggests the first that is.
+// A candidate need not be allowed: the reader suggests the first one that is.
 
 #ifndef SLUICE_CONF_TEXT_GUESS_H_
 #define SLUICE_CONF_TEXT_GUESS_H_

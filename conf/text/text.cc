@@ -32,8 +32,8 @@ size_t EditDistance(std::string_view a, std::string_view b) {
   return cost[a.size()][b.size()];
 }
 
-// Whether a slip of the pen could turn `a` into `b`: few edits, or a part left out. `distance` gets
-// the number of edits; most pairs are told apart by their lengths alone.
+// Returns true if a typing error could turn `a` into `b`: few edits, or a part left out. `distance`
+// gets the number of edits; for most pairs their lengths alone give the answer.
 bool IsNear(std::string_view a, std::string_view b, size_t& distance) {
   const auto [shorter, longer] = std::minmax({a.size(), b.size()});
   const size_t allowed = std::max<size_t>(1, longer / 3);

@@ -68,7 +68,7 @@ absl::StatusOr<std::string> CheckDescriptors(const DescriptorNeeds& needs, uint6
   const uint64_t before_any = open + needs.to_run();
   if (before_any + kPerConnection > limit) {
     return absl::ResourceExhaustedError(absl::StrCat(
-        "too few descriptors to serve anybody: this process may open ", limit, ", has ", open,
+        "too few descriptors to serve a connection: this process may open ", limit, ", has ", open,
         " and needs ", needs.to_run() + kPerConnection, " more: ", needs.to_listen(), " for ",
         needs.addresses, " addresses and ", needs.workers,
         " workers, each of which accepts at each, ", needs.to_run() - needs.to_listen(),

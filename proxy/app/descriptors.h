@@ -34,8 +34,8 @@ uint64_t RaiseDescriptorLimit();
 uint64_t OpenDescriptors();
 
 // What `limits.max_connections: auto` stands for: half of what `limit` leaves after what is open,
-// what is needed to run, and some to spare; at least 1, at most kMostByDefault. Where little is left,
-// half of it is to spare.
+// what is needed to run, and some to spare; at least 1, at most kMostByDefault. Where little is
+// left, half of it is to spare.
 inline constexpr uint32_t kMostByDefault = 10'000;
 uint32_t DefaultConnections(const DescriptorNeeds& needs, uint64_t limit, uint64_t open);
 

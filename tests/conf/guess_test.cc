@@ -18,7 +18,8 @@ namespace {
 
 using Cases = std::vector<std::pair<std::string, std::string>>;
 
-// What the message about `value` suggests, "" if nothing; `before` and `after` make it a whole text.
+// What the message about `value` suggests, "" if nothing; `before` and `after` make it a whole
+// text.
 std::string Suggested(const std::string& before, const std::string& value,
                       const std::string& after) {
   const LoadResult result = Load(before + "'" + value + "'" + after);

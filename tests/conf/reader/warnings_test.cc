@@ -98,7 +98,7 @@ TEST(Loops, WhichEndpointAListenerIsNot) {
   EXPECT_FALSE(ReachesItself("127.0.0.1:80", "127.0.0.1:81"));
   EXPECT_FALSE(ReachesItself("127.0.0.1:80", "127.0.0.2:80"));
   EXPECT_FALSE(ReachesItself("10.0.0.1:80", "0.0.0.0:80"));
-  EXPECT_FALSE(ReachesItself("0.0.0.0:80", "10.0.0.1:80")) << "somebody else's, as far as is known";
+  EXPECT_FALSE(ReachesItself("0.0.0.0:80", "10.0.0.1:80")) << "another host's, as far as is known";
   EXPECT_FALSE(ReachesItself("[::]:80", "127.0.0.1:80"));
   EXPECT_FALSE(ReachesItself("0.0.0.0:80", "[::1]:80"));
   EXPECT_FALSE(ReachesItself("unix:/run/web", "unix:/run/app"));
