@@ -83,8 +83,8 @@ install_packages() {
   local unused
   mapfile -t unused < <(not_installed "${unused_packages[@]}")
   if [[ -n $(not_installed bazel-bootstrap) ]] && ((${#unused[@]} != 0)); then
-    say "Bazel's package depends on ${unused[*]} and does not use it:"
-    say "the empty package $stand_in stands in for it."
+    say "Bazel's package depends on these, which Bazel does not use: ${unused[*]}."
+    say "The empty package $stand_in stands in for them."
     set -- "$@" "$(make_stand_in "${unused[@]}")"
   fi
   export DEBIAN_FRONTEND=noninteractive
