@@ -54,7 +54,8 @@ void Start(const AcceptContext& context, const ListenerState& listener, int conn
   const uint32_t chosen = context.limits.placement.Choose(here.index());
   ticket.share = context.limits.placement.Take(chosen);
   Worker* const other = chosen == here.index() ? nullptr : here.shared().workers[chosen].get();
-  context.sessions.Spawn(RunSession(listener.session(), connection, std::move(ticket)), other);
+  core::IntrusivePtr<const SessionContext> reference(&listener);
+  context.sessions.Spawn(RunSession(std::move(reference), connection, std::move(ticket)), other);
 }
 
 void Reject(int connection) {
@@ -98,12 +99,13 @@ core::Task<void> PauseAccepting(const AcceptContext& context, const ListenerStat
 core::Task<void> AcceptLoop::Run(int socket) {
   socket_ = co_await DuplicateSocket(socket);
   if (socket_ < 0) co_return;
-  core::IntrusivePtr<ListenerState> last;
-  while (core::IntrusivePtr<ListenerState> listener = source_.CurrentListener()) {
+  core::IntrusivePtr<ListenerState> listener = source_.CurrentListener();
+  while (listener) {
     co_await core::Select(AcceptForOneTerm(*listener), UntilCancelled(listener->end_of_term()));
-    last = std::move(listener);
+    core::IntrusivePtr<ListenerState> next = source_.CurrentListener();
+    if (!next && in_hand_ >= 0) StartOrReject(context_, *listener, std::exchange(in_hand_, -1));
+    listener = std::move(next);
   }
-  if (in_hand_ >= 0) StartOrReject(context_, *last, std::exchange(in_hand_, -1));
   CurrentReactor().Close(socket_);
 }
 

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -99,7 +101,7 @@ core::Task<bool> Server::BindAll() {
     if (attempt == 1) logger_.Log(LogLevel::kWarn, "%s", DescribeBusy(failures));
     if (!co_await MayTryAgain()) co_return false;
   }
-  LocateEndpoints(config_, addresses_.Bound(), core::Worker::Current()->reactor(),
+  LocateEndpoints(topology_->config(), addresses_.Bound(), core::Worker::Current()->reactor(),
                   topology_->upstreams(), logger_);
   addresses_.Log(logger_);
   co_return true;
@@ -114,12 +116,57 @@ core::Task<bool> Server::MayTryAgain() {
   co_return false;
 }
 
+// Serves until a signal asks for an end.
 core::Task<void> Server::WaitForStop() {
-  core::IoResult<int> signal = co_await stop_signals_.Next();
-  if (!signal.ok()) co_return;
-  logger_.Log(LogLevel::kInfo, "signal SIG%s: no new connections; %d sessions may finish for %g s",
-              sigabbrev_np(*signal), limits_.connections.count(),
-              std::chrono::duration<double>(config_.shutdown.drain_timeout).count());
+  for (;;) {
+    core::IoResult<int> signal = co_await stop_signals_.Next(/*reloads=*/next_config_ != nullptr);
+    if (!signal.ok()) co_return;
+    if (*signal != SIGHUP) {
+      logger_.Log(LogLevel::kInfo,
+                  "signal SIG%s: no new connections; %d sessions may finish for %g s",
+                  sigabbrev_np(*signal), limits_.connections.count(),
+                  std::chrono::duration<double>(config_.shutdown.drain_timeout).count());
+      co_return;
+    }
+    absl::StatusOr<conf::Config> next = next_config_();
+    absl::Status status = next.status();
+    if (next.ok()) status = co_await Exchange(*std::move(next));
+    if (status.ok()) {
+      logger_.Log(LogLevel::kInfo, "signal SIGHUP: another configuration is in force");
+    } else {
+      logger_.Log(LogLevel::kError, "signal SIGHUP: the configuration stays as it is: %s",
+                  std::string(status.message()));
+    }
+  }
+}
+
+// Another topology takes the place of this one, as a whole or, with an error, not at all. Its
+// limits of the whole process are those of the start. Sessions go on as they began; addresses that
+// both have in common stay open, and those that are gone are served to the end of their queues.
+core::Task<absl::Status> Server::Exchange(conf::Config config) {
+  co_await retired_.Finish();
+  core::Reactor& reactor = core::Worker::Current()->reactor();
+  const auto next = core::MakeRef<Topology>(std::move(config), session_services_, topology_.get());
+  if (absl::Status status = CheckUpstreamSockets(reactor, next->upstreams()); !status.ok()) {
+    co_return status;
+  }
+  Addresses addresses(next->config(), runtime_, accept_context_, addresses_);
+  if (const std::vector<BindFailure> failures = addresses.TryBind(); !failures.empty()) {
+    addresses.Without(addresses_).Close();
+    co_return ToStatus(failures);
+  }
+  if (!next->carries_upstreams()) {
+    LocateEndpoints(next->config(), addresses.Bound(), reactor, next->upstreams(), logger_);
+  }
+  addresses.Without(addresses_).Log(logger_);
+  Addresses removed = addresses_.Without(addresses);
+  addresses.Serve(*next);
+  removed.Stop();
+  topology_->EndTerm();
+  topology_ = next;
+  addresses_ = std::move(addresses);
+  retired_.Retire(std::move(removed));
+  co_return absl::OkStatus();
 }
 
 core::Task<void> Server::StopAccepting() {
@@ -127,6 +174,7 @@ core::Task<void> Server::StopAccepting() {
   topology_->EndTerm();
   stop_services_.Cancel();
   co_await addresses_.Join();
+  co_await retired_.Finish();
   co_await services_.Join();
 }
 

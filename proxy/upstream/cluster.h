@@ -9,6 +9,7 @@
 
 #include "conf/config.h"
 #include "core/base/clock.h"
+#include "core/base/intrusive_ptr.h"
 #include "core/log/logger.h"
 #include "core/net/socket_api.h"
 #include "proxy/upstream/balance/balancer.h"
@@ -37,7 +38,7 @@ struct ConnectPolicy {
 };
 
 // Any thread.
-class Cluster {
+class Cluster final : public core::RefCounted {
  public:
   explicit Cluster(const conf::Upstream& upstream);
 

@@ -8,12 +8,12 @@
 #ifndef SLUICE_PROXY_UPSTREAM_UPSTREAM_SOCKETS_H_
 #define SLUICE_PROXY_UPSTREAM_UPSTREAM_SOCKETS_H_
 
-#include <memory>
 #include <span>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "conf/config.h"
+#include "core/base/intrusive_ptr.h"
 #include "core/log/logger.h"
 #include "core/net/socket_api.h"
 #include "proxy/upstream/cluster.h"
@@ -24,7 +24,7 @@ class Reactor;
 
 namespace sluice::proxy {
 
-using Clusters = std::span<const std::unique_ptr<Cluster>>;
+using Clusters = std::span<const core::IntrusivePtr<Cluster>>;
 
 // What the kernel would refuse for every connection is better said at once: one line for each
 // upstream.
