@@ -57,7 +57,8 @@ Server::Server(const conf::Config& config, core::Shared& runtime, core::SignalSt
                         .logger = logger,
                         .short_throttle = short_throttle_,
                         .access_log = access_log,
-                        .end_sessions = end_sessions_.token()},
+                        .end_sessions = end_sessions_.token(),
+                        .workers = static_cast<uint32_t>(runtime.workers.size())},
       topology_(core::MakeRef<Topology>(config, session_services_, /*before=*/nullptr)) {}
 
 core::Task<void> Server::Run() {

@@ -60,10 +60,12 @@ bool MayCarryUpstreams(const conf::Config& before, const conf::Config& now) {
 Topology::Topology(conf::Config config, const SessionServices& services, const Topology* before)
     : config_(std::move(config)),
       carries_upstreams_(before != nullptr && MayCarryUpstreams(before->config_, config_)) {
-  std::unordered_map<std::string_view, core::IntrusivePtr<Cluster>> by_name;
+  std::unordered_map<std::string_view, core::IntrusivePtr<Upstream>> by_name;
   if (carries_upstreams_) upstreams_ = before->upstreams_;
   for (size_t i = 0; i < config_.upstreams.size(); ++i) {
-    if (!carries_upstreams_) upstreams_.push_back(core::MakeRef<Cluster>(config_.upstreams[i]));
+    if (!carries_upstreams_) {
+      upstreams_.push_back(core::MakeRef<Upstream>(config_.upstreams[i], services.workers));
+    }
     by_name.emplace(upstreams_[i]->name(), upstreams_[i]);
   }
   for (const conf::Listener& listener : config_.listeners) {
@@ -74,7 +76,7 @@ Topology::Topology(conf::Config config, const SessionServices& services, const T
 }
 
 core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& listener,
-                                                         core::IntrusivePtr<Cluster> upstream,
+                                                         core::IntrusivePtr<Upstream> upstream,
                                                          const SessionServices& services,
                                                          const Topology* before) const {
   const AdmissionOptions limits = AdmissionOf(listener);
@@ -92,7 +94,7 @@ core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& l
                       .close_after_fin = listener.half_close == conf::HalfClose::kClose,
                       .credit = static_cast<uint32_t>(config_.buffers.per_direction_bytes),
                       .bandwidth = {.per_connection = listener.bandwidth.per_connection},
-                      .cluster = std::move(upstream),
+                      .upstream = std::move(upstream),
                       .stats = &services.stats,
                       .logger = &services.logger,
                       .short_throttle = &services.short_throttle,

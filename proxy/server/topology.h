@@ -18,6 +18,7 @@
 #ifndef SLUICE_PROXY_SERVER_TOPOLOGY_H_
 #define SLUICE_PROXY_SERVER_TOPOLOGY_H_
 
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -29,7 +30,7 @@
 #include "proxy/listener/listener_state.h"
 #include "proxy/observe/access_log/access_log.h"
 #include "proxy/observe/stats.h"
-#include "proxy/upstream/cluster.h"
+#include "proxy/upstream/upstream.h"
 
 namespace sluice::proxy {
 
@@ -42,6 +43,7 @@ struct SessionServices {
   core::LogThrottle& short_throttle;
   AccessLog* access_log;  // or null
   core::CancellationToken end_sessions;
+  uint32_t workers;  // how many there are
 };
 
 class Topology final : public core::RefCounted {
@@ -53,7 +55,7 @@ class Topology final : public core::RefCounted {
 
   // In the order of the configuration.
   const std::vector<core::IntrusivePtr<ListenerState>>& listeners() const { return listeners_; }
-  const std::vector<core::IntrusivePtr<Cluster>>& upstreams() const { return upstreams_; }
+  const std::vector<core::IntrusivePtr<Upstream>>& upstreams() const { return upstreams_; }
   // Whether the upstreams are those of the topology before.
   bool carries_upstreams() const { return carries_upstreams_; }
 
@@ -62,14 +64,14 @@ class Topology final : public core::RefCounted {
 
  private:
   core::IntrusivePtr<ListenerState> MakeListener(const conf::Listener& listener,
-                                                 core::IntrusivePtr<Cluster> upstream,
+                                                 core::IntrusivePtr<Upstream> upstream,
                                                  const SessionServices& services,
                                                  const Topology* before) const;
   const ListenerState* Find(std::string_view listener) const;
 
   const conf::Config config_;
   const bool carries_upstreams_;
-  std::vector<core::IntrusivePtr<Cluster>> upstreams_;
+  std::vector<core::IntrusivePtr<Upstream>> upstreams_;
   std::vector<core::IntrusivePtr<ListenerState>> listeners_;
 };
 

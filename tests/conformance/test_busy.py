@@ -60,7 +60,7 @@ class Sentences(unittest.TestCase):
         self.assertEqual(busy.was_too_busy(0.02, [1]), "")
 
     def test_name_what_is_to_be_judged_again(self):
-        self.assertRegex(busy.too_busy_to_begin(0.5), r"^The machine is too busy .* 50 % of its \d+")
+        self.assertRegex(busy.too_busy_to_begin(0.5), r"^The machine is too busy .* 50 % of")
         self.assertRegex(busy.was_too_busy(0.25, [16, 27]),
                          r"took 25 % .* Judge these again on a quiet machine: 16,27\.$")
 

@@ -67,7 +67,7 @@ def _cpus() -> int:
 
 
 def _all_seconds() -> float:
-    """CPU time of all processes; what interrupts took belongs to nobody."""
+    """CPU time of all processes; that of interrupts is not part of it."""
     user, nice, system = procs.read("/proc/stat").split()[1:4]
     return (int(user) + int(nice) + int(system)) / TICKS
 

@@ -20,8 +20,8 @@ from report import table
 SUITE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(SUITE, "results")
 README = os.path.join(SUITE, "..", "..", "README.md")
-REJECTED = (" The results stay as they were; wait until the machine is quiet, or keep what is found "
-            "all the same with --although-busy.")
+REJECTED = (" The results stay as they were; wait until the machine is quiet, or keep them all the "
+            "same with --although-busy.")
 # In the order of the table.
 COLUMNS = ("sluice:io_uring", "sluice:epoll", "haproxy", "nginx", "nginx:half_close")
 

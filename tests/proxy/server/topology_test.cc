@@ -289,7 +289,8 @@ TEST(Topology, LivesAsLongAsSomethingRefersToIt) {
                                  .logger = logger,
                                  .short_throttle = throttle,
                                  .access_log = nullptr,
-                                 .end_sessions = end_sessions.token()};
+                                 .end_sessions = end_sessions.token(),
+                                 .workers = 1};
   const core::Address nowhere = contract::Loopback(1);
   auto topology = core::MakeRef<Topology>(MakeConfig(nowhere, /*is_odd=*/false, nowhere), services,
                                           /*before=*/nullptr);
@@ -309,7 +310,7 @@ TEST(Topology, LivesAsLongAsSomethingRefersToIt) {
     EXPECT_FALSE(topology->carries_upstreams());
   }
   EXPECT_EQ(session->refs(), 1u);
-  EXPECT_EQ(session->cluster->refs(), 1u);
+  EXPECT_EQ(session->upstream->refs(), 1u);
   EXPECT_EQ(admission->refs(), 2u);
   session = core::IntrusivePtr<const SessionContext>();
   EXPECT_EQ(admission->refs(), 1u);

@@ -13,13 +13,14 @@
 
 #include "conf/config.h"
 #include "core/base/check.h"
+#include "core/base/intrusive_ptr.h"
 #include "core/log/logger.h"
 #include "core/runtime/spawn.h"
 #include "core/task/cancellation.h"
 #include "proxy/admission/admission.h"
 #include "proxy/session/session.h"
 #include "proxy/session/shared_pace.h"
-#include "proxy/upstream/cluster.h"
+#include "proxy/upstream/upstream.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"
 #include "tests/contract/streams.h"
@@ -71,19 +72,20 @@ struct World {
   World()
       : listener(contract::ListenPlain()),
         logger(core::Logger::ToStderr(core::LogLevel::kOff, core::LogFormat::kText)),
-        cluster(UpstreamAt(contract::AddressOf(listener.get()))),
-        context{.listener = "web",
-                .timeouts = {.connect = core::kSecond,
-                             .idle = 600 * core::kSecond,
-                             .half_close = 60 * core::kSecond,
-                             .write_stall = 60 * core::kSecond},
-                .credit = 65536,
-                .bandwidth = {.up = &pace, .down = &pace},
-                .cluster = &cluster,
-                .stats = &stats,
-                .logger = logger.get(),
-                .short_throttle = &throttle,
-                .end_all = end_all.token()} {
+        upstream(core::MakeRef<Upstream>(UpstreamAt(contract::AddressOf(listener.get())), 1)),
+        context(core::MakeRef<SessionContext>(
+            SessionSettings{.listener = "web",
+                            .timeouts = {.connect = core::kSecond,
+                                         .idle = 600 * core::kSecond,
+                                         .half_close = 60 * core::kSecond,
+                                         .write_stall = 60 * core::kSecond},
+                            .credit = 65536,
+                            .bandwidth = {.up = &pace, .down = &pace},
+                            .upstream = upstream,
+                            .stats = &stats,
+                            .logger = logger.get(),
+                            .short_throttle = &throttle,
+                            .end_all = end_all.token()})) {
     contract::SetBlocking(listener.get(), false);
   }
   static conf::Upstream UpstreamAt(const core::Address& address) {
@@ -99,8 +101,8 @@ struct World {
   core::CancellationSource end_all;
   SharedPace pace{0};
   Stats stats{2};
-  Cluster cluster;
-  SessionContext context;
+  core::IntrusivePtr<Upstream> upstream;
+  core::IntrusivePtr<SessionContext> context;
 };
 
 // One that has been connected, and has relayed a byte each way.
