@@ -1,7 +1,8 @@
 // Addresses: where the process listens under one configuration: an acceptor for each address.
 //
 // An address that two configurations have in common keeps its acceptor, so that no connection is
-// lost when one takes the other's place. It is found by its text: a listener's name does not matter.
+// lost when one takes the other's place. It is found by its text: the listener's name does not
+// matter.
 //
 // Inside one task.
 #ifndef SLUICE_PROXY_SERVER_ADDRESSES_H_

@@ -2,17 +2,17 @@
 // configuration's words become what sessions work with.
 //
 // A topology does not change: another configuration makes another one, which takes its place while
-// sessions of the one before go on (Server::Exchange). Whatever a session uses it holds by reference:
+// sessions of the one before go on (Server::Exchange). What a session uses it holds by reference:
 //
-//   Server ──► Topology ──► ListenerState ──► Admission, SharedBandwidth     (its ticket is theirs)
-//                 │            ▲   ▲   └────► Upstream
-//                 │  accept loop   session
-//                 └──────────────────────────► Upstream
+//   Server ──► Topology ──► ListenerState ──► Admission, SharedBandwidth    (its ticket is theirs)
+//                 │           ▲   ▲   └─────► Upstream
+//                 │   accept loop session        ▲
+//                 └──────────────────────────────┘
 //
-// What counts something is carried over from one topology to the next while its limits are the same,
-// so that the counts go on: a listener's admission and shared bandwidth, by the listener's name, and
-// the upstreams, all of them if nothing has changed about them and about which addresses lead to
-// them.
+// What counts something is carried over from one topology to the next while its limits are the
+// same, so that the counts go on: a listener's admission and shared bandwidth, by the listener's
+// name, and the upstreams, all of them if nothing has changed about them and about which addresses
+// lead to them.
 //
 // Built by one task; then any thread may read it.
 #ifndef SLUICE_PROXY_SERVER_TOPOLOGY_H_
