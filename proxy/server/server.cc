@@ -11,9 +11,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/task/join.h"
 #include "core/time/sleep.h"
 #include "proxy/server/drain.h"
+#include "proxy/server/process_settings.h"
 #include "proxy/upstream/to_core.h"
 #include "proxy/upstream/upstream_sockets.h"
 
@@ -146,6 +148,10 @@ core::Task<void> Server::WaitForStop() {
 // both have in common stay open, and those that are gone are served to the end of their queues.
 core::Task<absl::Status> Server::Exchange(conf::Config config) {
   co_await retired_.Finish();
+  if (const std::vector<std::string> kept = KeepProcessSettings(config_, config); !kept.empty()) {
+    logger_.Log(LogLevel::kWarn, "settings that keep their value until a restart: %s",
+                absl::StrJoin(kept, ", "));
+  }
   core::Reactor& reactor = core::Worker::Current()->reactor();
   const auto next = core::MakeRef<Topology>(std::move(config), session_services_, topology_.get());
   if (absl::Status status = CheckUpstreamSockets(reactor, next->upstreams()); !status.ok()) {

@@ -276,6 +276,23 @@ TEST_P(TopologyTest, WhatCannotBeServedChangesNothing) {
   });
 }
 
+// What was prepared at the start for the whole process stays; the rest is applied.
+TEST_P(TopologyTest, SettingsOfTheProcessKeepTheirValue) {
+  Serve([this] {
+    conf::Config config = ConfigNumber(1);
+    config.buffers.per_direction_bytes *= 2;
+    config.limits.max_connections = 1;
+    config.limits.on_limit = conf::OnLimit::kWait;
+    Exchange(config);
+    logger.WaitFor("keep their value until a restart: limits, buffers", 1);
+    std::vector<Visit> visits;
+    for (int i = 0; i < 3; ++i) {
+      visits.emplace_back(proxy);
+      EXPECT_EQ(visits.back().server, 'o');
+    }
+  });
+}
+
 // A listener's state and its upstream live as long as a session refers to them, and no longer.
 TEST(Topology, LivesAsLongAsSomethingRefersToIt) {
   LineLogger logger;
