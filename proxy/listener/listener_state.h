@@ -17,7 +17,7 @@
 #include <utility>
 
 #include "core/base/intrusive_ptr.h"
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 #include "proxy/admission/admission.h"
 #include "proxy/session/session.h"
 #include "proxy/session/shared_pace.h"

@@ -16,8 +16,8 @@
 #include "absl/status/status.h"
 #include "conf/config.h"
 #include "core/log/logger.h"
-#include "core/sched/worker.h"
-#include "core/task/cancellation.h"
+#include "core/runtime/handle.h"
+#include "core/sync/cancellation.h"
 #include "core/task/task.h"
 #include "proxy/listener/acceptor.h"
 #include "proxy/server/topology.h"
@@ -44,7 +44,7 @@ class Addresses {
 
   // The addresses of `config`. Those that `before` has are taken over from it. May wait for the
   // system's database of users (unix_owner.h).
-  Addresses(const conf::Config& config, core::Shared& runtime, const AcceptContext& context,
+  Addresses(const conf::Config& config, core::RuntimeHandle runtime, const AcceptContext& context,
             const Addresses& before);
 
   // Tries to listen wherever it does not. Returns what it cannot, nothing when it listens

@@ -4,16 +4,13 @@
 
 #include "core/base/check.h"
 #include "core/base/clock.h"
-#include "core/task/join.h"
+#include "core/task/select.h"
 #include "core/time/sleep.h"
 
 namespace sluice::proxy {
 namespace {
 
 constexpr core::Nanos kLongest = core::kSecond;
-
-core::Task<void> UntilCancelled(core::CancellationToken token) { (void)co_await token.Cancelled(); }
-core::Task<bool> SleepFor(core::Nanos duration) { co_return co_await core::Sleep(duration); }
 
 }  // namespace
 
@@ -31,7 +28,7 @@ void RetiredAddresses::Retire(Addresses addresses) {
 
 core::Task<void> RetiredAddresses::Finish() {
   if (closing_ == nullptr) co_return;
-  co_await core::Select(SleepFor(kLongest), UntilCancelled(closing_->done.token()));
+  co_await core::Select(core::Sleep(kLongest), closing_->done.token().Cancelled());
   closing_->hurry.Cancel();
   co_await *std::move(closing_->task);
   closing_.reset();

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "core/runtime/spawn.h"
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 #include "core/task/task.h"
 #include "proxy/server/addresses.h"
 

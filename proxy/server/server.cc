@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/task/join.h"
+#include "core/task/select.h"
 #include "core/time/sleep.h"
 #include "proxy/server/drain.h"
 #include "proxy/server/process_settings.h"
@@ -29,9 +30,6 @@ using core::LogLevel;
 constexpr int kBindAttempts = 25;
 constexpr core::Nanos kBindPause = 20 * core::kMillisecond;
 
-core::Task<void> UntilCancelled(core::CancellationToken token) { (void)co_await token.Cancelled(); }
-core::Task<bool> SleepFor(core::Nanos duration) { co_return co_await core::Sleep(duration); }
-
 bool MayPass(const std::vector<BindFailure>& failures) {
   return std::ranges::all_of(
       failures, [](const BindFailure& failure) { return failure.error == EADDRINUSE; });
@@ -39,15 +37,15 @@ bool MayPass(const std::vector<BindFailure>& failures) {
 
 }  // namespace
 
-Server::Server(const conf::Config& config, core::Shared& runtime, core::SignalStream& signals,
+Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::SignalStream& signals,
                core::Logger& logger, AccessLog* access_log, HeapReserve& reserve)
     : config_(config),
       runtime_(runtime),
       signals_(signals),
       logger_(logger),
       access_log_(access_log),
-      stats_(runtime.workers.size()),
-      limits_(ProcessLimitsOf(config, runtime.workers.size(), reserve)),
+      stats_(runtime.workers()),
+      limits_(ProcessLimitsOf(config, runtime.workers(), reserve)),
       accept_log_(logger),
       services_(runtime),
       sessions_(runtime),
@@ -60,7 +58,7 @@ Server::Server(const conf::Config& config, core::Shared& runtime, core::SignalSt
                         .short_throttle = short_throttle_,
                         .access_log = access_log,
                         .end_sessions = end_sessions_.token(),
-                        .workers = static_cast<uint32_t>(runtime.workers.size())},
+                        .workers = runtime.workers()},
       topology_(core::MakeRef<Topology>(config, session_services_, /*before=*/nullptr)) {}
 
 core::Task<void> Server::Run() {
@@ -112,9 +110,10 @@ core::Task<bool> Server::BindAll() {
 
 // Waits for a moment. Returns false if a signal has asked for an end.
 core::Task<bool> Server::MayTryAgain() {
-  auto outcome = co_await core::Select(SleepFor(kBindPause), stop_signals_.Next());
-  core::IoResult<int> signal = std::get<1>(outcome.values);  // it may come just in time
-  if (!signal.ok()) co_return outcome.first == 0;
+  auto outcome = co_await core::Select(core::Named<"pause">(core::Sleep(kBindPause)),
+                                       core::Named<"signal">(stop_signals_.Next()));
+  core::IoResult<int> signal = outcome.Get<"signal">();  // it may come just in time
+  if (!signal.ok()) co_return outcome.Won<"pause">();
   logger_.Log(LogLevel::kInfo, "signal SIG%s: stopped before serving", sigabbrev_np(*signal));
   co_return false;
 }
@@ -187,9 +186,10 @@ core::Task<void> Server::StopAccepting() {
 
 core::Task<void> Server::LogStats() {
   for (;;) {
-    auto outcome = co_await core::Select(SleepFor(ToNanos(config_.stats.interval)),
-                                         UntilCancelled(stop_services_.token()));
-    if (outcome.first == 1) co_return;
+    auto outcome =
+        co_await core::Select(core::Named<"interval">(core::Sleep(ToNanos(config_.stats.interval))),
+                              core::Named<"stop">(stop_services_.token().Cancelled()));
+    if (outcome.Won<"stop">()) co_return;
     LogStatsLine();
   }
 }
@@ -212,7 +212,7 @@ void Server::LogStatsLine() {
               sum.bytes_up, sum.bytes_down, causes);
   LogDrops();
   if (!logger_.enabled(LogLevel::kDebug)) return;
-  for (const auto& worker : runtime_.workers) LogWorkerLine(*worker);
+  for (uint32_t i = 0; i < runtime_.workers(); ++i) LogWorkerLine(i);
 }
 
 void Server::LogDrops() {
@@ -227,15 +227,15 @@ void Server::LogDrops() {
   }
 }
 
-void Server::LogWorkerLine(const core::Worker& worker) {
+void Server::LogWorkerLine(uint32_t worker) {
   const auto value = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
-  const core::WorkerCounters& w = worker.counters();
-  const core::ReactorCounters& r = worker.reactor().counters();
+  const core::WorkerCounters& w = runtime_.worker_counters(worker);
+  const core::ReactorCounters& r = runtime_.reactor_counters(worker);
   logger_.Log(LogLevel::kDebug,
               "worker %d tasks=%d lifo=%d steals=%d stolen=%d parks=%d wakes=%d overflow=%d "
               "turns=%d enters=%d entries=%d completions=%d ops=%d immediate=%d migrated=%d "
               "recvs=%d received=%d dry=%d in_flight=%d buffers=%d stocked=%d reserved=%d",
-              worker.index(), value(w.tasks), value(w.lifo), value(w.steals), value(w.stolen),
+              worker, value(w.tasks), value(w.lifo), value(w.steals), value(w.stolen),
               value(w.parks), value(w.wakes), value(w.overflow), value(r.turns), value(r.enters),
               value(r.entries), value(r.completions), value(r.ops), value(r.immediate),
               value(r.migrated), value(r.recvs), value(r.received), value(r.dry),

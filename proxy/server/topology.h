@@ -25,7 +25,7 @@
 #include "conf/config.h"
 #include "core/base/intrusive_ptr.h"
 #include "core/log/logger.h"
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 #include "proxy/admission/admission.h"
 #include "proxy/listener/listener_state.h"
 #include "proxy/observe/access_log/access_log.h"

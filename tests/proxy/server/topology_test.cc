@@ -158,7 +158,7 @@ class TopologyTest : public contract::ContractTest {
     core::SignalStream signals({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2});
     ASSERT_EQ(signals.error(), 0);
     const conf::Config first = ConfigNumber(0);
-    Server server(first, shared(), signals, logger, /*access_log=*/nullptr, reserve);
+    Server server(first, runtime().handle(), signals, logger, /*access_log=*/nullptr, reserve);
     server.set_next_config([this]() -> absl::StatusOr<conf::Config> { return next; });
     std::thread driver([&] {
       const std::string line = logger.WaitFor("listener web: listening on ", 1);
