@@ -6,9 +6,9 @@
 #include <variant>
 
 #include "core/base/check.h"
-#include "core/io/io.h"
+#include "core/io/accept_stream.h"
 #include "core/sched/worker.h"
-#include "core/task/join.h"
+#include "core/task/select.h"
 #include "core/time/sleep.h"
 #include "proxy/session/session.h"
 
@@ -24,8 +24,6 @@ constexpr core::Nanos kMinPause = 5 * core::kMillisecond;
 constexpr core::Nanos kMaxPause = 100 * core::kMillisecond;
 
 core::Reactor& CurrentReactor() { return Worker::Current()->reactor(); }
-
-core::Task<void> UntilCancelled(core::CancellationToken token) { (void)co_await token.Cancelled(); }
 
 // Why the connection has not been admitted; kNone: it has been.
 Rejection CauseOf(const Admission::Result& result) {
@@ -53,8 +51,10 @@ void Start(const AcceptContext& context, const ListenerState& listener, int conn
   const Worker& here = *Worker::Current();
   const uint32_t chosen = context.limits.placement.Choose(here.index());
   ticket.share = context.limits.placement.Take(chosen);
-  Worker* const other = chosen == here.index() ? nullptr : here.shared().workers[chosen].get();
-  context.sessions.Spawn(RunSession(listener.session(), connection, std::move(ticket)), other);
+  const auto runtime = core::RuntimeHandle::Current();
+  Worker* const other = chosen == here.index() ? nullptr : &runtime.worker(chosen);
+  core::IntrusivePtr<const SessionContext> reference(&listener);
+  context.sessions.Spawn(RunSession(std::move(reference), connection, std::move(ticket)), other);
 }
 
 void Reject(int connection) {
@@ -98,12 +98,13 @@ core::Task<void> PauseAccepting(const AcceptContext& context, const ListenerStat
 core::Task<void> AcceptLoop::Run(int socket) {
   socket_ = co_await DuplicateSocket(socket);
   if (socket_ < 0) co_return;
-  core::IntrusivePtr<ListenerState> last;
-  while (core::IntrusivePtr<ListenerState> listener = source_.CurrentListener()) {
-    co_await core::Select(AcceptForOneTerm(*listener), UntilCancelled(listener->end_of_term()));
-    last = std::move(listener);
+  core::IntrusivePtr<ListenerState> listener = source_.CurrentListener();
+  while (listener) {
+    co_await core::Select(AcceptForOneTerm(*listener), listener->end_of_term().Cancelled());
+    core::IntrusivePtr<ListenerState> next = source_.CurrentListener();
+    if (!next && in_hand_ >= 0) StartOrReject(context_, *listener, std::exchange(in_hand_, -1));
+    listener = std::move(next);
   }
-  if (in_hand_ >= 0) StartOrReject(context_, *last, std::exchange(in_hand_, -1));
   CurrentReactor().Close(socket_);
 }
 

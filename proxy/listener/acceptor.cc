@@ -30,9 +30,9 @@ core::IntrusivePtr<ListenerState> Acceptor::CurrentListener() {
 void Acceptor::Start() {
   SLUICE_DCHECK(loops_running_ == nullptr);
   loops_running_ = std::make_unique<core::TaskGroup>(runtime_);
-  for (const std::unique_ptr<core::Worker>& worker : runtime_.workers) {
+  for (uint32_t i = 0; i < runtime_.workers(); ++i) {
     loops_.push_back(std::make_unique<AcceptLoop>(context_, *this));
-    loops_running_->Spawn(loops_.back()->Run(socket_.fd()), worker.get());
+    loops_running_->Spawn(loops_.back()->Run(socket_.fd()), &runtime_.worker(i));
   }
 }
 

@@ -17,9 +17,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "core/base/intrusive_ptr.h"
+#include "core/runtime/handle.h"
 #include "core/runtime/task_group.h"
-#include "core/sched/worker.h"
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 #include "core/task/task.h"
 #include "proxy/listener/accept_loop.h"
 #include "proxy/listener/listener_state.h"
@@ -30,7 +30,7 @@ namespace sluice::proxy {
 class Acceptor final : public ListenerSource {
  public:
   // `context` outlives it.
-  Acceptor(const core::Address& address, core::ListenOptions options, core::Shared& runtime,
+  Acceptor(const core::Address& address, core::ListenOptions options, core::RuntimeHandle runtime,
            const AcceptContext& context)
       : context_(context), socket_(address, std::move(options)), runtime_(runtime) {}
 
@@ -61,7 +61,7 @@ class Acceptor final : public ListenerSource {
  private:
   const AcceptContext& context_;
   ListeningSocket socket_;
-  core::Shared& runtime_;
+  const core::RuntimeHandle runtime_;
   std::unique_ptr<core::TaskGroup> loops_running_;  // from Start to Join
   std::vector<std::unique_ptr<AcceptLoop>> loops_;
   absl::Mutex mutex_;

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "core/task/join.h"
+#include "core/task/select.h"
 #include "core/time/sleep.h"
 
 namespace sluice::proxy {
@@ -10,12 +10,9 @@ namespace {
 
 using core::LogLevel;
 
-core::Task<void> UntilCancelled(core::CancellationToken token) { (void)co_await token.Cancelled(); }
-core::Task<bool> SleepFor(core::Nanos duration) { co_return co_await core::Sleep(duration); }
-
 }  // namespace
 
-StatsReporter::StatsReporter(const Stats& stats, const core::Shared& runtime, core::Logger& logger,
+StatsReporter::StatsReporter(const Stats& stats, core::RuntimeHandle runtime, core::Logger& logger,
                              std::function<uint64_t()> active, std::vector<DropSource> drops)
     : stats_(stats),
       runtime_(runtime),
@@ -25,8 +22,9 @@ StatsReporter::StatsReporter(const Stats& stats, const core::Shared& runtime, co
 
 core::Task<void> StatsReporter::Run(core::Nanos interval, core::CancellationToken stop) {
   for (;;) {
-    auto outcome = co_await core::Select(SleepFor(interval), UntilCancelled(stop));
-    if (outcome.first == 1) co_return;
+    auto outcome = co_await core::Select(core::Named<"interval">(core::Sleep(interval)),
+                                         core::Named<"stop">(stop.Cancelled()));
+    if (outcome.Won<"stop">()) co_return;
     Report();
   }
 }
@@ -37,7 +35,7 @@ void StatsReporter::Report() {
   logger_.Log(LogLevel::kInfo, "stats %s", StatsLine(kMetrics, values.all()));
   ReportDrops();
   if (!logger_.enabled(LogLevel::kDebug)) return;
-  for (const auto& worker : runtime_.workers) ReportWorker(*worker);
+  for (uint32_t i = 0; i < runtime_.workers(); ++i) ReportWorker(i);
 }
 
 void StatsReporter::ReportDrops() {
@@ -49,15 +47,15 @@ void StatsReporter::ReportDrops() {
   }
 }
 
-void StatsReporter::ReportWorker(const core::Worker& worker) {
+void StatsReporter::ReportWorker(uint32_t worker) {
   const auto value = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
-  const core::WorkerCounters& w = worker.counters();
-  const core::ReactorCounters& r = worker.reactor().counters();
+  const core::WorkerCounters& w = runtime_.worker_counters(worker);
+  const core::ReactorCounters& r = runtime_.reactor_counters(worker);
   logger_.Log(LogLevel::kDebug,
               "worker %d tasks=%d lifo=%d steals=%d stolen=%d parks=%d wakes=%d overflow=%d "
               "turns=%d enters=%d entries=%d completions=%d ops=%d immediate=%d migrated=%d "
               "recvs=%d received=%d dry=%d in_flight=%d buffers=%d stocked=%d reserved=%d",
-              worker.index(), value(w.tasks), value(w.lifo), value(w.steals), value(w.stolen),
+              worker, value(w.tasks), value(w.lifo), value(w.steals), value(w.stolen),
               value(w.parks), value(w.wakes), value(w.overflow), value(r.turns), value(r.enters),
               value(r.entries), value(r.completions), value(r.ops), value(r.immediate),
               value(r.migrated), value(r.recvs), value(r.received), value(r.dry),

@@ -10,8 +10,8 @@
 
 #include "core/base/clock.h"
 #include "core/log/logger.h"
-#include "core/sched/worker.h"
-#include "core/task/cancellation.h"
+#include "core/runtime/handle.h"
+#include "core/sync/cancellation.h"
 #include "core/task/task.h"
 #include "proxy/observe/stats.h"
 
@@ -28,7 +28,7 @@ struct DropSource {
 class StatsReporter {
  public:
   // All of it outlives the reporter. `active`: how many sessions are open.
-  StatsReporter(const Stats& stats, const core::Shared& runtime, core::Logger& logger,
+  StatsReporter(const Stats& stats, core::RuntimeHandle runtime, core::Logger& logger,
                 std::function<uint64_t()> active, std::vector<DropSource> drops);
 
   // One report in every `interval` until `stop` is cancelled.
@@ -39,10 +39,10 @@ class StatsReporter {
 
  private:
   void ReportDrops();
-  void ReportWorker(const core::Worker& worker);
+  void ReportWorker(uint32_t worker);
 
   const Stats& stats_;
-  const core::Shared& runtime_;
+  const core::RuntimeHandle runtime_;
   core::Logger& logger_;
   const std::function<uint64_t()> active_;
   std::vector<DropSource> drops_;

@@ -64,7 +64,7 @@ std::string DescribeBusy(const std::vector<BindFailure>& failures) {
   return line;
 }
 
-Addresses::Addresses(const conf::Config& config, core::Shared& runtime,
+Addresses::Addresses(const conf::Config& config, core::RuntimeHandle runtime,
                      const AcceptContext& context, const Addresses& before)
     : listeners_(config.listeners.size()) {
   std::unordered_map<std::string_view, std::vector<const Entry*>> known;

@@ -1,7 +1,8 @@
 // Addresses: where the process listens under one configuration: an acceptor for each address.
 //
 // An address that two configurations have in common keeps its acceptor, so that no connection is
-// lost when one takes the other's place. It is found by its text: a listener's name does not matter.
+// lost when one takes the other's place. It is found by its text: the listener's name does not
+// matter.
 //
 // Inside one task.
 #ifndef SLUICE_PROXY_SERVER_ADDRESSES_H_
@@ -15,8 +16,8 @@
 #include "absl/status/status.h"
 #include "conf/config.h"
 #include "core/log/logger.h"
-#include "core/sched/worker.h"
-#include "core/task/cancellation.h"
+#include "core/runtime/handle.h"
+#include "core/sync/cancellation.h"
 #include "core/task/task.h"
 #include "proxy/listener/acceptor.h"
 #include "proxy/server/topology.h"
@@ -43,7 +44,7 @@ class Addresses {
 
   // The addresses of `config`. Those that `before` has are taken over from it. May wait for the
   // system's database of users (unix_owner.h).
-  Addresses(const conf::Config& config, core::Shared& runtime, const AcceptContext& context,
+  Addresses(const conf::Config& config, core::RuntimeHandle runtime, const AcceptContext& context,
             const Addresses& before);
 
   // Tries to listen wherever it does not. Returns what it cannot, nothing when it listens

@@ -1,15 +1,13 @@
 #include "proxy/server/drain.h"
 
 #include "core/task/join.h"
+#include "core/task/select.h"
 #include "core/time/sleep.h"
 
 namespace sluice::proxy {
 namespace {
 
 using core::LogLevel;
-
-core::Task<void> UntilCancelled(core::CancellationToken token) { (void)co_await token.Cancelled(); }
-core::Task<bool> SleepFor(core::Nanos duration) { co_return co_await core::Sleep(duration); }
 
 core::Task<void> FinishSessions(const DrainContext& context, core::CancellationSource& drained) {
   co_await context.addresses.AcceptRest(context.end_sessions.token());
@@ -18,11 +16,12 @@ core::Task<void> FinishSessions(const DrainContext& context, core::CancellationS
 }
 
 core::Task<void> EndLateSessions(const DrainContext& context, core::CancellationToken drained) {
-  auto outcome = co_await core::Select(SleepFor(context.timeout), context.signals.Next(),
-                                       UntilCancelled(drained));
-  if (outcome.first == 2) co_return;
+  auto outcome = co_await core::Select(core::Named<"timeout">(core::Sleep(context.timeout)),
+                                       core::Named<"signal">(context.signals.Next()),
+                                       core::Named<"drained">(drained.Cancelled()));
+  if (outcome.Won<"drained">()) co_return;
   context.logger.Log(LogLevel::kInfo, "%s: ending %d sessions",
-                     outcome.first == 0 ? "drain timeout" : "second signal",
+                     outcome.Won<"timeout">() ? "drain timeout" : "second signal",
                      context.connections.count());
   context.end_sessions.Cancel();
 }

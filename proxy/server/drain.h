@@ -11,7 +11,7 @@
 #include "core/base/clock.h"
 #include "core/log/logger.h"
 #include "core/runtime/task_group.h"
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 #include "core/task/task.h"
 #include "proxy/admission/connection_limit.h"
 #include "proxy/server/addresses.h"
