@@ -48,6 +48,7 @@ enum class Fault : uint8_t {
   kTwoAddresses,  // the listener has two
   kWallJumps,     // the time of day is set
   kSteady,        // peers read little at a time, and never stop
+  kExchange,      // the topology is exchanged for another one
   kCount,
 };
 inline constexpr size_t kFaultCount = static_cast<size_t>(Fault::kCount);
@@ -105,6 +106,7 @@ enum class Mutant : uint8_t {
   kOneRound,         // nothing is tried again once all have failed
   kLateRetry,        // it is tried again for twice as long as told
   kNoRoundPause,     // planted: the next round follows at once
+  kFreedTopology,    // planted: a session does not keep what its listener consists of
   kCount,
 };
 const char* Name(Mutant mutant);
