@@ -96,7 +96,7 @@ enum class Mutant : uint8_t {
   kPaceForgets,      // now and then a paced send waits far too long
   kLifetimeRelayed,  // max_lifetime does not count while connecting
   kDeafConnecting,   // a client's reset does not end the connect
-  kWrongCause,       // every refusal is counted under one cause
+  kWrongCause,       // every rejection is counted under one cause
   kFailureRelayed,   // a send that fails for want of memory does not end the session
   kAnySignalEnds,    // signals that should be ignored end the proxy
   kWallDurations,    // the access log's durations follow the time of day
