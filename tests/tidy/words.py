@@ -1,0 +1,56 @@
+"""Rules about language: one word for each thing, as CONTRIBUTING.md lists them."""
+
+import re
+from typing import Iterator, NamedTuple
+
+from tree import CPP, Tree, Violation
+
+
+class Word(NamedTuple):
+    """A word that may not appear, what to write instead, and in which folders."""
+    pattern: str
+    instead: str
+    folders: tuple[str, ...]
+
+
+_PRODUCT = ("core", "iouring", "epoll", "conf", "proxy")
+_ALL = ("",)
+# Documents are held to the rules for prose as well.
+_PROSE = _PRODUCT + ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
+
+WORDS = [
+    Word(r"[Tt]urn(?:s|ed|ing)? (?:it |them |him |clients? )?away", "reject", _ALL),
+    Word(r"(?i)\brefusals?\b|\w*Refusal\w*", "rejection", _PROSE),
+    Word(r"(?i)(?<!connection )(?<!ECONN)\brefus(?:e|es|ed|ing)\b", "reject (connections), "
+         "fail (system calls)", ("proxy", "conf")),
+    Word(r"\bCluster\w*|\bcluster\w*", "Upstream, upstream", _PROSE),
+    Word(r"(?i)\bopen(?:s|ed|ing)?(?: \w+)? anew\b|\banew\b", "reopen, again", _PROSE),
+    Word(r"\bBy::k|\bWhat::k|\bkWhatCount\b|enum class (?:By|What)\b", "Initiator, EndCause", _ALL),
+    Word(r"\b(?:Unlisten|Heard)\b", "Unregister, Delivered", _PRODUCT),
+    Word(r"\b(?:Judge|Settle|Verdict)\b", "Admit, StartOrReject, Result", ("proxy",)),
+    Word(r"\b(?:Quiet|Survivor|MustLinger)\b", "CallbacksStopped, SideToFlush, NeedsFlush",
+         ("proxy",)),
+    Word(r"\b(?:last_byte_?|half_closed_)\b(?!\()", "a point in time ends in _at", ("proxy",)),
+    Word(r"(?i)\b(?:nobody|everybody|somebody|whoever)\b", "thread, connection, caller, task",
+         _PROSE),
+]
+
+
+def words(tree: Tree) -> Iterator[Violation]:
+    patterns = [(re.compile(word.pattern), word) for word in WORDS]
+    for path in tree.files:
+        if path.startswith("tests/tidy/") or not path.endswith(
+                CPP + (".py", ".md", ".yaml", ".bazel", ".sh", ".toml")):
+            continue
+        mine = [(pattern, word) for pattern, word in patterns
+                if any(folder == "" or path == folder or path.startswith(folder + "/")
+                       for folder in word.folders)]
+        for number, line in enumerate(tree.lines(path) if mine else [], 1):
+            for pattern, word in mine:
+                match = pattern.search(line)
+                if match:
+                    yield Violation("words", path, number,
+                                    f'"{match.group()}": write {word.instead}')
+
+
+RULES = [words]
