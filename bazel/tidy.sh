@@ -4,7 +4,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-command -v clang-tidy-19 >/dev/null || { echo "no clang-tidy-19: bazel/bootstrap.sh" >&2; exit 2; }
+if ! command -v clang-tidy-19 >/dev/null; then
+  echo "tidy.sh: clang-tidy-19 is not installed; bazel/bootstrap.sh --tests installs it." >&2
+  exit 2
+fi
 # No -isystem /usr/include: clang looks there anyway, but after the C++ headers, as it must.
 flags=(-std=c++20 -I. -Wthread-safety)
 if (($# == 0)); then

@@ -23,7 +23,7 @@
 #include "proxy/app/descriptors.h"
 #include "proxy/app/exit.h"
 #include "proxy/app/flags.h"
-#include "proxy/app/open_access_log.h"
+#include "proxy/observe/access_log/open_access_log.h"
 #include "proxy/app/process.h"
 #include "proxy/app/runtime_options.h"
 #include "proxy/app/standard_descriptors.h"

@@ -189,6 +189,13 @@ class RecvStream {
     int fd() const { return op_.fd; }
   };
 
+  class HaltAwaiter : public StopAwaiter {
+   public:
+    using StopAwaiter::StopAwaiter;
+    bool await_ready() const { return !op_.in_flight; }
+    bool await_resume() const { return !op_.in_flight; }
+  };
+
   // `IoResult<BufferLease> got = co_await stream.Next();` Empty: end of stream. After an end or an
   // error it is not called again, but after ECANCELED it may be. When a wait was cut short and
   // brought a buffer all the same, a later one may bring ECANCELED although its scope is not
@@ -209,10 +216,15 @@ class RecvStream {
   // unless Next has brought an end or an error.
   StopAwaiter& Stop() { return wait_; }
 
+  // Ends the stream and keeps what was received: `while (!co_await stream.Halt()) {}`, then Take
+  // brings what was not taken, and at last the end, the error or ECANCELED. Not cut short by
+  // cancellation. Afterwards it need not be stopped.
+  HaltAwaiter& Halt() { return wait_; }
+
   int fd() const { return wait_.fd(); }
 
  private:
-  StopAwaiter wait_;
+  HaltAwaiter wait_;
 };
 
 // The connections that arrive at a listening socket.

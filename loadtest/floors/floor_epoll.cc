@@ -1,8 +1,8 @@
 // floor_epoll PORT UPSTREAM_PORT: the least that a relay on epoll can do, on 127.0.0.1.
 //
-// One thread, edge-triggered, reads of 64 KiB into one buffer that all share; what cannot be sent
-// at once is kept, and then nothing more is read. No limits, no timeouts, no log: nobody should use
-// it for anything but comparing.
+// One thread, edge-triggered; it reads 64 KiB at a time into one buffer for all connections. Bytes
+// that cannot be sent at once are kept, and nothing more is read until they are sent. It has no
+// limits, no timeouts and no log, and is of no use but for comparing.
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -63,7 +63,7 @@ void Watch(int fd, uint32_t events, Side* side) {
   epoll_ctl(g_epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-// False when the connection is broken. Keeps what does not fit.
+// Returns false when the connection is broken. Keeps the bytes that the socket does not take.
 bool Send(Side& to, const char* data, size_t size) {
   while (size > 0) {
     const ssize_t sent = send(to.fd, data, size, MSG_NOSIGNAL);
@@ -78,8 +78,8 @@ bool Send(Side& to, const char* data, size_t size) {
   return true;
 }
 
-// False when both directions have ended or one is broken. A short read means that there is no more,
-// unless the end has come already: no other edge will tell.
+// Returns false when both directions have ended or one is broken. A short read means that the
+// socket is empty, unless the end of the stream has come already: no other edge would report that.
 bool Pump(Side& from, bool to_the_end) {
   Side& to = *from.peer;
   while (to.unsent.empty() && !from.ended) {
@@ -125,7 +125,7 @@ void Accept(int listener, const sockaddr_in& upstream) {
   }
 }
 
-// Closes both; the memory stays until no event of this round can speak of it any more.
+// Closes both; the memory stays until no event of this round can refer to it.
 void Close(Side& side, std::vector<Pair*>* closed) {
   for (Side* one : {&side, side.peer}) {
     close(one->fd);

@@ -1,9 +1,9 @@
 // floor_uring PORT UPSTREAM_PORT: the least that a relay on io_uring can do, on 127.0.0.1.
 //
 // One thread, one ring. Each socket has a multishot recv that takes buffers from one provided ring;
-// what arrives for a socket waits in a queue of that socket, and one send of it is in flight. Each
-// operation of a pair counts; the pair is freed when none is left. No limits, no timeouts, no log:
-// nobody should use it for anything but comparing.
+// buffers for a socket wait in a queue of that socket, and one send of it is in flight. The
+// operations of a pair are counted; the pair is freed when none is left. It has no limits, no
+// timeouts and no log, and is of no use but for comparing.
 
 #include <liburing.h>
 #include <netinet/in.h>
@@ -65,7 +65,7 @@ char* g_memory;
 sockaddr_in g_upstream;
 int g_listener;
 
-// Those that found no buffer; they wait for one to come back.
+// Sides that found no buffer; they wait until one is returned.
 std::vector<Side*> g_starved;
 
 void FreeIfDone(Pair* pair);

@@ -1,8 +1,8 @@
-// Bulk: streams without end, down, up, or both at once on each connection.
+// Bulk: each connection carries streams without end: down, up, or both at once.
 //
-// At the end each connection sends its FIN; the upstream then says how much it has received and
-// sent, and that must be what was sent and received here. A proxy that does not keep the other
-// direction open after a FIN cuts this off: such a stream is not counted as confirmed.
+// At the end each connection sends its FIN. The upstream then says how many bytes it has received
+// and sent, which must equal what was sent and received here. A proxy that does not keep the other
+// direction open after a FIN cuts this report off: such a stream is not counted as confirmed.
 
 #include <sys/socket.h>
 
@@ -19,7 +19,7 @@ namespace {
 struct Stream {
   uint64_t sent = 0;
   uint64_t received = 0;
-  uint64_t received_before = 0;  // when measuring began
+  uint64_t received_before = 0;  // before measuring began
   uint64_t sent_before = 0;
   char tail[sizeof(Trailer)] = {};  // the last bytes received
 };
@@ -126,7 +126,8 @@ class Bulk final : public Shape {
     host_.Close(connection);
   }
 
-  // Jain's index of what each connection has moved: 1 = all the same, 1/n = one has had it all.
+  // Jain's index of what each connection has moved: 1 = all the same, 1/n = one has moved
+  // everything.
   void Judge() {
     double sum = 0;
     double squares = 0;

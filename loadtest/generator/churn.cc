@@ -1,4 +1,4 @@
-// Churn: connect, one request, its answer, close; a fixed number of these at a time.
+// Churn: connect, send one request, receive its answer, close; a fixed number at a time.
 
 #include "loadtest/generator/shape.h"
 
@@ -27,7 +27,7 @@ class Churn final : public Shape {
     if (connection.fd < 0 && !finishing_) Again(connection);
   }
 
-  // Those that could not even begin to connect are tried again a little later.
+  // Connections that could not begin to connect are tried again a little later.
   uint64_t Tick(uint64_t now) override {
     if (idle_ == 0 || finishing_) return kNever;
     if (now < retry_ns_) return retry_ns_;
@@ -65,7 +65,7 @@ class Churn final : public Shape {
     if (connection.fd < 0 && !finishing_) Again(connection);
   }
 
-  uint64_t idle_ = 0;  // without a descriptor
+  uint64_t idle_ = 0;  // connections without a descriptor
   uint64_t retry_ns_ = 0;
 };
 

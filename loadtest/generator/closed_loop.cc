@@ -1,4 +1,4 @@
-// Closed loop: each connection has one request in flight, always.
+// Closed loop: each connection always has one request in flight.
 
 #include "loadtest/generator/shape.h"
 

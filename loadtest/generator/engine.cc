@@ -16,7 +16,7 @@ constexpr int kEvents = 512;
 constexpr uint64_t kMostOpening = 256;  // connections at a time
 constexpr uint64_t kOpenPatience = 60 * kSecond;
 constexpr uint64_t kFinishPatience = 5 * kSecond;
-constexpr uint64_t kSampling = kSecond / 20;  // whoever hears "measuring" is busy meanwhile
+constexpr uint64_t kSampling = kSecond / 20;  // time for the reader of "measuring" to act
 constexpr double kQuantiles[] = {0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999, 1};
 constexpr double kNsPerUs = 1e3;
 
@@ -110,7 +110,7 @@ void Engine::OpenNext() {
   }
 }
 
-// An exchange of the smallest size shows that the connection goes all the way.
+// An exchange of the smallest size shows that the connection reaches the upstream.
 void Engine::OnOpening(Connection& connection, uint32_t events) {
   Progress progress = Progress::kBroken;
   if (connection.busy()) {
@@ -168,7 +168,7 @@ void Engine::WatchStandardInput() {
   epoll_event event = {};
   event.events = EPOLLIN;
   event.data.ptr = nullptr;
-  // A file cannot be waited for: it has ended already.
+  // epoll cannot wait for a file, which counts as one that has ended.
   if (epoll_ctl(epoll_, EPOLL_CTL_ADD, STDIN_FILENO, &event) != 0) told_to_end_ = true;
 }
 

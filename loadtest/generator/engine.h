@@ -1,8 +1,8 @@
 // Engine: runs the groups of a plan in one thread over one epoll instance and reports as JSON.
 //
-// Says {"event": "measuring"} on standard output a twentieth of a second before it begins to count
-// and {"event": "measured"} when it ends, one line each: whoever looks at the machine's counters
-// then takes processor time, but not from what is measured.
+// Writes {"event": "measuring"} to standard output a twentieth of a second before it begins to
+// count, and {"event": "measured"} when it ends, one line each. The program that reads the
+// machine's counters then takes processor time outside of what is measured.
 #ifndef SLUICE_LOADTEST_GENERATOR_ENGINE_H_
 #define SLUICE_LOADTEST_GENERATOR_ENGINE_H_
 
@@ -37,7 +37,7 @@ class Engine final : public Host {
   void OnOpening(Connection& connection, uint32_t events);
   void Opened(Connection& connection, bool well);
 
-  // Handles events until `deadline_ns`, or until `enough` says so.
+  // Handles events until `deadline_ns`, or until `enough` returns true.
   void RunUntil(uint64_t deadline_ns, const std::function<bool()>& enough);
   uint64_t TickAll();
   void WaitAndDispatch(uint64_t until_ns);
@@ -49,9 +49,9 @@ class Engine final : public Host {
   Exchange exchange_;
   std::vector<std::unique_ptr<Shape>> shapes_;
   std::vector<Connection*> to_open_;  // the last one first
-  uint64_t opening_ = 0;              // begun and not complete
+  uint64_t opening_ = 0;              // connections that have begun to open and are not open
   uint64_t serial_ = 0;
-  bool running_ = false;  // shapes have begun
+  bool running_ = false;  // the shapes have begun
   bool told_to_end_ = false;
 };
 

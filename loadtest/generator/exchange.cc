@@ -80,7 +80,7 @@ int64_t Exchange::Receive(Connection& connection, uint64_t offset, size_t most, 
   return size;
 }
 
-// Compares what was received with the pattern, except for the places that hold an id or a header.
+// Compares what was received with the pattern, but for the bytes of an id or a header.
 bool Exchange::Right(uint64_t offset, size_t bytes) const {
   for (size_t done = 0; done < bytes;) {
     const size_t at = (offset + done) % kPatternBytes;

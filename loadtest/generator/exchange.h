@@ -1,7 +1,7 @@
 // Exchange: sends a request on a connection and takes its answer, as wire.h says; one thread.
 //
 // Never blocks. After a request has been begun, every event of the connection goes to Continue()
-// until it says something else than kMore.
+// until it returns something other than kMore.
 #ifndef SLUICE_LOADTEST_GENERATOR_EXCHANGE_H_
 #define SLUICE_LOADTEST_GENERATOR_EXCHANGE_H_
 

@@ -1,8 +1,8 @@
 // generator PLAN | generator -      runs a plan (JSON; "-" reads it as one line of standard input)
 //
-// Prints one JSON line per event; the last one, "event": "result", has the figures. README.md of
-// this folder lists what a plan may say. Exit code 0 also when connections failed: that is a
-// result; 2 for a plan that makes no sense.
+// Prints one JSON line per event; the last one, "event": "result", has the figures. The README.md
+// of loadtest/ lists what a plan may say. The exit code is 0 also when connections failed, because
+// that is a result, and 2 for an invalid plan.
 
 #include <csignal>
 #include <cstdio>

@@ -7,7 +7,7 @@
 namespace sluice::loadtest {
 
 // Below 2^(kBits + 1) the shift is 0 and a bucket is its value; above, each doubling adds 2^kBits
-// buckets, told apart by the kBits bits that follow the highest one.
+// buckets, which the kBits bits behind the highest one distinguish.
 size_t Histogram::BucketOf(uint64_t value) {
   const int shift = std::max(0, static_cast<int>(std::bit_width(value)) - kBits - 1);
   return (static_cast<size_t>(shift) << kBits) + static_cast<size_t>(value >> shift);

@@ -1,4 +1,4 @@
-// Idle: open connections without a byte. At the end one exchange on each shows that it still works.
+// Idle: open connections that carry no byte. At the end an exchange shows that each still works.
 
 #include "loadtest/generator/shape.h"
 
@@ -24,14 +24,14 @@ class Idle final : public Shape {
 
   bool finished() const override { return in_flight_ == 0 && next_ == connections_.size(); }
 
-  // A connection that fails asks nobody further; this does.
+  // A failed connection would start no other; this does.
   uint64_t Tick(uint64_t) override {
     if (finishing_) AskNext();
     return kNever;
   }
 
  private:
-  // All at once would be a burst that has nothing to do with being idle.
+  // All at once would be a burst, which is not what this shape measures.
   static constexpr uint64_t kAtATime = 64;
 
   void AskNext() {

@@ -1,9 +1,9 @@
-// Open loop: requests are due at fixed times, whatever the answers do.
+// Open loop: requests are due at fixed times, however late the answers are.
 //
 // With n connections and the rate r, connection i is due at begin + (i + k n) / r for k = 0, 1, …
 // A connection whose answer is late sends its next request when the answer has come, and latency
-// counts from the moment that the request was due: a stall is charged to everybody whom it made
-// wait, not to one request.
+// counts from the moment at which the request was due: a stall is charged to every request that it
+// delayed, not to one.
 
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -42,7 +42,7 @@ class OpenLoop final : public Shape {
 
   void Finish() override {
     finishing_ = true;
-    // What is due and cannot be sent yet has been kept waiting by the other side: it counts as
+    // A request that is due and cannot be sent yet was delayed by the other side: it counts as
     // sent and not answered.
     for (size_t i = 0; i < connections_.size(); ++i) {
       for (uint64_t number = turns_[i] * connections_.size() + i; number < next_;

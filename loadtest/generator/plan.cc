@@ -37,7 +37,7 @@ class Reader {
   void Integer(const char* key, uint64_t* value, uint64_t least, uint64_t most) {
     const Json* found = Find(key);
     if (found == nullptr) return;
-    if (!found->is_number_unsigned()) return Fail(key, "is no whole number");
+    if (!found->is_number_unsigned()) return Fail(key, "is not an integer of 0 or more");
     *value = found->get<uint64_t>();
     if (*value >= least && *value <= most) return;
     Fail(key, std::to_string(*value) + " is not from " + std::to_string(least) + " to " +
@@ -58,7 +58,7 @@ class Reader {
     *value = found->get<bool>();
   }
 
-  // To be called last: what nobody has asked for is a mistake.
+  // To be called last: a member that was not read is a mistake.
   void NothingElse() {
     if (!object_.is_object()) return;
     for (const auto& [key, value] : object_.items()) {

@@ -1,4 +1,4 @@
-// Plan: what the generator is told to do, as JSON; README.md lists the fields.
+// Plan: what the generator has to do, as JSON; the README.md of loadtest/ lists the fields.
 #ifndef SLUICE_LOADTEST_GENERATOR_PLAN_H_
 #define SLUICE_LOADTEST_GENERATOR_PLAN_H_
 
@@ -10,7 +10,7 @@
 
 namespace sluice::loadtest {
 
-// Connections that all do the same.
+// Connections that all behave alike.
 struct GroupPlan {
   std::string name;
   std::string shape;  // closed | open | churn | bulk | idle | slow
@@ -27,12 +27,12 @@ struct Plan {
   double warmup_s = 0.5;
   double seconds = 1;  // 0 = until standard input ends
   bool spin = false;   // never sleep: for exact send times, where the generator has a CPU to itself
-  bool verify = false;  // compare every byte of the answers with the pattern
+  bool verify = false;         // compare every byte of the answers with the pattern
   uint64_t socket_buffer = 0;  // bytes, of each socket's send and receive buffers; 0 = the kernel's
   std::vector<GroupPlan> groups;
 };
 
-// Empty when all is well, else what is wrong and where.
+// Empty for a valid plan, else what is wrong and where.
 std::string ParsePlan(const std::string& text, Plan* plan);
 
 }  // namespace sluice::loadtest

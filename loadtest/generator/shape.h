@@ -1,7 +1,7 @@
 // Shape: what one group of connections does. One file per shape; MakeShape() knows them all.
 //
-// The engine opens the connections (unless the shape says that it does so itself) and has one small
-// exchange on each, so that a proxy has connected them through. Then
+// The engine opens the connections, unless the shape opens its own, and makes one small exchange on
+// each, so that a proxy has connected it to the upstream. Then
 //
 //   Begin ─► OnEvent, Tick … (warm-up, measuring) … ─► Finish ─► OnEvent, Tick … until finished()
 //
@@ -30,9 +30,9 @@ class Host {
   virtual ~Host() = default;
   virtual Exchange& exchange() = 0;
 
-  // Starts to connect; the connection's events come from then on. False when that failed.
+  // Starts to connect; the connection's events follow. Returns false when that failed.
   virtual bool Open(Connection& connection) = 0;
-  // What to hear of: EPOLLIN, EPOLLOUT, and EPOLLET for edges only.
+  // Sets the events to report: EPOLLIN, EPOLLOUT, and EPOLLET for edges only.
   virtual void Watch(Connection& connection, uint32_t events) = 0;
   virtual void Close(Connection& connection) = 0;
 };
@@ -42,18 +42,18 @@ class Shape {
   Shape(const GroupPlan& plan, Host& host);
   virtual ~Shape() = default;
 
-  // True for a shape whose connections come and go: the engine opens none for it.
+  // Returns true for a shape that opens its own connections: the engine opens none for it.
   virtual bool opens_itself() const { return false; }
 
   virtual void Begin(uint64_t now) = 0;
   virtual void BeginMeasuring() { tally_.BeginMeasuring(); }
   virtual void OnEvent(Connection& connection, uint32_t events) = 0;
-  // Does what is due; returns when there is something to do again.
+  // Does what is due; returns the time at which something is due again.
   virtual uint64_t Tick(uint64_t) { return kNever; }
-  // Measuring is over; what is in flight may end.
+  // Measuring is over; exchanges in flight may end.
   virtual void Finish() = 0;
   virtual bool finished() const = 0;
-  // Adds what only this shape knows.
+  // Adds the figures that only this shape has.
   virtual void Report(nlohmann::json&) const {}
 
   // Requests, or endless streams, that have not ended.
@@ -65,7 +65,8 @@ class Shape {
  protected:
   // Sends a request of the group's sizes; closes the connection when that fails.
   void Request(Connection& connection, uint64_t due_ns);
-  // Takes what has come; true when that completed the answer. Closes a connection that failed.
+  // Receives what has arrived; returns true when that completed the answer. Closes a failed
+  // connection.
   bool Answered(Connection& connection);
   // Counts an answer, and its latency while that is measured.
   void Count(const Connection& connection, uint64_t now);

@@ -18,7 +18,7 @@ class SlowReader final : public Shape {
     taken_.assign(connections_.size(), 0);
     for (Connection& connection : connections_) {
       if (connection.fd < 0) continue;
-      host_.Watch(connection, 0);  // hears of errors only
+      host_.Watch(connection, 0);  // errors only
       ++tally_.sent;
       if (host_.exchange().Begin(connection, kSmallestRequest, kEndless, now) ==
           Progress::kBroken) {

@@ -9,7 +9,7 @@
 namespace sluice::loadtest {
 
 struct Tally {
-  // Inside the measured time.
+  // Within the measured time.
   uint64_t done = 0;  // requests answered; churn: connections
   uint64_t bytes_up = 0;
   uint64_t bytes_down = 0;
@@ -21,8 +21,8 @@ struct Tally {
   uint64_t answered = 0;  // of these, completely
   uint64_t connect_failed = 0;
   uint64_t broken = 0;      // connections that ended too early
-  uint64_t wrong = 0;       // answers to something else, bytes that are too many or not right
-  uint64_t unanswered = 0;  // requests still without an answer when patience ended
+  uint64_t wrong = 0;       // answers to another request, and superfluous or different bytes
+  uint64_t unanswered = 0;  // requests without an answer when waiting ended
   uint64_t confirmed = 0;   // endless streams whose length both ends agree upon
 
   void BeginMeasuring() {

@@ -6,7 +6,7 @@ again from them (run.py --draw).
     {"format": 1, "machine": "...", "date": "2026-11-28", "commit": "1a2b3c4", "charts": [
       {"kind": "bars", "name": "rr64", "title": "...", "axis": "added CPU, µs/request",
        "better": "lower", "again": [1.02, 0.98, 1.05],
-       "bars": [{"peer": "sluice", "title": "Sluice (io_uring)", "value": 6.6, "low": 6, "high": 7}]},
+       "bars": [{"peer": "sluice", "title": "Sluice", "value": 6.6, "low": 6, "high": 7}]},
       {"kind": "latency" or "sweep", "name", "title", "axis", "better", "again", "over": "quantile",
        "series": [{"peer": "...", "title": "...", "points": [[2, 41.5], [10, 60.1]]}]}]}
 

@@ -1,7 +1,7 @@
 """Measures Sluice side by side with other TCP proxies on this machine.
 
     loadtest/run.py --quick                       about ten minutes
-    loadtest/run.py --full                        everything, some hours; may be stopped and resumed
+    loadtest/run.py --full                        everything, some hours; can be stopped and resumed
     loadtest/run.py --rows 'rr*' --peers direct,sluice,haproxy --rounds 6 --json my.json
     loadtest/run.py --merge a.json b.json --out results
     loadtest/run.py --draw loadtest/results/figures.json --out loadtest/results
@@ -108,8 +108,8 @@ def without_missing(every: dict, wanted: list, setting: peers.Setting) -> dict:
     for name in wanted:
         why = peers.missing(every[name], setting)
         if why:
-            print("run.py: %s is left out: %s; loadtest/bootstrap.sh installs what is needed." %
-                  (name, why), file=sys.stderr)
+            print("run.py: %s is left out, because %s; loadtest/bootstrap.sh installs what is "
+                  "needed." % (name, why), file=sys.stderr)
         else:
             found[name] = every[name]
     return found

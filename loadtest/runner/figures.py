@@ -22,7 +22,7 @@ class Estimate:
 
 
 def estimate(samples: list) -> Estimate | None:
-    """The median with its percentile-bootstrap interval; the same samples give the same one."""
+    """The median with its percentile-bootstrap interval. Deterministic."""
     if not samples:
         return None
     chance = random.Random(len(samples))
@@ -35,8 +35,8 @@ def estimate(samples: list) -> Estimate | None:
 
 
 def units(run: dict, row: dict) -> float:
-    """How many requests, connections or GB a run has moved: of the group that counts, or of all
-    groups together where what is counted is CPU."""
+    """How many requests, connections or GB a run has moved: those of the group that counts, or
+    of all groups together where the figure is CPU time."""
     groups = run["groups"]
     chosen = groups.values() if row["figure"] == "cpu" else [groups[row["of"]]]
     if row["unit"] == "GB":
@@ -107,7 +107,7 @@ def ratios(one: dict, other: dict) -> Estimate | None:
 
 
 def best(values: dict, names: list, highest: bool = False) -> str | None:
-    """Whose median is the smallest (or largest) among these names."""
+    """The name with the smallest (or largest) median among these."""
     medians = {name: statistics.median(values[name].values())
                for name in names if values.get(name)}
     if not medians:

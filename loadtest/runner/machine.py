@@ -1,4 +1,4 @@
-"""What the kernel tells: CPU time, memory, noise, and what machine this is."""
+"""What the kernel reports: CPU time, memory, noise, and the kind of machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 NS = 1e9
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
-# Kernel objects that come and go with connections, whoever owns them.
+# Kernel objects that exist for connections, of all processes together.
 CONNECTION_CACHES = re.compile(
     r"^(TCP|TCPv6|sock_inode_cache|filp|dentry|eventpoll_\w+|ep_head|io_kiocb|skbuff_\w+|"
     r"tcp_bind_\w+|lsm_\w+|kmalloc-.*)$")
@@ -27,10 +27,10 @@ def read(path: str) -> str:
 
 @dataclass
 class Cpu:
-    """CPU time since some moment, in seconds."""
+    """CPU time since a fixed moment, in seconds."""
 
     ours: float = 0  # of the processes asked for, exact
-    waited: float = 0  # of these, ready to run and not running
+    waited: float = 0  # of these, the time ready to run and not running
     user: float = 0  # of these, in ticks
     system: float = 0
     busy: float = 0  # of the whole machine, in ticks

@@ -1,4 +1,4 @@
-"""One run: start upstream and peer, let the driver load them, read the kernel's counters."""
+"""One run: starts upstream and peer, lets the driver load them, reads the kernel's counters."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import machine
 import peers
 from scenario import Row
 
-SETTLE_S = 1.5  # before memory is read: what is freed late is freed by then
-PATIENCE_S = 100  # beyond the measured time, before a driver is given up
+SETTLE_S = 1.5  # before memory is read, so that what is freed late has been freed
+PATIENCE_S = 100  # beyond the measured time, before a driver that does not end is killed
 CAPACITY = 9500  # connections that every proxy is configured for
 
 
 class RunError(Exception):
-    """A run that brought no figures."""
+    """A run that gave no figures."""
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Upstream:
             if not iperf3:
                 self.port = json.loads(line)["port"]
                 return
-        raise RunError("the upstream does not start: %s" % " ".join(command))
+        raise RunError("the upstream did not start: %s" % " ".join(command))
 
     def stop(self) -> None:
         self.process.kill()
@@ -70,7 +70,7 @@ class Upstream:
 
 
 def _flags(row: Row) -> list:
-    """What the upstream is told beside its kind."""
+    """The upstream's flags beside its kind."""
     flags = ["--socket-buffer", str(row.socket_buffer)] if row.socket_buffer else []
     return flags + (["--endless-part", str(row.endless_part)] if row.endless_part else [])
 
@@ -98,7 +98,7 @@ def _iperf3(row: Row, port: int, seconds: float) -> list:
 
 
 def _group(row: Row, **values) -> dict:
-    """What other drivers report, in the generator's words."""
+    """What other drivers report, in the generator's format."""
     errors = {"connect_failed": 0, "broken": 0, "wrong": 0, "unanswered": 0}
     group = {"done": 0, "bytes_up": 0, "bytes_down": 0, "errors": errors, **values}
     return {row.of: group}
@@ -107,7 +107,7 @@ def _group(row: Row, **values) -> dict:
 def parse_wrk(row: Row, text: str) -> dict:
     done = re.search(r"(\d+) requests in ([\d.]+)s", text)
     if not done:
-        raise RunError("wrk says nothing that can be read: %s" % text[-300:])
+        raise RunError("the output of wrk cannot be read: %s" % text[-300:])
     units = {"us": 1, "ms": 1e3, "s": 1e6}
     quantiles = [[float(at) / 100, float(value) * units[unit]] for at, value, unit in
                  re.findall(r"^\s+(\d+)%\s+([\d.]+)(us|ms|s)$", text, re.M)]
@@ -129,7 +129,7 @@ def parse_iperf3(row: Row, text: str) -> dict:
 
 
 class Run:
-    """Everything that one run starts, and what it finds."""
+    """Everything that one run starts, and what it measures."""
 
     def __init__(self, row: Row, peer: peers.Peer, setting: peers.Setting, seconds: float):
         self.row = row
@@ -140,7 +140,7 @@ class Run:
         try:
             self.peer = peers.start(peer, setting, self.upstream.port, row.workers,
                                     max(CAPACITY, row.connections), self.cpus.proxy)
-        except BaseException:  # also when we are told to end
+        except BaseException:  # also for a signal that ends this process
             self.upstream.stop()
             raise
         self.generator = os.path.join(setting.programs, "generator")
@@ -170,7 +170,7 @@ class Run:
         except subprocess.TimeoutExpired:
             driver.kill()
             driver.wait()
-            raise RunError("%s does not come to an end" % command[0])
+            raise RunError("%s did not end in time and was killed" % command[0])
         result = parse(self.row, text)
         return {**result, **self._noise(begin, self._sample([]), result["seconds"])}
 
@@ -204,10 +204,10 @@ class Run:
     def _expect(self, generator: subprocess.Popen, event: str) -> dict:
         line = generator.stdout.readline()
         if not line:
-            raise RunError("the generator ended before it said %r" % event)
+            raise RunError("the generator ended before it wrote %r" % event)
         said = json.loads(line)
         if said["event"] != event:
-            raise RunError("the generator said %r instead of %r" % (said["event"], event))
+            raise RunError("the generator wrote %r instead of %r" % (said["event"], event))
         return said
 
     def _sample(self, generator: list) -> tuple:
@@ -215,14 +215,14 @@ class Run:
         return machine.cpu(self.peer.pids), rest
 
     def _noise(self, begin: tuple, end: tuple, seconds: float) -> dict:
-        """CPU time, brought from the time between the samples to the measured time."""
+        """CPU time, scaled from the time between the samples to the measured time."""
         proxy, rest = (now.since(then) for now, then in zip(end, begin))
         share = seconds / proxy.wall
         found = {"proxy": proxy.ours * share, "proxy_user": proxy.user * share,
                  "proxy_system": proxy.system * share, "rest": rest.ours * share,
                  "busy": proxy.busy * share, "idle": proxy.idle * share,
                  "stolen": proxy.stolen / proxy.wall / (os.cpu_count() or 1)}
-        if self.row.driver == "generator":  # the others start processes that we do not know
+        if self.row.driver == "generator":  # others start uncounted processes
             ours = proxy.ours + rest.ours
             strange = (proxy.wall - proxy.idle - ours if self.row.place == "one_core" else
                        proxy.busy - ours)
@@ -231,12 +231,12 @@ class Run:
 
 
 def noise(row: Row, run: dict) -> str:
-    """Why a run should not count; empty when nothing is the matter."""
+    """Why a run should not count; empty for an undisturbed run."""
     if run["cpu"]["stolen"] > 0.01:
-        return "%.1f %% of the CPUs were stolen" % (100 * run["cpu"]["stolen"])
+        return "the host took %.1f %% of the CPUs" % (100 * run["cpu"]["stolen"])
     strange = run["cpu"].get("strange", 0)
     if row.figure != "memory" and strange > (0.05 if row.place == "one_core" else 0.1):
-        return "%.0f %% of a CPU went to strangers" % (100 * strange)
+        return "other programs took %.0f %% of a CPU" % (100 * strange)
     return ""
 
 
@@ -249,7 +249,7 @@ def run_once(row: Row, peer: peers.Peer, setting: peers.Setting, seconds: float)
 
 
 def stop_on_signal() -> None:
-    """Ends the process in the ordinary way, so that what was started is stopped."""
+    """Makes SIGTERM end the process in the ordinary way, which stops what it has started."""
     def leave(number, _frame):
         raise SystemExit(128 + number)
     signal.signal(signal.SIGTERM, leave)

@@ -19,7 +19,7 @@ POLL_S = 0.01
 
 
 class PeerError(Exception):
-    """A peer that is not described well, or that does not start."""
+    """A peer with an invalid description, or one that does not start."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Peer:
 
 
 def load(path: str) -> dict:
-    """The table, by name. A control takes over what its original has."""
+    """The table, by name. A control has everything that its original has."""
     try:
         with open(path, "rb") as file:
             table = tomllib.load(file)
@@ -46,13 +46,14 @@ def load(path: str) -> dict:
     for name, values in table.items():
         unknown = sorted(set(values) - set(KEYS))
         if unknown:
-            raise PeerError("%s: [%s]: %s is not a known key" % (path, name, unknown[0]))
+            raise PeerError("%s: [%s]: there is no key %s" % (path, name, unknown[0]))
         original = table.get(values.get("same_as", name))
         if original is None:
             raise PeerError("%s: [%s]: same_as: there is no [%s]" % (path, name, values["same_as"]))
         merged = {**original, **values}
         if merged.get("kind") not in KINDS:
-            raise PeerError("%s: [%s]: kind: is none of %s" % (path, name, ", ".join(KINDS)))
+            raise PeerError("%s: [%s]: kind: it must be one of %s" %
+                            (path, name, ", ".join(KINDS)))
         merged["command"] = tuple(merged.get("command", ()))
         merged["version"] = tuple(merged.get("version", ()))
         peers[name] = Peer(name=name, title=merged.pop("title", name), **merged)
@@ -61,7 +62,7 @@ def load(path: str) -> dict:
 
 @dataclass
 class Setting:
-    """Where this run's files and programs are."""
+    """Where the files and programs of this run are."""
 
     folder: str  # for configurations and logs
     sluice: str
@@ -77,11 +78,11 @@ def missing(peer: Peer, setting: Setting) -> str:
     if not peer.command:
         return ""
     program = setting.fill(peer.command[0])
-    return "" if shutil.which(program) else "there is no %s" % program
+    return "" if shutil.which(program) else "there is no program %s" % program
 
 
 def version(peer: Peer, setting: Setting) -> str:
-    """What the peer says about its version, in one line."""
+    """The first line that the peer prints about its version."""
     if not peer.version:
         return ""
     command = [setting.fill(word) for word in peer.version]
@@ -113,7 +114,7 @@ def family(pid: int) -> list:
 
 
 def spawn(command: list, cpus: set | None, log, **options) -> subprocess.Popen:
-    """Starts a process on these CPUs (None: on any)."""
+    """Starts a process on these CPUs (None: on any CPU)."""
     def pin():
         if cpus:
             os.sched_setaffinity(0, cpus)
@@ -122,7 +123,7 @@ def spawn(command: list, cpus: set | None, log, **options) -> subprocess.Popen:
 
 @dataclass
 class Running:
-    """A started peer, or nothing at all for `direct`."""
+    """A started peer; no process for `direct`."""
 
     port: int
     process: subprocess.Popen | None = None
@@ -172,7 +173,7 @@ def start(peer: Peer, setting: Setting, upstream_port: int, workers: int, max_co
     running = Running(port, process)
     try:
         _wait(peer, process, port, log_path)
-    except BaseException:  # also when we are told to end
+    except BaseException:  # also for a signal that ends this process
         running.stop()
         raise
     running.pids = family(process.pid)

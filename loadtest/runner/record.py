@@ -14,7 +14,7 @@ FORMAT = 1
 
 
 class RecordError(Exception):
-    """A file that is no record of ours, or one that does not fit to another."""
+    """A file that is not a record, or a record that does not fit to another."""
 
 
 def new(machine: dict, versions: dict) -> dict:
@@ -36,12 +36,12 @@ def load(path: str) -> dict:
     except (OSError, ValueError) as error:
         raise RecordError("%s: %s" % (path, error))
     if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise RecordError("%s: is no record of format %d" % (path, FORMAT))
+        raise RecordError("%s: the file is not a record of format %d" % (path, FORMAT))
     return record
 
 
 def save(record: dict, path: str) -> None:
-    """Writes a file beside it first: a record is never half there."""
+    """Replaces the file as a whole: a record is never incomplete."""
     folder = os.path.dirname(os.path.abspath(path))
     with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as file:
         json.dump(record, file, indent=1)
@@ -50,27 +50,27 @@ def save(record: dict, path: str) -> None:
 
 
 def entry(record: dict, row: Row) -> dict:
-    """The place of a row's runs; new when it has none yet."""
+    """The entry of a row's runs; a new one when the record has none yet."""
     return record["rows"].setdefault(row.name, {"row": asdict(row), "runs": [], "failed": {}})
 
 
 def done(record: dict, row: str, peer: str, number: int) -> bool:
-    """False also for a run that something disturbed: another day may be better."""
+    """False also for a disturbed run, which is made again."""
     runs = record["rows"].get(row, {"runs": []})["runs"]
     return any(run["peer"] == peer and run["round"] == number and not run["disturbed"]
                for run in runs)
 
 
 def note(entry_: dict, run: dict) -> None:
-    """Adds a run, in the place of an earlier one of the same peer and round."""
+    """Adds a run; it replaces an earlier one of the same peer and round."""
     entry_["runs"] = [other for other in entry_["runs"]
                       if (other["peer"], other["round"]) != (run["peer"], run["round"])] + [run]
     entry_["failed"].pop(run["peer"], None)
 
 
 def merge(records: list) -> dict:
-    """One record of several. A row's rounds from different records are numbered on: only runs of
-    one record are ever compared within a round."""
+    """One record of several. The rounds of a row are numbered on over the records, because only
+    runs of the same record are compared within a round."""
     merged = new(records[0]["machine"], {})
     for record in records:
         if record["machine"] != merged["machine"]:
@@ -85,7 +85,7 @@ def merge(records: list) -> dict:
             entry_ = merged["rows"].setdefault(name, {"row": added["row"], "runs": [],
                                                        "failed": {}})
             if entry_["row"]["groups"] != added["row"]["groups"]:
-                raise RecordError("the row %s means different things in these records" % name)
+                raise RecordError("the row %s has different loads in these records" % name)
             entry_["failed"].update(added["failed"])
             first = 1 + max((run["round"] for run in entry_["runs"]), default=-1)
             entry_["runs"] += [{**run, "round": first + run["round"]} for run in added["runs"]]

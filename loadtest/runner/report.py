@@ -13,7 +13,7 @@ RATE_UNIT = {"request": "requests/s", "connection": "connections/s", "GB": "GB/s
 
 
 def digits(value: float | None) -> str:
-    """Three significant places, no exponent."""
+    """Three significant digits, without an exponent."""
     if value is None:
         return "–"
     size = abs(value)
@@ -32,7 +32,7 @@ def table(head: list, lines: list) -> list:
 
 
 class Rows:
-    """What all tables of a record need to know."""
+    """What all tables of a record need."""
 
     def __init__(self, record: dict):
         self.record = record
@@ -46,7 +46,7 @@ class Rows:
         return [name for name in self.peers if name in present]
 
     def competitors(self, entry: dict) -> list:
-        """All that a reader compares: not our own proxy measured a second time."""
+        """The peers that a reader compares: all but our own proxy measured a second time."""
         return [name for name in self.names(entry) if self.peers[name]["kind"] != "control"]
 
     def rivals(self, names: list) -> list:
@@ -151,7 +151,7 @@ TABLES = {"cpu": cpu_table, "latency": latency_table, "memory": memory_table, "r
 
 
 def load_of(row: dict) -> str:
-    """The groups in words."""
+    """The load of a row in words."""
     words = []
     for group in row["groups"]:
         text = "%d × %s" % (group["connections"], group["shape"])
@@ -203,7 +203,7 @@ def sweeps(record: dict) -> dict:
 
 
 def curve_table(rows: Rows, points: list) -> list:
-    """Added CPU per unit over what is swept, one line per peer, and last over first."""
+    """Added CPU per unit over the swept values, one line per peer, and last by first."""
     by_peer: dict = {}
     for value, entry in points:
         total = figures.by_round(rows.counted(entry), entry["row"], "cost")
@@ -224,7 +224,7 @@ def curve_table(rows: Rows, points: list) -> list:
 
 
 def latency_curve(rows: Rows, points: list, what: str) -> list:
-    """A quantile over what is swept, one line per peer, and last over first within rounds."""
+    """A quantile over the swept values, one line per peer, and last by first within rounds."""
     found = [(value, figures.by_round(rows.counted(entry), entry["row"], what))
              for value, entry in points]
     lines = []
@@ -268,7 +268,8 @@ def text(record: dict) -> str:
     controls = control_lines(rows)
     if controls:
         lines += ["## The same proxy twice (A/A)", "",
-                  "The quotient should be 1: what it is off, this run cannot tell apart.", ""]
+                  "The quotient should be 1. Differences smaller than its distance from 1 mean "
+                  "nothing.", ""]
         lines += table(["row", "of", "second / first"], controls)
     for name, points in sweeps(record).items():
         if points[0][1]["row"]["figure"] == "cpu":

@@ -1,4 +1,4 @@
-"""Rounds: every peer once, in turn; the next round goes backwards (A B C C B A …)."""
+"""Rounds: each measures every peer once; the next one goes backwards (A B C C B A …)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import peers
 import record as records
 from scenario import RATE_OF_ROW, Row, ScenarioError
 
-ATTEMPTS = 3  # at a run that something disturbed
+ATTEMPTS = 3  # at a disturbed run
 
 
 @dataclass
 class Progress:
-    """One line that says how far it is; on a terminal it stays one line."""
+    """A line of progress for each run; on a terminal they overwrite each other."""
 
     total: int
     out: object = sys.stderr
@@ -41,12 +41,12 @@ class Progress:
 
 
 def order(names: list, number: int) -> list:
-    """ABBA: what drifts slowly meets everybody alike."""
+    """ABBA: a slow drift of the machine affects all peers alike."""
     return list(names) if number % 2 == 0 else list(reversed(names))
 
 
 def chosen(row: Row, table: dict, asked: list | None) -> list:
-    """Who takes part in a row."""
+    """The names of the peers that take part in a row."""
     names = asked or row.peers or [name for name, peer in table.items() if not peer.only]
     fitting = [name for name in names if row.workers <= table[name].most_workers]
     if row.figure == "memory" or row.driver == "iperf3":
@@ -55,9 +55,9 @@ def chosen(row: Row, table: dict, asked: list | None) -> list:
 
 
 def together(rows: list) -> list:
-    """Lists of rows that are measured in the same rounds: what a sweep made, else a row alone.
+    """Lists of rows that are measured in the same rounds: those of a sweep, else each row alone.
 
-    A sweep of workers does not fit: not every peer takes part in each of its rows.
+    A sweep of workers is no such list, because not every peer takes part in each of its rows.
     """
     found: dict = {}
     for row in rows:
@@ -67,15 +67,15 @@ def together(rows: list) -> list:
 
 
 def resolve_rates(row: Row, record: dict, table: dict) -> Row:
-    """Puts a number in the place of "50% of peak": that share of the slowest peer's rate there."""
+    """Replaces "50% of peak" by a number: that share of the slowest peer's rate in the row peak."""
     for group in row.groups:
         if not isinstance(group["rate"], str):
             continue
         share, name = RATE_OF_ROW.match(group["rate"]).groups()
         source = record["rows"].get(name)
         if source is None:
-            raise ScenarioError("%s: its rate needs the row %s: measure that first, or give the "
-                                "record that has it (--json)" % (row.name, name))
+            raise ScenarioError("%s: its rate needs the row %s: measure that row first, or name a "
+                                "record that has it with --json" % (row.name, name))
         rates = figures.by_round(source["runs"], source["row"], "rate")
         medians = [statistics.median(rounds.values()) for peer, rounds in rates.items()
                    if table[peer].kind in ("self", "peer")]
@@ -85,7 +85,7 @@ def resolve_rates(row: Row, record: dict, table: dict) -> Row:
 
 @dataclass
 class Campaign:
-    """Measures rows for peers and notes every run at once, so that it can be resumed."""
+    """Measures rows for peers and records every run at once, so that it can be resumed."""
 
     table: dict
     setting: peers.Setting
@@ -94,13 +94,13 @@ class Campaign:
     seconds: float
     rounds: int
     progress: Progress
-    noisy: bool = False  # takes disturbed runs as they are
+    noisy: bool = False  # counts disturbed runs, too
 
     def measure(self, rows: list, names: list) -> None:
-        """Rows that are compared with each other: each round goes through all of them."""
+        """Measures rows that are compared with each other: each round goes through all of them."""
         entries = []
         for row in rows:
-            if row.name in self.record["rows"]:  # goes on at the rates that it began with
+            if row.name in self.record["rows"]:  # a resumed row keeps its rates
                 row.groups = self.record["rows"][row.name]["row"]["groups"]
             row = resolve_rates(row, self.record, self.table)
             entries.append((row, records.entry(self.record, row)))
@@ -113,7 +113,7 @@ class Campaign:
                     self.progress.done += 1
 
     def _note(self, entry: dict, row: Row, name: str, number: int) -> None:
-        """One run's figures into the record, or why there are none."""
+        """Records the figures of a run, or why there are none."""
         try:
             records.note(entry, self._run(row, name, number))
         except (peers.PeerError, measure.RunError) as problem:

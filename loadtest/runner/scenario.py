@@ -28,12 +28,12 @@ RATE_OF_ROW = re.compile(r"^(\d{1,3})% of (\S+)$")
 
 
 class ScenarioError(Exception):
-    """Something in a scenario file is not as it should be; the message has its place."""
+    """A mistake in a scenario file; the message names the file and the line."""
 
 
 @dataclass
 class Row:
-    """One thing to measure, for every peer."""
+    """One load, measured for every peer."""
 
     name: str
     title: str
@@ -61,7 +61,7 @@ class Row:
 
 @dataclass
 class _Source:
-    """A file's text, to find the line of a key in it."""
+    """The text of a file, in which the line of a key can be found."""
 
     path: str
     text: str
@@ -88,7 +88,7 @@ class _Source:
 
 
 class _Table:
-    """Takes the values of one table out, checked; what is left at the end is unknown."""
+    """Takes checked values out of one table; a key that is left at the end is unknown."""
 
     def __init__(self, source: _Source, values: dict, where: tuple = ()):
         self.source = source

@@ -6,7 +6,7 @@
 namespace sluice::loadtest {
 namespace {
 
-// Shared by all connections: the id at its front is written anew before each first part is sent.
+// Shared by all connections: the id at its front is written again before each first part is sent.
 Pattern& SharedPattern() {
   static Pattern& pattern = *[] {
     auto* filled = new Pattern;

@@ -13,7 +13,7 @@ namespace sluice::loadtest {
 
 class FramedTalk final : public Talk {
  public:
-  // Answers without end are sent in parts of at most this many bytes, each by a send(2) of its own.
+  // Answers without end are sent in parts of at most this many bytes, each by its own send(2).
   explicit FramedTalk(uint64_t endless_part = kEndless) : endless_part_(endless_part) {}
 
   bool Take(std::string_view data) override;

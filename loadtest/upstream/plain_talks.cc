@@ -1,4 +1,4 @@
-// The upstreams that know no framing, for other programs' clients.
+// The upstreams without framing, for the clients of other programs.
 
 #include <string>
 

@@ -20,8 +20,8 @@ void SetInt(int fd, int level, int name, int value) {
   setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-// To be called before connect(2) or listen(2): the window's scale is settled by the handshake. What
-// is accepted inherits them.
+// To be called before connect(2) or listen(2): the handshake fixes the window's scale. Accepted
+// sockets inherit the sizes.
 void SetBuffers(int fd, uint64_t bytes) {
   if (bytes == 0) return;
   SetInt(fd, SOL_SOCKET, SO_SNDBUF, static_cast<int>(bytes));
@@ -45,7 +45,7 @@ void BindSource(int fd, uint64_t serial) {
   source.sin_addr.s_addr =
       htonl(INADDR_LOOPBACK + static_cast<uint32_t>(serial % kSourceAddresses));
   SetInt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
-  // Not being able to is no error: the kernel then chooses the address.
+  // A failure is no error: the kernel then chooses the address.
   (void)bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof(source));
 }
 
@@ -104,7 +104,7 @@ uint16_t PortOf(int fd) {
   sockaddr_storage storage = {};
   socklen_t size = sizeof(storage);
   getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size);
-  // The port is at the same place in both families.
+  // The port is at the same offset in both families.
   return ntohs(reinterpret_cast<const sockaddr_in&>(storage).sin_port);
 }
 

@@ -1,5 +1,5 @@
 // TCP sockets for generator and upstream: non-blocking, TCP_NODELAY, numeric addresses only.
-// A descriptor is returned as is and belongs to the caller; a negative one is -errno.
+// Functions that return a descriptor give it to the caller; a negative one is -errno.
 #ifndef SLUICE_LOADTEST_UPSTREAM_SOCKETS_H_
 #define SLUICE_LOADTEST_UPSTREAM_SOCKETS_H_
 
@@ -34,7 +34,7 @@ uint16_t PortOf(int fd);
 // The pending error of a socket as an errno, 0 when there is none.
 int PendingError(int fd);
 
-// Lets the process have as many descriptors as it is allowed to.
+// Raises the process's limit of descriptors to the largest that it may have.
 void RaiseDescriptorLimit();
 
 }  // namespace sluice::loadtest

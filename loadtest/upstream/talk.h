@@ -14,22 +14,22 @@ class Talk {
  public:
   virtual ~Talk() = default;
 
-  // Takes what was received; false when it is not what this kind of upstream understands, and
-  // the connection is to be reset.
+  // Takes what was received. Returns false for bytes that this kind of upstream does not
+  // understand: the caller resets the connection.
   virtual bool Take(std::string_view data) = 0;
 
-  // The client's end of stream. Whatever Next() still gives is sent, then the connection closed.
+  // The client has ended its stream. The caller sends what Next() still returns, then closes.
   virtual void TakeEnd() {}
 
-  // What is to be sent next, empty for nothing, and how much of it has been.
+  // The bytes to send next, or nothing; and how many of them have been sent.
   virtual std::string_view Next() = 0;
   virtual void Sent(size_t bytes) = 0;
 
-  // False while what was received waits to be sent.
+  // Returns false while received bytes wait to be sent.
   virtual bool wants_more() const { return true; }
 };
 
-// By name: "framed" (wire.h), "echo", "sink" (takes all, says nothing), "source" (sends the pattern
+// By name: "framed" (wire.h), "echo", "sink" (reads, sends nothing), "source" (sends the pattern
 // without end), "http" (answers each request without a body with the same 256 bytes). Null when
 // there is no such kind.
 // `endless_part`: see FramedTalk; other kinds ignore it.

@@ -1,7 +1,7 @@
 // upstream --listen ADDRESS [--kind framed|echo|sink|source|http] [--socket-buffer BYTES]
 //          [--endless-part BYTES]
 //
-// Serves every connection in one thread until it is killed. Says {"port": N} when it listens.
+// Serves every connection in one thread until it is killed. Prints {"port": N} when it listens.
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -26,7 +26,7 @@ namespace {
 
 constexpr size_t kReceiveBytes = size_t{1} << 20;
 constexpr int kEvents = 512;
-constexpr int kPartsPerTurn = 4;  // then it is another connection's turn
+constexpr int kPartsPerTurn = 4;  // then another connection is served
 
 struct Connection {
   int fd;
@@ -76,7 +76,7 @@ class Upstream {
       auto* connection = new Connection{fd, MakeTalk(kind_, endless_part_)};
       Control(EPOLL_CTL_ADD, fd, connection->interest, connection);
       if (!Send(*connection))
-        Close(connection);  // some speak first
+        Close(connection);  // some kinds send first
       else
         UpdateInterest(*connection);
     }

@@ -1,4 +1,4 @@
-// What generator and upstream say to each other, so that every byte can be accounted for.
+// The protocol between generator and upstream, by which every byte can be accounted for.
 //
 //   request   | id | request_bytes | answer_bytes | anything, up to request_bytes |
 //   answer    | id | the pattern, up to answer_bytes |

@@ -1,38 +1,88 @@
 #include "proxy/app/demo.h"
 
-#include <httplib.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <unistd.h>
 
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "core/base/check.h"
+#include "core/base/clock.h"
+#include "core/net/socket_api.h"
+#include "core/runtime/runtime.h"
+#include "core/task/cancellation.h"
+#include "proxy/app/backend.h"
+#include "proxy/app/http_responder.h"
 
 namespace sluice::proxy {
 namespace {
 
-class HttplibUpstream final : public DemoUpstream {
+// Connections of the proxy in front of it; its own bound is never met.
+constexpr uint32_t kMostConnections = HttpResponder::kMostConnections;
+// Buffers are leased while a request is read, one after the other.
+constexpr size_t kBuffers = 64;
+constexpr size_t kBufferSize = 4096;
+
+core::Address Loopback() {
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return core::Address(reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+}
+
+core::RuntimeOptions OneSmallWorker() {
+  core::RuntimeOptions options;
+  options.worker.buffers = kBuffers;
+  options.worker.buffer_size = kBufferSize;
+  return options;
+}
+
+class RunningResponder final : public DemoUpstream {
  public:
-  ~HttplibUpstream() override {
-    server_.stop();
+  ~RunningResponder() override {
+    stop_.Cancel();
     if (thread_.joinable()) thread_.join();
   }
 
-  bool Start() {
-    server_.Get(".*", [](const httplib::Request& request, httplib::Response& response) {
-      response.set_content(
-          absl::StrCat("Hello from behind Sluice.\nYou asked for ", request.path, "\n"),
-          "text/plain");
-    });
-    port_ = server_.bind_to_any_port("127.0.0.1");
-    if (port_ < 0) return false;
-    thread_ = std::thread([this] { server_.listen_after_bind(); });
-    return true;
+  absl::Status Start() {
+    core::SocketApi sockets;
+    core::IoResult<int> listener = sockets.Listen(Loopback(), {});
+    if (!listener.ok()) {
+      return absl::ErrnoToStatus(listener.error(),
+                                 "the HTTP server of --demo cannot listen on 127.0.0.1");
+    }
+    port_ = ntohs(sockets.LocalAddress(*listener).ipv4.sin_port);
+    absl::StatusOr<Backend> backend = ChooseBackend(conf::Backend::kEpoll);
+    SLUICE_CHECK(backend.ok());  // epoll is always there
+    thread_ = std::thread(
+        [this, fd = *listener, reactor = backend->make_reactor] { Serve(fd, reactor); });
+    started_.WaitForNotification();
+    return status_;
   }
   int port() const override { return port_; }
 
  private:
-  httplib::Server server_;
+  void Serve(int listener, const core::ReactorFactory& make_reactor) {
+    const core::MonotonicClock clock;
+    core::Runtime runtime(OneSmallWorker(), clock, make_reactor);
+    HttpResponder responder(listener, stop_.token());
+    status_ = runtime.Start();
+    const bool runs = status_.ok();
+    started_.Notify();
+    if (runs) {
+      SLUICE_CHECK(runtime.Run(responder.Run()).ok());
+    } else {
+      close(listener);
+    }
+  }
+
+  core::CancellationSource stop_;
+  absl::Notification started_;
+  absl::Status status_;  // of the start; written before started_
   std::thread thread_;
   int port_ = -1;
 };
@@ -46,15 +96,14 @@ conf::Address Parsed(const std::string& text) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DemoUpstream>> DemoUpstream::Start() {
-  auto upstream = std::make_unique<HttplibUpstream>();
-  if (!upstream->Start()) {
-    return absl::UnavailableError("the demo upstream found no free port on 127.0.0.1");
-  }
+  auto upstream = std::make_unique<RunningResponder>();
+  if (absl::Status started = upstream->Start(); !started.ok()) return started;
   return upstream;
 }
 
 conf::Config DemoConfig(int upstream_port) {
   conf::Config config;
+  config.limits.max_connections = kMostConnections;
   conf::Listener listener;
   listener.name = "demo";
   listener.bind = {Parsed("127.0.0.1:8080")};

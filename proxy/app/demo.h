@@ -12,7 +12,8 @@ namespace sluice::proxy {
 
 class DemoUpstream {
  public:
-  // Serves on a free port of 127.0.0.1, on threads of its own, until it is destroyed.
+  // Serves on a free port of 127.0.0.1, on a runtime and a thread of its own, until it is
+  // destroyed.
   static absl::StatusOr<std::unique_ptr<DemoUpstream>> Start();
   virtual ~DemoUpstream() = default;
   virtual int port() const = 0;

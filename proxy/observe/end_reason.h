@@ -1,4 +1,4 @@
-// EndReason: why a session ended and who began it. Every session has exactly one.
+// EndReason: why a session ended and which side caused that. Every session has exactly one.
 #ifndef SLUICE_PROXY_OBSERVE_END_REASON_H_
 #define SLUICE_PROXY_OBSERVE_END_REASON_H_
 
@@ -8,38 +8,40 @@
 
 namespace sluice::proxy {
 
-// A byte each: a session holds them for life.
-enum class By : uint8_t { kClient, kUpstream, kProxy, kAdmin };
+// One byte each: a session holds them for as long as it lives.
+enum class Initiator : uint8_t { kClient, kUpstream, kProxy, kAdmin };
 
-enum class What : uint8_t {
-  kClosed,            // both directions ended with FIN; `by` sent the first
-  kReset,             // `by` reset its connection, or it broke (the errno is in the log)
+enum class EndCause : uint8_t {
+  kClosed,            // both directions ended with FIN; the initiator sent the first
+  kReset,             // the initiator reset its connection, or it broke (the log has the errno)
   kNoUpstream,        // no endpoint could be reached
-  kQueueTimeout,      // no endpoint had room for upstreams[].queue_timeout
-  kIdleTimeout,       // no progress either way for timeouts.idle
-  kHalfCloseTimeout,  // one direction ended, and there was no progress for timeouts.half_close
+  kQueueTimeout,      // no endpoint had a free slot within upstreams[].queue_timeout
+  kIdleTimeout,       // no progress in either direction for timeouts.idle
+  kHalfCloseTimeout,  // one direction had ended; no progress for timeouts.half_close
   kWriteStall,        // the receiver took no byte for timeouts.write_stall
   kMaxLifetime,       // timeouts.max_lifetime
   kShutdown,          // the proxy stopped and the session outlived drain_timeout
 };
-inline constexpr size_t kWhatCount = 9;
+inline constexpr size_t kEndCauseCount = 9;
 
 struct EndReason {
-  By by = By::kProxy;
-  What what = What::kClosed;
+  Initiator initiator = Initiator::kProxy;
+  EndCause cause = EndCause::kClosed;
+
+  friend bool operator==(const EndReason&, const EndReason&) = default;
 };
 
-constexpr std::string_view Name(By by) {
+constexpr std::string_view Name(Initiator initiator) {
   constexpr std::string_view kNames[] = {"client", "upstream", "proxy", "admin"};
-  return kNames[static_cast<size_t>(by)];
+  return kNames[static_cast<size_t>(initiator)];
 }
 
-constexpr std::string_view Name(What what) {
+constexpr std::string_view Name(EndCause cause) {
   constexpr std::string_view kNames[] = {"closed",        "reset",        "no_upstream",
                                          "queue_timeout", "idle_timeout", "half_close_timeout",
                                          "write_stall",   "max_lifetime", "shutdown"};
-  static_assert(sizeof(kNames) / sizeof(kNames[0]) == kWhatCount);
-  return kNames[static_cast<size_t>(what)];
+  static_assert(sizeof(kNames) / sizeof(kNames[0]) == kEndCauseCount);
+  return kNames[static_cast<size_t>(cause)];
 }
 
 }  // namespace sluice::proxy

@@ -23,7 +23,7 @@ struct alignas(64) WorkerStats {
   core::Atomic<uint64_t> short_buffers{0};    // buffers received into blocks of the reserve
   core::Atomic<uint64_t> bytes_up{0};         // client to upstream, accepted by the kernel
   core::Atomic<uint64_t> bytes_down{0};       // upstream to client
-  std::array<core::Atomic<uint64_t>, kWhatCount> ended{};
+  std::array<core::Atomic<uint64_t>, kEndCauseCount> ended{};
 };
 
 // The sums. accepted = rejected() + all of ended + the sessions that live.
@@ -35,7 +35,7 @@ struct StatsSum {
   uint64_t short_buffers = 0;
   uint64_t bytes_up = 0;
   uint64_t bytes_down = 0;
-  std::array<uint64_t, kWhatCount> ended{};
+  std::array<uint64_t, kEndCauseCount> ended{};
 
   uint64_t rejected() const { return std::accumulate(refused.begin(), refused.end(), uint64_t{0}); }
 };
@@ -60,7 +60,7 @@ class Stats {
       sum.short_buffers += value(worker.short_buffers);
       sum.bytes_up += value(worker.bytes_up);
       sum.bytes_down += value(worker.bytes_down);
-      for (size_t i = 0; i < kWhatCount; ++i) sum.ended[i] += value(worker.ended[i]);
+      for (size_t i = 0; i < kEndCauseCount; ++i) sum.ended[i] += value(worker.ended[i]);
     }
     return sum;
   }

@@ -238,9 +238,9 @@ core::Task<void> Server::LogStats() {
 void Server::LogStatsLine() {
   const StatsSum sum = stats_.Sum();
   std::string causes;  // what has happened, each by its name
-  for (size_t i = 0; i < kWhatCount; ++i) {
+  for (size_t i = 0; i < kEndCauseCount; ++i) {
     if (sum.ended[i] > 0)
-      absl::StrAppend(&causes, " ", std::string(Name(static_cast<What>(i))), "=", sum.ended[i]);
+      absl::StrAppend(&causes, " ", std::string(Name(static_cast<EndCause>(i))), "=", sum.ended[i]);
   }
   for (size_t i = 1; i < kRefusalCount; ++i) {
     if (sum.refused[i] == 0) continue;

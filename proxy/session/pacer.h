@@ -1,5 +1,5 @@
-// Pacer: how fast the bytes of one direction of a session may be sent on: by its own limit, then by
-// that of all sessions together.
+// Pacer: how fast the bytes of one direction of a session may be sent on: first by the limit of the
+// direction, then by the limit that all sessions share.
 #ifndef SLUICE_PROXY_SESSION_PACER_H_
 #define SLUICE_PROXY_SESSION_PACER_H_
 
@@ -15,19 +15,19 @@ namespace sluice::proxy {
 
 class Pacer {
  public:
-  // `own` bytes per second of this direction and what it shares with others; either may be without
-  // limit. `shared` outlives the pacer.
+  // `own`: bytes per second of this direction. Either limit may be absent. `shared` outlives the
+  // pacer.
   Pacer(uint64_t own, SharedPace& shared)
       : own_(own), shared_(shared), piece_(std::min(PieceOf(own), PieceOf(shared.per_second()))) {}
 
-  // Bytes to take at a time: few enough that the pace is even and others get their turn.
+  // Bytes to take at a time: few enough that the pace is even and other flows get their turn.
   size_t piece() const { return piece_; }
 
-  // Takes the right to send `bytes` by its own limit, which nobody else waits for; usable after
-  // that time.
+  // Takes the right to send `bytes` from its own limit, for which no other flow waits. Returns how
+  // long to wait before it may be used.
   core::Nanos TakeOwn(core::Nanos now, size_t bytes) { return own_.Take(now, bytes); }
 
-  // By the limit of all, after that: at once (false: it has to wait), or in its turn.
+  // After that from the shared limit: at once (false: the flow has to wait), or in its turn.
   bool TryTakeShared(core::Nanos now, size_t bytes) { return shared_.TryTake(now, bytes); }
   SharedPace::PaceTurn SharedTurn(size_t bytes) { return shared_.Turn(share_, bytes); }
 

@@ -8,6 +8,7 @@
 #include "core/io/io.h"
 #include "core/sched/worker.h"
 #include "core/time/sleep.h"
+#include "proxy/session/peer_watch.h"
 
 namespace sluice::proxy {
 namespace {
@@ -20,20 +21,20 @@ using core::Worker;
 void NoteSent(Flow& flow, size_t bytes) {
   Worker& worker = *Worker::Current();
   flow.bytes += bytes;
-  flow.last_byte = worker.now();
+  flow.last_byte_at = worker.now();
   core::Count(flow.owner.stats().of(worker.index()).*flow.counter(), bytes);
 }
 
 void NoteReceived(Flow& flow) {
-  flow.last_byte = Worker::Current()->now();
+  flow.last_byte_at = Worker::Current()->now();
   flow.sending = true;
-  flow.owner.SendBegins(flow, flow.last_byte);
+  flow.owner.SendBegins(flow, flow.last_byte_at);
 }
 
 FlowEnd HowEnded(const Flow& flow, int error) {
   if (error == 0) return FlowEnd::kEndOfStream;
   if (error == ECANCELED) return FlowEnd::kCancelled;
-  return flow.refused ? FlowEnd::kWriteError : FlowEnd::kReadError;
+  return flow.send_failed ? FlowEnd::kWriteError : FlowEnd::kReadError;
 }
 
 // Sends all of `rest`: 0, or the error. Never a part of Pump: a session waits for data for most of
@@ -50,8 +51,8 @@ FlowEnd HowEnded(const Flow& flow, int error) {
   co_return 0;
 }
 
-// The same, at the pace that the flow's limits of bandwidth leave it. The time that it waits for
-// them is neither a stall nor idle: until the wait ends it counts as ending later than any timeout.
+// The same, no faster than the flow's limits of bandwidth allow. The time that it waits for them is
+// neither a stall nor idle: until the wait ends, progress counts as made later than any timeout.
 [[gnu::noinline]] core::Task<int> SendPaced(Flow& flow, BufferLease lease) {
   std::span<const std::byte> rest = lease.bytes();
   Pacer& pacer = flow.owner.PacerOf(flow);
@@ -62,7 +63,7 @@ FlowEnd HowEnded(const Flow& flow, int error) {
     if (wait > 0 || !pacer.TryTakeShared(now, piece.size())) {
       constexpr core::Nanos kLong = 3600 * core::kSecond;
       flow.sending = false;
-      flow.last_byte = now + kLong;
+      flow.last_byte_at = now + kLong;
       if (wait == 0 || co_await core::Sleep(wait)) {
         (void)co_await pacer.SharedTurn(piece.size());  // cancelled: so is the send
       }
@@ -74,27 +75,48 @@ FlowEnd HowEnded(const Flow& flow, int error) {
   co_return 0;
 }
 
-// Makes the task that sends what has been received. False: nothing has; 0 or an error is why.
+[[gnu::always_inline]] inline core::Task<int> SendReceived(Flow& flow, BufferLease lease) {
+  if (lease.is_reserve()) flow.owner.BuffersShort();
+  const std::span<const std::byte> bytes = lease.bytes();
+  return flow.paced ? SendPaced(flow, std::move(lease)) : SendBytes(flow, bytes, std::move(lease));
+}
+
+// Sends what comes before the stream: 0, or the error.
+[[gnu::noinline]] core::Task<int> SendHead(Flow& flow) {
+  Head head = flow.owner.TakeHead(flow);
+  flow.has_head = false;
+  NoteReceived(flow);
+  std::span<const std::byte> own = std::as_bytes(std::span(head.own));
+  while (!own.empty()) {
+    IoResult<size_t> sent = co_await core::Send(flow.to, own);
+    if (!sent.ok()) co_return sent.error();
+    own = own.subspan(*sent);
+    flow.last_byte_at = Worker::Current()->now();
+  }
+  for (BufferLease& lease : head.read) {
+    core::Task<int> sending = SendReceived(flow, std::move(lease));
+    if (const int error = co_await std::move(sending); error != 0) co_return error;
+  }
+  co_return 0;
+}
+
+// Makes the task that sends what has been received. Returns false if nothing has: at the end of the
+// stream, or because of `error`.
 [[gnu::noinline]] bool BeginSend(Flow& flow, core::RecvStream& received, core::Task<int>& sending,
                                  int& error) {
   IoResult<BufferLease> got = received.Take();
   if (!got.ok()) error = got.error();
   if (!got.ok() || got->empty()) return false;
   NoteReceived(flow);
-  if (got->is_reserve()) flow.owner.BuffersShort();
-  const std::span<const std::byte> bytes = got->bytes();
-  sending = flow.paced ? SendPaced(flow, std::move(*got)) : SendBytes(flow, bytes, std::move(*got));
+  sending = SendReceived(flow, std::move(*got));
   return true;
 }
 
-// Most sessions end soon after the first end of stream; only then is it worth watching.
-[[gnu::noinline]] core::Task<int> WatchForReset(Flow& flow) {
-  constexpr core::Nanos kWatchAfter = 20 * core::kMillisecond;
-  if (!co_await core::Sleep(kWatchAfter)) co_return ECANCELED;
-  IoResult<uint32_t> broken = co_await core::Poll(flow.from, 0);
-  if (!broken.ok()) co_return broken.error();
-  flow.owner.ResetAfterEnd(flow);
-  co_return 0;
+// What was sent last is not to be sent any more.
+void NoteSendEnd(Flow& flow, int error) {
+  flow.partial = false;
+  flow.sending = false;
+  flow.send_failed = error != 0 && error != ECANCELED;
 }
 
 }  // namespace
@@ -102,23 +124,26 @@ FlowEnd HowEnded(const Flow& flow, int error) {
 // A session waits here for most of its life: what is not needed for that is not in this frame.
 core::Task<void> Pump(Flow& flow) {
   core::RecvStream received(flow.from, flow.credit);
-  core::Task<int> child;  // what it awaits else, one at a time
+  core::Task<int> child;  // what it awaits besides, one at a time
   int error = 0;
+  if (flow.has_head) {
+    child = SendHead(flow);
+    error = co_await std::move(child);
+    child = {};
+    NoteSendEnd(flow, error);
+  }
   while (error == 0) {
     co_await received.Wait();
     if (!BeginSend(flow, received, child, error)) break;
     error = co_await std::move(child);
     child = {};
     received.NoteSent(!flow.partial);
-    flow.partial = false;
-    flow.sending = false;
-    flow.refused = error != 0 && error != ECANCELED;
+    NoteSendEnd(flow, error);
   }
   co_await received.Stop();
-  flow.ended = true;
   if (!flow.owner.FlowEnded(flow, HowEnded(flow, error), error)) co_return;
-  child = WatchForReset(flow);
-  (void)co_await std::move(child);
+  child = PeerReset(flow.from, WhenBroken::kEnd);
+  if (co_await std::move(child) == 0) flow.owner.ResetAfterEnd(flow);
 }
 
 }  // namespace sluice::proxy

@@ -1,5 +1,5 @@
-// Pump: moves the bytes of one direction of a session. It knows no policy: what an end means is
-// decided by the session (session.h), which is told.
+// Pump: moves the bytes of one direction of a session. It knows no policy: it tells the session how
+// the direction has ended, and the session decides what that means (session_end.h).
 #ifndef SLUICE_PROXY_SESSION_PUMP_H_
 #define SLUICE_PROXY_SESSION_PUMP_H_
 
@@ -8,6 +8,7 @@
 #include "core/base/clock.h"
 #include "core/task/task.h"
 #include "proxy/observe/stats.h"
+#include "proxy/session/head.h"
 #include "proxy/session/pacer.h"
 
 namespace sluice::proxy {
@@ -26,14 +27,16 @@ class FlowOwner {
  public:
   virtual Stats& stats() = 0;
   virtual void SendBegins(Flow& flow, core::Nanos now) = 0;
-  // True: `flow.from` has to be watched, it may still be reset.
+  // Returns true if `flow.from` has to be watched: its peer may still reset it.
   virtual bool FlowEnded(Flow& flow, FlowEnd end, int error) = 0;
-  // It was.
+  // That has happened.
   virtual void ResetAfterEnd(Flow& flow) = 0;
-  // It had to be received into a block of the reserve.
+  // Bytes had to be received into a block of the reserve.
   virtual void BuffersShort() = 0;
-  // Of a flow that has one.
+  // Of a flow with `paced`.
   virtual Pacer& PacerOf(const Flow& flow) = 0;
+  // Of a flow with `has_head`; called once.
+  virtual Head TakeHead(Flow&) { return {}; }
 
  protected:
   ~FlowOwner() = default;
@@ -44,16 +47,16 @@ struct Flow {
   FlowOwner& owner;
   int from = -1;
   int to = -1;
-  uint64_t bytes = 0;         // sent
-  core::Nanos last_byte = 0;  // when something was last received or taken, or may be next
-  uint32_t credit;            // bytes read ahead of what has been sent
+  uint64_t bytes = 0;            // sent
+  core::Nanos last_byte_at = 0;  // when something was last received or taken, or may be next
+  uint32_t credit;               // bytes read ahead of what has been sent
   // Bits: a word less in each session.
-  const bool is_up : 1;      // client to upstream
-  bool paced : 1 = false;    // it has a Pacer; else as fast as it goes
-  bool sending : 1 = false;  // there is something to send, and it may be sent
-  bool partial : 1 = false;  // the last buffer was not taken in one go
-  bool refused : 1 = false;  // a send failed: `to` is broken
-  bool ended : 1 = false;
+  const bool is_up : 1;          // client to upstream
+  bool paced : 1 = false;        // it has a Pacer; else its bytes are sent as fast as possible
+  bool has_head : 1 = false;     // it has a Head, which is sent first
+  bool sending : 1 = false;      // there is something to send, and it may be sent
+  bool partial : 1 = false;      // the last buffer was not taken in one go
+  bool send_failed : 1 = false;  // `to` is broken
 
   core::Atomic<uint64_t> WorkerStats::*counter() const {
     return is_up ? &WorkerStats::bytes_up : &WorkerStats::bytes_down;
@@ -61,8 +64,8 @@ struct Flow {
 };
 
 // Ends when the stream does, on an error, or when its scope is cancelled; then no operation of
-// `flow.from` is in flight and owner.FlowEnded has been called. When that says so, it then waits
-// for the reset of a peer that has ended its stream.
+// `flow.from` is in flight and owner.FlowEnded has been called. If that returned true, the pump then
+// waits for the reset of a peer that has ended its stream.
 core::Task<void> Pump(Flow& flow);
 
 }  // namespace sluice::proxy

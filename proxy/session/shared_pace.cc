@@ -9,7 +9,8 @@ bool SharedPace::FirstFirst::operator()(const PaceTurn* one, const PaceTurn* oth
   return std::tie(one->start_, one->number_) < std::tie(other->start_, other->number_);
 }
 
-// 0: `turn` has its tokens. > 0: it is the head and looks again after so long. < 0: it is queued.
+// Returns 0 if `turn` has its tokens; > 0: it is the head and looks again after that time; < 0: it
+// is queued.
 core::Nanos SharedPace::Join(PaceTurn& turn, core::Nanos now) {
   absl::MutexLock lock(&mutex_);
   turn.start_ = std::max(virtual_time_ - std::min(virtual_time_, lag_), turn.share_.finish);
@@ -36,7 +37,8 @@ void SharedPace::Grant(PaceTurn& turn) {
   turn.share_.finish = turn.start_ + turn.bytes_;
 }
 
-// 0: the head has its tokens, and another one is the head now. Else it looks again after so long.
+// Returns 0 if the head has its tokens and another turn is the head now; else the head looks again
+// after that time.
 core::Nanos SharedPace::Serve(PaceTurn& head, core::Nanos now) {
   if (const core::Nanos wait = bucket_.TryTake(now, head.bytes_); wait > 0) return wait;
   {
@@ -47,7 +49,7 @@ core::Nanos SharedPace::Serve(PaceTurn& head, core::Nanos now) {
   return 0;
 }
 
-// The head goes: whoever there are tokens for gets its turn, the next one becomes the head.
+// The head goes: the turns for which there are tokens are granted, the next one becomes the head.
 void SharedPace::PassOn(core::Nanos now) {
   core::NodeQueue woken;
   {
@@ -73,7 +75,7 @@ void SharedPace::PassOn(core::Nanos now) {
   }
 }
 
-// True: it was queued, and nobody will post it.
+// Returns true if it was queued: it will not be posted.
 bool SharedPace::Remove(PaceTurn& turn) {
   absl::MutexLock lock(&mutex_);
   if (!turn.queued_) return false;

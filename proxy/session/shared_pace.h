@@ -1,31 +1,30 @@
 // SharedPace: bytes per second that many flows share, fairly; PaceTurn: one flow's wait for its
 // turn.
 //
-// A token bucket tells how much may be sent. Nobody takes from it before it may be used, so that
-// who leaves the queue leaves nothing behind, and those that stay go on as soon as there are
-// tokens.
+// A token bucket tells how much may be sent. No flow takes tokens before it may use them: a flow that
+// leaves the queue leaves no debt behind, and the others go on as soon as there are tokens.
 //
-//   TryTake ── tokens, nobody waits ─────────────────────────────────────────────► may send
+//   TryTake ── tokens, no flow waits ────────────────────────────────────────────► may send
 //      │                                                                              ▲
 //      └──► QUEUED ── the next in order ──► HEAD (its timer runs until there are  ────┤
 //             │  └─ there are tokens already  tokens) ────────────────────────────────┘
 //             └── cancelled: nothing was taken ──┴── cancelled: the next one becomes the head
 //
 // The order is that of start-time fair queueing (Goyal, Vin and Cheng, "Start-time fair queuing",
-// 1996): every flow has a virtual time that the bytes it was given move on, whoever has had least
-// comes first, and a flow that did not wait begins a piece before the virtual time of the one
-// served last (a flow comes back for its next piece only after it has sent the one before: it must
-// not lose what it is behind meanwhile). So each of n flows that always have something to send gets
-// an n-th of the bytes, whatever the sizes of their pieces, and a flow that seldom sends waits for
-// hardly more than one piece of each other.
+// 1996): every flow has a virtual time, which advances by the bytes that it was given. The flow that
+// has had least comes first. A flow that did not wait begins one piece before the virtual time of
+// the flow served last: it comes back for its next piece only after it has sent the one before, and
+// must not lose what it is behind meanwhile. So each of n flows that always have something to send
+// gets an n-th of the bytes, whatever the sizes of their pieces, and a flow that seldom sends waits
+// for hardly more than one piece of each other flow.
 //
 // Invariants
-//   I1  While anybody is QUEUED there is a HEAD, and it has a timer armed or has been posted.
+//   I1  While any turn is QUEUED there is a HEAD, and it has a timer armed or has been posted.
 //   I2  Only the HEAD's own task ends its being the head; a QUEUED turn leaves under the mutex.
 //   I3  A turn is posted once after it has left the queue: as the head, or with its tokens, or
 //       cancelled.
 //
-// Without a limit nothing is counted and no lock taken; below the limit no lock is taken.
+// Without a limit nothing is counted and no lock is taken; below the limit no lock is taken.
 // Threads: any. Checked by: tests/proxy/session/shared_pace_test.cc, tests/sim.
 #ifndef SLUICE_PROXY_SESSION_SHARED_PACE_H_
 #define SLUICE_PROXY_SESSION_SHARED_PACE_H_

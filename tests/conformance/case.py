@@ -29,7 +29,7 @@ class Case:
 
     number: int
     title: str
-    rule: str  # by whose word a proxy that fails it is wrong; the docstring says more
+    rule: str  # the document by which a proxy that fails it is wrong; the docstring says more
     families: Tuple[str, ...]
     needs: Tuple[str, ...]
     run: Callable[["Trial"], None]
@@ -100,7 +100,7 @@ class Trial:
         return self.keep(EchoServer(family or self.family, self.scratch, host))
 
     def refusing_address(self) -> Address:
-        """An address where nobody listens, held so that nobody else can."""
+        """An address without a listener, held so that no other process can listen there."""
         return address_of(self.keep(bound_socket(self.family, self.scratch)))
 
     def black_hole(self) -> Address:

@@ -31,7 +31,7 @@ from drivers.haproxy import HAProxy
 from drivers.nginx import Nginx
 from drivers.relay import Relay
 from drivers.sluice import Sluice
-from kernel import procs
+from kernel import busy, procs
 from kernel.net import FAMILIES, FAMILY_FEATURE, usable
 from report import junit, renew, table
 from verdict import Failed, Late, NotApplicable
@@ -59,14 +59,16 @@ class Result:
     reason: str
     notes: List[str]
     seconds: float
+    late: bool = False  # it failed because bounds of time were missed, and is saved without this
 
 
 def run_case(case: Case, driver: Driver, options: argparse.Namespace) -> Result:
     start = time.monotonic()
-    outcomes, notes = [], []
+    outcomes, notes, late = [], [], False
     families = options.families.split(",")
     for family in [name for name in case.families if name in families]:
-        verdict, reason, said = run_trial(case, driver, family, options)
+        verdict, reason, said, missed = run_trial(case, driver, family, options)
+        late |= missed
         prefix = family + ": " if len(case.families) > 1 and verdict != "na" else ""
         outcomes.append((verdict, prefix + reason))
         notes += [prefix + text for text in said]
@@ -76,27 +78,29 @@ def run_case(case: Case, driver: Driver, options: argparse.Namespace) -> Result:
         if reasons:
             text = "; ".join(dict.fromkeys(reasons)) if verdict != "pass" else ""
             return Result(case.number, case.title, verdict, text, list(dict.fromkeys(notes)),
-                          seconds)
+                          seconds, late)
     return Result(case.number, case.title, "na", "none of its families was asked for", [], seconds)
 
 
 def run_trial(case: Case, driver: Driver, family: str, options: argparse.Namespace):
-    """One case on one family: verdict, reason, notes."""
+    """One case on one family: verdict, reason, notes, and whether it failed by time alone."""
     for feature in case.needs + (FAMILY_FEATURE[family],):
         if feature in driver.lacks:
-            return "fail" if options.demand else "na", driver.lacks[feature], []
+            return "fail" if options.demand else "na", driver.lacks[feature], [], False
     if not usable(family):
-        return "na", "this machine has no " + family, []
+        return "na", "this machine has no " + family, [], False
+    missed = False
     for attempt in range(1, options.attempts + 1):
         try:
             verdict, reason, notes = attempt_trial(case, driver, family, options)
+            missed = False
         except Late as late:
-            verdict, reason, notes = "fail", str(late), []
+            verdict, reason, notes, missed = "fail", str(late), [], True
             continue
         break
     if attempt > 1:
         notes.append("judged %d times: bounds of time were missed" % attempt)
-    return verdict, reason, notes
+    return verdict, reason, notes, missed
 
 
 def attempt_trial(case: Case, driver: Driver, family: str, options: argparse.Namespace):
@@ -141,16 +145,23 @@ def print_result(result: Result, show_notes: bool) -> None:
         print("          (%s)" % note, flush=True)
 
 
+def say(sentence: str) -> None:
+    if sentence:
+        print(sentence, flush=True)
+
+
 def raise_descriptor_limit() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def save(path: str, options, driver: Driver, results: List[Result]) -> None:
+def save(path: str, options, driver: Driver, results: List[Result], taken: float) -> None:
     report = {"proxy": driver.version(), "driver": options.driver,
               "mode": "full" if options.full else "quick", "date": time.strftime("%Y-%m-%d"),
-              "kernel": platform.release().split("-")[0],
+              "kernel": platform.release().split("-")[0], "taken": round(taken, 3),
               "cases": [asdict(result) for result in results]}
+    for case in report["cases"]:
+        del case["late"]
     with open(path, "w") as file:
         json.dump(report, file, indent=1)
         file.write("\n")
@@ -177,6 +188,8 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--renew", action="store_true",
                         help="judge the proxies of results/ again, write its tables and README's")
     parser.add_argument("--columns", help="with --renew: only these drivers")
+    parser.add_argument("--although-busy", action="store_true",
+                        help="with --renew: keep results of a busy machine, too")
     parser.add_argument("results", nargs="*", help="result files for --table")
     parser.add_argument("--sluice", metavar="PROGRAM", help="default: $SLUICE, then sluice")
     parser.add_argument("--haproxy", metavar="PROGRAM", default="haproxy")
@@ -215,12 +228,17 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds: no proxy is left behind
     print("%s, %s sizes, Linux %s" % (driver.version(), "full" if options.full else "quick",
                                       platform.release()))
+    if options.driver != "relay":  # it is run some eighty times in a row, and no peer
+        say(busy.too_busy_to_begin(busy.denied()))
+    watch = busy.Watch()
     results = []
     for case in cases:
         results.append(run_case(case, driver, options))
         print_result(results[-1], options.verbose)
+    taken = watch.share()
+    say(busy.was_too_busy(taken, [result.number for result in results if result.late]))
     if options.json:
-        save(options.json, options, driver, results)
+        save(options.json, options, driver, results, taken)
     if "XML_OUTPUT_FILE" in os.environ:  # Bazel's
         junit.write(os.environ["XML_OUTPUT_FILE"], options.driver,
                     [("case %d: %s" % (r.number, r.title), r.verdict, r.reason, r.seconds)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Judges the judge: every sin of the relay must fail its case, for the reason that it is about.
+"""Judges the judge: every sin of the relay must fail its case, and the reason must name it.
 
     test_mutants.py [--only drop_tail,nagle] [--jobs N] [--repeat N]
 

@@ -12,7 +12,7 @@ class Failed(Exception):
 
 class Late(Failed):
     """A bound of time or CPU was missed. A busy machine can do that to the best proxy: the runner
-    tries such a case again, up to three times in all. Nothing else is ever tried again."""
+    judges such a case again, up to three times in all. No other failure is judged again."""
 
 
 class NotApplicable(Exception):

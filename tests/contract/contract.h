@@ -67,7 +67,7 @@ inline constexpr Setting kOneWorker[] = {
     {Backend::kUring, 1}, {Backend::kUringSingle, 1}, {Backend::kEpoll, 1}};
 
 #define SLUICE_CONTRACT(suite, settings) \
-  INSTANTIATE_TEST_SUITE_P(, suite, ::testing::ValuesIn(settings), NameOf)
+  INSTANTIATE_TEST_SUITE_P(, suite, ::testing::ValuesIn(settings), ::sluice::contract::NameOf)
 
 }  // namespace sluice::contract
 

@@ -1,12 +1,12 @@
-"""Which backend runs, where io_uring is there and where it is refused; and --demo."""
+"""Which backend runs, where io_uring is there and where it is refused."""
 
 import os
 import tempfile
 
 import sockets
 from harness import Case, main
-from isolation import own_network, refuse_io_uring
-from processes import Process, run, wait_for
+from isolation import refuse_io_uring
+from processes import Process
 from sluice import binary, yaml
 
 WARNING = " warning .*io_uring"
@@ -56,28 +56,6 @@ class BackendChoice(Case):
             self.assertEqual(refused.wait(), 1)
         self.assertRegex(refused.text(), "io_uring.*(not permitted|EPERM)")
         self.assertEqual(refused.lines("listening on"), [])
-
-
-def demo(link, program):
-    """In a network of its own, where 127.0.0.1:8080 is free: what curl gets from --demo."""
-    own_network()
-    proxy = Process(program, "--demo")
-    url = "http://127.0.0.1:8080/"
-    try:
-        wait_for(lambda: not sockets.refused(("127.0.0.1", 8080)), "the demo to listen")
-        answer = run("curl", "--fail", "--silent", "--show-error", "--noproxy", "*", url)
-        return answer.returncode, answer.stdout, answer.stderr, proxy.stop()
-    finally:
-        proxy.kill()
-        proxy.output.close()
-
-
-class Demo(Case):
-    def test_answers_curl(self):
-        code, page, problem, ended = self.peer(demo, binary()).receive(60)
-        self.assertEqual((code, problem), (0, ""))
-        self.assertGreater(len(page), 0)
-        self.assertEqual(ended, 0)
 
 
 if __name__ == "__main__":

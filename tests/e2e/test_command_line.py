@@ -6,7 +6,7 @@ import re
 import sockets
 from harness import Case, main
 from processes import run
-from sluice import binary, yaml
+from sluice import binary, built_with, yaml
 
 GOOD = """\
 listeners:
@@ -154,6 +154,8 @@ class CommandLine(Case):
         self.assertEqual(verbose.returncode, 0)
         self.assertTrue(verbose.stdout.startswith(done.stdout))
         self.assertRegex(verbose.stdout, "io_uring|epoll")
+        if not built_with(b"__asan_init") and not built_with(b"__tsan_init"):
+            self.assertIn("\nallocator: jemalloc ", verbose.stdout)
 
     def test_help(self):
         done = self.sluice("--help")

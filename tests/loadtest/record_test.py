@@ -61,7 +61,7 @@ class Files(unittest.TestCase):
                              record["rows"]["peak"]["runs"])
             self.assertEqual(os.listdir(folder), ["r.json"])
 
-    def test_other_files_are_refused_by_name(self):
+    def test_other_files_are_rejected_by_name(self):
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             file.write("[]")
             file.flush()
@@ -96,12 +96,12 @@ class Merging(unittest.TestCase):
         merged = records.merge([make([], "a"), make([run("ours", 0, 1)], "b")])
         self.assertEqual(list(merged["rows"]), ["a", "b"])
 
-    def test_other_machines_and_other_meanings_are_refused(self):
+    def test_other_machines_and_other_loads_are_rejected(self):
         with self.assertRaisesRegex(records.RecordError, "different machines"):
             records.merge([make([]), make([], machine="other")])
         changed = make([])
         changed["rows"]["peak"]["row"]["groups"][0]["connections"] = 7
-        with self.assertRaisesRegex(records.RecordError, "peak means different things"):
+        with self.assertRaisesRegex(records.RecordError, "the row peak has different loads"):
             records.merge([make([]), changed])
 
 

@@ -47,28 +47,27 @@ MISTAKES = [
     ),
     (
         'pump.cc',
-        '      flow.sending = false;\n      flow.last_byte = now + kLong;\n'
+        '      flow.sending = false;\n      flow.last_byte_at = now + kLong;\n'
         '      if (wait == 0 || co_await core::Sleep(wait)) {\n',
         """      flow.sending = sim::Planted(sim::Mutant::kPaceStalls);
-      flow.last_byte = now + (flow.sending ? 0 : kLong);
+      flow.last_byte_at = now + (flow.sending ? 0 : kLong);
       const bool forgets = sim::Planted(sim::Mutant::kPaceForgets);
       if (wait == 0 || co_await core::Sleep(wait * (forgets ? 1000 : 1))) {
 """,
     ),
     (
-        'session.cc',
-        '  Nanos next = CheckDeadline(now, Expiry(), What::kMaxLifetime);\n'
-        '  if (upstream_ < 0) return next;',
-        """  const bool connecting = upstream_ < 0;
-  if (sim::Planted(sim::Mutant::kLifetimeRelayed) && connecting) return kNever;
-  Nanos next = CheckDeadline(now, Expiry(), What::kMaxLifetime);
-  if (connecting) return next;""",
+        'deadlines.cc',
+        '  earliest.Check(times.expires_at, EndCause::kMaxLifetime);\n',
+        """  if (sim::Planted(sim::Mutant::kLifetimeRelayed) && !times.connected) return {};
+  earliest.Check(times.expires_at, EndCause::kMaxLifetime);
+""",
     ),
     (
-        'session.cc',
-        '  if (!co_await core::Sleep(kWatchClientAfter)) co_return false;\n',
-        """  const bool deaf = sim::Planted(sim::Mutant::kDeafConnecting);
-  if (!co_await core::Sleep(kWatchClientAfter * (deaf ? 1000 : 1))) co_return false;
+        'peer_watch.cc',
+        '  if (!co_await core::Sleep(kWatchAfter)) co_return ECANCELED;\n',
+        """  const bool deaf =
+      sim::Planted(sim::Mutant::kDeafConnecting) && when_broken == WhenBroken::kWaitOn;
+  if (!co_await core::Sleep(kWatchAfter * (deaf ? 1000 : 1))) co_return ECANCELED;
 """,
     ),
     (
@@ -79,35 +78,35 @@ MISTAKES = [
 """,
     ),
     (
-        'session.cc',
-        '      if (Opposite(flow).ended || (error != EPIPE && error != ECONNRESET)) {\n',
-        """      if (Opposite(flow).ended || (error != EPIPE && error != ECONNRESET &&
-                                   !sim::Planted(sim::Mutant::kFailureRelayed))) {
+        'session_end.cc',
+        '      const bool is_gone = event.error == EPIPE || event.error == ECONNRESET;\n',
+        """      const bool is_gone = event.error == EPIPE || event.error == ECONNRESET ||
+                           sim::Planted(sim::Mutant::kFailureRelayed);
 """,
     ),
     (
         'session.cc',
-        '  const Nanos total = Worker::Current()->clock().Now() - started_;\n',
-        """  Nanos total = Worker::Current()->clock().Now() - started_;
+        '  const Nanos total = Worker::Current()->clock().Now() - started_at_;\n',
+        """  Nanos total = Worker::Current()->clock().Now() - started_at_;
   if (sim::Planted(sim::Mutant::kWallDurations)) total += sim::WallClock::Current()->jumped();
 """,
     ),
     (
-        'session.cc',
-        '  if (taken != before) flow.last_byte',
-        """  if (taken != before && !sim::Planted(sim::Mutant::kBlindToTaking)) flow.last_byte""",
+        'relay.cc',
+        '  if (taken != before) flow.last_byte_at',
+        """  if (taken != before && !sim::Planted(sim::Mutant::kBlindToTaking)) flow.last_byte_at""",
     ),
     (
-        'session.cc',
-        '  return now < std::max(begun, flow.last_byte) + kGrace;\n',
-        """  if (sim::Planted(sim::Mutant::kFixedLinger)) return now < begun + kGrace;
-  return now < std::max(begun, flow.last_byte) + kGrace;
+        'linger.cc',
+        '  return now < std::max(begun_at, flow.last_byte_at) + kGrace;\n',
+        """  if (sim::Planted(sim::Mutant::kFixedLinger)) return now < begun_at + kGrace;
+  return now < std::max(begun_at, flow.last_byte_at) + kGrace;
 """,
     ),
     (
-        'session.cc',
-        '  if (trace_ == nullptr || flow.to < 0) return;\n',
-        """  if (trace_ == nullptr || flow.to < 0 || sim::Planted(sim::Mutant::kTellsAccepted)) return;
+        'linger.cc',
+        '  if (timeline_ == nullptr || flow.to < 0) return;\n',
+        """  if (timeline_ == nullptr || flow.to < 0 || sim::Planted(sim::Mutant::kTellsAccepted)) return;
 """,
     ),
     (

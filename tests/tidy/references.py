@@ -126,14 +126,17 @@ def checked_by(tree: Tree) -> Iterator[Violation]:
         for comment in tree.comments(path):
             for match in _CHECKED_BY.finditer(comment.text):
                 named = re.sub(r"\([^)]*\)", "", match[1])
-                words = [word.strip(".;:") for word in re.split(r"[,;\s]+", named)]
+                words = [word.strip(".;") for word in re.split(r"[,;\s]+", named)]
                 words = [word for word in words if word and word not in ("and", "the")]
                 if not words:
                     yield _at(path, comment, match.start(), "checked by", "names nothing")
                 for word in words:
+                    label = _LABEL.fullmatch(word)
+                    if label and has_target(tree, label[1], label[2] or label[1].split("/")[-1]):
+                        continue
                     if "/" not in word or not names.exists(word):
                         yield _at(path, comment, match.start(), "checked by",
-                                  f"{word} is no file or folder of tests/")
+                                  f"{word} is no file, folder or target")
 
 
 def _at(path: str, comment: Comment, offset: int, rule: str, message: str) -> Violation:

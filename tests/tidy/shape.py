@@ -3,7 +3,7 @@
 import re
 from typing import Iterator
 
-import layout
+import layers
 from tree import CPP, Tree, Violation
 
 _CODE = CPP + (".py", ".sh", ".bzl", ".bazel")
@@ -14,17 +14,17 @@ _SCOPE = re.compile(r"(?:template\s*<.*>\s*)?(?:typedef\s+)?"
 def file_lengths(tree: Tree) -> Iterator[Violation]:
     for path in tree.cpp():
         count = len(tree.lines(path))
-        if count > layout.MOST_LINES:
+        if count > layers.MOST_LINES:
             yield Violation("file length", path, count,
-                            f"{count} lines; at most {layout.MOST_LINES} are allowed")
+                            f"{count} lines; at most {layers.MOST_LINES} are allowed")
 
 
 def columns(tree: Tree) -> Iterator[Violation]:
     for path in tree.named(*_CODE):
         for number, line in enumerate(tree.lines(path), 1):
-            if len(line) > layout.MOST_COLUMNS and not _is_one_word(line):
+            if len(line) > layers.MOST_COLUMNS and not _is_one_word(line):
                 yield Violation("columns", path, number,
-                                f"{len(line)} columns; at most {layout.MOST_COLUMNS} are allowed")
+                                f"{len(line)} columns; at most {layers.MOST_COLUMNS} are allowed")
 
 
 def _is_one_word(line: str) -> bool:
@@ -63,10 +63,10 @@ def functions(code: str) -> Iterator[tuple[int, int]]:
 def function_lengths(tree: Tree) -> Iterator[Violation]:
     for path in tree.cpp():
         for first, last in functions(tree.parts(path).code):
-            if last - first + 1 > layout.MOST_FUNCTION_LINES:
+            if last - first + 1 > layers.MOST_FUNCTION_LINES:
                 yield Violation("function length", path, first,
                                 f"a function of {last - first + 1} lines; "
-                                f"at most {layout.MOST_FUNCTION_LINES} are allowed")
+                                f"at most {layers.MOST_FUNCTION_LINES} are allowed")
 
 
 def headers_begin_with_a_sentence(tree: Tree) -> Iterator[Violation]:

@@ -3,7 +3,7 @@
 import re
 from typing import Iterator
 
-import layout
+import layers
 from tree import Tree, Violation
 
 _ENUM = re.compile(r"enum class (\w+)(?:\s*:\s*\w+)?\s*\{([^}]*)\}")
@@ -74,7 +74,7 @@ def visibility(tree: Tree) -> Iterator[Violation]:
         if not re.search(r"package\([^)]*default_visibility\s*=", text):
             yield Violation("visibility", path, 1, "package(default_visibility = ...) is missing")
         folder = path.rpartition("/")[0]
-        if (folder.startswith("core/") and folder not in layout.PUBLIC_CORE
+        if (folder.startswith("core/") and folder not in layers.PUBLIC_CORE
                 and "//visibility:public" in text):
             yield Violation("visibility", path, 1, f"{folder} is not for everyone")
 

@@ -30,7 +30,7 @@ WORDS = [
     Word(r"\b(?:Judge|Settle|Verdict)\b", "Admit, StartOrReject, Result", ("proxy",)),
     Word(r"\b(?:Quiet|Survivor|MustLinger)\b", "CallbacksStopped, SideToFlush, NeedsFlush",
          ("proxy",)),
-    Word(r"\b(?:last_byte_?|half_closed_)\b(?!\()", "a point in time ends in _at", ("proxy",)),
+    Word(r"\blast_byte_?\b(?!\()", "last_byte_at", ("proxy",)),
     Word(r"(?i)\b(?:nobody|everybody|somebody|whoever)\b", "thread, connection, caller, task",
          _PROSE),
 ]

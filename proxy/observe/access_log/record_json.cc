@@ -54,8 +54,8 @@ void AppendJson(const SessionRecord& record, std::string& out) {
   AppendDuration(R"(,"first_byte_ms":)", record.first_byte, out);
   AppendDuration(R"(,"total_ms":)", record.total, out);
   absl::StrAppend(&out, R"(,"bytes_up":)", record.bytes_up, R"(,"bytes_down":)", record.bytes_down);
-  AppendName(R"(,"reason":)", Name(record.reason.what), out);
-  AppendName(R"(,"by":)", Name(record.reason.by), out);
+  AppendName(R"(,"reason":)", Name(record.reason.cause), out);
+  AppendName(R"(,"by":)", Name(record.reason.initiator), out);
   if (record.error != 0) {
     const char* name = strerrorname_np(record.error);
     AppendName(R"(,"error":)", name != nullptr ? name : absl::StrCat(record.error), out);

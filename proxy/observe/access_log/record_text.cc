@@ -70,9 +70,9 @@ void AppendText(const SessionRecord& record, std::string& out) {
   AppendDuration(record.first_byte, '/', out);
   AppendDuration(record.total, ' ', out);
   absl::StrAppend(&out, record.bytes_up, "/", record.bytes_down, " ");
-  out += Name(record.reason.by);
+  out += Name(record.reason.initiator);
   out += '/';
-  out += Name(record.reason.what);
+  out += Name(record.reason.cause);
   AppendPaths(record, &core::PathQuality::rtt_us, out);
   AppendPaths(record, &core::PathQuality::retransmits, out);
   if (record.cut()) {

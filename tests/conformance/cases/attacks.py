@@ -26,7 +26,7 @@ def slow_loris(t):
     """Hundreds of clients send a byte now and then: each is closed at its deadline.
 
     The proxy's bound on such clients (time to a complete ClientHello, or the lifetime of a
-    session) must not start anew with every byte, or one byte per timeout holds a connection
+    session) must not start again with every byte, or one byte per timeout holds a connection
     for ever.
     """
     limit = t.scale(1.0, 10.0)
@@ -161,7 +161,7 @@ def flood_inside(space, listen, count: int) -> None:
 
 
 def dead_on_arrival(proxy, count: int) -> None:
-    """While the proxy is stopped, clients connect and reset; then it goes on."""
+    """While the proxy is stopped, clients connect and reset; then it continues."""
     with proxy.frozen():
         for _ in range(count):
             connect(proxy.address).reset()
@@ -172,7 +172,7 @@ def dead_on_arrival(proxy, count: int) -> None:
 def memory_budget(t):
     """In a memory cgroup, with dozens of readers that never read: the proxy lives and recovers.
 
-    What the proxy does with newcomers at the limit (serve, refuse, make wait) is noted, not
+    What the proxy does with new clients at the limit (serve, reject, make wait) is noted, not
     judged; being killed by the kernel is the one wrong answer, because it ends every session.
     """
     group = t.keep(MemoryGroup(64 * MIB))
@@ -197,7 +197,7 @@ def memory_budget(t):
 
 
 def newcomer_is(proxy, upstream) -> str:
-    """What happens to one more client: served, refused or kept waiting."""
+    """What happens to one more client: served, rejected or kept waiting."""
     client = None
     try:
         client = connect(proxy.address)
@@ -207,7 +207,7 @@ def newcomer_is(proxy, upstream) -> str:
         server.close()
         return "served" if got == b"new" else "served wrongly"
     except Failed:
-        return "refused" if client is None or has_ended(client.sock) else "kept waiting"
+        return "rejected" if client is None or has_ended(client.sock) else "kept waiting"
     finally:
         if client:
             client.close()

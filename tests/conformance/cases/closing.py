@@ -166,7 +166,7 @@ def empty_session(t):
     """Port checks come all day: they are sessions, not errors.
 
     The server sees a connection that ends cleanly (or none, from a proxy that connects late);
-    the log has one record for it and no line of level error. And who has nothing to say may
+    the log has one record for it and no line of level error. And a client that sends nothing may
     still listen: a client of daytime (RFC 867) that half-closes before the proxy has even
     connected is owed the server's answer like any other (RFC 9293 section 3.6).
     """

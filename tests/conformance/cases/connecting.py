@@ -18,7 +18,7 @@ from verdict import Failed, check, check_time, wait_until
 @case(18, "a refused connect goes to the next server within 50 ms",
       "RFC 9293, 3.10.7.3", ANY, ("failover",))
 def next_server(t):
-    """One of two servers refuses, then two of three: every client is served, none of them notices.
+    """One of two servers refuses connects, then two of three: every client is served.
 
     A refused connect is known at once (RFC 9293 section 3.10.7.3), no byte has been sent yet: a
     second attempt elsewhere is safe and invisible.
@@ -85,7 +85,7 @@ def told_soon(t, proxy, retry_for: float = 0.0) -> None:
     took = time.monotonic() - start
     check(end.how != "open", "a client without a server was left hanging for %.1f s"
           % (1.0 + retry_for))
-    t.note("told by %s after %.0f ms" % (end, took * 1e3))
+    t.note("ended by %s after %.0f ms" % (end, took * 1e3))
     if t.promises("no_upstream_reset") and t.family != "unix":
         check(end.how == "reset", "the client saw %s where a reset was due" % end)
     if t.has("access_log"):
@@ -140,7 +140,7 @@ def abandoned(t):
     """The client resets while the proxy waits for a silent server: nothing of it may stay.
 
     Otherwise a scan with a dead server behind it collects sockets for connect_timeout each. What
-    the client has sent before, and whether it has closed its half, makes no difference.
+    the client has sent before, and whether it has half-closed, makes no difference.
     """
     proxy = t.start(t.black_hole(), connect_timeout=20.0)
     idle = proxy.descriptors()
@@ -180,10 +180,10 @@ def weights(t):
 @case(25, "a full server: the rest waits in order, up to queue_timeout",
       "its own queue", ANY, ("queue",))
 def queue(t):
-    """10 of 15 clients are served, 5 wait; each close lets the one in that waits longest.
+    """10 of 15 clients are served, 5 wait; each close admits the one that has waited longest.
 
-    Then a queue that does not move: its clients are told after queue_timeout. And one who leaves
-    the queue takes no place in it.
+    Then a queue that does not move: its clients are ended after queue_timeout. And a client that
+    leaves the queue no longer counts in it.
     """
     upstream = t.upstream()
     proxy = t.start(Endpoint(upstream.address, max_connections=10), queue_timeout=20.0)
@@ -213,12 +213,12 @@ def queue(t):
     check_time(took >= limit * 0.95, "queue_timeout %.1f s ended the wait after %.2f s"
                % (limit, took))
     t.expect_reason(proxy, "queue_timeout")
-    t.note("queue_timeout %.1f s: told after %.2f s" % (limit, took))
+    t.note("queue_timeout %.1f s: ended after %.2f s" % (limit, took))
     leave_queue(t, upstream)
 
 
 def leave_queue(t, upstream) -> None:
-    """The first of two who wait resets: its descriptor goes at once, its turn to the second."""
+    """The first of two waiting clients resets: its descriptor is closed, the second moves up."""
     proxy = t.start(Endpoint(upstream.address, max_connections=1), queue_timeout=20.0)
     client, server = t.session(proxy, upstream)
     waiting, full = [], proxy.descriptors()
@@ -271,7 +271,7 @@ def ports(t):
 
 
 def one_too_many(t, proxy, port: int) -> None:
-    """Has to be told, in whatever way, and soon."""
+    """The client has to learn of the end soon, in whatever way."""
     try:
         wait_for_end(t.connect(proxy, source=("127.0.0.1", port)).sock, 5.0)
     except NotConnected:  # the reset was faster than connect(2)

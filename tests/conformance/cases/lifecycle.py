@@ -20,7 +20,7 @@ from verdict import Failed, NotApplicable, check, check_time, wait_until
 @case(52, "a graceful stop drains, a second signal ends at once",
       "its own manual; RFC 9293, 3.6", ANY, ("drain",))
 def drain(t):
-    """Nobody new, nobody hurt; bounded by drain_timeout; impatience is respected.
+    """No new client, no harmed session; drain_timeout bounds it; a second signal shortens it.
 
     Sessions that drain_timeout cuts must end by a reset: FIN would claim that the other side
     has said all it had to say (RFC 9293 section 3.6: "I have no more data to send"), and the
@@ -48,7 +48,7 @@ def one_drain(t, upstream, number: int) -> None:
     proxy = t.start(upstream)
     client, server = t.session(proxy, upstream)
     stop_accepting(t, proxy, number)
-    time.sleep(t.scale(0.3, 3.0))  # it has to go on for as long as the session takes
+    time.sleep(t.scale(0.3, 3.0))  # draining lasts as long as the session
     for sender, receiver in ((client, server), (server, client)):
         sender.send(b"still here")
         receiver.expect_same(receiver.receive(10), b"still here")
@@ -148,7 +148,7 @@ def killed(t):
 
     On TCP the old connections linger in the kernel, which SO_REUSEADDR (socket(7)) tells bind to
     accept. A UNIX socket leaves its file behind (unix(7): "must be deleted by the caller when it
-    is no longer needed"), and nobody was left to do so.
+    is no longer needed"), and no process was left to do so.
     """
     upstream = t.upstream()
     proxy = t.start(upstream)

@@ -1,4 +1,4 @@
-"""Cases 28 to 31: limits hold exactly, and reaching one hurts nobody else."""
+"""Cases 28 to 31: limits hold exactly, and reaching one harms no other session."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from verdict import Failed, NotApplicable, check, check_time, holds_for, wait_un
 @case(28, "out of descriptors: no spinning, no log storm, recovery in a second",
       "accept(2), EMFILE", ANY)
 def out_of_descriptors(t):
-    """RLIMIT_NOFILE leaves room for a few sessions; 200 more arrive.
+    """RLIMIT_NOFILE allows a few sessions; 200 more arrive.
 
     accept(2): EMFILE leaves the connection in the queue, so that a level-triggered loop that
     just tries again uses a whole core and fills the disk with log lines. Sessions that exist
@@ -86,7 +86,7 @@ def served_at_once(proxy) -> bool:
 def global_limit(t):
     """Ten times as many clients as the limit connect at once: the server sees the limit, exactly.
 
-    With `close` the others are told within a second; with `wait` they are served one by one as
+    With `close` the others are rejected within a second; with `wait` they are served one by one as
     sessions end. Both are judged where the proxy has both, for all listeners together and for one.
     """
     policies = [word for word in ("close", "wait") if "limit_" + word not in t.driver.lacks]
@@ -120,14 +120,14 @@ def storm(t, policy: str, scope: str, limit: int) -> None:
         server.close()
         client.close()
         crowd.socks.remove(client)
-    if policy == "close":  # room again: for newcomers
+    if policy == "close":  # free slots again: for new clients
         wait_until(lambda: admitted_again(crowd, got, limit + 3), 2.0,
-                   "close: sessions ended and no new one is let in")
+                   "close: sessions ended and no new one is admitted")
     else:
         wait_until(lambda: len(got.socks) >= limit + 3, 2.0,
-                   "wait: sessions ended and none of those waiting is let in")
+                   "wait: sessions ended and none of those waiting is admitted")
     holds_for(lambda: len(got.socks) <= limit + 3, 0.2,
-              policy + ": more were let in than sessions had ended")
+              policy + ": more clients were admitted than sessions had ended")
 
 
 def pairs(crowd, got):
@@ -160,9 +160,9 @@ def per_source(t):
     """The sixth of one address ends within 10 ms, another address is served, closing gives back.
 
     IPv6 sources count by prefix: a host has at least a /64 to itself (RFC 6177), so that a limit
-    on single addresses would limit nobody. IPv4 clients of a dual-stack listener show up as
+    on single addresses would limit no host. IPv4 clients of a dual-stack listener show up as
     ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2), all in one /64: they are IPv4 sources all the same.
-    And a limit on sources refuses at once also where the policy is to wait: otherwise the one
+    And a limit on sources rejects at once also where the policy is to wait: otherwise the one
     source that has too many would hold up all the others.
     """
     upstream = t.upstream()
@@ -170,7 +170,7 @@ def per_source(t):
     proxy = t.start(upstream, per_source=5, on_limit="wait" if waits else "close")
     mine = [t.session(proxy, upstream) for _ in range(5)]
     waits = [refusal(t, proxy, ("127.0.0.1", 0)) for _ in range(5)]
-    check_time(statistics.median(waits) < 0.01, "the sixth was told after %.0f ms"
+    check_time(statistics.median(waits) < 0.01, "the sixth was rejected after %.0f ms"
                % (statistics.median(waits) * 1e3))
     upstream.expect_nobody(0.05)
     for _ in range(3):
@@ -198,7 +198,7 @@ def mapped_sources(t, upstream) -> None:
             try:
                 t.keep(upstream.accept(within=1.0))
             except Failed:
-                raise Failed("IPv4 clients of a dual-stack listener are not told apart: %s has "
+                raise Failed("IPv4 clients of a dual-stack listener are not distinguished: %s has "
                              "fewer than 2 connections and gets no more" % host)
     refused(door, ("127.0.0.2", 0))
 
@@ -212,7 +212,7 @@ def ipv4_prefix(t, upstream) -> None:
 
 
 def refusal(t, proxy, source) -> float:
-    """Seconds until a client that is one too many is told."""
+    """Seconds until the first client over the limit is rejected."""
     return refused(proxy.address, source)
 
 
@@ -224,7 +224,7 @@ def refused(door, source) -> float:
     except NotConnected:
         pass
     except Failed:
-        raise Failed("one connection too many from %s was let in or left hanging" % source[0])
+        raise Failed("one connection too many from %s was admitted or left hanging" % source[0])
     finally:
         if client:
             client.close()
@@ -232,7 +232,7 @@ def refused(door, source) -> float:
 
 
 def regained(t, proxy, upstream, source) -> None:
-    """A place that a closed session has left is free within a second."""
+    """The slot of a closed session is free within a second."""
     deadline = time.monotonic() + 1.0
     while time.monotonic() < deadline:
         try:
@@ -241,7 +241,7 @@ def regained(t, proxy, upstream, source) -> None:
             return
         except Failed:
             time.sleep(0.01)
-    raise Failed("a session of %s ended and its place is not given back" % source[0])
+    raise Failed("a session of %s ended and its slot is not freed" % source[0])
 
 
 def per_prefix(t) -> None:
@@ -286,10 +286,10 @@ def offered_rate(t, policy: str, scope: str) -> None:
         time.sleep(max(0.0, start + (index + 1) / 1000 - time.monotonic()))
     time.sleep(max(0.0, start + 1.05 - time.monotonic()))
     check(len(crowd.socks) == 1000, "the crowd could not connect")
-    check(bool(got.times), "%s: nobody was let in" % policy)
+    check(bool(got.times), "%s: no connection was admitted" % policy)
     began = got.times[0]
     first = sum(1 for moment in list(got.times) if moment < began + 1.0)
-    check_time(90 <= first <= 110, "%s: %d connections were let in within the first second"
+    check_time(90 <= first <= 110, "%s: %d connections were admitted within the first second"
                % (policy, first))
     t.note("%s: %d in the first second" % (policy, first))
     if policy == "close":
@@ -297,5 +297,5 @@ def offered_rate(t, policy: str, scope: str) -> None:
         return
     time.sleep(max(0.0, began + 2.05 - time.monotonic()))
     second = sum(1 for moment in list(got.times) if began + 1.0 <= moment < began + 2.0)
-    check_time(90 <= second <= 110, "wait: %d connections were let in within the next second"
+    check_time(90 <= second <= 110, "wait: %d connections were admitted within the next second"
                % second)

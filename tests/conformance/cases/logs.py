@@ -1,4 +1,4 @@
-"""Cases 54 (second half), 60 and 61: the access log tells the truth and stops nobody."""
+"""Cases 54 (second half), 60 and 61: the access log is true and delays no session."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ F_SETPIPE_SZ = 1031
 @case(60, "a log that cannot be written does not disturb traffic",
       "write(2), ENOSPC and EAGAIN", TCP4, ("access_log",))
 def broken_log(t):
-    """A full disk, a pipe nobody reads, a FIFO without a reader: sessions go on as ever.
+    """A full disk, a pipe that is not read, a FIFO without a reader: sessions continue as before.
 
-    write(2) to such a place fails or blocks; a proxy that waits for its log stops every
+    write(2) to such a file fails or blocks; a proxy that waits for its log stops every
     session because of a record of one. When the reader reads again, records come again.
     """
     upstream = t.upstream()
@@ -38,8 +38,8 @@ def broken_log(t):
         try:
             proxy = t.start(upstream, log_path=path)
         except Failed as error:
-            raise Failed("with a FIFO nobody reads as its log: %s" % error)
-        check_traffic(t, proxy, upstream, t.scale(60, 1000), "with its log in a FIFO nobody reads")
+            raise Failed("with a FIFO without a reader as its log: %s" % error)
+        check_traffic(t, proxy, upstream, t.scale(60, 1000), "with its log in a FIFO without a reader")
 
 
 def full_and_stalled(t, upstream, **way) -> None:
@@ -67,7 +67,7 @@ def full_and_stalled(t, upstream, **way) -> None:
 
 
 def small_disk(t, upstream) -> None:
-    """A file system that fills up while records are written, and has room again later."""
+    """A file system that fills up while records are written, and has free space again later."""
     try:
         disk = t.keep(SmallDisk(t.scratch))
     except NotApplicable as reason:
@@ -212,7 +212,7 @@ def stepped_clock(t) -> None:
         server.receive(6)
         start = time.monotonic()
         clock.step_to(step)
-        time.sleep(0.15)  # the duration that is to be logged
+        time.sleep(0.15)  # the duration that the log must show
         client.send(b"after")
         server.receive(5)
         client.close()

@@ -17,8 +17,8 @@ KIB, MIB = 1 << 10, 1 << 20
 SOON_S = 0.5          # for an answer of a session that nothing is the matter with
 PATIENCE_S = 4.0
 PER_DIRECTION = 256 * KIB
-# What memory is configured has room for this much in each direction of every session that the
-# limit lets in, stalled or not.
+# The configured memory is enough for this much in each direction of every session that the
+# limit admits, stalled or not.
 HOLDING = 64 * KIB
 
 Pair = Tuple[Peer, Peer]
@@ -31,7 +31,7 @@ def tiny_messages(t):
 
     That is a chat, a game, a price feed, and a telephone that has lost its network. A few ten
     kilobytes are all there is to hold: a proxy that takes a buffer for each message runs out of
-    buffers, and everybody stands still because of one. Sessions that were there before and new
+    buffers, and all sessions stand still because of one. Sessions that were there before and new
     ones have to be answered; then the stalled peer reads on and finds every byte.
     """
     for down in (True, False):
@@ -119,7 +119,7 @@ def many_stalled(t):
 
     The proxy is told how much memory it may use, and how many connections it is for: with 64 KiB
     for each direction of each of them the memory suffices. What the stalled ones hold beyond that
-    must not be missing where somebody reads: older sessions and new ones are answered, and one of
+    must not be missing where a peer reads: older sessions and new ones are answered, and one of
     them moves a megabyte. A few of the stalled ones then read on and find every byte.
     """
     stalled, active = t.scale(160, 2000), 20
@@ -150,14 +150,14 @@ def many_stalled(t):
 
 
 def stall(pairs: List[Pair], stream: Stream) -> List[int]:
-    """The second of each pair sends until nothing more is taken from any; nobody reads.
+    """The second of each pair sends until no socket takes more; no peer reads.
 
     Some send as much as goes, others a small message in each round, which arrives by itself.
     """
     sent = [0] * len(pairs)
 
     def step() -> bool:
-        """Whether nobody could send."""
+        """Whether no peer could send."""
         idle = True
         for index, (_, sender) in enumerate(pairs):
             try:

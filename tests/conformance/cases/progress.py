@@ -1,4 +1,4 @@
-"""Cases 68, 69 and 76: slow is not dead. A timeout ends what makes no progress, and that only."""
+"""Cases 68, 69 and 76: slow is not dead. A timeout ends only sessions without progress."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class SteadyReader:
 @case(76, "stopped for longer than idle while bytes came: sessions live",
       "its own idle timeout", INET)
 def stopped(t):
-    """The proxy is stopped by SIGSTOP for longer than its idle timeout, then goes on.
+    """The proxy is stopped by SIGSTOP for longer than its idle timeout, then continued.
 
     So does a suspended machine, a debugger, a full host. Bytes came meanwhile: none of these
     sessions was idle, whatever a timer says that has run out in the same moment. Half of the
@@ -164,7 +164,7 @@ def stopped(t):
     for first, last in half:
         last.half_close()
         first.expect_eof()
-    wait_until(proxy.asleep, 2.0, "the proxy does not sleep while nobody talks")
+    wait_until(proxy.asleep, 2.0, "the proxy does not sleep while no peer sends")
     with proxy.frozen():
         for first, _ in pairs:
             first.send(b"b")

@@ -20,7 +20,7 @@ RETRY_FOR_S = 5.0
 
 
 class Absent:
-    """A server's address at which nobody listens yet; nobody else can take it meanwhile."""
+    """A server's address without a listener yet; no other process can take it meanwhile."""
 
     def __init__(self, family: str, scratch: str):
         self._sock = bound_socket(family, scratch)
@@ -45,7 +45,7 @@ class Absent:
         try:
             return Peer(self._sock.accept()[0], "the server")
         except socket.timeout:
-            raise Failed("nobody came")
+            raise Failed("no connection came")
 
     def close(self) -> None:
         self._sock.close()
@@ -132,7 +132,7 @@ def itself(t):
 
 
 def told_by_itself(t, proxy, source) -> None:
-    """The client must hear nothing but the end: nobody is there to answer."""
+    """The client must receive nothing but the end: there is no server to answer."""
     try:
         client = t.connect(proxy, source=source)
         client.sock.send(b"echo?")

@@ -54,7 +54,7 @@ def reset_at_busy_proxy(t, proxy, upstream, from_client: bool) -> None:
         end = receiver.ending()
         check(end.how == "reset", "a proxy that was busy when %s sent bytes and reset showed %s "
               "where a reset was due" % (sender.who, end))
-        check(data[:sent].startswith(end.data), "%s received bytes nobody sent" % receiver.who)
+        check(data[:sent].startswith(end.data), "%s received bytes that were never sent" % receiver.who)
 
 
 def bytes_before_reset(t, proxy, upstream, from_client: bool) -> None:
@@ -74,7 +74,7 @@ def bytes_before_reset(t, proxy, upstream, from_client: bool) -> None:
         sender.reset()
         time.sleep(0.05)  # the receiver is busy elsewhere
         got = receiver.expect_reset()
-        check(data.startswith(got), "%s received bytes that nobody sent" % receiver.who)
+        check(data.startswith(got), "%s received bytes that were never sent" % receiver.who)
         if t.promises("bytes_before_reset"):
             check(got == data, "%s received %d of %d bytes that came before the reset"
                   % (receiver.who, len(got), len(data)))
@@ -85,7 +85,7 @@ def reset_behind_fin(t, proxy, upstream, from_client: bool) -> None:
 
     RFC 9293 section 3.10.7.4, for ESTABLISHED, FIN-WAIT and CLOSE-WAIT alike: a RST gives "any
     outstanding RECEIVEs and SEND [...] 'reset' responses". A proxy that does not look at a peer
-    whose FIN it has read keeps a session alive that nobody is listening to.
+    whose FIN it has read keeps a session alive of which no peer is left.
     """
     for own, busy in ((True, False), (False, False), (True, True)):
         delays = []
@@ -144,7 +144,7 @@ def client_resets(t):
         client.reset()
         end = server.ending()
         check(end.how == "reset", "a stalled server saw %s where a reset was due" % end)
-        check(data[:sent].startswith(end.data), "the server received bytes that nobody sent")
+        check(data[:sent].startswith(end.data), "the server received bytes that were never sent")
 
 
 @case(10, "the server's reset reaches the client as a reset",
@@ -179,5 +179,5 @@ def reset_behind_data(t):
         server.reset()
         time.sleep(0.3)  # the stall
         got = client.expect_reset()
-        check(data[:sent].startswith(got), "the client received bytes that nobody sent")
+        check(data[:sent].startswith(got), "the client received bytes that were never sent")
         t.note("the client received %d of %d KiB before the reset" % (len(got) >> 10, sent >> 10))

@@ -25,7 +25,7 @@ def path_limit(config) -> int:
 @case(15, "a reader that stops, stops its writer; memory and CPU stay flat",
       "RFC 9293, 3.8.6", ANY)
 def zero_window(t):
-    """The client stops reading: the proxy stops reading the server, sleeps, and goes on later.
+    """The client stops reading: the proxy stops reading the server, sleeps, and continues later.
 
     RFC 9293 section 3.8.6 is TCP's promise that a receiver governs its sender; a proxy that
     reads on regardless breaks it and pays with memory: any client can make it grow.

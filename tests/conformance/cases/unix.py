@@ -1,4 +1,4 @@
-"""Cases 72 and 75: UNIX sockets: an accept queue that is full, a file that is somebody else's."""
+"""Cases 72 and 75: UNIX sockets: a full accept queue, and a file of another process."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def full_queue(t):
     """The server is busy for 0.4 s; its queue is full; then it accepts again.
 
     On TCP the kernel waits by itself: a SYN that finds a full queue is sent again. A UNIX socket
-    says EAGAIN (connect(2)): try again. Whoever takes that for a refusal turns clients away in
+    says EAGAIN (connect(2)): try again. A proxy that takes that for a refusal rejects clients in
     every burst. All has to be well within the connect timeout; what the client has sent meanwhile
     arrives. Then a crowd at a server with a short queue that accepts one after the other.
     """
@@ -92,7 +92,7 @@ def accept_talker(t, upstream: Upstream) -> Peer:
 
 
 def burst(t) -> None:
-    """40 clients at once, places for 5 in the queue, a server that takes one every 10 ms."""
+    """40 clients at once, a queue of 5, a server that accepts one every 10 ms."""
     upstream = t.upstream("unix", backlog=4)
     proxy = t.start(upstream, connect_timeout=CONNECT_S)
     count, served = 40, []
@@ -120,11 +120,11 @@ def burst(t) -> None:
 @case(75, "who stops leaves a successor's socket alone",
       "unlink(2); its own manual", ("unix",), ("drain",))
 def successor(t):
-    """The name of a stopping proxy's UNIX socket belongs to somebody else by now.
+    """The name of a stopping proxy's UNIX socket belongs to another process by now.
 
     A second proxy was started on it, as a deployment does that does not wait; or another program's
     socket is there; or a plain file. unlink(2) removes a name, whoever's it is: after the first
-    proxy's end the successor would run, and nobody could reach it.
+    proxy's end the successor would run, and no client could reach it.
     """
     upstream = t.upstream()
     first = t.start(upstream)

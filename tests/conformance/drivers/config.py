@@ -10,7 +10,7 @@ from kernel.net import Address
 
 @dataclass
 class Endpoint:
-    """One place to connect to."""
+    """One server to connect to."""
 
     address: Address
     weight: int = 1

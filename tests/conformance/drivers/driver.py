@@ -21,7 +21,7 @@ from kernel import procs
 
 @dataclass
 class Record:
-    """One line of an access log, as far as the proxy tells; None = it does not say."""
+    """One line of an access log; None = the proxy does not log that."""
 
     client: str                      # "127.0.0.1:1234"
     bytes_in: Optional[int] = None   # from the client to the upstream
@@ -47,7 +47,7 @@ class Driver:
 
     # Stricter things this proxy says of itself, and is held to. Promises: quiet_at_emfile (one
     # line per 5 s), bytes_before_reset, no_upstream_reset, reasons (each end has its own),
-    # counts_drops (it tells how many records it could not write, when it ends at the latest).
+    # counts_drops (it reports how many records it could not write, when it ends at the latest).
     promises: FrozenSet[str] = frozenset()
 
     drain_signals: Tuple[int, ...] = (signal.SIGTERM,)  # "stop accepting, let sessions finish"

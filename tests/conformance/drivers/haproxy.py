@@ -76,7 +76,7 @@ def render(config: Config, launch: Launch) -> str:
     lines = ["global", "  nbthread 2", "  log stdout format raw local0 info",
              "  hard-stop-after %dms" % milliseconds(config.drain_timeout)]
     if launch.fd_limit:
-        lines.append("  no strict-limits")  # or it would refuse to start with so few
+        lines.append("  no strict-limits")  # without it HAProxy does not start with so few
     if config.scope == "global" and config.connection_rate:
         lines.append("  maxconnrate %d" % config.connection_rate)
     if config.scope == "global" and config.max_connections and config.on_limit == "wait":

@@ -96,7 +96,7 @@ class Nginx(Driver):
             lines.append("  limit_conn_zone $protocol zone=all:1m;")
         lines += ["  upstream back {", "    zone back 64k;"]
         for endpoint in config.endpoints:
-            # Or a connect that failed for want of a descriptor would keep it out for 10 s.
+            # Else a connect that found no free descriptor would exclude the server for 10 s.
             line = "    server %s weight=%d max_fails=0" % (endpoint.address, endpoint.weight)
             if endpoint.max_connections:
                 line += " max_conns=%d" % endpoint.max_connections

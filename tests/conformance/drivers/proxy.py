@@ -76,7 +76,7 @@ class Proxy:
         if self.launch.pid1:  # unshare stays as the parent; the proxy is its only child
             self.pid = procs.tree(self._process.pid)[1]
         # It may listen before all its threads and processes stand: what a case counts while
-        # nothing goes on is to be counted after that. One that polls never sleeps, and may.
+        # measures idleness begins after that. A proxy that polls never sleeps, and may.
         settled = time.monotonic() + 1.0
         while not self.asleep() and time.monotonic() < settled:
             time.sleep(0.001)

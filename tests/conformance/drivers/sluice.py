@@ -69,7 +69,7 @@ class Sluice(Driver):
     def open_stderr(self, proxy: Proxy):
         if not proxy.config.log_to_stderr:
             return super().open_stderr(proxy)
-        # Opened for reading as well: a FIFO that nobody reads would keep us here.
+        # Opened for reading as well: opening a FIFO without a reader would block.
         return os.fdopen(os.open(proxy.log_path, os.O_RDWR), "wb", buffering=0)
 
     def parse(self, line: str) -> Optional[Record]:

@@ -37,7 +37,7 @@ def connect(address: Address, source: Optional[tuple] = None, rcvbuf: int = 0,
 
 
 def refuses(address: Address) -> bool:
-    """True if a connect to the address is refused outright: nobody listens there any more."""
+    """Returns true if a connect to the address is refused: there is no listener any more."""
     sock = socket.socket(address.af, socket.SOCK_STREAM)
     sock.settimeout(1.0)
     try:

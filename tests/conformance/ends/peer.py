@@ -1,7 +1,7 @@
 """One end of a connection, as a script drives it.
 
 Every wait is bounded and every surprise is a `Failed` that says what was seen, so that a case
-reads as the story it tells: send, half-close, expect the answer, expect the end.
+reads like its scenario: send, half-close, expect the answer, expect the end.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ class Peer:
     # -- ending -------------------------------------------------------------------------------
 
     def half_close(self) -> None:
-        """Sends FIN; goes on receiving."""
+        """Sends FIN and continues to receive."""
         try:
             self.sock.shutdown(socket.SHUT_WR)
         except OSError as error:

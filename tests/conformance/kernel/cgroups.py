@@ -27,7 +27,7 @@ class MemoryGroup:
             raise NotApplicable("no memory cgroup can be made here: %s" % error)
 
     def kills(self) -> int:
-        """How many processes the kernel has killed here for want of memory."""
+        """How many processes the kernel has killed here because memory was exhausted."""
         for name in ("memory.oom_control", "memory.events"):
             for line in procs.read(os.path.join(self.path, name)).splitlines():
                 if line.startswith("oom_kill "):

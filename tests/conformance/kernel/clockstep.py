@@ -1,4 +1,4 @@
-"""Steps the wall clock of one proxy, and of nobody else, by preloading clockstep.c into it."""
+"""Steps the wall clock of one proxy, and of no other process, by preloading clockstep.c."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ SIZE = 64 << 10
 
 
 class SmallDisk:
-    """Needs root. Nothing else uses it, so that a full one hurts nobody but its log."""
+    """Needs root. Nothing else uses it, so that filling it affects only the proxy's log."""
 
     def __init__(self, scratch: str):
         if os.geteuid() != 0 or not shutil.which("mount"):

@@ -1,4 +1,4 @@
-"""Addresses of the three families, and places that accept, refuse or swallow connections."""
+"""Addresses of the three families, and those that accept, refuse or swallow connections."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def address_of(sock: socket.socket) -> Address:
 
 
 def free_address(family: str, scratch: str, host: str = "") -> Address:
-    """An address that nobody has bound: for a proxy's listener."""
+    """An address that no process has bound: for a proxy's listener."""
     if family == "unix":
         return Address(family, path=os.path.join(scratch, "l%d.sock" % next(_serial)))
     host = host or LOOPBACK[family]

@@ -1,8 +1,8 @@
 """Network namespaces of the suite's own: a wire that can be cut, ports that can run out.
 
 Needs root and the `ip` program; where either is missing the case is not applicable. A host
-vanishes by losing its addresses: it neither answers nor refuses any more, and because the other
-end keeps a permanent neighbour entry, nobody is told by ARP either.
+vanishes by losing its addresses: it neither answers nor refuses connects, and because the other
+end keeps a permanent neighbour entry, ARP does not report it either.
 """
 
 from __future__ import annotations

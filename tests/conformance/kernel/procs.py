@@ -1,4 +1,4 @@
-"""What the kernel tells about the proxy's processes: memory, CPU, descriptors, sockets."""
+"""What the kernel reports about the proxy's processes: memory, CPU, descriptors, sockets."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def time_wait_count(pid: int, remote_port: int) -> int:
 
 
 def listens(pid: int, address) -> bool:
-    """Whether somebody in the process's namespace listens on an address."""
+    """Whether a process in the namespace of `pid` listens on an address."""
     if address.family == "unix":
         # HAProxy binds a temporary name and renames it: the kernel remembers the first one.
         rows = [line.split() for line in read("/proc/%d/net/unix" % pid).splitlines()]

@@ -1,6 +1,6 @@
 """Asks the kernel for TCP sockets by their state: sock_diag(7), INET_DIAG.
 
-/proc/net/tcp tells the same, but as text and of all states: behind a load that left 100,000
+/proc/net/tcp has the same, but as text and of all states: behind a load that left 100,000
 connections in TIME_WAIT one look takes half a second, longer than a proxy may for what is looked
 at. Here the kernel picks, and the answer takes ten milliseconds.
 """
@@ -35,7 +35,7 @@ _MESSAGE = struct.Struct("=BBxx2s2s16s16s12x8xI4xI")
 
 @dataclass
 class Socket:
-    """One TCP socket. Ports are numbers; nobody holds a socket of inode 0 any more."""
+    """One TCP socket. Ports are numbers; no process holds a socket of inode 0 any more."""
 
     family: int  # AF_INET or AF_INET6
     state: str
@@ -62,7 +62,7 @@ def tcp_sockets(pid: int, *states: str) -> List[Socket]:
             return [sock for family in (socket.AF_INET, socket.AF_INET6)
                     for sock in _dump(asked, family, mask)]
         except OSError as error:
-            raise NotApplicable("the kernel does not tell of sockets: %s" % error)
+            raise NotApplicable("the kernel does not report sockets: %s" % error)
 
 
 def _dump(asked: socket.socket, family: int, mask: int) -> Iterator[Socket]:

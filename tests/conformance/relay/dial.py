@@ -82,7 +82,7 @@ class Endpoint:
 
 
 class Pool:
-    """Smooth weighted round robin, and the queue of sessions that wait for a place."""
+    """Smooth weighted round robin, and the queue of sessions that wait for a free slot."""
 
     def __init__(self, entries: List[dict], sins) -> None:
         self._endpoints = [Endpoint(entry, sins) for entry in entries]
@@ -90,7 +90,7 @@ class Pool:
         self.queue: Deque = collections.deque()
 
     def pick(self, tried: list) -> Tuple[Optional[Endpoint], bool]:
-        """An endpoint with a place for one more, or (None, whether one is merely full)."""
+        """An endpoint with a free slot, or (None, whether one is merely full)."""
         left = [endpoint for endpoint in self._endpoints if endpoint not in tried]
         free = [endpoint for endpoint in left if not endpoint.full()]
         if not free or (self.queue and any(endpoint.full() for endpoint in left)):
@@ -103,7 +103,7 @@ class Pool:
         return best, False
 
     def release(self, endpoint: Endpoint) -> None:
-        """Gives a place back: to whoever waits longest."""
+        """Frees a slot: the session that has waited longest gets it."""
         endpoint.active -= 1
         if self.queue and not endpoint.full():
             session = self.queue.pop() if self._sins.has("lifo_queue") else self.queue.popleft()

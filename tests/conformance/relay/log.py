@@ -30,7 +30,7 @@ class AccessLog:
             flags |= os.O_NONBLOCK
         try:
             self._fd = os.open(self._path, flags, 0o644)
-        except OSError:  # a FIFO that nobody reads yet
+        except OSError:  # a FIFO that has no reader yet
             self._fd = -1
 
     def write(self, record: Dict) -> None:

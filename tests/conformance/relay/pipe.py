@@ -19,7 +19,7 @@ UNIT = 16384  # what a chunk takes of a pool that is counted in buffers
 
 
 class SharedPool:
-    """One store of memory for all pipes: the sinless relay has none and lets each have its room."""
+    """One store of memory for all pipes: the sinless relay has none, and each pipe has its own."""
 
     def __init__(self, limit: int, sins) -> None:
         self.used = 0
@@ -46,7 +46,7 @@ class Pipe:
         self.eof = False        # the source has sent FIN
         self.reset = False      # the source has reset, or the sink has and lost bytes
         self.broken = False     # the sink takes no more: the rest of the stream is discarded
-        self.done = False       # FIN was passed on, or there is nobody to pass it to
+        self.done = False       # FIN was passed on, or there is no peer to pass it to
         self.sink_reset = False    # ... because it has reset
         self.end_is_reset = False  # an EOF from here on is the shadow of a reset already seen
         self.stalled_since = 0.0
@@ -147,7 +147,7 @@ class Pipe:
 
 
 def fin_is_there(sock: socket.socket) -> bool:
-    """POLLRDHUP: the peer has sent FIN, maybe behind bytes that nobody has read yet."""
+    """POLLRDHUP: the peer has sent FIN, maybe behind bytes that have not been read yet."""
     poll = select.poll()
     poll.register(sock, select.POLLRDHUP)
     return bool(poll.poll(0))

@@ -1,4 +1,4 @@
-"""The relay itself: listeners, who is let in, signals and the end."""
+"""The relay itself: listeners, admission, signals and the end."""
 
 from __future__ import annotations
 
@@ -105,14 +105,14 @@ class Relay:
             self._pause()
             self.loop.after(0.1, self._resume)
 
-    # -- who is let in ------------------------------------------------------------------------
+    # -- admission ----------------------------------------------------------------------------
 
     def _limit(self) -> int:
         limit = self.config["max_connections"]
         return limit + 1 if limit and self.sins.has("limit_off_by_one") else limit
 
     def _must_wait(self) -> bool:
-        """Policy `wait`: stops accepting while there is no room or no token."""
+        """Policy `wait`: stops accepting while there is no free slot or no token."""
         if self.config["on_limit"] != "wait":
             return False
         if self._limit() and self._active >= self._limit():
@@ -181,7 +181,7 @@ class Relay:
             self.log.write(record)
         if self.sins.has("leak_memory"):
             self._hoard.append(bytearray(b"x" * 4096))
-        self._resume()  # there is room again: a place, or descriptors
+        self._resume()  # there is a free slot again, or descriptors
         if self._draining and not self.sessions:
             self._stop()
 

@@ -219,7 +219,7 @@ class Session:
             self.started = self.active
 
     def _over(self) -> bool:
-        """Ends the session if its streams have ended; notes who ended first."""
+        """Ends the session if its streams have ended; notes which side ended first."""
         up, down = self.up, self.down
         for who, pipe in (("client", up), ("upstream", down)):
             if pipe.reset and not pipe.buffer:

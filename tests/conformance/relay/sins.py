@@ -1,6 +1,6 @@
 """The catalogue of sins: each is one line of wrong code in the relay, and the case to see it.
 
-The relay asks `sins.has("name")` at the place where the sin would happen.
+The relay asks `sins.has("name")` where the sin would happen.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ CATALOGUE: Dict[str, Sin] = {
     "two_records": Sin("logs empty sessions twice", 12, "40\\d records for 201"),
     "no_half_close_timeout": Sin("waits for ever for the second FIN", 13,
                                  "outlived half_close_timeout"),
-    "relay_anyway": Sin("goes on after the first FIN where it was told to close", 13,
+    "relay_anyway": Sin("continues after the first FIN where it should close", 13,
                         "close was asked for"),
     "deaf_after_fin": Sin("does not look at a peer whose FIN it has read", 9,
                           "has heard of no reset"),
@@ -68,7 +68,7 @@ CATALOGUE: Dict[str, Sin] = {
     "hang_without_server": Sin("keeps the client when there is no server", 20, "left hanging"),
     "retry_after_bytes": Sin("tries another server after the first has closed", 21,
                              "the other server where none"),
-    "no_connect_cancel": Sin("goes on connecting for a client that has reset", 22,
+    "no_connect_cancel": Sin("continues to connect for a client that has reset", 22,
                              "still connects"),
     "deaf_to_client_with_words": Sin("does not notice a reset behind a request while it connects",
                                      22, "after a request"),
@@ -83,7 +83,7 @@ CATALOGUE: Dict[str, Sin] = {
     # Slow and stalled peers
     "accepted_is_delivered": Sin("takes what the kernel has accepted for delivered", 68,
                                  "received \\d+ of 524288 bytes"),
-    "half_close_in_all": Sin("bounds a half-closed session as a whole, whatever it moves", 68,
+    "half_close_in_all": Sin("bounds a half-closed session in all, whatever it moves", 68,
                              "received \\d+ of 524288 bytes"),
     "cuts_the_tail": Sin("closes with a reset where bytes are still to be taken", 68,
                          "received \\d+ of 524288 bytes.* reset"),
@@ -101,14 +101,14 @@ CATALOGUE: Dict[str, Sin] = {
     # Limits and attacks
     "spin_emfile": Sin("retries accept at once when descriptors run out", 28, "CPU at its limit"),
     "log_storm": Sin("logs every failed accept", 28, "times in|storm"),
-    "limit_off_by_one": Sin("lets one too many in", 29, "left hanging|more sessions"),
-    "limit_leaks": Sin("does not give a place back", 29, "no new one is let in"),
-    "source_off_by_one": Sin("lets one too many of a source in", 30, "from 127.0.0.1 was let in"),
-    "source_no_prefix": Sin("counts IPv6 sources by address", 30, "from 2001:db8:1::2 was let in"),
-    "source_leaks": Sin("does not give a source its place back", 30, "is not given back"),
+    "limit_off_by_one": Sin("admits one client too many", 29, "left hanging|more sessions"),
+    "limit_leaks": Sin("does not free a slot", 29, "no new one is admitted"),
+    "source_off_by_one": Sin("admits one too many of a source", 30, "from 127.0.0.1 was admitted"),
+    "source_no_prefix": Sin("counts IPv6 sources by address", 30, "from 2001:db8:1::2 was admitted"),
+    "source_leaks": Sin("does not free the slot of a source", 30, "is not freed"),
     "mapped_source": Sin("takes all IPv4 clients of a dual-stack listener for one IPv6 source", 30,
                          "IPv4 clients"),
-    "rate_double": Sin("lets in twice the rate", 31, "1[2-9]\\d|2\\d\\d connections were let in"),
+    "rate_double": Sin("admits at twice the rate", 31, "1[2-9]\\d|2\\d\\d connections were admitted"),
     "deadline_per_byte": Sin("restarts a client's deadline with every byte", 32,
                              "outlived their deadline"),
     "lifetime_from_connect": Sin("counts a session's lifetime from its connect", 32,
@@ -122,7 +122,7 @@ CATALOGUE: Dict[str, Sin] = {
     # Life
     "ignore_sigterm": Sin("ignores SIGTERM", 52, "still listens"),
     "cut_at_sigterm": Sin("ends all sessions at SIGTERM", 52, "could not send"),
-    "accept_while_draining": Sin("goes on accepting after SIGTERM", 52, "still listens"),
+    "accept_while_draining": Sin("continues to accept after SIGTERM", 52, "still listens"),
     "one_signal_only": Sin("ignores the second SIGTERM", 52, "a second signal, SIGTERM, does not"),
     "fin_at_drain_timeout": Sin("ends sessions with FIN at drain_timeout", 52, "saw a clean EOF"),
     "ignore_sigquit": Sin("ignores SIGQUIT", 52, "SIGQUIT"),
@@ -134,7 +134,7 @@ CATALOGUE: Dict[str, Sin] = {
     "need_io_uring": Sin("does not start where io_uring is forbidden", 55, "io_uring"),
     "log_blocks": Sin("waits for its log", 60, "in a full pipe"),
     "log_kills": Sin("dies when its log cannot be written", 60, "on a full disk"),
-    "hide_drops": Sin("does not tell of records it could not write", 60, "it tells of 0"),
+    "hide_drops": Sin("does not report records it could not write", 60, "it tells of 0"),
     "log_gives_up": Sin("never tries its log again after an error", 60, "no record comes"),
     "wrong_counts": Sin("counts a chunk twice now and then in its log", 61, "are logged as"),
     "wall_clock": Sin("measures durations by the wall clock", 61, "clock was stepped"),

@@ -14,11 +14,14 @@ import sys
 import tempfile
 from typing import List
 
+from kernel import busy
 from report import table
 
 SUITE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(SUITE, "results")
 README = os.path.join(SUITE, "..", "..", "README.md")
+REJECTED = (" The results stay as they were; wait until the machine is quiet, or keep them all the "
+            "same with --although-busy.")
 # In the order of the table.
 COLUMNS = ("sluice:io_uring", "sluice:epoll", "haproxy", "nginx", "nginx:half_close")
 
@@ -29,6 +32,9 @@ def renew(options: argparse.Namespace) -> int:
     unknown = sorted(set(columns) - set(COLUMNS))
     if unknown:
         sys.exit("--columns: %s is none of %s" % (unknown[0], ", ".join(COLUMNS)))
+    problem = busy.too_busy_to_begin(busy.denied())
+    if problem and not options.although_busy:
+        sys.exit(problem + REJECTED)
     for column in columns:
         with tempfile.NamedTemporaryFile(suffix=".json") as file:
             subprocess.run(command(options, column, file.name), check=False)
@@ -36,7 +42,11 @@ def renew(options: argparse.Namespace) -> int:
         if not text:
             print("%s could not be judged: its results stay as they were" % column)
             return 1
-        save(path_of(column), json.loads(text))
+        found = json.loads(text)
+        problem = busy.was_too_busy(found.pop("taken"), [])
+        if problem and not options.although_busy:
+            sys.exit("%s: %s%s" % (column, problem, REJECTED))
+        save(path_of(column), found)
     table.write(FOLDER, README, [path_of(column) for column in COLUMNS])
     return 0
 

@@ -96,7 +96,7 @@ def short_cell(comparison: Comparison, theme: Theme, proxy: str) -> str:
 
 
 def footnotes(comparison: Comparison) -> List[str]:
-    """For each case that somebody fails: what it is about, by whose rule, who fails it and how."""
+    """For each case that a proxy fails: its subject, its rule, which proxies fail it and how."""
     lines = []
     for number, title in comparison.rows:
         said: Dict[str, List[str]] = {}
@@ -105,8 +105,8 @@ def footnotes(comparison: Comparison) -> List[str]:
                 words = first_reason(comparison.reason(number, proxy))
                 said.setdefault(words, []).append(proxy)
         if said:
-            each = "; ".join("%s: “%s”" % (", ".join(map(short_name, who)), words)
-                             for words, who in said.items())
+            each = "; ".join("%s: “%s”" % (", ".join(map(short_name, proxies)), words)
+                             for words, proxies in said.items())
             lines.append("- %d, %s (%s). %s" % (number, title, comparison.rules[number], each))
     return lines
 

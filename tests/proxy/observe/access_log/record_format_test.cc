@@ -45,7 +45,7 @@ SessionRecord FullRecord() {
   record.total = 3'723'004'005'006;
   record.bytes_up = 1204;
   record.bytes_down = 18'446'744'073'709'551'615u;
-  record.reason = {By::kUpstream, What::kReset};
+  record.reason = {Initiator::kUpstream, EndCause::kReset};
   record.error = ECONNRESET;
   record.client_path = {.known = true, .rtt_us = 812, .retransmits = 3};
   record.upstream_path = {.known = true, .rtt_us = 4'294'967'295u, .retransmits = 0};
@@ -59,7 +59,7 @@ SessionRecord EmptyRecord() {
   record.client = UnixClient("");
   record.upstream = "app";
   record.total = 999;
-  record.reason = {By::kProxy, What::kNoUpstream};
+  record.reason = {Initiator::kProxy, EndCause::kNoUpstream};
   return record;
 }
 

@@ -1,4 +1,4 @@
-#include "proxy/app/open_access_log.h"
+#include "proxy/observe/access_log/open_access_log.h"
 
 #include <cstdint>
 

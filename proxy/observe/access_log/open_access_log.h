@@ -1,6 +1,6 @@
 // The access log of a configuration: opened at start, drained at the end.
-#ifndef SLUICE_PROXY_APP_OPEN_ACCESS_LOG_H_
-#define SLUICE_PROXY_APP_OPEN_ACCESS_LOG_H_
+#ifndef SLUICE_PROXY_OBSERVE_ACCESS_LOG_OPEN_ACCESS_LOG_H_
+#define SLUICE_PROXY_OBSERVE_ACCESS_LOG_OPEN_ACCESS_LOG_H_
 
 #include <memory>
 
@@ -23,4 +23,4 @@ void FinishAccessLog(AccessLog& access_log, core::Logger& logger);
 
 }  // namespace sluice::proxy
 
-#endif  // SLUICE_PROXY_APP_OPEN_ACCESS_LOG_H_
+#endif  // SLUICE_PROXY_OBSERVE_ACCESS_LOG_OPEN_ACCESS_LOG_H_

@@ -130,6 +130,10 @@ class Rules(unittest.TestCase):
         there = {"tests/model/a_test.cc": ""}
         self.holds({**there, "core/io/a.h": HEADER + "// Checked by: tests/model (all), "
                     "tests/model/a_test.cc.\n"})
+        build = {"tests/core/BUILD.bazel": BUILD + 'cc_test(name = "b_test")\n'}
+        self.holds({**build, "core/io/a.h": HEADER + "// Checked by: //tests/core:b_test.\n"})
+        self.assertIn("checked by core/io/a.h:2", found(
+            {**build, "core/io/a.h": HEADER + "// Checked by: //tests/core:c_test.\n"}))
         self.breaks("checked by", "core/io/a.h:2",
                     {**there, "core/io/a.h": HEADER + "// Checked by: readers.\n"})
 

@@ -5,8 +5,8 @@ is the standard library. Arrows run down: a folder never includes one that inclu
 folder include another one, change its row here, and ARCHITECTURE.md where that is about the row.
 """
 
-# What programs outside of core/ may use. The other folders of core/ are its inside: a row below
-# names them one by one where it needs them.
+# core/, the runtime. Programs use the folders of PUBLIC_CORE; the others are its inside, and a row
+# outside of core/ names them one by one where it needs them.
 PUBLIC_CORE = ["core/base", "core/text", "core/net", "core/task", "core/sync", "core/runtime",
                "core/time", "core/io", "core/log"]
 
@@ -21,45 +21,49 @@ CORE = {
     "core/sched": ["core/base", "core/task", "core/reactor"],
     "core/runtime": ["core/base", "core/net", "core/task", "core/sync", "core/reactor",
                      "core/sched"],
-    "core/time": ["core/base", "core/task", "core/sched"],
+    "core/time": ["core/base", "core/task", "core/sync", "core/sched"],
     "core/io": ["core/base", "core/net", "core/task", "core/reactor", "core/sched", "core/time",
                 "core/runtime"],
 }
 
+# The backends implement the reactor's interface and know no scheduler.
 BACKENDS = {
     "iouring": ["core/base", "core/net", "core/task", "core/reactor"],
     "epoll": ["core/base", "core/net", "core/task", "core/reactor"],
 }
 
+# The configuration knows of the runtime what an address and a socket's option are.
 CONF = {
     "conf": ["core/base", "core/text", "core/net", "core/log"],
 }
 
+# The proxy, from below. Besides its row each folder may include conf/ and PUBLIC_CORE.
 PROXY = {
-    "proxy/memory": PUBLIC_CORE + ["conf", "core/sched"],
-    "proxy/observe": PUBLIC_CORE + ["conf", "core/reactor"],
-    "proxy/observe/access_log": PUBLIC_CORE + ["conf", "proxy/observe"],
-    "proxy/identity": PUBLIC_CORE + ["conf"],
-    "proxy/admission": PUBLIC_CORE + ["conf", "proxy/memory", "proxy/observe"],
-    "proxy/upstream/balance": PUBLIC_CORE + ["conf"],
-    "proxy/upstream/health": PUBLIC_CORE + ["conf", "proxy/observe", "proxy/identity"],
-    "proxy/upstream": PUBLIC_CORE + ["conf", "core/reactor", "core/sched", "proxy/observe",
-                                     "proxy/upstream/balance", "proxy/upstream/health"],
-    "proxy/session": PUBLIC_CORE + ["conf", "core/sched", "proxy/upstream", "proxy/admission",
-                                    "proxy/identity", "proxy/observe",
-                                    "proxy/observe/access_log"],
-    "proxy/listener": PUBLIC_CORE + ["conf", "core/sched", "proxy/session", "proxy/admission",
-                                     "proxy/identity"],
-    "proxy/server": PUBLIC_CORE + ["conf", "core/sched", "proxy/listener", "proxy/session",
-                                   "proxy/upstream", "proxy/upstream/balance", "proxy/admission",
-                                   "proxy/observe", "proxy/observe/access_log", "proxy/memory"],
-    "proxy/app": PUBLIC_CORE + ["conf", "core/reactor", "core/sched", "proxy/memory",
-                                "proxy/observe/access_log"],
-    # main.cc
-    "proxy": PUBLIC_CORE + ["conf", "proxy/app", "proxy/memory", "proxy/server"],
+    "proxy/memory": ["core/sched"],
+    "proxy/observe": ["core/reactor", "proxy/memory"],
+    "proxy/observe/access_log": ["proxy/observe"],
+    "proxy/identity": ["proxy/observe"],
+    "proxy/admission": ["proxy/memory", "proxy/observe"],
+    "proxy/upstream/balance": [],
+    "proxy/upstream/health": ["proxy/observe", "proxy/identity"],
+    "proxy/upstream": ["core/reactor", "core/sched", "proxy/observe", "proxy/upstream/balance",
+                       "proxy/upstream/health"],
+    "proxy/session": ["core/reactor", "core/sched", "proxy/upstream", "proxy/admission",
+                      "proxy/identity", "proxy/observe", "proxy/observe/access_log"],
+    "proxy/listener": ["core/sched", "proxy/session", "proxy/upstream", "proxy/admission",
+                       "proxy/identity", "proxy/observe", "proxy/observe/access_log",
+                       "proxy/memory"],
+    "proxy/server": ["core/sched", "proxy/listener", "proxy/session", "proxy/upstream",
+                     "proxy/upstream/balance", "proxy/admission", "proxy/observe",
+                     "proxy/observe/access_log", "proxy/memory"],
+    "proxy/app": ["core/reactor", "core/sched", "proxy/memory", "proxy/observe/access_log"],
+    # main.cc itself
+    "proxy": ["proxy/app", "proxy/server", "proxy/memory", "proxy/observe",
+              "proxy/observe/access_log"],
 }
 
-MAY_INCLUDE = {**CORE, **BACKENDS, **CONF, **PROXY}
+MAY_INCLUDE = {**CORE, **BACKENDS, **CONF,
+               **{folder: [*PUBLIC_CORE, "conf", *row] for folder, row in PROXY.items()}}
 
 # Includes that only this one file of the product may have, beside those of its folder.
 ONE_FILE = {

@@ -1,0 +1,40 @@
+// The stage that connects to the upstream while it watches the client.
+
+#include <cerrno>
+#include <utility>
+
+#include "core/task/join.h"
+#include "proxy/session/peer_watch.h"
+#include "proxy/session/session_state.h"
+
+namespace sluice::proxy {
+
+// A client that resets its connection meanwhile ends the attempt; one that has done so before it was
+// accepted, or while it waited to be admitted, causes none.
+core::Task<void> Session::Connect() {
+  using Kind = EndEvent::Kind;
+  constexpr EndEvent kClientReset = {.kind = Kind::kClientReset, .error = ECONNRESET};
+  if (CurrentReactor().GetPeerState(client_) == core::PeerState::kReset) {
+    Tell(kClientReset);
+    co_return;
+  }
+  auto outcome = co_await core::Select(ConnectUpstream({.cluster = *context().cluster,
+                                                        .timeout = limits().connect,
+                                                        .stats = *context().stats,
+                                                        .logger = *context().logger},
+                                                       Seed()),
+                                       PeerReset(client_, WhenBroken::kWaitOn));
+  Connected& connected = std::get<0>(outcome.values);
+  upstream_ = connected.fd;
+  slot_ = std::move(connected.slot);
+  if (timeline_ != nullptr) timeline_->NoteConnect(connected);
+  if (upstream_ >= 0 || end_.ended()) co_return;
+  if (outcome.first == 1) {
+    Tell(kClientReset);
+  } else {
+    Tell({.kind = connected.queue_timeout ? Kind::kQueueTimeout : Kind::kNoUpstream,
+          .error = connected.error});
+  }
+}
+
+}  // namespace sluice::proxy

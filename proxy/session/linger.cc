@@ -1,0 +1,109 @@
+// The end of a session: Flush gives those who still take what was sent to them the time for that,
+// and Close shows both peers the end.
+
+#include <algorithm>
+
+#include "core/time/sleep.h"
+#include "proxy/session/session_state.h"
+
+namespace sluice::proxy {
+namespace {
+
+using core::kMillisecond;
+using core::Nanos;
+using core::Worker;
+
+// After the end of a session: how long its reader has to take something of what was sent before.
+constexpr Nanos kGrace = core::kSecond;
+// Between two looks at what the kernel still holds.
+constexpr Nanos kShortPauses = 50 * kMillisecond;
+constexpr Nanos kLongPauses = 250 * kMillisecond;
+
+}  // namespace
+
+bool Session::NeedsFlush(const Flow& flow, Nanos now) const {
+  return end_.NeedsFlush(SenderOf(flow), Moves(limits(), flow.last_byte_at, now));
+}
+
+bool Session::StillTakes(Flow& flow, Nanos begun_at, Nanos now) {
+  const core::Delivery delivery = Look(flow, now);
+  if (delivery.pending == 0 || delivery.kept) return false;
+  return now < std::max(begun_at, flow.last_byte_at) + kGrace;
+}
+
+// Waits, within bounds, until those who may take more have it all. The others are closed meanwhile,
+// but for a client that could take its end for a free slot.
+core::Task<void> Session::Flush() {
+  const Nanos begun_at = Worker::Current()->clock().Now();
+  bool up = NeedsFlush(up_, begun_at);
+  bool down = NeedsFlush(down_, begun_at);
+  // It may be in the future when the session is paced.
+  up_.last_byte_at = down_.last_byte_at = begun_at;
+  Nanos now = begun_at;
+  for (Nanos pause = kMillisecond;; pause *= 2) {
+    up = up && StillTakes(up_, begun_at, now);
+    down = down && StillTakes(down_, begun_at, now);
+    if (!up && !down) break;
+    if (!up && upstream_ >= 0) CloseUpstream();
+    if (!down && client_ >= 0 && end_.ClosesClientEarly()) CloseClient();
+    if (context().end_all.cancelled()) break;
+    pause = std::min(pause, now < begun_at + kGrace ? kShortPauses : kLongPauses);
+    if (!co_await core::Sleep(pause)) break;
+    now = Worker::Current()->clock().Now();
+    if (limits().linger != 0 && now >= begun_at + limits().linger) break;
+  }
+}
+
+// Releases the slots before the end is logged, and before the client sees it: a client that learns
+// of the end may connect again at once.
+void Session::Close(Ticket& ticket) {
+  if (upstream_ >= 0) CloseUpstream();
+  CountEnd();
+  ticket = Ticket();
+  if (client_ >= 0) CloseClient();
+}
+
+void Session::CountEnd() {
+  WorkerStats& stats = context().stats->of(Worker::Current()->index());
+  core::Count(stats.ended[static_cast<size_t>(end_.reason().cause)]);
+}
+
+void Session::CloseUpstream() {
+  core::Reactor& reactor = CurrentReactor();
+  NoteUndelivered(up_);
+  if (!end_.is_clean()) reactor.SetResetOnClose(upstream_);
+  if (slot_.counted()) {
+    reactor.CloseNow(upstream_);
+  } else {
+    reactor.Close(upstream_);
+  }
+  upstream_ = -1;
+  slot_ = EndpointSlot();
+}
+
+void Session::CloseClient() {
+  core::Reactor& reactor = CurrentReactor();
+  NoteUndelivered(down_);
+  if (!end_.is_clean()) {
+    reactor.SetResetOnClose(client_);
+  } else if (context().close_after_fin) {
+    // What it still sends turns the close into a reset: the end of stream goes first.
+    (void)reactor.ShutdownWrite(client_);
+  }
+  reactor.Close(client_);
+  client_ = -1;
+}
+
+// Of what was accepted for this direction, what its reader had not acknowledged when it was reset.
+void Session::NoteUndelivered(const Flow& flow) {
+  if (timeline_ == nullptr || flow.to < 0) return;
+  core::Reactor& reactor = CurrentReactor();
+  const core::Delivery delivery = reactor.GetDelivery(flow.to);
+  if (delivery.pending == 0 || delivery.kept) return;
+  if (end_.is_clean() && reactor.UnreadBytes(flow.to) == 0) return;
+  const uint64_t end_of_stream = end_.ended_first(SenderOf(flow)) ? 1 : 0;
+  timeline_->NoteUndelivered(flow.is_up, static_cast<uint32_t>(std::min<uint64_t>(
+                                             delivery.pending - end_of_stream, flow.bytes)));
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,136 @@
+// The stage in which the pumps run: what the session does about what they tell, and when it looks
+// for progress.
+
+#include <algorithm>
+
+#include "proxy/session/session_state.h"
+
+namespace sluice::proxy {
+
+using core::Nanos;
+using core::Worker;
+
+void Session::StartPace() {
+  const SessionBandwidth& bandwidth = context().bandwidth;
+  if (!bandwidth.limited()) return;
+  pace_.reset(new Pace{.up = Pacer(bandwidth.per_connection, *bandwidth.up),
+                       .down = Pacer(bandwidth.per_connection, *bandwidth.down)});
+  up_.paced = down_.paced = true;
+}
+
+// The pumps have been made and are not started yet.
+void Session::BeginRelay(core::Waiter& pumps) {
+  up_.from = down_.to = client_;
+  up_.to = down_.from = upstream_;
+  const Nanos now = Worker::Current()->now();
+  up_.last_byte_at = down_.last_byte_at = now;
+  if (timeline_ != nullptr) timeline_->NoteRelay(now);
+  StartPace();
+  LookAgainAt(CheckTimes(now));  // if a deadline has passed already, the pumps end at once
+  set_waiter(pumps);
+}
+
+void Session::SendBegins(Flow& flow, Nanos now) {
+  if (timeline_ != nullptr && !flow.is_up) timeline_->NoteFirstByte(now);
+  if (limits().look_every != 0) LookAgainAt(now + limits().look_every);
+  // It may have waited for bandwidth, and the timer with it.
+  if (flow.paced) LookAgainAt(CheckTimes(now));
+}
+
+void Session::BuffersShort() {
+  Worker& worker = *Worker::Current();
+  core::Count(context().stats->of(worker.index()).short_buffers);
+  uint64_t suppressed = 0;
+  if (!context().short_throttle->Pass(worker.now(), suppressed)) return;
+  context().logger->Log(
+      core::LogLevel::kWarn,
+      "buffers are short: data is forwarded in small pieces until slow receivers "
+      "have taken theirs (limits.buffer_memory; %d more times since the last line)",
+      suppressed);
+}
+
+bool Session::FlowEnded(Flow& flow, FlowEnd end, int error) {
+  const EndActions actions = end_.On(EventOf(flow, end, error));
+  // It fails only if that side is gone: then its own flow tells.
+  if (IsPassedOnNow(actions.pass_on, flow)) (void)CurrentReactor().ShutdownWrite(flow.to);
+  if (actions.half_closes) {
+    half_closed_at_ = Worker::Current()->now();
+    if (limits().half_close != 0) LookAgainAt(half_closed_at_ + QuarterOf(limits().half_close));
+    if (limits().look_every != 0) LookAgainAt(half_closed_at_ + limits().look_every);
+  }
+  if (actions.stop) Stop();
+  return actions.watch;
+}
+
+EndEvent Session::EventOf(const Flow& flow, FlowEnd end, int error) const {
+  using Kind = EndEvent::Kind;
+  switch (end) {
+    case FlowEnd::kCancelled:
+      return {.kind = Kind::kCancelled, .sender = SenderOf(flow)};
+    case FlowEnd::kWriteError:
+      return {.kind = Kind::kWriteError, .sender = SenderOf(flow), .error = error};
+    case FlowEnd::kReadError:
+      return {.kind = Kind::kReadError, .sender = SenderOf(flow), .error = error};
+    case FlowEnd::kEndOfStream:
+      break;
+  }
+  return {.kind = LooksReset(flow) ? Kind::kFalseEndOfStream : Kind::kEndOfStream,
+          .sender = SenderOf(flow)};
+}
+
+// A send may have consumed the error of a reset; then the read finds a clean end that is none. Only
+// a send that is still in flight can have done so unseen.
+bool Session::LooksReset(const Flow& flow) const {
+  const Flow& back = flow.is_up ? down_ : up_;
+  if (back.send_failed) return true;
+  return back.sending && !end_.flow_ended(SenderOf(back)) &&
+         CurrentReactor().GetPeerState(flow.from) == core::PeerState::kReset;
+}
+
+// An end of stream can wait for Close unless it would wait there for bytes that are on their way.
+bool Session::IsPassedOnNow(EndActions::PassOn pass_on, const Flow& flow) const {
+  if (pass_on != EndActions::PassOn::kNowOrAtClose) return pass_on == EndActions::PassOn::kNow;
+  const core::Delivery delivery = CurrentReactor().GetDelivery(flow.to);
+  return delivery.pending != 0 && !delivery.kept;
+}
+
+void Session::ResetAfterEnd(Flow& flow) {
+  Tell({.kind = EndEvent::Kind::kResetAfterEnd, .sender = SenderOf(flow), .error = ECONNRESET});
+}
+
+// Notes when the peer has last taken something of what it was sent. The kernel is asked for this
+// when a timer fires, so it costs nothing per byte; what was never sent to needs no question.
+core::Delivery Session::Look(Flow& flow, Nanos now) {
+  if (flow.bytes == 0 && !flow.sending) return {};
+  const core::Delivery delivery = CurrentReactor().GetDelivery(flow.to);
+  uint32_t& before = flow.is_up ? taken_up_ : taken_down_;
+  const auto taken = static_cast<uint32_t>(delivery.taken);
+  if (taken != before) flow.last_byte_at = std::max(flow.last_byte_at, now - delivery.quiet_for);
+  before = taken;
+  return delivery;
+}
+
+// Returns true if there may be more to see soon.
+bool Session::LookForProgress(Nanos now) {
+  const bool up = Look(up_, now).pending > 0 || up_.sending;
+  const bool down = Look(down_, now).pending > 0 || down_.sending;
+  return up || down;
+}
+
+// Ends the session if a deadline has passed. Returns when to look again; kNever: not at all.
+Nanos Session::CheckTimes(Nanos now) {
+  const bool may_progress = connected() && LookForProgress(now);
+  const NextDeadline next =
+      CheckDeadlines(limits(),
+                     {.expires_at = ExpiryOf(limits(), started_at_, Seed()),
+                      .connected = connected(),
+                      .may_progress = may_progress,
+                      .half_closed_at = half_closed_at_,
+                      .up = {.last_byte_at = up_.last_byte_at, .sending = up_.sending},
+                      .down = {.last_byte_at = down_.last_byte_at, .sending = down_.sending}},
+                     now);
+  if (next.passed) Tell({.kind = EndEvent::Kind::kDeadline, .cause = *next.passed});
+  return next.at;
+}
+
+}  // namespace sluice::proxy

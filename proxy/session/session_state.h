@@ -1,0 +1,127 @@
+// Session: what one session holds, and its stages. Internal to this folder; session.cc has the list
+// of the stages, and each of them has a file of its own.
+//
+// What is a member here is held by every session for as long as it lives. What only one stage needs
+// belongs into that stage's coroutine, what only few sessions need behind a pointer.
+#ifndef SLUICE_PROXY_SESSION_SESSION_STATE_H_
+#define SLUICE_PROXY_SESSION_SESSION_STATE_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "core/base/clock.h"
+#include "core/net/socket_api.h"
+#include "core/sched/worker.h"
+#include "core/task/cancel_scope.h"
+#include "core/task/task.h"
+#include "proxy/session/callbacks.h"
+#include "proxy/session/deadlines.h"
+#include "proxy/session/pacer.h"
+#include "proxy/session/pump.h"
+#include "proxy/session/session.h"
+#include "proxy/session/session_end.h"
+#include "proxy/session/timeline.h"
+#include "proxy/upstream/connector.h"
+
+namespace sluice::proxy {
+
+inline core::Reactor& CurrentReactor() { return core::Worker::Current()->reactor(); }
+
+class Session final : public FlowOwner, public SessionCallbacks {
+ public:
+  Session(const SessionContext& context, int client)
+      : end_(context.close_after_fin), context_(context), client_(client) {}
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // The stages. None of them is inlined: what they need is not to be held in the session's frame.
+  [[gnu::noinline]] void Begin(const core::Context& here);  // session.cc
+  [[gnu::noinline]] core::Task<void> Connect();             // connect.cc
+  [[gnu::noinline]] void BeginRelay(core::Waiter& pumps);   // relay.cc
+  [[gnu::noinline]] core::Task<void> Flush();               // linger.cc
+  [[gnu::noinline]] void Close(Ticket& ticket);             // linger.cc
+  [[gnu::noinline]] void FinishTimeline();                  // session.cc
+  [[gnu::noinline]] void Report();                          // session.cc
+
+  bool connected() const { return upstream_ >= 0; }
+  bool needs_flush() const { return connected() && end_.NeedsFlush(); }
+  Flow& up() { return up_; }
+  Flow& down() { return down_; }
+
+ private:
+  struct Pace {
+    Pacer up;
+    Pacer down;
+  };
+
+  // FlowOwner: relay.cc.
+  Stats& stats() override { return *context().stats; }
+  void SendBegins(Flow& flow, core::Nanos now) override;
+  bool FlowEnded(Flow& flow, FlowEnd end, int error) override;
+  void ResetAfterEnd(Flow& flow) override;
+  void BuffersShort() override;
+  Pacer& PacerOf(const Flow& flow) override { return flow.is_up ? pace_->up : pace_->down; }
+
+  // SessionCallbacks: session.cc.
+  void OnTimer() override;
+  void OnShutdown() override;
+
+  // What sessions of a listener share; nothing reads the member itself.
+  const SessionContext& context() const { return context_; }
+  const SessionTimeouts& limits() const { return context_.timeouts; }
+
+  // session.cc
+  void Tell(const EndEvent& event);
+  void Stop();
+  void LookAgainAt(core::Nanos deadline) {
+    if (deadline != kNever && !end_.ended()) EnsureTimer(deadline);
+  }
+
+  // relay.cc
+  void StartPace();
+  EndEvent EventOf(const Flow& flow, FlowEnd end, int error) const;
+  bool LooksReset(const Flow& flow) const;
+  bool IsPassedOnNow(EndActions::PassOn pass_on, const Flow& flow) const;
+  core::Nanos CheckTimes(core::Nanos now);
+  core::Delivery Look(Flow& flow, core::Nanos now);
+  bool LookForProgress(core::Nanos now);
+
+  // linger.cc
+  bool NeedsFlush(const Flow& flow, core::Nanos now) const;
+  bool StillTakes(Flow& flow, core::Nanos begun_at, core::Nanos now);
+  void CloseClient();
+  void CloseUpstream();
+  void NoteUndelivered(const Flow& flow);
+  void CountEnd();
+
+  // Differs from that of every other session that began at the same time.
+  uint64_t Seed() const {
+    return static_cast<uint64_t>(started_at_) ^ static_cast<uint64_t>(client_) << 48;
+  }
+  static Initiator SenderOf(const Flow& flow) {
+    return flow.is_up ? Initiator::kClient : Initiator::kUpstream;
+  }
+  static Initiator ReceiverOf(const Flow& flow) {
+    return flow.is_up ? Initiator::kUpstream : Initiator::kClient;
+  }
+
+  SessionEnd end_;
+  const SessionContext& context_;
+  int client_;         // -1: closed
+  int upstream_ = -1;  // until it is connected, and when it is closed
+  EndpointSlot slot_;
+  std::unique_ptr<Timeline> timeline_;  // null: no log asks for it
+  std::unique_ptr<Pace> pace_;          // null: no limit of bandwidth
+  core::CancelScope* scope_ = nullptr;
+  core::Nanos started_at_ = 0;
+  core::Nanos half_closed_at_ = 0;  // 0: both directions are open
+  // What the kernel said that the peers have taken, when it was asked last.
+  uint32_t taken_up_ = 0;
+  uint32_t taken_down_ = 0;
+  Flow up_{.owner = *this, .credit = context_.credit, .is_up = true};
+  Flow down_{.owner = *this, .credit = context_.credit, .is_up = false};
+};
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_SESSION_SESSION_STATE_H_

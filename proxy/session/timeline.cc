@@ -1,0 +1,84 @@
+#include "proxy/session/timeline.h"
+
+#include <chrono>
+#include <cstring>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "core/sched/worker.h"
+#include "proxy/observe/access_log/record_text.h"
+
+namespace sluice::proxy {
+namespace {
+
+using core::Nanos;
+
+core::Reactor& CurrentReactor() { return core::Worker::Current()->reactor(); }
+
+}  // namespace
+
+std::unique_ptr<Timeline> Timeline::IfAsked(const SessionContext& context, int client) {
+  if (context.access_log == nullptr && !context.logger->enabled(core::LogLevel::kDebug)) {
+    return nullptr;
+  }
+  return std::make_unique<Timeline>(CurrentReactor().PeerAddress(client));
+}
+
+void Timeline::NoteConnect(const Connected& connected) {
+  endpoint_ = connected.endpoint;
+  attempts_ = connected.attempts;
+  queued_ = connected.queued;
+}
+
+void Timeline::NotePaths(int client, int upstream) {
+  client_path_ = CurrentReactor().GetPathQuality(client);
+  if (upstream >= 0) upstream_path_ = CurrentReactor().GetPathQuality(upstream);
+}
+
+void Timeline::Report(const SessionContext& context, const SessionOutcome& outcome) const {
+  if (context.access_log != nullptr) WriteRecord(context, outcome);
+  if (context.logger->enabled(core::LogLevel::kDebug)) WriteDebugLine(context, outcome);
+}
+
+void Timeline::WriteDebugLine(const SessionContext& context, const SessionOutcome& outcome) const {
+  context.logger->Log(
+      core::LogLevel::kDebug,
+      "session end listener=%s client=%s endpoint=%s reason=%s by=%s up=%d down=%d attempts=%d "
+      "ms=%d%s%s",
+      context.listener, EscapedName(client_.ToString()),
+      endpoint_ == nullptr ? "-" : EscapedName(endpoint_->name), Name(outcome.reason.cause),
+      Name(outcome.reason.initiator), outcome.bytes_up, outcome.bytes_down, attempts_,
+      outcome.total / core::kMillisecond,
+      outcome.error == 0 ? "" : absl::StrCat(" error=", strerrorname_np(outcome.error)),
+      undelivered_up_ == 0 && undelivered_down_ == 0
+          ? ""
+          : absl::StrCat(" undelivered_up=", undelivered_up_,
+                         " undelivered_down=", undelivered_down_));
+}
+
+void Timeline::WriteRecord(const SessionContext& context, const SessionOutcome& outcome) const {
+  const auto since_start = [&outcome](Nanos at) { return at < 0 ? at : at - outcome.started_at; };
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto now_us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+  context.access_log->Write(
+      {.begin_us = now_us - outcome.total / core::kMicrosecond,
+       .listener = context.listener,
+       .client = client_,
+       .upstream = context.cluster->name(),
+       .endpoint = endpoint_ == nullptr ? std::string_view() : endpoint_->name,
+       .attempts = static_cast<uint32_t>(attempts_),
+       .queue = queued_,
+       .connect = since_start(connected_at_),
+       .first_byte = since_start(first_byte_at_),
+       .total = outcome.total,
+       .bytes_up = outcome.bytes_up,
+       .bytes_down = outcome.bytes_down,
+       .reason = outcome.reason,
+       .error = outcome.error,
+       .client_path = client_path_,
+       .upstream_path = upstream_path_,
+       .undelivered_up = undelivered_up_,
+       .undelivered_down = undelivered_down_});
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,86 @@
+// PeerReset over real sockets: a reset is told, an end of stream is not, and a UNIX peer's close is
+// told only to a watch that asks for it.
+#include "proxy/session/peer_watch.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <tuple>
+
+#include "core/task/join.h"
+#include "core/time/sleep.h"
+#include "tests/contract/contract.h"
+#include "tests/contract/sockets.h"
+
+namespace sluice::proxy {
+namespace {
+
+using contract::CloseHere;
+using contract::ConnectTcp;
+using contract::ConnectUnix;
+using contract::Pair;
+using core::kMillisecond;
+using core::Task;
+
+// Much longer than it takes until the watch begins.
+constexpr core::Nanos kLong = 200 * kMillisecond;
+
+class PeerWatchTest : public contract::ContractTest {};
+SLUICE_CONTRACT(PeerWatchTest, contract::kAll);
+
+Task<int> GiveUpAfter(core::Nanos time) {
+  (void)co_await core::Sleep(time);
+  co_return 0;
+}
+
+// What the watch brings; ECANCELED: nothing for a long time.
+Task<int> Watch(int fd, WhenBroken when_broken) {
+  auto outcome = co_await core::Select(PeerReset(fd, when_broken), GiveUpAfter(kLong));
+  EXPECT_EQ(outcome.first == 1, std::get<0>(outcome.values) == ECANCELED);
+  co_return std::get<0>(outcome.values);
+}
+
+Task<int> ResetAfter(Pair& pair, core::Nanos time) {
+  (void)co_await core::Sleep(time);
+  contract::Reset(pair.peer);
+  co_return 0;
+}
+
+// Before the watch begins, and while it watches.
+Task<void> ResetMain() {
+  for (const WhenBroken when_broken : {WhenBroken::kEnd, WhenBroken::kWaitOn}) {
+    for (const core::Nanos after : {core::Nanos{0}, 60 * kMillisecond}) {
+      Pair pair = ConnectTcp();
+      const auto [watched, unused] =
+          co_await core::Join(Watch(pair.ours, when_broken), ResetAfter(pair, after));
+      EXPECT_EQ(watched, 0) << "reset after " << after;
+      CloseHere(pair.ours);
+    }
+  }
+}
+TEST_P(PeerWatchTest, AResetIsTold) { Run(ResetMain()); }
+
+Task<void> EndOfStreamMain() {
+  for (const WhenBroken when_broken : {WhenBroken::kEnd, WhenBroken::kWaitOn}) {
+    Pair pair = ConnectTcp();
+    shutdown(pair.peer.get(), SHUT_WR);
+    EXPECT_EQ(co_await Watch(pair.ours, when_broken), ECANCELED);
+    CloseHere(pair.ours);
+  }
+}
+TEST_P(PeerWatchTest, AnEndOfStreamIsNoReset) { Run(EndOfStreamMain()); }
+
+Task<void> UnixMain() {
+  for (const WhenBroken when_broken : {WhenBroken::kEnd, WhenBroken::kWaitOn}) {
+    Pair pair = ConnectUnix();
+    pair.peer.Close();
+    const int watched = co_await Watch(pair.ours, when_broken);
+    EXPECT_EQ(watched, when_broken == WhenBroken::kEnd ? EPIPE : ECANCELED);
+    CloseHere(pair.ours);
+  }
+}
+TEST_P(PeerWatchTest, AUnixPeerThatHasClosed) { Run(UnixMain()); }
+
+}  // namespace
+}  // namespace sluice::proxy
