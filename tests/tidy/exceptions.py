@@ -122,7 +122,6 @@ EXCEPTIONS = {
     ("words", "core/sched/idle_set.h"),
     ("words", "core/sched/thread_heap.h"),
     ("words", "core/sched/timer_wheel.cc"),
-    ("words", "core/sched/timer_wheel.h"),
     ("words", "core/sched/worker.cc"),
     ("words", "core/sched/worker.h"),
     ("words", "core/task/runnable.h"),

@@ -82,7 +82,7 @@ def labels(tree: Tree) -> Iterator[Violation]:
             continue
         for comment in tree.comments(path):
             for match in _LABEL.finditer(comment.text):
-                package, target = match[1].rstrip("."), match[2]
+                package, target = match[1].rstrip("."), (match[2] or "").rstrip(".-")
                 if package.endswith("/..") or match[1].endswith("..."):
                     folder = re.sub(r"/?\.\.\.?$", "", match[1])
                     known = folder == "" or folder in tree.folders
