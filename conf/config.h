@@ -2,7 +2,7 @@
 //
 // Units: `_bytes` fields are bytes, `Duration` counts microseconds. A Config built by hand needs no
 // file; one that came from a file has passed every check of conf/load.h. Adding a key: a field here
-// and one line in conf/schema.cc (and in conf/reference.yaml, or its test fails).
+// and one line in conf/schema/schema.cc (and in conf/reference.yaml, or its test fails).
 
 #ifndef SLUICE_CONF_CONFIG_H_
 #define SLUICE_CONF_CONFIG_H_
@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "conf/address.h"
+#include "conf/text/address.h"
 
 namespace sluice::conf {
 

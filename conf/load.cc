@@ -10,11 +10,11 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/statusor.h"
-#include "conf/reader.h"
-#include "conf/text.h"
-#include "conf/validate.h"
-#include "conf/warnings.h"
-#include "conf/yaml.h"
+#include "conf/reader/reader.h"
+#include "conf/reader/validate.h"
+#include "conf/reader/warnings.h"
+#include "conf/reader/yaml.h"
+#include "conf/text/text.h"
 
 namespace sluice::conf {
 namespace {

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "conf/config.h"
-#include "conf/diagnostics.h"
-#include "conf/env.h"
+#include "conf/reader/diagnostics.h"
+#include "conf/text/env.h"
 
 namespace sluice::conf {
 

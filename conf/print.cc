@@ -6,10 +6,10 @@
 #include <utility>
 #include <variant>
 
-#include "conf/env.h"
-#include "conf/schema.h"
-#include "conf/shape.h"
-#include "conf/text.h"
+#include "conf/schema/schema.h"
+#include "conf/schema/shape.h"
+#include "conf/text/env.h"
+#include "conf/text/text.h"
 
 namespace sluice::conf {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "conf/text.h"
+#include "conf/text/text.h"
 
 namespace sluice::proxy {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "conf/units.h"
+#include "conf/text/units.h"
 #include "core/reactor/buffer_pool.h"
 #include "proxy/memory/allocator.h"
 #include "proxy/memory/buffer_budget.h"

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "conf/address.h"
+#include "conf/text/address.h"
 #include "core/net/socket_options.h"
 
 namespace sluice::proxy {

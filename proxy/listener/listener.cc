@@ -15,7 +15,7 @@
 #include "core/time/sleep.h"
 #include "proxy/listener/listen_error.h"
 #include "proxy/listener/unix_owner.h"
-#include "proxy/upstream/cluster.h"
+#include "proxy/upstream/upstream.h"
 #include "proxy/upstream/to_core.h"
 
 namespace sluice::proxy {

@@ -99,14 +99,15 @@ Server::Server(const conf::Config& config, core::Shared& runtime, core::SignalSt
                        .buffer_throttle = buffer_throttle_,
                        .stop = stop_accepting_.token(),
                        .sessions = sessions_} {
+  const auto workers = static_cast<uint32_t>(runtime.workers.size());
   for (const conf::Upstream& upstream : config.upstreams) {
-    clusters_.push_back(std::make_unique<Cluster>(upstream));
+    upstreams_.push_back(std::make_unique<Upstream>(upstream, workers));
   }
-  std::unordered_map<std::string_view, Cluster*> by_name;
-  for (const auto& cluster : clusters_) by_name.emplace(cluster->name(), cluster.get());
+  std::unordered_map<std::string_view, Upstream*> by_name;
+  for (const auto& upstream : upstreams_) by_name.emplace(upstream->name(), upstream.get());
   for (const conf::Listener& listener : config.listeners) {
-    const auto cluster = by_name.find(listener.upstream);
-    SLUICE_CHECK(cluster != by_name.end());  // validated
+    const auto upstream = by_name.find(listener.upstream);
+    SLUICE_CHECK(upstream != by_name.end());  // validated
     listeners_.push_back(std::make_unique<Listener>(
         listener,
         SessionContext{.listener = listener.name,
@@ -114,7 +115,7 @@ Server::Server(const conf::Config& config, core::Shared& runtime, core::SignalSt
                        .close_after_fin = listener.half_close == conf::HalfClose::kClose,
                        .credit = static_cast<uint32_t>(config.buffers.per_direction_bytes),
                        .bandwidth = {},
-                       .cluster = cluster->second,
+                       .upstream = upstream->second,
                        .stats = &stats_,
                        .logger = &logger,
                        .short_throttle = &short_throttle_,
@@ -145,7 +146,7 @@ core::Task<void> Server::Run() {
 // Listens everywhere, in one window of time for all addresses. False: the server ends, with a
 // status that names every address in the way, or because a signal asks for it.
 core::Task<bool> Server::BindAll() {
-  status_ = CheckUpstreamSockets(core::Worker::Current()->reactor(), clusters_);
+  status_ = CheckUpstreamSockets(core::Worker::Current()->reactor(), upstreams_);
   if (!status_.ok()) co_return false;
   for (int attempt = 1;; ++attempt) {
     std::vector<BindFailure> failures;
@@ -161,7 +162,7 @@ core::Task<bool> Server::BindAll() {
   }
   std::vector<std::vector<core::Address>> bound;
   for (const auto& listener : listeners_) bound.push_back(listener->BoundAddresses());
-  LocateEndpoints(config_, bound, core::Worker::Current()->reactor(), clusters_, logger_);
+  LocateEndpoints(config_, bound, core::Worker::Current()->reactor(), upstreams_, logger_);
   for (const auto& listener : listeners_) listener->LogAddresses();
   co_return true;
 }

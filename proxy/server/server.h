@@ -26,7 +26,7 @@
 #include "proxy/memory/heap_reserve.h"
 #include "proxy/observe/access_log/access_log.h"
 #include "proxy/observe/stats.h"
-#include "proxy/upstream/cluster.h"
+#include "proxy/upstream/upstream.h"
 
 namespace sluice::proxy {
 
@@ -76,7 +76,7 @@ class Server {
   core::TaskGroup services_;  // accept loops, the stats line
   core::TaskGroup sessions_;
   ListenerShared listener_shared_;
-  std::vector<std::unique_ptr<Cluster>> clusters_;
+  std::vector<std::unique_ptr<Upstream>> upstreams_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   absl::Status status_;
   uint64_t log_drops_ = 0;     // told so far

@@ -18,7 +18,7 @@ core::Task<void> Session::Connect() {
     Tell(kClientReset);
     co_return;
   }
-  auto outcome = co_await core::Select(ConnectUpstream({.cluster = *context().cluster,
+  auto outcome = co_await core::Select(ConnectUpstream({.upstream = *context().upstream,
                                                         .timeout = limits().connect,
                                                         .stats = *context().stats,
                                                         .logger = *context().logger},

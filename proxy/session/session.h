@@ -35,7 +35,7 @@
 #include "proxy/observe/stats.h"
 #include "proxy/session/deadlines.h"
 #include "proxy/session/shared_pace.h"
-#include "proxy/upstream/cluster.h"
+#include "proxy/upstream/upstream.h"
 
 namespace sluice::proxy {
 
@@ -55,7 +55,7 @@ struct SessionContext {
   bool close_after_fin = false;  // half_close: close
   uint32_t credit;               // bytes per direction
   SessionBandwidth bandwidth;
-  Cluster* cluster;
+  Upstream* upstream;
   Stats* stats;
   core::Logger* logger;
   core::LogThrottle* short_throttle;  // of the line that says that buffers are short

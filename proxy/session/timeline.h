@@ -10,7 +10,7 @@
 #include "core/net/socket_api.h"
 #include "proxy/observe/end_reason.h"
 #include "proxy/session/session.h"
-#include "proxy/upstream/cluster.h"
+#include "proxy/upstream/upstream.h"
 #include "proxy/upstream/connector.h"
 
 namespace sluice::proxy {

@@ -71,13 +71,13 @@ IoResult<void> Prepare(core::Reactor& reactor, int fd, const core::Address& addr
 [[gnu::noinline]] core::Task<IoResult<int>> ConnectEndpoint(const Endpoint& endpoint,
                                                             const ConnectPolicy& policy,
                                                             Nanos timeout) {
-  const core::Address& address = endpoint.address;
+  const core::Address& address = endpoint.address();
   core::Reactor& reactor = Worker::Current()->reactor();
   IoResult<int> fd = reactor.OpenSocket(address.family());
   if (!fd.ok()) co_return fd;
   IoResult<void> connected = Prepare(reactor, *fd, address, policy);
   if (connected.ok()) connected = co_await core::WithTimeout(timeout, ConnectSocket(*fd, address));
-  if (connected.ok() && endpoint.may_be_itself && IsItself(Worker::Current()->reactor(), *fd)) {
+  if (connected.ok() && endpoint.may_be_itself() && IsItself(Worker::Current()->reactor(), *fd)) {
     connected = core::IoError(kConnectedToItself);
   }
   if (connected.ok()) co_return *fd;
@@ -87,18 +87,18 @@ IoResult<void> Prepare(core::Reactor& reactor, int fd, const core::Address& addr
   co_return core::IoError(connected.error());
 }
 
-core::Task<IoResult<EndpointSlot>> WaitForRoom(EndpointLimits& limits, uint32_t first,
-                                               std::span<const uint32_t> tried) {
-  EndpointSlot slot = co_await limits.WaitForRoom(first, tried);
+core::Task<IoResult<EndpointSlot>> WaitForSlot(EndpointQueue& queue, const PickRequest& request,
+                                               std::span<Endpoint* const> tried) {
+  EndpointSlot slot = co_await queue.WaitForSlot(request, tried);
   if (!slot.valid()) co_return core::IoError(ECANCELED);
   co_return std::move(slot);
 }
 
 // Not inlined, like ConnectEndpoint: a frame that connects does not hold what only queueing needs.
-[[gnu::noinline]] core::Task<IoResult<EndpointSlot>> Queue(EndpointLimits& limits, Nanos timeout,
-                                                           uint32_t first,
-                                                           std::span<const uint32_t> tried) {
-  co_return co_await core::WithTimeout(timeout, WaitForRoom(limits, first, tried));
+[[gnu::noinline]] core::Task<IoResult<EndpointSlot>> Queue(EndpointQueue& queue, Nanos timeout,
+                                                           const PickRequest& request,
+                                                           std::span<Endpoint* const> tried) {
+  co_return co_await core::WithTimeout(timeout, WaitForSlot(queue, request, tried));
 }
 
 // True: the fault is this process's, not the endpoint's.
@@ -123,11 +123,11 @@ Nanos PauseBeforeRound(int round, Nanos backoff, uint64_t seed) {
 
 // A connection would come back to where it is made from.
 bool IsOwnListener(const Endpoint& endpoint) {
-  switch (endpoint.own_listener) {
+  switch (endpoint.own_listener()) {
     case OwnListener::kNo:
       return false;
     case OwnListener::kPerhaps:
-      return Worker::Current()->reactor().IsLocal(endpoint.address);
+      return Worker::Current()->reactor().IsLocal(endpoint.address());
     case OwnListener::kYes:
       return true;
   }
@@ -135,102 +135,121 @@ bool IsOwnListener(const Endpoint& endpoint) {
 }
 
 const char* Explain(const Endpoint& endpoint, int error) {
-  if (error == ELOOP && endpoint.own_listener != OwnListener::kNo) {
+  if (error == ELOOP && endpoint.own_listener() != OwnListener::kNo) {
     return "it is a listener of this proxy and leads back to this upstream";
   }
   if (error == kConnectedToItself) return "nobody listens there (the socket had its own address)";
-  if (error == ETIMEDOUT && endpoint.address.family() == AF_UNIX) return "its accept queue is full";
+  if (error == ETIMEDOUT && endpoint.address().family() == AF_UNIX)
+    return "its accept queue is full";
   return strerrordesc_np(error);
 }
 
 void LogFailure(const ConnectContext& context, const Endpoint& endpoint, int error) {
   uint64_t suppressed = 0;
-  if (!context.cluster.failure_throttle().Pass(Worker::Current()->now(), suppressed)) return;
+  if (!context.upstream.failure_throttle().Pass(Worker::Current()->now(), suppressed)) return;
   context.logger.Log(core::LogLevel::kWarn,
                      "upstream %s: cannot connect to %s: %s (%d more failures since the last line)",
-                     context.cluster.name(), endpoint.name, Explain(endpoint, error), suppressed);
+                     context.upstream.name(), endpoint.name(), Explain(endpoint, error),
+                     suppressed);
 }
 
 // The rounds of one session: which endpoints may still be tried, and when.
+//
+//   seen_    tried in the last round | tried in this one
 class Rounds {
  public:
-  Rounds(Cluster& cluster, uint64_t seed)
-      : policy_(cluster.policy()),
-        endpoints_(static_cast<uint32_t>(cluster.endpoints().size())),
-        in_round_(std::min(policy_.attempts, endpoints_)),
-        seed_(seed),
-        first_(static_cast<uint32_t>(cluster.balancer().Pick())) {}
+  Rounds(Upstream& upstream, uint64_t seed) : upstream_(upstream), seed_(seed) {
+    in_round_ = MostInRound();
+  }
 
-  uint32_t first() const { return first_; }
-  std::span<const uint32_t> tried() const { return tried_; }
+  std::span<Endpoint* const> seen() const { return seen_; }
+  std::span<Endpoint* const> tried() const { return seen().subspan(begin_); }
+  PickRequest request() const { return {.now = Worker::Current()->now(), .random = seed_}; }
 
-  void Tries(uint32_t endpoint) {
-    if (round_ == 1 && tried_.empty()) {
-      until_ = Worker::Current()->clock().Now() + policy_.retry_for;
+  void Tries(Endpoint& endpoint) {
+    if (round_ == 1 && seen_.empty()) {
+      until_ = Worker::Current()->clock().Now() + policy().retry_for;
     }
-    tried_.push_back(endpoint);
+    seen_.push_back(&endpoint);
   }
   // `passes`: another attempt may end otherwise.
   void Failed(bool passes) { passes_ = passes_ || passes; }
 
-  // Whether there is to be one more attempt; `pause` is how long to wait before it.
+  // Returns true if there is to be one more attempt; `pause` is how long to wait before it.
   bool Next(Nanos& pause) {
-    const bool is_over = tried_.size() == in_round_;
+    const size_t tried_now = tried().size();
+    const bool is_over = tried_now >= in_round_;
     if (!is_over && round_ == 1) {
-      pause = PauseBefore(tried_.size(), policy_.backoff, seed_);
+      pause = PauseBefore(tried_now, policy().backoff, seed_);
       return true;
     }
     const Nanos left = until_ - Worker::Current()->clock().Now();
     if (left <= 0 || (is_over && !passes_)) return false;
     if (is_over) BeginRound();
-    pause = std::min(left, is_over ? PauseBeforeRound(round_, policy_.backoff, seed_)
-                                   : PauseBefore(tried_.size(), policy_.backoff, seed_));
+    pause = std::min(left, is_over ? PauseBeforeRound(round_, policy().backoff, seed_)
+                                   : PauseBefore(tried_now, policy().backoff, seed_));
     return true;
   }
 
  private:
+  const ConnectPolicy& policy() const { return upstream_.policy(); }
+
+  // Those that drain are not waited for while others are left.
+  uint32_t MostInRound() const {
+    const EndpointSet& set = upstream_.queue().SetOf(Worker::Current()->index());
+    return std::clamp<uint32_t>(set.serving(), 1, policy().attempts);
+  }
+
   void BeginRound() {
-    first_ = (tried_.back() + 1) % endpoints_;
-    tried_.clear();
+    seen_.erase(seen_.begin(), seen_.begin() + static_cast<ptrdiff_t>(begin_));
+    begin_ = seen_.size();
+    in_round_ = MostInRound();
     passes_ = false;
     ++round_;
   }
 
-  const ConnectPolicy& policy_;
-  const uint32_t endpoints_;
-  const uint32_t in_round_;
+  Upstream& upstream_;
   const uint64_t seed_;
-  uint32_t first_;
+  uint32_t in_round_ = 1;
   int round_ = 1;
   bool passes_ = false;
   Nanos until_ = 0;
-  absl::InlinedVector<uint32_t, 4> tried_;  // in this round
+  size_t begin_ = 0;  // of this round
+  absl::InlinedVector<Endpoint*, 4> seen_;
 };
+
+// Another one than in the last round, if there is one that is usable.
+EndpointSlot TryAcquire(EndpointQueue& queue, const Rounds& rounds) {
+  const uint32_t worker = Worker::Current()->index();
+  EndpointSlot slot = queue.TryAcquire(worker, rounds.request(), rounds.seen());
+  if (slot.valid() || rounds.seen().size() == rounds.tried().size()) return slot;
+  return queue.TryAcquire(worker, rounds.request(), rounds.tried());
+}
 
 }  // namespace
 
 core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed) {
-  Cluster& cluster = context.cluster;
-  const ConnectPolicy& policy = cluster.policy();
-  Rounds rounds(cluster, seed);
+  Upstream& upstream = context.upstream;
+  const ConnectPolicy& policy = upstream.policy();
+  Rounds rounds(upstream, seed);
   Connected result;
   Nanos pause = 0;
   while (rounds.Next(pause)) {
     if (pause > 0 && !co_await core::Sleep(pause)) co_return result;
-    result.slot = cluster.limits().TryAcquire(rounds.first(), rounds.tried());
+    result.slot = TryAcquire(upstream.queue(), rounds);
     if (!result.slot.valid()) {
       result.queue_timeout = true;
       if (policy.queue_timeout == 0) co_return result;
       const Nanos begin = Worker::Current()->clock().Now();
       IoResult<EndpointSlot> slot =
-          co_await Queue(cluster.limits(), policy.queue_timeout, rounds.first(), rounds.tried());
+          co_await Queue(upstream.queue(), policy.queue_timeout, rounds.request(), rounds.tried());
       result.queued = std::max<Nanos>(0, result.queued) + Worker::Current()->clock().Now() - begin;
       if (!slot.ok()) co_return result;
       result.queue_timeout = false;
       result.slot = std::move(*slot);
     }
     rounds.Tries(result.slot.endpoint());
-    result.endpoint = &cluster.endpoints()[result.slot.endpoint()];
+    result.endpoint = &result.slot.endpoint();
     if (result.attempts++ > 0) {
       core::Count(context.stats.of(Worker::Current()->index()).connect_retries);
     }

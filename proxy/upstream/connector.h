@@ -1,18 +1,18 @@
 // Connecting to an upstream: one endpoint after the other until one takes the connection, and round
 // again if none does.
 //
-//   PICK ── room ──► CONNECTING ── done ──► CONNECTED
-//    ▲ └─ all full ─► QUEUED ── room ─┘ │ failed
-//    │                 └─ queue_timeout │
+//   PICK ── an endpoint ────► CONNECTING ── done ──► CONNECTED
+//    ▲ └─ none is usable ─► QUEUED ─┘  │ failed
+//    │                        └─ queue_timeout ──► NOT CONNECTED
 //    ├── after a pause ◄── more to try ─┤
 //    │                                  │ round is over
 //    └── after a pause, all may be ◄────┴── retry_for is over ──► NOT CONNECTED
 //        tried again
 //
-// A round tries `attempts` endpoints, each once; the next one begins behind the last of them. A
-// UNIX endpoint whose accept queue is full is not one that has failed: it is asked again for as
-// long as a connect may take. No round follows when all that was found are listeners of this
-// process that lead back to it, which nothing but another configuration changes.
+// A round tries `attempts` endpoints, each once; the next round prefers others to those that the
+// last one has tried. A UNIX endpoint whose accept queue is full is not one that has failed: it is
+// asked again for as long as a connect may take. No round follows when all that was found are
+// listeners of this process that lead back to it, which nothing but another configuration changes.
 //
 // Nothing has been sent yet, so that a failed attempt is never seen by the client.
 #ifndef SLUICE_PROXY_UPSTREAM_CONNECTOR_H_
@@ -24,13 +24,13 @@
 #include "core/log/logger.h"
 #include "core/task/task.h"
 #include "proxy/observe/stats.h"
-#include "proxy/upstream/cluster.h"
+#include "proxy/upstream/upstream.h"
 
 namespace sluice::proxy {
 
 // What connecting needs to know besides the upstream's own policy.
 struct ConnectContext {
-  Cluster& cluster;
+  Upstream& upstream;
   core::Nanos timeout;  // of one attempt; 0: none but the kernel's
   Stats& stats;
   core::Logger& logger;
@@ -42,14 +42,14 @@ struct Connected {
   EndpointSlot slot;                   // held while the connection is open
   int error = 0;                       // why the last attempt failed (errno)
   int attempts = 0;                    // of all rounds
-  core::Nanos queued = -1;             // waited for room; -1: there was room
-  bool queue_timeout = false;          // there was no room in time
+  core::Nanos queued = -1;             // waited for a free slot; -1: there was one
+  bool queue_timeout = false;          // no endpoint was usable in time
 };
 
-// Begins with the balancer's choice and tries every endpoint at most once in each round, each for
+// Tries every endpoint at most once in each round, in the order of the upstream's policy, each for
 // at most the connect timeout. Gives up early when the scope is cancelled, or when this process has
-// run out of something that no other endpoint could help with. The pauses depend on `seed`: sessions that
-// begin together try again together unless theirs differ.
+// run out of something that no other endpoint could help with. The pauses depend on `seed`, which
+// differs for sessions that begin together: else they would try again together.
 core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed);
 
 }  // namespace sluice::proxy

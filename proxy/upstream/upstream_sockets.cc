@@ -9,28 +9,28 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "conf/loops.h"
+#include "conf/reader/loops.h"
 #include "core/reactor/reactor.h"
 #include "proxy/upstream/to_core.h"
 
 namespace sluice::proxy {
 namespace {
 
-absl::Status CheckOptions(const Cluster& cluster, core::Reactor& reactor, int fd) {
-  const std::optional<core::SocketOptions>& options = cluster.policy().socket;
+absl::Status CheckOptions(const Upstream& upstream, core::Reactor& reactor, int fd) {
+  const std::optional<core::SocketOptions>& options = upstream.policy().socket;
   if (!options) return absl::OkStatus();
   const core::IoResult<void> configured = reactor.Configure(fd, *options);
   if (configured.ok()) return absl::OkStatus();
   return absl::ErrnoToStatus(
       configured.error(),
       configured.error() == ENOENT
-          ? absl::StrCat("upstream ", cluster.name(), ": no congestion control named ",
+          ? absl::StrCat("upstream ", upstream.name(), ": no congestion control named ",
                          options->congestion, " (net.ipv4.tcp_available_congestion_control)")
-          : absl::StrCat("upstream ", cluster.name(), ": cannot set the socket options"));
+          : absl::StrCat("upstream ", upstream.name(), ": cannot set the socket options"));
 }
 
-absl::Status CheckSource(const Cluster& cluster, core::Reactor& reactor, int fd) {
-  const std::optional<core::Address>& source = cluster.policy().source;
+absl::Status CheckSource(const Upstream& upstream, core::Reactor& reactor, int fd) {
+  const std::optional<core::Address>& source = upstream.policy().source;
   if (!source) return absl::OkStatus();
   const core::IoResult<void> bound = reactor.BindSource(fd, *source);
   if (bound.ok()) return absl::OkStatus();
@@ -38,22 +38,22 @@ absl::Status CheckSource(const Cluster& cluster, core::Reactor& reactor, int fd)
   address.resize(address.rfind(':'));
   if (bound.error() == EADDRNOTAVAIL) {
     return absl::FailedPreconditionError(
-        absl::StrCat("upstream ", cluster.name(), ": source_address ", address,
+        absl::StrCat("upstream ", upstream.name(), ": source_address ", address,
                      " is not an address of this host (for one that comes later, set net.ipv",
                      source->family() == AF_INET ? "4" : "6", ".ip_nonlocal_bind)"));
   }
   return absl::ErrnoToStatus(
-      bound.error(), absl::StrCat("upstream ", cluster.name(), ": source_address ", address));
+      bound.error(), absl::StrCat("upstream ", upstream.name(), ": source_address ", address));
 }
 
-absl::Status CheckOne(const Cluster& cluster, core::Reactor& reactor) {
-  const ConnectPolicy& policy = cluster.policy();
+absl::Status CheckOne(const Upstream& upstream, core::Reactor& reactor) {
+  const ConnectPolicy& policy = upstream.policy();
   if (!policy.socket && !policy.source) return absl::OkStatus();
   const int family = policy.source ? policy.source->family() : AF_INET;
   core::IoResult<int> fd = reactor.OpenSocket(family);
   if (!fd.ok()) return absl::ErrnoToStatus(fd.error(), "cannot open a socket");
-  absl::Status status = CheckOptions(cluster, reactor, *fd);
-  if (status.ok()) status = CheckSource(cluster, reactor, *fd);
+  absl::Status status = CheckOptions(upstream, reactor, *fd);
+  if (status.ok()) status = CheckSource(upstream, reactor, *fd);
   reactor.Close(*fd);
   return status;
 }
@@ -94,10 +94,10 @@ conf::Address ToConf(const core::Address& address) {
 
 }  // namespace
 
-absl::Status CheckUpstreamSockets(core::Reactor& reactor, Clusters clusters) {
+absl::Status CheckUpstreamSockets(core::Reactor& reactor, Upstreams upstreams) {
   std::string lines;
-  for (const auto& cluster : clusters) {
-    const absl::Status status = CheckOne(*cluster, reactor);
+  for (const auto& upstream : upstreams) {
+    const absl::Status status = CheckOne(*upstream, reactor);
     if (status.ok()) continue;
     absl::StrAppend(&lines, lines.empty() ? "" : "\n", std::string(status.message()));
   }
@@ -106,24 +106,26 @@ absl::Status CheckUpstreamSockets(core::Reactor& reactor, Clusters clusters) {
 
 void LocateEndpoints(const conf::Config& config,
                      const std::vector<std::vector<core::Address>>& bound, core::SocketApi& sockets,
-                     Clusters clusters, core::Logger& logger) {
+                     Upstreams upstreams, core::Logger& logger) {
   LocalHosts local(sockets);
+  std::vector<std::shared_ptr<const EndpointSet>> sets;
+  for (const auto& upstream : upstreams) sets.push_back(upstream->queue().ShareSet());
   std::vector<std::vector<conf::Address>> listening(bound.size());
   for (size_t i = 0; i < bound.size(); ++i) {
     for (const core::Address& address : bound[i]) listening[i].push_back(ToConf(address));
   }
   const auto everywhere = [](const conf::Address&) { return true; };
   for (const conf::Loop& loop : conf::FindLoops(config, listening, everywhere)) {
-    clusters[loop.upstream]->endpoint(loop.endpoint).own_listener = OwnListener::kPerhaps;
+    sets[loop.upstream]->endpoint(loop.endpoint).set_own_listener(OwnListener::kPerhaps);
   }
   const auto here = [&local](const conf::Address& address) { return local.Contains(address); };
   for (const conf::Loop& loop : conf::FindLoops(config, listening, here)) {
-    Endpoint& endpoint = clusters[loop.upstream]->endpoint(loop.endpoint);
-    endpoint.own_listener = OwnListener::kYes;
+    Endpoint& endpoint = sets[loop.upstream]->endpoint(loop.endpoint);
+    endpoint.set_own_listener(OwnListener::kYes);
     logger.Log(core::LogLevel::kWarn,
                "upstream %s: %s is the listener %s of this proxy and leads back to this upstream: "
                "it is not connected to",
-               clusters[loop.upstream]->name(), endpoint.name,
+               upstreams[loop.upstream]->name(), endpoint.name(),
                config.listeners[loop.listener].name);
   }
   const auto [low, high] = EphemeralPorts();
@@ -131,7 +133,7 @@ void LocateEndpoints(const conf::Config& config,
     for (size_t e = 0; e < config.upstreams[u].endpoints.size(); ++e) {
       const conf::Address& address = config.upstreams[u].endpoints[e].address;
       if (!address.is_ip() || address.port() < low || address.port() > high) continue;
-      clusters[u]->endpoint(e).may_be_itself = local.Contains(address);
+      sets[u]->endpoint(e).set_may_be_itself(local.Contains(address));
     }
   }
 }

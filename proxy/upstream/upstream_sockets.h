@@ -2,7 +2,7 @@
 // sockets' options and addresses, and which endpoints are on this host.
 //
 //   own_listener   NO        nothing is looked at for its connections
-//                  YES       a connection would come back (conf/loops.h): none is made
+//                  YES       a connection would come back (conf/reader/loops.h): none is made
 //                  PERHAPS   it is that when its address is one of this host's, which is looked at
 //                            before each connection: a floating address may come at any time
 #ifndef SLUICE_PROXY_UPSTREAM_UPSTREAM_SOCKETS_H_
@@ -16,7 +16,7 @@
 #include "conf/config.h"
 #include "core/log/logger.h"
 #include "core/net/socket_api.h"
-#include "proxy/upstream/cluster.h"
+#include "proxy/upstream/upstream.h"
 
 namespace sluice::core {
 class Reactor;
@@ -24,18 +24,17 @@ class Reactor;
 
 namespace sluice::proxy {
 
-using Clusters = std::span<const std::unique_ptr<Cluster>>;
+using Upstreams = std::span<const std::unique_ptr<Upstream>>;
 
-// What the kernel would refuse for every connection is better said at once: one line for each
-// upstream.
-absl::Status CheckUpstreamSockets(core::Reactor& reactor, Clusters clusters);
+// Reports at once what the kernel would not allow for any connection: one line for each upstream.
+absl::Status CheckUpstreamSockets(core::Reactor& reactor, Upstreams upstreams);
 
 // Sets `own_listener` and `may_be_itself` of all endpoints, and logs those that will not be
-// connected to. `clusters` are those of `config`; `bound[i]` is where its listener i listens.
+// connected to. `upstreams` are those of `config`; `bound[i]` is where its listener i listens.
 // Before the first connection.
 void LocateEndpoints(const conf::Config& config,
                      const std::vector<std::vector<core::Address>>& bound, core::SocketApi& sockets,
-                     Clusters clusters, core::Logger& logger);
+                     Upstreams upstreams, core::Logger& logger);
 
 }  // namespace sluice::proxy
 

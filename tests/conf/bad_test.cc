@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "conf/diagnostics.h"
 #include "conf/load.h"
+#include "conf/reader/diagnostics.h"
 #include "tests/conf/testing.h"
 
 namespace sluice::conf::testing {

@@ -11,13 +11,13 @@
 #include <variant>
 #include <vector>
 
-#include "conf/diagnostics.h"
-#include "conf/keys.h"
 #include "conf/load.h"
 #include "conf/print.h"
-#include "conf/reader.h"
-#include "conf/schema.h"
-#include "conf/yaml.h"
+#include "conf/reader/diagnostics.h"
+#include "conf/reader/reader.h"
+#include "conf/reader/yaml.h"
+#include "conf/schema/keys.h"
+#include "conf/schema/schema.h"
 #include "tests/conf/testing.h"
 
 namespace sluice::conf::testing {

@@ -10,8 +10,8 @@
 #include <string>
 #include <utility>
 
-#include "conf/env.h"
 #include "conf/load.h"
+#include "conf/text/env.h"
 
 namespace sluice::conf::testing {
 

@@ -9,7 +9,7 @@
 #include <cstring>
 #include <string>
 
-#include "conf/address.h"
+#include "conf/text/address.h"
 #include "tests/fuzz/target.h"
 
 namespace sluice::fuzz {

@@ -1,8 +1,8 @@
 // ${NAME} in values: expanded as a second reading of the rules says; what is escaped comes back.
 #include <optional>
 
-#include "conf/env.h"
-#include "conf/text.h"
+#include "conf/text/env.h"
+#include "conf/text/text.h"
 #include "tests/fuzz/target.h"
 
 namespace sluice::fuzz {

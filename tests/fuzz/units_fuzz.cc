@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "conf/units.h"
+#include "conf/text/units.h"
 #include "tests/fuzz/target.h"
 
 namespace sluice::fuzz {

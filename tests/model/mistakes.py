@@ -4,48 +4,48 @@ INCLUDE = '#include "tests/model/planted.h"\n'
 
 MISTAKES = [
     (
-        'endpoint_limits.cc',
+        'endpoint_queue.cc',
         '  if (found != nullptr) waiters_.Remove(*found);\n',
         """  if (found != nullptr && !model::Planted("grant without removing")) waiters_.Remove(*found);
 """,
     ),
     (
-        'endpoint_limits.cc',
-        '    next->endpoint_ = endpoint;\n',
-        """    next->endpoint_ = endpoint;
-    if (model::Planted("given back, then granted")) --active_[endpoint];
-  }
+        'endpoint_queue.cc',
+        """  core::Woken woken;
+  absl::MutexLock lock(&mutex_);
+  SLUICE_CHECK(""",
+        """  core::Woken woken;
   if (model::Planted("given back, then granted")) {
-    absl::MutexLock lock(&mutex_);
-    ++active_[endpoint];
-""",
+    {
+      absl::MutexLock give_back(&mutex_);
+      endpoint.AddActive(-1u);
+    }
+    absl::MutexLock grant(&mutex_);
+    if (auto* const next = FindWaiter(endpoint)) Grant(*next, endpoint, woken);
+    return;
+  }
+  absl::MutexLock lock(&mutex_);
+  SLUICE_CHECK(""",
     ),
     (
-        'endpoint_limits.cc',
-        '  return waiters_.Remove(waiter);\n',
-        """  const bool removed = waiters_.Remove(waiter);
-  if (model::Planted("cancel loses the place")) waiter.endpoint_ = kNone;
-  return removed || model::Planted("cancel posts again");
-""",
+        'endpoint_queue.cc',
+        '  if (SlotAwaiter* const next = FindWaiter(endpoint)) Grant(',
+        """  if (model::Planted("release skips the queue")) return;
+  if (SlotAwaiter* const next = FindWaiter(endpoint)) Grant(""",
     ),
     (
-        'endpoint_limits.cc',
-        '    if (next == nullptr) {\n',
-        '    if (next == nullptr || model::Planted("release skips the queue")) {\n',
-    ),
-    (
-        'endpoint_limits.cc',
-        """bool EndpointLimits::TakeOrQueue(RoomAwaiter& waiter) {
+        'endpoint_queue.cc',
+        """bool EndpointQueue::TakeOrQueue(SlotAwaiter& waiter) {
   absl::MutexLock lock(&mutex_);
 """,
-        """bool EndpointLimits::TakeOrQueue(RoomAwaiter& waiter) {
+        """bool EndpointQueue::TakeOrQueue(SlotAwaiter& waiter) {
   if (model::Planted("looks before it queues")) {
-    bool full = false;
+    bool exhausted = false;
     {
       absl::MutexLock look(&mutex_);
-      full = FindRoom(waiter.first_, waiter.tried_) == kNone;
+      exhausted = balancer_.Pick(*set_, waiter.request_, waiter.tried_) == nullptr;
     }
-    if (full) {
+    if (exhausted) {
       absl::MutexLock queue(&mutex_);
       waiters_.Push(waiter);
       return false;
@@ -55,16 +55,26 @@ MISTAKES = [
 """,
     ),
     (
-        'endpoint_limits.cc',
+        'endpoint_queue.cc',
         '  waiters_.Push(waiter);\n  return false;\n}\n',
-        """  core::WaiterList<Entry> earlier;
-  while (model::Planted("last in, first out") && !waiters_.empty()) {
-    earlier.Push(*waiters_.Pop());
+        """  if (model::Planted("last in, first out") && !waiters_.empty()) {
+    waiters_.InsertBefore(*waiters_.first(), waiter);
+    return false;
   }
   waiters_.Push(waiter);
-  while (!earlier.empty()) waiters_.Push(*earlier.Pop());
   return false;
 }
+""",
+    ),
+    (
+        'endpoint_queue.cc',
+        '  ServeWaiting(woken);\n}\n',
+        '  if (!model::Planted("a set serves none")) ServeWaiting(woken);\n}\n',
+    ),
+    (
+        'endpoint_queue.cc',
+        '    member.endpoint->Configure(0, 0);\n',
+        """    if (!model::Planted("one that leaves is given")) member.endpoint->Configure(0, 0);
 """,
     ),
     (

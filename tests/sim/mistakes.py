@@ -5,20 +5,22 @@ INCLUDE = '#include "tests/sim/planted.h"\n'
 # File, text, text with the mistake.
 MISTAKES = [
     (
-        'endpoint_limits.cc',
-        '  waiters_.Push(waiter);\n',
-        """  core::WaiterList<Entry> earlier;
-  while (sim::Planted(sim::Mutant::kQueueBackwards) && !waiters_.empty()) {
-    earlier.Push(*waiters_.Pop());
+        'endpoint_queue.cc',
+        '  waiters_.Push(waiter);\n  return false;\n}\n',
+        """  if (sim::Planted(sim::Mutant::kQueueBackwards) && !waiters_.empty()) {
+    waiters_.InsertBefore(*waiters_.first(), waiter);
+    return false;
   }
   waiters_.Push(waiter);
-  while (!earlier.empty()) waiters_.Push(*earlier.Pop());
+  return false;
+}
 """,
     ),
     (
-        'endpoint_limits.cc',
-        '    if (next == nullptr) {\n',
-        '    if (next == nullptr || sim::Planted(sim::Mutant::kQueueSkipped)) {\n',
+        'endpoint_queue.cc',
+        '  if (SlotAwaiter* const next = FindWaiter(endpoint)) Grant(',
+        """  if (sim::Planted(sim::Mutant::kQueueSkipped)) return;
+  if (SlotAwaiter* const next = FindWaiter(endpoint)) Grant(""",
     ),
     (
         'connector.cc',
@@ -29,10 +31,11 @@ MISTAKES = [
     ),
     (
         'connector.cc',
-        '    result.slot = cluster.limits().TryAcquire(rounds.first(), rounds.tried());\n',
-        """    std::span<const uint32_t> tried = rounds.tried();
-    if (sim::Planted(sim::Mutant::kTryTwice)) tried = {};
-    result.slot = cluster.limits().TryAcquire(rounds.first(), tried);
+        '    result.slot = TryAcquire(upstream.queue(), rounds);\n',
+        """    result.slot = TryAcquire(upstream.queue(), rounds);
+    if (sim::Planted(sim::Mutant::kTryTwice) && !rounds.tried().empty()) {
+      result.slot = EndpointSlot(nullptr, rounds.tried().back());
+    }
 """,
     ),
     (

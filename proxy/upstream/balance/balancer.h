@@ -1,66 +1,58 @@
-// Balancer: which endpoint of a cluster the next connection goes to. One policy, one class.
+// Balancer: which endpoint of a set a session goes to. One policy, one class.
 //
 // To add a policy: derive from Balancer in a file of its own, add its name to conf::Balance, and
-// make it in MakeBalancer (balancer.cc).
+// make it in MakeBalancer (factory.cc). A policy answers only which of several endpoints is the
+// best; whether one may be used at all is for the endpoint to say (Endpoint::usable).
+//
+//   once for each set      MakeTable ──► EndpointSet::table
+//   for each attempt       Pick(set, request, tried) ──► OnConnect ── the connection goes ──► OnClose
 #ifndef SLUICE_PROXY_UPSTREAM_BALANCE_BALANCER_H_
 #define SLUICE_PROXY_UPSTREAM_BALANCE_BALANCER_H_
 
-#include <cstddef>
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <vector>
 
-#include "absl/synchronization/mutex.h"
-#include "conf/config.h"
-#include "core/base/atomic.h"
+#include "core/base/clock.h"
+#include "proxy/upstream/endpoint/endpoint_set.h"
 
 namespace sluice::proxy {
 
-// Any thread may call Pick.
+// What a policy may go by.
+struct PickRequest {
+  uint64_t key = 0;  // a hash of what is to stick to an endpoint
+  core::Nanos now = 0;
+  uint64_t random = 0;  // another one for each session
+};
+
+// Any thread may call anything, also while a set that is older is still picked from.
 class Balancer {
  public:
   virtual ~Balancer() = default;
-  // An index into the cluster's endpoints.
-  virtual size_t Pick() = 0;
+
+  // What Pick needs of a set, made once; null: nothing.
+  virtual std::unique_ptr<PickTable> MakeTable(std::span<const EndpointMember> members) const {
+    (void)members;
+    return nullptr;
+  }
+
+  // The best usable endpoint that is not among those `tried`, so that a retry follows the policy,
+  // too. Null: there is none.
+  virtual Endpoint* Pick(const EndpointSet& set, const PickRequest& request,
+                         std::span<Endpoint* const> tried) = 0;
+
+  // Whether the policy needs Endpoint::active, OnConnect and OnClose: only then are they kept for
+  // an upstream without limits. They are called under the queue's lock.
+  virtual bool counts_sessions() const { return false; }
+  virtual void OnConnect(Endpoint& endpoint) { (void)endpoint; }  // it has been given a session
+  virtual void OnClose(Endpoint& endpoint) { (void)endpoint; }    // that session has gone
+
+ protected:
+  static bool MayTry(const Endpoint* endpoint, std::span<Endpoint* const> tried) {
+    return endpoint->usable() && std::ranges::find(tried, endpoint) == tried.end();
+  }
 };
-
-// Weighted round robin, exact over every round: of as many picks as the sum of the weights (divided
-// by what all have in common) each endpoint has its weight.
-//
-//   classes by weight    weight 5: a           has 5 of 7 picks
-//                        weight 1: b, c        has 2 of 7 picks          a b a a a c a
-//
-// Endpoints of equal weight take turns. The classes are mixed in the "smooth" order of nginx: each
-// pick raises every class by its share, takes the highest and lowers it by the sum. So there is no
-// table of a round, which could have millions of entries, and a pick costs one step for each weight
-// that occurs, under a mutex; when all are equal it is one atomic increment.
-class RoundRobin final : public Balancer {
- public:
-  // `weights` are >= 1 and at least one. Linear in their number, apart from sorting them.
-  explicit RoundRobin(std::span<const uint32_t> weights);
-  size_t Pick() override;
-
-  // Picks until it begins anew.
-  uint64_t round_size() const { return round_size_; }
-
- private:
-  struct Class {
-    std::vector<uint32_t> endpoints;  // in the order of the configuration
-    int64_t share;                    // of the round: their weights together
-    int64_t credit = 0;
-    size_t next = 0;
-  };
-
-  size_t PickMixed();
-
-  std::vector<Class> classes_;  // the heaviest first; what changes is guarded by the mutex
-  uint64_t round_size_ = 0;
-  core::Atomic<uint64_t> next_{0};  // if there is one class
-  absl::Mutex mutex_;
-};
-
-std::unique_ptr<Balancer> MakeBalancer(const conf::Upstream& upstream);
 
 }  // namespace sluice::proxy
 

@@ -19,7 +19,7 @@
 #include "proxy/admission/admission.h"
 #include "proxy/session/session.h"
 #include "proxy/session/shared_pace.h"
-#include "proxy/upstream/cluster.h"
+#include "proxy/upstream/upstream.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"
 #include "tests/contract/streams.h"
@@ -71,7 +71,7 @@ struct World {
   World()
       : listener(contract::ListenPlain()),
         logger(core::Logger::ToStderr(core::LogLevel::kOff, core::LogFormat::kText)),
-        cluster(UpstreamAt(contract::AddressOf(listener.get()))),
+        upstream(UpstreamAt(contract::AddressOf(listener.get())), 1),
         context{.listener = "web",
                 .timeouts = {.connect = core::kSecond,
                              .idle = 600 * core::kSecond,
@@ -79,7 +79,7 @@ struct World {
                              .write_stall = 60 * core::kSecond},
                 .credit = 65536,
                 .bandwidth = {.up = &pace, .down = &pace},
-                .cluster = &cluster,
+                .upstream = &upstream,
                 .stats = &stats,
                 .logger = logger.get(),
                 .short_throttle = &throttle,
@@ -99,7 +99,7 @@ struct World {
   core::CancellationSource end_all;
   SharedPace pace{0};
   Stats stats{2};
-  Cluster cluster;
+  Upstream upstream;
   SessionContext context;
 };
 

@@ -1,0 +1,52 @@
+#include "conf/reader/diagnostics.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "conf/text/text.h"
+
+namespace sluice::conf {
+
+std::string FormatPosition(Position at) { return Cat(at.line, ":", at.column); }
+
+std::string FormatError(const Error& error) {
+  return Cat(Printable(error.file), ":", FormatPosition(error.at), ": error: ", error.message);
+}
+
+std::string FormatWarning(const Error& warning) {
+  return Cat(Printable(warning.file), ":", FormatPosition(warning.at),
+             ": warning: ", warning.message);
+}
+
+Position PositionOf(std::string_view text, size_t offset) {
+  const std::string_view before = text.substr(0, offset);
+  const size_t line_start = before.rfind('\n') + 1;  // npos + 1 == 0
+  return {.line = static_cast<int>(std::ranges::count(before, '\n')) + 1,
+          .column = static_cast<int>(before.size() - line_start) + 1};
+}
+
+void Errors::Add(Position at, std::string_view message) {
+  errors_.push_back({file_, at, std::string(message)});
+}
+
+std::string Errors::DidYouMean(std::string_view name, const std::vector<std::string>& candidates) {
+  if (comparisons_ + candidates.size() > kMaxComparisons) return "";
+  comparisons_ += candidates.size();
+  return conf::DidYouMean(name, candidates);
+}
+
+std::vector<Error> Errors::Take() {
+  std::vector<Error> errors = std::move(errors_);
+  errors_.clear();
+  std::ranges::sort(errors, {}, [](const Error& e) { return std::tie(e.at, e.message); });
+  if (errors.size() > kMaxErrors) {
+    const size_t more = errors.size() - kMaxErrors;
+    const Position at = errors[kMaxErrors].at;
+    errors.resize(kMaxErrors);
+    errors.push_back({file_, at, Cat("and ", more, " more ", noun_, " from here on")});
+  }
+  return errors;
+}
+
+}  // namespace sluice::conf

@@ -1,0 +1,76 @@
+// Errors in a configuration and warnings about it, each with its place.
+//
+// Lines and columns count from 1; columns count bytes. Errors takes them in any order and hands
+// them out by position, at most kMaxErrors of them.
+
+#ifndef SLUICE_CONF_READER_DIAGNOSTICS_H_
+#define SLUICE_CONF_READER_DIAGNOSTICS_H_
+
+#include <compare>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::conf {
+
+struct Position {
+  int line = 1;
+  int column = 1;
+
+  auto operator<=>(const Position&) const = default;
+};
+
+// Or a warning: what is allowed and surely not meant.
+struct Error {
+  std::string file;
+  Position at;
+  std::string message;
+
+  bool operator==(const Error&) const = default;
+};
+
+// `file:line:column: error: message`.
+std::string FormatError(const Error& error);
+
+// `file:line:column: warning: message`.
+std::string FormatWarning(const Error& warning);
+
+// `line:column`.
+std::string FormatPosition(Position at);
+
+// The position of the byte at `offset` of `text`.
+Position PositionOf(std::string_view text, size_t offset);
+
+class Errors {
+ public:
+  static constexpr size_t kMaxErrors = 1000;
+  static constexpr size_t kMaxComparisons = 100'000;
+
+  // `noun` is what they are called when there are too many: "errors", "warnings".
+  explicit Errors(std::string_view file, std::string_view noun = "errors")
+      : file_(file), noun_(noun) {}
+  Errors(const Errors&) = delete;
+  Errors& operator=(const Errors&) = delete;
+
+  void Add(Position at, std::string_view message);
+
+  // DidYouMean() of conf/text/text.h, or "" once kMaxComparisons names have been compared: the time is
+  // bounded however many names are wrong, and however many there are to be meant.
+  std::string DidYouMean(std::string_view name, const std::vector<std::string>& candidates);
+
+  bool empty() const { return errors_.empty(); }
+
+  // The errors in order. Leaves *this empty.
+  std::vector<Error> Take();
+
+ private:
+  const std::string file_;
+  const std::string noun_;
+  std::vector<Error> errors_;
+  size_t comparisons_ = 0;
+};
+
+}  // namespace sluice::conf
+
+#endif  // SLUICE_CONF_READER_DIAGNOSTICS_H_

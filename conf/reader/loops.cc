@@ -1,0 +1,207 @@
+#include "conf/reader/loops.h"
+
+#include <netinet/in.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+namespace sluice::conf {
+namespace {
+
+// An IP address without its port, IPv4 also when it is written as IPv6 (::ffff:1.2.3.4).
+struct Host {
+  bool is_ipv4 = false;
+  std::array<uint8_t, 16> bytes = {};
+  uint32_t scope = 0;
+
+  bool operator==(const Host&) const = default;
+
+  bool is_any() const { return Without(0, bytes.size()); }
+  bool is_loopback() const {
+    return is_ipv4 ? bytes[0] == 127 : bytes.back() == 1 && Without(0, bytes.size() - 1);
+  }
+
+ private:
+  bool Without(size_t from, size_t to) const {
+    return std::all_of(bytes.begin() + static_cast<ptrdiff_t>(from),
+                       bytes.begin() + static_cast<ptrdiff_t>(to),
+                       [](uint8_t b) { return b == 0; });
+  }
+};
+
+Host HostOf(const Address& address) {
+  Host host;
+  if (address.family() == AF_INET) {
+    const auto* ipv4 = reinterpret_cast<const sockaddr_in*>(&address.storage);
+    host.is_ipv4 = true;
+    std::memcpy(host.bytes.data(), &ipv4->sin_addr, sizeof(ipv4->sin_addr));
+    return host;
+  }
+  const auto* ipv6 = reinterpret_cast<const sockaddr_in6*>(&address.storage);
+  if (IN6_IS_ADDR_V4MAPPED(&ipv6->sin6_addr)) {
+    host.is_ipv4 = true;
+    std::memcpy(host.bytes.data(), ipv6->sin6_addr.s6_addr + 12, 4);
+    return host;
+  }
+  std::memcpy(host.bytes.data(), ipv6->sin6_addr.s6_addr, host.bytes.size());
+  host.scope = ipv6->sin6_scope_id;
+  return host;
+}
+
+// The same text for two UNIX addresses that are one socket, as far as the names of files tell.
+std::string UnixKey(const Address& address) {
+  const std::string text = address.ToString();
+  constexpr std::string_view kPrefix = "unix:";
+  if (!text.starts_with(kPrefix) || text.starts_with("unix:@")) return text;
+  std::error_code error;
+  const auto path = std::filesystem::weakly_canonical(text.substr(kPrefix.size()), error);
+  return error ? text : std::string(kPrefix) + path.string();
+}
+
+// What an endpoint and the listener that it may be have in common.
+std::string KeyOf(const Address& address) {
+  return address.is_ip() ? std::to_string(address.port()) : UnixKey(address);
+}
+
+bool Reaches(const Address& endpoint, const Address& bind, bool ipv6_only,
+             const IsLocal& is_local) {
+  if (endpoint.is_ip() != bind.is_ip()) return false;
+  if (!endpoint.is_ip()) return true;  // the keys are equal
+  const Host to = HostOf(endpoint);
+  const Host at = HostOf(bind);
+  // A connect(2) to the unspecified address goes to the loopback address.
+  const bool is_loopback = to.is_any() || to.is_loopback();
+  if (at.is_any()) {
+    if (at.is_ipv4 != to.is_ipv4 && (at.is_ipv4 || ipv6_only)) return false;
+    return is_loopback || is_local(endpoint);
+  }
+  return at == to || (to.is_any() && at.is_ipv4 == to.is_ipv4 && at.is_loopback());
+}
+
+// The strongly connected components of a graph: the number of each node's.
+class Components {
+ public:
+  explicit Components(const std::vector<std::vector<size_t>>& next)
+      : next_(next), reversed_(next.size()), component_(next.size(), kNone) {
+    for (size_t from = 0; from < next.size(); ++from) {
+      for (const size_t to : next[from]) reversed_[to].push_back(from);
+    }
+    std::vector<bool> seen(next.size(), false);
+    for (size_t node = 0; node < next.size(); ++node) Finish(node, seen);
+    size_t number = 0;
+    for (auto node = finished_.rbegin(); node != finished_.rend(); ++node) {
+      if (component_[*node] == kNone) Number(*node, number++);
+    }
+  }
+
+  bool Together(size_t a, size_t b) const { return component_[a] == component_[b]; }
+
+ private:
+  static constexpr size_t kNone = SIZE_MAX;
+
+  // Nodes in the order in which a walk in depth leaves them; no recursion, chains may be long.
+  void Finish(size_t root, std::vector<bool>& seen) {
+    if (seen[root]) return;
+    seen[root] = true;
+    std::vector<std::pair<size_t, size_t>> path = {{root, 0}};  // node, edges followed
+    while (!path.empty()) {
+      auto& [node, followed] = path.back();
+      if (followed == next_[node].size()) {
+        finished_.push_back(node);
+        path.pop_back();
+        continue;
+      }
+      const size_t to = next_[node][followed++];
+      if (seen[to]) continue;
+      seen[to] = true;
+      path.emplace_back(to, 0);
+    }
+  }
+
+  void Number(size_t root, size_t number) {
+    std::vector<size_t> found = {root};
+    component_[root] = number;
+    while (!found.empty()) {
+      const size_t node = found.back();
+      found.pop_back();
+      for (const size_t from : reversed_[node]) {
+        if (component_[from] != kNone) continue;
+        component_[from] = number;
+        found.push_back(from);
+      }
+    }
+  }
+
+  const std::vector<std::vector<size_t>>& next_;
+  std::vector<std::vector<size_t>> reversed_;
+  std::vector<size_t> finished_;
+  std::vector<size_t> component_;
+};
+
+// Who listens, by key: listener and the index of its address.
+using Listening = std::unordered_map<std::string, std::vector<std::pair<size_t, size_t>>>;
+
+Listening WhoListens(const std::vector<std::vector<Address>>& bound) {
+  Listening listening;
+  for (size_t i = 0; i < bound.size(); ++i) {
+    for (size_t j = 0; j < bound[i].size(); ++j) {
+      const Address& bind = bound[i][j];
+      if (bind.is_ip() && bind.port() == 0) continue;  // nobody knows yet which it will be
+      listening[KeyOf(bind)].emplace_back(i, j);
+    }
+  }
+  return listening;
+}
+
+}  // namespace
+
+std::vector<Loop> FindLoops(const Config& config, const std::vector<std::vector<Address>>& bound,
+                            const IsLocal& is_local) {
+  const Listening listening = WhoListens(bound);
+  std::unordered_map<std::string, size_t> upstreams;
+  for (size_t u = 0; u < config.upstreams.size(); ++u)
+    upstreams.emplace(config.upstreams[u].name, u);
+  std::vector<std::vector<size_t>> next(config.upstreams.size());
+  std::vector<Loop> steps;  // from an upstream to a listener of ours
+  for (size_t u = 0; u < config.upstreams.size(); ++u) {
+    for (size_t e = 0; e < config.upstreams[u].endpoints.size(); ++e) {
+      const Address& endpoint = config.upstreams[u].endpoints[e].address;
+      const auto found = listening.find(KeyOf(endpoint));
+      if (found == listening.end()) continue;
+      for (const auto& [l, b] : found->second) {
+        const Listener& listener = config.listeners[l];
+        if (!Reaches(endpoint, bound[l][b], listener.socket.ipv6_only, is_local)) continue;
+        const auto to = upstreams.find(listener.upstream);
+        if (to == upstreams.end()) continue;
+        next[u].push_back(to->second);
+        steps.push_back({u, e, l});
+        break;
+      }
+    }
+  }
+  if (steps.empty()) return {};
+  const Components components(next);
+  std::erase_if(steps, [&](const Loop& step) {
+    return !components.Together(step.upstream,
+                                upstreams.at(config.listeners[step.listener].upstream));
+  });
+  return steps;
+}
+
+std::vector<Loop> FindLoops(const Config& config) {
+  std::vector<std::vector<Address>> bound;
+  bound.reserve(config.listeners.size());
+  for (const Listener& listener : config.listeners) bound.push_back(listener.bind);
+  return FindLoops(config, bound, [](const Address&) { return false; });
+}
+
+}  // namespace sluice::conf

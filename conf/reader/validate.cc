@@ -1,0 +1,102 @@
+#include "conf/reader/validate.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "conf/text/text.h"
+
+namespace sluice::conf {
+namespace {
+
+// Reports the second and later of equal texts. Several kinds of thing have one of these each.
+class OnlyOnce {
+ public:
+  OnlyOnce(const Positions& positions, Errors& errors) : positions_(positions), errors_(errors) {}
+
+  void Add(const std::string& text, const std::string& path) {
+    if (text.empty()) return;
+    const Position at = positions_.At(path);
+    const auto [first, is_new] = first_.emplace(text, at);
+    if (is_new) return;
+    errors_.Add(at, Cat(path, ": ", Found(text), " again, allowed: once (first at ",
+                        FormatPosition(first->second), ")"));
+  }
+
+ private:
+  const Positions& positions_;
+  Errors& errors_;
+  std::map<std::string, Position> first_;
+};
+
+void CheckListeners(const Config& config, const Positions& positions, Errors& errors) {
+  OnlyOnce names(positions, errors);
+  OnlyOnce addresses(positions, errors);
+  for (size_t i = 0; i < config.listeners.size(); ++i) {
+    const Listener& listener = config.listeners[i];
+    const std::string path = Cat("listeners[", i, "]");
+    names.Add(listener.name, path + ".name");
+    for (size_t j = 0; j < listener.bind.size(); ++j) {
+      const Address& address = listener.bind[j];
+      // The kernel gives each port 0 a port of its own.
+      if (address.is_ip() && address.port() == 0) continue;
+      addresses.Add(address.ToString(), Cat(path, ".bind[", j, "]"));
+    }
+  }
+}
+
+void CheckUpstreams(const Config& config, const Positions& positions, Errors& errors) {
+  OnlyOnce names(positions, errors);
+  for (size_t i = 0; i < config.upstreams.size(); ++i) {
+    names.Add(config.upstreams[i].name, Cat("upstreams[", i, "].name"));
+  }
+}
+
+// A socket bound to an address of one family cannot connect to one of the other.
+void CheckSourceAddresses(const Config& config, const Positions& positions, Errors& errors) {
+  for (size_t i = 0; i < config.upstreams.size(); ++i) {
+    const Upstream& upstream = config.upstreams[i];
+    const Address& source = upstream.source_address;
+    if (!source.is_ip()) continue;
+    const auto other = std::ranges::find_if(upstream.endpoints, [&](const Endpoint& endpoint) {
+      return endpoint.address.is_ip() && endpoint.address.family() != source.family();
+    });
+    if (other == upstream.endpoints.end()) continue;
+    const std::string path = Cat("upstreams[", i, "].source_address");
+    errors.Add(positions.At(path),
+               Cat(path, ": ", Found(source.HostToString()), ", which cannot reach the endpoint ",
+                   Quoted(other->address.ToString()), ", allowed: an address of its family"));
+  }
+}
+
+void CheckReferences(const Config& config, const Positions& positions, Errors& errors) {
+  std::vector<std::string> names;
+  names.reserve(config.upstreams.size());
+  for (const Upstream& upstream : config.upstreams) names.push_back(upstream.name);
+  const std::unordered_set<std::string_view> known(names.begin(), names.end());
+  // One whose name could not be read may be the one that is meant.
+  if (names.empty() || known.contains("")) return;
+  const std::string allowed = JoinNames(names);
+  for (size_t i = 0; i < config.listeners.size(); ++i) {
+    const std::string& name = config.listeners[i].upstream;
+    if (name.empty() || known.contains(name)) continue;
+    const std::string path = Cat("listeners[", i, "].upstream");
+    errors.Add(positions.At(path), Cat(path, ": found the unknown upstream ", Quoted(name),
+                                       errors.DidYouMean(name, names), ", allowed: ", allowed));
+  }
+}
+
+}  // namespace
+
+void Validate(const Config& config, const Positions& positions, Errors& errors) {
+  CheckListeners(config, positions, errors);
+  CheckUpstreams(config, positions, errors);
+  CheckSourceAddresses(config, positions, errors);
+  CheckReferences(config, positions, errors);
+}
+
+}  // namespace sluice::conf

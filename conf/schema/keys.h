@@ -1,0 +1,22 @@
+// The names of the keys, as the schema has them.
+
+#ifndef SLUICE_CONF_SCHEMA_KEYS_H_
+#define SLUICE_CONF_SCHEMA_KEYS_H_
+
+#include <string>
+#include <vector>
+
+#include "conf/schema/shape.h"
+
+namespace sluice::conf {
+
+// The path of every key, in the order of the schema: "limits", "limits.max_connections", ...,
+// "listeners[].timeouts.idle", ....
+std::vector<std::string> KnownKeys();
+
+// The keys directly in `map`.
+std::vector<std::string> KeysOf(const Map& map);
+
+}  // namespace sluice::conf
+
+#endif  // SLUICE_CONF_SCHEMA_KEYS_H_

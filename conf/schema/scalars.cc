@@ -1,0 +1,282 @@
+#include "conf/schema/scalars.h"
+
+#include <cstddef>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "conf/text/units.h"
+
+namespace sluice::conf {
+namespace {
+
+constexpr size_t kNameMax = 63;
+
+bool IsName(std::string_view text) {
+  const auto is_inner = [](char c) {
+    return IsAsciiLetter(c) || IsAsciiDigit(c) || c == '_' || c == '-' || c == '.';
+  };
+  return !text.empty() && text.size() <= kNameMax &&
+         (IsAsciiLetter(text[0]) || IsAsciiDigit(text[0])) && std::ranges::all_of(text, is_inner);
+}
+
+// Stores a parsed value if `accepts` it.
+template <typename Parsed, typename Field, typename Accepts>
+absl::Status Store(std::string_view text, const absl::StatusOr<Parsed>& parsed, Field& field,
+                   Accepts accepts) {
+  if (parsed.ok() && accepts(*parsed)) {
+    field = static_cast<Field>(*parsed);
+    return absl::OkStatus();
+  }
+  return parsed.ok() ? InvalidArgument(Found(text)) : parsed.status();
+}
+
+absl::StatusOr<uint64_t> ParseCount(std::string_view text) {
+  const std::optional<uint64_t> number = ParseDecimal(text);
+  if (number.has_value()) return *number;
+  const bool is_digits = !text.empty() && std::ranges::all_of(text, IsAsciiDigit);
+  if (is_digits && text[0] != '0') return absl::OutOfRangeError(Found(text));
+  return InvalidArgument(
+      Cat(Found(text), is_digits ? " with a leading zero" : ", which is not just digits"));
+}
+
+absl::Status StoreAddress(std::string_view text, uint16_t port_min, Address& field) {
+  const absl::StatusOr<Address> address = Address::Parse(text);
+  if (!address.ok()) return address.status();
+  if (address->is_ip() && address->port() < port_min) {
+    return InvalidArgument(Cat(Found(text), " with port 0"));
+  }
+  field = *address;
+  return absl::OkStatus();
+}
+
+Scalar AddressFrom(Address& field, uint16_t port_min) {
+  return {Cat(Address::kForms, port_min > 0 ? " (port 1 to 65535)" : ""),
+          [&field, port_min](std::string_view text) { return StoreAddress(text, port_min, field); },
+          [&field] { return field.ToString(); }};
+}
+
+constexpr uint64_t kIdMax = 0xffff'fffe;  // -1 stands for "as it is" in chown(2)
+
+// As useradd(8) and directories name users and groups: they may have `$`, `@` and `\`, and begin
+// with `_`.
+bool IsOwnerName(std::string_view text) {
+  constexpr size_t kOwnerNameMax = 255;
+  const auto is_inner = [](char c) { return c > ' ' && c < 0x7f && c != ':' && c != ','; };
+  return text.size() <= kOwnerNameMax && text[0] != '-' && std::ranges::all_of(text, is_inner);
+}
+
+// What people write, from habit with other programs, where a file's path is wanted.
+constexpr std::string_view kMeansOff[] = {"",  "none",  "no",      "false",    "null", "nil",
+                                          "~", "never", "disable", "disabled", "0"};
+constexpr std::string_view kMeansStdout[] = {"on", "yes", "true",    "enable",   "enabled", "1",
+                                             "-",  "out", "console", "terminal", "&1"};
+constexpr std::string_view kMeansStderr[] = {"err", "&2", "2", "syslog", "journal", "journald"};
+
+std::string MeantLogWord(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  const auto is_in = [&lower](const auto& words) {
+    return std::ranges::find(words, lower) != std::end(words);
+  };
+  if (is_in(kMeansOff)) return " (did you mean \"off\"?)";
+  if (is_in(kMeansStdout)) return " (did you mean \"stdout\"?)";
+  if (is_in(kMeansStderr)) return " (did you mean \"stderr\"?)";
+  return DidYouMean(text, {"off", "stdout", "stderr"});
+}
+
+// Why `text` is neither a word nor the path of a file, "" if it is. A file in the working directory
+// whose name looks like a word, or like an address, is written with "./".
+std::string WhyNoLogPath(std::string_view text) {
+  if (text == "off" || text == "stdout" || text == "stderr") return "";
+  if (HasControlCharacter(text)) return ", which has a control character";
+  const std::string_view first = text.substr(0, text.find('/'));
+  if (first.find(':') != text.npos) return ", which is no path";
+  const bool is_bare = first.size() == text.size();
+  if (text == "." || text == ".." || text.ends_with('/')) return ", a directory";
+  const bool is_number = text.find_first_not_of("0123456789.") == text.npos;
+  if (is_bare && (is_number || text.find('.') == text.npos)) {
+    const std::string meant = MeantLogWord(text);
+    return Cat(", which is no path", meant.empty() ? " (a path has a \"/\")" : meant);
+  }
+  return "";
+}
+
+}  // namespace
+
+Scalar Flag(bool& field) {
+  return {"true or false",
+          [&field](std::string_view text) {
+            if (text != "true" && text != "false") return InvalidArgument(Found(text));
+            field = text == "true";
+            return absl::OkStatus();
+          },
+          [&field] { return std::string(field ? "true" : "false"); }};
+}
+
+Scalar Name(std::string& field) {
+  return {Cat("a name (1 to ", kNameMax, " of a-z A-Z 0-9 _ - ., the first a letter or digit)"),
+          [&field](std::string_view text) {
+            if (!IsName(text)) return InvalidArgument(Found(text));
+            field = text;
+            return absl::OkStatus();
+          },
+          [&field] { return field; }};
+}
+
+Scalar Count(uint32_t& field, uint32_t min, uint32_t max) {
+  return {min == max ? Cat(min) : Cat(min, " to ", max),
+          [&field, min, max](std::string_view text) {
+            return Store(text, ParseCount(text), field,
+                         [&](uint64_t number) { return number >= min && number <= max; });
+          },
+          [&field] { return Cat(field); }};
+}
+
+Scalar CountOrAuto(uint32_t& field, uint32_t min, uint32_t max) {
+  const Scalar count = Count(field, min, max);
+  return {Cat("auto or ", count.allowed),
+          [&field, count](std::string_view text) {
+            if (text != "auto") return count.parse(text);
+            field = 0;
+            return absl::OkStatus();
+          },
+          [&field, count] { return field == 0 ? "auto" : count.format(); }};
+}
+
+Scalar Size(uint64_t& field, uint64_t min, uint64_t max) {
+  return {Cat(FormatSize(min), " to ", FormatSize(max)),
+          [&field, min, max](std::string_view text) {
+            return Store(text, ParseSize(text), field,
+                         [&](uint64_t bytes) { return bytes >= min && bytes <= max; });
+          },
+          [&field] { return FormatSize(field); }};
+}
+
+Scalar SizeOrZero(uint64_t& field, std::string_view zero_means, uint64_t min, uint64_t max) {
+  Scalar size = Size(field, min, max);
+  size.allowed = Cat("0B (", zero_means, ") or ", size.allowed);
+  size.parse = [&field, min, max](std::string_view text) {
+    return Store(text, ParseSize(text), field,
+                 [&](uint64_t bytes) { return bytes == 0 || (bytes >= min && bytes <= max); });
+  };
+  return size;
+}
+
+Scalar RateOrZero(uint32_t& field, std::string_view zero_means, uint32_t min, uint32_t max) {
+  return {Cat("0/s (", zero_means, ") or ", min, "/s to ", max, "/s"),
+          [&field, min, max](std::string_view text) {
+            return Store(text, ParseRate(text), field,
+                         [&](uint64_t rate) { return rate == 0 || (rate >= min && rate <= max); });
+          },
+          [&field] { return FormatRate(field); }};
+}
+
+Scalar ByteRateOrZero(uint64_t& field, std::string_view zero_means, uint64_t min, uint64_t max) {
+  return {Cat("0B/s (", zero_means, ") or ", FormatByteRate(min), " to ", FormatByteRate(max)),
+          [&field, min, max](std::string_view text) {
+            return Store(text, ParseByteRate(text), field,
+                         [&](uint64_t rate) { return rate == 0 || (rate >= min && rate <= max); });
+          },
+          [&field] { return FormatByteRate(field); }};
+}
+
+Scalar Percent(uint32_t& field, uint32_t min, uint32_t max) {
+  return {Cat(min, "% to ", max, "%"),
+          [&field, min, max](std::string_view text) {
+            return Store(text, ParsePercent(text), field,
+                         [&](uint64_t percent) { return percent >= min && percent <= max; });
+          },
+          [&field] { return Cat(field, "%"); }};
+}
+
+Scalar Time(Duration& field, Duration min, Duration max) {
+  return {Cat(FormatDuration(min), " to ", FormatDuration(max)),
+          [&field, min, max](std::string_view text) {
+            return Store(text, ParseDuration(text), field,
+                         [&](Duration time) { return time >= min && time <= max; });
+          },
+          [&field] { return FormatDuration(field); }};
+}
+
+Scalar TimeOrZero(Duration& field, std::string_view zero_means, Duration min, Duration max) {
+  Scalar time = Time(field, min, max);
+  time.allowed = Cat("0s (", zero_means, ") or ", time.allowed);
+  time.parse = [&field, min, max](std::string_view text) {
+    return Store(text, ParseDuration(text), field, [&](Duration value) {
+      return value == Duration(0) || (value >= min && value <= max);
+    });
+  };
+  return time;
+}
+
+Scalar BindAddress(Address& field) { return AddressFrom(field, 0); }
+Scalar EndpointAddress(Address& field) { return AddressFrom(field, 1); }
+
+Scalar HostOrEmpty(Address& field) {
+  return {"an IP address without a port, or \"\" (the kernel's choice)",
+          [&field](std::string_view text) {
+            const absl::StatusOr<Address> host =
+                text.empty() ? Address() : Address::ParseHost(text);
+            if (host.ok()) field = *host;
+            return host.status();
+          },
+          [&field] { return field.HostToString(); }};
+}
+
+Scalar NameOrEmpty(std::string& field, std::string_view empty_means) {
+  const Scalar name = Name(field);
+  return {Cat("a name, or \"\" (", empty_means, ")"),
+          [&field, name](std::string_view text) {
+            if (!text.empty()) return name.parse(text);
+            field.clear();
+            return absl::OkStatus();
+          },
+          name.format};
+}
+
+Scalar FileModeOrEmpty(int32_t& field) {
+  return {"octal permissions such as 0660, or \"\" (as the umask says)",
+          [&field](std::string_view text) {
+            const bool is_octal = text.size() >= 3 && text.size() <= 4 &&
+                                  text.find_first_not_of("01234567") == text.npos &&
+                                  (text.size() == 3 || text[0] == '0');
+            if (!is_octal && !text.empty()) return InvalidArgument(Found(text));
+            field = text.empty() ? -1 : 0;
+            for (const char digit : text) field = field * 8 + (digit - '0');
+            return absl::OkStatus();
+          },
+          [&field] {
+            if (field < 0) return std::string();
+            return Cat("0", field >> 6 & 7, field >> 3 & 7, field & 7);
+          }};
+}
+
+Scalar OwnerOrEmpty(std::string& field, std::string_view kind) {
+  return {Cat(kind, "'s name or number (0 to ", kIdMax, "), or \"\" (the process's own)"),
+          [&field](std::string_view text) {
+            const bool is_digits = !text.empty() && std::ranges::all_of(text, IsAsciiDigit);
+            const std::optional<uint64_t> number = ParseDecimal(text);
+            const bool is_id = number.has_value() && *number <= kIdMax;
+            const bool is_valid = is_digits ? is_id : text.empty() || IsOwnerName(text);
+            if (!is_valid) return InvalidArgument(Found(text));
+            field = text;
+            return absl::OkStatus();
+          },
+          [&field] { return field; }};
+}
+
+Scalar LogPath(std::string& field) {
+  return {"off, stdout, stderr or the path of a file",
+          [&field](std::string_view text) {
+            if (const std::string why = WhyNoLogPath(text); !why.empty()) {
+              return InvalidArgument(Cat(Found(text), why));
+            }
+            field = text;
+            return absl::OkStatus();
+          },
+          [&field] { return field; }};
+}
+
+}  // namespace sluice::conf

@@ -1,0 +1,252 @@
+#include "conf/schema/schema.h"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "conf/schema/scalars.h"
+
+namespace sluice::conf {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr uint64_t kKiB = uint64_t{1} << 10;
+constexpr uint64_t kMiB = uint64_t{1} << 20;
+constexpr uint64_t kGiB = uint64_t{1} << 30;
+constexpr Duration kDay = hours(24);
+constexpr uint32_t kConnectionsMax = 10'000'000;
+
+// A list whose new items are copies of `fresh`; `shape` gives the Shape of an item.
+template <typename Item>
+List ListOf(std::string_view what, std::vector<Item>& items,
+            std::type_identity_t<Shape (*)(Item&)> shape, const Item& fresh = {}) {
+  return {.what = std::string(what),
+          .size = [&items] { return items.size(); },
+          .add = [&items, fresh] { items.push_back(fresh); },
+          .item = [&items, shape](size_t i) { return shape(items[i]); }};
+}
+
+template <typename Item>
+List OneOrListOf(std::string_view what, std::vector<Item>& items,
+                 std::type_identity_t<Shape (*)(Item&)> shape) {
+  List list = ListOf(what, items, shape);
+  list.takes_single = true;
+  return list;
+}
+
+Scalar Timeout(Duration& field) { return TimeOrZero(field, "none", milliseconds(1), 365 * kDay); }
+
+Scalar NewConnections(uint32_t& field) { return RateOrZero(field, "no limit", 1, 10'000'000); }
+
+Shape Of(Runtime& runtime) {
+  return Map{[&runtime](Visitor& v) {
+    v.Optional("backend", OneOf(runtime.backend, {{"auto", Backend::kAuto},
+                                                  {"io_uring", Backend::kIoUring},
+                                                  {"epoll", Backend::kEpoll}}));
+    v.Optional("workers", CountOrAuto(runtime.workers, 1, 256));
+    v.Optional("pin_workers", Flag(runtime.pin_workers));
+    v.Optional("work_stealing", Flag(runtime.work_stealing));
+    v.Optional("busy_poll", Time(runtime.busy_poll, Duration(0), seconds(1)));
+  }};
+}
+
+Shape Of(Limits& limits) {
+  return Map{[&limits](Visitor& v) {
+    v.Optional("max_connections", Count(limits.max_connections, 1, kConnectionsMax));
+    v.Optional("buffer_memory", Size(limits.buffer_memory_bytes, kMiB, 1024 * kGiB));
+    v.Optional("on_limit",
+               OneOf(limits.on_limit, {{"close", OnLimit::kClose}, {"wait", OnLimit::kWait}}));
+    v.Optional("new_connections", NewConnections(limits.new_connections));
+  }};
+}
+
+Shape Of(Buffers& buffers) {
+  return Map{[&buffers](Visitor& v) {
+    v.Optional("per_direction", Size(buffers.per_direction_bytes, 4 * kKiB, 16 * kMiB));
+  }};
+}
+
+Shape Of(Shutdown& shutdown) {
+  return Map{[&shutdown](Visitor& v) {
+    v.Optional("drain_timeout", Time(shutdown.drain_timeout, Duration(0), kDay));
+  }};
+}
+
+Shape Of(Stats& stats) {
+  return Map{[&stats](Visitor& v) {
+    v.Optional("interval", TimeOrZero(stats.interval, "off", milliseconds(10), kDay));
+  }};
+}
+
+Shape Of(Log& log) {
+  return Map{[&log](Visitor& v) {
+    v.Optional("level", OneOf(log.level, {{"trace", LogLevel::kTrace},
+                                          {"debug", LogLevel::kDebug},
+                                          {"info", LogLevel::kInfo},
+                                          {"warn", LogLevel::kWarn},
+                                          {"error", LogLevel::kError},
+                                          {"off", LogLevel::kOff}}));
+    v.Optional("format",
+               OneOf(log.format, {{"text", LogFormat::kText}, {"json", LogFormat::kJson}}));
+  }};
+}
+
+Shape Of(AccessLog& log) {
+  return Map{[&log](Visitor& v) {
+    v.Optional("path", LogPath(log.path));
+    v.Optional("format",
+               OneOf(log.format, {{"text", AccessFormat::kText}, {"json", AccessFormat::kJson}}));
+  }};
+}
+
+Shape Of(Timeouts& timeouts) {
+  return Map{[&timeouts](Visitor& v) {
+    v.Optional("connect", Timeout(timeouts.connect));
+    v.Optional("idle", Timeout(timeouts.idle));
+    v.Optional("half_close", Timeout(timeouts.half_close));
+    v.Optional("write_stall", Timeout(timeouts.write_stall));
+    v.Optional("max_lifetime", Timeout(timeouts.max_lifetime));
+    v.Optional("max_lifetime_jitter", Percent(timeouts.max_lifetime_jitter, 0, 50));
+    v.Optional("linger", TimeOrZero(timeouts.linger, "no bound", milliseconds(1), 365 * kDay));
+  }};
+}
+
+Shape Of(PerSource& source) {
+  return Map{[&source](Visitor& v) {
+    v.Optional("max_connections", Count(source.max_connections, 0, kConnectionsMax));
+    v.Optional("ipv4_prefix", Count(source.ipv4_prefix, 1, 32));
+    v.Optional("ipv6_prefix", Count(source.ipv6_prefix, 1, 128));
+  }};
+}
+
+Shape Of(Bandwidth& bandwidth) {
+  return Map{[&bandwidth](Visitor& v) {
+    v.Optional("per_connection",
+               ByteRateOrZero(bandwidth.per_connection, "no limit", kKiB, 1024 * kGiB));
+    v.Optional("total", ByteRateOrZero(bandwidth.total, "no limit", kKiB, 1024 * kGiB));
+  }};
+}
+
+Scalar KernelSize(uint64_t& field) { return SizeOrZero(field, "the kernel's", kKiB, kGiB); }
+
+void SocketFields(Socket& socket, Visitor& v) {
+  const auto seconds_or_kernel = [](Duration& field, std::string_view zero_means) {
+    return TimeOrZero(field, zero_means, seconds(1), seconds(32767));  // the kernel's maximum
+  };
+  v.Optional("receive_buffer", KernelSize(socket.receive_buffer_bytes));
+  v.Optional("send_buffer", KernelSize(socket.send_buffer_bytes));
+  v.Optional("notsent_lowat", KernelSize(socket.notsent_lowat_bytes));
+  v.Optional("congestion", NameOrEmpty(socket.congestion, "the kernel's"));
+  v.Optional("keepalive", seconds_or_kernel(socket.keepalive, "off"));
+  v.Optional("keepalive_interval", seconds_or_kernel(socket.keepalive_interval, "the kernel's"));
+  v.Optional("keepalive_probes", Count(socket.keepalive_probes, 0, 127));
+  v.Optional("user_timeout",
+             TimeOrZero(socket.user_timeout, "the kernel's", milliseconds(1), kDay));
+}
+
+Shape Of(Socket& socket) {
+  return Map{[&socket](Visitor& v) { SocketFields(socket, v); }};
+}
+
+Shape Of(ListenSocket& socket) {
+  return Map{[&socket](Visitor& v) {
+    v.Optional("backlog", Count(socket.backlog, 1, 65535));
+    v.Optional("ipv6_only", Flag(socket.ipv6_only));
+    v.Optional("unix_mode", FileModeOrEmpty(socket.unix_mode));
+    v.Optional("unix_owner", OwnerOrEmpty(socket.unix_owner, "a user"));
+    v.Optional("unix_group", OwnerOrEmpty(socket.unix_group, "a group"));
+    v.Optional("defer_accept", TimeOrZero(socket.defer_accept, "off", seconds(1), hours(1)));
+    v.Optional("fast_open", Count(socket.fast_open, 0, 65535));
+    SocketFields(socket, v);
+  }};
+}
+
+void DefaultsFields(Defaults& defaults, Visitor& v) {
+  v.Optional("timeouts", Of(defaults.timeouts));
+  v.Optional("half_close", OneOf(defaults.half_close,
+                                 {{"relay", HalfClose::kRelay}, {"close", HalfClose::kClose}}));
+  v.Optional("new_connections", NewConnections(defaults.new_connections));
+  v.Optional("per_source", Of(defaults.per_source));
+  v.Optional("bandwidth", Of(defaults.bandwidth));
+  v.Optional("socket", Of(defaults.socket));
+}
+
+Shape Of(Defaults& defaults) {
+  return Map{[&defaults](Visitor& v) { DefaultsFields(defaults, v); }};
+}
+
+Shape Bind(Address& address) { return BindAddress(address); }
+
+Shape Of(Listener& listener) {
+  return Map{[&listener](Visitor& v) {
+    v.Required("name", Name(listener.name));
+    v.Required("bind", OneOrListOf(Address::kForms, listener.bind, Bind));
+    v.Required("upstream", Name(listener.upstream));
+    v.Optional("max_connections", Count(listener.max_connections, 0, kConnectionsMax));
+    v.Optional("on_limit",
+               OneOf(listener.on_limit, {{"close", OnLimit::kClose}, {"wait", OnLimit::kWait}}));
+    DefaultsFields(listener, v);
+  }};
+}
+
+Shape Of(Endpoint& endpoint) {
+  const auto fields = [&endpoint](Visitor& v) {
+    v.Required("address", EndpointAddress(endpoint.address));
+    v.Optional("weight", Count(endpoint.weight, 1, 256));
+    v.Optional("max_connections", Count(endpoint.max_connections, 0, kConnectionsMax));
+  };
+  return Map{fields, /*shorthand=*/"address"};
+}
+
+Shape Of(Upstream& upstream) {
+  return Map{[&upstream](Visitor& v) {
+    v.Required("name", Name(upstream.name));
+    v.Optional("balance", OneOf(upstream.balance, {{"round_robin", Balance::kRoundRobin}},
+                                {"least_connections", "random_two", "source_hash", "maglev"}));
+    v.Optional("queue_timeout",
+               TimeOrZero(upstream.queue_timeout, "no waiting", milliseconds(1), kDay));
+    v.Optional("connect_attempts", Count(upstream.connect_attempts, 1, 100));
+    v.Optional("connect_backoff",
+               TimeOrZero(upstream.connect_backoff, "at once", milliseconds(1), seconds(10)));
+    v.Optional("retry_for", TimeOrZero(upstream.retry_for, "one round", milliseconds(1), hours(1)));
+    v.Optional("source_address", HostOrEmpty(upstream.source_address));
+    v.Optional("socket", Of(upstream.socket));
+    v.Required("endpoints", ListOf("endpoint", upstream.endpoints, Of));
+  }};
+}
+
+// What a listener has before its own keys are read.
+Listener FreshListener(const Config& config) {
+  Listener listener;
+  static_cast<Defaults&>(listener) = config.defaults;
+  listener.on_limit = config.limits.on_limit;
+  return listener;
+}
+
+}  // namespace
+
+Map Describe(Config& config) {
+  return Map{[&config](Visitor& v) {
+    v.Optional("version", Count(config.version, 1, 1));
+    v.Optional("runtime", Of(config.runtime));
+    v.Optional("limits", Of(config.limits));
+    v.Optional("buffers", Of(config.buffers));
+    v.Optional("shutdown", Of(config.shutdown));
+    v.Optional("stats", Of(config.stats));
+    v.Optional("log", Of(config.log));
+    v.Optional("access_log", Of(config.access_log));
+    v.Optional("defaults", Of(config.defaults));
+    // After limits and defaults: a reader has filled them in by now, wherever they stand in the file.
+    v.Required("listeners", ListOf("listener", config.listeners, Of, FreshListener(config)));
+    v.Required("upstreams", ListOf("upstream", config.upstreams, Of));
+  }};
+}
+
+}  // namespace sluice::conf

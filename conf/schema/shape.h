@@ -1,0 +1,66 @@
+// What the schema says of a part of the configuration: its keys, and how text becomes a field.
+//
+//   Shape = Scalar: one text                 (how it becomes its field, and the field a text)
+//         | Map:    keys, each with a Shape  (shown to a Visitor in the order of printing)
+//         | List:   items of one Shape
+//
+// Shapes hold references to the fields they describe, so they live shorter than the Config. Whoever
+// walks one (to read, to print, to list the keys) is a Visitor and knows no key by name.
+
+#ifndef SLUICE_CONF_SCHEMA_SHAPE_H_
+#define SLUICE_CONF_SCHEMA_SHAPE_H_
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "absl/status/status.h"
+
+namespace sluice::conf {
+
+class Visitor;
+
+struct Scalar {
+  std::string allowed;  // "1 to 256", "close, wait"
+  // Sets the field. The message of an error is "found ..." without what is allowed.
+  std::function<absl::Status(std::string_view text)> parse;
+  std::function<std::string()> format;
+};
+
+struct Map {
+  std::function<void(Visitor&)> fields;
+  std::string shorthand = {};  // the key that a text in place of the map stands for, or ""
+};
+
+struct List;
+using Shape = std::variant<Scalar, Map, List>;
+
+// A list has at least one item.
+struct List {
+  std::string what;  // "listener"
+  std::function<size_t()> size;
+  std::function<void()> add;          // appends an item with its default values
+  std::function<Shape(size_t)> item;  // valid until the next add()
+  bool takes_single = false;          // one item may stand without a list around it
+};
+
+enum class Presence { kOptional, kRequired };
+
+class Visitor {
+ public:
+  virtual ~Visitor() = default;
+  virtual void Field(std::string_view key, const Shape& shape, Presence presence) = 0;
+
+  void Required(std::string_view key, const Shape& shape) {
+    Field(key, shape, Presence::kRequired);
+  }
+  void Optional(std::string_view key, const Shape& shape) {
+    Field(key, shape, Presence::kOptional);
+  }
+};
+
+}  // namespace sluice::conf
+
+#endif  // SLUICE_CONF_SCHEMA_SHAPE_H_

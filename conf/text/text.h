@@ -1,0 +1,67 @@
+// Small helpers for texts and the messages about them.
+//
+// Messages have one form, "found X[ why], allowed: Y": Found() makes the first half.
+
+#ifndef SLUICE_CONF_TEXT_TEXT_H_
+#define SLUICE_CONF_TEXT_TEXT_H_
+
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+namespace sluice::conf {
+
+// absl::StrCat for std::string_view too: abseil may be built with a string_view of its own.
+inline absl::string_view Piece(std::string_view text) { return {text.data(), text.size()}; }
+template <std::integral Number>
+Number Piece(Number number) {
+  return number;
+}
+template <typename... Parts>
+std::string Cat(const Parts&... parts) {
+  return absl::StrCat(Piece(parts)...);
+}
+
+absl::Status InvalidArgument(std::string_view message);
+std::string Message(const absl::Status& status);
+
+constexpr bool IsAsciiDigit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool IsAsciiLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+constexpr bool IsControlCharacter(char c) { return (c >= '\0' && c < ' ') || c == '\x7f'; }
+bool HasControlCharacter(std::string_view text);
+
+// Decimal digits only: no sign, no blank, no leading zero. nullopt also when above 2^64 - 1.
+std::optional<uint64_t> ParseDecimal(std::string_view text);
+
+// The text as a terminal can show it: control characters, and bytes that are not UTF-8, as \xNN.
+std::string Printable(std::string_view text);
+
+// The text in double quotes, escaped, and cut when long.
+std::string Quoted(std::string_view text);
+
+// `found "text"`.
+std::string Found(std::string_view text);
+
+// The candidate with the smallest edit distance, if that is small enough to be a slip of the pen.
+std::optional<std::string> Nearest(std::string_view name,
+                                   const std::vector<std::string>& candidates);
+
+// ` (did you mean "nearest"?)`, or "" if nothing is near.
+std::string DidYouMean(std::string_view name, const std::vector<std::string>& candidates);
+
+// "a, b, c"; "…" after `max` of them.
+std::string JoinNames(const std::vector<std::string>& names, size_t max = 40);
+
+// The offset of the first byte that is not part of valid UTF-8, or nullopt.
+std::optional<size_t> FindInvalidUtf8(std::string_view text);
+
+}  // namespace sluice::conf
+
+#endif  // SLUICE_CONF_TEXT_TEXT_H_

@@ -1,0 +1,75 @@
+// Endpoint: one address that sessions of an upstream are connected to. It has an identity: sessions,
+// sets of endpoints and policies refer to this object, never to a position in a list.
+//
+// Whether a new session may be given to it is answered here, by usable(), and by no policy. So
+// whatever else is to keep sessions away from an endpoint becomes one more term of usable().
+//
+//   configured    weight, max_connections     change when a set is published (endpoint_queue.h)
+//   active        sessions that hold a slot   counted only where a limit or the policy needs it
+//
+// An endpoint of weight 0 drains: it gets no new session, and those that it has go on.
+// Threads: any may read. EndpointQueue writes what is configured and `active`, under its lock.
+#ifndef SLUICE_PROXY_UPSTREAM_ENDPOINT_ENDPOINT_H_
+#define SLUICE_PROXY_UPSTREAM_ENDPOINT_ENDPOINT_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "core/base/atomic.h"
+#include "core/net/socket_api.h"
+#include "proxy/upstream/endpoint/queue_entry.h"
+
+namespace sluice::proxy {
+
+// Whether an endpoint is a listener of this process that leads back to it (upstream_sockets.h).
+enum class OwnListener : uint8_t { kNo, kPerhaps, kYes };
+
+class Endpoint {
+ public:
+  // `name` is its identity within the upstream.
+  Endpoint(core::Address address, std::string name) : address_(address), name_(std::move(name)) {}
+  Endpoint(const Endpoint&) = delete;
+  Endpoint& operator=(const Endpoint&) = delete;
+
+  const core::Address& address() const { return address_; }
+  const std::string& name() const { return name_; }
+
+  uint32_t weight() const { return weight_.load(std::memory_order_relaxed); }
+  uint32_t max_connections() const {  // 0: no limit
+    return max_connections_.load(std::memory_order_relaxed);
+  }
+  uint32_t active() const { return active_.load(std::memory_order_relaxed); }
+
+  bool takes_sessions() const { return weight() > 0; }
+  bool has_free_slot() const { return max_connections() == 0 || active() < max_connections(); }
+  bool usable() const { return takes_sessions() && has_free_slot(); }
+
+  OwnListener own_listener() const { return own_listener_.load(std::memory_order_relaxed); }
+  void set_own_listener(OwnListener own) { own_listener_.store(own, std::memory_order_relaxed); }
+  // A connecting socket may be given the endpoint's own address.
+  bool may_be_itself() const { return may_be_itself_.load(std::memory_order_relaxed); }
+  void set_may_be_itself(bool may) { may_be_itself_.store(may, std::memory_order_relaxed); }
+
+ private:
+  friend class EndpointQueue;
+
+  void Configure(uint32_t weight, uint32_t max_connections) {
+    weight_.store(weight, std::memory_order_relaxed);
+    max_connections_.store(max_connections, std::memory_order_relaxed);
+  }
+  void AddActive(uint32_t change) { active_.store(active() + change, std::memory_order_relaxed); }
+
+  const core::Address address_;
+  const std::string name_;
+  core::Atomic<uint32_t> weight_{0};  // until the first set with it is published
+  core::Atomic<uint32_t> max_connections_{0};
+  core::Atomic<uint32_t> active_{0};
+  core::Atomic<OwnListener> own_listener_{OwnListener::kNo};
+  core::Atomic<bool> may_be_itself_{false};
+  QueueMarker marker_;  // guarded by the queue's lock
+};
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_UPSTREAM_ENDPOINT_ENDPOINT_H_

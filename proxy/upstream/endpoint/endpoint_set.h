@@ -1,0 +1,62 @@
+// EndpointSet: the endpoints that an upstream has at one time, and what its policy has derived from
+// them. It never changes; another one is published instead. A pick works on one set.
+#ifndef SLUICE_PROXY_UPSTREAM_ENDPOINT_ENDPOINT_SET_H_
+#define SLUICE_PROXY_UPSTREAM_ENDPOINT_ENDPOINT_SET_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "proxy/upstream/endpoint/endpoint.h"
+
+namespace sluice::proxy {
+
+// What a policy keeps for a set: classes of weight, a table of hashes. Only the policy that has made
+// it looks into it, and what changes in it is for the policy to guard.
+class PickTable {
+ public:
+  virtual ~PickTable() = default;
+};
+
+// One endpoint of a set, as it is configured in it.
+struct EndpointMember {
+  Endpoint* endpoint;
+  uint32_t weight = 1;           // 0: drain
+  uint32_t max_connections = 0;  // 0: no limit
+};
+
+class EndpointSet {
+ public:
+  // `members` are in the order of the configuration; `table` may be null.
+  EndpointSet(std::vector<EndpointMember> members, std::unique_ptr<PickTable> table)
+      : members_(std::move(members)),
+        table_(std::move(table)),
+        serving_(static_cast<uint32_t>(std::ranges::count_if(
+            members_, [](const EndpointMember& member) { return member.weight > 0; }))),
+        limited_(std::ranges::any_of(
+            members_, [](const EndpointMember& member) { return member.max_connections != 0; })) {}
+  EndpointSet(const EndpointSet&) = delete;
+  EndpointSet& operator=(const EndpointSet&) = delete;
+
+  std::span<const EndpointMember> members() const { return members_; }
+  size_t size() const { return members_.size(); }
+  Endpoint& endpoint(size_t index) const { return *members_[index].endpoint; }
+  PickTable* table() const { return table_.get(); }
+
+  uint32_t serving() const { return serving_; }  // members that do not drain
+  bool limited() const { return limited_; }      // some member has max_connections
+
+ private:
+  const std::vector<EndpointMember> members_;
+  const std::unique_ptr<PickTable> table_;
+  const uint32_t serving_;
+  const bool limited_;
+};
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_UPSTREAM_ENDPOINT_ENDPOINT_SET_H_

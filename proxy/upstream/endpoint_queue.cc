@@ -1,0 +1,157 @@
+#include "proxy/upstream/endpoint_queue.h"
+
+#include <algorithm>
+
+#include "absl/container/flat_hash_set.h"
+#include "core/base/check.h"
+
+namespace sluice::proxy {
+
+EndpointSlot::~EndpointSlot() {
+  if (queue_ != nullptr) queue_->Release(*endpoint_);
+}
+
+bool EndpointQueue::SlotAwaiter::Accepts(const Endpoint& endpoint) const {
+  return std::ranges::find(tried_, &endpoint) == tried_.end();
+}
+
+EndpointQueue::EndpointQueue(Balancer& balancer, uint32_t workers,
+                             std::shared_ptr<const EndpointSet> set)
+    : balancer_(balancer), current_(workers, set) {
+  absl::MutexLock lock(&mutex_);
+  Configure(*set);
+  set_ = std::move(set);
+}
+
+EndpointQueue::~EndpointQueue() {
+  absl::MutexLock lock(&mutex_);
+  for (const EndpointMember& member : set_->members()) waiters_.Remove(member.endpoint->marker_);
+  SLUICE_DCHECK(waiters_.empty());
+  SLUICE_DCHECK(std::ranges::all_of(set_->members(), [](const EndpointMember& member) {
+    return member.endpoint->active() == 0;
+  }));
+}
+
+void EndpointQueue::Configure(const EndpointSet& set) {
+  counts_.store(set.limited() || balancer_.counts_sessions(), std::memory_order_relaxed);
+  for (const EndpointMember& member : set.members()) {
+    member.endpoint->Configure(member.weight, member.max_connections);
+  }
+}
+
+void EndpointQueue::Take(Endpoint& endpoint) {
+  if (!counts_.load(std::memory_order_relaxed)) return;
+  endpoint.AddActive(1);
+  balancer_.OnConnect(endpoint);
+}
+
+// A slot of it, unless there is none (null).
+Endpoint* EndpointQueue::PickAndTake(const PickRequest& request, std::span<Endpoint* const> tried) {
+  Endpoint* const endpoint = balancer_.Pick(*set_, request, tried);
+  if (endpoint != nullptr) Take(*endpoint);
+  return endpoint;
+}
+
+EndpointSlot EndpointQueue::TryAcquire(uint32_t worker, const PickRequest& request,
+                                       std::span<Endpoint* const> tried) {
+  if (!counts_.load(std::memory_order_relaxed)) {
+    return EndpointSlot(nullptr, balancer_.Pick(current_.Get(worker), request, tried));
+  }
+  absl::MutexLock lock(&mutex_);
+  return SlotFor(PickAndTake(request, tried));
+}
+
+// Returns true if it got a slot at once.
+bool EndpointQueue::TakeOrQueue(SlotAwaiter& waiter) {
+  absl::MutexLock lock(&mutex_);
+  if (Endpoint* const endpoint = PickAndTake(waiter.request_, waiter.tried_)) {
+    waiter.slot_ = SlotFor(endpoint);
+    return true;
+  }
+  waiters_.Push(waiter);
+  return false;
+}
+
+// `waiter` has been taken out of the queue.
+void EndpointQueue::Grant(SlotAwaiter& waiter, Endpoint& endpoint, core::Woken& woken) {
+  Take(endpoint);
+  waiter.slot_ = SlotFor(&endpoint);
+  woken.Add(waiter);
+}
+
+// The marker of `endpoint` moves behind all that are passed over (I3).
+EndpointQueue::SlotAwaiter* EndpointQueue::FindWaiter(Endpoint& endpoint) {
+  using Queue = core::WaitList<QueueEntry>;
+  QueueMarker& marker = endpoint.marker_;
+  QueueEntry* entry = Queue::Contains(marker) ? Queue::Next(marker) : waiters_.first();
+  bool passed_over = false;
+  SlotAwaiter* found = nullptr;
+  for (; entry != nullptr && found == nullptr; entry = Queue::Next(*entry)) {
+    if (entry->is_marker) continue;
+    auto& waiter = static_cast<SlotAwaiter&>(*entry);
+    if (waiter.Accepts(endpoint)) {
+      found = &waiter;
+    } else {
+      passed_over = true;
+    }
+  }
+  if (passed_over) {
+    waiters_.Remove(marker);
+    if (found == nullptr) {
+      waiters_.Push(marker);
+    } else {
+      waiters_.InsertBefore(*found, marker);
+    }
+  }
+  if (found != nullptr) waiters_.Remove(*found);
+  // In front it says nothing; other endpoints would step over it.
+  if (waiters_.first() == &marker) waiters_.Remove(marker);
+  return found;
+}
+
+// I2: to the session that has waited longest, if any accepts it.
+void EndpointQueue::Release(Endpoint& endpoint) {
+  core::Woken woken;
+  absl::MutexLock lock(&mutex_);
+  SLUICE_CHECK(endpoint.active() > 0);
+  endpoint.AddActive(-1u);
+  balancer_.OnClose(endpoint);
+  if (!endpoint.usable()) return;
+  if (SlotAwaiter* const next = FindWaiter(endpoint)) Grant(*next, endpoint, woken);
+}
+
+void EndpointQueue::Publish(std::shared_ptr<const EndpointSet> set) {
+  std::shared_ptr<const EndpointSet> before;  // goes after the lock
+  absl::flat_hash_set<const Endpoint*> stay;
+  for (const EndpointMember& member : set->members()) stay.insert(member.endpoint);
+  core::Woken woken;
+  absl::MutexLock lock(&mutex_);
+  for (const EndpointMember& member : set_->members()) {
+    if (stay.contains(member.endpoint)) continue;
+    member.endpoint->Configure(0, 0);
+    waiters_.Remove(member.endpoint->marker_);
+  }
+  Configure(*set);
+  before = std::exchange(set_, set);
+  current_.Publish(std::move(set));
+  ServeWaiting(woken);
+}
+
+// In the order in which they have come, as long as any endpoint is usable.
+void EndpointQueue::ServeWaiting(core::Woken& woken) {
+  const auto usable = [](const EndpointMember& member) { return member.endpoint->usable(); };
+  QueueEntry* next = nullptr;
+  for (QueueEntry* entry = waiters_.first(); entry != nullptr; entry = next) {
+    next = core::WaitList<QueueEntry>::Next(*entry);
+    if (entry->is_marker) continue;
+    auto& waiter = static_cast<SlotAwaiter&>(*entry);
+    if (Endpoint* const endpoint = balancer_.Pick(*set_, waiter.request_, waiter.tried_)) {
+      waiters_.Remove(waiter);
+      Grant(waiter, *endpoint, woken);
+    } else if (std::ranges::none_of(set_->members(), usable)) {
+      return;
+    }
+  }
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,157 @@
+// EndpointQueue: gives sessions to the endpoints of an upstream, and holds the sessions that wait
+// for one; EndpointSlot: the slot that one connection takes at its endpoint.
+//
+//     TryAcquire / WaitForSlot ── Balancer::Pick ── an endpoint is usable ──────► EndpointSlot
+//                 └── none is ──► WAITING (first in, first out) ── a slot is released, or ──┘
+//                                                                  another set is published
+//
+//   I1  active <= max_connections for every endpoint, also while a slot passes from one session to
+//       the next. (If a set lowers the limit: as soon as enough sessions have ended.)
+//   I2  No waiter accepts an endpoint that is usable: a slot that is released goes to the waiter
+//       that has waited longest among those that have not tried that endpoint yet. So a session
+//       that comes later takes nothing from those that wait.
+//   I3  Every session that waits before the marker of an endpoint has tried that endpoint. The
+//       search for the session that gets a slot of it begins there, so that none is passed over
+//       twice: what the releases of an endpoint walk is bounded by what was tried, however many
+//       wait. A session leaves the queue in constant time.
+//
+//           waits, has tried e ── waits, has tried e ── [marker of e] ── waits ── waits, has tried e
+//
+// Waiting sessions wait on the current set: Publish serves all that an endpoint of the new set can
+// be given to. An endpoint that is in no set any more drains; the slots that it has given stay
+// valid, and are released like others.
+//
+// Where neither a limit nor the policy needs it nothing is counted and no lock taken. A session that
+// began so is not counted either when a set with limits is published: the limits then hold for those
+// that begin later.
+// Threads: any; one at a time for Publish.
+// Checked by: tests/proxy/upstream/endpoint_queue_test.cc, tests/model.
+#ifndef SLUICE_PROXY_UPSTREAM_ENDPOINT_QUEUE_H_
+#define SLUICE_PROXY_UPSTREAM_ENDPOINT_QUEUE_H_
+
+#include <coroutine>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "core/base/atomic.h"
+#include "core/sync/wait_list.h"
+#include "proxy/upstream/balance/balancer.h"
+#include "proxy/upstream/endpoint/current_set.h"
+#include "proxy/upstream/endpoint/endpoint_set.h"
+
+namespace sluice::proxy {
+
+class EndpointQueue;
+
+// Releases the slot when it goes.
+class EndpointSlot {
+ public:
+  EndpointSlot() = default;
+  // `queue` is null when nothing is counted, `endpoint` when there is no slot.
+  EndpointSlot(EndpointQueue* queue, Endpoint* endpoint)
+      : queue_(endpoint == nullptr ? nullptr : queue), endpoint_(endpoint) {}
+  EndpointSlot(EndpointSlot&& other) noexcept
+      : queue_(std::exchange(other.queue_, nullptr)),
+        endpoint_(std::exchange(other.endpoint_, nullptr)) {}
+  EndpointSlot& operator=(EndpointSlot&& other) noexcept {
+    std::swap(queue_, other.queue_);
+    std::swap(endpoint_, other.endpoint_);
+    return *this;
+  }
+  ~EndpointSlot();
+
+  bool valid() const { return endpoint_ != nullptr; }
+  Endpoint& endpoint() const { return *endpoint_; }  // of a valid one
+  // Another session may wait for it: the connection is gone before it is released.
+  bool counted() const { return queue_ != nullptr; }
+
+ private:
+  EndpointQueue* queue_ = nullptr;
+  Endpoint* endpoint_ = nullptr;
+};
+
+class EndpointQueue {
+ public:
+  // All endpoints outlive the queue, and so does `balancer`. `workers`: how many there are.
+  EndpointQueue(Balancer& balancer, uint32_t workers, std::shared_ptr<const EndpointSet> set);
+  ~EndpointQueue();
+
+  // The best usable endpoint that is not in `tried`. Not valid: there is none. On the thread of
+  // `worker`.
+  EndpointSlot TryAcquire(uint32_t worker, const PickRequest& request,
+                          std::span<Endpoint* const> tried);
+
+  // `EndpointSlot slot = co_await queue.WaitForSlot(request, tried);` The same, waiting for one.
+  // Not valid: the scope was cancelled first. `tried` stays valid until then.
+  class SlotAwaiter;
+  SlotAwaiter WaitForSlot(const PickRequest& request, std::span<Endpoint* const> tried);
+
+  // From now on these are the endpoints.
+  void Publish(std::shared_ptr<const EndpointSet> set);
+
+  // The current set: a reference for a moment, on the thread of `worker`; or for longer.
+  const EndpointSet& SetOf(uint32_t worker) { return current_.Get(worker); }
+  std::shared_ptr<const EndpointSet> ShareSet() const { return current_.Share(); }
+
+ private:
+  friend class EndpointSlot;
+
+  void Configure(const EndpointSet& set) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Endpoint* PickAndTake(const PickRequest& request, std::span<Endpoint* const> tried)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Take(Endpoint& endpoint) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  EndpointSlot SlotFor(Endpoint* endpoint) { return EndpointSlot(SlotOwner(), endpoint); }
+  EndpointQueue* SlotOwner() { return counts_.load(std::memory_order_relaxed) ? this : nullptr; }
+  bool TakeOrQueue(SlotAwaiter& waiter);
+  void Grant(SlotAwaiter& waiter, Endpoint& endpoint, core::Woken& woken)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes the one out of the queue that has waited longest among those that accept `endpoint`.
+  // Null: there is none.
+  SlotAwaiter* FindWaiter(Endpoint& endpoint) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ServeWaiting(core::Woken& woken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Release(Endpoint& endpoint);
+
+  Balancer& balancer_;
+  CurrentSet current_;
+  core::Atomic<bool> counts_{false};  // written under the lock
+  absl::Mutex mutex_;
+  std::shared_ptr<const EndpointSet> set_ ABSL_GUARDED_BY(mutex_);
+  core::WaitList<QueueEntry> waiters_ ABSL_GUARDED_BY(mutex_){mutex_};
+};
+
+class EndpointQueue::SlotAwaiter final : public QueueEntry {
+ public:
+  SlotAwaiter(EndpointQueue& queue, const PickRequest& request, std::span<Endpoint* const> tried)
+      : QueueEntry(false), queue_(queue), request_(request), tried_(tried) {}
+
+  template <typename Promise>
+  bool await_suspend(std::coroutine_handle<Promise> handle) {
+    return Suspend(handle, [this] { return !queue_.TakeOrQueue(*this); });
+  }
+  EndpointSlot await_resume() {
+    Resumed();
+    return std::move(slot_);
+  }
+
+ private:
+  friend class EndpointQueue;
+  bool Accepts(const Endpoint& endpoint) const;
+
+  EndpointQueue& queue_;
+  const PickRequest request_;
+  const std::span<Endpoint* const> tried_;
+  EndpointSlot slot_;  // what it got; written before it is posted
+};
+
+inline EndpointQueue::SlotAwaiter EndpointQueue::WaitForSlot(const PickRequest& request,
+                                                             std::span<Endpoint* const> tried) {
+  return SlotAwaiter(*this, request, tried);
+}
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_UPSTREAM_ENDPOINT_QUEUE_H_

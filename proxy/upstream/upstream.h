@@ -1,0 +1,69 @@
+// Upstream: the endpoints that a listener's sessions are connected to, how to choose among them and
+// how to connect to them.
+//
+//   conf::Upstream ── MakeSet ──► EndpointSet ── Publish ──► the current set, also for those that wait
+//
+// It owns its endpoints. One that is in the set before and in the new one is the same object: its
+// sessions count on. One that leaves drains, and is kept as long as the upstream, so that a session
+// needs no reference of its own; one that joins again is another object, which has not been tried.
+#ifndef SLUICE_PROXY_UPSTREAM_UPSTREAM_H_
+#define SLUICE_PROXY_UPSTREAM_UPSTREAM_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "conf/config.h"
+#include "core/base/clock.h"
+#include "core/log/logger.h"
+#include "core/net/socket_api.h"
+#include "proxy/upstream/balance/balancer.h"
+#include "proxy/upstream/endpoint/endpoint_set.h"
+#include "proxy/upstream/endpoint_queue.h"
+
+namespace sluice::proxy {
+
+// How connections to an upstream's endpoints are made.
+struct ConnectPolicy {
+  uint32_t attempts;          // endpoints tried in one round, at least 1
+  core::Nanos backoff;        // before the third endpoint; doubled for each further one
+  core::Nanos retry_for;      // when all have failed; 0: each is tried once
+  core::Nanos queue_timeout;  // 0: no waiting for a free slot
+  std::optional<core::Address> source;
+  std::optional<core::SocketOptions> socket;  // of TCP; none: all as the kernel has it
+};
+
+// Any thread, but for MakeSet and Publish: one at a time.
+class Upstream {
+ public:
+  // `workers`: how many there are. The endpoints of `config` are published.
+  Upstream(const conf::Upstream& config, uint32_t workers);
+  Upstream(const Upstream&) = delete;
+  Upstream& operator=(const Upstream&) = delete;
+
+  const std::string& name() const { return name_; }
+  const ConnectPolicy& policy() const { return policy_; }
+  EndpointQueue& queue() { return *queue_; }
+  core::LogThrottle& failure_throttle() { return failure_throttle_; }
+
+  // A set of these endpoints, in this order; publish it, or let go of it. What has to be known of
+  // endpoints that join (upstream_sockets.h) is set before it is published.
+  std::shared_ptr<const EndpointSet> MakeSet(std::span<const conf::Endpoint> endpoints);
+  void Publish(std::shared_ptr<const EndpointSet> set) { queue_->Publish(std::move(set)); }
+
+ private:
+  const std::string name_;
+  const ConnectPolicy policy_;
+  const std::unique_ptr<Balancer> balancer_;
+  std::vector<std::unique_ptr<Endpoint>> endpoints_;  // all that there have been
+  std::unique_ptr<EndpointQueue> queue_;              // goes before them
+  core::LogThrottle failure_throttle_{5 * core::kSecond};
+};
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_UPSTREAM_UPSTREAM_H_

@@ -1,0 +1,168 @@
+// What is allowed and surely not meant: FILE:LINE:COLUMN: warning: MESSAGE, and loops among the
+// listeners of one process.
+
+#include "conf/reader/warnings.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "conf/reader/loops.h"
+#include "tests/conf/testing.h"
+
+namespace sluice::conf::testing {
+namespace {
+
+TEST(Warnings, NoneForAGoodFile) {
+  const LoadResult result = Load(kMinimal);
+  EXPECT_TRUE(result.ok());
+  EXPECT_EQ(WarningsOf(result), "");
+}
+
+TEST(Warnings, NameThePlace) {
+  const LoadResult result = Load(R"(
+listeners:
+  - { name: web, bind: "127.0.0.1:8080", upstream: app }
+upstreams:
+  - name: app
+    endpoints: ["10.0.0.1:80", "127.0.0.1:8080"]
+)");
+  EXPECT_TRUE(result.ok()) << ErrorsOf(result);
+  EXPECT_EQ(
+      WarningsOf(result),
+      "test.yaml:6:32: warning: upstreams[0].endpoints[1]: found \"127.0.0.1:8080\", which is "
+      "the listener \"web\" of this proxy and leads back to this upstream: it will not be "
+      "connected to\n");
+}
+
+TEST(Warnings, NoneBesideErrors) {
+  const LoadResult result = Load(R"(
+listeners:
+  - { name: web, bind: "127.0.0.1:8080", upstream: app, max_connections: many }
+upstreams:
+  - { name: app, endpoints: ["127.0.0.1:8080"] }
+)");
+  EXPECT_FALSE(result.ok());
+  EXPECT_EQ(WarningsOf(result), "");
+}
+
+// "listener: bind > upstream" and "upstream: endpoint endpoint ...".
+Config ConfigOf(const std::vector<std::array<std::string, 3>>& listeners,
+                const std::vector<std::vector<std::string>>& upstreams) {
+  Config config;
+  for (const auto& [name, bind, upstream] : listeners) {
+    Listener listener;
+    listener.name = name;
+    listener.bind = {*Address::Parse(bind)};
+    listener.upstream = upstream;
+    config.listeners.push_back(listener);
+  }
+  for (const std::vector<std::string>& words : upstreams) {
+    Upstream upstream;
+    upstream.name = words[0];
+    for (size_t i = 1; i < words.size(); ++i) {
+      upstream.endpoints.push_back({.address = *Address::Parse(words[i])});
+    }
+    config.upstreams.push_back(upstream);
+  }
+  return config;
+}
+
+bool ReachesItself(const std::string& bind, const std::string& endpoint, bool ipv6_only = true) {
+  Config config = ConfigOf({{"web", bind, "app"}}, {{"app", endpoint}});
+  config.listeners[0].socket.ipv6_only = ipv6_only;
+  return !FindLoops(config).empty();
+}
+
+TEST(Loops, WhichEndpointAListenerIs) {
+  EXPECT_TRUE(ReachesItself("127.0.0.1:80", "127.0.0.1:80"));
+  EXPECT_TRUE(ReachesItself("0.0.0.0:80", "127.3.2.1:80"));
+  EXPECT_TRUE(ReachesItself("0.0.0.0:80", "0.0.0.0:80"));
+  EXPECT_TRUE(ReachesItself("127.0.0.1:80", "0.0.0.0:80"));
+  EXPECT_TRUE(ReachesItself("10.0.0.1:80", "10.0.0.1:80"));
+  EXPECT_TRUE(ReachesItself("0.0.0.0:80", "[::ffff:127.0.0.1]:80"));
+  EXPECT_TRUE(ReachesItself("127.0.0.1:80", "[::ffff:127.0.0.1]:80"));
+  EXPECT_TRUE(ReachesItself("[::1]:80", "[::1]:80"));
+  EXPECT_TRUE(ReachesItself("[::]:80", "[::1]:80"));
+  EXPECT_TRUE(ReachesItself("[::1]:80", "[::]:80"));
+  EXPECT_TRUE(ReachesItself("[::]:80", "127.0.0.1:80", /*ipv6_only=*/false));
+  EXPECT_TRUE(ReachesItself("unix:@web", "unix:@web"));
+  EXPECT_TRUE(ReachesItself("unix:/run/web", "unix:/run/../run/./web"));
+}
+
+TEST(Loops, WhichEndpointAListenerIsNot) {
+  EXPECT_FALSE(ReachesItself("127.0.0.1:80", "127.0.0.1:81"));
+  EXPECT_FALSE(ReachesItself("127.0.0.1:80", "127.0.0.2:80"));
+  EXPECT_FALSE(ReachesItself("10.0.0.1:80", "0.0.0.0:80"));
+  EXPECT_FALSE(ReachesItself("0.0.0.0:80", "10.0.0.1:80")) << "somebody else's, as far as is known";
+  EXPECT_FALSE(ReachesItself("[::]:80", "127.0.0.1:80"));
+  EXPECT_FALSE(ReachesItself("0.0.0.0:80", "[::1]:80"));
+  EXPECT_FALSE(ReachesItself("unix:/run/web", "unix:/run/app"));
+  EXPECT_FALSE(ReachesItself("unix:@web", "unix:/web"));
+  EXPECT_FALSE(ReachesItself("127.0.0.1:0", "127.0.0.1:1"));
+}
+
+TEST(Loops, AddressesOfThisHostAreAskedFor) {
+  const Config config = ConfigOf({{"web", "0.0.0.0:80", "app"}}, {{"app", "10.0.0.1:80"}});
+  EXPECT_EQ(FindLoops(config, {config.listeners[0].bind}, [](const Address&) { return true; }),
+            (std::vector<Loop>{{0, 0, 0}}));
+}
+
+TEST(Loops, AWayRoundOverTwoListeners) {
+  const Config config = ConfigOf({{"a", "127.0.0.1:80", "A"}, {"b", "127.0.0.1:81", "B"}},
+                                 {{"A", "127.0.0.1:81"}, {"B", "10.0.0.1:1", "127.0.0.1:80"}});
+  EXPECT_EQ(FindLoops(config), (std::vector<Loop>{{0, 0, 1}, {1, 1, 0}}));
+}
+
+TEST(Loops, AChainIsNone) {
+  const Config config = ConfigOf({{"a", "127.0.0.1:80", "A"}, {"b", "127.0.0.1:81", "B"}},
+                                 {{"A", "127.0.0.1:81"}, {"B", "127.0.0.1:82"}});
+  EXPECT_EQ(FindLoops(config), std::vector<Loop>{});
+}
+
+TEST(Loops, AWayIntoALoopIsNone) {
+  const Config config = ConfigOf({{"a", "127.0.0.1:80", "A"}, {"b", "127.0.0.1:81", "B"}},
+                                 {{"A", "127.0.0.1:81"}, {"B", "127.0.0.1:81"}});
+  EXPECT_EQ(FindLoops(config), (std::vector<Loop>{{1, 0, 1}}));
+}
+
+TEST(Loops, ALinkToTheSocket) {
+  char folder[] = "/tmp/sluice-loops-XXXXXX";
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  const std::string path = folder;
+  std::ofstream(path + "/web") << "stands for the socket, which is there once it is bound";
+  ASSERT_EQ(symlink("web", (path + "/link").c_str()), 0);
+  EXPECT_TRUE(ReachesItself("unix:" + path + "/web", "unix:" + path + "/link"));
+  std::filesystem::remove_all(path);
+}
+
+// A chain of all, closed at the end: no recursion, nothing quadratic.
+TEST(Loops, ManyListeners) {
+  constexpr int kCount = 20'000;
+  Config config;
+  const auto address = [](int i) {
+    return *Address::Parse("10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250) +
+                           ":80");
+  };
+  for (int i = 0; i < kCount; ++i) {
+    Listener listener;
+    listener.name = listener.upstream = std::to_string(i);
+    listener.bind = {*Address::Parse("127.0.0.1:" + std::to_string(i + 1))};
+    config.listeners.push_back(listener);
+    Upstream upstream;
+    upstream.name = listener.name;
+    upstream.endpoints = {
+        {.address = *Address::Parse("127.0.0.1:" + std::to_string((i + 1) % kCount + 1))},
+        {.address = address(i)}};
+    config.upstreams.push_back(upstream);
+  }
+  EXPECT_EQ(FindLoops(config).size(), size_t{kCount});
+}
+
+}  // namespace
+}  // namespace sluice::conf::testing

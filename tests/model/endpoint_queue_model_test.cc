@@ -1,0 +1,16 @@
+// EndpointQueue, the real code.
+#include "tests/model/endpoint_queue_model.h"
+
+namespace sluice::model {
+namespace {
+
+TEST(EndpointQueue, TwoWaitForOneSlot) { ExpectHolds(TwoWait(1)); }
+TEST(EndpointQueue, TwoWaitForTwoSlots) { ExpectHolds(TwoWait(2), {.preemptions = 3}); }
+TEST(EndpointQueue, OneGivesUp) { ExpectHolds(GivesUp); }
+TEST(EndpointQueue, NoneOvertakes) { ExpectHolds(NoneOvertakes); }
+TEST(EndpointQueue, PassesOver) { ExpectHolds(PassesOver); }
+TEST(EndpointQueue, OneJoins) { ExpectHolds(OneJoins); }
+TEST(EndpointQueue, OneLeaves) { ExpectHolds(OneLeaves); }
+
+}  // namespace
+}  // namespace sluice::model

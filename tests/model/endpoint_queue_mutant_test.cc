@@ -1,0 +1,36 @@
+// EndpointQueue with planted mistakes: each has to be found.
+#include "tests/model/endpoint_queue_model.h"
+#include "tests/model/planted.h"
+
+namespace sluice::model {
+namespace {
+
+void ExpectPlantedFails(const char* mistake, const Model& model) {
+  planted = mistake;
+  ExpectFails(model);
+  planted = "";
+}
+
+TEST(EndpointQueueMutant, None) { ExpectHolds(GivesUp); }
+TEST(EndpointQueueMutant, GrantWithoutRemoving) {
+  ExpectPlantedFails("grant without removing", NoneOvertakes);
+}
+TEST(EndpointQueueMutant, GivenBackAndThenGranted) {
+  ExpectPlantedFails("given back, then granted", NoneOvertakes);
+}
+TEST(EndpointQueueMutant, ReleaseSkipsTheQueue) {
+  ExpectPlantedFails("release skips the queue", TwoWait(1));
+}
+TEST(EndpointQueueMutant, LooksBeforeItQueues) {
+  ExpectPlantedFails("looks before it queues", TwoWait(1));
+}
+TEST(EndpointQueueMutant, LastInFirstOut) {
+  ExpectPlantedFails("last in, first out", NoneOvertakes);
+}
+TEST(EndpointQueueMutant, ASetServesNone) { ExpectPlantedFails("a set serves none", OneJoins); }
+TEST(EndpointQueueMutant, OneThatLeavesIsGiven) {
+  ExpectPlantedFails("one that leaves is given", OneLeaves);
+}
+
+}  // namespace
+}  // namespace sluice::model
