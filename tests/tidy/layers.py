@@ -1,7 +1,7 @@
 """Which folder may include which: the table that tests/tidy holds the tree to.
 
 A row names a folder and the folders that its files may include; its own is always allowed, and so
-is the standard library. Arrows run down: a folder never includes one that includes it. To let a
+is the standard library. A file with a row of its own is taken as if it were a folder. Arrows run down: a folder never includes one that includes it. To let a
 folder include another one, change its row here, and ARCHITECTURE.md where that is about the row.
 """
 
@@ -32,21 +32,30 @@ BACKENDS = {
     "epoll": ["core/base", "core/net", "core/task", "core/reactor"],
 }
 
-# The configuration knows of the runtime what an address and a socket's option are.
+# The configuration knows of the runtime what an address, a socket's option and a log level are.
+# config.h is plain data and lies below what fills it in.
+_CONF = ["core/base", "core/text", "core/net", "core/log"]
 CONF = {
-    "conf": ["core/base", "core/text", "core/net", "core/log"],
+    "conf/text": _CONF,
+    "conf/config.h": _CONF + ["conf/text"],
+    "conf/schema": _CONF + ["conf/text", "conf/config.h"],
+    "conf/reader": _CONF + ["conf/text", "conf/config.h", "conf/schema"],
+    "conf": _CONF + ["conf/text", "conf/config.h", "conf/schema", "conf/reader"],
 }
+PUBLIC_CONF = ["conf", "conf/config.h", "conf/text"]
 
-# The proxy, from below. Besides its row each folder may include conf/ and PUBLIC_CORE.
+# The proxy, from below. Besides its row each folder may include PUBLIC_CORE and PUBLIC_CONF.
 PROXY = {
     "proxy/memory": ["core/sched"],
     "proxy/observe": ["core/reactor", "proxy/memory"],
     "proxy/observe/access_log": ["proxy/observe"],
     "proxy/identity": ["proxy/observe"],
     "proxy/admission": ["proxy/memory", "proxy/observe"],
-    "proxy/upstream/balance": [],
+    "proxy/upstream/endpoint": [],
+    "proxy/upstream/balance": ["proxy/upstream/endpoint"],
     "proxy/upstream/health": ["proxy/observe", "proxy/identity"],
-    "proxy/upstream": ["core/reactor", "core/sched", "proxy/observe", "proxy/upstream/balance",
+    "proxy/upstream": ["conf/reader", "core/reactor", "core/sched", "proxy/observe",
+                       "proxy/upstream/endpoint", "proxy/upstream/balance",
                        "proxy/upstream/health"],
     "proxy/session": ["core/reactor", "core/sched", "proxy/upstream", "proxy/admission",
                       "proxy/identity", "proxy/observe", "proxy/observe/access_log"],
@@ -63,7 +72,7 @@ PROXY = {
 }
 
 MAY_INCLUDE = {**CORE, **BACKENDS, **CONF,
-               **{folder: [*PUBLIC_CORE, "conf", *row] for folder, row in PROXY.items()}}
+               **{folder: [*PUBLIC_CORE, *PUBLIC_CONF, *row] for folder, row in PROXY.items()}}
 
 # Includes that only this one file of the product may have, beside those of its folder.
 ONE_FILE = {
@@ -79,7 +88,7 @@ PRODUCT = ["core", "iouring", "epoll", "conf", "proxy"]
 LIBRARIES = {
     "liburing.h": "iouring/",
     "sys/epoll.h": "epoll/",
-    "yaml-cpp/": "conf/yaml.cc",
+    "yaml-cpp/": "conf/reader/yaml.cc",
     "spdlog/": "core/log/logger.cc",
 }
 

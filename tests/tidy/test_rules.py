@@ -46,7 +46,7 @@ class Rules(unittest.TestCase):
 
     def test_libraries_have_one_includer(self):
         for library, right, wrong in (
-                ("yaml-cpp/yaml.h", "conf/yaml.cc", "conf/load.cc"),
+                ("yaml-cpp/yaml.h", "conf/reader/yaml.cc", "conf/load.cc"),
                 ("spdlog/spdlog.h", "core/log/logger.cc", "core/log/line_log.cc"),
                 ("liburing.h", "iouring/ring.h", "epoll/ring.cc"),
                 ("sys/epoll.h", "epoll/table.cc", "core/io/poll.cc")):
