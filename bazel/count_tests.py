@@ -9,11 +9,11 @@ Bazel took from its cache are. The rules:
 
   - a target whose test.xml has cases counts as its cases, over all shards; cases that were skipped
     or not run count neither way;
-  - a target without cases of its own counts as one (Bazel writes a test.xml with one case for it);
+  - a target without cases counts as one (Bazel writes a test.xml with one case for it);
   - a failed target counts as at least one failure: a test that timed out, crashed before it wrote
     its cases, or passed them all and then exited with an error (a leak, say);
   - a target that could not be built, test or not, is a failure;
-  - a run that failed in any other way (--exit-code is Bazel's) or ran nothing is one, too.
+  - a run that failed in another way (--exit-code is Bazel's), or that ran nothing, is a failure.
 
 Exits with 0 when something ran and nothing failed, else with 1.
 """
@@ -26,7 +26,7 @@ import xml.etree.ElementTree as ElementTree
 
 
 def read_events(path):
-    """Yields Bazel's build events; none when there is no such file, nor after a torn line."""
+    """Yields Bazel's build events; none without the file, nor after an incomplete line."""
     try:
         with open(path, encoding="utf-8") as lines:
             for line in lines:
@@ -59,7 +59,7 @@ def count_result(result):
             passed, failed = count_cases(urllib.parse.unquote(path))
     if result.get("status") in ("PASSED", "FLAKY"):
         return passed, failed
-    # Cases of a test that did not end well are of no worth beyond what failed among them.
+    # Of a test that failed only the failed cases mean something.
     return passed, max(failed, 1)
 
 

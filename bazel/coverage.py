@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""Reads what llvm-cov exports and tells what was reached, for bazel/coverage.sh.
+"""Reads what llvm-cov exports and prints what the tests reached, for bazel/coverage.sh.
 
     bazel/coverage.py LCOV JSON FOLDER...
 
-A template counts once, however many types it was made for: what one of them reached is reached. A
-branch is one outcome, true or false, of one condition. Of what llvm-cov counts, these are left out:
-a line with nothing but brackets, which would be reached by falling off its block's end, and the
-value that no `case` names of a `switch` that names them all.
+A template counts once, however many types instantiate it: a line is reached if one instance
+reaches it. A branch is one outcome, true or false, of one condition. Of what llvm-cov counts,
+these are left out: a line with nothing but brackets, which is reached only at the end of its
+block, and the outcome "no case" of a `switch` that names all values.
 """
 
 import collections
@@ -125,7 +125,8 @@ def main():
         if group in lines:
             figures = collections.Counter({
                 "lines": len(lines[group]), "run": sum(map(bool, lines[group].values())),
-                "branches": len(branches[group]), "taken": sum(map(bool, branches[group].values()))})
+                "branches": len(branches[group]),
+                "taken": sum(map(bool, branches[group].values()))})
             totals.update({(group.split("/")[0] + "/", key): n for key, n in figures.items()})
             totals.update({("all", key): n for key, n in figures.items()})
         else:

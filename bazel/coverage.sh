@@ -1,9 +1,10 @@
 #!/bin/bash
-# What the tests reach of our own code: a table, the functions never called, the lines never run.
+# Prints what the tests reach of our own code: a table, the functions never called, the lines never
+# run.
 #
-#   bazel/coverage.sh                            the default tests, from nothing
-#   bazel/coverage.sh --add //tests/conf/...     these, and what earlier runs have counted
-#   bazel/coverage.sh --report                   what has been counted, once more
+#   bazel/coverage.sh                            runs the default tests and counts from zero
+#   bazel/coverage.sh --add //tests/conf/...     runs these and adds to earlier counts
+#   bazel/coverage.sh --report                   prints what has been counted, and runs nothing
 #
 # The proxies that tests start count too, however they end: the counters are in mapped files.
 set -euo pipefail
@@ -27,7 +28,7 @@ failed=0
 if [[ $run == yes ]]; then
   if [[ $keep == no ]]; then rm -rf "$profiles"; fi
   mkdir -p "$profiles"
-  # %c: counted where the file is mapped; %m: one file for each program, whoever runs it.
+  # %c: the counters are in the mapped file; %m: one file for each program, whichever test runs it.
   bazel test --config=cov --nocache_test_results --test_env=LLVM_PROFILE_FILE="$profiles/%c%m.raw" \
     "${targets[@]}" || failed=$?
 fi

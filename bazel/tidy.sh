@@ -1,6 +1,6 @@
 #!/bin/bash
-# clang-tidy over our own C++ (or over the files given), with the checks of .clang-tidy. Prints what
-# it finds; exits with 0 when that is nothing.
+# Runs clang-tidy over our own C++ (or over the files given), with the checks of .clang-tidy. Prints
+# its findings and exits with 1, or exits with 0 when there are none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,6 +1,6 @@
 """The link order of Debian's abseil (20220623), as `pkg-config --libs` gives it.
 
-Static archives, asked for by name: what nobody refers to costs nothing in the binary.
+Static archives, asked for by name: what the program does not refer to costs nothing in the binary.
 """
 
 ABSL_LINKOPTS = ["-l:libabsl_%s.a" % name for name in [

@@ -1,10 +1,10 @@
-// Tells ThreadSanitizer about abseil's locks.
+// Reports abseil's locks to ThreadSanitizer.
 //
 // Debian's abseil is compiled without the sanitizer, so TSan sees neither absl::Mutex being taken
 // nor released, and would call everything guarded by one a race. The linker option --wrap sends our
 // calls through the functions below, which add what TSan misses: "release" before the lock may be
 // given up, "acquire" after it has been taken. Conditions are evaluated inside abseil, with the
-// lock held but in places unknown to TSan, so memory accesses are ignored meanwhile.
+// lock held but unknown to TSan, so memory accesses are ignored meanwhile.
 //
 // Linked under --config=tsan only. The mangled names are those of Debian 12's abseil (20220623);
 // absl.bzl has the same list.

@@ -17,7 +17,7 @@ BARS, CURVES = (860, 440), (900, 460)
 # A peer has the same colour in every picture; colours that the colour-blind can tell apart.
 COLOURS = {"sluice": "#009e73", "sluice_epoll": "#56b4e9", "haproxy": "#d55e00",
            "nginx": "#e69f00", "tokio": "#cc79a7", "floor_epoll": "#777777",
-           "floor_uring": "#bbbbbb", "direct": "#000000"}
+           "floor_uring": "#bbbbbb", "direct": "#6b7fa3"}
 OTHERS = ("#0072b2", "#882255", "#b3a100", "#44aa99", "#332288", "#aa4499", "#661100")
 # Intervals far above every value would make the bars flat: they are cut at this many times the
 # largest value, and end in an arrow there.

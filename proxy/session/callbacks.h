@@ -55,8 +55,8 @@ class SessionCallbacks : protected DeadlineTimer, protected ShutdownNotice {
     waiter_->OnReady();
   }
 
-  // Arms the timer, or moves it to an earlier time; never to a later one: when it fires, the session
-  // looks at the clock and arms it again.
+  // Arms the timer, or moves it to an earlier time; never to a later one: when it fires, the
+  // session looks at the clock and arms it again.
   void EnsureTimer(core::Nanos deadline) {
     if (!armed() || deadline < DeadlineTimer::deadline()) MoveTimer(deadline);
   }

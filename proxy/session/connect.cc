@@ -9,8 +9,8 @@
 
 namespace sluice::proxy {
 
-// A client that resets its connection meanwhile ends the attempt; one that has done so before it was
-// accepted, or while it waited to be admitted, causes none.
+// A client that resets its connection meanwhile ends the attempt; one that has done so before it
+// was accepted, or while it waited to be admitted, causes none.
 core::Task<void> Session::Connect() {
   using Kind = EndEvent::Kind;
   constexpr EndEvent kClientReset = {.kind = Kind::kClientReset, .error = ECONNRESET};

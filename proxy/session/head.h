@@ -4,8 +4,8 @@
 //   bytes of the proxy's own (a PROXY header) ──► what was read already ──► what the stream brings
 //          not counted, not paced                 └── as if the pump had received it now ──┘
 //
-// Each lease is a buffer of the pool, however little is in it: a reader that takes a stream in small
-// pieces asks for a credit of a buffer's size, not for single bytes.
+// Each lease is a buffer of the pool, however little is in it: a reader asks for a credit of a
+// buffer's size, not for single bytes.
 //
 // A session without a head holds nothing of it: a bit in its Flow says whether there is one.
 #ifndef SLUICE_PROXY_SESSION_HEAD_H_

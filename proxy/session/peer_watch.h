@@ -17,9 +17,9 @@ enum class WhenBroken : uint8_t {
   kWaitOn,  // it waits until it is cancelled: its end always means something
 };
 
-// 0: the peer of `fd` has reset its connection. ECANCELED: the scope was cancelled. Any other errno:
-// the connection has broken and was not reset. It begins to watch after 20 ms: most connects are
-// done before that, and most sessions end within that after the first end of stream.
+// 0: the peer of `fd` has reset its connection. ECANCELED: the scope was cancelled. Any other
+// errno: the connection has broken and was not reset. It begins to watch after 20 ms: most connects
+// are done before that, and most sessions end within that after the first end of stream.
 core::Task<int> PeerReset(int fd, WhenBroken when_broken);
 
 }  // namespace sluice::proxy

@@ -64,8 +64,8 @@ struct Flow {
 };
 
 // Ends when the stream does, on an error, or when its scope is cancelled; then no operation of
-// `flow.from` is in flight and owner.FlowEnded has been called. If that returned true, the pump then
-// waits for the reset of a peer that has ended its stream.
+// `flow.from` is in flight and owner.FlowEnded has been called. If that returned true, the pump
+// then waits for the reset of a peer that has ended its stream.
 core::Task<void> Pump(Flow& flow);
 
 }  // namespace sluice::proxy

@@ -62,7 +62,7 @@ void Session::Report() {
 // The stages. One frame for the life of the session: everything that lasts is in it, everything
 // else is not.
 //
-// A stage that finds out who the client is (a PROXY header, an access list) and one that chooses the
+// A stage that identifies the client (a PROXY header, an access list) and one that chooses the
 // upstream (a ClientHello) come before Connect: what they have read is the head of the flow up
 // (head.h), what they reject goes on with Close.
 core::Root<void> RunSession(const SessionContext& context, int client, Ticket ticket) {

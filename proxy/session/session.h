@@ -1,6 +1,6 @@
 // RunSession: one client connection, its upstream connection, and every decision about them.
 //
-//   identify ──► route ──► CONNECT ──► RELAY ──► FLUSH ──► REPORT          (in capitals: what exists)
+//   identify ──► route ──► CONNECT ──► RELAY ──► FLUSH ──► REPORT      (in capitals: what exists)
 //                             └── not connected ───────────┘
 //
 // A session is one task, so that its two pumps, its timer and its shutdown notice need no lock. Its
@@ -15,12 +15,13 @@
 //   lifetime, write stall ─────────────────────► what was accepted is flushed; RST to both
 //   idle, half-close, shutdown, not connected ─► RST to both at once
 //
-// End of stream is passed on with shutdown(2) once all bytes before it have been sent, and the other
-// direction goes on. A reset is passed on as a reset, after the kernel has got rid of the bytes that
-// came before it, as long as their reader takes some (timeouts.linger). Whatever the proxy ends by
-// itself it ends with a reset: a clean end is only shown to a peer whose partner ended cleanly. With
-// half_close: close the first end of stream ends both directions, once it has been passed on and has
-// arrived, within the same bounds; a client is not shown that end before its slots are free.
+// End of stream is passed on with shutdown(2) once all bytes before it have been sent, and the
+// other direction goes on. A reset is passed on as a reset, after the kernel has got rid of the
+// bytes that came before it, as long as their reader takes some (timeouts.linger). Whatever the
+// proxy ends by itself it ends with a reset: a clean end is only shown to a peer whose partner
+// ended cleanly. With half_close: close the first end of stream ends both directions, once it has
+// been passed on and has arrived, within the same bounds; a client is not shown that end before its
+// slots are free.
 #ifndef SLUICE_PROXY_SESSION_SESSION_H_
 #define SLUICE_PROXY_SESSION_SESSION_H_
 

@@ -2,15 +2,15 @@
 // comes out, and at the end the reason. Pure: it knows no descriptor, no clock and allocates
 // nothing.
 //
-//        ┌────────── end of stream of one flow: pass it on; half-close begins ─────────┐
-//        │                                                                             ▼
-//      OPEN ── a send failed: the peer is gone ──► BROKEN                        HALF-CLOSED
-//        │         (what that peer had sent           │ the other flow                 │
-//        │          before is still relayed)          │ finds the reset                │
-//        │                                            │                                │
-//        └─ no upstream, reset, deadline, shutdown ───┴────────────┬───────────────────┘
-//                                                                  ▼          also: end of stream of
-//                                                                ENDED        the other flow: closed
+//        ┌────────── end of stream of one flow: pass it on; half-close begins ──────┐
+//        │                                                                          ▼
+//      OPEN ── a send failed: the peer is gone ──► BROKEN                     HALF-CLOSED
+//        │         (what that peer had sent           │ the other flow             │  │
+//        │          before is still relayed)          │ finds the reset            │  │ end of
+//        │                                            │                            │  │ stream of
+//        └─ no upstream, reset, deadline, shutdown ───┴──────────┬─────────────────┘  │ the other
+//                                                                ▼                    │ flow
+//                                                              ENDED ◄── closed ──────┘
 //
 //   with half_close: close the first end of stream leads to ENDED at once: closed
 //

@@ -1,8 +1,8 @@
 // SharedPace: bytes per second that many flows share, fairly; PaceTurn: one flow's wait for its
 // turn.
 //
-// A token bucket tells how much may be sent. No flow takes tokens before it may use them: a flow that
-// leaves the queue leaves no debt behind, and the others go on as soon as there are tokens.
+// A token bucket tells how much may be sent. No flow takes tokens before it may use them: a flow
+// that leaves the queue leaves no debt behind, and the others go on as soon as there are tokens.
 //
 //   TryTake ── tokens, no flow waits ────────────────────────────────────────────► may send
 //      │                                                                              ▲
@@ -11,12 +11,12 @@
 //             └── cancelled: nothing was taken ──┴── cancelled: the next one becomes the head
 //
 // The order is that of start-time fair queueing (Goyal, Vin and Cheng, "Start-time fair queuing",
-// 1996): every flow has a virtual time, which advances by the bytes that it was given. The flow that
-// has had least comes first. A flow that did not wait begins one piece before the virtual time of
-// the flow served last: it comes back for its next piece only after it has sent the one before, and
-// must not lose what it is behind meanwhile. So each of n flows that always have something to send
-// gets an n-th of the bytes, whatever the sizes of their pieces, and a flow that seldom sends waits
-// for hardly more than one piece of each other flow.
+// 1996): every flow has a virtual time, which advances by the bytes that it was given. The flow
+// that has had least comes first. A flow that did not wait begins one piece before the virtual time
+// of the flow served last: it comes back for its next piece only after it has sent the one before,
+// and must not lose what it is behind meanwhile. So each of n flows that always have something to
+// send gets an n-th of the bytes, whatever the sizes of their pieces, and a flow that seldom sends
+// waits for hardly more than one piece of each other flow.
 //
 // Invariants
 //   I1  While any turn is QUEUED there is a HEAD, and it has a timer armed or has been posted.

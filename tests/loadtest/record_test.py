@@ -96,6 +96,14 @@ class Merging(unittest.TestCase):
         merged = records.merge([make([], "a"), make([run("ours", 0, 1)], "b")])
         self.assertEqual(list(merged["rows"]), ["a", "b"])
 
+    def test_keeps_the_last_date_and_the_last_known_commit(self):
+        one, two = make([]), make([])
+        records.date(one, "1a2b3c4")
+        records.date(two, "")
+        two["date"] = "2027-01-02"
+        merged = records.merge([one, two])
+        self.assertEqual((merged["date"], merged["commit"]), ("2027-01-02", "1a2b3c4"))
+
     def test_other_machines_and_other_loads_are_rejected(self):
         with self.assertRaisesRegex(records.RecordError, "different machines"):
             records.merge([make([]), make([], machine="other")])

@@ -158,7 +158,8 @@ Task<void> ExpectAll(const Pair& upstream, size_t total) {
     const std::string text = ReceiveSome(upstream.peer.get());
     EXPECT_TRUE(text == BytesAt(position, text.size())) << "near byte " << position;
     position += text.size();
-    return position >= total;
+    char next;
+    return recv(upstream.peer.get(), &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
   });
   EXPECT_EQ(position, total);
 }
@@ -169,6 +170,7 @@ Task<void> ReadThenPump(Flow& flow, Head& head, uint32_t credit, size_t read) {
     EXPECT_EQ(co_await ReadAhead(stream, read, head), 0);
   }
   co_await Pump(flow);
+  shutdown(flow.to, SHUT_WR);
 }
 
 // Wherever the pump takes over, and however much was on its way, every byte arrives in order.

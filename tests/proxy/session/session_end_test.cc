@@ -21,8 +21,8 @@ using Kind = EndEvent::Kind;
 constexpr Initiator kC = Initiator::kClient;
 constexpr Initiator kU = Initiator::kUpstream;
 
-// What happens, as the rows call it. "C is gone" and "C fails" are failed sends to the client: it is
-// the flow from the upstream that ends.
+// What happens, as the rows call it. "C is gone" and "C fails" are failed sends to the client: it
+// is the flow from the upstream that ends.
 const std::map<std::string, EndEvent> kEvents = {
     {"C ends", {.kind = Kind::kEndOfStream, .sender = kC}},
     {"C ends falsely", {.kind = Kind::kFalseEndOfStream, .sender = kC}},
