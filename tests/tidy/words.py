@@ -39,7 +39,7 @@ WORDS = [
 def words(tree: Tree) -> Iterator[Violation]:
     patterns = [(re.compile(word.pattern), word) for word in WORDS]
     for path in tree.files:
-        if path.startswith("tests/tidy/") or not path.endswith(
+        if path.startswith(("tests/tidy/", "tests/conformance/results/")) or not path.endswith(
                 CPP + (".py", ".md", ".yaml", ".bazel", ".sh", ".toml")):
             continue
         mine = [(pattern, word) for pattern, word in patterns
