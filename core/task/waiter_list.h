@@ -4,7 +4,8 @@
 //      first_ ──► a ──next──► b ──next──► c ──► null        previous: c ──► b ──► a ──► (itself)
 //      last_  ─────────────────────────► c
 //
-// A NodeQueue has one link less and walks to remove a node: for lists that are short or only popped.
+// A NodeQueue has one link less and walks to remove a node: for lists that are short or only
+// popped.
 // Thousands wait in a WaiterList, leave in any order, and every removal is made under a lock.
 //
 //   I1  A node that is in no list has previous == null; one in a list has not (the first one points

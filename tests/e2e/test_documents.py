@@ -104,7 +104,8 @@ class Commands(Case):
         if program == "python3":
             program, *arguments = arguments
         elif program != "run.py":
-            self.assertTrue(os.access(os.path.join(ROOT, program), os.X_OK), f"cannot run {program}")
+            self.assertTrue(os.access(os.path.join(ROOT, program), os.X_OK),
+                            f"{program} cannot be run")
         if program == "run.py":
             program = os.path.join(os.path.dirname(document), program)
         if "test_X" not in program:  # any of them
@@ -113,7 +114,8 @@ class Commands(Case):
     def check_options(self, arguments, text):
         for argument in arguments:
             if argument.startswith("-"):
-                self.assertRegex(text, rf"(?<![\w-]){re.escape(argument.partition('=')[0])}(?![\w-])")
+                option = re.escape(argument.partition("=")[0])
+                self.assertRegex(text, rf"(?<![\w-]){option}(?![\w-])")
 
     def check_bazel(self, arguments):
         self.assertIn(arguments.pop(0), ("build", "test", "run"))
@@ -224,7 +226,8 @@ class Figures(Case):
                             re.MULTILINE | re.DOTALL).group()
         lines = [[cell.strip() for cell in line.strip("|").split("|")]
                  for line in section.splitlines() if line.startswith("|")]
-        column = next(i for i, head in enumerate(lines[0]) if re.match(r"added,|proxy \(Pss\)", head))
+        column = next(i for i, head in enumerate(lines[0])
+                      if re.match(r"added,|proxy \(Pss\)", head))
         values = {line[0]: line[column].partition(" ")[0] for line in lines}
         return [values[proxy] for proxy in self.PROXIES]
 

@@ -19,7 +19,7 @@ _ALL = ("",)
 _PROSE = _PRODUCT + ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
 
 WORDS = [
-    Word(r"[Tt]urn(?:s|ed|ing)? (?:it |them |him |clients? )?away", "reject", _ALL),
+    Word(r"\b[Tt]urn(?:s|ed|ing) (?:it |them |clients? )?away", "reject", _ALL),
     Word(r"(?i)\brefusals?\b|\w*Refusal\w*", "rejection", _PROSE),
     Word(r"(?i)(?<!connection )(?<!ECONN)\brefus(?:e|es|ed|ing)\b", "reject (connections), "
          "fail (system calls)", ("proxy", "conf")),
