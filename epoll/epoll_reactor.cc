@@ -27,8 +27,8 @@ constexpr uint32_t kEventsPerTurn = 256;
 constexpr useconds_t kRestAfterFailure = 5000;  // microseconds
 constexpr uint64_t kWakeCookie = ~uint64_t{0};
 
-// Where an op is while it is in flight (Op::place).
-enum Place : uint8_t { kPosted = 0, kParked, kStarved };
+// Where an op is while it is in flight (Op::state).
+enum OpState : uint8_t { kPosted = 0, kParked, kStarved };
 
 Direction DirectionOf(const Op& op) {
   switch (op.kind) {
@@ -84,7 +84,7 @@ EpollReactor& EpollReactor::OfCurrentWorker() {
 
 bool EpollReactor::Submit(Op& op) {
   core::Count(counters_.ops);
-  op.place = kPosted;
+  op.state = kPosted;
   if (!op.task->ConsumeBudget()) {  // others first
     PostRetry(op);
     return false;
@@ -103,7 +103,7 @@ bool EpollReactor::Retry(Op& op) {
 // Tries until the op is done (true) or waits (false).
 bool EpollReactor::Advance(Op& op) {
   op.reactor = this;
-  op.place = kPosted;
+  op.state = kPosted;
   Descriptor& descriptor = table_->at(op.fd);
   Readiness& readiness = descriptor.directions[DirectionOf(op)];
   for (;;) {
@@ -127,11 +127,11 @@ bool EpollReactor::Advance(Op& op) {
       return true;
     }
     if (!Register(op, descriptor)) return true;
-    op.place = kParked;
+    op.state = kParked;
     ++waiting_;
     if (readiness.Park(op)) return false;
     --waiting_;
-    op.place = kPosted;
+    op.state = kPosted;
   }
 }
 
@@ -248,7 +248,7 @@ bool EpollReactor::Register(Op& op, Descriptor& descriptor) {
 // The op waits for a buffer.
 void EpollReactor::Starve(Op& op) {
   core::Count(counters_.dry);
-  op.place = kStarved;
+  op.state = kStarved;
   ++waiting_;
   {
     absl::MutexLock lock(&starved_mutex_);
@@ -282,16 +282,16 @@ void EpollReactor::PostRetry(Op& op) {
 }
 
 void EpollReactor::Cancel(Op& op) {
-  if (op.place == kParked) {
+  if (op.state == kParked) {
     if (!table_->at(op.fd).directions[DirectionOf(op)].Remove(op)) return;  // Retry will see it
-  } else if (op.place == kStarved) {
+  } else if (op.state == kStarved) {
     absl::MutexLock lock(&starved_mutex_);
     if (!starved_.Remove(op)) return;
   } else {
     return;
   }
   --OfCurrentWorker().waiting_;
-  op.place = kPosted;
+  op.state = kPosted;
   op.result = -ECANCELED;
   op.task->Post(op);
 }

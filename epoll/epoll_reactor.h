@@ -22,7 +22,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "core/reactor/accept_op.h"
 #include "core/reactor/reactor.h"
+#include "core/reactor/recv_op.h"
 #include "core/reactor/wake_flag.h"
 #include "epoll/descriptor_table.h"
 

@@ -55,7 +55,7 @@ class Ring {
   io_uring_buf_ring* buffers_ = nullptr;
   int pending_buffers_ = 0;
   uint64_t entries_ = 0;
-  std::deque<io_uring_sqe> waiting_;  // that found no place in the queue, in order
+  std::deque<io_uring_sqe> waiting_;  // for which the queue had no free slot, in order
 };
 
 inline constexpr uint16_t kBufferGroup = 0;

@@ -13,8 +13,8 @@ namespace sluice::iouring {
 inline constexpr uint32_t kBufferEntries = 4096;
 inline constexpr size_t kBuffersAtStart = 64;
 
-// Where an op is (Op::place). kLeaving: starved, and cancelled; the next turn lets go of it.
-enum Place : uint8_t { kInKernel = 0, kStarved, kLeaving, kEnded };
+// Where an op is (Op::state). kLeaving: starved, and cancelled; the next turn lets go of it.
+enum OpState : uint8_t { kInKernel = 0, kStarved, kLeaving, kEnded };
 
 // user_data: the op's address, its low bits telling what completes.
 enum Tag : uint64_t { kTagOp = 0, kTagCancel = 1, kTagWake = 2, kTagClose = 3, kTagMask = 7 };

@@ -121,7 +121,7 @@ bool UringReactor::ConnectLocal(Op& op) {
 }
 
 void UringReactor::Enqueue(Op& op) {
-  op.place = kInKernel;
+  op.state = kInKernel;
   if (op.kind == OpKind::kRecv) {
     EnqueueRecv(static_cast<core::RecvOp&>(op));
     return;
@@ -197,7 +197,7 @@ void UringReactor::TakeRemoteCancels() {
 
 // The reference for this cancel has been taken.
 void UringReactor::StartCancel(Op& op) {
-  switch (op.place) {
+  switch (op.state) {
     case kInKernel:
       EnqueueCancel(op);
       return;
@@ -360,11 +360,11 @@ void UringReactor::OnAccept(core::AcceptOp& op, int32_t result, uint32_t flags) 
 // Until the op's own last completion has been seen it may have slipped away from the cancel (it was
 // just being run): then once more.
 void UringReactor::OnCancel(Op& op, int32_t result) {
-  if (result < 0 && op.place == kInKernel) {
+  if (result < 0 && op.state == kInKernel) {
     EnqueueCancel(op);
     return;
   }
-  if (op.place == kStarved) {
+  if (op.state == kStarved) {
     Leave(op);
     return;
   }
@@ -374,7 +374,7 @@ void UringReactor::OnCancel(Op& op, int32_t result) {
 // The op's last completion has been seen.
 void UringReactor::End(Op& op, int32_t result) {
   op.result = result;
-  op.place = kEnded;
+  op.state = kEnded;
 }
 
 bool UringReactor::DropRef(Op& op) {

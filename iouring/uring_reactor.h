@@ -18,7 +18,7 @@
 // Invariants
 //   I1  refs > 0 exactly while the op is in flight here; it goes from 0 to 1 only in Submit.
 //   I2  The op's node is posted once, at refs 0; buffers and accepted connections before it.
-//   I3  Only this worker enters the ring, decrements refs, and reads or writes Op::place.
+//   I3  Only this worker enters the ring, decrements refs, and reads or writes Op::state.
 //
 // Memory orders: refs is changed by acq_rel operations only: the remote canceller's increment and
 // the owner's decrements form one order.
@@ -33,7 +33,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "core/reactor/accept_op.h"
 #include "core/reactor/reactor.h"
+#include "core/reactor/recv_op.h"
 #include "core/reactor/wake_flag.h"
 #include "iouring/probe.h"
 #include "iouring/ring.h"

@@ -150,13 +150,13 @@ void UringReactor::FillBufferRing() {
 
 void UringReactor::Starve(Op& op) {
   core::Count(counters_.dry);
-  op.place = kStarved;
+  op.state = kStarved;
   starved_.Push(op);
 }
 
 // A cancel of a starved op: the next turn lets go of it, for it may be deep in the queue.
 void UringReactor::Leave(Op& op) {
-  op.place = kLeaving;
+  op.state = kLeaving;
   leaving_ = true;
 }
 
@@ -166,7 +166,7 @@ bool UringReactor::LetGoOfLeaving() {
   core::NodeQueue stay;
   while (!starved_.empty()) {
     auto& op = static_cast<Op&>(*starved_.Pop());
-    if (op.place != kLeaving) {
+    if (op.state != kLeaving) {
       stay.Push(op);
       continue;
     }

@@ -83,7 +83,7 @@ int Serve(const conf::Config& config, const std::vector<conf::Error>& warnings,
   core::Runtime runtime(options, clock, backend->make_reactor);
   HeapReserve reserve(HeapReserve::BytesFor(config.limits.max_connections), MallocWorks);
   PrepareForShortage(reserve, *logger);
-  Server server(config, runtime.shared(), signals, *logger, access_log->get(), reserve);
+  Server server(config, runtime.handle(), signals, *logger, access_log->get(), reserve);
   status = CheckAddressSpace(plan.address_space, "the workers",
                              "lower runtime.workers or limits.buffer_memory, or raise RLIMIT_AS or "
                              "RLIMIT_DATA");

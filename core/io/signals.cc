@@ -9,6 +9,8 @@
 #include <csignal>
 
 #include "core/base/check.h"
+#include "core/io/poll.h"
+#include "core/sched/worker.h"
 
 namespace sluice::core {
 

@@ -5,7 +5,6 @@
 #include <initializer_list>
 
 #include "core/base/result.h"
-#include "core/io/io.h"
 #include "core/task/task.h"
 
 namespace sluice::core {

@@ -13,8 +13,9 @@
 //   I1  leased + free(local) + free(remote) + fresh = count.
 //   I2  Only the owner touches the local list; others push on the remote stack (a Treiber stack
 //       that is only ever emptied as a whole, so ABA cannot happen).
-//   I3  Somebody who found the pool dry and set `wanted` is woken after the next release: the
-//       releaser pushes, fences, looks at `wanted`; the owner sets it, fences, looks at the stack.
+//   I3  An owner that found the pool exhausted and set `wanted` is woken after the next release:
+//       the releaser pushes, fences, looks at `wanted`; the owner sets it, fences, looks at the
+//       stack.
 // Threads: Take, CollectRemote, SetWanted: the owner. Release: any.
 // Checked by: tests/core/reactor/buffer_pool_test.cc, tests/model.
 #ifndef SLUICE_CORE_REACTOR_BUFFER_POOL_H_
@@ -85,11 +86,11 @@ class [[nodiscard]] BufferLease {
 };
 
 // Small blocks that are set aside for the time when a pool has no buffer. A direction of a session
-// reads into one only while it holds nothing else (core/reactor/recv_now.h), so that with a block for every
-// direction whoever can move always moves, whatever others hold.
+// reads into one only while it holds nothing else (core/reactor/recv_now.h), so that with a block
+// for every direction a session that can move always moves, whatever others hold.
 //
 // One for all workers, under a mutex: it is used only when buffers are short. A block's header
-// stands at its beginning; memory is touched late, and given back when nobody holds a block.
+// stands at its beginning; memory is touched late, and given back when no block is held.
 // Threads: any. Checked by: tests/core/reactor/buffer_reserve_test.cc.
 class BufferReserve {
  public:
@@ -129,7 +130,7 @@ class BufferPool {
   BufferPool& operator=(const BufferPool&) = delete;
   ~BufferPool();
 
-  // The owner. Null: the pool is dry.
+  // The owner. Null: the pool is exhausted.
   Buffer* Take() {
     if (free_ == nullptr) CollectRemote();
     Buffer* buffer = free_;
@@ -176,14 +177,14 @@ class BufferPool {
     return free_ != nullptr || fresh_ != count_ ||
            remote_.load(std::memory_order_relaxed) != nullptr;
   }
-  // The owner: three quarters are out. Then nobody reads ahead, and what is small is moved into a
+  // The owner: three quarters are out. Then no recv reads ahead, and what is small is moved into a
   // block of the reserve.
   bool pressed() const { return taken_ >= count_ - count_ / 4; }
 
   // A second pool of the same owner with larger buffers, or null.
   BufferPool* large() const { return large_; }
   void set_large(BufferPool* large) { large_ = large; }
-  // For the time when this pool is dry, or null.
+  // For the time when this pool is exhausted, or null.
   BufferReserve* reserve() const { return reserve_; }
   void set_reserve(BufferReserve* reserve) { reserve_ = reserve; }
 

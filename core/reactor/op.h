@@ -32,7 +32,6 @@
 
 #include "core/base/atomic.h"
 #include "core/base/check.h"
-#include "core/reactor/buffer_pool.h"
 #include "core/task/cancel_scope.h"
 #include "core/task/runnable.h"
 
@@ -60,8 +59,8 @@ class Op : public Waiter {
   bool cancel_requested = false;  // since Submit
   bool retry = false;             // reactor's: OnReady is to call Reactor::Retry
   bool drained = false;           // reactor's: the last recv left nothing behind
-  uint8_t place = 0;              // reactor's: where it waits
-  // recv only. Here they take no room.
+  uint8_t state = 0;              // reactor's OpState
+  // recv only. Here they fill a gap.
   bool bulk = false;     // reactor's: the last read filled its buffer
   bool polling = false;  // reactor's: waits for data, not with a buffer
   int fd;
@@ -78,7 +77,7 @@ class Op : public Waiter {
   Atomic<uint32_t> kernel_refs{0};
   Runnable* task = nullptr;        // whose op it is
   Reactor* reactor = nullptr;      // where it is in flight
-  std::coroutine_handle<> waiter;  // resumed by the last completion; null: nobody waits
+  std::coroutine_handle<> waiter;  // resumed by the last completion; null: no coroutine waits
 
  protected:
   ~Op() { SLUICE_DCHECK(!in_flight); }  // I1
@@ -104,77 +103,6 @@ inline const void* DataOf(const Op& op) {
   SLUICE_DCHECK(op.kind == OpKind::kSend || op.kind == OpKind::kConnect);
   return static_cast<const SingleShotBase&>(op).data;
 }
-
-// A recv that has delivered its credit ends with this result: submit it again for more.
-inline constexpr int32_t kCreditUsed = INT32_MAX;
-
-// A stream is read in slices of at most kSlowSlice bytes until so many buffers of it in a row have
-// been sent in one go.
-inline constexpr int kWholeSends = 16;
-inline constexpr uint32_t kSlowSlice = 65536;
-
-// A stream of buffers received. The reactor leases the buffers when data is there.
-class RecvOp final : public Op {
- public:
-  explicit RecvOp(int fd) : Op(OpKind::kRecv, fd) {}
-  ~RecvOp() { SLUICE_DCHECK(received_.empty()); }
-
-  uint32_t refill = 1;      // RecvStream's: the credit of each Submit
-  bool draining = false;    // StartDraining's
-  uint8_t whole_sends = 0;  // RecvStream::NoteSent's
-  bool cut_short = false;   // RecvStream's: the scope was cancelled before the wait
-
-  // In the task: received and not taken yet, oldest first.
-  bool has_buffer() const { return !received_.empty(); }
-  BufferLease TakeBuffer() { return BufferLease(static_cast<Buffer*>(received_.Pop())); }
-
-  // In the task: a buffer has arrived. Deliver resumes the waiter; Append is for a reactor that
-  // completes the op inside Submit or Retry. What arrives while something is waiting to be taken is
-  // gathered: bytes are moved together as long as they fit, so that many small messages hold few
-  // buffers. Two neighbours in the queue hold more than one buffer's worth.
-  void Deliver(Buffer& buffer);
-  void Append(Buffer& buffer);
-
-  // In the task: nobody wants what still comes; it is given back as it arrives.
-  void StartDraining();
-
- private:
-  bool Gather(Buffer& buffer);
-
-  NodeQueue received_;
-};
-
-// One accepted connection on its way to the listener's task.
-class AcceptOp;
-class Accepted final : public Node {
- public:
-  Accepted(AcceptOp& op, int fd) : op(op), fd(fd) {}
-  void OnReady() override;
-  AcceptOp& op;
-  const int fd;
-  bool last = false;  // the accept ends with this connection; it has to be submitted again
-};
-
-// Connections that an accept brings at most before it ends by itself: what lies between the kernel
-// and the listener's task is bounded, for each has taken a descriptor that others may lack.
-inline constexpr uint32_t kAcceptsPerSubmit = 16;
-
-// A stream of accepted connections.
-class AcceptOp final : public Op {
- public:
-  explicit AcceptOp(int fd) : Op(OpKind::kAccept, fd) {}
-  bool one_by_one = false;  // end after one connection; set before Submit
-  ~AcceptOp() { SLUICE_DCHECK(accepted_.empty()); }
-
-  bool has_connection() const { return !accepted_.empty(); }
-  // In the task: the oldest accepted descriptor; the caller owns it now.
-  int TakeConnection();
-  void Deliver(Accepted& accepted);
-  void Append(Accepted& accepted) { accepted_.Push(accepted); }
-
- private:
-  NodeQueue accepted_;
-};
 
 }  // namespace sluice::core
 

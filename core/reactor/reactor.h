@@ -11,8 +11,9 @@
 //       from whatever worker.
 //   R3  No completion runs user code inside Submit, Cancel or Turn: nodes are posted, or Submit
 //       answers true.
-//   R4  A recv leases its buffer when data is there. A dry pool (and reserve) delays it, never fails
-//       it. When buffers are short, a recv that nobody waits for may end before its credit is used.
+//   R4  A recv leases its buffer when data is there. An exhausted pool (and reserve) delays it, and
+//       never fails it. When buffers are short, a recv that no coroutine waits for may end before
+//       its credit is used.
 //   R5  A recv brings its credit at most by less than one buffer more, then ends by itself.
 //       An accept brings at most kAcceptsPerSubmit connections, one if it is one_by_one, then ends.
 //   R6  Close and CloseNow are called only when no op of the descriptor is in flight. Close may be
@@ -45,7 +46,7 @@ struct ReactorCounters {
   Atomic<uint64_t> completions{0};  // reaped: completions or readiness events
   Atomic<uint64_t> recvs{0};        // buffers received
   Atomic<uint64_t> received{0};     // bytes in them
-  Atomic<uint64_t> dry{0};          // times a recv had to wait for a buffer
+  Atomic<uint64_t> dry{0};          // times a recv was starved: it had to wait for a buffer
   Atomic<uint64_t> reserved{0};     // buffers received into blocks of the reserve
   Atomic<uint64_t> stocked{0};      // now: empty buffers that the kernel holds (io_uring)
 };

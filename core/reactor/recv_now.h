@@ -13,20 +13,20 @@
 #define SLUICE_CORE_REACTOR_RECV_NOW_H_
 
 #include "core/reactor/buffer_pool.h"
-#include "core/reactor/op.h"
 #include "core/reactor/reactor.h"
+#include "core/reactor/recv_op.h"
 
 namespace sluice::core {
 
 enum class RecvNowResult {
   kDone,      // op.result is set: kCreditUsed with a buffer appended, 0 at the end, or an error
   kNotReady,  // nothing is there
-  kNoBuffer,  // the pool is dry, and its reserve
+  kNoBuffer,  // the pool is exhausted, and its reserve
 };
 
-// In the op's task: whether its reader has sent all it had and waits for more. A reactor that has
-// no buffer for an op that nobody waits for ends it (kCreditUsed); it is submitted again when what
-// it brought has gone.
+// In the op's task: whether its reader has sent all it had and waits for more. When no coroutine
+// waits for an op, a reactor that has no buffer for it ends it (kCreditUsed); it is submitted again
+// when what it brought has gone.
 inline bool SomebodyWaits(const RecvOp& op) { return static_cast<bool>(op.waiter); }
 
 // The owner of `pool` and of `counters`, inside the op's task.

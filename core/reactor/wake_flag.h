@@ -24,7 +24,7 @@ class WakeFlag {
   // True: the caller has to signal the sleeper (write to its eventfd).
   bool Wake() { return state_.exchange(kWoken, std::memory_order_acq_rel) == kSleeping; }
 
-  // False: somebody has called Wake since the last EndSleep: do not wait.
+  // False: Wake has been called since the last EndSleep: do not wait.
   bool BeginSleep() {
     uint32_t awake = kAwake;
     if (state_.compare_exchange_strong(awake, kSleeping, std::memory_order_acq_rel)) return true;

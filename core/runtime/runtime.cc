@@ -32,10 +32,7 @@ std::vector<int> UsableCpus() {
 class StopWhenDone final : public TaskEndObserver {
  public:
   explicit StopWhenDone(Shared& shared) : shared_(shared) {}
-  void TaskEnded() override {
-    shared_.stopping.store(true, std::memory_order_release);
-    shared_.WakeAll();
-  }
+  void TaskEnded() override { shared_.Stop(); }
 
  private:
   Shared& shared_;
@@ -59,7 +56,7 @@ Runtime::Runtime(const RuntimeOptions& options, const Clock& clock, ReactorFacto
       shared_(options.workers),
       cpus_(UsableCpus()) {
   for (uint32_t i = 0; i < options.workers; ++i) {
-    shared_.workers.push_back(std::make_unique<Worker>(shared_, i, clock, options.worker));
+    shared_.AddWorker(clock, options.worker);
   }
 }
 
@@ -81,7 +78,7 @@ absl::Status Runtime::Start() {
   return status;
 }
 
-// A thread that the kernel refuses (RLIMIT_NPROC, pids.max, memory) is an exception of the library.
+// When the kernel starts no thread (RLIMIT_NPROC, pids.max, memory) the library throws.
 absl::Status Runtime::StartThreads() {
   for (uint32_t i = 1; i < options_.workers; ++i) {
     try {
@@ -104,15 +101,15 @@ void Runtime::RunThread(uint32_t index) {
   launch_->started.DecrementCount();
   launch_->go.WaitForNotification();
   if (launch_->run) {
-    shared_.workers[index]->Run();
+    worker(index).Run();
   } else {
-    shared_.workers[index]->Abandon();
+    worker(index).Abandon();
   }
 }
 
 absl::Status Runtime::StartWorker(uint32_t index) {
   try {
-    return shared_.workers[index]->Start(make_reactor_);
+    return worker(index).Start(make_reactor_);
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError("there is no memory for the workers");
   }
@@ -133,10 +130,10 @@ absl::Status Runtime::Run(Task<void> main) {
     if (!status.ok()) return status;
   }
   StopWhenDone stop(shared_);
-  SpawnOn(shared_, shared_.workers[0].get(), std::move(main), &stop).Detach();
+  SpawnOn(handle(), &worker(0), std::move(main), &stop).Detach();
   launch_->run = true;
   launch_->go.Notify();
-  shared_.workers[0]->Run();
+  worker(0).Run();
   EndThreads();
   CheckNothingLeft();
   return absl::OkStatus();
@@ -145,7 +142,7 @@ absl::Status Runtime::Run(Task<void> main) {
 // Has those that wait for a run give up what they have, and waits for all.
 void Runtime::EndThreads() {
   if (!launch_->go.HasBeenNotified()) {
-    shared_.workers[0]->Abandon();
+    worker(0).Abandon();
     launch_->go.Notify();
   }
   for (std::thread& thread : threads_) thread.join();
@@ -154,9 +151,9 @@ void Runtime::EndThreads() {
 }
 
 void Runtime::CheckNothingLeft() {
-  SLUICE_CHECK(shared_.live_tasks.load(std::memory_order_acquire) == 0);
+  SLUICE_CHECK(shared_.live_tasks() == 0);
   int64_t in_flight = 0;
-  for (const std::unique_ptr<Worker>& worker : shared_.workers) {
+  for (const std::unique_ptr<Worker>& worker : shared_.workers()) {
     in_flight += worker->reactor().in_flight();
   }
   SLUICE_CHECK(in_flight == 0);

@@ -9,8 +9,8 @@
 //
 // Start makes the calling thread worker 0 and starts a thread for each other worker; nothing runs
 // before all of them have what they need, so a start that fails may be followed by another, with
-// other reactors. Run returns when `main` has ended: every other task must have been joined by then,
-// and every reactor is empty (both checked).
+// other reactors. Run returns when `main` has ended: every other task must have been joined by
+// then, and every reactor is empty (both checked).
 #ifndef SLUICE_CORE_RUNTIME_RUNTIME_H_
 #define SLUICE_CORE_RUNTIME_RUNTIME_H_
 
@@ -22,6 +22,8 @@
 #include "absl/status/status.h"
 #include "core/base/clock.h"
 #include "core/reactor/reactor.h"
+#include "core/runtime/handle.h"
+#include "core/sched/shared.h"
 #include "core/sched/worker.h"
 #include "core/task/task.h"
 
@@ -50,8 +52,9 @@ class Runtime {
   // Starts, unless Start has been called. An error is Start's. Once.
   absl::Status Run(Task<void> main);
 
-  Shared& shared() { return shared_; }
-  Worker& worker(uint32_t index) { return *shared_.workers[index]; }
+  // What tasks and their owners hold of it.
+  using Handle = RuntimeHandle;
+  Handle handle() { return Handle(shared_); }
 
  private:
   struct Launch;
@@ -62,6 +65,8 @@ class Runtime {
   void PinToCpu(uint32_t index) const;
   void EndThreads();
   void CheckNothingLeft();
+
+  Worker& worker(uint32_t index) { return *shared_.workers()[index]; }
 
   const RuntimeOptions options_;
   ReactorFactory make_reactor_;

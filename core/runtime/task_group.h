@@ -3,9 +3,9 @@
 // Spawn from any of the owner's tasks; `co_await group.Join()` waits until all have ended (also
 // those spawned meanwhile) and has to be awaited before the group is destroyed.
 //
-// pending_ counts the tasks plus one for the owner until Join: whoever brings it to zero wakes
-// Join. The acq_rel decrements form one chain, so what every task wrote is seen after Join. Checked
-// by: tests/core/runtime/spawn_test.cc.
+// pending_ counts the tasks plus one for the owner until Join: the thread that brings it to zero
+// wakes Join. The acq_rel decrements form one chain, so what every task wrote is seen after Join.
+// Checked by: tests/core/runtime/spawn_test.cc.
 #ifndef SLUICE_CORE_RUNTIME_TASK_GROUP_H_
 #define SLUICE_CORE_RUNTIME_TASK_GROUP_H_
 
@@ -15,13 +15,17 @@
 
 #include "core/base/atomic.h"
 #include "core/base/check.h"
+#include "core/runtime/handle.h"
+#include "core/runtime/root.h"
 #include "core/runtime/spawn.h"
+#include "core/task/node_queue.h"
+#include "core/task/task.h"
 
 namespace sluice::core {
 
 class TaskGroup final : public TaskEndObserver {
  public:
-  explicit TaskGroup(Shared& shared) : shared_(shared) {}
+  explicit TaskGroup(RuntimeHandle runtime) : runtime_(runtime) {}
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
   ~TaskGroup() { SLUICE_CHECK(pending_.load(std::memory_order_acquire) == 0); }
@@ -55,14 +59,15 @@ class TaskGroup final : public TaskEndObserver {
   template <typename AnyTask>
   void Start(AnyTask task, Worker* worker) {
     pending_.fetch_add(1, std::memory_order_relaxed);
-    SpawnOn(shared_, worker, std::move(task), this).Detach();
+    SpawnOn(runtime_, worker, std::move(task), this).Detach();
   }
   void TaskEnded() override {
-    // Who brings it to zero is alone with the group: Join has been called, all others have ended.
+    // The thread that brings it to zero is alone with the group: Join has been called, and all
+    // other tasks have ended.
     if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) join_task_->Post(*join_);
   }
 
-  Shared& shared_;
+  const RuntimeHandle runtime_;
   Atomic<size_t> pending_{1};
   Node* join_ = nullptr;  // written before Join's decrement
   Runnable* join_task_ = nullptr;

@@ -1,7 +1,7 @@
-// IdleSet: which workers sleep, how many search, and whom to wake.
+// IdleSet: which workers sleep, how many search, and which one to wake.
 //
 // Waking a halted CPU is dear (tens of microseconds in a virtual machine), so at most half of the
-// workers search at a time and nobody is woken while somebody searches: the searcher will find it.
+// workers search at a time and none is woken while another searches: the searcher will find it.
 //
 //               TryStartSearching            found / gave up: StopSearching
 //      AWAKE ─────────────────────► SEARCHING ─────────────────────► AWAKE
@@ -41,7 +41,7 @@ class IdleSet {
     SLUICE_CHECK(workers >= 1 && workers <= kMaxWorkers);
   }
 
-  // -1 when nobody has to be woken; else the worker whose reactor the caller wakes.
+  // -1 when no worker has to be woken; else the worker whose reactor the caller wakes.
   int PickToWake() {
     for (;;) {
       AtomicFence(std::memory_order_seq_cst);
@@ -69,7 +69,7 @@ class IdleSet {
   }
 
   // True: it was the last searcher. If it found work it wakes another; else it parks.
-  // Whoever calls it looks for work once more afterwards: the fence meets PickToWake's.
+  // The caller looks for work once more afterwards: the fence meets PickToWake's.
   bool StopSearching() {
     const bool last = searching_.fetch_sub(1, std::memory_order_seq_cst) == 1;
     AtomicFence(std::memory_order_seq_cst);
@@ -81,7 +81,7 @@ class IdleSet {
     AtomicFence(std::memory_order_seq_cst);
   }
 
-  // True: somebody has notified this worker; it is counted as a searcher.
+  // True: this worker has been notified; it is counted as a searcher.
   bool FinishPark(uint32_t index) {
     const uint64_t before = parked_[index / 64].fetch_and(~Bit(index), std::memory_order_seq_cst);
     return (before & Bit(index)) == 0;

@@ -1,4 +1,4 @@
-// ThreadHeap: what the memory allocator keeps for a thread although nobody uses it.
+// ThreadHeap: what the memory allocator keeps for a thread although it is not in use.
 //
 // An allocator gives memory back to the kernel now and then while it is called for more than a
 // thread's cache has. A worker that sleeps, or only relays, hardly calls it, and would keep for

@@ -1,28 +1,16 @@
 #include "core/sched/worker.h"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "core/base/check.h"
 
 namespace sluice::core {
 namespace {
 
 thread_local Worker* current_worker = nullptr;
-
-absl::StatusOr<std::unique_ptr<BufferPool>> MakePool(size_t count, size_t buffer_size,
-                                                     std::function<void()> wake_owner) {
-  auto pool = std::make_unique<BufferPool>(count, buffer_size, std::move(wake_owner));
-  if (pool->reserved()) return pool;
-  constexpr size_t kMiB = size_t{1} << 20;
-  return absl::ResourceExhaustedError(absl::StrCat(
-      "cannot reserve ", (count * buffer_size + kMiB - 1) / kMiB,
-      " MiB of address space for the buffers of a worker (limits.buffer_memory; RLIMIT_AS)"));
-}
 
 }  // namespace
 
@@ -31,7 +19,7 @@ absl::StatusOr<std::unique_ptr<BufferPool>> MakePool(size_t count, size_t buffer
 
 void Worker::Enter() {
   current_worker = this;
-  Reactor::SetCurrent(reactor_.get(), pool_.get());
+  Reactor::SetCurrent(reactor_.get(), &memory_.pool());
 }
 void Worker::LeaveCurrent() {
   current_worker = nullptr;
@@ -44,19 +32,15 @@ void Shared::Schedule(Runnable& runnable) {
     worker->Schedule(runnable);
     return;
   }
-  inject.Push(runnable);
+  inject_.Push(runnable);
   NotifyOne();
 }
 
 void Shared::NotifyOne() {
-  const int index = idle.PickToWake();
+  const int index = idle_.PickToWake();
   if (index < 0) return;
-  workers[static_cast<size_t>(index)]->Wake();
+  workers_[static_cast<size_t>(index)]->Wake();
   if (Worker* worker = Worker::Current()) Count(worker->counters_.wakes);
-}
-
-void Shared::WakeAll() {
-  for (const std::unique_ptr<Worker>& worker : workers) worker->Wake();
 }
 
 Worker::Worker(Shared& shared, uint32_t index, const Clock& clock, const WorkerOptions& options)
@@ -72,36 +56,18 @@ Worker::Worker(Shared& shared, uint32_t index, const Clock& clock, const WorkerO
 Worker::~Worker() = default;
 
 absl::Status Worker::Start(const ReactorFactory& make_reactor) {
-  absl::Status status = ReserveBuffers();
+  absl::Status status = memory_.ReserveBuffers(options_, [this] { Wake(); });
   if (!status.ok()) return status;
-  absl::StatusOr<std::unique_ptr<Reactor>> reactor = make_reactor(*pool_);
+  absl::StatusOr<std::unique_ptr<Reactor>> reactor = make_reactor(memory_.pool());
   if (!reactor.ok()) return reactor.status();
   reactor_ = *std::move(reactor);
-  if (options_.make_heap != nullptr) heap_ = options_.make_heap();
+  if (options_.make_heap != nullptr) memory_.set_heap(options_.make_heap());
   return absl::OkStatus();
 }
 
 void Worker::Abandon() {
-  heap_.reset();
+  memory_.set_heap(nullptr);
   reactor_.reset();
-}
-
-absl::Status Worker::ReserveBuffers() {
-  const auto wake = [this] { Wake(); };
-  if (pool_ == nullptr) {
-    absl::StatusOr<std::unique_ptr<BufferPool>> pool =
-        MakePool(options_.buffers, options_.buffer_size, wake);
-    if (!pool.ok()) return pool.status();
-    pool_ = *std::move(pool);
-    pool_->set_reserve(options_.reserve);
-  }
-  if (large_pool_ != nullptr || options_.large_buffers == 0) return absl::OkStatus();
-  absl::StatusOr<std::unique_ptr<BufferPool>> large =
-      MakePool(options_.large_buffers, options_.large_buffer_size, wake);
-  if (!large.ok()) return large.status();
-  large_pool_ = *std::move(large);
-  pool_->set_large(large_pool_.get());
-  return absl::OkStatus();
 }
 
 void Worker::Run() {
@@ -111,7 +77,7 @@ void Worker::Run() {
     if (RoundIsOver()) EndRound();
     if (Runnable* task = NextTask()) {
       RunTask(*task);
-    } else if (shared_.stopping.load(std::memory_order_acquire)) {
+    } else if (shared_.stopping()) {
       break;
     } else {
       Park();
@@ -140,7 +106,7 @@ void Worker::RunTask(Runnable& task) {
   if (searching_) {
     searching_ = false;
     // The last searcher has found something: there may be more.
-    if (shared_.idle.StopSearching() && (SharedWork() || OverdueElsewhere())) {
+    if (shared_.idle_.StopSearching() && (SharedWork() || OverdueElsewhere())) {
       shared_.NotifyOne();
     }
   }
@@ -201,15 +167,15 @@ Runnable* Worker::NextLocal() {
 // The mailbox is ours alone; of the inject queue we take our share, the first to run at once.
 Runnable* Worker::NextShared() {
   if (Runnable* task = mailbox_.Pop()) return task;
-  const size_t queued = shared_.inject.size();
+  const size_t queued = shared_.inject_.size();
   if (queued == 0) return nullptr;
-  const size_t room = queue_.kSize / 2 - std::min(queue_.kSize / 2, queue_.SizeHint());
-  const size_t share = std::min(queued / shared_.workers.size() + 1, room);
-  Runnable* first = shared_.inject.Pop();
+  const size_t free = queue_.kSize / 2 - std::min(queue_.kSize / 2, queue_.SizeHint());
+  const size_t share = std::min(queued / shared_.workers_.size() + 1, free);
+  Runnable* first = shared_.inject_.Pop();
   for (size_t i = 1; first != nullptr && i < share; ++i) {
-    Runnable* task = shared_.inject.Pop();
+    Runnable* task = shared_.inject_.Pop();
     if (task == nullptr) break;
-    queue_.Push(task, [this](Runnable* over) { shared_.inject.Push(*over); });
+    queue_.Push(task, [this](Runnable* over) { shared_.inject_.Push(*over); });
   }
   return first;
 }
@@ -239,15 +205,15 @@ void Worker::QueueHeavy(Runnable& task) {
 void Worker::ScheduleLast(Runnable& task) {
   queue_.Push(&task, [this](Runnable* over) {
     Count(counters_.overflow);
-    shared_.inject.Push(*over);
+    shared_.inject_.Push(*over);
   });
   WakeForBacklog();
 }
 
 void Worker::WakeForBacklog() {
-  if (shared_.workers.size() == 1 || queued() < kWakeBacklog) return;
-  const bool watched = !options_.stealing || shared_.watchers.load(std::memory_order_relaxed) > 0;
-  if (!watched || !shared_.inject.empty()) shared_.NotifyOne();
+  if (shared_.workers_.size() == 1 || queued() < kWakeBacklog) return;
+  const bool watched = !options_.stealing || shared_.watchers_.load(std::memory_order_relaxed) > 0;
+  if (!watched || !shared_.inject_.empty()) shared_.NotifyOne();
 }
 
 void Worker::ScheduleHere(Runnable& task) {
@@ -256,8 +222,7 @@ void Worker::ScheduleHere(Runnable& task) {
 }
 
 void Worker::TurnReactor(Nanos timeout) {
-  pool_->CollectRemote();  // used again while they are warm, not when all others are used up
-  if (large_pool_ != nullptr) large_pool_->CollectRemote();
+  memory_.CollectRemote();
   UpdateGauges();
   const uint32_t waiting = queue_.SizeHint();
   reactor_->Turn(timeout, queue_.kSize - std::min(queue_.kSize, waiting));
@@ -303,13 +268,12 @@ void Worker::NoteTaskTime(Nanos per_task) {
 
 // Before the wait, so that they are right while it lasts.
 void Worker::UpdateGauges() {
-  const size_t large = large_pool_ == nullptr ? 0 : large_pool_->taken();
-  counters_.buffers.store(pool_->taken() + large, std::memory_order_relaxed);
+  counters_.buffers.store(memory_.taken(), std::memory_order_relaxed);
   counters_.in_flight.store(reactor_->in_flight(), std::memory_order_relaxed);
 }
 
-// Work that is nobody's yet, or ours alone.
-bool Worker::SharedWork() const { return !shared_.inject.empty() || !mailbox_.empty(); }
+// Work that no worker has taken yet, or that is ours alone.
+bool Worker::SharedWork() const { return !shared_.inject_.empty() || !mailbox_.empty(); }
 
 // Whether what waits at `victim` will have waited too long before it gets there.
 bool Worker::Overdue(const Worker& victim) const {
@@ -321,26 +285,26 @@ bool Worker::Overdue(const Worker& victim) const {
 }
 
 bool Worker::OverdueElsewhere() const {
-  return options_.stealing && std::any_of(shared_.workers.begin(), shared_.workers.end(),
+  return options_.stealing && std::any_of(shared_.workers_.begin(), shared_.workers_.end(),
                                           [this](const auto& other) { return Overdue(*other); });
 }
 
 bool Worker::BacklogElsewhere() const {
   return options_.stealing &&
-         std::any_of(shared_.workers.begin(), shared_.workers.end(), [this](const auto& other) {
+         std::any_of(shared_.workers_.begin(), shared_.workers_.end(), [this](const auto& other) {
            return other.get() != this && other->HasBacklog();
          });
 }
 
 Runnable* Worker::Steal() {
   if (!options_.stealing) return NextShared();
-  const size_t count = shared_.workers.size();
+  const size_t count = shared_.workers_.size();
   random_ ^= random_ << 13;
   random_ ^= random_ >> 7;
   random_ ^= random_ << 17;
   const size_t start = random_ % count;
   for (size_t i = 0; i < count; ++i) {
-    Worker& victim = *shared_.workers[(start + i) % count];
+    Worker& victim = *shared_.workers_[(start + i) % count];
     if (!Overdue(victim)) continue;
     if (Runnable* task = StealFrom(victim)) {
       Count(counters_.steals);
@@ -367,7 +331,7 @@ Runnable* Worker::StealFrom(Worker& victim) {
 // Looks for work at the others, unless half of the workers do already.
 Runnable* Worker::Search() {
   if (!searching_) {
-    if (!shared_.idle.TryStartSearching()) return nullptr;
+    if (!shared_.idle_.TryStartSearching()) return nullptr;
     searching_ = true;
   }
   return Steal();
@@ -375,11 +339,11 @@ Runnable* Worker::Search() {
 
 // Nothing to run here: ask the kernel, then the others, then sleep.
 void Worker::Park() {
-  if (shared_.workers.size() == 1) {
+  if (shared_.workers_.size() == 1) {
     if (BusyPoll()) return;
-    shared_.idle.BeginPark(index_);
-    if (shared_.inject.empty()) Wait();
-    if (shared_.idle.FinishPark(index_)) shared_.idle.StopSearching();
+    shared_.idle_.BeginPark(index_);
+    if (shared_.inject_.empty()) Wait();
+    if (shared_.idle_.FinishPark(index_)) shared_.idle_.StopSearching();
     return;
   }
   TurnReactor(0);
@@ -392,50 +356,30 @@ void Worker::Park() {
   if (BusyPoll()) return;
   if (searching_) {
     searching_ = false;
-    shared_.idle.StopSearching();
+    shared_.idle_.StopSearching();
   }
-  shared_.idle.BeginPark(index_);
-  const bool look_again =
-      SharedWork() || OverdueElsewhere() || shared_.stopping.load(std::memory_order_acquire);
+  shared_.idle_.BeginPark(index_);
+  const bool look_again = SharedWork() || OverdueElsewhere() || shared_.stopping();
   if (!look_again) Wait();
-  searching_ = shared_.idle.FinishPark(index_);
+  searching_ = shared_.idle_.FinishPark(index_);
 }
 
 void Worker::Wait() {
   Count(counters_.parks);
-  MaybeTrim();
+  memory_.MaybeTrim(now_, *reactor_);
   Nanos deadline = wheel_.NextDeadline();
-  if (TrimPays()) {
-    deadline = deadline < 0 ? now_ + kTrimInterval : std::min(deadline, now_ + kTrimInterval);
+  if (memory_.TrimPays()) {
+    const Nanos next_trim = now_ + WorkerMemory::kTrimInterval;
+    deadline = deadline < 0 ? next_trim : std::min(deadline, next_trim);
   }
   const bool watching = BacklogElsewhere();
   if (watching) {
     deadline = deadline < 0 ? now_ + kOverdue : std::min(deadline, now_ + kOverdue);
-    shared_.watchers.fetch_add(1, std::memory_order_relaxed);
+    shared_.watchers_.fetch_add(1, std::memory_order_relaxed);
   }
   TurnReactor(deadline < 0 ? -1 : std::max<Nanos>(deadline - clock_.Now(), 0));
-  if (watching) shared_.watchers.fetch_sub(1, std::memory_order_relaxed);
+  if (watching) shared_.watchers_.fetch_sub(1, std::memory_order_relaxed);
 }
-
-// At most once per interval: a burst's memory goes back to the kernel soon after it is over.
-void Worker::MaybeTrim() {
-  if (now_ - trimmed_ < kTrimInterval || !TrimPays()) return;
-  trimmed_ = now_;
-  if (BufferTrimPays()) {
-    reactor_->Trim();
-    if (large_pool_ != nullptr) large_pool_->Trim();
-  }
-  if (HeapTrimPays()) heap_->Trim();
-}
-
-bool Worker::TrimPays() const { return BufferTrimPays() || HeapTrimPays(); }
-
-bool Worker::BufferTrimPays() const {
-  return pool_->touched() > kWarmBuffers ||
-         (large_pool_ != nullptr && large_pool_->touched() > kWarmLargeBuffers);
-}
-
-bool Worker::HeapTrimPays() const { return heap_ != nullptr && heap_->TrimPays(); }
 
 // Turns the reactor for a while before it sleeps. True: something came.
 bool Worker::BusyPoll() {
@@ -444,7 +388,7 @@ bool Worker::BusyPoll() {
   do {
     TurnReactor(0);
     if (queued() != 0 || lifo_ != nullptr || SharedWork() || OverdueElsewhere()) return true;
-    if (shared_.stopping.load(std::memory_order_relaxed)) return true;
+    if (shared_.stopping()) return true;
   } while (now_ < until);
   return false;
 }

@@ -7,7 +7,7 @@
 // The scheduling rules are Tokio's (Lerche 2019, and its multi_thread scheduler since): a task
 // woken by the running one goes to the LIFO slot and runs next, at most kMaxLifoRuns times in a
 // row; what the reactor brings goes to the end of the queue; a full queue hands half to the inject
-// queue, which everybody looks at now and then. Unlike there, every worker has its own reactor, a
+// queue, which every worker looks at now and then. Unlike there, each worker has its own reactor, a
 // sleeping worker is woken only for a backlog, and a backlog is stolen from only when it is
 // overdue: it would keep its owner busy for longer than kOverdue, or its owner has not been seen
 // for so long. A stolen session depends on two threads until its operations have moved, which on
@@ -43,69 +43,22 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
+#include "absl/status/status.h"
+#include "core/base/atomic.h"
 #include "core/base/clock.h"
 #include "core/reactor/buffer_pool.h"
 #include "core/reactor/reactor.h"
-#include "core/sched/idle_set.h"
 #include "core/sched/inject_queue.h"
+#include "core/sched/shared.h"
 #include "core/sched/steal_queue.h"
-#include "core/sched/thread_heap.h"
 #include "core/sched/timer_wheel.h"
+#include "core/sched/worker_counters.h"
+#include "core/sched/worker_memory.h"
+#include "core/sched/worker_options.h"
 #include "core/task/runnable.h"
 
 namespace sluice::core {
-
-class Worker;
-
-// What all workers of a runtime share.
-class Shared final : public Scheduler {
- public:
-  explicit Shared(uint32_t workers) : idle(workers) {}
-
-  // Any thread: to the current worker's queue if it is one of ours, else to the inject queue.
-  void Schedule(Runnable& runnable) override;
-
-  // Any thread: wakes a sleeping worker unless somebody searches already.
-  void NotifyOne();
-
-  void WakeAll();
-
-  InjectQueue inject;
-  IdleSet idle;
-  std::vector<std::unique_ptr<Worker>> workers;  // constant while they run
-  Atomic<bool> stopping{false};
-  Atomic<size_t> live_tasks{0};
-  // Workers that look every kOverdue whether a backlog has become overdue: none need be woken for
-  // it. A hint, it orders nothing.
-  Atomic<uint32_t> watchers{0};
-};
-
-// Counted by the owning worker, read by anybody.
-struct WorkerCounters {
-  Atomic<uint64_t> tasks{0};     // runs of a task
-  Atomic<uint64_t> lifo{0};      // of these, from the LIFO slot
-  Atomic<uint64_t> steals{0};    // times it found something at another worker
-  Atomic<uint64_t> stolen{0};    // tasks taken then
-  Atomic<uint64_t> parks{0};     // times it waited in the kernel
-  Atomic<uint64_t> wakes{0};     // times it woke another worker
-  Atomic<uint64_t> overflow{0};  // tasks handed to the inject queue
-  Atomic<uint64_t> buffers{0};   // now: out of the pools (received data, or stocked by the reactor)
-  Atomic<int64_t> in_flight{0};  // now: Reactor::in_flight
-};
-
-struct WorkerOptions {
-  size_t buffers = 1024;
-  size_t buffer_size = 16384;  // bytes
-  size_t large_buffers = 0;    // for streams that fill theirs
-  size_t large_buffer_size = 0;
-  BufferReserve* reserve = nullptr;  // of all workers; outlives them; or null
-  Nanos busy_poll = 0;               // turn the reactor for so long before sleeping
-  bool stealing = true;  // take queued tasks from other workers when there is nothing to do
-  uint64_t seed = 1;     // of the choice of victims
-  ThreadHeapFactory make_heap{};  // or null: nothing is trimmed but the buffers
-};
 
 class Worker {
  public:
@@ -125,7 +78,7 @@ class Worker {
   // run.
   void Abandon();
 
-  // Runs tasks until Shared::stopping and nothing is left to do.
+  // Runs tasks until Shared::Stop has been called and nothing is left to do.
   void Run();
 
   // One round of Run, for simulations: false when there was nothing to run (then it has turned the
@@ -153,7 +106,7 @@ class Worker {
 
   Reactor& reactor() { return *reactor_; }
   const Reactor& reactor() const { return *reactor_; }
-  BufferPool& pool() { return *pool_; }
+  BufferPool& pool() { return memory_.pool(); }
   TimerWheel& wheel() { return wheel_; }
   Shared& shared() const { return shared_; }
   uint32_t index() const { return index_; }
@@ -173,14 +126,10 @@ class Worker {
   static constexpr Nanos kLate = 5 * kMillisecond;
   static constexpr Nanos kMinHold = 4 * kLate;
   static constexpr Nanos kMaxHold = 500 * kMillisecond;
-  static constexpr uint32_t kWakeBacklog = 16;  // queued tasks that are worth waking somebody for
+  static constexpr uint32_t kWakeBacklog = 16;  // queued tasks that are worth waking a worker for
   static constexpr uint32_t kStealBacklog = 4;  // queued tasks that may be worth stealing from
   static constexpr Nanos kOverdue = kMillisecond;
-  static constexpr Nanos kTrimInterval = 250 * kMillisecond;
-  static constexpr size_t kWarmBuffers = 16;  // not worth giving back
-  static constexpr size_t kWarmLargeBuffers = 4;
 
-  absl::Status ReserveBuffers();
   void RunTask(Runnable& task);
   Runnable* NextTask();
   Runnable* NextLocal();
@@ -199,10 +148,6 @@ class Worker {
   void UpdateGauges();
   void Park();
   void Wait();
-  bool TrimPays() const;
-  bool BufferTrimPays() const;
-  bool HeapTrimPays() const;
-  void MaybeTrim();
   bool BusyPoll();
   void NoteTaskTime(Nanos per_task);
   bool SharedWork() const;
@@ -230,19 +175,16 @@ class Worker {
   uint32_t tasks_since_turn_ = 0;
   uint64_t random_;
   Nanos now_;
-  Nanos trimmed_ = 0;
   Nanos hold_ = 0;       // what is left of it; 0: punctual
   uint64_t reaped_ = 0;  // when it was looked at last: only while catching up
 
   TimerWheel wheel_;
-  std::unique_ptr<BufferPool> pool_;        // from Start on
-  std::unique_ptr<BufferPool> large_pool_;  // or null
-  InjectQueue mailbox_;                     // any thread
-  InjectQueue heavy_;                       // filled by the owner; thieves take from it
-  Atomic<Nanos> turned_;                    // like now_; thieves read it
-  Atomic<Nanos> task_time_{0};              // how long a task takes lately; thieves read it
+  WorkerMemory memory_;
+  InjectQueue mailbox_;         // any thread
+  InjectQueue heavy_;           // filled by the owner; thieves take from it
+  Atomic<Nanos> turned_;        // like now_; thieves read it
+  Atomic<Nanos> task_time_{0};  // how long a task takes lately; thieves read it
   std::unique_ptr<Reactor> reactor_;
-  std::unique_ptr<ThreadHeap> heap_;  // or null
   WorkerCounters counters_;
 };
 

@@ -17,20 +17,16 @@
 //   WaitList<T>  the entries of one owner: first in, first out, unless the owner chooses
 //   Woken        entries that have been taken out under the lock and are posted after it
 //
-// How to write something that waits (proxy/admission/connection_limit.h is one):
+// How something that waits is written (tests/core/support/slots.h is a whole one):
 //
-//       class Gate::Awaiter final : public core::WaitAwaiter {
-//         template <typename Promise>
-//         bool await_suspend(std::coroutine_handle<Promise> handle) {
-//           return Suspend(handle, [this] { return gate_.QueueUnlessOpen(*this); });
-//         }
-//         bool await_resume() { Resumed(); return granted_; }
-//       };
-//       void Gate::Open() {
-//         core::Woken woken;  // before the lock: it posts when it goes, after the lock has gone
-//         absl::MutexLock lock(&mutex_);
-//         while (!waiters_.empty()) Grant(*waiters_.Pop(), woken);  // granted_ = true; woken.Add
-//       }
+//   its awaiter, a WaitAwaiter
+//       await_suspend(handle)    return Suspend(handle, [this] { return gate_.Queue(*this); });
+//       await_resume()           Resumed(); return granted_;
+//   the gate
+//       Queue(waiter)            under the lock: is it open? Grant, return false. Else Push
+//       Open()                   core::Woken woken; absl::MutexLock lock(&mutex_);  // this order
+//                                while (!waiters_.empty()) Grant(*waiters_.Pop(), woken);
+//       Grant(waiter, woken)     waiter.granted_ = true; woken.Add(waiter);
 //
 // Invariants
 //   W1  An entry is in at most one list; it is in one if and only if previous_ is not null (that of
@@ -76,8 +72,12 @@ class WaitEntry : public Waiter {
  protected:
   ~WaitEntry() { SLUICE_DCHECK(previous_ == nullptr); }
 
-  // The task that is posted to. Set before the entry is put into a list.
-  void set_task(Runnable& task) { task_ = &task; }
+  // For a new wait of `task`, before the entry is put into a list.
+  void Prepare(Runnable& task) {
+    SLUICE_DCHECK(previous_ == nullptr);
+    task_ = &task;
+    list_ = nullptr;
+  }
   Runnable& task() const { return *task_; }
 
   // Inside its task: takes the entry out of the list. False: it does not wait; if it did, it has
@@ -88,7 +88,7 @@ class WaitEntry : public Waiter {
   friend class WaitListBase;
   friend class Woken;
 
-  WaitListBase* list_ = nullptr;  // the one that it was put into last
+  WaitListBase* list_ = nullptr;  // the one that this wait has put it into, if any
   Runnable* task_ = nullptr;
   WaitEntry* previous_ = nullptr;
 };
@@ -201,7 +201,7 @@ class WaitAwaiter : public WaitEntry {
   bool Suspend(std::coroutine_handle<Promise> handle, Queue queue) {
     PromiseBase& promise = handle.promise();
     if (promise.scope->cancelled()) return false;
-    set_task(*promise.task);
+    Prepare(*promise.task);
     waiter_ = handle;
     if (!queue()) return false;
     // The entry may have been posted by now; its OnReady comes only when this run has suspended.

@@ -1,4 +1,4 @@
-// Runnable: a spawned task as the scheduler sees it, and Node: one event on its way to a task.
+// Runnable: a spawned task as the scheduler sees it.
 //
 // A spawned task with all the coroutines it awaits, joins and selects is one Runnable, and a
 // Runnable runs on one worker at a time. So whatever lives inside one task (its operations, its
@@ -17,7 +17,7 @@
 //   I1  A Runnable is in at most one run queue, and in none while it runs: only the Post that finds
 //       kIdle schedules it.
 //   I2  A node is in at most one inbox at a time and stays valid until its OnReady has begun.
-//   I3  A task ends only when no node of it is outstanding, so nobody posts to a dead task.
+//   I3  A task ends only when no node of it is outstanding, so nothing is posted to a dead task.
 //   I4  Nodes posted by one thread are handled in the order in which it posted them.
 //
 // Memory orders: the acq_rel exchange in Post meets the acquire exchange in Run (what the poster
@@ -29,61 +29,13 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <utility>
 
 #include "core/base/atomic.h"
+#include "core/task/node_queue.h"
 
 namespace sluice::core {
 
 class Runnable;
-
-// One thing that has happened to a task. OnReady runs in the task, on whatever worker runs it.
-class Node {
- public:
-  virtual void OnReady() = 0;
-
-  // Link of the list that the node is in: its owner's between Post and OnReady.
-  Node* next = nullptr;
-
- protected:
-  ~Node() = default;
-};
-
-// First in, first out; intrusive, a ring that is known by its last node. One thread at a time.
-class NodeQueue {
- public:
-  bool empty() const { return last_ == nullptr; }
-  void Push(Node& node) {
-    node.next = last_ == nullptr ? &node : std::exchange(last_->next, &node);
-    last_ = &node;
-  }
-  Node* Pop() {  // not when empty
-    Node* node = last_->next;
-    Unlink(*last_, *node);
-    return node;
-  }
-  Node& last() const { return *last_; }  // not when empty
-  // True: it was here. Walks the queue.
-  bool Remove(Node& node) {
-    if (last_ == nullptr) return false;
-    Node* previous = last_;
-    while (previous->next != &node) {
-      previous = previous->next;
-      if (previous == last_) return false;
-    }
-    Unlink(*previous, node);
-    return true;
-  }
-
- private:
-  void Unlink(Node& previous, Node& node) {
-    previous.next = node.next;
-    if (last_ == &node) last_ = &previous == &node ? nullptr : &previous;
-    node.next = nullptr;
-  }
-
-  Node* last_ = nullptr;
-};
 
 // Where a Runnable goes when it has something to do. Any thread.
 class Scheduler {
@@ -104,7 +56,7 @@ inline constexpr int32_t kHeavyUnits = (128 << 10) / kBytesPerUnit;
 
 class Runnable {
  public:
-  // Begins QUEUED with `first` in its inbox: whoever makes it puts it on a run queue.
+  // Begins QUEUED with `first` in its inbox: the caller puts it on a run queue.
   Runnable(Scheduler& scheduler, Node& first) : inbox_(&first), scheduler_(&scheduler) {}
   // The same; its scheduler is told later.
   explicit Runnable(Node& first) : inbox_(&first) {}
@@ -127,7 +79,7 @@ class Runnable {
     return Run(copied);
   }
 
-  // Whether its last run was a large one. Whoever puts it on a run queue.
+  // Whether its last run was a large one. For the thread that puts it on a run queue.
   bool heavy() const { return heavy_; }
 
   // Inside the task: whether it may do one more thing at once. False: post yourself and suspend.
@@ -138,7 +90,7 @@ class Runnable {
   }
 
   // Inside the task: so many bytes have been copied at once. Large copies use up the budget too, or
-  // a few bulk streams would keep everybody else waiting for milliseconds.
+  // a few bulk streams would keep all other tasks waiting for milliseconds.
   void ConsumeBudgetForBytes(int32_t bytes) {
     const int32_t units = std::min(budget_, bytes / kBytesPerUnit);
     budget_ -= units;

@@ -4,7 +4,7 @@
 // Every coroutine knows the Runnable it is part of and the cancel scope it runs in: both are handed
 // down at each co_await, which is how a leaf (a recv, a sleep) finds them without a thread_local.
 //
-// Not thread-safe: a Task belongs to whoever holds it. It may resume on another thread after any
+// Not thread-safe: a Task belongs to its holder. It may resume on another thread after any
 // co_await that suspends: hold no address of a thread_local and no lock across one.
 #ifndef SLUICE_CORE_TASK_TASK_H_
 #define SLUICE_CORE_TASK_TASK_H_
@@ -15,15 +15,17 @@
 #include <cstdlib>
 #include <new>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "core/base/check.h"
+#include "core/task/awaitable.h"
 #include "core/task/cancel_scope.h"
 #include "core/task/runnable.h"
 
 namespace sluice::core {
 
-// Told when a child coroutine has finished; answers who runs next.
+// Told when a child coroutine has finished; returns the coroutine that runs next.
 class ChildObserver {
  public:
   virtual std::coroutine_handle<> ChildDone() = 0;
@@ -32,7 +34,8 @@ class ChildObserver {
   ~ChildObserver() = default;
 };
 
-// Who goes on when a coroutine has finished: the one that awaits it, or whoever an observer names.
+// What goes on when a coroutine has finished: the one that awaits it, or the one that an observer
+// names.
 // One word, for a frame is held as long as its coroutine waits; the lowest bit marks an observer.
 class Successor {
  public:
@@ -74,17 +77,6 @@ struct PromiseBase {
   FinalAwaiter final_suspend() noexcept { return {}; }
 };
 
-// std::monostate for void, so that results of any task can be kept in a tuple.
-struct Unit {};
-template <typename T>
-struct ValueOf {
-  using type = T;
-};
-template <>
-struct ValueOf<void> {
-  using type = Unit;
-};
-
 template <typename T>
 struct TaskPromise;
 
@@ -93,7 +85,7 @@ class [[nodiscard]] Task {
  public:
   using promise_type = TaskPromise<T>;
   using Handle = std::coroutine_handle<promise_type>;
-  using Value = typename ValueOf<T>::type;
+  using Value = std::conditional_t<std::is_void_v<T>, Unit, T>;
 
   Task() = default;
   explicit Task(Handle handle) : handle_(handle) {}
@@ -152,7 +144,7 @@ class [[nodiscard]] Task {
 
 // A coroutine that brings a value ends soon, as a rule; the pumps of a session, which last, bring
 // none. By its rounded size such a frame has a class of the allocator to itself: else a burst of
-// connects leaves holes between the pumps' frames that nobody fills (loadtest/EXPERIMENTS.md).
+// connects leaves holes between the pumps' frames that nothing fills (loadtest/EXPERIMENTS.md).
 template <typename T>
 struct TaskPromise : PromiseBase {
   static void* operator new(size_t size) { return ::operator new(Rounded(size)); }

@@ -1,15 +1,13 @@
-// Sleep and WithTimeout: waiting for time inside a task.
+// Sleep: waits inside a task until some time has passed.
 #ifndef SLUICE_CORE_TIME_SLEEP_H_
 #define SLUICE_CORE_TIME_SLEEP_H_
 
-#include <cerrno>
 #include <coroutine>
-#include <utility>
 
-#include "core/base/result.h"
+#include "core/base/clock.h"
 #include "core/sched/timer_wheel.h"
 #include "core/sched/worker.h"
-#include "core/task/join.h"
+#include "core/task/cancel_scope.h"
 #include "core/task/task.h"
 
 namespace sluice::core {
@@ -46,24 +44,6 @@ class SleepAwaiter final : public Timer {
 
 // `bool slept = co_await Sleep(5 * kMillisecond);`
 inline SleepAwaiter Sleep(Nanos duration) { return SleepAwaiter(duration); }
-
-namespace internal {
-inline Task<bool> SleepTask(Nanos duration) { co_return co_await Sleep(duration); }
-}  // namespace internal
-
-// What `task` brings, or ETIMEDOUT when it did not end in time: then it has been cancelled and has
-// ended. A result that won the race against its cancellation is handed on. `timeout` <= 0: none.
-template <typename T>
-Task<IoResult<T>> WithTimeout(Nanos timeout, Task<IoResult<T>> task) {
-  if (timeout <= 0) co_return co_await std::move(task);
-  auto outcome = co_await Select(std::move(task), internal::SleepTask(timeout));
-  IoResult<T>& result = std::get<0>(outcome.values);
-  if (outcome.first == 1 && !result.ok() && result.error() == ECANCELED) {
-    const Context context = co_await CurrentContext();
-    if (!context.scope->cancelled()) co_return IoError(ETIMEDOUT);
-  }
-  co_return std::move(result);
-}
 
 }  // namespace sluice::core
 

@@ -14,7 +14,7 @@
 #include "core/base/clock.h"
 #include "core/net/socket_api.h"
 #include "core/runtime/runtime.h"
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 #include "proxy/app/backend.h"
 #include "proxy/app/http_responder.h"
 

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/reactor/accept_op.h"
 #include "core/reactor/op.h"
 #include "proxy/app/backend.h"
 

@@ -12,11 +12,14 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "core/base/result.h"
-#include "core/io/io.h"
+#include "core/io/accept_stream.h"
+#include "core/io/recv_stream.h"
+#include "core/io/send.h"
 #include "core/reactor/reactor.h"
 #include "core/sched/worker.h"
-#include "core/task/join.h"
+#include "core/task/select.h"
 #include "core/time/sleep.h"
+#include "core/time/timeout.h"
 #include "proxy/app/http_request.h"
 
 namespace sluice::proxy {
@@ -30,8 +33,6 @@ constexpr core::Nanos kAcceptPause = 100 * core::kMillisecond;
 
 core::Reactor& CurrentReactor() { return core::Worker::Current()->reactor(); }
 core::Nanos Now() { return core::Worker::Current()->clock().Now(); }
-
-core::Task<void> UntilCancelled(core::CancellationToken token) { (void)co_await token.Cancelled(); }
 
 void Append(std::string& text, std::string_view more) { text.append(more); }
 
@@ -157,8 +158,8 @@ class Conversation {
 }  // namespace
 
 core::Task<void> HttpResponder::Run() {
-  core::TaskGroup connections(core::Worker::Current()->shared());
-  co_await core::Select(Accept(connections), UntilCancelled(stop_));
+  core::TaskGroup connections(core::RuntimeHandle::Current());
+  co_await core::Select(Accept(connections), stop_.Cancelled());
   co_await connections.Join();
   CurrentReactor().Close(listener_);
 }
@@ -184,7 +185,7 @@ core::Task<void> HttpResponder::Serve(int fd) {
   {
     core::RecvStream stream(fd, kCredit);
     Conversation conversation(stream, stop_);
-    co_await core::Select(conversation.Run(), UntilCancelled(stop_));
+    co_await core::Select(conversation.Run(), stop_.Cancelled());
     co_await stream.Stop();
   }
   CurrentReactor().Close(fd);

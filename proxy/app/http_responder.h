@@ -22,7 +22,7 @@
 
 #include "core/base/clock.h"
 #include "core/runtime/task_group.h"
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 #include "core/task/task.h"
 
 namespace sluice::proxy {

@@ -20,7 +20,7 @@ absl::Status StartRuntime(core::Runtime& runtime, conf::Backend wanted, Backend&
   }
   if (!backend.warning.empty()) logger.Log(LogLevel::kWarn, "%s", backend.warning);
   logger.Log(LogLevel::kInfo, "starting: backend %s, %d workers", backend.name,
-             runtime.shared().workers.size());
+             runtime.handle().workers());
   return absl::OkStatus();
 }
 

@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "core/io/io.h"
+#include "core/io/accept_stream.h"
 #include "core/sched/worker.h"
-#include "core/task/join.h"
+#include "core/task/select.h"
 #include "core/time/sleep.h"
 #include "proxy/listener/listen_error.h"
 #include "proxy/listener/unix_owner.h"
@@ -34,7 +34,6 @@ constexpr size_t kRestPerRound = 64;
 
 core::Reactor& CurrentReactor() { return Worker::Current()->reactor(); }
 
-core::Task<void> UntilCancelled(core::CancellationToken token) { (void)co_await token.Cancelled(); }
 
 SessionContext WithBandwidth(SessionContext context, uint64_t per_connection, SharedPace& up,
                              SharedPace& down) {
@@ -105,10 +104,10 @@ void Listener::LogAddresses() {
 }
 
 void Listener::Start(core::TaskGroup& group) {
-  core::Shared& runtime = Worker::Current()->shared();
+  const auto runtime = core::RuntimeHandle::Current();
   for (const int socket : sockets_) {
-    for (const std::unique_ptr<Worker>& worker : runtime.workers) {
-      group.Spawn(Accept(socket), worker.get());
+    for (uint32_t i = 0; i < runtime.workers(); ++i) {
+      group.Spawn(Accept(socket), &runtime.worker(i));
     }
   }
 }
@@ -121,7 +120,7 @@ core::Task<void> Listener::Accept(int socket) {
     fd = CurrentReactor().Duplicate(socket);
   }
   if (!fd.ok()) co_return;
-  co_await core::Select(AcceptUntilCancelled(*fd), UntilCancelled(shared_.stop));
+  co_await core::Select(AcceptUntilCancelled(*fd), shared_.stop.Cancelled());
   CurrentReactor().Close(*fd);
 }
 
@@ -206,7 +205,8 @@ void Listener::Settle(int fd, Verdict verdict) {
   if (verdict.refusal == Refusal::kNone) {
     const uint32_t chosen = shared_.placement.Choose(here.index());
     verdict.ticket.place = shared_.placement.Take(chosen);
-    Worker* const other = chosen == here.index() ? nullptr : here.shared().workers[chosen].get();
+    const auto runtime = core::RuntimeHandle::Current();
+    Worker* const other = chosen == here.index() ? nullptr : &runtime.worker(chosen);
     shared_.sessions.Spawn(RunSession(context_, fd, std::move(verdict.ticket)), other);
     return;
   }

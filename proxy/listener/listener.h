@@ -26,7 +26,7 @@
 #include "conf/config.h"
 #include "core/log/logger.h"
 #include "core/runtime/task_group.h"
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 #include "core/task/task.h"
 #include "proxy/admission/admission.h"
 #include "proxy/session/session.h"

@@ -11,8 +11,8 @@
 #include <unordered_map>
 
 #include "absl/strings/str_cat.h"
-#include "core/io/io.h"
 #include "core/task/join.h"
+#include "core/task/select.h"
 #include "core/time/sleep.h"
 #include "proxy/memory/buffer_budget.h"
 #include "proxy/upstream/to_core.h"
@@ -67,21 +67,19 @@ absl::Status ToStatus(const std::vector<BindFailure>& failures) {
   return absl::UnavailableError(lines);
 }
 
-core::Task<void> UntilCancelled(core::CancellationToken token) { (void)co_await token.Cancelled(); }
-core::Task<bool> SleepFor(core::Nanos duration) { co_return co_await core::Sleep(duration); }
 
 }  // namespace
 
-Server::Server(const conf::Config& config, core::Shared& runtime, core::SignalStream& signals,
+Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::SignalStream& signals,
                core::Logger& logger, AccessLog* access_log, HeapReserve& reserve)
     : config_(config),
       runtime_(runtime),
       signals_(signals),
       logger_(logger),
       access_log_(access_log),
-      stats_(runtime.workers.size()),
-      placement_(runtime.workers.size()),
-      limit_(MostSessions(config, runtime.workers.size())),
+      stats_(runtime.workers()),
+      placement_(runtime.workers()),
+      limit_(MostSessions(config, runtime.workers())),
       rate_(config.limits.new_connections),
       services_(runtime),
       sessions_(runtime),
@@ -99,7 +97,7 @@ Server::Server(const conf::Config& config, core::Shared& runtime, core::SignalSt
                        .buffer_throttle = buffer_throttle_,
                        .stop = stop_accepting_.token(),
                        .sessions = sessions_} {
-  const auto workers = static_cast<uint32_t>(runtime.workers.size());
+  const auto workers = static_cast<uint32_t>(runtime.workers());
   for (const conf::Upstream& upstream : config.upstreams) {
     upstreams_.push_back(std::make_unique<Upstream>(upstream, workers));
   }
@@ -169,9 +167,10 @@ core::Task<bool> Server::BindAll() {
 
 // Waits for a moment. False: a signal has asked for an end.
 core::Task<bool> Server::MayTryAgain() {
-  auto outcome = co_await core::Select(SleepFor(kBindPause), NextStopSignal());
-  core::IoResult<int> signal = std::get<1>(outcome.values);  // it may come just in time
-  if (!signal.ok()) co_return outcome.first == 0;
+  auto outcome = co_await core::Select(core::Named<"pause">(core::Sleep(kBindPause)),
+                                       core::Named<"signal">(NextStopSignal()));
+  core::IoResult<int> signal = outcome.Get<"signal">();  // it may come just in time
+  if (!signal.ok()) co_return outcome.Won<"pause">();
   logger_.Log(LogLevel::kInfo, "signal SIG%s: stopped before serving", sigabbrev_np(*signal));
   co_return false;
 }
@@ -220,18 +219,21 @@ core::Task<void> Server::FinishSessions(core::CancellationSource& drained) {
 
 core::Task<void> Server::EndLateSessions(core::CancellationToken drained) {
   const core::Nanos limit = ToNanos(config_.shutdown.drain_timeout);
-  auto outcome = co_await core::Select(SleepFor(limit), NextStopSignal(), UntilCancelled(drained));
-  if (outcome.first == 2) co_return;
+  auto outcome = co_await core::Select(core::Named<"timeout">(core::Sleep(limit)),
+                                       core::Named<"signal">(NextStopSignal()),
+                                       core::Named<"drained">(drained.Cancelled()));
+  if (outcome.Won<"drained">()) co_return;
   logger_.Log(LogLevel::kInfo, "%s: ending %d sessions",
-              outcome.first == 0 ? "drain timeout" : "second signal", limit_.count());
+              outcome.Won<"timeout">() ? "drain timeout" : "second signal", limit_.count());
   end_sessions_.Cancel();
 }
 
 core::Task<void> Server::LogStats() {
   for (;;) {
-    auto outcome = co_await core::Select(SleepFor(ToNanos(config_.stats.interval)),
-                                         UntilCancelled(stop_accepting_.token()));
-    if (outcome.first == 1) co_return;
+    auto outcome = co_await core::Select(
+        core::Named<"interval">(core::Sleep(ToNanos(config_.stats.interval))),
+        core::Named<"stop">(stop_accepting_.token().Cancelled()));
+    if (outcome.Won<"stop">()) co_return;
     LogStatsLine();
   }
 }
@@ -254,7 +256,7 @@ void Server::LogStatsLine() {
               sum.bytes_down, causes);
   LogDrops();
   if (!logger_.enabled(LogLevel::kDebug)) return;
-  for (const auto& worker : runtime_.workers) LogWorkerLine(*worker);
+  for (uint32_t i = 0; i < runtime_.workers(); ++i) LogWorkerLine(i);
 }
 
 void Server::LogDrops() {
@@ -269,15 +271,15 @@ void Server::LogDrops() {
   }
 }
 
-void Server::LogWorkerLine(const core::Worker& worker) {
+void Server::LogWorkerLine(uint32_t worker) {
   const auto value = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
-  const core::WorkerCounters& w = worker.counters();
-  const core::ReactorCounters& r = worker.reactor().counters();
+  const core::WorkerCounters& w = runtime_.worker_counters(worker);
+  const core::ReactorCounters& r = runtime_.reactor_counters(worker);
   logger_.Log(LogLevel::kDebug,
               "worker %d tasks=%d lifo=%d steals=%d stolen=%d parks=%d wakes=%d overflow=%d "
               "turns=%d enters=%d entries=%d completions=%d ops=%d immediate=%d migrated=%d "
               "recvs=%d received=%d dry=%d in_flight=%d buffers=%d stocked=%d reserved=%d",
-              worker.index(), value(w.tasks), value(w.lifo), value(w.steals), value(w.stolen),
+              worker, value(w.tasks), value(w.lifo), value(w.steals), value(w.stolen),
               value(w.parks), value(w.wakes), value(w.overflow), value(r.turns), value(r.enters),
               value(r.entries), value(r.completions), value(r.ops), value(r.immediate),
               value(r.migrated), value(r.recvs), value(r.received), value(r.dry),

@@ -18,7 +18,7 @@
 #include "core/log/logger.h"
 #include "core/runtime/task_group.h"
 #include "core/sched/worker.h"
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 #include "core/task/task.h"
 #include "core/time/token_bucket.h"
 #include "proxy/admission/connection_limit.h"
@@ -34,7 +34,7 @@ class Server {
  public:
   // Everything passed in outlives the server. `config` has been validated.
   // `access_log` may be null.
-  Server(const conf::Config& config, core::Shared& runtime, core::SignalStream& signals,
+  Server(const conf::Config& config, core::RuntimeHandle runtime, core::SignalStream& signals,
          core::Logger& logger, AccessLog* access_log, HeapReserve& reserve);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -56,10 +56,10 @@ class Server {
   core::Task<void> LogStats();
   void LogStatsLine();
   void LogDrops();
-  void LogWorkerLine(const core::Worker& worker);
+  void LogWorkerLine(uint32_t worker);
 
   const conf::Config& config_;
-  core::Shared& runtime_;
+  const core::RuntimeHandle runtime_;
   core::SignalStream& signals_;
   core::Logger& logger_;
   AccessLog* const access_log_;

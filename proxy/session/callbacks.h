@@ -15,7 +15,7 @@
 #include "core/base/clock.h"
 #include "core/sched/timer_wheel.h"
 #include "core/task/cancel_scope.h"
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 
 namespace sluice::proxy {
 

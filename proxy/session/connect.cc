@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "core/task/join.h"
+#include "core/task/select.h"
 #include "proxy/session/peer_watch.h"
 #include "proxy/session/session_state.h"
 
@@ -18,18 +18,19 @@ core::Task<void> Session::Connect() {
     Tell(kClientReset);
     co_return;
   }
-  auto outcome = co_await core::Select(ConnectUpstream({.upstream = *context().upstream,
-                                                        .timeout = limits().connect,
-                                                        .stats = *context().stats,
-                                                        .logger = *context().logger},
-                                                       Seed()),
-                                       PeerReset(client_, WhenBroken::kWaitOn));
-  Connected& connected = std::get<0>(outcome.values);
+  auto outcome =
+      co_await core::Select(core::Named<"connect">(ConnectUpstream({.upstream = *context().upstream,
+                                                                    .timeout = limits().connect,
+                                                                    .stats = *context().stats,
+                                                                    .logger = *context().logger},
+                                                                   Seed())),
+                            core::Named<"client_gone">(PeerReset(client_, WhenBroken::kWaitOn)));
+  Connected& connected = outcome.Get<"connect">();
   upstream_ = connected.fd;
   slot_ = std::move(connected.slot);
   if (timeline_ != nullptr) timeline_->NoteConnect(connected);
   if (upstream_ >= 0 || end_.ended()) co_return;
-  if (outcome.first == 1) {
+  if (outcome.Won<"client_gone">()) {
     Tell(kClientReset);
   } else {
     Tell({.kind = connected.queue_timeout ? Kind::kQueueTimeout : Kind::kNoUpstream,

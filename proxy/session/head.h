@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "core/base/result.h"
-#include "core/io/io.h"
+#include "core/io/recv_stream.h"
 #include "core/reactor/buffer_pool.h"
 #include "core/task/task.h"
 

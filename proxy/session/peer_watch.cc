@@ -2,7 +2,7 @@
 
 #include <cerrno>
 
-#include "core/io/io.h"
+#include "core/io/poll.h"
 #include "core/sched/worker.h"
 #include "core/time/sleep.h"
 

@@ -5,7 +5,9 @@
 #include <span>
 #include <utility>
 
-#include "core/io/io.h"
+#include "core/io/poll.h"
+#include "core/io/recv_stream.h"
+#include "core/io/send.h"
 #include "core/sched/worker.h"
 #include "core/time/sleep.h"
 #include "proxy/session/peer_watch.h"

@@ -30,7 +30,7 @@
 
 #include "core/log/logger.h"
 #include "core/runtime/spawn.h"
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 #include "proxy/admission/admission.h"
 #include "proxy/observe/access_log/access_log.h"
 #include "proxy/observe/stats.h"

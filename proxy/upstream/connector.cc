@@ -7,9 +7,11 @@
 
 #include "absl/container/inlined_vector.h"
 #include "core/base/random.h"
-#include "core/io/io.h"
+#include "core/io/connect.h"
 #include "core/sched/worker.h"
+#include "core/task/select.h"
 #include "core/time/sleep.h"
+#include "core/time/timeout.h"
 
 namespace sluice::proxy {
 namespace {
@@ -87,18 +89,14 @@ IoResult<void> Prepare(core::Reactor& reactor, int fd, const core::Address& addr
   co_return core::IoError(connected.error());
 }
 
-core::Task<IoResult<EndpointSlot>> WaitForSlot(EndpointQueue& queue, const PickRequest& request,
-                                               std::span<Endpoint* const> tried) {
-  EndpointSlot slot = co_await queue.WaitForSlot(request, tried);
-  if (!slot.valid()) co_return core::IoError(ECANCELED);
-  co_return std::move(slot);
-}
-
-// Not inlined, like ConnectEndpoint: a frame that connects does not hold what only queueing needs.
-[[gnu::noinline]] core::Task<IoResult<EndpointSlot>> Queue(EndpointQueue& queue, Nanos timeout,
-                                                           const PickRequest& request,
-                                                           std::span<Endpoint* const> tried) {
-  co_return co_await core::WithTimeout(timeout, WaitForSlot(queue, request, tried));
+// Not valid: there was none in time, or the scope was cancelled. Not inlined, like ConnectEndpoint:
+// a frame that connects does not hold what only queueing needs.
+[[gnu::noinline]] core::Task<EndpointSlot> Queue(EndpointQueue& queue, Nanos timeout,
+                                                 const PickRequest& request,
+                                                 std::span<Endpoint* const> tried) {
+  auto outcome = co_await core::Select(core::Named<"slot">(queue.WaitForSlot(request, tried)),
+                                       core::Named<"timeout">(core::Sleep(timeout)));
+  co_return std::move(outcome.Get<"slot">());  // also when it came just in time
 }
 
 // True: the fault is this process's, not the endpoint's.
@@ -241,12 +239,11 @@ core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed) {
       result.queue_timeout = true;
       if (policy.queue_timeout == 0) co_return result;
       const Nanos begin = Worker::Current()->clock().Now();
-      IoResult<EndpointSlot> slot =
+      result.slot =
           co_await Queue(upstream.queue(), policy.queue_timeout, rounds.request(), rounds.tried());
       result.queued = std::max<Nanos>(0, result.queued) + Worker::Current()->clock().Now() - begin;
-      if (!slot.ok()) co_return result;
+      if (!result.slot.valid()) co_return result;
       result.queue_timeout = false;
-      result.slot = std::move(*slot);
     }
     rounds.Tries(result.slot.endpoint());
     result.endpoint = &result.slot.endpoint();

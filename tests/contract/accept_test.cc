@@ -13,9 +13,11 @@
 #include <thread>
 #include <vector>
 
-#include "core/io/io.h"
+#include "core/io/accept_stream.h"
+#include "core/io/recv_stream.h"
 #include "core/runtime/task_group.h"
 #include "core/task/join.h"
+#include "core/task/select.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/move.h"
 #include "tests/contract/sockets.h"
@@ -104,19 +106,19 @@ Task<int> AcceptUntilCancelled(int listener, core::TaskGroup& group, std::vector
   }
 }
 
-Task<void> CancelMain(core::Shared& shared, core::Worker& other) {
+Task<void> CancelMain(core::RuntimeHandle runtime, core::Worker& other) {
   constexpr size_t kGuests = 200;
   core::testing::Random random(core::testing::Seed());
   const int listener = ListenHere();
   std::vector<int> served(kGuests, 0);
   {
-    core::TaskGroup group(shared);
+    core::TaskGroup group(runtime);
     Guests guests(AddressOf(listener), kGuests);
     size_t accepted = 0;
     for (int rounds = 0; accepted < kGuests; ++rounds) {
       const auto outcome = co_await core::Select(AcceptUntilCancelled(listener, group, served),
                                                  YieldTimes(Between(random, 0, 200)));
-      accepted += static_cast<size_t>(std::get<0>(outcome.values));
+      accepted += static_cast<size_t>(outcome.Get<0>());
       if (rounds % 3 == 0) co_await MoveTo(other);
       co_await Yield();
     }
@@ -129,7 +131,7 @@ Task<void> CancelMain(core::Shared& shared, core::Worker& other) {
 TEST_P(AcceptTest, CancelWhileConnectionsArrive) {
   // The cancelled accept may be another worker's: its connections are not lost either.
   core::Worker& other = *worker(workers() - 1);
-  Run(CancelMain(shared(), other));
+  Run(CancelMain(handle(), other));
 }
 
 // Each worker accepts from its own duplicate of the listening socket until all have been served.
@@ -141,19 +143,19 @@ Task<void> AcceptSome(int listener, core::TaskGroup& group, std::vector<int>& se
                       std::atomic<size_t>& left) {
   const auto outcome =
       co_await core::Select(UntilNone(left), AcceptUntilCancelled(listener, group, served, &left));
-  EXPECT_EQ(outcome.first, 0u);
+  EXPECT_TRUE(outcome.Won<0>());
   CloseHere(listener);
 }
-Task<void> DuplicatesMain(core::Shared& shared) {
+Task<void> DuplicatesMain(core::RuntimeHandle runtime) {
   constexpr size_t kGuests = 200;
   const int listener = ListenHere();
   const core::Address address = AddressOf(listener);
   std::vector<int> served(kGuests, 0);
   std::atomic<size_t> left{kGuests};
-  core::TaskGroup group(shared);
-  for (const auto& worker : shared.workers) {
+  core::TaskGroup group(runtime);
+  for (uint32_t i = 0; i < runtime.workers(); ++i) {
     IoResult<int> copy = core::SocketApi().Duplicate(listener);
-    group.Spawn(AcceptSome(*copy, group, served, left), worker.get());
+    group.Spawn(AcceptSome(*copy, group, served, left), &runtime.worker(i));
   }
   {
     Guests guests(address, kGuests);
@@ -163,7 +165,7 @@ Task<void> DuplicatesMain(core::Shared& shared) {
   EXPECT_EQ(served, std::vector<int>(kGuests, 1));
   CloseHere(listener);
 }
-TEST_P(AcceptTest, EachWorkerFromItsDuplicate) { Run(DuplicatesMain(shared())); }
+TEST_P(AcceptTest, EachWorkerFromItsDuplicate) { Run(DuplicatesMain(handle())); }
 
 // A descriptor number that comes back as a duplicate of the same listening socket is another life.
 Task<void> ConnectLater(core::Address address) {
@@ -179,7 +181,7 @@ Task<int> ErrorOfAccept(AcceptStream& stream) {
 // Ends the stream as a listener does, in a cancelled scope.
 Task<void> EndOf(AcceptStream& stream) {
   const auto outcome = co_await core::Select(YieldTimes(100), ErrorOfAccept(stream));
-  EXPECT_EQ(std::get<1>(outcome.values), ECANCELED);
+  EXPECT_EQ(outcome.Get<1>(), ECANCELED);
 }
 Task<void> AgainMain() {
   const int listener = ListenHere();

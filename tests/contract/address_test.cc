@@ -8,8 +8,11 @@
 #include <deque>
 #include <string>
 
-#include "core/io/io.h"
+#include "core/io/accept_stream.h"
+#include "core/io/connect.h"
+#include "core/io/recv_stream.h"
 #include "core/task/join.h"
+#include "core/task/select.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"
 #include "tests/contract/streams.h"
@@ -67,7 +70,7 @@ Task<void> TalkMain(Address listen_at) {
     co_await StopAndClose(here);
   }
   const auto outcome = co_await core::Select(Soon(), ErrorOfAccept(stream));
-  EXPECT_EQ(std::get<1>(outcome.values), ECANCELED);
+  EXPECT_EQ(outcome.Get<1>(), ECANCELED);
   CloseHere(*listener);
 }
 TEST_P(AddressTest, Ipv4) { Run(TalkMain(Loopback())); }

@@ -7,7 +7,6 @@
 #include <coroutine>
 #include <string>
 
-#include "core/io/io.h"
 #include "core/reactor/op.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"

@@ -1,13 +1,14 @@
 // What a connect answers when nobody takes it: no backend waits for room in a UNIX socket's accept
 // queue, and the same socket may try again.
 
+#include "core/io/connect.h"
+
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 
 #include <cerrno>
 #include <vector>
 
-#include "core/io/io.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"
 

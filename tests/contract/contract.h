@@ -42,8 +42,8 @@ class ContractTest : public ::testing::TestWithParam<Setting> {
   // Runs `main` to its end; `options` before it.
   void Run(core::Task<void> main);
   core::Runtime& runtime();
-  core::Shared& shared() { return runtime().shared(); }
-  core::Worker* worker(uint32_t index) { return &runtime().worker(index); }
+  core::RuntimeHandle handle() { return runtime().handle(); }
+  core::Worker* worker(uint32_t index) { return &handle().worker(index); }
   uint32_t workers() const { return GetParam().workers; }
   bool two_workers() const { return GetParam().workers == 2; }
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/io/io.h"
+#include "core/io/recv_stream.h"
 #include "core/reactor/op.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "core/io/io.h"
+#include "core/io/recv_stream.h"
 #include "core/runtime/task_group.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"
@@ -50,13 +50,13 @@ Task<void> Echo(int fd, size_t& bytes) {
 }
 
 // Sends a byte to all before it listens to any: all ops are in flight, all complete at once.
-Task<void> CrowdMain(core::Shared& shared, size_t connections, int rounds) {
+Task<void> CrowdMain(core::RuntimeHandle runtime, size_t connections, int rounds) {
   std::deque<Pair> pairs;
   std::vector<size_t> bytes(connections, 0);
-  core::TaskGroup group(shared);
+  core::TaskGroup group(runtime);
   for (size_t i = 0; i < connections; ++i) {
     pairs.push_back(i % 2 == 0 ? ConnectUnix() : ConnectTcp());
-    core::Worker* worker = shared.workers[i % shared.workers.size()].get();
+    core::Worker* worker = &runtime.worker(i % runtime.workers());
     group.Spawn(Echo(pairs.back().ours, bytes[i]), worker);
   }
   for (int round = 0; round < rounds; ++round) {
@@ -71,12 +71,12 @@ Task<void> CrowdMain(core::Shared& shared, size_t connections, int rounds) {
 
 TEST_P(CrowdTest, ThreeThousandOps) {
   options.buffers = 64;
-  Run(CrowdMain(shared(), 3000, 3));
+  Run(CrowdMain(handle(), 3000, 3));
 }
 
 TEST_P(CrowdTest, FiveThousandDescriptors) {
   options.buffers = 1024;
-  Run(CrowdMain(shared(), 5000, 1));
+  Run(CrowdMain(handle(), 5000, 1));
 }
 
 // One task with a thousand recvs and a thousand sends in flight at once.

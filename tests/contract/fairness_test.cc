@@ -36,9 +36,9 @@ Task<void> Modest(int& reads, int& most, bool& over) {
   }
   over = true;
 }
-Task<void> TasksMain(core::Shared& shared, int& reads, int& most) {
+Task<void> TasksMain(core::RuntimeHandle runtime, int& reads, int& most) {
   bool over = false;
-  core::TaskGroup group(shared);
+  core::TaskGroup group(runtime);
   group.Spawn(Greedy(reads, over));
   group.Spawn(Modest(reads, most, over));
   co_await group.Join();
@@ -46,7 +46,7 @@ Task<void> TasksMain(core::Shared& shared, int& reads, int& most) {
 TEST_P(FairnessTest, AnAlwaysReadyPeerLetsOthersRun) {
   int reads = 0;
   int most = 0;
-  Run(TasksMain(shared(), reads, most));
+  Run(TasksMain(handle(), reads, most));
   EXPECT_LT(reads, kManyReads);
   EXPECT_LE(most, 2 * core::kCoopBudget);
 }
@@ -70,9 +70,9 @@ Task<void> Waiting(bool& over) {
   over = true;
   co_await StopAndClose(stream);
 }
-Task<void> ReactorMain(core::Shared& shared, int& sends, int& reads) {
+Task<void> ReactorMain(core::RuntimeHandle runtime, int& sends, int& reads) {
   bool over = false;
-  core::TaskGroup group(shared);
+  core::TaskGroup group(runtime);
   group.Spawn(GreedySender(sends, over));
   group.Spawn(Greedy(reads, over));
   group.Spawn(Waiting(over));
@@ -81,7 +81,7 @@ Task<void> ReactorMain(core::Shared& shared, int& sends, int& reads) {
 TEST_P(FairnessTest, AnAlwaysReadyPeerLetsTheReactorTurn) {
   int sends = 0;
   int reads = 0;
-  Run(ReactorMain(shared(), sends, reads));
+  Run(ReactorMain(handle(), sends, reads));
   EXPECT_LT(sends, kManyReads);
   EXPECT_LT(reads, kManyReads);
 }

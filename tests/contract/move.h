@@ -20,7 +20,8 @@ inline core::Task<void> OpenHere(core::testing::Gate& gate) {
 inline core::Task<void> MoveTo(core::Worker& target) {
   while (core::Worker::Current() != &target) {
     core::testing::Gate gate;
-    core::JoinHandle<void> opener = core::SpawnOn(target.shared(), &target, OpenHere(gate));
+    core::JoinHandle<void> opener =
+        core::SpawnOn(core::RuntimeHandle::Current(), &target, OpenHere(gate));
     co_await gate;
     opener.Detach();
     // It may not have been idle yet when the gate was opened: then once more.

@@ -115,9 +115,9 @@ Task<void> Converse(bool tcp, uint32_t credit, uint64_t seed) {
   co_await StopAndClose(stream);
 }
 
-Task<void> OrderMain(core::Shared& shared) {
+Task<void> OrderMain(core::RuntimeHandle runtime) {
   const uint64_t seed = core::testing::Seed();
-  core::TaskGroup group(shared);
+  core::TaskGroup group(runtime);
   uint64_t connection = 0;
   for (uint32_t credit : {1u, 5000u, 65536u}) {
     for (bool tcp : {true, false}) group.Spawn(Converse(tcp, credit, seed + 2 * connection++));
@@ -130,7 +130,7 @@ SLUICE_CONTRACT(OrderTest, kAll);
 
 TEST_P(OrderTest, BytesAreInOrderBothWays) {
   options.buffers = 32;
-  Run(OrderMain(shared()));
+  Run(OrderMain(handle()));
 }
 
 }  // namespace

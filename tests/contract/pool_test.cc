@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/io/io.h"
+#include "core/io/recv_stream.h"
 #include "core/runtime/task_group.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"
@@ -31,9 +31,9 @@ Task<void> ReceiveThenEnd(Pair& pair) {
 }
 
 // More connections than buffers wait for data: an idle one holds none.
-Task<void> IdleMain(core::Shared& shared) {
+Task<void> IdleMain(core::RuntimeHandle runtime) {
   std::deque<Pair> pairs;
-  TaskGroup group(shared);
+  TaskGroup group(runtime);
   for (int i = 0; i < 50; ++i) {
     pairs.push_back(ConnectTcp());
     group.Spawn(ReceiveThenEnd(pairs.back()));
@@ -50,7 +50,7 @@ Task<void> IdleMain(core::Shared& shared) {
 }
 TEST_P(PoolTest, AnIdleConnectionHoldsNoBuffer) {
   options.buffers = 2;
-  Run(IdleMain(shared()));
+  Run(IdleMain(handle()));
 }
 
 // How leases come back.
@@ -132,39 +132,39 @@ void FloodAll(std::deque<Pair>& pairs) {
   }
 }
 
-Task<void> DryMain(core::Shared& shared, Giver giver, int connections) {
+Task<void> DryMain(core::RuntimeHandle runtime, Giver giver, int connections) {
   std::deque<Pair> pairs;
   for (int i = 0; i < connections; ++i) {
     pairs.push_back(ConnectTcp());
     EXPECT_EQ(SendSome(pairs.back().peer.get(), BytesAt(0, kAtStart)), kAtStart);
   }
   LeaseThread thread;
-  TaskGroup group(shared);
-  uint32_t workers = static_cast<uint32_t>(shared.workers.size());
+  TaskGroup group(runtime);
+  const uint32_t workers = runtime.workers();
   for (size_t i = 0; i < pairs.size(); ++i) {
     const uint32_t credit = i % 2 == 0 ? 65536 : 2000;
     group.Spawn(ReceiveSlowly(pairs[i].ours, credit, giver == Giver::kThread ? &thread : nullptr),
-                shared.workers[i % workers].get());
+                &runtime.worker(i % workers));
   }
   std::thread sender([&pairs] { FloodAll(pairs); });
   co_await group.Join();
   sender.join();
   uint64_t dry = 0;
-  for (const auto& worker : shared.workers) dry += worker->reactor().counters().dry.load();
+  for (uint32_t i = 0; i < workers; ++i) dry += runtime.reactor_counters(i).dry.load();
   EXPECT_GT(dry, 0u) << "the pool was never dry: this tests nothing";
 }
 
 TEST_P(PoolTest, TwoBuffersForFiftyConnections) {
   options.buffers = 2;
-  Run(DryMain(shared(), Giver::kTask, 50));
+  Run(DryMain(handle(), Giver::kTask, 50));
 }
 TEST_P(PoolTest, FourBuffersThatAnotherThreadGivesBack) {
   options.buffers = 4;
-  Run(DryMain(shared(), Giver::kThread, 50));
+  Run(DryMain(handle(), Giver::kThread, 50));
 }
 TEST_P(PoolTest, OneBufferThatAnotherThreadGivesBack) {
   options.buffers = 1;
-  Run(DryMain(shared(), Giver::kThread, 10));
+  Run(DryMain(handle(), Giver::kThread, 10));
 }
 
 // A recv waits for the one lease, which comes back from outside, mostly while the worker sleeps in
@@ -178,13 +178,13 @@ Task<void> WaitForLeases(int fd, std::deque<core::testing::Gate>& received) {
   }
   co_await StopAndClose(stream);
 }
-Task<void> SleepingMain(core::Shared& shared) {
+Task<void> SleepingMain(core::RuntimeHandle runtime) {
   Pair holder = ConnectTcp();
   Pair pair = ConnectTcp();
   RecvStream stream(holder.ours, 1);
   std::deque<core::testing::Gate> received(300);
   core::JoinHandle<void> waiter =
-      core::SpawnOn(shared, shared.workers[0].get(), WaitForLeases(pair.ours, received));
+      core::SpawnOn(runtime, &runtime.worker(0), WaitForLeases(pair.ours, received));
   LeaseThread thread;
   for (size_t i = 0; i < received.size(); ++i) {
     SendSome(holder.peer.get(), "h");
@@ -200,7 +200,7 @@ Task<void> SleepingMain(core::Shared& shared) {
 }
 TEST_P(PoolTest, ALeaseFromOutsideWakesTheWorker) {
   options.buffers = 1;
-  Run(SleepingMain(shared()));
+  Run(SleepingMain(handle()));
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/io/io.h"
+#include "core/io/recv_stream.h"
 #include "core/reactor/buffer_pool.h"
 #include "core/runtime/task_group.h"
 #include "tests/contract/contract.h"
@@ -54,14 +54,14 @@ Task<void> Talk(Pair& pair, int* left) {
   --*left;
 }
 
-Task<void> HoardMain(core::Shared& shared) {
+Task<void> HoardMain(core::RuntimeHandle runtime) {
   std::deque<Pair> pairs;
   for (int i = 0; i < kStreams; ++i) pairs.push_back(ConnectTcp());
   int left = kStreams;
-  TaskGroup group(shared);
-  group.Spawn(Hoard(shared.workers[0].get(), &left), shared.workers[0].get());
+  TaskGroup group(runtime);
+  group.Spawn(Hoard(&runtime.worker(0), &left), &runtime.worker(0));
   co_await Turns(2);
-  for (Pair& pair : pairs) group.Spawn(Talk(pair, &left), shared.workers[0].get());
+  for (Pair& pair : pairs) group.Spawn(Talk(pair, &left), &runtime.worker(0));
   co_await group.Join();
 }
 TEST_P(ReserveTest, OthersReceiveThoughOneHoldsAll) {
@@ -69,14 +69,14 @@ TEST_P(ReserveTest, OthersReceiveThoughOneHoldsAll) {
     GTEST_SKIP() << "a pool belongs to its worker: stolen, they would use another's";
   options.buffers = 16;
   options.reserve = &reserve;
-  Run(HoardMain(shared()));
+  Run(HoardMain(handle()));
   EXPECT_EQ(reserve.taken(), 0u);
 }
 
 // What a reactor has in stock for the kernel does not make buffers short: with half of the pool in
 // stock and a third of it held, messages still come in ordinary buffers.
-Task<void> StockMain(core::Shared& shared) {
-  core::Worker& worker = *shared.workers[0];
+Task<void> StockMain(core::RuntimeHandle runtime) {
+  core::Worker& worker = runtime.worker(0);
   std::vector<BufferLease> held;
   for (size_t i = 0; i < worker.pool().count() / 3; ++i) {
     core::Buffer* buffer = worker.pool().Take();
@@ -87,7 +87,7 @@ Task<void> StockMain(core::Shared& shared) {
   }
   std::deque<Pair> pairs;
   int left = 0;
-  TaskGroup talks(shared);
+  TaskGroup talks(runtime);
   for (; left < kStreams; ++left) {
     pairs.push_back(ConnectTcp());
     talks.Spawn(Talk(pairs.back(), &left), &worker);
@@ -99,12 +99,12 @@ TEST_P(ReserveTest, TheStockIsNoShortage) {
   if (two_workers()) GTEST_SKIP() << "takes from a pool that is another worker's";
   options.buffers = 64;
   options.reserve = &reserve;
-  Run(StockMain(shared()));
+  Run(StockMain(handle()));
 }
 
 // Nobody takes what arrives: so many messages hold few buffers, and an exact count of bytes.
 constexpr int kMessages = 3000;
-Task<void> ChatterMain(core::Shared& shared) {
+Task<void> ChatterMain(core::RuntimeHandle runtime) {
   Pair pair = ConnectTcp();
   RecvStream stream(pair.ours, 1 << 20);
   EXPECT_EQ(SendSome(pair.peer.get(), "0"), 1u);
@@ -118,7 +118,7 @@ Task<void> ChatterMain(core::Shared& shared) {
   }
   co_await Turns(20);
   size_t out = 0;
-  for (const auto& worker : shared.workers) out += worker->pool().taken();
+  for (uint32_t i = 0; i < runtime.workers(); ++i) out += runtime.worker(i).pool().taken();
   EXPECT_LE(out, 32u) << "the ring's own stock and a few";
   EXPECT_EQ((co_await Receive(stream, sent.size())).text, sent);
   co_await StopAndClose(stream);
@@ -127,7 +127,7 @@ TEST_P(ReserveTest, ChatterForOneThatDoesNotReadHoldsFewBuffers) {
   if (two_workers()) GTEST_SKIP() << "reads another worker's count";
   options.buffers = 40;  // the ring keeps half of them
   options.reserve = &reserve;
-  Run(ChatterMain(shared()));
+  Run(ChatterMain(handle()));
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "core/io/signals.h"
-#include "core/task/join.h"
+#include "core/task/select.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/streams.h"
 
@@ -42,8 +42,8 @@ Task<void> SignalMain(core::SignalStream& signals) {
     if (sender.joinable()) sender.join();
   }
   const auto outcome = co_await core::Select(Later(), NextSignal(signals));
-  EXPECT_EQ(outcome.first, 0u);
-  EXPECT_EQ(std::get<1>(outcome.values), -ECANCELED);
+  EXPECT_TRUE(outcome.Won<0>());
+  EXPECT_EQ(outcome.Get<1>(), -ECANCELED);
   kill(getpid(), SIGUSR1);  // the stream goes on
   EXPECT_EQ(co_await NextSignal(signals), SIGUSR1);
   signals.Close();

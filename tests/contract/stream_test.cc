@@ -7,8 +7,10 @@
 #include <string>
 #include <tuple>
 
-#include "core/io/io.h"
-#include "core/task/join.h"
+#include "core/io/accept_stream.h"
+#include "core/io/poll.h"
+#include "core/io/recv_stream.h"
+#include "core/task/select.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/move.h"
 #include "tests/contract/sockets.h"
@@ -34,8 +36,8 @@ Task<void> StopMain(core::Worker& other) {
     Pair pair = i % 2 == 0 ? ConnectTcp() : ConnectUnix();
     RecvStream stream(pair.ours, kCredit);
     const auto outcome = co_await core::Select(ReceiveNext(stream), YieldTimes(i % 3 * 100));
-    EXPECT_EQ(outcome.first, 1u);
-    EXPECT_EQ(std::get<0>(outcome.values).error, ECANCELED);
+    EXPECT_TRUE(outcome.Won<1>());
+    EXPECT_EQ(outcome.Get<0>().error, ECANCELED);
     if (i % 5 == 0) co_await MoveTo(other);
     co_await StopAndClose(stream);
     co_await UntilEnd(pair.peer.get());
@@ -59,7 +61,7 @@ Task<void> CutShortMain() {
     if (i % 4 < 2 || position == sent) {
       auto outcome = co_await core::Select(ReceiveNext(stream),
                                            YieldTimes(core::testing::Between(random, 0, 70)));
-      next = std::get<0>(outcome.values);
+      next = outcome.Get<0>();
     } else {
       next = co_await ReceiveNext(stream);
     }
@@ -115,8 +117,8 @@ Task<void> ScopeMain() {
   const auto outcome =
       co_await core::Select(Later(), ErrorOfSend(pair.ours), ErrorOfPoll(other.ours),
                             ErrorOfAccept(*listener), ErrorOfReceive(stream));
-  EXPECT_EQ(outcome.first, 0u);
-  EXPECT_EQ(outcome.values, std::make_tuple(0, ECANCELED, ECANCELED, ECANCELED, ECANCELED));
+  EXPECT_TRUE(outcome.Won<0>());
+  EXPECT_EQ(outcome.values(), std::make_tuple(0, ECANCELED, ECANCELED, ECANCELED, ECANCELED));
   co_await StopAndClose(stream);
   CloseHere(other.ours);
   CloseHere(*listener);

@@ -8,7 +8,8 @@
 #include <string>
 
 #include "core/base/result.h"
-#include "core/io/io.h"
+#include "core/io/recv_stream.h"
+#include "core/io/send.h"
 #include "core/task/task.h"
 #include "tests/contract/sockets.h"
 #include "tests/core/support/yield.h"

@@ -82,33 +82,34 @@ Task<void> NoteAt(Nanos deadline, int index, Order& order, const core::Clock& cl
   order.places[index] = order.next.fetch_add(1);
 }
 
-Task<void> BusyMain(core::Shared& shared, const core::Clock& clock) {
+Task<void> BusyMain(core::RuntimeHandle runtime, const core::Clock& clock) {
   std::atomic<bool> stop{false};
-  core::TaskGroup busy(shared);
-  for (const auto& worker : shared.workers) {
-    for (int i = 0; i < 3; ++i) busy.Spawn(AlwaysReady(stop), worker.get());
-    busy.Spawn(OnlyYields(stop), worker.get());
+  core::TaskGroup busy(runtime);
+  for (uint32_t worker = 0; worker < runtime.workers(); ++worker) {
+    for (int i = 0; i < 3; ++i) busy.Spawn(AlwaysReady(stop), &runtime.worker(worker));
+    busy.Spawn(OnlyYields(stop), &runtime.worker(worker));
   }
   co_await Turns(2);
-  for (const auto& worker : shared.workers) {
+  for (uint32_t worker = 0; worker < runtime.workers(); ++worker) {
     Order order;
-    core::TaskGroup timers(shared);
+    core::TaskGroup timers(runtime);
     const Nanos begin = clock.Now() + 300 * kMillisecond;  // all are armed by then
     for (int i = 0; i < 20; ++i) {
       const int index = i * 7 % 20;  // armed in another order; on two levels of the wheel
-      timers.Spawn(NoteAt(begin + index * 5 * kMillisecond, index, order, clock), worker.get());
+      timers.Spawn(NoteAt(begin + index * 5 * kMillisecond, index, order, clock),
+                   &runtime.worker(worker));
     }
     co_await timers.Join();
     EXPECT_EQ(order.next.load(), 20);
     // With two workers a task that was stolen may run a moment later.
-    if (shared.workers.size() == 1 && !order.late.load()) {
+    if (runtime.workers() == 1 && !order.late.load()) {
       EXPECT_TRUE(std::is_sorted(order.places.begin(), order.places.end()));
     }
   }
   stop.store(true);
   co_await busy.Join();
 }
-TEST_P(TimerTest, WhileBusy) { Run(BusyMain(shared(), clock)); }
+TEST_P(TimerTest, WhileBusy) { Run(BusyMain(handle(), clock)); }
 
 }  // namespace
 }  // namespace sluice::contract

@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "core/io/io.h"
+#include "core/io/recv_stream.h"
 #include "core/task/join.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"

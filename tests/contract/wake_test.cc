@@ -86,13 +86,13 @@ Task<void> Answer(std::deque<Gate>& questions, std::atomic<size_t>& answered) {
     answered.fetch_add(1, std::memory_order_release);
   }
 }
-Task<void> QuestionsMain(core::Shared& shared) {
+Task<void> QuestionsMain(core::RuntimeHandle runtime) {
   constexpr int kThreads = 2;
   constexpr size_t kQuestions = 5000;
   std::deque<std::deque<Gate>> questions;
   std::deque<std::atomic<size_t>> answered(kThreads);
   std::deque<Gate> done(kThreads);
-  core::TaskGroup group(shared);
+  core::TaskGroup group(runtime);
   std::vector<std::thread> threads;
   for (size_t t = 0; t < kThreads; ++t) {
     questions.emplace_back(kQuestions);
@@ -112,21 +112,21 @@ Task<void> QuestionsMain(core::Shared& shared) {
   co_await group.Join();
   for (std::thread& thread : threads) thread.join();
 }
-TEST_P(WakeTest, NoPostFromAnotherThreadIsLost) { Run(QuestionsMain(shared())); }
+TEST_P(WakeTest, NoPostFromAnotherThreadIsLost) { Run(QuestionsMain(handle())); }
 
 // The same for tasks handed to a worker by name.
 Task<void> Count(std::atomic<size_t>& count) {
   count.fetch_add(1, std::memory_order_release);
   co_return;
 }
-Task<void> SpawnMain(core::Shared& shared) {
+Task<void> SpawnMain(core::RuntimeHandle runtime) {
   constexpr size_t kTasks = 5000;
   std::atomic<size_t> count{0};
   Gate done;
-  core::TaskGroup group(shared);
+  core::TaskGroup group(runtime);
   std::thread stranger([&] {
     for (size_t i = 0; i < kTasks; ++i) {
-      group.Spawn(Count(count), shared.workers[i % shared.workers.size()].get());
+      group.Spawn(Count(count), &runtime.worker(i % runtime.workers()));
       while (count.load(std::memory_order_acquire) <= i) std::this_thread::yield();
     }
     done.Open();
@@ -135,7 +135,7 @@ Task<void> SpawnMain(core::Shared& shared) {
   stranger.join();
   co_await group.Join();
 }
-TEST_P(WakeTest, NoTaskFromAnotherThreadIsLost) { Run(SpawnMain(shared())); }
+TEST_P(WakeTest, NoTaskFromAnotherThreadIsLost) { Run(SpawnMain(handle())); }
 
 }  // namespace
 }  // namespace sluice::contract

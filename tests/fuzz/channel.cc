@@ -8,7 +8,9 @@
 #include <deque>
 #include <utility>
 
-#include "core/io/io.h"
+#include "core/io/connect.h"
+#include "core/reactor/accept_op.h"
+#include "core/reactor/recv_op.h"
 #include "core/runtime/spawn.h"
 #include "tests/contract/move.h"
 #include "tests/contract/sockets.h"
@@ -230,8 +232,8 @@ Task<void> Channel::CancelAndAwait(Op& op) {
 }
 
 Task<void> Channel::Move(uint32_t to) {
-  core::Shared& shared = Worker::Current()->shared();
-  co_await contract::MoveTo(*shared.workers[to % shared.workers.size()]);
+  const auto runtime = core::RuntimeHandle::Current();
+  co_await contract::MoveTo(runtime.worker(to % runtime.workers()));
 }
 
 Task<void> Channel::Do(const Step& step) {
@@ -464,15 +466,15 @@ Task<void> Channel::Run(std::vector<std::string>& facts) {
   co_await Close();
 }
 
-Task<void> RunChannels(World& world, core::Shared& shared, const Program& program,
+Task<void> RunChannels(World& world, core::RuntimeHandle runtime, const Program& program,
                        std::vector<std::vector<std::string>>& facts) {
   facts.resize(program.channels.size());
   std::deque<Channel> channels;
   std::vector<core::JoinHandle<void>> running;
   for (size_t i = 0; i < program.channels.size(); ++i) {
     channels.emplace_back(world, program, i);
-    Worker* worker = shared.workers[i % shared.workers.size()].get();
-    running.push_back(core::SpawnOn(shared, worker, channels.back().Run(facts[i])));
+    Worker* worker = &runtime.worker(i % runtime.workers());
+    running.push_back(core::SpawnOn(runtime, worker, channels.back().Run(facts[i])));
   }
   for (core::JoinHandle<void>& each : running) co_await std::move(each);
 }

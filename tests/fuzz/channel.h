@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/reactor/op.h"
+#include "core/runtime/handle.h"
 #include "core/task/task.h"
 #include "tests/fuzz/program.h"
 #include "tests/fuzz/world.h"
@@ -65,7 +66,7 @@ class Channel {
 };
 
 // The main task: runs all channels at once. `facts`: of each.
-core::Task<void> RunChannels(World& world, core::Shared& shared, const Program& program,
+core::Task<void> RunChannels(World& world, core::RuntimeHandle runtime, const Program& program,
                              std::vector<std::vector<std::string>>& facts);
 
 }  // namespace sluice::fuzz

@@ -31,7 +31,7 @@ constexpr sim::Mutant kMutants[] = {
 Facts RunSimulated(const Program& program, sim::Mutant mutant) {
   Facts facts;
   SimWorld world(program, mutant);
-  world.Run(RunChannels(world, world.shared(), program, facts));
+  world.Run(RunChannels(world, world.handle(), program, facts));
   return facts;
 }
 
@@ -48,7 +48,7 @@ Facts RunReal(const Program& program, uint32_t workers, const core::ReactorFacto
     options.worker.large_buffer_size = 8 * size_t{program.buffer_size};
   }
   core::Runtime runtime(options, clock, factory);
-  const absl::Status status = runtime.Run(RunChannels(world, runtime.shared(), program, facts));
+  const absl::Status status = runtime.Run(RunChannels(world, runtime.handle(), program, facts));
   Expect(status.ok(), "a runtime", status.ToString());
   return facts;
 }

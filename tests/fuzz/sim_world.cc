@@ -98,8 +98,7 @@ SimWorld::SimWorld(const Program& program, sim::Mutant mutant)
   options.large_buffers = scenario_.large_buffers;
   options.large_buffer_size = 8 * size_t{scenario_.buffer_size};
   for (uint32_t i = 0; i < kWorkers; ++i) {
-    shared_.workers.push_back(std::make_unique<core::Worker>(shared_, i, clock_, options));
-    core::Worker& worker = *shared_.workers.back();
+    core::Worker& worker = shared_.AddWorker(clock_, options);
     kernel_.workers.push_back(&worker);
     const absl::Status started = worker.Start(
         [this](core::BufferPool& pool) -> absl::StatusOr<std::unique_ptr<core::Reactor>> {
@@ -146,7 +145,8 @@ bool SimWorld::Step(core::Worker& worker) {
 }
 
 void SimWorld::Run(core::Task<void> main) {
-  core::SpawnOn(shared_, shared_.workers[0].get(), std::move(main), this).Detach();
+  core::SpawnOn(core::RuntimeHandle(shared_), shared_.workers()[0].get(), std::move(main), this)
+      .Detach();
   sim::EventQueue& events = network_.events();
   uint64_t progress = 0;
   for (uint64_t moves = 0; !ended_; ++moves) {
@@ -159,17 +159,17 @@ void SimWorld::Run(core::Task<void> main) {
       if (events.next_time() > clock_.Now()) clock_.Set(events.next_time());
       events.RunOne();
     } else {
-      Step(*shared_.workers[random_.Below(kWorkers)]);
+      Step(*shared_.workers()[random_.Below(kWorkers)]);
     }
   }
-  for (int i = 0; i < 100; ++i) Step(*shared_.workers[static_cast<size_t>(i) % kWorkers]);
+  for (int i = 0; i < 100; ++i) Step(*shared_.workers()[static_cast<size_t>(i) % kWorkers]);
   while (!events.empty()) events.RunOne();
   CheckNothingLeft();
 }
 
 void SimWorld::CheckNothingLeft() {
   int64_t in_flight = 0;
-  for (const auto& worker : shared_.workers) {
+  for (const auto& worker : shared_.workers()) {
     in_flight += worker->reactor().in_flight();
     for (core::BufferPool* pool : {&worker->pool(), worker->pool().large()}) {
       if (pool == nullptr) continue;

@@ -26,7 +26,7 @@ class SimWorld final : public World, private core::TaskEndObserver {
   std::unique_ptr<Far> Dial(int accept_fd) override;
   std::unique_ptr<Target> MakeTarget(int family) override;
 
-  core::Shared& shared() { return shared_; }
+  core::RuntimeHandle handle() { return core::RuntimeHandle(shared_); }
   // Returns when `main` has ended and nothing is left; else ends the process.
   void Run(core::Task<void> main);
 

@@ -1,10 +1,10 @@
-// CancellationSource, the real code: each notice is heard once or was withdrawn in time.
+// CancellationSource, the real code: each notice is delivered once or was unregistered in time.
 #include <array>
 #include <coroutine>
 #include <utility>
 
 #include "core/base/check.h"
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 #include "tests/model/expect.h"
 #include "tests/model/sync.h"
 #include "tests/model/tasks.h"
@@ -18,19 +18,19 @@ struct State : Tasks {
   int heard = 0;
 };
 
-core::Task<void> Listen(State& s) {
+core::Task<void> WaitForCancel(State& s) {
   SLUICE_CHECK(co_await s.source.token().Cancelled());
   ++s.heard;
 }
 
-// Two begin to listen while somebody cancels, and somebody else too.
-void TwoListen(Execution& run) {
+// Two begin to wait while one thread cancels, and another one, too.
+void TwoWait(Execution& run) {
   auto& s = run.Make<State>();
   for (int i = 0; i < 2; ++i) {
-    core::RootPromise<void>& task = s.Make(Listen(s));
+    core::RootPromise<void>& task = s.Make(WaitForCancel(s));
     task.Unref();
     s.tasks[i] = &task;
-    run.Thread(i == 0 ? "listener one" : "listener two", [&s, i] { Tasks::Run(*s.tasks[i]); });
+    run.Thread(i == 0 ? "waiter one" : "waiter two", [&s, i] { Tasks::Run(*s.tasks[i]); });
   }
   for (const char* name : {"cancels", "cancels too"}) {
     run.Thread(name, [&s] {
@@ -63,7 +63,7 @@ struct Quiet {
   void await_resume() const {}
 };
 
-core::Task<void> ListenAndUnlisten(State& s, Notice& notice, bool& withdrawn) {
+core::Task<void> RegisterAndUnregister(State& s, Notice& notice, bool& withdrawn) {
   const core::Context here = co_await core::CurrentContext();
   notice.Register(s.source.token(), *here.task);
   withdrawn = notice.Unregister();
@@ -74,10 +74,10 @@ void Withdraw(Execution& run) {
   auto& s = run.Make<State>();
   auto& notice = run.Make<Notice>();
   auto& withdrawn = run.Make<bool>(false);
-  core::RootPromise<void>& task = s.Make(ListenAndUnlisten(s, notice, withdrawn));
+  core::RootPromise<void>& task = s.Make(RegisterAndUnregister(s, notice, withdrawn));
   task.Unref();
   s.tasks[0] = &task;
-  run.Thread("listens", [&s] { Tasks::Run(*s.tasks[0]); });
+  run.Thread("registers", [&s] { Tasks::Run(*s.tasks[0]); });
   run.Thread("cancels", [&s] {
     s.source.Cancel();
     s.RunWoken();
@@ -89,7 +89,7 @@ void Withdraw(Execution& run) {
   });
 }
 
-// Whoever sees that it is cancelled sees what was done before.
+// A thread that sees that it is cancelled sees what was done before.
 void Poll(Execution& run) {
   auto& s = run.Make<State>();
   auto& why = run.Make<Cell<int>>("why");
@@ -106,7 +106,7 @@ TEST(Cancellation, Poll) { ExpectHolds(Poll); }
 TEST(CancellationMutant, StoredRelaxed) { ExpectCaught(Poll, {"Cancel(", Action::kStore}); }
 TEST(CancellationMutant, LoadedRelaxed) { ExpectCaught(Poll, {"cancelled(", Action::kLoad}); }
 
-TEST(Cancellation, TwoListen) { ExpectHolds(TwoListen); }
+TEST(Cancellation, TwoWait) { ExpectHolds(TwoWait); }
 TEST(Cancellation, Withdraw) { ExpectHolds(Withdraw); }
 
 }  // namespace

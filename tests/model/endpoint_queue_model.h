@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "core/base/check.h"
-#include "core/task/cancellation.h"
-#include "core/task/join.h"
+#include "core/sync/cancellation.h"
+#include "core/task/select.h"
 #include "proxy/upstream/endpoint_queue.h"
 #include "tests/model/expect.h"
 #include "tests/model/tasks.h"
@@ -107,7 +107,7 @@ inline core::Task<void> WaitAndServe(EndpointState& s, int who,
 // A slot that comes while its waiter gives up is taken all the same.
 inline core::Task<void> WaitAWhile(EndpointState& s, int who) {
   auto outcome = co_await core::Select(Wait(s, {}), UntilTimeIsUp(s));
-  proxy::EndpointSlot slot = std::move(std::get<0>(outcome.values));
+  proxy::EndpointSlot slot = std::move(outcome.Get<0>());
   if (slot.valid()) {
     Served(s, std::move(slot), who);
   } else {

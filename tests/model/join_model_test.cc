@@ -62,7 +62,7 @@ void Joining(Execution& run) {
   run.Finally([&s] {
     s.RunWoken();
     SLUICE_CHECK(s.joined == 1 && s.freed == 1);
-    SLUICE_CHECK(s.shared.live_tasks.load(std::memory_order_relaxed) == 0);
+    SLUICE_CHECK(s.shared.live_tasks() == 0);
   });
 }
 
@@ -79,7 +79,7 @@ void Detaching(Execution& run) {
   });
   run.Finally([&s] {
     SLUICE_CHECK(s.freed == 1);
-    SLUICE_CHECK(s.shared.live_tasks.load(std::memory_order_relaxed) == 0);
+    SLUICE_CHECK(s.shared.live_tasks() == 0);
   });
 }
 
@@ -97,11 +97,11 @@ core::Task<void> Owner(State& state) {
 
 void Group(Execution& run) {
   auto& s = run.Make<State>();
-  s.group.emplace(s.shared);
+  s.group.emplace(core::RuntimeHandle(s.shared));
   s.group->Spawn(Member(s.first));
   s.group->Spawn(Member(s.second));
-  s.child = s.shared.inject.Pop();
-  s.other = s.shared.inject.Pop();
+  s.child = s.shared.PopInjected();
+  s.other = s.shared.PopInjected();
   core::RootPromise<void>& owner = s.Make(Owner(s));
   owner.Unref();
   s.parent = &owner;
@@ -123,9 +123,9 @@ core::Task<void> Spawner(State& state) {
 
 void GroupGrows(Execution& run) {
   auto& s = run.Make<State>();
-  s.group.emplace(s.shared);
+  s.group.emplace(core::RuntimeHandle(s.shared));
   s.group->Spawn(Spawner(s));
-  s.child = s.shared.inject.Pop();
+  s.child = s.shared.PopInjected();
   core::RootPromise<void>& owner = s.Make(Owner(s));
   owner.Unref();
   s.parent = &owner;

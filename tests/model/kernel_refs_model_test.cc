@@ -3,7 +3,7 @@
 //
 // A transcription of UringReactor::Cancel, TakeRemoteCancels, StartCancel, OnCancel, OnRecv
 // (ENOBUFS), FeedStarved, End and DropRef, with the real WakeFlag; the ring is a list of
-// completions. Op::place is the owner's and plain, as there; every access to the op is watched.
+// completions. Op::state is the owner's and plain, as there; every access to the op is watched.
 #include <vector>
 
 #include "core/base/atomic.h"

@@ -23,7 +23,7 @@ struct Tasks {
   }
   // Runs what is in the inject queue.
   void RunWoken() {
-    while (core::Runnable* task = shared.inject.Pop()) Run(*task);
+    while (core::Runnable* task = shared.PopInjected()) Run(*task);
   }
 
   core::Shared shared{1};

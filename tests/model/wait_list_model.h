@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "core/base/check.h"
-#include "core/task/cancellation.h"
-#include "core/task/join.h"
+#include "core/sync/cancellation.h"
+#include "core/task/select.h"
 #include "tests/core/support/slots.h"
 #include "tests/model/expect.h"
 #include "tests/model/tasks.h"
@@ -54,7 +54,7 @@ inline core::Task<void> TakeAndGive(SlotState& s, int name) {
 // A slot that comes while its waiter gives up is taken all the same.
 inline core::Task<void> TakeInTime(SlotState& s, int name) {
   auto outcome = co_await core::Select(TakeSlot(s, name), UntilTimeIsUp(s));
-  if (std::get<0>(outcome.values)) {
+  if (outcome.Get<0>()) {
     NoteServed(s, name);
     s.Give();
   } else {

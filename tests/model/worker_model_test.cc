@@ -71,11 +71,11 @@ struct State {
   explicit State(uint32_t count) : shared(count) {
     const core::WorkerOptions options = {.buffers = 1, .buffer_size = 64};
     for (uint32_t i = 0; i < count; ++i) {
-      shared.workers.push_back(std::make_unique<core::Worker>(shared, i, clock, options));
-      const absl::Status status = shared.workers.back()->Start(
-          [](core::BufferPool&) -> absl::StatusOr<std::unique_ptr<core::Reactor>> {
-            return std::make_unique<SleepingReactor>();
-          });
+      const absl::Status status =
+          shared.AddWorker(clock, options)
+              .Start([](core::BufferPool&) -> absl::StatusOr<std::unique_ptr<core::Reactor>> {
+                return std::make_unique<SleepingReactor>();
+              });
       SLUICE_CHECK(status.ok());
     }
   }
@@ -88,8 +88,8 @@ struct State {
 void FollowWorkers(Execution& run, State& state) {
   run.OnSwitch([&state](int thread) {
     const size_t index = static_cast<size_t>(thread - 1);
-    if (index < state.shared.workers.size()) {
-      state.shared.workers[index]->Enter();
+    if (index < state.shared.workers().size()) {
+      state.shared.workers()[index]->Enter();
     } else {
       core::Worker::LeaveCurrent();
     }
@@ -103,7 +103,7 @@ Model Injecting(uint32_t workers, int tasks) {
     core::Worker::LeaveCurrent();
     FollowWorkers(run, s);
     for (uint32_t i = 0; i < workers; ++i) {
-      run.Daemon(i == 0 ? "worker 0" : "worker 1", [&s, i] { s.shared.workers[i]->Run(); });
+      run.Daemon(i == 0 ? "worker 0" : "worker 1", [&s, i] { s.shared.workers()[i]->Run(); });
     }
     for (int i = 0; i < tasks; ++i) {
       s.tasks.push_back(std::make_unique<Task>(s.shared));
@@ -111,7 +111,7 @@ Model Injecting(uint32_t workers, int tasks) {
     }
     run.Finally([&s] {
       core::Worker::LeaveCurrent();
-      SLUICE_CHECK(s.shared.inject.empty());
+      SLUICE_CHECK(s.shared.PopInjected() == nullptr);
       for (const auto& task : s.tasks) SLUICE_CHECK(task->finished && task->runs() == 1);
     });
   };
@@ -124,10 +124,10 @@ Model HandingToOne(uint32_t workers) {
     core::Worker::LeaveCurrent();
     FollowWorkers(run, s);
     for (uint32_t i = 0; i < workers; ++i) {
-      run.Daemon(i == 0 ? "worker 0" : "worker 1", [&s, i] { s.shared.workers[i]->Run(); });
+      run.Daemon(i == 0 ? "worker 0" : "worker 1", [&s, i] { s.shared.workers()[i]->Run(); });
     }
     s.tasks.push_back(std::make_unique<Task>(s.shared));
-    run.Thread("outside", [&s] { s.shared.workers[0]->ScheduleHere(*s.tasks[0]); });
+    run.Thread("outside", [&s] { s.shared.workers()[0]->ScheduleHere(*s.tasks[0]); });
     run.Finally([&s] {
       core::Worker::LeaveCurrent();
       SLUICE_CHECK(s.tasks[0]->finished && s.tasks[0]->runs() == 1);
@@ -142,12 +142,9 @@ Model Stopping(uint32_t workers) {
     core::Worker::LeaveCurrent();
     FollowWorkers(run, s);
     for (uint32_t i = 0; i < workers; ++i) {
-      run.Thread(i == 0 ? "worker 0" : "worker 1", [&s, i] { s.shared.workers[i]->Run(); });
+      run.Thread(i == 0 ? "worker 0" : "worker 1", [&s, i] { s.shared.workers()[i]->Run(); });
     }
-    run.Thread("outside", [&s] {
-      s.shared.stopping.store(true, std::memory_order_release);
-      s.shared.WakeAll();
-    });
+    run.Thread("outside", [&s] { s.shared.Stop(); });
     run.Finally([] { core::Worker::LeaveCurrent(); });
   };
 }

@@ -16,7 +16,9 @@
 #include <deque>
 #include <vector>
 
+#include "core/reactor/accept_op.h"
 #include "core/reactor/reactor.h"
+#include "core/reactor/recv_op.h"
 #include "tests/sim/kernel.h"
 
 namespace sluice::sim {

@@ -67,8 +67,7 @@ conf::Upstream MakeUpstream(const Scenario& s) {
   upstream.queue_timeout = ToDuration(s.queue_timeout, is(Mutant::kLateQueueTimeout));
   upstream.connect_attempts = s.attempts + (is(Mutant::kManyAttempts) ? 1 : 0);
   upstream.connect_backoff = ToDuration(is(Mutant::kNoBackoff) ? 0 : s.backoff, false);
-  upstream.retry_for =
-      ToDuration(is(Mutant::kOneRound) ? 0 : s.retry_for, is(Mutant::kLateRetry));
+  upstream.retry_for = ToDuration(is(Mutant::kOneRound) ? 0 : s.retry_for, is(Mutant::kLateRetry));
   for (uint32_t i = 0; i < s.endpoints; ++i) {
     const std::string address = "10.2.0." + std::to_string(i + 1) + ":3000";
     const uint32_t limit = s.endpoint_limits[i];
@@ -116,8 +115,8 @@ World::World(const RunOptions& options)
     peers_.emplace_back(scenario_, network_, clock_, checker_, trace_, server_side,
                         2 * servers_++ + 1, "server");
   };
-  server_ = std::make_unique<proxy::Server>(config_, shared_, signals_, checker_, &records_.log(),
-                                            reserve_);
+  server_ = std::make_unique<proxy::Server>(config_, core::RuntimeHandle(shared_), signals_,
+                                            checker_, &records_.log(), reserve_);
 }
 
 void World::MakeWorkers() {
@@ -129,8 +128,7 @@ void World::MakeWorkers() {
   options.reserve = &buffer_reserve_;
   options.seed = scenario_.options.seed;
   for (uint32_t i = 0; i < scenario_.workers; ++i) {
-    shared_.workers.push_back(std::make_unique<core::Worker>(shared_, i, clock_, options));
-    core::Worker& worker = *shared_.workers.back();
+    core::Worker& worker = shared_.AddWorker(clock_, options);
     kernel_.workers.push_back(&worker);
     const absl::Status status = worker.Start(
         [this](core::BufferPool& pool) -> absl::StatusOr<std::unique_ptr<core::Reactor>> {
@@ -152,7 +150,8 @@ void World::Run() {
   }
   ScheduleOtherSignals();
   ScheduleWallJumps();
-  core::SpawnOn(shared_, shared_.workers[0].get(), server_->Run(), this).Detach();
+  core::SpawnOn(core::RuntimeHandle(shared_), shared_.workers()[0].get(), server_->Run(), this)
+      .Detach();
   for (;;) {
     Settle();
     CheckAtRest();
@@ -235,7 +234,7 @@ bool World::MaybeEvent() {
 
 // Everything that can be done at this moment.
 void World::Settle() {
-  const size_t count = shared_.workers.size();
+  const size_t count = shared_.workers().size();
   uint32_t idle = 0;
   uint64_t progress = network_.progress();
   uint64_t rounds = 0;
@@ -243,7 +242,7 @@ void World::Settle() {
          (!network_.events().empty() && network_.events().next_time() <= clock_.Now())) {
     if (MaybeEvent()) idle = 0;
     const size_t pick = random_.Below(count);
-    core::Worker& worker = *shared_.workers[pick];
+    core::Worker& worker = *shared_.workers()[pick];
     if (Step(worker) || std::exchange(kernel_.stolen, false)) {
       idle = 0;
     } else if (!reactor(worker).HasWork()) {
@@ -266,7 +265,7 @@ void World::CheckAtRest() {
 
 void World::AdvanceTime() {
   Nanos next = network_.events().empty() ? -1 : network_.events().next_time();
-  for (const auto& worker : shared_.workers) {
+  for (const auto& worker : shared_.workers()) {
     const Nanos deadline = worker->wheel().NextDeadline();
     if (deadline >= 0 && (next < 0 || deadline < next)) next = deadline;
   }
@@ -275,21 +274,21 @@ void World::AdvanceTime() {
   if (next > clock_.Now()) clock_.Set(next);
   // Everybody looks at the clock first, as after a wait in the kernel.
   kernel_.may_steal = false;
-  for (const auto& worker : shared_.workers) Step(*worker);
+  for (const auto& worker : shared_.workers()) Step(*worker);
   kernel_.may_steal = true;
 }
 
 void World::CheckNothingLeft() {
   checker_.CheckEnd();
   int64_t in_flight = 0;
-  for (const auto& worker : shared_.workers) in_flight += worker->reactor().in_flight();
+  for (const auto& worker : shared_.workers()) in_flight += worker->reactor().in_flight();
   if (in_flight != 0) trace_.Fail("%d ops are in flight at the end", in_flight);
-  const size_t tasks = shared_.live_tasks.load();
+  const size_t tasks = shared_.live_tasks();
   if (tasks != 0) trace_.Fail("%d tasks are left at the end", tasks);
   if (kernel_.open_descriptors() != 0) {
     trace_.Fail("%d descriptors are open at the end", kernel_.open_descriptors());
   }
-  for (const auto& worker : shared_.workers) {
+  for (const auto& worker : shared_.workers()) {
     for (core::BufferPool* pool : {&worker->pool(), worker->pool().large()}) {
       if (pool == nullptr) continue;
       pool->CollectRemote();

@@ -13,6 +13,7 @@
 
 #include "core/reactor/buffer_pool.h"
 #include "core/reactor/op.h"
+#include "core/reactor/recv_op.h"
 #include "core/task/runnable.h"
 
 namespace sluice::core::testing {

@@ -71,14 +71,14 @@ Task<void> RootsMain(TestRuntime& runtime) {
     Root<std::unique_ptr<int>> never = RootOf(1, Held(held));
     Root<std::unique_ptr<int>> task = std::move(never);
     EXPECT_EQ(held, 1);
-    EXPECT_EQ(*co_await SpawnOn(runtime.shared(), nullptr, std::move(task)), 1);
+    EXPECT_EQ(*co_await SpawnOn(runtime.handle(), nullptr, std::move(task)), 1);
     EXPECT_EQ(held, 0);
     task = RootOf(2, Held(held));  // never spawned
     EXPECT_EQ(held, 1);
   }
   EXPECT_EQ(held, 0);
   int number = 1;
-  TaskGroup group(runtime.shared());
+  TaskGroup group(runtime.handle());
   group.Spawn(RootThatIncreases(number));
   co_await group.Join();
   EXPECT_EQ(number, 2);
@@ -94,7 +94,7 @@ Task<void> Append(std::vector<int>& order, int number) {
 }
 Task<void> OrderMain(TestRuntime& runtime) {
   std::vector<int> order;
-  TaskGroup group(runtime.shared());
+  TaskGroup group(runtime.handle());
   for (int i = 0; i < 20; ++i) group.Spawn(Append(order, i));
   co_await group.Join();
   EXPECT_EQ(order.size(), 20u);
@@ -133,7 +133,9 @@ Task<void> DropMain() {
   JoinHandle<Tracked> handle = Spawn(MakeTracked(alive, second));
   while (!handle.finished()) co_await Yield();
   EXPECT_GE(alive.load(), 1);  // the result waits for its reader
-  { JoinHandle<Tracked> dropped = std::move(handle); }
+  {
+    JoinHandle<Tracked> dropped = std::move(handle);
+  }
   co_await Until([&alive] { return alive.load() == 0; });
 }
 TEST(SpawnTest, ADroppedHandleDropsTheResult) {
@@ -164,13 +166,13 @@ Task<int> Elsewhere(int value, int yields) {
 }
 Task<void> RaceMain(TestRuntime& runtime) {
   for (int i = 0; i < 20000; ++i) {
-    JoinHandle<int> handle = SpawnOn(runtime.shared(), runtime.worker(1), Elsewhere(i, i % 3));
+    JoinHandle<int> handle = SpawnOn(runtime.handle(), runtime.worker(1), Elsewhere(i, i % 3));
     for (int yields = i % 7; yields > 0; --yields) co_await Yield();
     if (i % 5 == 0) continue;  // dropped, perhaps just as it ends
     EXPECT_EQ(co_await std::move(handle), i);
   }
   // The dropped ones have ended when the last one on that worker has.
-  co_await SpawnOn(runtime.shared(), runtime.worker(1), Elsewhere(0, 8));
+  co_await SpawnOn(runtime.handle(), runtime.worker(1), Elsewhere(0, 8));
 }
 TEST(SpawnTest, JoiningRacesWithEnding) {
   TestRuntime runtime(2);
@@ -185,12 +187,12 @@ Task<void> Chain(TaskGroup& group, std::atomic<int>& count, int further) {
 
 Task<void> GroupMain(TestRuntime& runtime) {
   std::atomic<int> count{0};
-  TaskGroup group(runtime.shared());
+  TaskGroup group(runtime.handle());
   for (int i = 0; i < 100; ++i) group.Spawn(Chain(group, count, 50));
   co_await group.Join();
   EXPECT_EQ(count.load(), 100 * 51);
 
-  TaskGroup empty(runtime.shared());
+  TaskGroup empty(runtime.handle());
   co_await empty.Join();
 }
 TEST(TaskGroupTest, JoinWaitsForThoseSpawnedMeanwhile) {
@@ -207,7 +209,7 @@ Task<void> WriteSlot(int& slot, int value) {
 Task<void> VisibleMain(TestRuntime& runtime) {
   for (int round = 0; round < 500; ++round) {
     std::vector<int> slots(20, 0);  // plain: the sanitizer sees whether Join orders them
-    TaskGroup group(runtime.shared());
+    TaskGroup group(runtime.handle());
     for (size_t i = 0; i < slots.size(); ++i) {
       group.Spawn(WriteSlot(slots[i], round + 1), runtime.worker(i % 2));
     }
@@ -230,7 +232,7 @@ Task<void> OutsideMain(TestRuntime& runtime) {
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&runtime, &mine = handles[t], &gate = gates[t]] {
       for (int i = 0; i < kTasks; ++i) {
-        mine.push_back(SpawnOn(runtime.shared(), nullptr, Elsewhere(i, i % 2)));
+        mine.push_back(SpawnOn(runtime.handle(), nullptr, Elsewhere(i, i % 2)));
       }
       gate.Open();
     });

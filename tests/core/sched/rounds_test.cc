@@ -85,9 +85,7 @@ class JobTimer final : public Timer {
 class RoundsTest : public ::testing::Test {
  protected:
   RoundsTest() {
-    shared_.workers.push_back(
-        std::make_unique<Worker>(shared_, 0, clock_, WorkerOptions{.buffers = 1}));
-    worker_ = shared_.workers[0].get();
+    worker_ = &shared_.AddWorker(clock_, {.buffers = 1});
     SLUICE_CHECK(worker_
                      ->Start([this](BufferPool&) -> absl::StatusOr<std::unique_ptr<Reactor>> {
                        auto reactor = std::make_unique<ScriptedReactor>();

@@ -47,7 +47,7 @@ Task<void> Compute(std::vector<std::atomic<int>>& ran) {
 }
 Task<void> BurstMain(TestRuntime& runtime) {
   std::vector<std::atomic<int>> ran(2);
-  TaskGroup group(runtime.shared());
+  TaskGroup group(runtime.handle());
   for (int i = 0; i < 64; ++i) group.Spawn(Compute(ran));
   co_await group.Join();
   EXPECT_GT(ran[0].load(), 0);
@@ -75,10 +75,10 @@ Task<void> StayMain(TestRuntime& runtime) {
   const uint32_t here = Worker::Current()->index();
   std::vector<std::atomic<int>> ran(2);
   std::atomic<bool> stop{false};
-  TaskGroup group(runtime.shared());
+  TaskGroup group(runtime.handle());
   group.Spawn(KeepBusy(stop), runtime.worker(1 - here));
   {
-    TaskGroup burst(runtime.shared());
+    TaskGroup burst(runtime.handle());
     for (int i = 0; i < 64; ++i) burst.Spawn(CountHere(ran));
     co_await burst.Join();
   }
@@ -140,7 +140,7 @@ Task<void> YieldTimes(int times, bool& over) {
   over = true;
 }
 Task<void> LifoMain(TestRuntime& runtime, PingPong& game) {
-  TaskGroup group(runtime.shared());
+  TaskGroup group(runtime.handle());
   group.Spawn(game.Play(0));
   group.Spawn(game.Play(1));
   group.Spawn(YieldTimes(1000, game.over));
@@ -161,7 +161,7 @@ Task<void> Set(std::atomic<bool>& flag) {
 }
 Task<void> BusyMain(TestRuntime& runtime) {
   std::atomic<bool> injected{false};
-  TaskGroup group(runtime.shared());
+  TaskGroup group(runtime.handle());
   for (int i = 0; i < 20; ++i) group.Spawn(KeepBusy(injected));
   std::thread stranger([&] { group.Spawn(Set(injected)); });
   co_await Until([&injected] { return injected.load(); });
@@ -180,7 +180,7 @@ Task<void> Once(std::atomic<int>& count) {
   co_return;
 }
 Task<void> OverflowMain(TestRuntime& runtime, std::atomic<int>& count) {
-  TaskGroup group(runtime.shared());
+  TaskGroup group(runtime.handle());
   for (int i = 0; i < 5000; ++i) group.Spawn(Once(count));
   co_await group.Join();
 }
@@ -198,7 +198,7 @@ Task<uint32_t> WhereAmI() { co_return Worker::Current()->index(); }
 Task<void> PlaceMain(TestRuntime& runtime) {
   for (int i = 0; i < 1000; ++i) {
     const uint32_t wanted = i % 2;
-    EXPECT_EQ(co_await SpawnOn(runtime.shared(), runtime.worker(wanted), WhereAmI()), wanted);
+    EXPECT_EQ(co_await SpawnOn(runtime.handle(), runtime.worker(wanted), WhereAmI()), wanted);
   }
 }
 TEST(SchedulerTest, ANamedWorkerRunsTheTask) {
@@ -218,7 +218,7 @@ Task<void> WakeMain(TestRuntime& runtime, int tasks, std::atomic<bool>& lost) {
   std::vector<std::vector<Gate>> questions;
   for (int t = 0; t < tasks; ++t) questions.emplace_back(kQuestions / static_cast<size_t>(tasks));
   std::atomic<size_t> answered{0};
-  TaskGroup group(runtime.shared());
+  TaskGroup group(runtime.handle());
   for (auto& row : questions) group.Spawn(Answer(row, answered));
   std::thread stranger([&, random = Random(Seed())]() mutable {
     size_t asked = 0;
@@ -231,7 +231,7 @@ Task<void> WakeMain(TestRuntime& runtime, int tasks, std::atomic<bool>& lost) {
         std::this_thread::yield();
         if (!deadline.over()) continue;
         lost.store(true);
-        for (uint32_t w = 0; w < runtime.shared().workers.size(); ++w) runtime.worker(w)->Wake();
+        for (uint32_t w = 0; w < runtime.handle().workers(); ++w) runtime.worker(w)->Wake();
       }
     }
   });
@@ -256,7 +256,7 @@ Task<void> Wander(TestRuntime& runtime, std::atomic<int>& count, int further) {
   if (further > 0) {
     JoinHandle<void> here = Spawn(Wander(runtime, count, further - 1));
     JoinHandle<void> there =
-        SpawnOn(runtime.shared(), runtime.worker(further % 2), Wander(runtime, count, further - 2));
+        SpawnOn(runtime.handle(), runtime.worker(further % 2), Wander(runtime, count, further - 2));
     co_await std::move(there);
     co_await std::move(here);
   }
@@ -267,7 +267,7 @@ TEST(SchedulerTest, EverythingHasEndedWhenMainHas) {
   std::atomic<int> count{0};
   runtime.Run(Wander(runtime, count, 18));
   EXPECT_GT(count.load(), 5000);
-  EXPECT_EQ(runtime.shared().live_tasks.load(), 0u);
+  EXPECT_EQ(runtime.handle().live_tasks(), 0u);
 }
 
 Task<void> WaitForEver(Gate& gate) { co_await gate; }
@@ -353,13 +353,12 @@ TEST(RuntimeTest, BuffersThatTheKernelDoesNotGrant) {
 TEST(WorkerTest, StepRunsOneTaskAndSaysWhenThereIsNone) {
   MonotonicClock clock;
   Shared shared(1);
-  shared.workers.push_back(std::make_unique<Worker>(shared, 0, clock, WorkerOptions{.buffers = 1}));
-  Worker& worker = *shared.workers[0];
+  Worker& worker = shared.AddWorker(clock, {.buffers = 1});
   ASSERT_TRUE(worker.Start(NullReactor::Factory()).ok());
   worker.Enter();
   EXPECT_FALSE(worker.Step());
   std::atomic<int> count{0};
-  for (int i = 0; i < 3; ++i) SpawnOn(shared, nullptr, Once(count)).Detach();
+  for (int i = 0; i < 3; ++i) SpawnOn(RuntimeHandle(shared), nullptr, Once(count)).Detach();
   for (int i = 1; i <= 3; ++i) {
     EXPECT_TRUE(worker.Step());
     EXPECT_EQ(count.load(), i);

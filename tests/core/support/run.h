@@ -21,8 +21,8 @@ class TestRuntime {
 
   void Run(Task<void> main) { SLUICE_CHECK(runtime_.Run(std::move(main)).ok()); }
 
-  Shared& shared() { return runtime_.shared(); }
-  Worker* worker(uint32_t index) { return &runtime_.worker(index); }
+  RuntimeHandle handle() { return runtime_.handle(); }
+  Worker* worker(uint32_t index) { return &runtime_.handle().worker(index); }
 
  private:
   static WorkerOptions Small() { return {.buffers = 4, .buffer_size = 4096}; }

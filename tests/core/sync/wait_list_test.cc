@@ -14,6 +14,7 @@
 #include "core/runtime/spawn.h"
 #include "core/runtime/task_group.h"
 #include "core/task/join.h"
+#include "core/task/select.h"
 #include "tests/core/support/run.h"
 #include "tests/core/support/seed.h"
 #include "tests/core/support/slots.h"
@@ -190,14 +191,14 @@ TEST(WaitAwaiterTest, AGrantThatWonIsKept) { TestRuntime(1).Run(LateMain()); }
 Task<void> Hurry(Slots& slots, int patience, Counts& counts) {
   auto take = [](Slots& from) -> Task<bool> { co_return co_await from.Take(); };
   auto outcome = co_await Select(take(slots), Then(patience, [] {}));
-  const bool granted = std::get<0>(outcome.values);
+  const bool granted = outcome.Get<0>();
   ++(granted ? counts.granted : counts.cancelled);
   if (!granted) co_return;
   co_await Yield();
   slots.Give();
 }
 Task<void> StormMain(TestRuntime& runtime, Slots& slots, Counts& counts, int tasks) {
-  TaskGroup group(runtime.shared());
+  TaskGroup group(runtime.handle());
   for (int i = 0; i < tasks; ++i) {
     group.Spawn(Hurry(slots, i % 5, counts), runtime.worker(static_cast<uint32_t>(i) % 3));
   }

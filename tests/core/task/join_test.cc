@@ -10,6 +10,7 @@
 
 #include "core/base/result.h"
 #include "core/task/cancel_scope.h"
+#include "core/task/select.h"
 #include "tests/core/support/cancellable_gate.h"
 #include "tests/core/support/run.h"
 #include "tests/core/support/yield.h"
@@ -95,8 +96,8 @@ Task<void> LosersMain() {
       co_await Join(SelectThree(notes, never, soon, never_either), OpenAfter(soon, 2));
   (void)unit;
   notes.push_back("selected");
-  EXPECT_EQ(result.first, 1u);
-  EXPECT_EQ(result.values, std::make_tuple(0, 1, 0));
+  EXPECT_TRUE(result.Won<1>());
+  EXPECT_EQ(result.values(), std::make_tuple(0, 1, 0));
   EXPECT_EQ(notes, (Notes{"b opened", "b ended", "a cancelled", "c cancelled", "c ended", "a ended",
                           "selected"}));
 }
@@ -107,8 +108,8 @@ Task<void> ImmediateMain() {
   CancellableGate gate;
   // The first is done before the second has begun: that begins in a cancelled scope.
   const auto result = co_await Select(After(0, 7), UntilTold(notes, "late", gate, 0));
-  EXPECT_EQ(result.first, 0u);
-  EXPECT_EQ(result.values, std::make_tuple(7, 0));
+  EXPECT_TRUE(result.Won<0>());
+  EXPECT_EQ(result.values(), std::make_tuple(7, 0));
   EXPECT_EQ(notes, (Notes{"late cancelled", "late ended"}));
 }
 TEST(SelectTest, TheFirstMayBeDoneAtOnce) { TestRuntime(1).Run(ImmediateMain()); }
@@ -121,14 +122,14 @@ Task<void> BothMain() {
   two.Open();  // before anybody is told: the loser has won, too
   const auto result =
       co_await Select(UntilTold(notes, "one", one, 1), UntilTold(notes, "two", two, 2));
-  EXPECT_EQ(result.first, 0u);
-  EXPECT_EQ(result.values, std::make_tuple(1, 1));
+  EXPECT_TRUE(result.Won<0>());
+  EXPECT_EQ(result.values(), std::make_tuple(1, 1));
 }
 TEST(SelectTest, ALoserThatHasWonHandsOnItsValue) { TestRuntime(1).Run(BothMain()); }
 
 Task<int> SelectTwo(Notes& notes, CancellableGate& b, CancellableGate& c) {
   const auto inner = co_await Select(UntilTold(notes, "b", b, 0), UntilTold(notes, "c", c, 3));
-  co_return std::get<0>(inner.values) + std::get<1>(inner.values);
+  co_return inner.Get<0>() + inner.Get<1>();
 }
 Task<int> Nested(Notes& notes, CancellableGate& a, CancellableGate& b, CancellableGate& c) {
   auto [left, right] = co_await Join(UntilTold(notes, "a", a, 0), SelectTwo(notes, b, c));
@@ -138,8 +139,8 @@ Task<void> NestedMain() {
   Notes notes;
   std::vector<CancellableGate> gates(3);
   const auto result = co_await Select(Nested(notes, gates[0], gates[1], gates[2]), After(4, 1));
-  EXPECT_EQ(result.first, 1u);
-  EXPECT_EQ(std::get<0>(result.values), 0);
+  EXPECT_TRUE(result.Won<1>());
+  EXPECT_EQ(result.Get<0>(), 0);
   EXPECT_EQ(notes,
             (Notes{"a cancelled", "a ended", "b cancelled", "b ended", "c cancelled", "c ended"}));
 }
@@ -150,8 +151,8 @@ Task<void> NestedTooLateMain() {
   Notes notes;
   std::vector<CancellableGate> gates(3);
   const auto result = co_await Select(After(0, 1), Nested(notes, gates[0], gates[1], gates[2]));
-  EXPECT_EQ(result.first, 0u);
-  EXPECT_EQ(std::get<1>(result.values), 0);
+  EXPECT_TRUE(result.Won<0>());
+  EXPECT_EQ(result.Get<1>(), 0);
   EXPECT_EQ(notes,
             (Notes{"a cancelled", "a ended", "b cancelled", "b ended", "c cancelled", "c ended"}));
 }
@@ -163,13 +164,13 @@ Task<int> CancelledTwice(CancellableGate& first, CancellableGate& second) {
   const bool again = co_await second;  // the scope stays cancelled: no waiting any more
   EXPECT_FALSE(again);
   const auto inner = co_await Select(After(0, 1), After(1, 2));  // and what is opened in it
-  co_return std::get<1>(inner.values);
+  co_return inner.Get<1>();
 }
 Task<void> StaysMain() {
   CancellableGate first;
   CancellableGate second;
   const auto result = co_await Select(After(1, 0), CancelledTwice(first, second));
-  EXPECT_EQ(std::get<1>(result.values), 2);
+  EXPECT_EQ(result.Get<1>(), 2);
   // The scope outside is not.
   const Context context = co_await CurrentContext();
   EXPECT_FALSE(context.scope->cancelled());

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/task/join.h"
+#include "core/task/select.h"
 #include "tests/core/support/gate.h"
 #include "tests/core/support/run.h"
 #include "tests/core/support/yield.h"
@@ -57,7 +58,9 @@ Task<void> LazyMain() {
   EXPECT_TRUE(notes.empty());
   co_await std::move(task);
   EXPECT_EQ(notes, Notes{"ran"});
-  { Task<void> dropped = Append(notes, "never"); }
+  {
+    Task<void> dropped = Append(notes, "never");
+  }
   Task<void> replaced = Append(notes, "never");
   replaced = Append(notes, "ran, too");
   co_await std::move(replaced);
@@ -81,9 +84,9 @@ Task<void> DestructionMain() {
 }
 TEST(TaskTest, ACoroutineIsGoneWhenItsAwaiterGoesOn) { TestRuntime(1).Run(DestructionMain()); }
 
-Task<void> ContextMain(Shared& shared) {
+Task<void> ContextMain(RuntimeHandle runtime) {
   const Context outer = co_await CurrentContext();
-  EXPECT_EQ(&outer.task->scheduler(), &shared);
+  EXPECT_EQ(&outer.task->scheduler(), &runtime.shared());
   struct Inner {
     static Task<Context> Get() { co_return co_await CurrentContext(); }
   };
@@ -93,7 +96,7 @@ Task<void> ContextMain(Shared& shared) {
 }
 TEST(TaskTest, ContextIsHandedDown) {
   TestRuntime runtime(1);
-  runtime.Run(ContextMain(runtime.shared()));
+  runtime.Run(ContextMain(runtime.handle()));
 }
 
 // Where the stack is, coarsely.
@@ -165,7 +168,7 @@ Task<void> JoinsMain(StackRange& stack) {
     auto [one, two] = co_await Join(Child(stack, 1), Child(stack, 2));
     EXPECT_EQ(one + two, 3);
     const auto first = co_await Select(Child(stack, 3), Child(stack, 4));
-    EXPECT_EQ(first.first, 0u);
+    EXPECT_TRUE(first.Won<0>());
     stack.Note();
   }
 }

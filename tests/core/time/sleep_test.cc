@@ -10,6 +10,8 @@
 
 #include "core/runtime/spawn.h"
 #include "core/runtime/task_group.h"
+#include "core/task/select.h"
+#include "core/time/timeout.h"
 #include "tests/core/support/cancellable_gate.h"
 #include "tests/core/support/virtual_time.h"
 #include "tests/core/support/yield.h"
@@ -40,9 +42,9 @@ Task<void> NoteAfter(Nanos span, std::vector<Nanos>& order) {
   (void)co_await Sleep(span);
   order.push_back(span);
 }
-Task<void> OrderMain(Shared& shared) {
+Task<void> OrderMain(RuntimeHandle runtime) {
   std::vector<Nanos> order;
-  TaskGroup group(shared);
+  TaskGroup group(runtime);
   for (Nanos i = 0; i < 300; ++i) {
     group.Spawn(NoteAfter((i * 7919 % 300 + 1) * 10 * kMillisecond, order));
   }
@@ -50,7 +52,7 @@ Task<void> OrderMain(Shared& shared) {
   EXPECT_EQ(order.size(), 300u);
   EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
 }
-Task<void> OrderRoot() { co_await OrderMain(Worker::Current()->shared()); }
+Task<void> OrderRoot() { co_await OrderMain(RuntimeHandle::Current()); }
 TEST(SleepTest, ManySleepersWakeInOrder) { VirtualRuntime().Run(OrderRoot()); }
 
 // Ends with `error` (0: the value 7) after a while, or with ECANCELED.
@@ -100,14 +102,13 @@ Task<int> ErrorOf(Task<IoResult<int>> task) {
 }
 Task<void> CancelMain() {
   // The scope around it is cancelled first: that is no timeout.
-  auto outcome = co_await Select(ErrorOf(WithTimeout(kHour, Answer(2 * kHour, 0))),
-                                 internal::SleepTask(kSecond));
-  EXPECT_EQ(outcome.first, 1u);
-  EXPECT_EQ(std::get<0>(outcome.values), ECANCELED);
+  auto outcome = co_await Select(ErrorOf(WithTimeout(kHour, Answer(2 * kHour, 0))), Sleep(kSecond));
+  EXPECT_TRUE(outcome.Won<1>());
+  EXPECT_EQ(outcome.Get<0>(), ECANCELED);
   // One inside another: the inner one's timeout is the inner one's.
   outcome = co_await Select(ErrorOf(WithTimeout(kHour, WithTimeout(kSecond, Answer(2 * kHour, 0)))),
-                            internal::SleepTask(2 * kHour));
-  EXPECT_EQ(std::get<0>(outcome.values), ETIMEDOUT);
+                            Sleep(2 * kHour));
+  EXPECT_EQ(outcome.Get<0>(), ETIMEDOUT);
 }
 TEST(WithTimeoutTest, ACancelledScopeIsNoTimeout) { VirtualRuntime().Run(CancelMain()); }
 

@@ -59,9 +59,9 @@ core::Task<void> WaitAndPassOn(Waiting& waiting, char name) {
   waiting.limit.PassOn();
 }
 
-core::Task<void> OnePlaceForThree(core::Shared& shared, Waiting& waiting) {
+core::Task<void> OnePlaceForThree(core::RuntimeHandle runtime, Waiting& waiting) {
   EXPECT_TRUE(waiting.limit.TryAcquire());
-  core::TaskGroup group(shared);
+  core::TaskGroup group(runtime);
   for (const char name : {'a', 'b', 'c'}) {
     group.Spawn(WaitAndPassOn(waiting, name));
     co_await core::testing::Yield();
@@ -80,7 +80,7 @@ core::Task<void> OnePlaceForThree(core::Shared& shared, Waiting& waiting) {
 TEST(ConnectionLimit, ARoomThatIsNotTakenIsPassedOn) {
   core::testing::TestRuntime runtime(1);
   Waiting waiting;
-  runtime.Run(OnePlaceForThree(runtime.shared(), waiting));
+  runtime.Run(OnePlaceForThree(runtime.handle(), waiting));
 }
 
 TEST(LimitSlot, BothOrNone) {

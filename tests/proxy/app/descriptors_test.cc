@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "core/reactor/accept_op.h"
 #include "core/reactor/op.h"
 
 namespace sluice::proxy {

@@ -15,7 +15,7 @@
 #include "core/base/check.h"
 #include "core/log/logger.h"
 #include "core/runtime/spawn.h"
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 #include "proxy/admission/admission.h"
 #include "proxy/session/session.h"
 #include "proxy/session/shared_pace.h"
@@ -111,7 +111,7 @@ struct Established {
 };
 Task<Established> Establish(World& world) {
   Pair pair = contract::ConnectTcp();
-  core::JoinHandle<void> session = core::SpawnOn(core::Worker::Current()->shared(), nullptr,
+  core::JoinHandle<void> session = core::SpawnOn(core::RuntimeHandle::Current(), nullptr,
                                                  RunSession(world.context, pair.ours, Ticket()));
   Fd upstream;
   co_await Until([&] {

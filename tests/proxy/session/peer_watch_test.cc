@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "core/task/join.h"
+#include "core/task/select.h"
 #include "core/time/sleep.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"
@@ -37,8 +38,8 @@ Task<int> GiveUpAfter(core::Nanos time) {
 // What the watch brings; ECANCELED: nothing for a long time.
 Task<int> Watch(int fd, WhenBroken when_broken) {
   auto outcome = co_await core::Select(PeerReset(fd, when_broken), GiveUpAfter(kLong));
-  EXPECT_EQ(outcome.first == 1, std::get<0>(outcome.values) == ECANCELED);
-  co_return std::get<0>(outcome.values);
+  EXPECT_EQ(outcome.Won<1>(), outcome.Get<0>() == ECANCELED);
+  co_return outcome.Get<0>();
 }
 
 Task<int> ResetAfter(Pair& pair, core::Nanos time) {

@@ -10,6 +10,7 @@
 
 #include "core/runtime/task_group.h"
 #include "core/task/join.h"
+#include "core/task/select.h"
 #include "core/time/sleep.h"
 #include "tests/core/support/run.h"
 #include "tests/core/support/virtual_time.h"
@@ -41,7 +42,7 @@ Task<void> SendUntil(SharedPace& pace, Flow& flow, Nanos until) {
 }
 
 Task<void> All(SharedPace& pace, std::vector<Flow>& flows, Nanos span) {
-  core::TaskGroup group(core::Worker::Current()->shared());
+  core::TaskGroup group(core::RuntimeHandle::Current());
   for (Flow& flow : flows) group.Spawn(SendUntil(pace, flow, Now() + span));
   co_await group.Join();
 }
@@ -180,10 +181,10 @@ Task<void> Restless(SharedPace& pace, uint32_t number, std::atomic<uint64_t>& se
     }
   }
 }
-Task<void> StormMain(core::Shared& shared, SharedPace& pace, std::atomic<uint64_t>& sent) {
-  core::TaskGroup group(shared);
+Task<void> StormMain(core::RuntimeHandle runtime, SharedPace& pace, std::atomic<uint64_t>& sent) {
+  core::TaskGroup group(runtime);
   for (uint32_t i = 0; i < 40; ++i) {
-    group.Spawn(Restless(pace, i, sent), shared.workers[i % shared.workers.size()].get());
+    group.Spawn(Restless(pace, i, sent), &runtime.worker(i % runtime.workers()));
   }
   co_await group.Join();
 }
@@ -194,7 +195,7 @@ TEST(SharedPace, NoTurnIsLostInAStorm) {
   std::atomic<uint64_t> sent{0};
   const core::MonotonicClock clock;
   const Nanos since = clock.Now();
-  runtime.Run(StormMain(runtime.shared(), pace, sent));
+  runtime.Run(StormMain(runtime.handle(), pace, sent));
   const double seconds = static_cast<double>(clock.Now() - since) / 1e9;
   EXPECT_GE(sent, 40u * 100 * 1000) << "who does not leave has every turn";
   EXPECT_LE(static_cast<double>(sent), (seconds + 0.06) * kRate + 1000);

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "core/runtime/task_group.h"
-#include "core/task/cancellation.h"
-#include "core/task/join.h"
+#include "core/sync/cancellation.h"
+#include "core/task/select.h"
 #include "core/time/sleep.h"
 #include "tests/core/support/run.h"
 #include "tests/core/support/seed.h"
@@ -84,9 +84,9 @@ Task<void> WaitAs(Queue& queue, char name, Tried tried) {
   queue.served += slot.valid() ? static_cast<char>('0' + IndexOf(slot)) : '-';
 }
 
-Task<void> FirstComeFirstServed(core::Shared& shared, Queue& queue) {
+Task<void> FirstComeFirstServed(core::RuntimeHandle runtime, Queue& queue) {
   std::optional<EndpointSlot> held = queue.limits.TryAcquire(0, {});
-  core::TaskGroup group(shared);
+  core::TaskGroup group(runtime);
   for (const char name : {'a', 'b', 'c'}) {
     group.Spawn(WaitAs(queue, name, {}));
     co_await core::testing::Yield();
@@ -99,14 +99,14 @@ Task<void> FirstComeFirstServed(core::Shared& shared, Queue& queue) {
 TEST(EndpointQueue, FirstComeFirstServed) {
   TestRuntime runtime(1);
   Queue queue({1});
-  runtime.Run(FirstComeFirstServed(runtime.shared(), queue));
+  runtime.Run(FirstComeFirstServed(runtime.handle(), queue));
   EXPECT_EQ(queue.served, "a0b0c0");
 }
 
-Task<void> PassesOver(core::Shared& shared, Queue& queue) {
+Task<void> PassesOver(core::RuntimeHandle runtime, Queue& queue) {
   std::optional<EndpointSlot> held0 = queue.limits.TryAcquire(0, {});
   std::optional<EndpointSlot> held1 = queue.limits.TryAcquire(1, {});
-  core::TaskGroup group(shared);
+  core::TaskGroup group(runtime);
   group.Spawn(WaitAs(queue, 'a', {0}));  // has tried 0: waits for 1
   co_await core::testing::Yield();
   group.Spawn(WaitAs(queue, 'b', {}));
@@ -121,7 +121,7 @@ Task<void> PassesOver(core::Shared& shared, Queue& queue) {
 TEST(EndpointQueue, ASlotGoesToTheFirstSessionThatHasNotTriedItsEndpoint) {
   TestRuntime runtime(1);
   Queue queue({1, 1});
-  runtime.Run(PassesOver(runtime.shared(), queue));
+  runtime.Run(PassesOver(runtime.handle(), queue));
   EXPECT_EQ(queue.served, "b0a1");
 }
 
@@ -132,7 +132,7 @@ Task<void> YieldTimes(int times) {
 Task<void> GivesUp(Queue& queue) {
   std::optional<EndpointSlot> held = queue.limits.TryAcquire(0, {});
   auto outcome = co_await core::Select(WaitAs(queue, 'a', {}), YieldTimes(3));
-  EXPECT_EQ(outcome.first, 1u);
+  EXPECT_TRUE(outcome.Won<1>());
   EXPECT_EQ(queue.served, "a-");
   held.reset();
   EXPECT_TRUE(queue.limits.TryAcquire(0, {}).valid()) << "it has left the queue";
@@ -206,9 +206,9 @@ Task<void> LeaveOne(Expected& state, size_t index) {
   state.waiting.erase(state.waiting.begin() + static_cast<ptrdiff_t>(index));
 }
 
-Task<void> ComeLeaveAndRelease(core::Shared& shared, Expected& state) {
+Task<void> ComeLeaveAndRelease(core::RuntimeHandle runtime, Expected& state) {
   core::testing::Random random(core::testing::Seed());
-  core::TaskGroup group(shared);
+  core::TaskGroup group(runtime);
   for (uint32_t e = 0; e < Expected::kEndpoints; ++e)
     state.held[e] = state.limits.TryAcquire(e, {});
   for (uint32_t name = 0; name < 3000; ++name) {
@@ -237,16 +237,16 @@ Task<void> ComeLeaveAndRelease(core::Shared& shared, Expected& state) {
 TEST(EndpointQueue, TheOldestThatAcceptsIsServedWhateverComesAndGoes) {
   TestRuntime runtime(1);
   Expected state;
-  runtime.Run(ComeLeaveAndRelease(runtime.shared(), state));
+  runtime.Run(ComeLeaveAndRelease(runtime.handle(), state));
 }
 
 // Walking the queue once per event, this would take minutes: 40,000 wait, all have tried endpoint
 // 0, whose slot is released 40,000 times; then they leave, the last one first.
-Task<void> Crowd(core::Shared& shared, Limits& limits) {
+Task<void> Crowd(core::RuntimeHandle runtime, Limits& limits) {
   constexpr int kCount = 40'000;
   std::optional<EndpointSlot> held = limits.TryAcquire(1, {});
   std::vector<std::unique_ptr<core::CancellationSource>> leave;
-  core::TaskGroup group(shared);
+  core::TaskGroup group(runtime);
   for (int i = 0; i < kCount; ++i) {
     leave.push_back(std::make_unique<core::CancellationSource>());
     group.Spawn([](Limits& queue, core::CancellationToken token) -> Task<void> {
@@ -272,7 +272,7 @@ Task<void> Crowd(core::Shared& shared, Limits& limits) {
 TEST(EndpointQueue, ALongQueueIsNotWalked) {
   TestRuntime runtime(1);
   Limits limits({1, 1});
-  runtime.Run(Crowd(runtime.shared(), limits));
+  runtime.Run(Crowd(runtime.handle(), limits));
 }
 
 struct Storm {
@@ -293,8 +293,8 @@ Task<void> ComeAndGo(Storm& storm, uint32_t first) {
   }
 }
 
-Task<void> StormMain(core::Shared& shared, Storm& storm) {
-  core::TaskGroup group(shared);
+Task<void> StormMain(core::RuntimeHandle runtime, Storm& storm) {
+  core::TaskGroup group(runtime);
   for (uint32_t i = 0; i < 40; ++i) group.Spawn(ComeAndGo(storm, i % 2));
   co_await group.Join();
 }
@@ -302,7 +302,7 @@ Task<void> StormMain(core::Shared& shared, Storm& storm) {
 TEST(EndpointQueue, ExactUnderAStorm) {
   TestRuntime runtime(4);
   Storm storm;
-  runtime.Run(StormMain(runtime.shared(), storm));
+  runtime.Run(StormMain(runtime.handle(), storm));
   EXPECT_FALSE(storm.over);
   EXPECT_EQ(storm.served, 40 * 200);
 }

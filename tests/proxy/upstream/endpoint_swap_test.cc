@@ -63,10 +63,10 @@ Task<void> WaitIn(Changing& changing, char name, Tried tried) {
   }
 }
 
-Task<void> TwoWait(core::Shared& shared, Changing& changing,
+Task<void> TwoWait(core::RuntimeHandle runtime, Changing& changing,
                    std::vector<std::vector<EndpointMember>> sets) {
   const EndpointSlot held = changing.TryAcquire();
-  core::TaskGroup group(shared);
+  core::TaskGroup group(runtime);
   group.Spawn(WaitIn(changing, 'a', {}));
   co_await YieldTimes(5);
   group.Spawn(WaitIn(changing, 'b', {}));
@@ -79,21 +79,21 @@ Task<void> TwoWait(core::Shared& shared, Changing& changing,
 TEST(EndpointSwap, AnEndpointThatJoinsServesThoseThatWait) {
   TestRuntime runtime(1);
   Changing changing({0}, 1);
-  runtime.Run(TwoWait(runtime.shared(), changing, {Members(changing.endpoints, {0, 1, 2}, 1)}));
+  runtime.Run(TwoWait(runtime.handle(), changing, {Members(changing.endpoints, {0, 1, 2}, 1)}));
   EXPECT_EQ(changing.served, "12");
 }
 
 TEST(EndpointSwap, ALimitThatIsRaisedServesThoseThatWait) {
   TestRuntime runtime(1);
   Changing changing({0}, 1);
-  runtime.Run(TwoWait(runtime.shared(), changing, {Members(changing.endpoints, {0}, 3)}));
+  runtime.Run(TwoWait(runtime.handle(), changing, {Members(changing.endpoints, {0}, 3)}));
   EXPECT_EQ(changing.served, "00");
 }
 
 TEST(EndpointSwap, WithoutLimitsAllThatWaitAreServed) {
   TestRuntime runtime(1);
   Changing changing({0}, 1);
-  runtime.Run(TwoWait(runtime.shared(), changing, {Members(changing.endpoints, {1}, 0)}));
+  runtime.Run(TwoWait(runtime.handle(), changing, {Members(changing.endpoints, {1}, 0)}));
   EXPECT_EQ(changing.served, "11");
 }
 
@@ -101,7 +101,7 @@ TEST(EndpointSwap, SessionsWaitWhileAllEndpointsDrain) {
   TestRuntime runtime(1);
   Changing changing({0}, 1);
   runtime.Run(TwoWait(
-      runtime.shared(), changing,
+      runtime.handle(), changing,
       {{{.endpoint = changing.endpoints[1], .weight = 0}}, Members(changing.endpoints, {2}, 2)}));
   EXPECT_EQ(changing.served, "22");
 }
@@ -208,8 +208,8 @@ Task<void> Swap(Swaps& swaps) {
   }
 }
 
-Task<void> SwapMain(core::Shared& shared, Swaps& swaps) {
-  core::TaskGroup group(shared);
+Task<void> SwapMain(core::RuntimeHandle runtime, Swaps& swaps) {
+  core::TaskGroup group(runtime);
   for (uint32_t i = 0; i < 40; ++i) group.Spawn(UseSlots(swaps, i));
   group.Spawn(Swap(swaps));
   co_await group.Join();
@@ -220,7 +220,7 @@ class EndpointSwapUnderLoad : public ::testing::TestWithParam<uint32_t> {};
 TEST_P(EndpointSwapUnderLoad, EverySessionIsServedAndLimitsHold) {
   TestRuntime runtime(4);
   Swaps swaps(GetParam());
-  runtime.Run(SwapMain(runtime.shared(), swaps));
+  runtime.Run(SwapMain(runtime.handle(), swaps));
   EXPECT_FALSE(swaps.over);
   for (size_t i = 0; i < swaps.endpoints.size(); ++i) EXPECT_EQ(swaps.endpoints[i]->active(), 0u);
 }

@@ -1,6 +1,6 @@
 // CancellationSource: hearing it, not hearing it any more, and both at once.
 
-#include "core/task/cancellation.h"
+#include "core/sync/cancellation.h"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/runtime/task_group.h"
-#include "core/task/join.h"
+#include "core/task/select.h"
 #include "tests/core/support/fake_task.h"
 #include "tests/core/support/run.h"
 #include "tests/core/support/yield.h"
@@ -49,7 +49,7 @@ TEST(CancelNoticeTest, HearsOnce) {
   }
 }
 
-TEST(CancelNoticeTest, ListeningTooLateIsHeardSoon) {
+TEST(CancelNoticeTest, RegisteredTooLateIsDeliveredSoon) {
   ManualScheduler scheduler;
   FakeTask task(scheduler);
   CancellationSource source;
@@ -61,7 +61,7 @@ TEST(CancelNoticeTest, ListeningTooLateIsHeardSoon) {
   EXPECT_EQ(notice.heard, 1);
 }
 
-TEST(CancelNoticeTest, UnlistensFromAnyPlaceInTheList) {
+TEST(CancelNoticeTest, UnregistersFromAnywhereInTheList) {
   ManualScheduler scheduler;
   FakeTask task(scheduler);
   for (int gone = 0; gone < 3; ++gone) {
@@ -90,7 +90,7 @@ TEST(CancelNoticeTest, CancelOfTheNoticeItselfBringsOnReady) {
 
 // One thread cancels while the tasks of two others register and unregister: each Register ends with
 // exactly one of Unregister == true and OnReady.
-TEST(CancelNoticeTest, CancelRacesWithListenAndUnlisten) {
+TEST(CancelNoticeTest, CancelRacesWithRegisterAndUnregister) {
   for (int round = 0; round < 300; ++round) {
     CancellationSource source;
     std::atomic<int> started{0};
@@ -122,7 +122,24 @@ TEST(CancelNoticeTest, CancelRacesWithListenAndUnlisten) {
   }
 }
 
-TEST(CancellationDeathTest, ASourceOutlivesItsListeners) {
+TEST(CancelNoticeTest, ForgetsAnEarlierSource) {
+  ManualScheduler scheduler;
+  FakeTask task(scheduler);
+  CountingNotice notice;
+  {
+    CancellationSource earlier;
+    notice.Register(earlier.token(), task);
+    EXPECT_TRUE(notice.Unregister());
+  }
+  CancellationSource source;
+  source.Cancel();
+  notice.Register(source.token(), task);
+  EXPECT_FALSE(notice.Unregister());  // on its way
+  scheduler.RunAll();
+  EXPECT_EQ(notice.heard, 1);
+}
+
+TEST(CancellationDeathTest, ASourceOutlivesItsNotices) {
   EXPECT_DEATH(
       {
         FakeTask task;
@@ -130,7 +147,7 @@ TEST(CancellationDeathTest, ASourceOutlivesItsListeners) {
         CancellationSource source;
         notice.Register(source.token(), task);
       },
-      "first_ == nullptr");
+      "waiting_.empty");
 }
 
 Task<void> UntilStopped(CancellationToken stop, std::atomic<int>& waiting, std::atomic<int>& ends) {
@@ -144,7 +161,7 @@ Task<void> BroadcastMain(TestRuntime& runtime, CancellationSource& source) {
   constexpr int kTasks = 2000;
   std::atomic<int> waiting{0};
   std::atomic<int> ends{0};
-  TaskGroup group(runtime.shared());
+  TaskGroup group(runtime.handle());
   for (int i = 0; i < kTasks; ++i) {
     group.Spawn(UntilStopped(source.token(), waiting, ends), runtime.worker(i % 2));
   }
@@ -168,14 +185,14 @@ Task<void> YieldTimes(int times) {
 Task<void> ScopeMain() {
   CancellationSource source;
   const auto result = co_await Select(YieldTimes(3), WaitFor(source.token()));
-  EXPECT_EQ(result.first, 0u);
-  EXPECT_FALSE(std::get<1>(result.values));  // the scope gave up, not the source
+  EXPECT_TRUE(result.Won<0>());
+  EXPECT_FALSE(result.Get<1>());  // the scope gave up, not the source
   source.Cancel();
   const auto again = co_await Select(YieldTimes(3), WaitFor(source.token()));
-  EXPECT_EQ(again.first, 1u);
-  EXPECT_TRUE(std::get<1>(again.values));
+  EXPECT_TRUE(again.Won<1>());
+  EXPECT_TRUE(again.Get<1>());
 }
-TEST(CancellationTest, ACancelledScopeStopsListening) { TestRuntime(1).Run(ScopeMain()); }
+TEST(CancellationTest, ACancelledScopeEndsTheWait) { TestRuntime(1).Run(ScopeMain()); }
 
 }  // namespace
 }  // namespace sluice::core::testing

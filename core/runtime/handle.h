@@ -1,0 +1,49 @@
+// RuntimeHandle: a runtime as its users see it; Runtime::Handle is another name for it.
+//
+// One word, copied freely, valid as long as the runtime. Objects that spawn tasks hold one, and
+// statistics are read through it. Threads: any.
+#ifndef SLUICE_CORE_RUNTIME_HANDLE_H_
+#define SLUICE_CORE_RUNTIME_HANDLE_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/reactor/reactor.h"
+#include "core/sched/shared.h"
+#include "core/sched/worker.h"
+#include "core/sched/worker_counters.h"
+
+namespace sluice::core {
+
+class RuntimeHandle {
+ public:
+  // A Runtime makes its own; simulations, which step workers themselves, make one of what these
+  // share.
+  explicit RuntimeHandle(Shared& shared) : shared_(&shared) {}
+
+  // Inside a task: of the runtime that runs it.
+  static RuntimeHandle Current() { return RuntimeHandle(Worker::Current()->shared()); }
+
+  uint32_t workers() const { return static_cast<uint32_t>(shared_->workers().size()); }
+  Worker& worker(uint32_t index) const { return *shared_->workers()[index]; }
+
+  // Counted by the worker, read with relaxed loads.
+  const WorkerCounters& worker_counters(uint32_t worker) const {
+    return this->worker(worker).counters();
+  }
+  const ReactorCounters& reactor_counters(uint32_t worker) const {
+    return this->worker(worker).reactor().counters();
+  }
+  // Spawned tasks that have not ended.
+  size_t live_tasks() const { return shared_->live_tasks(); }
+
+  // For what spawns: see spawn.h.
+  Shared& shared() const { return *shared_; }
+
+ private:
+  Shared* shared_;
+};
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_RUNTIME_HANDLE_H_

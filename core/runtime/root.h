@@ -1,0 +1,172 @@
+// Root<T>: the outermost coroutine of a task. Its promise, RootPromise<T>, is the control block.
+//
+// A coroutine that returns a Root<T> is one itself; any other, a Task<T>, gets a small root that
+// awaits it. What lives as long as a session is a Root: that is one frame less.
+//
+// Two hold the control block: the running task and the JoinHandle; the last one frees it.
+//
+//   joiner_:   kNoJoiner ── handle awaits ──► the waiter ── task ends: posts it ──► kFinished
+//                  └─────────────────── task ends ─────────────────────────────────────▲
+//
+// Memory order: the task's acq_rel exchange to kFinished meets the handle's acquire (a load or a
+// failed CAS): the result is seen; the waiter published by the handle's CAS is seen by the task.
+// Checked by: tests/core/runtime/spawn_test.cc, tests/model.
+#ifndef SLUICE_CORE_RUNTIME_ROOT_H_
+#define SLUICE_CORE_RUNTIME_ROOT_H_
+
+#include <coroutine>
+#include <cstdint>
+#include <cstdlib>
+#include <optional>
+#include <utility>
+
+#include "core/base/atomic.h"
+#include "core/base/check.h"
+#include "core/sched/shared.h"
+#include "core/task/cancel_scope.h"
+#include "core/task/runnable.h"
+#include "core/task/task.h"
+
+namespace sluice::core {
+
+template <typename T>
+class RootPromise;
+
+// Told when a task has ended, after its result is out.
+class TaskEndObserver {
+ public:
+  virtual void TaskEnded() = 0;
+
+ protected:
+  ~TaskEndObserver() = default;
+};
+
+// The part of a root's promise that does not depend on the type of the result. As a Node it is the
+// task's first event: its start.
+class RootBase : public PromiseBase, public Runnable, private Node {
+ public:
+  RootBase() : Runnable(static_cast<Node&>(*this)) {
+    task = this;
+    scope = &own_scope_;
+  }
+
+  struct FinalAwaiter {
+    RootBase& root;
+    bool await_ready() noexcept { return false; }
+    void await_suspend(std::coroutine_handle<>) noexcept { root.MarkDone(); }
+    [[noreturn]] void await_resume() noexcept { std::abort(); }
+  };
+  FinalAwaiter final_suspend() noexcept { return {*this}; }
+
+  // Before it is put on a run queue. `observer`: or null; outlives the task.
+  void Launch(Shared& shared, TaskEndObserver* observer) {
+    set_scheduler(shared);
+    end_observer_ = observer;
+    shared.NoteTaskBegin();
+  }
+
+  // The handle's side.
+  class Joiner : public Node {
+   protected:
+    ~Joiner() = default;
+
+   private:
+    friend class RootBase;
+    Runnable* task_ = nullptr;  // that waits; written before it is published in joiner_
+  };
+  // True when `joiner`, of `waiting_task`, will be posted; false when the task has ended.
+  bool Await(Joiner& joiner, Runnable& waiting_task);
+  bool finished() const { return joiner_.load(std::memory_order_acquire) == kFinished; }
+  void Unref() {
+    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) Destroy();
+  }
+
+  virtual void Destroy() = 0;
+
+ protected:
+  ~RootBase() = default;
+
+ private:
+  static constexpr uintptr_t kNoJoiner = 0;
+  static constexpr uintptr_t kFinished = 1;
+
+  void Finish() override;
+
+  Shared& shared() const { return static_cast<Shared&>(scheduler()); }
+
+  CancelScope own_scope_;
+  TaskEndObserver* end_observer_ = nullptr;
+  Atomic<uintptr_t> joiner_{kNoJoiner};
+  Atomic<uint32_t> refs_{2};
+};
+
+// Owns a root that has not been spawned. It cannot be awaited.
+template <typename T = void>
+class [[nodiscard]] Root {
+ public:
+  using promise_type = RootPromise<T>;
+
+  explicit Root(RootPromise<T>& promise) : promise_(&promise) {}
+  Root(Root&& other) noexcept : promise_(std::exchange(other.promise_, nullptr)) {}
+  Root& operator=(Root&& other) noexcept {
+    std::swap(promise_, other.promise_);
+    return *this;
+  }
+  ~Root() {
+    if (promise_ != nullptr) promise_->Destroy();
+  }
+
+  RootPromise<T>* Release() { return std::exchange(promise_, nullptr); }
+
+ private:
+  RootPromise<T>* promise_;
+};
+
+template <typename T>
+class RootPromiseBase : public RootBase {
+ public:
+  Root<T> get_return_object() { return Root<T>(static_cast<RootPromise<T>&>(*this)); }
+  void Destroy() final { self().destroy(); }
+
+ protected:
+  ~RootPromiseBase() = default;
+
+ private:
+  std::coroutine_handle<RootPromise<T>> self() {
+    return std::coroutine_handle<RootPromise<T>>::from_promise(static_cast<RootPromise<T>&>(*this));
+  }
+  void OnReady() final { self().resume(); }
+};
+
+template <typename T>
+class RootPromise final : public RootPromiseBase<T> {
+ public:
+  template <typename U>
+  void return_value(U&& value) {
+    result_.emplace(std::forward<U>(value));
+  }
+  T TakeValue() { return *std::move(result_); }
+
+ private:
+  std::optional<T> result_;
+};
+
+template <>
+class RootPromise<void> final : public RootPromiseBase<void> {
+ public:
+  void return_void() {}
+  void TakeValue() {}
+};
+
+namespace internal {
+
+template <typename T>
+Root<T> MakeRoot(Task<T> task) {
+  co_return co_await std::move(task);
+}
+
+}  // namespace internal
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_RUNTIME_ROOT_H_

@@ -1,0 +1,20 @@
+#include "core/sched/shared.h"
+
+#include "core/sched/worker.h"
+
+namespace sluice::core {
+
+Shared::Shared(uint32_t workers) : idle_(workers) {}
+Shared::~Shared() = default;
+
+Worker& Shared::AddWorker(const Clock& clock, const WorkerOptions& options) {
+  const auto index = static_cast<uint32_t>(workers_.size());
+  workers_.push_back(std::make_unique<Worker>(*this, index, clock, options));
+  return *workers_.back();
+}
+
+void Shared::WakeAll() {
+  for (const std::unique_ptr<Worker>& worker : workers_) worker->Wake();
+}
+
+}  // namespace sluice::core

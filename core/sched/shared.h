@@ -1,0 +1,72 @@
+// Shared: what all workers of a runtime share. Users of a runtime hold a RuntimeHandle instead
+// (core/runtime/handle.h).
+//
+// Threads: any, unless a method says otherwise; the workers are constant while they run.
+#ifndef SLUICE_CORE_SCHED_SHARED_H_
+#define SLUICE_CORE_SCHED_SHARED_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/base/atomic.h"
+#include "core/base/clock.h"
+#include "core/sched/idle_set.h"
+#include "core/sched/inject_queue.h"
+#include "core/sched/worker_options.h"
+#include "core/task/runnable.h"
+
+namespace sluice::core {
+
+class Worker;
+
+class Shared final : public Scheduler {
+ public:
+  // Without workers: they are added before any of them runs, `workers` at most.
+  explicit Shared(uint32_t workers);
+  ~Shared();
+
+  Worker& AddWorker(const Clock& clock, const WorkerOptions& options);
+  std::span<const std::unique_ptr<Worker>> workers() const { return workers_; }
+
+  // To the current worker's queue if it is one of ours, else to the inject queue.
+  void Schedule(Runnable& runnable) override;
+
+  // Wakes a sleeping worker unless another one searches already.
+  void NotifyOne();
+
+  void WakeAll();
+
+  // The workers return from Run when nothing is left to do.
+  void Stop() {
+    stopping_.store(true, std::memory_order_release);
+    WakeAll();
+  }
+  bool stopping() const { return stopping_.load(std::memory_order_acquire); }
+
+  // Spawned tasks that have not ended. What a task did is seen after it has been counted down.
+  void NoteTaskBegin() { live_tasks_.fetch_add(1, std::memory_order_relaxed); }
+  void NoteTaskEnd() { live_tasks_.fetch_sub(1, std::memory_order_release); }
+  size_t live_tasks() const { return live_tasks_.load(std::memory_order_acquire); }
+
+  // For what runs tasks without workers (models): the oldest task in the inject queue, or null.
+  Runnable* PopInjected() { return inject_.Pop(); }
+
+ private:
+  friend class Worker;
+
+  InjectQueue inject_;
+  IdleSet idle_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  Atomic<bool> stopping_{false};
+  Atomic<size_t> live_tasks_{0};
+  // Workers that look every kOverdue whether a backlog has become overdue: none need be woken for
+  // it. A hint, it orders nothing.
+  Atomic<uint32_t> watchers_{0};
+};
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_SCHED_SHARED_H_

@@ -1,0 +1,279 @@
+// Join and Select over awaitables of any type: ours, which are no coroutines, and foreign ones; the
+// names of branches; and that a branch costs no allocation.
+#include "core/task/select.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <new>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/runtime/spawn.h"
+#include "core/task/awaitable.h"
+#include "core/task/branch.h"
+#include "core/sync/cancellation.h"
+#include "core/task/join.h"
+#include "core/time/sleep.h"
+#include "tests/core/support/run.h"
+#include "tests/core/support/slots.h"
+#include "tests/core/support/virtual_time.h"
+#include "tests/core/support/yield.h"
+
+namespace {
+size_t allocations = 0;  // by the thread of the test, which is the only one
+}
+void* operator new(size_t size) {
+  ++allocations;
+  void* memory = std::malloc(size);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+
+namespace sluice::core::testing {
+namespace {
+
+// --- Foreign awaitables: they know nothing of tasks and scopes. ---
+
+// A door of one thread: whoever awaits it goes on when Open is called.
+class Door {
+ public:
+  void Open() {
+    open_ = true;
+    for (std::coroutine_handle<> waiting : std::exchange(waiting_, {})) waiting.resume();
+  }
+  bool open() const { return open_; }
+  void Add(std::coroutine_handle<> waiting) { waiting_.push_back(waiting); }
+  size_t waiting() const { return waiting_.size(); }
+
+ private:
+  bool open_ = false;
+  std::vector<std::coroutine_handle<>> waiting_;
+};
+
+// An awaiter by itself; await_suspend returns nothing. It brings nothing.
+struct OpenedPlain {
+  Door& door;
+  bool await_ready() const { return door.open(); }
+  void await_suspend(std::coroutine_handle<> handle) { door.Add(handle); }
+  void await_resume() {}
+};
+static_assert(std::is_same_v<AwaitValue<OpenedPlain>, Unit>);
+
+// Has a member operator whose awaiter can be neither copied nor moved; await_suspend may say that
+// there is nothing to wait for. It brings what can only be moved.
+struct OpenedMember {
+  struct Awaiter {
+    explicit Awaiter(Door& door) : door(door) {}
+    Awaiter(const Awaiter&) = delete;
+    Awaiter& operator=(const Awaiter&) = delete;
+    bool await_ready() const { return false; }
+    bool await_suspend(std::coroutine_handle<> handle) {
+      if (door.open()) return false;
+      door.Add(handle);
+      return true;
+    }
+    std::unique_ptr<int> await_resume() { return std::make_unique<int>(5); }
+    Door& door;
+  };
+  Awaiter operator co_await() const { return Awaiter(door); }
+  Door& door;
+};
+static_assert(std::is_same_v<AwaitValue<OpenedMember>, std::unique_ptr<int>>);
+
+// Has a free operator; await_suspend says who goes on. It brings a reference.
+struct OpenedFree {
+  Door& door;
+};
+struct OpenedFreeAwaiter {
+  Door& door;
+  bool await_ready() const { return false; }
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> handle) {
+    if (door.open()) return handle;
+    door.Add(handle);
+    return std::noop_coroutine();
+  }
+  Door& await_resume() { return door; }
+};
+OpenedFreeAwaiter operator co_await(OpenedFree opened) { return {opened.door}; }
+static_assert(std::is_same_v<AwaitValue<OpenedFree>, std::reference_wrapper<Door>>);
+
+static_assert(Awaitable<Task<int>> && Awaitable<SleepAwaiter> && Awaitable<JoinHandle<int>>);
+static_assert(!Awaitable<int> && !Awaitable<Door>);
+
+Task<int> OpenAfter(Door& door, int yields) {
+  for (; yields > 0; --yields) co_await Yield();
+  door.Open();
+  co_return 7;
+}
+
+Task<void> ForeignMain(int yields) {
+  Door door;
+  auto [unit, five, same, seven] = co_await Join(OpenedPlain{door}, OpenedMember{door},
+                                                 OpenedFree{door}, OpenAfter(door, yields));
+  (void)unit;
+  EXPECT_EQ(*five, 5);
+  EXPECT_EQ(&same.get(), &door);
+  EXPECT_EQ(seven, 7);
+  EXPECT_EQ(door.waiting(), 0u);
+  // All are ready by now, and an lvalue stays where it is.
+  OpenedPlain again{door};
+  auto outcome = co_await Select(Named<"again">(again), Named<"five">(OpenedMember{door}));
+  EXPECT_TRUE(outcome.Won<"again">());
+  EXPECT_FALSE(outcome.Won<"five">());
+  EXPECT_EQ(*outcome.Get<"five">(), 5);
+}
+TEST(JoinAnyTest, ForeignAwaitablesThatWait) { TestRuntime(1).Run(ForeignMain(2)); }
+TEST(JoinAnyTest, ForeignAwaitablesThatAreReadySoon) { TestRuntime(1).Run(ForeignMain(0)); }
+
+// --- Ours. ---
+
+Task<void> SleepMain(const Clock& clock) {
+  const Nanos begin = clock.Now();
+  auto [slept, longer] = co_await Join(Sleep(kSecond), Sleep(2 * kSecond));
+  EXPECT_TRUE(slept && longer);
+  EXPECT_GE(clock.Now() - begin, 2 * kSecond);
+  auto outcome =
+      co_await Select(Named<"hour">(Sleep(3600 * kSecond)), Named<"second">(Sleep(kSecond)));
+  EXPECT_TRUE(outcome.Won<"second">());
+  EXPECT_TRUE(outcome.Get<"second">());  // it is told before its own scope is cancelled
+  EXPECT_FALSE(outcome.Get<"hour">());
+  EXPECT_LT(clock.Now() - begin, 3600 * kSecond);
+}
+TEST(SelectAnyTest, Sleeps) {
+  VirtualRuntime runtime;
+  runtime.Run(SleepMain(runtime.clock));
+}
+
+Task<int> Yields(int times) {
+  for (int left = times; left > 0; --left) co_await Yield();
+  co_return times;
+}
+
+Task<void> HandleMain() {
+  CancellationSource source;
+  JoinHandle<int> handle = Spawn(Yields(3));
+  Slots slots(0);
+  auto outcome = co_await Select(Named<"joined">(std::move(handle)), Named<"slot">(slots.Take()),
+                                 Named<"stopped">(source.token().Cancelled()));
+  EXPECT_TRUE(outcome.Won<"joined">());
+  EXPECT_EQ(outcome.Get<"joined">(), 3);
+  EXPECT_FALSE(outcome.Get<"slot">());
+  EXPECT_FALSE(outcome.Get<"stopped">());
+  EXPECT_EQ(slots.waiting(), 0u);  // each loser has finished
+  auto again = co_await Select(Named<"stopped">(source.token().Cancelled()), Yields(0));
+  EXPECT_TRUE(again.Won<1>());
+  source.Cancel();
+  again = co_await Select(Named<"stopped">(source.token().Cancelled()), Yields(0));
+  EXPECT_TRUE(again.Won<"stopped">());
+  EXPECT_TRUE(again.Get<"stopped">());
+}
+TEST(SelectAnyTest, HandlesSlotsAndTokens) { TestRuntime(1).Run(HandleMain()); }
+
+// Cancelling reaches what is no coroutine, through all levels, and in a scope that is cancelled
+// already.
+Task<void> NestedMain() {
+  Slots slots(0);
+  auto inner = [](Slots& from) -> Task<int> {
+    auto [one, two] = co_await Join(from.Take(), from.Take());
+    co_return (one ? 1 : 0) + (two ? 1 : 0);
+  };
+  auto outcome = co_await Select(inner(slots), Yields(1));
+  EXPECT_TRUE(outcome.Won<1>());
+  EXPECT_EQ(outcome.Get<0>(), 0);
+  auto late = co_await Select(Yields(0), inner(slots));
+  EXPECT_EQ(late.Get<1>(), 0);
+  EXPECT_EQ(slots.waiting(), 0u);
+}
+TEST(SelectAnyTest, CancellingReachesEveryLeaf) { TestRuntime(1).Run(NestedMain()); }
+
+// --- Names. ---
+
+template <typename R>
+concept KnowsTypo = requires(R result) { result.template Won<"typo">(); };
+template <typename R>
+concept KnowsName = requires(R result) {
+  result.template Won<"name">();
+  result.template Get<"name">();
+};
+template <typename R, size_t kIndex>
+concept HasBranch = requires(R result) { result.template Won<kIndex>(); };
+
+using OneName = SelectResult<int, NamedValue<"name", bool>>;
+static_assert(KnowsName<OneName> && !KnowsTypo<OneName>);
+static_assert(HasBranch<OneName, 1> && !HasBranch<OneName, 2>);
+using TwoAlike = SelectResult<NamedValue<"name", int>, NamedValue<"name", bool>>;
+static_assert(!KnowsName<TwoAlike>);
+
+TEST(SelectResultTest, NamesAndIndicesAgree) {
+  SelectResult<NamedValue<"text", std::string>, NamedValue<"number", int>> result(1, {"a", 2});
+  EXPECT_TRUE(result.Won<"number">() && result.Won<1>());
+  EXPECT_FALSE(result.Won<"text">() || result.Won<0>());
+  EXPECT_EQ(result.Get<"text">(), "a");
+  EXPECT_EQ(result.Get<1>(), 2);
+  result.Get<"number">() = 3;
+  EXPECT_EQ(std::as_const(result).Get<"number">(), 3);
+}
+
+// --- What a branch is made of. ---
+
+struct FrameOfRealCoroutine {
+  struct promise_type : PromiseBase {
+    FrameOfRealCoroutine get_return_object() { return {this}; }
+    void return_void() {}
+  };
+  promise_type* promise;
+};
+FrameOfRealCoroutine RealCoroutine() { co_return; }
+
+class ProbeFrame : public internal::BranchFrame {
+ public:
+  ProbeFrame()
+      : BranchFrame([](BranchFrame* frame) { static_cast<ProbeFrame*>(frame)->Resume(); }) {}
+  const PromiseBase* promise() const { return &promise_; }
+  int resumed = 0;
+
+ private:
+  void Resume() {
+    ++resumed;
+    resume_ = nullptr;
+  }
+};
+
+TEST(BranchFrameTest, LooksLikeACoroutine) {
+  using Real = FrameOfRealCoroutine::promise_type;
+  Real* const real = RealCoroutine().promise;
+  const auto handle = std::coroutine_handle<Real>::from_promise(*real);
+  ProbeFrame probe;
+  const auto distance = [](const void* from, const void* to) {
+    return static_cast<const char*>(to) - static_cast<const char*>(from);
+  };
+  EXPECT_EQ(distance(handle.address(), real), distance(probe.handle().address(), probe.promise()));
+  EXPECT_EQ(probe.handle().address(), &probe);
+  EXPECT_EQ(&probe.handle().promise(), probe.promise());
+  EXPECT_FALSE(probe.handle().done());
+  std::coroutine_handle<>(probe.handle()).resume();
+  EXPECT_EQ(probe.resumed, 1);
+  EXPECT_TRUE(probe.handle().done());
+  handle.destroy();
+}
+
+Task<void> AllocationMain() {
+  Slots slots(1);
+  const size_t before = allocations;
+  auto [one, slept] = co_await Join(slots.Take(), Sleep(kSecond));
+  EXPECT_TRUE(one && slept);
+  auto outcome = co_await Select(Named<"slot">(slots.Take()), Named<"slept">(Sleep(kSecond)));
+  EXPECT_TRUE(outcome.Won<"slept">());
+  EXPECT_EQ(allocations, before);
+}
+TEST(BranchFrameTest, CostsNoAllocation) { VirtualRuntime().Run(AllocationMain()); }
+
+}  // namespace
+}  // namespace sluice::core::testing
