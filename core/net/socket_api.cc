@@ -174,7 +174,8 @@ void SocketApi::SetResetOnClose(int fd) {
   if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)) == 0) return;
   // Where that is not allowed: at once, or the close would show a clean end.
   const sockaddr no_peer = {.sa_family = AF_UNSPEC, .sa_data = {}};
-  (void)connect(fd, &no_peer, sizeof(no_peer));  // NOLINT(bugprone-unused-return-value): the last try
+  // NOLINTNEXTLINE(bugprone-unused-return-value): the last try
+  (void)connect(fd, &no_peer, sizeof(no_peer));
 }
 
 size_t SocketApi::UnreadBytes(int fd) {

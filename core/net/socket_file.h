@@ -12,8 +12,8 @@
 // The lock is flock(2) on the directory's own descriptor: it leaves no file behind, ends with the
 // process, and needs no more than the right to read the directory. It makes looking and unlinking
 // one step among processes of this program; bind(2) itself decides between us and other programs.
-// A process that only holds the lock (any reader of the directory may) delays a start by kLockPatience
-// and no more. Without the lock the name is still checked once more after listen(2).
+// A process that only holds the lock (any reader of the directory may) delays a start by
+// kLockPatience and no more. Without the lock the name is still checked once more after listen(2).
 //
 // The inode cannot be used again for another file while the listener is open, so Remove comes
 // before the close.

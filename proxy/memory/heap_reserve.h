@@ -23,8 +23,8 @@
 //
 // Threads: any. Memory orders: none are asked of `short_` and `next_try_`, which guard nothing;
 // the thread that frees a block has it from the thread that got it, and with it sees `low_` and
-// `high_` that enclose it. The regions have a mutex, which only those take who allocate here or free what
-// lies between the bounds. It is not abseil's, which may allocate.
+// `high_` that enclose it. The regions have a mutex, which only those threads take that allocate
+// here or free what lies between the bounds. It is not abseil's, which may allocate.
 // Checked by: tests/proxy/memory/heap_reserve_test.cc, tests/fault/test_memory.py.
 #ifndef SLUICE_PROXY_MEMORY_HEAP_RESERVE_H_
 #define SLUICE_PROXY_MEMORY_HEAP_RESERVE_H_
