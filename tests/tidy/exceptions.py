@@ -16,7 +16,6 @@ EXCEPTIONS = {
     ("columns", "tests/model/endpoint_queue_model.h"),
     ("columns", "tests/sim/mistakes.py"),
     ("columns", "tests/tidy/layers.py"),
-    ("file length", "tests/fuzz/channel.cc"),
     ("visibility", "tests/conf/BUILD.bazel"),
     ("visibility", "tests/contract/BUILD.bazel"),
     ("visibility", "tests/core/sync/BUILD.bazel"),
