@@ -1,7 +1,8 @@
 // What the schema says of a part of the configuration: its keys, and how text becomes a field.
 //
-//   Shape = Scalar: one text                 (how it becomes its field, and the field a text)
-//         | Map:    keys, each with a Shape  (shown to a Visitor in the order of printing)
+//   Shape = Scalar: one text                 (how to read it into its field, and to write the
+//   field)
+//         | Map:    keys, each with a Shape  (shown to a Visitor, in the order they are printed in)
 //         | List:   items of one Shape
 //
 // Shapes hold references to the fields they describe, so they live shorter than the Config. Whoever
