@@ -1,8 +1,9 @@
 """Which folder may include which: the table that tests/tidy holds the tree to.
 
 A row names a folder and the folders that its files may include; its own is always allowed, and so
-is the standard library. A file with a row of its own is taken as if it were a folder. Arrows run down: a folder never includes one that includes it. To let a
-folder include another one, change its row here, and ARCHITECTURE.md where that is about the row.
+is the standard library. A file with a row of its own is taken as if it were a folder. Arrows run
+down: a folder never includes one that includes it. To let a folder include another one, change its
+row here and in ARCHITECTURE.md.
 """
 
 # core/, the runtime. Programs use the folders of PUBLIC_CORE; the others are its inside, and a row
