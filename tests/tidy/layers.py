@@ -48,7 +48,7 @@ PUBLIC_CONF = ["conf", "conf/config.h", "conf/text"]
 # The proxy, from below. Besides its row each folder may include PUBLIC_CORE and PUBLIC_CONF.
 PROXY = {
     "proxy/memory": ["core/sched"],
-    "proxy/observe": ["core/reactor", "proxy/memory"],
+    "proxy/observe": ["core/reactor", "core/sched", "proxy/memory"],
     "proxy/observe/access_log": ["proxy/observe"],
     "proxy/identity": ["proxy/observe"],
     "proxy/admission": ["proxy/memory", "proxy/observe"],

@@ -48,7 +48,7 @@ def functions(code: str) -> Iterator[tuple[int, int]]:
                 stack.append("scope")
             elif text.strip()[:1] in ("", ","):  # goes on behind a member that is made with {}
                 stack.append("function")
-            elif "(" in text:
+            elif "(" in text and text.rstrip()[-1] not in "(,=":  # those begin data
                 first = head + len(text) - len(text.lstrip())
                 stack.append("function")
             else:
