@@ -82,7 +82,7 @@ class Rules(unittest.TestCase):
                     {"tests/a.cc": "namespace a {\n\nint F(int a) {\n" + lines + "}\n}\n"})
         self.breaks("function length", "tests/a.cc:2",
                     {"tests/a.cc": "struct A {\n  A() : a{1}, b{2} {\n" + lines + "  }\n};\n"})
-        self.holds({"tests/a.cc": "constexpr auto kOnes = std::to_array({\n" + "1,\n" * 99 + "});\n"})
+        self.holds({"tests/a.cc": "constexpr auto kA = std::to_array({\n" + "1,\n" * 99 + "});\n"})
         self.holds({"tests/a.cc": "struct A {\n" + "  int F() { return 1; }\n" * 80 + "};\n"})
 
     def test_braces_in_texts_and_comments_are_none(self):
