@@ -1,7 +1,7 @@
 // Upstream: the endpoints that a listener's sessions are connected to, how to choose among them and
 // how to connect to them.
 //
-//   conf::Upstream ── MakeSet ──► EndpointSet ── Publish ──► the current set, also for those that wait
+//   conf::Upstream ── MakeSet ──► EndpointSet ── Publish ──► the current set, also of the queue
 //
 // It owns its endpoints. One that is in the set before and in the new one is the same object: its
 // sessions count on. One that leaves drains, and is kept as long as the upstream, so that a session
@@ -19,6 +19,7 @@
 
 #include "conf/config.h"
 #include "core/base/clock.h"
+#include "core/base/intrusive_ptr.h"
 #include "core/log/logger.h"
 #include "core/net/socket_api.h"
 #include "proxy/upstream/balance/balancer.h"
@@ -38,12 +39,10 @@ struct ConnectPolicy {
 };
 
 // Any thread, but for MakeSet and Publish: one at a time.
-class Upstream {
+class Upstream final : public core::RefCounted {
  public:
   // `workers`: how many there are. The endpoints of `config` are published.
   Upstream(const conf::Upstream& config, uint32_t workers);
-  Upstream(const Upstream&) = delete;
-  Upstream& operator=(const Upstream&) = delete;
 
   const std::string& name() const { return name_; }
   const ConnectPolicy& policy() const { return policy_; }
