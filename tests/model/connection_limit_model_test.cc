@@ -70,8 +70,8 @@ void Competing(Execution& run) {
   }
 }
 
-// A client over the limit of its listener, while the last global slot is taken by a client of
-// another listener.
+// A client over the limit of its listener, while a client of another listener takes the last global
+// slot.
 struct TwoListeners {
   TwoListeners() { SLUICE_CHECK(all.TryAcquire() && over.TryAcquire()); }
   ~TwoListeners() {

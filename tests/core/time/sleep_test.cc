@@ -70,6 +70,42 @@ Task<IoResult<int>> Stubborn(int yields) {
   co_return 8;
 }
 
+// The same without a coroutine, and it can be neither copied nor moved.
+class AnswerOp {
+ public:
+  explicit AnswerOp(Nanos after) : sleep_(after) {}
+  AnswerOp(const AnswerOp&) = delete;
+  AnswerOp& operator=(const AnswerOp&) = delete;
+  bool await_ready() const { return false; }
+  template <typename Promise>
+  bool await_suspend(std::coroutine_handle<Promise> handle) {
+    return sleep_.await_suspend(handle);
+  }
+  IoResult<int> await_resume() {
+    if (!sleep_.await_resume()) return IoError(ECANCELED);
+    return 9;
+  }
+
+ private:
+  SleepAwaiter sleep_;
+};
+
+Task<void> TimeoutOfOpMain(const Clock& clock) {
+  const Nanos begin = clock.Now();
+  IoResult<int> in_time = co_await WithTimeout(kSecond, AnswerOp(kMillisecond));
+  EXPECT_EQ(*in_time, 9);
+  EXPECT_LT(clock.Now() - begin, kSecond);
+  IoResult<int> late = co_await WithTimeout(kSecond, AnswerOp(kHour));
+  EXPECT_EQ(late.error(), ETIMEDOUT);
+  EXPECT_LT(clock.Now() - begin, 3 * kSecond);
+  IoResult<int> none = co_await WithTimeout(0, AnswerOp(kHour));
+  EXPECT_EQ(*none, 9);
+}
+TEST(WithTimeoutTest, OfWhatIsNoTask) {
+  VirtualRuntime runtime;
+  runtime.Run(TimeoutOfOpMain(runtime.clock));
+}
+
 Task<void> TimeoutMain(const Clock& clock) {
   const Nanos begin = clock.Now();
   IoResult<int> in_time = co_await WithTimeout(kSecond, Answer(kMillisecond, 0));
