@@ -65,6 +65,39 @@ def libraries(tree: Tree) -> Iterator[Violation]:
                                 f"<{name}> is of no library in layers.py; one file may include it")
 
 
+_ROW = re.compile(r"^\| `([\w/.]+)` \|.*\| ([^|]+) \|$", re.MULTILINE)
+DOCUMENT = "ARCHITECTURE.md"
+
+
+def documented(tree: Tree) -> Iterator[Violation]:
+    """The tables of ARCHITECTURE.md have a row for each folder, and say what layers.py says."""
+    if DOCUMENT not in tree.known:
+        return
+    text, rows = tree.text(DOCUMENT), {}
+    for match in _ROW.finditer(text):
+        name = "proxy" if match[1] == "proxy/main.cc" else match[1].rstrip("/")
+        if name in layers.MAY_INCLUDE and name not in rows:
+            rows[name] = (text.count("\n", 0, match.start()) + 1, match[2])
+    for name, row in {**layers.CORE, **layers.CONF, **layers.PROXY}.items():
+        if name not in tree.folders and name not in tree.known:
+            continue
+        line, said = rows.get(name, (1, ""))
+        names = {full_name(word.strip(" `")) for word in said.split(",")} - {""}
+        meant = {folder for folder in row if folder in tree.folders or folder in tree.known}
+        if name in layers.CONF:
+            meant -= set(layers.CONF_BASE)
+        if names != meant:
+            yield Violation("includes", DOCUMENT, line,
+                            f"the row of {name} names {sorted(names)}, layers.py {sorted(meant)}")
+
+
+def full_name(name: str) -> str:
+    """'access_log' -> 'proxy/observe/access_log', 'base' -> 'core/base', '–' -> nothing"""
+    folders = list(layers.MAY_INCLUDE)
+    ends = [folder for folder in folders if ("/" + folder).endswith("/" + name)]
+    return "" if name == "–" else next(iter(sorted(ends, key=len)), name)
+
+
 def loadtest_apart(tree: Tree) -> Iterator[Violation]:
     for path in tree.cpp(layers.APART):
         for line, quoted, name in includes(tree, path):
@@ -84,4 +117,4 @@ def flat(tree: Tree) -> Iterator[Violation]:
             yield Violation("flat", path, 1, f"a file may not lie directly in {folder}/")
 
 
-RULES = [folder_table, cycles, libraries, loadtest_apart, flat]
+RULES = [folder_table, cycles, documented, libraries, loadtest_apart, flat]

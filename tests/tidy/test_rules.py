@@ -39,6 +39,15 @@ class Rules(unittest.TestCase):
     def test_a_folder_without_a_row(self):
         self.breaks("includes", "core/new/a.cc:1", {"core/new/a.cc": "int a;\n"})
 
+    def test_the_document_has_the_table(self):
+        row = "| `core/text/` | escapes | %s |\n"
+        there = {"core/text/a.cc": "", "core/base/a.cc": ""}
+        base = "| `core/base/` | checks | – |\n"
+        self.holds({**there, "ARCHITECTURE.md": base + row % "base"})
+        self.breaks("includes", "ARCHITECTURE.md:2",
+                    {**there, "ARCHITECTURE.md": base + row % "base, core/text"})
+        self.breaks("includes", "ARCHITECTURE.md:1", {**there, "ARCHITECTURE.md": base})
+
     def test_only_one_file_names_the_backends(self):
         include = '#include "epoll/epoll_reactor.h"\n'
         self.holds({"proxy/app/backend.cc": include})

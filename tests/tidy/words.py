@@ -30,6 +30,8 @@ WORDS = [
     Word(r"\b(?:Judge|Settle|Verdict)\b", "Admit, StartOrReject, Result", ("proxy",)),
     Word(r"\b(?:Quiet|Survivor|MustLinger)\b", "CallbacksStopped, SideToFlush, NeedsFlush",
          ("proxy",)),
+    Word(r"\bequal second\b", "both backends offer the same features", _ALL),
+    Word(r"\b(?:WaitForRoom|RoomAwaiter)\b", "WaitForSlot", _ALL),
     Word(r"\blast_byte_?\b(?!\()", "last_byte_at", ("proxy",)),
     Word(r"(?i)\b(?:nobody|everybody|somebody|whoever)\b", "thread, connection, caller, task",
          _PROSE),
