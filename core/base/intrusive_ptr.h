@@ -3,9 +3,9 @@
 //     class Topology final : public core::RefCounted { ... };
 //     core::IntrusivePtr<Topology> topology = core::MakeRef<Topology>(arguments);
 //
-// The object goes with its last reference, in the thread that drops it. What one thread wrote before
-// it dropped its reference is seen by the destructor (the decrements are acq_rel). A const object
-// can be referred to as well: the count is no part of its value.
+// The object goes with its last reference, in the thread that drops it. What one thread wrote
+// before it dropped its reference is seen by the destructor (the decrements are acq_rel). A const
+// object can be referred to as well: the count is no part of its value.
 //
 // Threads: the count any; an IntrusivePtr, like any pointer, one at a time.
 // Checked by: tests/core/base/intrusive_ptr_test.cc.

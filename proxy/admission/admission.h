@@ -13,8 +13,8 @@
 //        ▼                         ▼                           ▼ the rates get it back
 //   WaitForSlot              WaitUntil                    WaitForSlot
 //
-// A connection over the rate never holds a slot; one that finds no free slot never uses up the rate.
-// A connection that may not wait (`WhenExhausted::kReject`) is rejected instead.
+// A connection over the rate never holds a slot; one that finds no free slot never uses up the
+// rate. A connection that may not wait (`WhenExhausted::kReject`) is rejected instead.
 #ifndef SLUICE_PROXY_ADMISSION_ADMISSION_H_
 #define SLUICE_PROXY_ADMISSION_ADMISSION_H_
 

@@ -26,7 +26,7 @@ class ConnectionLimit {
  public:
   // `max` 0: no limit.
   explicit ConnectionLimit(uint32_t max) : max_(max == 0 ? UINT32_MAX : max) {}
-  ~ConnectionLimit() { SLUICE_DCHECK(count() == 0); }
+  ~ConnectionLimit() { SLUICE_CHECK(count() == 0); }  // nothing holds a slot of it
 
   // Takes a slot. Returns false if none is free.
   bool TryAcquire() {

@@ -7,7 +7,6 @@
 
 #include "core/base/check.h"
 #include "core/io/accept_stream.h"
-#include "core/runtime/handle.h"
 #include "core/sched/worker.h"
 #include "core/task/select.h"
 #include "core/time/sleep.h"
@@ -52,9 +51,10 @@ void Start(const AcceptContext& context, const ListenerState& listener, int conn
   const Worker& here = *Worker::Current();
   const uint32_t chosen = context.limits.placement.Choose(here.index());
   ticket.share = context.limits.placement.Take(chosen);
-  Worker* const other =
-      chosen == here.index() ? nullptr : &core::RuntimeHandle::Current().worker(chosen);
-  context.sessions.Spawn(RunSession(listener.session(), connection, std::move(ticket)), other);
+  const auto runtime = core::RuntimeHandle::Current();
+  Worker* const other = chosen == here.index() ? nullptr : &runtime.worker(chosen);
+  core::IntrusivePtr<const SessionContext> reference(&listener);
+  context.sessions.Spawn(RunSession(std::move(reference), connection, std::move(ticket)), other);
 }
 
 void Reject(int connection) {
@@ -98,12 +98,13 @@ core::Task<void> PauseAccepting(const AcceptContext& context, const ListenerStat
 core::Task<void> AcceptLoop::Run(int socket) {
   socket_ = co_await DuplicateSocket(socket);
   if (socket_ < 0) co_return;
-  core::IntrusivePtr<ListenerState> last;
-  while (core::IntrusivePtr<ListenerState> listener = source_.CurrentListener()) {
+  core::IntrusivePtr<ListenerState> listener = source_.CurrentListener();
+  while (listener) {
     co_await core::Select(AcceptForOneTerm(*listener), listener->end_of_term().Cancelled());
-    last = std::move(listener);
+    core::IntrusivePtr<ListenerState> next = source_.CurrentListener();
+    if (!next && in_hand_ >= 0) StartOrReject(context_, *listener, std::exchange(in_hand_, -1));
+    listener = std::move(next);
   }
-  if (in_hand_ >= 0) StartOrReject(context_, *last, std::exchange(in_hand_, -1));
   CurrentReactor().Close(socket_);
 }
 

@@ -16,8 +16,8 @@
 // beyond the limits holds at most so many descriptors for each address and worker, and one more for
 // each loop that waits.
 //
-// A client that has reset its connection before it is accepted is admitted like any other and counts
-// under its address; its session ends at once, and nothing of it goes to the upstream.
+// A client that has reset its connection before it is accepted is admitted like any other and
+// counts under its address; its session ends at once, and nothing of it goes to the upstream.
 #ifndef SLUICE_PROXY_LISTENER_ACCEPT_LOOP_H_
 #define SLUICE_PROXY_LISTENER_ACCEPT_LOOP_H_
 

@@ -31,9 +31,8 @@ void Acceptor::Start() {
   SLUICE_DCHECK(loops_running_ == nullptr);
   loops_running_ = std::make_unique<core::TaskGroup>(runtime_);
   for (uint32_t i = 0; i < runtime_.workers(); ++i) {
-    core::Worker* const worker = &runtime_.worker(i);
     loops_.push_back(std::make_unique<AcceptLoop>(context_, *this));
-    loops_running_->Spawn(loops_.back()->Run(socket_.fd()), worker);
+    loops_running_->Spawn(loops_.back()->Run(socket_.fd()), &runtime_.worker(i));
   }
 }
 

@@ -19,7 +19,6 @@
 #include "core/base/intrusive_ptr.h"
 #include "core/runtime/handle.h"
 #include "core/runtime/task_group.h"
-#include "core/sched/worker.h"
 #include "core/sync/cancellation.h"
 #include "core/task/task.h"
 #include "proxy/listener/accept_loop.h"
@@ -62,7 +61,7 @@ class Acceptor final : public ListenerSource {
  private:
   const AcceptContext& context_;
   ListeningSocket socket_;
-  core::RuntimeHandle runtime_;
+  const core::RuntimeHandle runtime_;
   std::unique_ptr<core::TaskGroup> loops_running_;  // from Start to Join
   std::vector<std::unique_ptr<AcceptLoop>> loops_;
   absl::Mutex mutex_;

@@ -32,21 +32,22 @@ struct SharedBandwidth final : core::RefCounted {
   SharedPace down;
 };
 
-class ListenerState final : public core::RefCounted {
+// A session refers to its SessionContext, and so to all of this: the limits that its ticket belongs
+// to, the shared bandwidth, and the upstream.
+class ListenerState final : public SessionContext {
  public:
-  // `session.bandwidth` has the limit of each connection; what is shared is set here.
+  // `settings.bandwidth` has the limit of each connection; what is shared is set here.
   ListenerState(WhenExhausted when_exhausted, core::IntrusivePtr<Admission> admission,
-                core::IntrusivePtr<SharedBandwidth> bandwidth, SessionContext session)
-      : when_exhausted_(when_exhausted),
+                core::IntrusivePtr<SharedBandwidth> shared_bandwidth, SessionSettings settings)
+      : SessionContext(WithBandwidth(std::move(settings), *shared_bandwidth)),
+        when_exhausted_(when_exhausted),
         admission_(std::move(admission)),
-        bandwidth_(std::move(bandwidth)),
-        session_(WithBandwidth(std::move(session), *bandwidth_)) {}
+        shared_bandwidth_(std::move(shared_bandwidth)) {}
 
-  const std::string& name() const { return session_.listener; }
+  const std::string& name() const { return listener; }
   WhenExhausted when_exhausted() const { return when_exhausted_; }
   const core::IntrusivePtr<Admission>& admission() const { return admission_; }
-  const core::IntrusivePtr<SharedBandwidth>& bandwidth() const { return bandwidth_; }
-  const SessionContext& session() const { return session_; }
+  const core::IntrusivePtr<SharedBandwidth>& shared_bandwidth() const { return shared_bandwidth_; }
 
   // Accept loops that work with this state look for the next one.
   void EndTerm() { replaced_.Cancel(); }
@@ -54,16 +55,15 @@ class ListenerState final : public core::RefCounted {
   core::CancellationToken end_of_term() { return replaced_.token(); }
 
  private:
-  static SessionContext WithBandwidth(SessionContext session, SharedBandwidth& bandwidth) {
-    session.bandwidth.up = &bandwidth.up;
-    session.bandwidth.down = &bandwidth.down;
-    return session;
+  static SessionSettings WithBandwidth(SessionSettings settings, SharedBandwidth& shared) {
+    settings.bandwidth.up = &shared.up;
+    settings.bandwidth.down = &shared.down;
+    return settings;
   }
 
   const WhenExhausted when_exhausted_;
   const core::IntrusivePtr<Admission> admission_;
-  const core::IntrusivePtr<SharedBandwidth> bandwidth_;
-  const SessionContext session_;
+  const core::IntrusivePtr<SharedBandwidth> shared_bandwidth_;
   core::CancellationSource replaced_;
 };
 

@@ -163,7 +163,6 @@ class Metrics {
 
   explicit Metrics(size_t workers) : workers_(workers) {}
 
-  uint32_t workers() const { return static_cast<uint32_t>(workers_.size()); }
   MetricSlots<kTable>& of(uint32_t worker) { return workers_[worker]; }
 
   // Any thread.

@@ -10,7 +10,6 @@
 
 #include "core/base/clock.h"
 #include "core/log/logger.h"
-#include "core/sched/worker.h"
 #include "core/runtime/handle.h"
 #include "core/sync/cancellation.h"
 #include "core/task/task.h"

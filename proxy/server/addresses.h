@@ -1,7 +1,8 @@
 // Addresses: where the process listens under one configuration: an acceptor for each address.
 //
 // An address that two configurations have in common keeps its acceptor, so that no connection is
-// lost when one takes the other's place. It is found by its text: a listener's name does not matter.
+// lost when one takes the other's place. It is found by its text: the listener's name does not
+// matter.
 //
 // Inside one task.
 #ifndef SLUICE_PROXY_SERVER_ADDRESSES_H_
@@ -15,7 +16,6 @@
 #include "absl/status/status.h"
 #include "conf/config.h"
 #include "core/log/logger.h"
-#include "core/sched/worker.h"
 #include "core/runtime/handle.h"
 #include "core/sync/cancellation.h"
 #include "core/task/task.h"

@@ -3,15 +3,20 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/task/join.h"
 #include "core/task/select.h"
 #include "core/time/sleep.h"
 #include "proxy/server/drain.h"
+#include "proxy/server/process_settings.h"
 #include "proxy/upstream/to_core.h"
 #include "proxy/upstream/upstream_sockets.h"
 
@@ -32,11 +37,9 @@ bool MayPass(const std::vector<BindFailure>& failures) {
 
 std::vector<DropSource> DropSources(const core::Logger& logger, const AccessLog* access_log) {
   std::vector<DropSource> sources;
-  sources.push_back({.name = "log", .unit = "lines", .dropped = [&] { return logger.dropped(); }});
+  sources.push_back({"log", "lines", [&logger] { return logger.dropped(); }});
   if (access_log != nullptr) {
-    sources.push_back({.name = "access log", .unit = "records", .dropped = [access_log] {
-                         return access_log->dropped();
-                       }});
+    sources.push_back({"access log", "records", [access_log] { return access_log->dropped(); }});
   }
   return sources;
 }
@@ -66,7 +69,8 @@ Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::Si
                         .logger = logger,
                         .short_throttle = short_throttle_,
                         .access_log = access_log,
-                        .end_sessions = end_sessions_.token()},
+                        .end_sessions = end_sessions_.token(),
+                        .workers = runtime.workers()},
       topology_(core::MakeRef<Topology>(config, session_services_, /*before=*/nullptr)) {}
 
 core::Task<void> Server::Run() {
@@ -112,7 +116,7 @@ core::Task<bool> Server::BindAll() {
     if (attempt == 1) logger_.Log(LogLevel::kWarn, "%s", DescribeBusy(failures));
     if (!co_await MayTryAgain()) co_return false;
   }
-  LocateEndpoints(config_, addresses_.Bound(), core::Worker::Current()->reactor(),
+  LocateEndpoints(topology_->config(), addresses_.Bound(), core::Worker::Current()->reactor(),
                   topology_->upstreams(), logger_);
   addresses_.Log(logger_);
   co_return true;
@@ -128,12 +132,61 @@ core::Task<bool> Server::MayTryAgain() {
   co_return false;
 }
 
+// Serves until a signal asks for an end.
 core::Task<void> Server::WaitForStop() {
-  core::IoResult<int> signal = co_await stop_signals_.Next();
-  if (!signal.ok()) co_return;
-  logger_.Log(LogLevel::kInfo, "signal SIG%s: no new connections; %d sessions may finish for %g s",
-              sigabbrev_np(*signal), limits_.connections.count(),
-              std::chrono::duration<double>(config_.shutdown.drain_timeout).count());
+  for (;;) {
+    core::IoResult<int> signal = co_await stop_signals_.Next(/*reloads=*/next_config_ != nullptr);
+    if (!signal.ok()) co_return;
+    if (*signal != SIGHUP) {
+      logger_.Log(LogLevel::kInfo,
+                  "signal SIG%s: no new connections; %d sessions may finish for %g s",
+                  sigabbrev_np(*signal), limits_.connections.count(),
+                  std::chrono::duration<double>(config_.shutdown.drain_timeout).count());
+      co_return;
+    }
+    absl::StatusOr<conf::Config> next = next_config_();
+    absl::Status status = next.status();
+    if (next.ok()) status = co_await Exchange(*std::move(next));
+    if (status.ok()) {
+      logger_.Log(LogLevel::kInfo, "signal SIGHUP: another configuration is in force");
+    } else {
+      logger_.Log(LogLevel::kError, "signal SIGHUP: the configuration stays as it is: %s",
+                  std::string(status.message()));
+    }
+  }
+}
+
+// Another topology takes the place of this one, as a whole or, with an error, not at all. Its
+// limits of the whole process are those of the start. Sessions go on as they began; addresses that
+// both have in common stay open, and those that are gone are served to the end of their queues.
+core::Task<absl::Status> Server::Exchange(conf::Config config) {
+  co_await retired_.Finish();
+  if (const std::vector<std::string> kept = KeepProcessSettings(config_, config); !kept.empty()) {
+    logger_.Log(LogLevel::kWarn, "settings that keep their value until a restart: %s",
+                absl::StrJoin(kept, ", "));
+  }
+  core::Reactor& reactor = core::Worker::Current()->reactor();
+  const auto next = core::MakeRef<Topology>(std::move(config), session_services_, topology_.get());
+  if (absl::Status status = CheckUpstreamSockets(reactor, next->upstreams()); !status.ok()) {
+    co_return status;
+  }
+  Addresses addresses(next->config(), runtime_, accept_context_, addresses_);
+  if (const std::vector<BindFailure> failures = addresses.TryBind(); !failures.empty()) {
+    addresses.Without(addresses_).Close();
+    co_return ToStatus(failures);
+  }
+  if (!next->carries_upstreams()) {
+    LocateEndpoints(next->config(), addresses.Bound(), reactor, next->upstreams(), logger_);
+  }
+  addresses.Without(addresses_).Log(logger_);
+  Addresses removed = addresses_.Without(addresses);
+  addresses.Serve(*next);
+  removed.Stop();
+  topology_->EndTerm();
+  topology_ = next;
+  addresses_ = std::move(addresses);
+  retired_.Retire(std::move(removed));
+  co_return absl::OkStatus();
 }
 
 core::Task<void> Server::StopAccepting() {
@@ -141,6 +194,7 @@ core::Task<void> Server::StopAccepting() {
   topology_->EndTerm();
   stop_services_.Cancel();
   co_await addresses_.Join();
+  co_await retired_.Finish();
   co_await services_.Join();
 }
 

@@ -13,8 +13,11 @@
 #define SLUICE_PROXY_SERVER_SERVER_H_
 
 #include <cstdint>
+#include <functional>
+#include <utility>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "conf/config.h"
 #include "core/base/intrusive_ptr.h"
 #include "core/io/signals.h"
@@ -31,10 +34,14 @@
 #include "proxy/observe/stats.h"
 #include "proxy/observe/stats_reporter.h"
 #include "proxy/server/addresses.h"
+#include "proxy/server/retired_addresses.h"
 #include "proxy/server/stop_signals.h"
 #include "proxy/server/topology.h"
 
 namespace sluice::proxy {
+
+// What the server is to serve from now on, or why that is not known.
+using NextConfig = std::function<absl::StatusOr<conf::Config>()>;
 
 class Server {
  public:
@@ -44,6 +51,10 @@ class Server {
          core::Logger& logger, AccessLog* access_log, HeapReserve& reserve);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
+
+  // Before Run: SIGHUP exchanges the topology for that of `next_config()`, whose configuration has
+  // been validated. Without it SIGHUP is ignored.
+  void set_next_config(NextConfig next_config) { next_config_ = std::move(next_config); }
 
   // The runtime's first task.
   core::Task<void> Run();
@@ -55,6 +66,7 @@ class Server {
   core::Task<bool> BindAll();
   core::Task<bool> MayTryAgain();
   core::Task<void> WaitForStop();
+  core::Task<absl::Status> Exchange(conf::Config config);
   core::Task<void> StopAccepting();
 
   const conf::Config& config_;
@@ -74,8 +86,10 @@ class Server {
   StopSignals stop_signals_;
   const AcceptContext accept_context_;
   const SessionServices session_services_;
+  NextConfig next_config_;
   core::IntrusivePtr<const Topology> topology_;
   Addresses addresses_;
+  RetiredAddresses retired_;
   absl::Status status_;
 };
 

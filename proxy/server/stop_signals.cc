@@ -7,12 +7,13 @@ namespace sluice::proxy {
 
 using core::LogLevel;
 
-core::Task<core::IoResult<int>> StopSignals::Next() {
+core::Task<core::IoResult<int>> StopSignals::Next(bool reloads) {
   for (;;) {
     core::IoResult<int> signal = co_await signals_.Next();
     if (!signal.ok() || *signal == SIGTERM || *signal == SIGINT || *signal == SIGQUIT) {
       co_return signal;
     }
+    if (*signal == SIGHUP && reloads) co_return signal;
     if (*signal == SIGUSR1 && access_log_ != nullptr) {
       access_log_->Reopen();
       logger_.Log(LogLevel::kInfo, "signal SIGUSR1: access log reopened");

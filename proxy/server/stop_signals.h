@@ -1,4 +1,4 @@
-// StopSignals: waits for the signals that end the process, and answers the others meanwhile.
+// StopSignals: waits for the signals that the server acts upon, and answers the others meanwhile.
 #ifndef SLUICE_PROXY_SERVER_STOP_SIGNALS_H_
 #define SLUICE_PROXY_SERVER_STOP_SIGNALS_H_
 
@@ -17,8 +17,8 @@ class StopSignals {
   StopSignals(core::SignalStream& signals, core::Logger& logger, AccessLog* access_log)
       : signals_(signals), logger_(logger), access_log_(access_log) {}
 
-  // The next signal that asks for an end: SIGTERM, SIGINT or SIGQUIT.
-  core::Task<core::IoResult<int>> Next();
+  // The next signal that asks for an end: SIGTERM, SIGINT or SIGQUIT; with `reloads` also SIGHUP.
+  core::Task<core::IoResult<int>> Next(bool reloads = false);
 
  private:
   core::SignalStream& signals_;

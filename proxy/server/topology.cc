@@ -46,25 +46,37 @@ WhenExhausted WhenExhaustedOf(const conf::Listener& listener) {
   return listener.on_limit == conf::OnLimit::kWait ? WhenExhausted::kWait : WhenExhausted::kReject;
 }
 
+// Which upstreams a loop leads through depends on all of this (upstream_sockets.h).
+bool MayCarryUpstreams(const conf::Config& before, const conf::Config& now) {
+  const auto leads_to_the_same = [](const conf::Listener& a, const conf::Listener& b) {
+    return a.bind == b.bind && a.upstream == b.upstream;
+  };
+  return before.upstreams == now.upstreams &&
+         std::ranges::equal(before.listeners, now.listeners, leads_to_the_same);
+}
+
 }  // namespace
 
-Topology::Topology(const conf::Config& config, const SessionServices& services,
-                   const Topology* before) {
-  std::unordered_map<std::string_view, Upstream*> by_name;
-  for (const conf::Upstream& upstream : config.upstreams) {
-    upstreams_.push_back(std::make_unique<Upstream>(upstream, services.stats.workers()));
-    by_name.emplace(upstreams_.back()->name(), upstreams_.back().get());
+Topology::Topology(conf::Config config, const SessionServices& services, const Topology* before)
+    : config_(std::move(config)),
+      carries_upstreams_(before != nullptr && MayCarryUpstreams(before->config_, config_)) {
+  std::unordered_map<std::string_view, core::IntrusivePtr<Upstream>> by_name;
+  if (carries_upstreams_) upstreams_ = before->upstreams_;
+  for (size_t i = 0; i < config_.upstreams.size(); ++i) {
+    if (!carries_upstreams_) {
+      upstreams_.push_back(core::MakeRef<Upstream>(config_.upstreams[i], services.workers));
+    }
+    by_name.emplace(upstreams_[i]->name(), upstreams_[i]);
   }
-  for (const conf::Listener& listener : config.listeners) {
+  for (const conf::Listener& listener : config_.listeners) {
     const auto upstream = by_name.find(listener.upstream);
     SLUICE_CHECK(upstream != by_name.end());  // validated
-    listeners_.push_back(MakeListener(config, listener, *upstream->second, services, before));
+    listeners_.push_back(MakeListener(listener, upstream->second, services, before));
   }
 }
 
-core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Config& config,
-                                                         const conf::Listener& listener,
-                                                         Upstream& upstream,
+core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& listener,
+                                                         core::IntrusivePtr<Upstream> upstream,
                                                          const SessionServices& services,
                                                          const Topology* before) const {
   const AdmissionOptions limits = AdmissionOf(listener);
@@ -72,22 +84,22 @@ core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Config& con
   auto admission = same != nullptr && same->admission()->options() == limits
                        ? same->admission()
                        : core::MakeRef<Admission>(limits, services.limits);
-  auto bandwidth = same != nullptr && same->bandwidth()->total == listener.bandwidth.total
-                       ? same->bandwidth()
+  auto bandwidth = same != nullptr && same->shared_bandwidth()->total == listener.bandwidth.total
+                       ? same->shared_bandwidth()
                        : core::MakeRef<SharedBandwidth>(listener.bandwidth.total);
   return core::MakeRef<ListenerState>(
       WhenExhaustedOf(listener), std::move(admission), std::move(bandwidth),
-      SessionContext{.listener = listener.name,
-                     .timeouts = TimeoutsOf(listener.timeouts),
-                     .close_after_fin = listener.half_close == conf::HalfClose::kClose,
-                     .credit = static_cast<uint32_t>(config.buffers.per_direction_bytes),
-                     .bandwidth = {.per_connection = listener.bandwidth.per_connection},
-                     .upstream = &upstream,
-                     .stats = &services.stats,
-                     .logger = &services.logger,
-                     .short_throttle = &services.short_throttle,
-                     .access_log = services.access_log,
-                     .end_all = services.end_sessions});
+      SessionSettings{.listener = listener.name,
+                      .timeouts = TimeoutsOf(listener.timeouts),
+                      .close_after_fin = listener.half_close == conf::HalfClose::kClose,
+                      .credit = static_cast<uint32_t>(config_.buffers.per_direction_bytes),
+                      .bandwidth = {.per_connection = listener.bandwidth.per_connection},
+                      .upstream = std::move(upstream),
+                      .stats = &services.stats,
+                      .logger = &services.logger,
+                      .short_throttle = &services.short_throttle,
+                      .access_log = services.access_log,
+                      .end_all = services.end_sessions});
 }
 
 const ListenerState* Topology::Find(std::string_view listener) const {

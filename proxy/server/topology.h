@@ -2,15 +2,23 @@
 // configuration's words become what sessions work with.
 //
 // A topology does not change: another configuration makes another one, which takes its place while
-// sessions of the one before go on (Server::Exchange). What the two have in common and what counts
-// something is carried over: a listener of the same name keeps the counts of its limits and its
-// shared bandwidth, as long as the limits are the same.
+// sessions of the one before go on (Server::Exchange). What a session uses it holds by reference:
+//
+//   Server ──► Topology ──► ListenerState ──► Admission, SharedBandwidth    (its ticket is theirs)
+//                 │           ▲   ▲   └─────► Upstream
+//                 │   accept loop session        ▲
+//                 └──────────────────────────────┘
+//
+// What counts something is carried over from one topology to the next while its limits are the
+// same, so that the counts go on: a listener's admission and shared bandwidth, by the listener's
+// name, and the upstreams, all of them if nothing has changed about them and about which addresses
+// lead to them.
 //
 // Built by one task; then any thread may read it.
 #ifndef SLUICE_PROXY_SERVER_TOPOLOGY_H_
 #define SLUICE_PROXY_SERVER_TOPOLOGY_H_
 
-#include <memory>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -35,29 +43,35 @@ struct SessionServices {
   core::LogThrottle& short_throttle;
   AccessLog* access_log;  // or null
   core::CancellationToken end_sessions;
+  uint32_t workers;  // how many there are
 };
 
 class Topology final : public core::RefCounted {
  public:
-  // `config` has been validated; it is not needed any more afterwards. `before`: the topology whose
-  // place this one takes, or null.
-  Topology(const conf::Config& config, const SessionServices& services, const Topology* before);
+  // `config` has been validated. `before`: the topology whose place this one takes, or null.
+  Topology(conf::Config config, const SessionServices& services, const Topology* before);
+
+  const conf::Config& config() const { return config_; }
 
   // In the order of the configuration.
   const std::vector<core::IntrusivePtr<ListenerState>>& listeners() const { return listeners_; }
-  const std::vector<std::unique_ptr<Upstream>>& upstreams() const { return upstreams_; }
+  const std::vector<core::IntrusivePtr<Upstream>>& upstreams() const { return upstreams_; }
+  // Whether the upstreams are those of the topology before.
+  bool carries_upstreams() const { return carries_upstreams_; }
 
   // Accept loops look for the next topology's listeners.
   void EndTerm() const;
 
  private:
-  core::IntrusivePtr<ListenerState> MakeListener(const conf::Config& config,
-                                                 const conf::Listener& listener, Upstream& upstream,
+  core::IntrusivePtr<ListenerState> MakeListener(const conf::Listener& listener,
+                                                 core::IntrusivePtr<Upstream> upstream,
                                                  const SessionServices& services,
                                                  const Topology* before) const;
   const ListenerState* Find(std::string_view listener) const;
 
-  std::vector<std::unique_ptr<Upstream>> upstreams_;
+  const conf::Config config_;
+  const bool carries_upstreams_;
+  std::vector<core::IntrusivePtr<Upstream>> upstreams_;
   std::vector<core::IntrusivePtr<ListenerState>> listeners_;
 };
 

@@ -65,8 +65,9 @@ void Session::Report() {
 // A stage that identifies the client (a PROXY header, an access list) and one that chooses the
 // upstream (a ClientHello) come before Connect: what they have read is the head of the flow up
 // (head.h), what they reject goes on with Close.
-core::Root<void> RunSession(const SessionContext& context, int client, Ticket ticket) {
-  Session session(context, client);
+core::Root<void> RunSession(core::IntrusivePtr<const SessionContext> context, int client,
+                            Ticket ticket) {
+  Session session(*context, client);
   session.Begin(co_await core::CurrentContext());
   co_await session.Connect();
   if (session.connected()) {

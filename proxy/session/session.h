@@ -27,7 +27,9 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
+#include "core/base/intrusive_ptr.h"
 #include "core/log/logger.h"
 #include "core/runtime/spawn.h"
 #include "core/sync/cancellation.h"
@@ -49,14 +51,15 @@ struct SessionBandwidth {
   bool limited() const { return per_connection != 0 || up->limited() || down->limited(); }
 };
 
-// What all sessions of a listener have in common; outlives them.
-struct SessionContext {
+// What all sessions of a listener have in common. What is pointed to lives as long as the server,
+// which waits for its sessions.
+struct SessionSettings {
   std::string listener;  // name
   SessionTimeouts timeouts;
   bool close_after_fin = false;  // half_close: close
   uint32_t credit;               // bytes per direction
   SessionBandwidth bandwidth;
-  Upstream* upstream;
+  core::IntrusivePtr<Upstream> upstream;
   Stats* stats;
   core::Logger* logger;
   core::LogThrottle* short_throttle;  // of the line that says that buffers are short
@@ -64,8 +67,16 @@ struct SessionContext {
   core::CancellationToken end_all;    // shutdown after drain_timeout
 };
 
-// Runs a session to its end. Owns `client` (a descriptor) and `ticket`.
-core::Root<void> RunSession(const SessionContext& context, int client, Ticket ticket);
+// The settings, with a count of the references to them: every session holds one, to its end. They
+// do not change; another configuration makes others.
+struct SessionContext : core::RefCounted, SessionSettings {
+  explicit SessionContext(SessionSettings settings) : SessionSettings(std::move(settings)) {}
+};
+
+// Runs a session to its end. Owns `client` (a descriptor) and `ticket`; what the ticket's limits
+// belong to is kept by `context`.
+core::Root<void> RunSession(core::IntrusivePtr<const SessionContext> context, int client,
+                            Ticket ticket);
 
 }  // namespace sluice::proxy
 

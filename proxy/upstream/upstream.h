@@ -19,6 +19,7 @@
 
 #include "conf/config.h"
 #include "core/base/clock.h"
+#include "core/base/intrusive_ptr.h"
 #include "core/log/logger.h"
 #include "core/net/socket_api.h"
 #include "proxy/upstream/balance/balancer.h"
@@ -38,12 +39,10 @@ struct ConnectPolicy {
 };
 
 // Any thread, but for MakeSet and Publish: one at a time.
-class Upstream {
+class Upstream final : public core::RefCounted {
  public:
   // `workers`: how many there are. The endpoints of `config` are published.
   Upstream(const conf::Upstream& config, uint32_t workers);
-  Upstream(const Upstream&) = delete;
-  Upstream& operator=(const Upstream&) = delete;
 
   const std::string& name() const { return name_; }
   const ConnectPolicy& policy() const { return policy_; }

@@ -8,12 +8,12 @@
 #ifndef SLUICE_PROXY_UPSTREAM_UPSTREAM_SOCKETS_H_
 #define SLUICE_PROXY_UPSTREAM_UPSTREAM_SOCKETS_H_
 
-#include <memory>
 #include <span>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "conf/config.h"
+#include "core/base/intrusive_ptr.h"
 #include "core/log/logger.h"
 #include "core/net/socket_api.h"
 #include "proxy/upstream/upstream.h"
@@ -24,7 +24,7 @@ class Reactor;
 
 namespace sluice::proxy {
 
-using Upstreams = std::span<const std::unique_ptr<Upstream>>;
+using Upstreams = std::span<const core::IntrusivePtr<Upstream>>;
 
 // Reports at once what the kernel would not allow for any connection: one line for each upstream.
 absl::Status CheckUpstreamSockets(core::Reactor& reactor, Upstreams upstreams);

@@ -170,7 +170,7 @@ class AccessLog:
         os.rename(self.records.path, folder + "/old.log")
         os.mkdir(self.records.path)
         self.web.send_signal(signal.SIGUSR1)
-        self.web.wait_line("opened anew")
+        self.web.wait_line("access log reopened")
         self.visit(pause=0)
 
         def old():

@@ -84,7 +84,7 @@ class Admission:
         sockets.exchange(client, upstream)
         return client, upstream
 
-    def refused(self, source=None, listener="web", index=0):
+    def rejected(self, source=None, listener="web", index=0):
         """By a reset, at once; it may come before connect returns."""
         began = time.monotonic()
         try:
@@ -105,9 +105,9 @@ class Admission:
     def check_per_source(self, **policy):
         self.start({"per_source": {"max_connections": 2}, **policy})
         held = [self.session(neighbour(1)) for _ in range(2)]
-        self.assertTrue(self.refused(neighbour(1)))
+        self.assertTrue(self.rejected(neighbour(1)))
         self.session(neighbour(2))
-        self.assertTrue(self.refused(neighbour(1)))
+        self.assertTrue(self.rejected(neighbour(1)))
         sockets.reset(held[0][0])
         self.assertEqual(sockets.ending(held[0][1]), "reset")
         self.web.wait_session_end()
@@ -123,7 +123,7 @@ class Admission:
     def test_source_is_a_network_of_the_prefix(self):
         self.start({"per_source": {"max_connections": 1, "ipv4_prefix": 24}})
         self.session(neighbour(1, network=1))
-        self.assertTrue(self.refused(neighbour(200, network=1)))
+        self.assertTrue(self.rejected(neighbour(200, network=1)))
         self.session(neighbour(1, network=2))
 
     def test_dual_stack_counts_ipv4_as_ipv4(self):
@@ -132,10 +132,10 @@ class Admission:
                     "socket": {"ipv6_only": False}}, bind="[::]:0")
         self.web.addresses["web"] += [("127.0.0.1", self.web.port), ("::1", self.web.port)]
         self.session(neighbour(1), index=1)
-        self.assertTrue(self.refused(neighbour(1), index=1))
+        self.assertTrue(self.rejected(neighbour(1), index=1))
         self.session(neighbour(2), index=1)
         self.session(index=2)
-        self.assertTrue(self.refused(index=2))
+        self.assertTrue(self.rejected(index=2))
 
     def test_unix_clients_have_no_source(self):
         self.start({"per_source": {"max_connections": 1}},
@@ -235,8 +235,8 @@ class Admission:
                 self.start({"on_limit": policy}, limits={"buffer_memory": "1MiB"})
                 held = [self.session() for _ in range(fit)]
                 if policy == "close":
-                    self.assertTrue(self.refused())
-                    self.assertTrue(self.refused())
+                    self.assertTrue(self.rejected())
+                    self.assertTrue(self.rejected())
                     self.web.wait_stats(rejected=2, rejected_buffers=2, active=fit)
                     sockets.reset(held[0][0])
                     self.assertEqual(sockets.ending(held[0][1]), "reset")
@@ -260,7 +260,7 @@ class Admission:
         return self.proxy([self.peer(echo).receive()], **config)
 
     def test_rate_with_close(self):
-        """No more than the burst and what flows in; the rest is refused, and counted."""
+        """No more than the burst and what flows in; the rest is rejected, and counted."""
         for level in LEVELS:
             with self.subTest(level=level):
                 web = self.rate_of(level, "60/s", "close")
@@ -292,13 +292,13 @@ class Admission:
         self.web = self.started_proxy(config)
         self.session(listener="closing")
         first = self.session(listener="waiting")
-        self.assertTrue(self.refused(listener="closing"))
+        self.assertTrue(self.rejected(listener="closing"))
         second = self.waits("waiting")
         sockets.reset(first[0])
         sockets.exchange(second, self.keep(self.listener.accept()))
         self.web.wait_stats(total=3, rejected=1, rejected_listener=1)
 
-    def test_a_refused_one_passes_the_room_on(self):
+    def test_a_rejected_one_passes_the_slot_on(self):
         """Three wait for two places; the second to be woken is over its source's limit by then."""
         self.listener = self.keep(sockets.Listener())
         config = self.config([self.listener.text], stats={"interval": "50ms"},

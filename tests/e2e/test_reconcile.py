@@ -1,7 +1,7 @@
 """Ten thousand sessions of every kind: each has ended in one way, and all who count agree.
 
 What the clients and the upstream saw, the records in the access log and the counters in the last
-line of statistics are compared with each other: reasons, initiators, bytes, refusals.
+line of statistics are compared with each other: reasons, initiators, bytes, rejections.
 """
 
 import collections
@@ -36,12 +36,12 @@ ENDS = {
 
 
 class Books:
-    """What is to be found: for each session its end and its bytes, for each refusal its cause."""
+    """What is to be found: for each session its end and its bytes, for each rejection its cause."""
 
     def __init__(self):
         self.ends = {}  # identity -> (reason, by)
         self.seen = {}  # identity -> (sent, received, how it ended), by the client
-        self.refused = collections.Counter()
+        self.rejected = collections.Counter()
         self._identities = itertools.count(256)             # 127.1.1.0
         self._neighbours = itertools.count(240 << 8)        # 127.1.240.0
 
@@ -52,10 +52,10 @@ class Books:
         self.seen[identity] = (0, 0, "reset")
         return identity
 
-    def refuse(self, cause, identity):
+    def reject(self, cause, identity):
         """It was no session after all."""
         del self.ends[identity], self.seen[identity]
-        self.refused["rejected_" + cause] += 1
+        self.rejected["rejected_" + cause] += 1
 
 
 @matrix(workers=(1, 2))
@@ -136,14 +136,14 @@ class Reconcile:
     def assert_reset(self, clients):
         self.assertEqual({sockets.ending(client) for client in clients}, {"reset"})
 
-    def assert_refused(self, listener, cause, neighbour=False):
+    def assert_rejected(self, listener, cause, neighbour=False):
         """One more is too many: a reset, maybe before connect(2) returns."""
         identity = self.books.open("", "", neighbour)
         try:
             self.assert_reset([self.join(listener, identity)])
         except ConnectionResetError:
             pass
-        self.books.refuse(cause, identity)
+        self.books.reject(cause, identity)
 
     # -- what happens ------------------------------------------------------------------------
 
@@ -189,7 +189,7 @@ class Reconcile:
             guests = [self.session(listener, "closed_client", "closed", "client", neighbour)
                       for _ in range(HELD)]
             for _ in range(count):
-                self.assert_refused(listener, cause, neighbour)
+                self.assert_rejected(listener, cause, neighbour)
             for guest in guests:
                 self.close(guest)
         for _ in range(count):
@@ -198,10 +198,10 @@ class Reconcile:
                 client = self.join("rate", identity)
                 self.request(client, identity, "closed_client")
             except ConnectionError:  # at connect, at the request, or instead of an answer
-                self.books.refuse("rate", identity)
+                self.books.reject("rate", identity)
             else:
                 self.close(client)
-        self.assertGreater(self.books.refused["rejected_rate"], 0)
+        self.assertGreater(self.books.rejected["rejected_rate"], 0)
 
     def play_impatient(self, count):
         """Clients that reset while their connect is on its way to a server that does not answer."""
@@ -217,7 +217,7 @@ class Reconcile:
         for _ in range(LIMIT):
             self.session("web", "silent", "shutdown", "proxy")
         for _ in range(count):
-            self.assert_refused("web", "connections")
+            self.assert_rejected("web", "connections")
 
     # -- what is said of it ------------------------------------------------------------------
 
@@ -261,7 +261,7 @@ class Reconcile:
         line = self.web.lines(r" stats active=")[-1]
         counters = {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", line)}
         expected = {"active": 0, "total": len(records),
-                    "rejected": sum(self.books.refused.values()), **self.books.refused}
+                    "rejected": sum(self.books.rejected.values()), **self.books.rejected}
         for way in ("up", "down"):
             expected[way] = sum(record["bytes_" + way] for record in records.values())
         expected.update(collections.Counter(record["reason"] for record in records.values()))

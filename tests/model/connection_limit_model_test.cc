@@ -1,4 +1,5 @@
-// ConnectionLimit, the real code: never more than its maximum, and a task that waits for a free slot gets one.
+// ConnectionLimit, the real code: never more than its maximum, and a task that waits for a free
+// slot gets one.
 #include <array>
 
 #include "core/base/check.h"
@@ -69,7 +70,8 @@ void Competing(Execution& run) {
   }
 }
 
-// A client over the limit of its listener, while the last global slot is taken by a client of another listener.
+// A client over the limit of its listener, while a client of another listener takes the last global
+// slot.
 struct TwoListeners {
   TwoListeners() { SLUICE_CHECK(all.TryAcquire() && over.TryAcquire()); }
   ~TwoListeners() {

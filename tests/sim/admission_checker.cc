@@ -61,11 +61,11 @@ void AdmissionChecker::Begins(const Session& session) {
 
 // Somebody in hand may have been let in without having begun, so that a cause is known to be
 // possible, not to be the one.
-void AdmissionChecker::Refused(const Session& session) {
+void AdmissionChecker::Rejected(const Session& session) {
   Crowd& crowd = CrowdOf(session);
   --in_hand_;
   --crowd.in_hand;
-  ++refused_;
+  ++rejected_;
   const uint32_t most = live_ + in_hand_;
   std::array<bool, kCauses> possible{};
   possible[kConnections] = most >= scenario_.max_connections;
@@ -75,7 +75,7 @@ void AdmissionChecker::Refused(const Session& session) {
                       crowd.live + crowd.in_hand >= scenario_.source_connections;
   possible[kRate] = RateIsUsedUp(rate_all_) || RateIsUsedUp(rate_own_);
   const auto count = std::ranges::count(possible, true);
-  if (count == 0) trace_.Fail("session %d is refused though no limit is reached", session.id);
+  if (count == 0) trace_.Fail("session %d is rejected though no limit is reached", session.id);
   for (size_t cause = 0; cause < kCauses; ++cause) {
     if (!possible[cause]) continue;
     ++could_be_[cause];
@@ -91,22 +91,22 @@ void AdmissionChecker::Ended(const Session& session) {
 // Nobody is kept waiting in hand while it could be let in.
 void AdmissionChecker::CheckAtRest(bool stopping) {
   if (in_hand_ == 0 || stopping) {
-    room_since_ = -1;
+    free_since_ = -1;
     return;
   }
-  if (!scenario_.wait_on_limit) trace_.Fail("a client is neither let in nor refused");
+  if (!scenario_.wait_on_limit) trace_.Fail("a client is neither let in nor rejected");
   const core::Nanos now = clock_.Now();
   const auto free = [now](const Meter& meter) {
     return !meter.limited() || meter.Level(now) + 1 <= Burst(meter);
   };
   if (live_ >= scenario_.most_sessions() || !free(rate_all_) || !free(rate_own_)) {
-    room_since_ = -1;
+    free_since_ = -1;
     return;
   }
-  if (room_since_ < 0) room_since_ = now;
-  if (now > room_since_ + 2 * kTolerance) {
-    trace_.Fail("a client waits to be let in since %d ms, though there is room",
-                (now - room_since_) / core::kMillisecond);
+  if (free_since_ < 0) free_since_ = now;
+  if (now > free_since_ + 2 * kTolerance) {
+    trace_.Fail("a client waits to be let in since %d ms, though there is a free slot",
+                (now - free_since_) / core::kMillisecond);
   }
 }
 
@@ -118,12 +118,12 @@ void AdmissionChecker::CheckCauses(std::string_view line) {
     const uint64_t count = Number(line, kNames[cause], 0);
     sum += count;
     if (count < must_be_[cause] || count > could_be_[cause]) {
-      trace_.Fail("%d to %d refusals are %s, but: %s", must_be_[cause], could_be_[cause],
+      trace_.Fail("%d to %d rejections are %s, but: %s", must_be_[cause], could_be_[cause],
                   kNames[cause], line);
     }
   }
-  if (sum != refused_ || Number(line, "rejected") != refused_) {
-    trace_.Fail("%d were refused, but: %s", refused_, line);
+  if (sum != rejected_ || Number(line, "rejected") != rejected_) {
+    trace_.Fail("%d were rejected, but: %s", rejected_, line);
   }
 }
 

@@ -17,10 +17,10 @@ class AdmissionChecker {
  public:
   AdmissionChecker(const Scenario& scenario, const SimClock& clock, Trace& trace);
 
-  // From the kernel's queue into the proxy's hands; then it begins or is refused.
+  // From the kernel's queue into the proxy's hands; then it begins or is rejected.
   void Accepted(const Session& session);
   void Begins(const Session& session);
-  void Refused(const Session& session);
+  void Rejected(const Session& session);
   void Ended(const Session& session);
 
   // `stopping`: a signal has been sent.
@@ -54,9 +54,9 @@ class AdmissionChecker {
   std::map<uint32_t, Crowd> crowds_;
   uint32_t live_ = 0;
   uint32_t in_hand_ = 0;         // accepted, nothing decided yet
-  core::Nanos room_since_ = -1;  // somebody is in hand and there is room for it
-  uint64_t refused_ = 0;
-  std::array<uint64_t, kCauses> could_be_{};  // refusals that may have had this cause
+  core::Nanos free_since_ = -1;  // somebody is in hand and there is a free slot for it
+  uint64_t rejected_ = 0;
+  std::array<uint64_t, kCauses> could_be_{};  // rejections that may have had this cause
   std::array<uint64_t, kCauses> must_be_{};   // ... and no other
 };
 

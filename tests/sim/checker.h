@@ -48,7 +48,7 @@ class Checker final : public core::Logger {
     ++accepted_;
     if (session.client != nullptr) admission_.Accepted(session);
   }
-  void Refused(const Session& session) { admission_.Refused(session); }
+  void Rejected(const Session& session) { admission_.Rejected(session); }
   void SessionBegins(Session& session, const core::Runnable& task);
   static uint32_t AddressOf(const Session& session);
   // The session that runs in `task`; null: none does.

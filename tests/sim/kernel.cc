@@ -189,7 +189,7 @@ void Kernel::BeginClose(int fd) {
     checker_.UpstreamClosed();
     if (descriptor.placed) checker_.endpoints().Closes(*descriptor.session);
   } else if (session->began < 0 && session->client != nullptr) {
-    checker_.Refused(*session);
+    checker_.Rejected(*session);
   }
   descriptor.kind = Kind::kClosing;
 }

@@ -1,6 +1,6 @@
 """The mistakes that are planted in copies of the proxy's sources: see plant.py."""
 
-INCLUDE = '#include "tests/sim/planted.h"\n'
+INCLUDE = '#include <cstring>\n\n#include "tests/sim/planted.h"\n'
 
 # File, text, text with the mistake.
 MISTAKES = [
@@ -117,6 +117,25 @@ MISTAKES = [
         '*signal == SIGTERM || *signal == SIGINT || *signal == SIGQUIT) {\n',
         """*signal == SIGTERM || *signal == SIGINT || *signal == SIGQUIT ||
         sim::Planted(sim::Mutant::kAnySignalEnds)) {
+""",
+    ),
+    (
+        'session.cc',
+        '  Session session(*context, client);\n',
+        """  using Reference = core::IntrusivePtr<const SessionContext>;
+  if (sim::Planted(sim::Mutant::kFreedTopology)) {
+    alignas(Reference) char copy[sizeof(Reference)];
+    std::memcpy(copy, &context, sizeof(copy));
+    reinterpret_cast<Reference*>(copy)->~Reference();
+  }
+  Session session(*context, client);
+""",
+    ),
+    (
+        'session.cc',
+        '  session.Report();\n',
+        """  session.Report();
+  if (sim::Planted(sim::Mutant::kFreedTopology)) new Reference(context);
 """,
     ),
 ]

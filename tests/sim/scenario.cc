@@ -176,7 +176,8 @@ const char* Name(Mutant mutant) {
                                     "TellsAccepted",
                                     "OneRound",
                                     "LateRetry",
-                                    "NoRoundPause"};
+                                    "NoRoundPause",
+                                    "FreedTopology"};
   static_assert(std::size(kNames) == static_cast<size_t>(Mutant::kCount));
   return kNames[static_cast<size_t>(mutant)];
 }

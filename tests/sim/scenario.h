@@ -48,6 +48,7 @@ enum class Fault : uint8_t {
   kTwoAddresses,  // the listener has two
   kWallJumps,     // the time of day is set
   kSteady,        // peers read little at a time, and never stop
+  kExchange,      // the topology is exchanged for another one
   kCount,
 };
 inline constexpr size_t kFaultCount = static_cast<size_t>(Fault::kCount);
@@ -95,7 +96,7 @@ enum class Mutant : uint8_t {
   kPaceForgets,      // now and then a paced send waits far too long
   kLifetimeRelayed,  // max_lifetime does not count while connecting
   kDeafConnecting,   // a client's reset does not end the connect
-  kWrongCause,       // every refusal is counted under one cause
+  kWrongCause,       // every rejection is counted under one cause
   kFailureRelayed,   // a send that fails for want of memory does not end the session
   kAnySignalEnds,    // signals that should be ignored end the proxy
   kWallDurations,    // the access log's durations follow the time of day
@@ -105,6 +106,7 @@ enum class Mutant : uint8_t {
   kOneRound,         // nothing is tried again once all have failed
   kLateRetry,        // it is tried again for twice as long as told
   kNoRoundPause,     // planted: the next round follows at once
+  kFreedTopology,    // planted: a session does not keep what its listener consists of
   kCount,
 };
 const char* Name(Mutant mutant);

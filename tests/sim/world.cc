@@ -117,6 +117,25 @@ World::World(const RunOptions& options)
   };
   server_ = std::make_unique<proxy::Server>(config_, core::RuntimeHandle(shared_), signals_,
                                             checker_, &records_.log(), reserve_);
+  if (scenario_.has(Fault::kExchange)) {
+    server_->set_next_config([this] { return NextConfig(); });
+  }
+}
+
+// A configuration with other objects and the same behaviour. What counts something is carried over
+// where the counts matter; elsewhere it is made anew, too.
+conf::Config World::NextConfig() {
+  conf::Config config = config_;
+  const bool is_odd = ++exchanges_ % 2 != 0;
+  conf::Listener& listener = config.listeners[0];
+  if (listener.max_connections == 0 && listener.new_connections == 0 &&
+      listener.per_source.max_connections == 0) {
+    listener.per_source.ipv6_prefix = is_odd ? 48 : 64;  // no client has such an address
+  }
+  if (!scenario_.has(Fault::kEndpointLimit)) {
+    for (conf::Endpoint& endpoint : config.upstreams[0].endpoints) endpoint.weight = is_odd ? 2 : 1;
+  }
+  return config;
 }
 
 void World::MakeWorkers() {
@@ -149,6 +168,7 @@ void World::Run() {
     network_.After(scenario_.second_signal, [this] { Signal(SIGINT); });
   }
   ScheduleOtherSignals();
+  ScheduleExchanges();
   ScheduleWallJumps();
   core::SpawnOn(core::RuntimeHandle(shared_), shared_.workers()[0].get(), server_->Run(), this)
       .Detach();
@@ -178,6 +198,19 @@ void World::ScheduleOtherSignals() {
       if (server_ended_) return;
       trace_.Add("signal %d, which ends nothing", signal);
       std::raise(signal);
+      kernel_.SignalRaised();
+    });
+  }
+}
+
+void World::ScheduleExchanges() {
+  if (!scenario_.has(Fault::kExchange)) return;
+  Random random(scenario_.options.seed, 8);
+  for (int64_t i = random.Between(1, 6); i > 0; --i) {
+    network_.After(random.Skewed(0, 10 * core::kSecond), [this] {
+      if (server_ended_) return;
+      trace_.Add("the topology is to be exchanged");
+      std::raise(SIGHUP);
       kernel_.SignalRaised();
     });
   }

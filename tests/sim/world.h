@@ -37,6 +37,8 @@ class World final : private core::TaskEndObserver {
   void ClientComes(uint32_t id);
   void Signal(int signal);
   void ScheduleOtherSignals();
+  void ScheduleExchanges();
+  conf::Config NextConfig();
   void ScheduleWallJumps();
   bool Step(core::Worker& worker);
   void Settle();
@@ -59,6 +61,7 @@ class World final : private core::TaskEndObserver {
   Kernel kernel_;
   std::deque<Peer> peers_;
   uint64_t servers_ = 0;
+  uint64_t exchanges_ = 0;
   const conf::Config config_;
   core::BufferReserve buffer_reserve_;  // a block for each direction of each session
   core::Shared shared_;

@@ -13,6 +13,7 @@
 
 #include "conf/config.h"
 #include "core/base/check.h"
+#include "core/base/intrusive_ptr.h"
 #include "core/log/logger.h"
 #include "core/runtime/spawn.h"
 #include "core/sync/cancellation.h"
@@ -71,19 +72,20 @@ struct World {
   World()
       : listener(contract::ListenPlain()),
         logger(core::Logger::ToStderr(core::LogLevel::kOff, core::LogFormat::kText)),
-        upstream(UpstreamAt(contract::AddressOf(listener.get())), 1),
-        context{.listener = "web",
-                .timeouts = {.connect = core::kSecond,
-                             .idle = 600 * core::kSecond,
-                             .half_close = 60 * core::kSecond,
-                             .write_stall = 60 * core::kSecond},
-                .credit = 65536,
-                .bandwidth = {.up = &pace, .down = &pace},
-                .upstream = &upstream,
-                .stats = &stats,
-                .logger = logger.get(),
-                .short_throttle = &throttle,
-                .end_all = end_all.token()} {
+        upstream(core::MakeRef<Upstream>(UpstreamAt(contract::AddressOf(listener.get())), 1)),
+        context(core::MakeRef<SessionContext>(
+            SessionSettings{.listener = "web",
+                            .timeouts = {.connect = core::kSecond,
+                                         .idle = 600 * core::kSecond,
+                                         .half_close = 60 * core::kSecond,
+                                         .write_stall = 60 * core::kSecond},
+                            .credit = 65536,
+                            .bandwidth = {.up = &pace, .down = &pace},
+                            .upstream = upstream,
+                            .stats = &stats,
+                            .logger = logger.get(),
+                            .short_throttle = &throttle,
+                            .end_all = end_all.token()})) {
     contract::SetBlocking(listener.get(), false);
   }
   static conf::Upstream UpstreamAt(const core::Address& address) {
@@ -99,8 +101,8 @@ struct World {
   core::CancellationSource end_all;
   SharedPace pace{0};
   Stats stats{2};
-  Upstream upstream;
-  SessionContext context;
+  core::IntrusivePtr<Upstream> upstream;
+  core::IntrusivePtr<SessionContext> context;
 };
 
 // One that has been connected, and has relayed a byte each way.

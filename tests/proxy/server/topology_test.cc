@@ -1,0 +1,337 @@
+// Topologies that take each other's place while connections come, work and go: nobody notices,
+// except that new connections are served as the new configuration says.
+#include "proxy/server/topology.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "conf/config.h"
+#include "core/io/signals.h"
+#include "core/log/logger.h"
+#include "proxy/memory/heap_reserve.h"
+#include "proxy/server/server.h"
+#include "tests/contract/contract.h"
+#include "tests/contract/sockets.h"
+
+namespace sluice::proxy {
+namespace {
+
+using contract::Fd;
+
+constexpr int kExchanges = 40;
+constexpr int kVisitors = 3;
+constexpr int kHeld = 12;
+
+// Keeps every line.
+class LineLogger final : public core::Logger {
+ public:
+  LineLogger() : Logger(core::LogLevel::kInfo) {}
+  void Write(core::LogLevel, std::string_view line) override {
+    absl::MutexLock lock(&mutex_);
+    lines_.emplace_back(line);
+  }
+  uint64_t dropped() const override { return 0; }
+  bool Drain(core::Nanos) override { return true; }
+
+  // Waits for the `count`-th line with `text`, and returns it.
+  std::string WaitFor(std::string_view text, size_t count) {
+    std::string found;
+    const auto is_there = [&] {
+      size_t seen = 0;
+      for (const std::string& line : lines_) {
+        if (line.find(text) == std::string::npos || ++seen < count) continue;
+        found = line;
+        return true;
+      }
+      return false;
+    };
+    absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(&is_there));
+    return found;
+  }
+
+ private:
+  absl::Mutex mutex_;
+  std::vector<std::string> lines_;
+};
+
+// Greets every connection with its name and echoes what it gets; until it goes.
+class EchoServer {
+ public:
+  explicit EchoServer(char name) : name_(name), listener_(contract::ListenPlain()) {
+    thread_ = std::thread([this] { Accept(); });
+  }
+  ~EchoServer() { Stop(); }
+  // Once all connections to it have ended.
+  void Stop() {
+    if (stopped_.exchange(true)) return;
+    contract::ConnectPlain(address());
+    thread_.join();
+    for (std::thread& each : connections_) each.join();
+  }
+  core::Address address() const { return contract::AddressOf(listener_.get()); }
+
+ private:
+  void Accept() {
+    for (;;) {
+      Fd connection = contract::AcceptPlain(listener_.get());
+      if (stopped_.load()) return;
+      connections_.emplace_back(
+          [this](Fd fd) {
+            contract::SetBlocking(fd.get(), true);
+            char buffer[512] = {name_};
+            ssize_t size = 1;
+            while (size > 0 && send(fd.get(), buffer, size, MSG_NOSIGNAL) == size) {
+              size = recv(fd.get(), buffer, sizeof(buffer), 0);
+            }
+          },
+          std::move(connection));
+    }
+  }
+
+  const char name_;
+  Fd listener_;
+  std::atomic<bool> stopped_{false};
+  std::thread thread_;
+  std::vector<std::thread> connections_;
+};
+
+// A client's connection: who has greeted it, and whether it still works.
+struct Visit {
+  explicit Visit(const core::Address& proxy) : fd(contract::ConnectPlain(proxy)) {
+    contract::SetBlocking(fd.get(), true);
+    const std::string greeting = contract::ReceiveExactly(fd.get(), 1);
+    server = greeting.empty() ? '-' : greeting[0];
+  }
+  bool Works() {
+    const std::string text = "to and fro";
+    return contract::SendSome(fd.get(), text) == text.size() &&
+           contract::ReceiveExactly(fd.get(), text.size()) == text;
+  }
+  Fd fd;
+  char server;
+};
+
+conf::Address ToConf(const core::Address& address) {
+  return *conf::Address::Parse(address.ToString());
+}
+
+// `web` at a port of the kernel's choice; every second configuration has another upstream, another
+// limit, and a second listener.
+conf::Config MakeConfig(const core::Address& server, bool is_odd, const core::Address& second) {
+  conf::Config config;
+  config.stats.interval = std::chrono::seconds(0);
+  conf::Upstream upstream;
+  upstream.name = is_odd ? "odd" : "even";
+  upstream.endpoints.push_back({.address = ToConf(server)});
+  config.upstreams.push_back(upstream);
+  conf::Listener web;
+  web.name = "web";
+  web.bind.push_back(*conf::Address::Parse("127.0.0.1:0"));
+  web.upstream = upstream.name;
+  web.max_connections = is_odd ? 500 : 400;
+  config.listeners.push_back(web);
+  if (is_odd) {
+    web.name = "second";
+    web.bind = {ToConf(second)};
+    config.listeners.push_back(web);
+  }
+  return config;
+}
+
+class TopologyTest : public contract::ContractTest {
+ protected:
+  // Runs a server, and `drive` beside it, on a thread that ends with SIGTERM.
+  template <typename Drive>
+  void Serve(Drive drive) {
+    core::SignalStream signals({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2});
+    ASSERT_EQ(signals.error(), 0);
+    const conf::Config first = ConfigNumber(0);
+    Server server(first, runtime().handle(), signals, logger, /*access_log=*/nullptr, reserve);
+    server.set_next_config([this]() -> absl::StatusOr<conf::Config> { return next; });
+    std::thread driver([&] {
+      const std::string line = logger.WaitFor("listener web: listening on ", 1);
+      proxy = contract::Loopback(std::stoi(line.substr(line.rfind(':') + 1)));
+      drive();
+      kill(getpid(), SIGTERM);
+    });
+    Run(server.Run());
+    driver.join();
+    even.Stop();
+    odd.Stop();
+    EXPECT_TRUE(server.status().ok()) << server.status();
+  }
+
+  conf::Config ConfigNumber(int number) const {
+    const bool is_odd = number % 2 != 0;
+    return MakeConfig(is_odd ? odd.address() : even.address(), is_odd, second);
+  }
+  // Waits until `config` is in force.
+  void Exchange(conf::Config config) {
+    next = std::move(config);
+    kill(getpid(), SIGHUP);
+    logger.WaitFor("another configuration is in force", ++exchanges);
+  }
+
+  EchoServer even{'e'};
+  EchoServer odd{'o'};
+  const core::Address second = contract::AbstractName();
+  LineLogger logger;
+  HeapReserve reserve{0, [] { return true; }};
+  conf::Config next;
+  size_t exchanges = 0;
+  core::Address proxy;
+};
+SLUICE_CONTRACT(TopologyTest, contract::kAll);
+
+// Every client is served, by the upstream of a configuration that was in force; connections that
+// are there go on through all exchanges.
+TEST_P(TopologyTest, IsExchangedUnderTraffic) {
+  Serve([this] {
+    std::vector<Visit> held;
+    std::atomic<bool> stop{false};
+    std::atomic<int> failed{0};
+    std::atomic<int> visits{0};
+    std::vector<std::thread> visitors;
+    for (int i = 0; i < kVisitors; ++i) {
+      visitors.emplace_back([&] {
+        while (!stop.load()) {
+          Visit visit(proxy);
+          if (visit.server == '-' || !visit.Works()) ++failed;
+          ++visits;
+          contract::Reset(visit.fd);
+        }
+      });
+    }
+    for (int number = 1; number <= kExchanges; ++number) {
+      const bool is_odd = number % 2 != 0;
+      Exchange(ConfigNumber(number));
+      if (held.size() < kHeld) {
+        held.emplace_back(proxy);
+        EXPECT_EQ(held.back().server, is_odd ? 'o' : 'e');
+        if (is_odd) {
+          held.emplace_back(second);
+          EXPECT_EQ(held.back().server, 'o');
+        }
+      }
+      for (Visit& visit : held) EXPECT_TRUE(visit.Works());
+    }
+    stop.store(true);
+    for (std::thread& visitor : visitors) visitor.join();
+    EXPECT_EQ(failed.load(), 0);
+    EXPECT_GT(visits.load(), 0);
+  });
+}
+
+// A client that waits for a free slot waits on, and is served by the configuration that is in force
+// when there is one.
+TEST_P(TopologyTest, AConnectionThatWaitsGoesOnWaiting) {
+  const auto waiting = [this](int number) {
+    conf::Config config = ConfigNumber(number);
+    config.listeners[0].on_limit = conf::OnLimit::kWait;
+    config.listeners[0].max_connections = 1;
+    return config;
+  };
+  Serve([&] {
+    Exchange(waiting(2));
+    Visit first(proxy);
+    EXPECT_EQ(first.server, 'e');
+    Fd waits = contract::ConnectPlain(proxy);
+    contract::SetBlocking(waits.get(), true);
+    Exchange(waiting(3));  // the count of the limit is carried over
+    Exchange(waiting(4));
+    Exchange(waiting(5));
+    char byte = 0;
+    EXPECT_EQ(recv(waits.get(), &byte, 1, MSG_DONTWAIT), -1) << "the slot is not free yet";
+    EXPECT_TRUE(first.Works());
+    first.fd.Close();
+    EXPECT_EQ(contract::ReceiveExactly(waits.get(), 1), "o");
+  });
+}
+
+// Applied as a whole or not at all.
+TEST_P(TopologyTest, WhatCannotBeServedChangesNothing) {
+  Serve([this] {
+    const Fd busy = contract::ListenPlain();
+    conf::Config config = ConfigNumber(1);
+    config.listeners[1].bind.push_back(ToConf(contract::AddressOf(busy.get())));
+    next = config;
+    kill(getpid(), SIGHUP);
+    const std::string line = logger.WaitFor("the configuration stays as it is", 1);
+    EXPECT_NE(line.find("Address already in use"), std::string::npos) << line;
+    EXPECT_EQ(Visit(proxy).server, 'e');
+    Exchange(ConfigNumber(3));  // its address is not taken by the attempt before
+    EXPECT_EQ(Visit(second).server, 'o');
+  });
+}
+
+// What was prepared at the start for the whole process stays; the rest is applied.
+TEST_P(TopologyTest, SettingsOfTheProcessKeepTheirValue) {
+  Serve([this] {
+    conf::Config config = ConfigNumber(1);
+    config.buffers.per_direction_bytes *= 2;
+    config.limits.max_connections = 1;
+    config.limits.on_limit = conf::OnLimit::kWait;
+    Exchange(config);
+    logger.WaitFor("keep their value until a restart: limits, buffers", 1);
+    std::vector<Visit> visits;
+    for (int i = 0; i < 3; ++i) {
+      visits.emplace_back(proxy);
+      EXPECT_EQ(visits.back().server, 'o');
+    }
+  });
+}
+
+// A listener's state and its upstream live as long as a session refers to them, and no longer.
+TEST(Topology, LivesAsLongAsSomethingRefersToIt) {
+  LineLogger logger;
+  HeapReserve reserve(0, [] { return true; });
+  ProcessLimits limits(10, Rejection::kConnections, 0, /*workers=*/1, reserve);
+  Stats stats(1);
+  core::LogThrottle throttle(core::kSecond);
+  core::CancellationSource end_sessions;
+  const SessionServices services{.limits = limits,
+                                 .stats = stats,
+                                 .logger = logger,
+                                 .short_throttle = throttle,
+                                 .access_log = nullptr,
+                                 .end_sessions = end_sessions.token(),
+                                 .workers = 1};
+  const core::Address nowhere = contract::Loopback(1);
+  auto topology = core::MakeRef<Topology>(MakeConfig(nowhere, /*is_odd=*/false, nowhere), services,
+                                          /*before=*/nullptr);
+  core::IntrusivePtr<const SessionContext> session(topology->listeners()[0].get());
+  const core::IntrusivePtr<Admission> admission = topology->listeners()[0]->admission();
+  {
+    const Admission::Result held =
+        admission->Admit(core::Address(), /*now=*/0, WhenExhausted::kReject);
+    auto same = core::MakeRef<Topology>(topology->config(), services, topology.get());
+    EXPECT_EQ(same->listeners()[0]->admission(), admission) << "the same limits go on counting";
+    EXPECT_TRUE(same->carries_upstreams());
+    conf::Config other = topology->config();
+    other.listeners[0].max_connections = 7;
+    other.upstreams[0].endpoints[0].weight = 3;
+    topology = core::MakeRef<Topology>(other, services, same.get());
+    EXPECT_NE(topology->listeners()[0]->admission(), admission);
+    EXPECT_FALSE(topology->carries_upstreams());
+  }
+  EXPECT_EQ(session->refs(), 1u);
+  EXPECT_EQ(session->upstream->refs(), 1u);
+  EXPECT_EQ(admission->refs(), 2u);
+  session = core::IntrusivePtr<const SessionContext>();
+  EXPECT_EQ(admission->refs(), 1u);
+}
+
+}  // namespace
+}  // namespace sluice::proxy
