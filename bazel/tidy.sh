@@ -11,7 +11,8 @@ fi
 # No -isystem /usr/include: clang looks there anyway, but after the C++ headers, as it must.
 flags=(-std=c++20 -I. -Wthread-safety)
 if (($# == 0)); then
-  mapfile -t files < <(git ls-files 'core/*.cc' 'iouring/*.cc' 'epoll/*.cc' 'conf/*.cc' 'proxy/*.cc')
+  mapfile -t files < <(
+    git ls-files 'core/*.cc' 'iouring/*.cc' 'epoll/*.cc' 'conf/*.cc' 'proxy/*.cc')
 else
   files=("$@")
 fi

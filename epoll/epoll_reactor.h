@@ -1,5 +1,5 @@
 // EpollReactor: the readiness backend. An op is a system call tried at once; after EAGAIN it waits
-// on its descriptor, and whoever runs its task after the edge tries again.
+// on its descriptor, and the worker that runs its task after the edge tries again.
 //
 //   Submit ─► attempt ── done ───────────────────────────────────────► true
 //               │ EAGAIN                    ▲
@@ -10,8 +10,8 @@
 // Cancel takes a waiting op out of the descriptor's word or of starved_ and posts it; when the edge
 // was faster, Retry ends it instead of waiting again.
 //
-// Threads: as core/reactor/reactor.h says. starved_ is guarded by a mutex because Cancel may come from
-// another worker. All reactors of a runtime share one DescriptorTable.
+// Threads: as core/reactor/reactor.h says. starved_ is guarded by a mutex because Cancel may come
+// from another worker. All reactors of a runtime share one DescriptorTable.
 // Checked by: tests/contract.
 #ifndef SLUICE_EPOLL_EPOLL_REACTOR_H_
 #define SLUICE_EPOLL_EPOLL_REACTOR_H_

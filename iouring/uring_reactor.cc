@@ -337,8 +337,8 @@ void UringReactor::OnPoll(Op& op, int32_t result, uint32_t flags) {
   if (DropRef(op)) op.task->Post(op);
 }
 
-// An accept is armed again here, one connection at a time, until its credit is used up or somebody
-// wants it to end (another reference).
+// An accept is armed again here, one connection at a time, until its credit is used up or it is
+// asked to end (another reference).
 void UringReactor::OnAccept(core::AcceptOp& op, int32_t result, uint32_t flags) {
   core::Runnable* task = op.task;
   if (result < 0) {

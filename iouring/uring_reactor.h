@@ -2,7 +2,7 @@
 // Turn and posted to its task.
 //
 // kernel_refs counts who still knows an op: 1 for the op itself (in the kernel, or waiting here for
-// a buffer) and 1 for every cancel under way. Whoever takes it to zero, always on the reactor's own
+// a buffer) and 1 for every cancel under way. What takes it to zero, always on the reactor's own
 // worker, posts the last completion. So a cancel that races with the completion can never meet the
 // op's next life.
 //
@@ -10,8 +10,8 @@
 //                           │  last completion       │ └─ the pool or the reserve has ──► ENDED,
 //                           ▼                        │    posted: reads in its task (Retry)
 //                         ENDED ── refs 0 ──► posted └─ cancel ──► LEAVING ── next turn ──► ENDED
-//   A recv in bulk mode (core/reactor/recv_now.h), or one that is submitted when buffers are short, waits
-//   IN KERNEL as a poll and reads in its task (Retry): it never holds more than one buffer.
+//   A recv in bulk mode (core/reactor/recv_now.h), or one that is submitted when buffers are short,
+//   waits IN KERNEL as a poll and reads in its task (Retry): it never holds more than one buffer.
 //   Cancel, own worker:   refs + 1, cancel entry        its completion: refs - 1, or once more
 //   Cancel, another's:    refs + 1 unless 0, message    while the op is still IN KERNEL
 //

@@ -180,7 +180,7 @@ bool UringReactor::LetGoOfLeaving() {
 
 // Recvs that found no buffer go back to the kernel, as many as it has buffers; the others read in
 // their tasks, as many as there are buffers elsewhere. True: something has been posted, or there is
-// still somebody to feed.
+// still an op to feed.
 bool UringReactor::FeedStarved() {
   bool again = LetGoOfLeaving();
   const core::BufferReserve* reserve = pool_.reserve();
@@ -196,7 +196,7 @@ bool UringReactor::FeedStarved() {
     if (DropRef(op)) PostRetry(op);
     again = true;
   }
-  // Nobody has a buffer for those that are left: the next one to come back wakes this worker.
+  // There is no buffer for those that are left: the next one to come back wakes this worker.
   pool_.SetWanted(!starved_.empty());
   return again || (!starved_.empty() && pool_.has_free());
 }

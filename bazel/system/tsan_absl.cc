@@ -71,7 +71,8 @@ WRAP(kReleases, m, void, _ZN4absl7debian35Mutex12ReaderUnlockEv, (Mutex* m), (m)
 WRAP(kAcquires, m, bool, _ZN4absl7debian35Mutex13ReaderTryLockEv, (Mutex* m), (m))
 WRAP(kAcquires, m, void, _ZN4absl7debian35Mutex8LockWhenERKNS0_9ConditionE,
      (Mutex* m, const Condition& c), (m, c))
-WRAP(kAcquires, m, bool, _ZN4absl7debian35Mutex19LockWhenWithTimeoutERKNS0_9ConditionENS0_8DurationE,
+WRAP(kAcquires, m, bool,
+     _ZN4absl7debian35Mutex19LockWhenWithTimeoutERKNS0_9ConditionENS0_8DurationE,
      (Mutex* m, const Condition& c, Duration d), (m, c, d))
 WRAP(kAcquires, m, bool, _ZN4absl7debian35Mutex20LockWhenWithDeadlineERKNS0_9ConditionENS0_4TimeE,
      (Mutex* m, const Condition& c, Time t), (m, c, t))
@@ -103,7 +104,9 @@ void __wrap__ZN4absl7debian312Notification6NotifyEv(Notification* n) {
 }
 WRAP(kAcquires, n, void, _ZNK4absl7debian312Notification19WaitForNotificationEv,
      (const Notification* n), (n))
-WRAP(kAcquires, n, bool, _ZNK4absl7debian312Notification30WaitForNotificationWithTimeoutENS0_8DurationE,
+WRAP(kAcquires, n, bool,
+     _ZNK4absl7debian312Notification30WaitForNotificationWithTimeoutENS0_8DurationE,
      (const Notification* n, Duration d), (n, d))
-WRAP(kAcquires, n, bool, _ZNK4absl7debian312Notification31WaitForNotificationWithDeadlineENS0_4TimeE,
+WRAP(kAcquires, n, bool,
+     _ZNK4absl7debian312Notification31WaitForNotificationWithDeadlineENS0_4TimeE,
      (const Notification* n, Time t), (n, t))

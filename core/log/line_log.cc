@@ -18,7 +18,7 @@ namespace sluice::core {
 namespace {
 
 // What may be over by the time the next line comes. A standard descriptor that was closed at the
-// start is not, but its log is then dropped and counted like any other that nobody reads.
+// start is not, but its log is then dropped and counted like any other without a reader.
 bool MayPass(int error) {
   return error == ENXIO || error == ENOSPC || error == EDQUOT || error == EBADF;
 }
@@ -30,7 +30,7 @@ std::string_view Describe(int error) {
     case ECONNREFUSED:
     case ECONNRESET:
     case ENOTCONN:
-      return "nobody reads it";
+      return "it has no reader";
     case EBADF:
       return "it is not open for writing";
     case LineSink::kIsSocket:

@@ -3,7 +3,7 @@
 //
 //   Write ─┐              mutex              ┌─ the thread: takes all that is queued in one go,
 //   Write ─┼─► queue of bytes, kQueueBytes ──┤  writes it, naps for kNap and takes again, or
-//   Write ─┘              (full: dropped)    └─ sleeps until somebody has a line
+//   Write ─┘              (full: dropped)    └─ sleeps until there is a line
 //
 // The mutex is held for the copy of one line, or to exchange the queue for an empty one. A caller
 // makes the system call that wakes the thread only if it sleeps, not when it naps or writes: at
@@ -42,7 +42,7 @@ class LineLog {
 
   // `path`: "stdout", "stderr", or a file to append to, created with mode 0640. `name` is for
   // warnings. A FIFO without a reader or a full disk is no error: its time may come. A directory
-  // and a UNIX socket that somebody listens on are. `clock` and `logger` outlive the log.
+  // and a UNIX socket that is listened on are. `clock` and `logger` outlive the log.
   static absl::StatusOr<std::unique_ptr<LineLog>> Open(const std::string& name, std::string path,
                                                        const Clock& clock, Logger& logger);
   LineLog(const LineLog&) = delete;

@@ -31,11 +31,11 @@ std::string_view FirstLines(std::string_view lines, size_t limit) {
   return lines.substr(0, end + 1);
 }
 
-// Whoever wrote to the file before may have been ended within a line.
+// The process that wrote to the file before may have been ended within a line.
 int EndLastLine(int fd) {
   const std::string path = absl::StrCat("/proc/self/fd/", fd);
   const int reader = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (reader < 0) return 0;  // may be written but not read: then nobody can tell
+  if (reader < 0) return 0;  // may be written but not read: then there is no way to tell
   char last = '\n';
   const off_t size = lseek(reader, 0, SEEK_END);
   if (size > 0) (void)!pread(reader, &last, 1, size - 1);
@@ -102,7 +102,7 @@ int LineSink::Open() {
     Use(standard_, false);
     return 0;
   }
-  // Not blocking: a FIFO that nobody reads is an error.
+  // Not blocking: a FIFO without a reader is an error.
   constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
   int fd = open(path_.c_str(), kFlags, 0640);
   struct stat status;
@@ -145,7 +145,7 @@ size_t LineSink::PieceSize() const {
   return kind_ == Kind::kFile ? kFilePiece : kPipePiece;
 }
 
-// Nobody reads the FIFO any more. What is in it goes with it, unless others keep it open.
+// The FIFO has no reader any more. What is in it goes with it, unless others keep it open.
 void LineSink::Close(Outcome& outcome) {
   outcome.dropped += torn_.empty() ? 0 : 1;
   torn_.clear();

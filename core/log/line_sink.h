@@ -8,12 +8,12 @@
 //     └───────────────┴─────────────────────────────────────────────────────┘ no reader, Reopen
 //
 // A line that cannot be written (no space, no reader, not open) is dropped and counted, and the
-// next one tries anew; after a cut line its rest goes first, and it counts when that is written or
+// next one tries again; after a cut line its rest goes first, and it counts when that is written or
 // given up. What is full (a FIFO, a socket, a terminal) is waited for, until `stop_fd` is readable,
 // whether or not the descriptor blocks: its O_NONBLOCK belongs to others as well and stays as it
-// is. FIFOs are written to in pieces that the kernel takes whole or not at all, sockets of datagrams
-// line by line, files in large pieces that end with a line, so that not even the death of the
-// process cuts one.
+// is. FIFOs are written to in pieces that the kernel takes whole or not at all, sockets of
+// datagrams line by line, files in large pieces that end with a line, so that not even the death of
+// the process cuts one.
 //
 // What a path names is opened, to be a file description of our own. What cannot be opened, for
 // example a socket that is /dev/stdout under a service manager, is used as it was inherited, if it

@@ -75,7 +75,7 @@ std::unique_ptr<spdlog::formatter> MakeFormatter(LogFormat format) {
 }
 
 // Standard error, also when it does not block, and what it did not take. spdlog's own sink loses
-// the line then, or a part of it, and tells nobody.
+// the line then, or a part of it, and does not tell.
 class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
   uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
@@ -100,7 +100,7 @@ class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
 std::shared_ptr<spdlog::details::thread_pool> MakeQueue() {
   absl::Notification ready;
   const auto allocate = [&ready] {
-    // Volatile, for a compiler may leave out an allocation that nobody uses.
+    // Volatile, for a compiler may leave out an allocation that is not used.
     void* (*volatile malloc)(size_t) = &std::malloc;
     std::free(malloc(1));
     ready.Notify();

@@ -1,7 +1,8 @@
 // Logger: lines to standard error, written by a thread of their own so that a slow or blocked
 // reader never holds up the data path: when its queue is full the oldest lines are dropped and
-// counted, and so are lines that standard error does not take (no reader, a full disk). A message is
-// one line: control characters in it are escaped (core/text/control_escape.h, core/text/json_escape.h).
+// counted, and so are lines that standard error does not take (no reader, a full disk). A message
+// is one line: control characters in it are escaped (core/text/control_escape.h,
+// core/text/json_escape.h).
 //
 // Any thread may call anything.
 #ifndef SLUICE_CORE_LOG_LOGGER_H_

@@ -173,8 +173,9 @@ void SocketApi::SetResetOnClose(int fd) {
   const linger reset = {.l_onoff = 1, .l_linger = 0};
   if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)) == 0) return;
   // Where that is not allowed: at once, or the close would show a clean end.
-  const sockaddr nobody = {.sa_family = AF_UNSPEC, .sa_data = {}};
-  (void)connect(fd, &nobody, sizeof(nobody));  // NOLINT(bugprone-unused-return-value): the last try
+  const sockaddr no_peer = {.sa_family = AF_UNSPEC, .sa_data = {}};
+  // NOLINTNEXTLINE(bugprone-unused-return-value): the last try
+  (void)connect(fd, &no_peer, sizeof(no_peer));
 }
 
 size_t SocketApi::UnreadBytes(int fd) {

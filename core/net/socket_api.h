@@ -2,7 +2,7 @@
 // is.
 //
 // The implementations here are Linux's; a simulation overrides them. Any thread may call them, for
-// descriptors that nobody closes meanwhile.
+// descriptors that are not closed meanwhile.
 #ifndef SLUICE_CORE_NET_SOCKET_API_H_
 #define SLUICE_CORE_NET_SOCKET_API_H_
 

@@ -58,7 +58,7 @@ bool RefusesConnections(const sockaddr_un& address, socklen_t size) {
 
 enum class Path {
   kFree,
-  kStale,  // a socket's file that nobody has: left by a killed process
+  kStale,  // a socket's file that is not in use: left by a killed process
   kTaken,
 };
 

@@ -1,10 +1,10 @@
-// SocketFile: the file of a UNIX listener, from bind(2) to unlink(2), among processes that start and
-// stop on the same path at the same time.
+// SocketFile: the file of a UNIX listener, from bind(2) to unlink(2), among processes that start
+// and stop on the same path at the same time.
 //
 //            lock the directory                                          unlock
 //   NO FILE ─────────────────────► bind, owner and mode, listen ─────────► LISTENING
-//   SOCKET ── somebody has it ──► EADDRINUSE (asked without a connection)      │
-//      └───── nobody has it ────► lock, look again, unlink, bind as above      │ Remove: lock;
+//   SOCKET ── it is in use ─────► EADDRINUSE (asked without a connection)      │
+//      └───── it is unused ─────► lock, look again, unlink, bind as above      │ Remove: lock;
 //   ANOTHER KIND OF FILE ───────► EADDRINUSE, untouched                        │ unlink only if the
 //                                                                              ▼ path still has the
 //                                                                           REMOVED  inode we bound
@@ -12,8 +12,8 @@
 // The lock is flock(2) on the directory's own descriptor: it leaves no file behind, ends with the
 // process, and needs no more than the right to read the directory. It makes looking and unlinking
 // one step among processes of this program; bind(2) itself decides between us and other programs.
-// Someone who only holds the lock (any reader of the directory may) delays a start by kLockPatience
-// and no more. Without the lock the name is still checked once more after listen(2).
+// A process that only holds the lock (any reader of the directory may) delays a start by
+// kLockPatience and no more. Without the lock the name is still checked once more after listen(2).
 //
 // The inode cannot be used again for another file while the listener is open, so Remove comes
 // before the close.

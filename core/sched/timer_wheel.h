@@ -1,9 +1,11 @@
 // TimerWheel: a worker's timers. A hierarchical timing wheel of 6 levels x 64 slots at 1 ms
 // (Varghese & Lauck, "Hashed and hierarchical timing wheels", 1987; the layout is Tokio's).
 //
-//   level 0: 64 slots of 1 ms   level 1: 64 of 64 ms   level 2: 64 of 4.1 s   ...   level 5: ~2
-//   years (a deadline further away than a year fires after a year: whoever armed it looks at the
-//   clock)
+//   level      0       1       2       3        4       5
+//   a slot     1 ms    64 ms   4.1 s   4.4 min  4.7 h   12.4 days
+//   64 slots   64 ms   4.1 s   4.4 min 4.7 h    12.4 d  2.2 years
+//
+// A deadline further away than a year fires after a year: its task then looks at the clock.
 //
 // An entry sits on the lowest level on which its deadline and `now` differ, so it is moved down at
 // most five times. One bitmap per level finds the next occupied slot with a rotate and a count.

@@ -22,8 +22,8 @@ struct Backend {
 // Descriptors with larger numbers no backend can take.
 inline constexpr uint64_t kMaxDescriptors = uint64_t{1} << 25;
 
-// UNAVAILABLE, with the reason, when `io_uring` is asked for and cannot be had; so are the errors of
-// its make_reactor.
+// UNAVAILABLE, with the reason, when `io_uring` is asked for and cannot be had; so are the errors
+// of its make_reactor.
 absl::StatusOr<Backend> ChooseBackend(conf::Backend wanted);
 
 // What takes the place of `chosen`, whose reactors could not be made because of `reason`. None when

@@ -2,8 +2,8 @@
 //
 //   to listen   one for each address, and one more for each address and worker, which accepts there
 //   to run      two for each worker (its ring or epoll instance, what wakes it), the access log's
-//   to serve    two for each proxied connection, and what may be accepted and not judged yet at each
-//               address and worker
+//   to serve    two for each proxied connection, and what may be accepted and not
+//               admitted yet at each address and worker
 #ifndef SLUICE_PROXY_APP_DESCRIPTORS_H_
 #define SLUICE_PROXY_APP_DESCRIPTORS_H_
 

@@ -66,7 +66,7 @@ absl::Status PrepareStacks() {
 
 void Say(const char* text) { (void)!write(STDERR_FILENO, text, std::strlen(text)); }
 
-// Nobody catches what the library throws, so no destructor runs: there may be no memory for them,
+// Nothing catches what the library throws, so no destructor runs: there may be no memory for them,
 // and other threads are at work.
 [[noreturn]] void Terminate() {
   try {

@@ -16,7 +16,7 @@ namespace sluice::proxy {
 absl::Status PrepareProcess();
 
 // SIGTERM, SIGINT and SIGQUIT before the proxy serves: while the configuration is read, above all,
-// which may come from a pipe that nobody writes to.
+// which may come from a pipe without a writer.
 enum class EarlyStop {
   kSucceed,  // it was to serve, and stopping is what was asked for: a line says so, exit 0
   kDie,      // it was to answer a question and has not: it dies by the signal, as any program

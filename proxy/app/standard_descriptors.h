@@ -5,8 +5,8 @@
 namespace sluice::proxy {
 
 // Occupies each of the descriptors 0 to 2 that the process was started without. Otherwise the next
-// file or socket would get that number, and whatever writes to standard error would write into it.
-// Reading and writing find nobody: 0 is at its end, 1 and 2 refuse what is written to them, so that
+// file or socket would get that number, and what writes to standard error would write into it.
+// Reading and writing find no peer: 0 is at its end, writing to 1 and 2 fails, so that
 // it counts as lost. Other inherited descriptors stay as they are. First thing in main.
 void OpenStandardDescriptors();
 

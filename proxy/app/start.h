@@ -11,7 +11,7 @@
 namespace sluice::proxy {
 
 // Starts `runtime` with the reactors of `backend`. The probe of io_uring makes one small ring; the
-// workers need many large ones, and some of them may be refused. Under `auto` all workers then get
+// workers need many large ones, and some of them may fail. Under `auto` all workers then get
 // the other backend, which `backend` becomes, with one warning. Logs what has been started.
 absl::Status StartRuntime(core::Runtime& runtime, conf::Backend wanted, Backend& backend,
                           core::Logger& logger);

@@ -17,7 +17,7 @@ class AcceptLog {
  public:
   explicit AcceptLog(core::Logger& logger) : logger_(logger) {}
 
-  // Memory or buffer_memory is used up. Other causes are limits that somebody has chosen: they are
+  // Memory or buffer_memory is used up. Other causes are limits of the configuration: they are
   // counted and not logged.
   void Shortage(const std::string& listener, Rejection cause, WhenExhausted when_exhausted,
                 uint32_t connections_served);

@@ -5,9 +5,9 @@
 //
 // The reserve has a block for each direction of each session: a direction that holds nothing can
 // always read into one, so that every session that can move moves, however much the others hold
-// (core/reactor/buffer_pool.h). Where the memory is too small for all of limits.max_connections, fewer
-// sessions are let in. What is left makes everybody fast; a quarter of it is for large buffers, as
-// large as a direction may be, which bulk streams use one of each.
+// (core/reactor/buffer_pool.h). Where the memory is too small for all of limits.max_connections,
+// fewer sessions are admitted. What is left makes all of them fast; a quarter of it is for large
+// buffers, as large as a direction may be, which bulk streams use one of each.
 #ifndef SLUICE_PROXY_MEMORY_BUFFER_BUDGET_H_
 #define SLUICE_PROXY_MEMORY_BUFFER_BUDGET_H_
 

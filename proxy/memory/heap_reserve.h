@@ -2,12 +2,12 @@
 //
 //             Allocate: malloc has failed
 //   PLENTY ────────────────────────────────► SHORT   blocks come from the reserve,
-//      ▲                                       │     listeners take nobody in
+//      ▲                                       │     no admission
 //      └── HasMemory, at most every kRetry: ───┘
-//          the probe says that malloc works, and the reserve is whole
+//          the probe says that malloc works, and the reserve is complete
 //
 // operator new (operator_new.cc) asks it for what malloc cannot give. What is asked for while
-// memory is short is bounded: nobody new is taken in, and those that live want a few small blocks
+// memory is short is bounded: no session is admitted, and those that live want a few small blocks
 // each, for a send while it lasts (one for each direction), for the rest of a connect and for their
 // end: BytesFor has room for all of them.
 //
@@ -18,13 +18,13 @@
 // been used since it was empty. If one is not whole because sessions live long in it, another
 // takes its place once the kernel gives one; the old one is unmapped when it is empty.
 //
-// Who is short, briefly: Allocate may mark memory as short just before HasMemory unmarks it. The
-// next block that malloc refuses marks it again.
+// The mark may be wrong for a moment: Allocate may mark memory as short just before HasMemory
+// unmarks it. The next block that malloc does not give marks it again.
 //
 // Threads: any. Memory orders: none are asked of `short_` and `next_try_`, which guard nothing;
-// whoever frees a block has it from the thread that got it, and with it sees `low_` and `high_`
-// that enclose it. The regions have a mutex, which only those take who allocate here or free what
-// lies between the bounds. It is not abseil's, which may allocate.
+// the thread that frees a block has it from the thread that got it, and with it sees `low_` and
+// `high_` that enclose it. The regions have a mutex, which only those threads take that allocate
+// here or free what lies between the bounds. It is not abseil's, which may allocate.
 // Checked by: tests/proxy/memory/heap_reserve_test.cc, tests/fault/test_memory.py.
 #ifndef SLUICE_PROXY_MEMORY_HEAP_RESERVE_H_
 #define SLUICE_PROXY_MEMORY_HEAP_RESERVE_H_
@@ -71,7 +71,7 @@ class HeapReserve {
     return FreeInside(block);
   }
 
-  // Whether somebody new may be taken in: one relaxed load while memory is plenty.
+  // Whether a session may be admitted: one relaxed load while memory is plenty.
   bool HasMemory(core::Nanos now) {
     return !short_.load(std::memory_order_relaxed) || Recovers(now);
   }

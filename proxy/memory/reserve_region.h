@@ -5,7 +5,7 @@
 //     └── free ones: a list for each class                      then the caller's
 //
 // Sizes are rounded up to a class: steps of 64 bytes up to 4 KiB, then powers of two. Blocks are
-// not merged; once all are back the region begins anew, and its pages go back to the kernel if they
+// not merged; once all are back the region starts over, and its pages go back to the kernel if they
 // are many. Not thread-safe.
 #ifndef SLUICE_PROXY_MEMORY_RESERVE_REGION_H_
 #define SLUICE_PROXY_MEMORY_RESERVE_REGION_H_

@@ -34,7 +34,7 @@ void UseReserve(HeapReserve& reserve) { reserve_in_use.store(&reserve, std::memo
 // Small pieces, like those of a session: memory that comes back in pieces is as good.
 bool MallocWorks() {
   constexpr size_t kPiece = 4096;
-  // Volatile, for a compiler may take for granted that a malloc works whose memory nobody uses.
+  // Volatile, for a compiler may take for granted that a malloc works whose memory is not used.
   void* (*volatile allocate)(size_t) = &std::malloc;
   std::array<void*, 64> pieces{};
   for (void*& piece : pieces) {

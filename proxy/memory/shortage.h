@@ -11,8 +11,8 @@
 
 namespace sluice::proxy {
 
-// Whom operator new asks for what malloc cannot give (operator_new.cc); null: nobody. The one
-// variable that all share, for those who call operator new know nothing of us. Builds with a
+// What operator new asks for what malloc cannot give (operator_new.cc); null: nothing. The one
+// variable that all share, for the callers of operator new know nothing of us. Builds with a
 // sanitizer keep the sanitizer's operators and never ask.
 inline constinit core::Atomic<HeapReserve*> reserve_in_use{nullptr};
 

@@ -36,7 +36,7 @@ inline constexpr std::string_view kMetricPrefix = "sluice_";
 
 enum class MetricKind : uint8_t {
   kCounter,  // never falls
-  kGauge,    // set when somebody reads; no worker counts it
+  kGauge,    // set when it is read; no worker counts it
 };
 
 // A label and the values that it may have. An empty value is never counted.

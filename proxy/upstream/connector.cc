@@ -112,7 +112,7 @@ Nanos PauseBefore(size_t retry, Nanos backoff, uint64_t seed) {
 }
 
 // Before the 2nd round: about `backoff`, 3rd: twice that ... Bounded both ways: an endpoint that
-// refuses does so at once, and many may be waiting for it.
+// does not take connections answers at once, and many sessions may be waiting for it.
 Nanos PauseBeforeRound(int round, Nanos backoff, uint64_t seed) {
   const Nanos shortest = std::max(backoff, kShortestRoundPause);
   const Nanos pause = shortest << std::min(round - 2, kMaxDoublings);
@@ -136,7 +136,9 @@ const char* Explain(const Endpoint& endpoint, int error) {
   if (error == ELOOP && endpoint.own_listener() != OwnListener::kNo) {
     return "it is a listener of this proxy and leads back to this upstream";
   }
-  if (error == kConnectedToItself) return "nobody listens there (the socket had its own address)";
+  if (error == kConnectedToItself) {
+    return "no program listens there (the socket had its own address)";
+  }
   if (error == ETIMEDOUT && endpoint.address().family() == AF_UNIX)
     return "its accept queue is full";
   return strerrordesc_np(error);

@@ -1,7 +1,7 @@
 // What the contract's tests share: a runtime over each backend, and the promises by number.
 //
-// The suite says what core/reactor/reactor.h promises (R1..R7), once for io_uring, for io_uring as on
-// kernels without a credit for multishot recv ("single"), and for epoll, with one worker or two.
+// The suite says what core/reactor/reactor.h promises (R1..R7), once for io_uring, for io_uring as
+// on kernels without a credit for multishot recv ("single"), and for epoll, with one worker or two.
 // Where io_uring cannot be used its cases fail, unless SLUICE_ALLOW_NO_IO_URING is set.
 //
 // Every case also checks that it leaves no descriptor open, no lease out and no op in flight.

@@ -22,7 +22,7 @@ def neighbour(number, network=7):
 
 
 def wired_network():
-    """A network of its own: on two wires, w0 and w1, live hosts with the same link-local addresses."""
+    """A network of its own: on two wires, w0 and w1, hosts have the same link-local addresses."""
     isolation.own_network()
     for wire in ("0", "1"):
         run("ip", "link", "add", "w" + wire, "type", "veth", "peer", "name", "v" + wire)

@@ -106,7 +106,8 @@ class CommandLine(Case):
             self.assertEqual(check(fit, workers), "")
             self.assertRegex(check(fit + 1, workers),
                              rf"^{re.escape(self.path)}:1:1: warning: limits.buffer_memory 1MiB "
-                             rf"holds for {fit} connections .*limits.max_connections {fit + 1} .*\n$")
+                             rf"holds for {fit} connections .*limits.max_connections {fit + 1} "
+                               r".*\n$")
         text = check(1000, 256)
         self.assertIn("are 32 instead of 256\n", text)
         self.assertEqual(text.count(": warning: "), 2)

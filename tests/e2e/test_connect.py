@@ -173,7 +173,8 @@ class Connect:
 
         self.records = Records(self.new_folder())
         web = self.proxy(endpoints, prepare, bind="127.0.0.1:7000",
-                         upstream={"source_address": OURS, "retry_for": "0s"}, access_log=self.records.section)
+                         upstream={"source_address": OURS, "retry_for": "0s"},
+                         access_log=self.records.section)
         self.assertEqual(self.peer(use_up_ports, web.pid, endpoints).receive(), 20)
         last = self.records.wait()[0]
         self.assertEqual((last["reason"], last["error"], last["attempts"]),

@@ -54,7 +54,8 @@ BRIEF = {("L.timeouts." + key, "1ms") for key in (
     "connect", "idle", "half_close", "write_stall", "max_lifetime")}
 KIB, MIB = 1 << 10, 1 << 20
 # Up to about 24 MiB the dynamic linker fails, or the constructor of a library, before main().
-STEPS = [mib * MIB for mib in (*range(28, 200, 2 if LONG else 8), *range(200, 1000, 10 if LONG else 50))]
+STEPS = [mib * MIB for mib in (*range(28, 200, 2 if LONG else 8),
+                               *range(200, 1000, 10 if LONG else 50))]
 LIMITS = {
     "RLIMIT_AS": STEPS + [1536 * MIB],
     "RLIMIT_DATA": STEPS,

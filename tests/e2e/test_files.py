@@ -1,4 +1,4 @@
-"""Files and descriptors that belong to others: UNIX sockets' paths, and standard output and error."""
+"""Files and descriptors that are not ours alone: paths of UNIX sockets, standard output, error."""
 
 import os
 import re

@@ -1,5 +1,5 @@
-"""The formula of the README for the proxy's memory: an upper bound, and not far above the truth; and
-what a crowd took is given back to the kernel when it has gone."""
+"""The formula of the README for the proxy's memory: an upper bound, and not far above the truth;
+and what a crowd took is given back to the kernel when it has gone."""
 
 import os
 import re

@@ -49,7 +49,7 @@ class Neighbours:
         return sent
 
     def stall(self, end):
-        """Sends until the proxy has bytes that the receiver has no room for, and no longer. In small
+        """Sends until the proxy has bytes that the receiver cannot take, and no longer. In small
         pieces: large ones would be read one at a time."""
         end.setblocking(True)
         sent, base = 0, self.sent_on()

@@ -1,4 +1,4 @@
-"""Slow is not dead: what a peer takes is progress, for every timeout and after the end of a session.
+"""Slow is not dead: what a peer takes is progress, for every timeout and after a session's end.
 
 The readers take a little at a time and never pause for as long as a timeout. The sockets' buffers
 are small, so that a reader's kernel tells soon what it has taken.
@@ -172,8 +172,8 @@ class Progress(Frame):
                          {"half_close_timeout"})
 
     def check_ends_after(self, reason, took):
-        """Never early, and at most a quarter late. The kernel told of the last bytes that were taken
-        some reads before `took` began."""
+        """Never early, and at most a quarter late. The kernel told of the last bytes that were
+        taken some reads before `took` began."""
         self.assertEqual(self.records.wait(1)[0]["reason"], reason)
         self.assertGreater(took, LIMIT * 0.95 - 8 * PAUSE)
         self.assertLess(took, LIMIT * 1.25 + DEADLINE / 20)

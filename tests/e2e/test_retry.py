@@ -237,7 +237,7 @@ class Itself(Common):
         self.assertEqual(endings, ["reset"] * 3)
         for record in self.records.wait(3):
             self.assertEqual((record["reason"], record["error"]), ("no_upstream", "ECONNREFUSED"))
-        self.web.wait_line("cannot connect to .*nobody listens there")
+        self.web.wait_line("cannot connect to .*no program listens there")
 
     def test_ipv4(self):
         self.start_where_every_port_is(31000, "127.0.0.1:31000")

@@ -164,7 +164,7 @@ class Shutdown(Sessions):
 
     def stop_in_a_storm(self, signals, bind="127.0.0.1:0", **shutdown):
         """It ends although new connections never cease to arrive."""
-        # It is turned away at once: nothing of it is left to wait for.
+        # It is rejected at once: nothing of it is left to wait for.
         self.open(1, bind=bind, limits={"max_connections": 1}, log={"level": "info"},
                   stats={"interval": "50ms"}, listener={"socket": {"backlog": 65535}},
                   shutdown=shutdown)

@@ -128,7 +128,7 @@ class Logs:
     def test_fifo_whose_reader_comes_and_goes(self):
         path = self.with_fifo()
         self.visit()
-        self.web.wait_line("access log .*: nobody reads it; lines dropped so far")
+        self.web.wait_line("access log .*: it has no reader; lines dropped so far")
         read = 0
         for _ in range(2):
             self.wait_told(self.sessions - read)

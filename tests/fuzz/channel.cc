@@ -8,82 +8,28 @@
 #include <deque>
 #include <utility>
 
-#include "core/io/connect.h"
-#include "core/reactor/accept_op.h"
+#include "core/io/op_wait.h"
 #include "core/reactor/recv_op.h"
 #include "core/runtime/spawn.h"
 #include "tests/contract/move.h"
 #include "tests/contract/sockets.h"
 #include "tests/core/support/yield.h"
+#include "tests/fuzz/channel_link.h"
 #include "tests/fuzz/target.h"
 
 namespace sluice::fuzz {
 
 using core::Op;
-using core::OpKind;
 using core::RecvOp;
-using core::SingleShotOp;
 using core::Task;
 using core::Worker;
 using core::testing::Until;
 using core::testing::Yield;
 
-struct Channel::Link {
-  Link(int fd, int family, std::unique_ptr<Far> far)
-      : fd(fd),
-        family(family),
-        far(std::move(far)),
-        recv(fd),
-        send(OpKind::kSend, fd),
-        poll(OpKind::kPoll, fd) {}
-
-  const int fd;
-  const int family;
-  std::unique_ptr<Far> far;
-  RecvOp recv;
-  SingleShotOp send;
-  SingleShotOp poll;
-
-  // Towards us. `goal`: what the program has asked for; the rest is how far it has come.
-  size_t down_goal = 0;
-  size_t down_sent = 0;
-  size_t down_received = 0;
-  bool far_finishes = false;
-  bool far_finished = false;
-  bool end_seen = false;
-  // Towards the far end.
-  size_t up_goal = 0;
-  size_t up_sent = 0;
-  size_t up_received = 0;
-  bool finishes = false;
-  bool finished = false;
-  std::string sending;
-  bool reset = false;       // by the far end: nothing is promised but an end that is not clean
-  bool error_told = false;  // of the reset, by some op
-
-  bool polling = false;         // a poll has been submitted and not looked at since
-  size_t received_at_poll = 0;  // when it was
-  std::deque<core::BufferLease> held;
-  uint32_t credit = 0;     // of the recv in flight
-  size_t since_begin = 0;  // bytes it has brought
-};
-
 namespace {
-
-// Suspends until the op brings something or ends; somebody else does what it waits for.
-struct Something {
-  bool await_ready() const {
-    return !op.in_flight || (op.kind == OpKind::kRecv && static_cast<RecvOp&>(op).has_buffer());
-  }
-  void await_suspend(std::coroutine_handle<> self) { op.waiter = self; }
-  void await_resume() const {}
-  Op& op;
-};
 
 // Moved by the far end in one go, bytes.
 constexpr size_t kPiece = 4096;
-
-core::Reactor& Here() { return Worker::Current()->reactor(); }
 
 bool IsReset(int error) { return error == ECONNRESET || error == EPIPE; }
 
@@ -365,73 +311,6 @@ Task<void> Channel::Sync(std::vector<std::string>& facts) {
   co_await SyncSend();
   facts.push_back("received " + std::to_string(link.down_received) + (link.end_seen ? " end" : "") +
                   " sent " + std::to_string(link.up_received) + (link.far->ended() ? " end" : ""));
-}
-
-// A connection made by us, perhaps after one that was cancelled on the way.
-Task<int> Channel::Connect(uint32_t way, int family) {
-  const std::unique_ptr<World::Target> target = world_.MakeTarget(family);
-  const core::Address address = target->address();
-  for (bool cancel = (way & 1) != 0;; cancel = false) {
-    core::IoResult<int> fd = Here().OpenSocket(family);
-    Expect(fd.ok(), "a socket");
-    SingleShotOp op(OpKind::kConnect, *fd);
-    op.data = &address.any;
-    op.size = address.size;
-    if (!Submit(op)) {
-      for (uint32_t i = 0; cancel && i < way / 8; ++i) co_await Yield();
-      if (cancel) co_await Move(way);
-      if (cancel) op.Cancel();
-      co_await Something{op};
-      while (op.in_flight) co_await Yield();
-    }
-    if (op.result == 0) {
-      link_ = std::make_unique<Link>(*fd, family, target->Accept(*fd));
-      co_return *fd;
-    }
-    Expect(cancel && op.result == -ECANCELED, "a connect", strerror(-op.result));
-    Here().Close(*fd);
-  }
-}
-
-// A connection made by the far end, accepted on a duplicate of the listening descriptor.
-Task<int> Channel::Accept(uint32_t way, int family) {
-  const int listener = world_.Listen(family);
-  core::IoResult<int> duplicate = Here().Duplicate(listener);
-  Expect(duplicate.ok(), "a duplicate");
-  core::AcceptOp op(*duplicate);
-  op.one_by_one = (way & 1) != 0;
-  if ((way & 8) != 0 && !Submit(op)) {
-    op.Cancel();
-    while (op.in_flight) co_await Yield();
-    Expect(!op.has_connection() && op.result == -ECANCELED, "an accept of nobody");
-  }
-  const bool before = (way & 16) != 0;  // it waits already when the client comes
-  if (before) Expect(!Submit(op), "an accept of nobody is not done at once");
-  std::unique_ptr<Far> far = world_.Dial(*duplicate);
-  if (!before) (void)Submit(op);
-  while (!op.has_connection()) {
-    Expect(op.in_flight || op.has_connection(), "an accept ends with a connection");
-    co_await Yield();
-  }
-  const int fd = op.TakeConnection();
-  op.Cancel();
-  while (op.in_flight) co_await Yield();
-  Expect(!op.has_connection(), "one connection is accepted once");
-  Here().Close(*duplicate);
-  Here().CloseListener(listener);
-  link_ = std::make_unique<Link>(fd, family, std::move(far));
-  co_return fd;
-}
-
-Task<void> Channel::Open(uint32_t way) {
-  const int family = (way & 4) != 0 ? AF_UNIX : AF_INET;
-  if ((way & 2) != 0) {
-    (void)co_await Accept(way, family);
-  } else {
-    (void)co_await Connect(way, family);
-  }
-  // Does nothing to a descriptor of the simulation, whose windows are small anyway.
-  if (program_.small_sockets) contract::SetBufferSizes(link_->fd, 4096);
 }
 
 Task<void> Channel::Close() {

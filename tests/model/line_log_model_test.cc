@@ -1,7 +1,7 @@
-// LineLog's queue and its thread's sleep, transcribed from core/log/line_log.cc (which uses the mutex
-// and the condition variables of the standard library): every line is taken, Drain returns when it
-// may, and the end comes. A nap ends by itself, so it is a moment without the mutex; Drain's
-// timeout never comes, so that a notice that is lost is a deadlock.
+// LineLog's queue and its thread's sleep, transcribed from core/log/line_log.cc (which uses the
+// mutex and the condition variables of the standard library): every line is taken, Drain returns
+// when it may, and the end comes. A nap ends by itself, so it is a moment without the mutex;
+// Drain's timeout never comes, so that a notice that is lost is a deadlock.
 #include <array>
 #include <cstdint>
 

@@ -6,7 +6,8 @@ MISTAKES = [
     (
         'endpoint_queue.cc',
         '  if (found != nullptr) waiters_.Remove(*found);\n',
-        """  if (found != nullptr && !model::Planted("grant without removing")) waiters_.Remove(*found);
+        """  const bool planted = model::Planted("grant without removing");
+  if (found != nullptr && !planted) waiters_.Remove(*found);
 """,
     ),
     (

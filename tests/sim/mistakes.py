@@ -97,7 +97,8 @@ MISTAKES = [
     (
         'relay.cc',
         '  if (taken != before) flow.last_byte_at',
-        """  if (taken != before && !sim::Planted(sim::Mutant::kBlindToTaking)) flow.last_byte_at""",
+        """  if (taken != before && !sim::Planted(sim::Mutant::kBlindToTaking))
+    flow.last_byte_at""",
     ),
     (
         'linger.cc',
@@ -109,7 +110,8 @@ MISTAKES = [
     (
         'linger.cc',
         '  if (timeline_ == nullptr || flow.to < 0) return;\n',
-        """  if (timeline_ == nullptr || flow.to < 0 || sim::Planted(sim::Mutant::kTellsAccepted)) return;
+        """  if (timeline_ == nullptr || flow.to < 0) return;
+  if (sim::Planted(sim::Mutant::kTellsAccepted)) return;
 """,
     ),
     (

@@ -1,8 +1,7 @@
 // The simulated network: stream connections with delays, windows, half-closes and resets, as Linux
 // shows them to programs; and the events of virtual time.
 //
-//   Write ─► out (sent, not delivered; what SIOCOUTQ counts) ── delay ─► the other side's in ─►
-//   Read
+//   Write ─► out (what SIOCOUTQ counts) ── delay ─► the other side's in ─► Read
 //
 // FIN follows the last byte of `out`. RST drops what is in `out` (some of it may still arrive
 // first) and is told once: the first Write or Read after it gets the error, later Reads an end of

@@ -1,14 +1,21 @@
-"""What each folder may include: the rules of the house, read by test_tidy.py and by people.
+"""Which folder may include which: the table that tests/tidy holds the tree to.
 
-A folder includes its own files and those of the folders in its row, nothing else of ours. The rows
-are in order: a folder comes after all that it may include, so there is no way round in a circle.
+A row names a folder and the folders that its files may include; its own is always allowed, and so
+is the standard library. A file with a row of its own is taken as if it were a folder. Arrows run
+down: a folder never includes one that includes it. To let a folder include another one, change its
+row here and in ARCHITECTURE.md.
 """
 
-# The runtime. Public: base, text, net, task, sync, runtime, time, io, log; the others are internal.
+# core/, the runtime. Programs use the folders of PUBLIC_CORE; the others are its inside, and a row
+# outside of core/ names them one by one where it needs them.
+PUBLIC_CORE = ["core/base", "core/text", "core/net", "core/task", "core/sync", "core/runtime",
+               "core/time", "core/io", "core/log"]
+
 CORE = {
     "core/base": [],
     "core/text": ["core/base"],
     "core/net": ["core/base"],
+    "core/log": ["core/base", "core/text"],
     "core/task": ["core/base"],
     "core/sync": ["core/base", "core/task"],
     "core/reactor": ["core/base", "core/net", "core/task"],
@@ -16,76 +23,89 @@ CORE = {
     "core/runtime": ["core/base", "core/net", "core/task", "core/sync", "core/reactor",
                      "core/sched"],
     "core/time": ["core/base", "core/task", "core/sync", "core/sched"],
-    "core/io": ["core/base", "core/net", "core/task", "core/reactor", "core/sched",
-                "core/runtime", "core/time"],
-    "core/log": ["core/base", "core/text"],
+    "core/io": ["core/base", "core/net", "core/task", "core/reactor", "core/sched", "core/time",
+                "core/runtime"],
 }
 
-# The backends know the reactor's interface, and no scheduler.
+# The backends implement the reactor's interface and know no scheduler.
 BACKENDS = {
     "iouring": ["core/base", "core/net", "core/task", "core/reactor"],
     "epoll": ["core/base", "core/net", "core/task", "core/reactor"],
 }
 
-# The configuration knows of the runtime what an address and an option of a socket are.
+# The configuration knows of the runtime what an address, a socket's option and a log level are.
+# config.h is plain data and lies below what fills it in.
+_CONF = ["core/base", "core/text", "core/net", "core/log"]
 CONF = {
-    "conf": ["core/base", "core/net", "core/text", "core/log"],
+    "conf/text": _CONF,
+    "conf/config.h": _CONF + ["conf/text"],
+    "conf/schema": _CONF + ["conf/text", "conf/config.h"],
+    "conf/reader": _CONF + ["conf/text", "conf/config.h", "conf/schema"],
+    "conf": _CONF + ["conf/text", "conf/config.h", "conf/schema", "conf/reader"],
 }
+PUBLIC_CONF = ["conf", "conf/config.h", "conf/text"]
 
-# The proxy, from below. Besides these each may include conf/ and the folders of core/.
+# The proxy, from below. Besides its row each folder may include PUBLIC_CORE and PUBLIC_CONF.
 PROXY = {
-    "proxy/memory": [],
-    "proxy/observe": ["proxy/memory"],
+    "proxy/memory": ["core/sched"],
+    "proxy/observe": ["core/reactor", "core/sched", "proxy/memory"],
     "proxy/observe/access_log": ["proxy/observe"],
     "proxy/identity": ["proxy/observe"],
     "proxy/admission": ["proxy/memory", "proxy/observe"],
     "proxy/upstream/endpoint": [],
     "proxy/upstream/balance": ["proxy/upstream/endpoint"],
     "proxy/upstream/health": ["proxy/observe", "proxy/identity"],
-    "proxy/upstream": ["proxy/upstream/endpoint", "proxy/upstream/balance",
-                       "proxy/upstream/health", "proxy/observe"],
-    "proxy/session": ["proxy/admission", "proxy/upstream", "proxy/identity", "proxy/observe",
-                      "proxy/observe/access_log"],
-    "proxy/listener": ["proxy/session", "proxy/admission", "proxy/identity", "proxy/upstream",
-                       "proxy/memory", "proxy/observe", "proxy/observe/access_log"],
-    "proxy/server": ["proxy/listener", "proxy/session", "proxy/admission", "proxy/upstream",
-                     "proxy/memory", "proxy/observe", "proxy/observe/access_log"],
-    "proxy/app": ["proxy/memory"],
+    "proxy/upstream": ["conf/reader", "core/reactor", "core/sched", "proxy/observe",
+                       "proxy/upstream/endpoint", "proxy/upstream/balance",
+                       "proxy/upstream/health"],
+    "proxy/session": ["core/reactor", "core/sched", "proxy/upstream", "proxy/admission",
+                      "proxy/identity", "proxy/observe", "proxy/observe/access_log"],
+    "proxy/listener": ["core/sched", "proxy/session", "proxy/upstream", "proxy/admission",
+                       "proxy/identity", "proxy/observe", "proxy/observe/access_log",
+                       "proxy/memory"],
+    "proxy/server": ["core/sched", "proxy/listener", "proxy/session", "proxy/upstream",
+                     "proxy/upstream/balance", "proxy/admission", "proxy/observe",
+                     "proxy/observe/access_log", "proxy/memory"],
+    "proxy/app": ["core/reactor", "core/sched", "proxy/memory", "proxy/observe/access_log"],
+    # main.cc itself
     "proxy": ["proxy/app", "proxy/server", "proxy/memory", "proxy/observe",
               "proxy/observe/access_log"],
 }
 
-# The load test shares no code with the proxy: a mistake in one cannot hide a mistake in the other.
-LOADTEST = {"loadtest": []}
+MAY_INCLUDE = {**CORE, **BACKENDS, **CONF,
+               **{folder: [*PUBLIC_CORE, *PUBLIC_CONF, *row] for folder, row in PROXY.items()}}
 
-# Files that may include more than their folder.
-EXTRA = {
+# Includes that only this one file of the product may have, beside those of its folder.
+ONE_FILE = {
     "proxy/app/backend.cc": ["iouring", "epoll"],
 }
 
-# A header of somebody else's, and the only place that includes it: a file, or a folder.
-FOREIGN = {
-    "liburing.h": ["iouring", "loadtest/floors"],
-    "sys/epoll.h": ["epoll", "loadtest"],
-    "yaml-cpp/": ["conf/reader/yaml.cc"],
-    "spdlog/": ["core/log/logger.cc"],
-    "jemalloc/": ["proxy/memory/allocator.cc"],
+# The folders that make up the product.
+PRODUCT = ["core", "iouring", "epoll", "conf", "proxy"]
+
+# Which files of the product may include a header of a library: one file, or one folder for the
+# kernel's two interfaces. A library that is missing here may not be included at all. abseil may
+# be included by all of them.
+LIBRARIES = {
+    "liburing.h": "iouring/",
+    "sys/epoll.h": "epoll/",
+    "yaml-cpp/": "conf/reader/yaml.cc",
+    "spdlog/": "core/log/logger.cc",
 }
 
+# Folders of headers that belong to the kernel and the C library.
+SYSTEM = ["arpa", "linux", "net", "netinet", "sys"]
 
-def row_of(folder, rows):
-    """The longest row that `folder` lies in, or None."""
-    while folder:
-        if folder in rows:
-            return folder
-        folder = folder.rpartition("/")[0]
-    return None
+# loadtest/ measures the product, so it shares no code with it: a mistake in one of them cannot
+# hide a mistake in the other.
+APART = "loadtest"
 
+# What may lie directly in core/ and proxy/.
+FLAT = {
+    "core": ["BUILD.bazel", "README.md"],
+    "proxy": ["BUILD.bazel", "main.cc"],
+}
 
-def all_rows():
-    rows = {}
-    for folder, allowed in {**CORE, **BACKENDS, **CONF, **LOADTEST}.items():
-        rows[folder] = list(allowed)
-    for folder, allowed in PROXY.items():
-        rows[folder] = list(allowed) + ["conf"] + list(CORE)
-    return rows
+MOST_LINES = 400
+MOST_FUNCTION_LINES = 70
+MOST_COLUMNS = 100

@@ -1,96 +1,174 @@
-"""Each rule finds the mistake it is there for, and does not find it where there is none."""
+"""Each rule of tests/tidy finds what breaks it, and nothing in a tree that does not."""
 
+import os
+import tempfile
 import unittest
 
-from tests.tidy import rules
-from tests.tidy.tree import Tree
+import tidy
+from tree import Tree, split
 
-HEADER = "// Thing: is something.\n#ifndef X\n#define X\n#endif\n"
+HEADER = "// Thing: what it is for.\n"
+BUILD = 'package(default_visibility = ["//visibility:private"])\n'
 
 
-def findings(rule, files, paths=()):
-    return list(rule(Tree(files, paths)))
+def found(files: dict[str, str]) -> list[str]:
+    """The rules that a tree of these files breaks, with the place."""
+    with tempfile.TemporaryDirectory() as root:
+        for path, text in files.items():
+            os.makedirs(os.path.dirname(os.path.join(root, path)) or root, exist_ok=True)
+            with open(os.path.join(root, path), "w") as file:
+                file.write(text)
+        return [f"{violation.rule} {violation.path}:{violation.line}"
+                for violation in tidy.check(Tree(root))]
 
 
 class Rules(unittest.TestCase):
-    def both(self, rule, bad, good, paths=()):
-        self.assertNotEqual(findings(rule, bad, paths), [], f"{rule.__name__} finds nothing")
-        self.assertEqual(findings(rule, good, paths), [])
+    def breaks(self, rule: str, place: str, files: dict[str, str]):
+        self.assertEqual(found(files), [f"{rule} {place}"])
 
-    def test_layering(self):
-        self.both(rules.layering,
-                  {"core/base/a.h": '#include "core/task/b.h"\n'},
-                  {"core/task/a.h": '#include "core/base/b.h"\n#include "core/task/c.h"\n'})
-        self.both(rules.layering,
-                  {"iouring/a.cc": '#include "core/sched/worker.h"\n'},
-                  {"iouring/a.cc": '#include "core/reactor/op.h"\n'})
-        self.both(rules.layering,
-                  {"proxy/upstream/a.cc": '#include "proxy/session/session.h"\n'},
-                  {"proxy/session/a.cc": '#include "proxy/upstream/connector.h"\n'})
-        self.both(rules.layering,
-                  {"proxy/app/start.cc": '#include "iouring/probe.h"\n'},
-                  {"proxy/app/backend.cc": '#include "iouring/probe.h"\n'})
-        self.both(rules.layering, {"loadtest/a/a.cc": '#include "core/base/clock.h"\n'},
-                  {"loadtest/a/a.cc": '#include "loadtest/b/b.h"\n'})
-        self.both(rules.layering, {"core/attic/a.h": ""}, {"core/base/a.h": ""})
+    def holds(self, files: dict[str, str]):
+        self.assertEqual(found(files), [])
 
-    def test_foreign(self):
-        self.both(rules.foreign, {"epoll/a.cc": "#include <liburing.h>\n"},
-                  {"iouring/a.cc": "#include <liburing.h>\n"})
-        self.both(rules.foreign, {"conf/print.cc": '#include "yaml-cpp/yaml.h"\n'},
-                  {"conf/reader/yaml.cc": '#include "yaml-cpp/yaml.h"\n'})
+    def test_a_folder_includes_what_its_row_names(self):
+        self.holds({"core/task/a.cc": '#include "core/base/check.h"\n#include "core/task/a.h"\n'})
+        self.breaks("includes", "core/task/a.cc:1",
+                    {"core/task/a.cc": '#include "core/sched/worker.h"\n'})
+        self.breaks("includes", "core/base/a.cc:2",
+                    {"core/base/a.cc": '#include <vector>\n#include "proxy/server/server.h"\n'})
 
-    def test_flat(self):
-        self.both(rules.flat, {"proxy/a.cc": "", "proxy/main.cc": ""},
-                  {"proxy/main.cc": "", "proxy/app/a.cc": ""})
+    def test_a_folder_without_a_row(self):
+        self.breaks("includes", "core/new/a.cc:1", {"core/new/a.cc": "int a;\n"})
 
-    def test_sizes(self):
-        self.both(rules.sizes, {"core/base/a.cc": "x\n" * 401}, {"core/base/a.cc": "x\n" * 400})
+    def test_only_one_file_names_the_backends(self):
+        include = '#include "epoll/epoll_reactor.h"\n'
+        self.holds({"proxy/app/backend.cc": include})
+        self.breaks("includes", "proxy/app/start.cc:1", {"proxy/app/start.cc": include})
 
-    def test_columns(self):
-        self.both(rules.columns, {"core/base/a.cc": "x" * 101 + "\n"},
-                  {"core/base/a.cc": "─" * 100 + "\n"})
+    def test_libraries_have_one_includer(self):
+        for library, right, wrong in (
+                ("yaml-cpp/yaml.h", "conf/reader/yaml.cc", "conf/load.cc"),
+                ("spdlog/spdlog.h", "core/log/logger.cc", "core/log/line_log.cc"),
+                ("liburing.h", "iouring/ring.h", "epoll/ring.cc"),
+                ("sys/epoll.h", "epoll/table.cc", "core/io/poll.cc")):
+            with self.subTest(library):
+                text = f"{HEADER}#include <{library}>\n"
+                self.holds({right: text})
+                self.breaks("libraries", f"{wrong}:2", {wrong: text})
 
-    def test_functions(self):
-        self.both(rules.functions, {"core/base/a.cc": "void F() {\n" + "  x;\n" * 71 + "}\n"},
-                  {"core/base/a.cc": "void F() {\n" + "  x;\n" * 70 + "}\nnamespace {\n"
-                                     + "int x;\n" * 80 + "}\n"})
-        self.both(rules.functions,
-                  {"core/base/a.h": "class A {\n  void F() {\n" + "    x;\n" * 71 + "  }\n};\n"},
-                  {"core/base/a.h": "class A {\n" + "  int x;\n" * 80 + "};\n"})
+    def test_a_library_that_the_table_does_not_know(self):
+        self.breaks("libraries", "proxy/app/a.cc:1", {"proxy/app/a.cc": "#include <zlib/zlib.h>\n"})
+        self.breaks("libraries", "proxy/app/a.cc:1", {"proxy/app/a.cc": "#include <json.hpp>\n"})
+        self.holds({"proxy/app/a.cc": "#include <sys/socket.h>\n#include <vector>\n"})
 
-    def test_first_sentence(self):
-        self.both(rules.first_sentence, {"core/base/a.h": "#ifndef X\n"}, {"core/base/a.h": HEADER})
+    def test_loadtest_shares_no_code(self):
+        self.breaks("includes", "loadtest/a/a.cc:1",
+                    {"loadtest/a/a.cc": '#include "core/base/clock.h"\n'})
+        self.assertIn("includes core/io/a.cc:1",
+                      found({"core/io/a.cc": '#include "loadtest/a/a.h"\n'}))
 
-    def test_references(self):
-        self.both(rules.references, {"core/base/a.h": "// See core/base/gone.h.\n"},
-                  {"core/base/a.h": "// See core/base/a.h and tests/core.\n",
-                   "tests/core/a_test.cc": "// Checked by: tests/core/a_test.cc.\n"})
-        self.both(rules.references, {"README.md": "`bazel/no.sh` sets up\n"},
-                  {"README.md": "`bazel/yes.sh` sets up\n"}, ["bazel/yes.sh"])
+    def test_nothing_lies_flat(self):
+        self.holds({"proxy/main.cc": "int main() {}\n", "proxy/BUILD.bazel": BUILD})
+        self.breaks("flat", "proxy/notes.txt:1", {"proxy/notes.txt": ""})
+        self.assertIn("flat core/a.cc:1", found({"core/a.cc": ""}))
 
-    def test_outside(self):
-        self.both(rules.outside, {"core/base/a.h": "// behaviour.md, promise 1\n"},
-                  {"core/base/a.h": "// README.md, promise 1\n"})
+    def test_long_files(self):
+        self.holds({"tests/a.cc": "int a;\n" * 400})
+        self.breaks("file length", "tests/a.cc:401", {"tests/a.cc": "int a;\n" * 401})
 
-    def test_enums(self):
-        text = ('enum class E : uint8_t { kA, kB };\nconstexpr std::string_view ToString(E e) {\n'
-                'constexpr std::string_view kNames[] = {%s};\nreturn 0;\n}\n')
-        self.both(rules.enums, {"core/base/a.h": text % '"a"'},
-                  {"core/base/a.h": text % '"a", "b"'})
+    def test_long_functions(self):
+        self.holds({"tests/a.cc": "int F(int a) {\n" + "  a++;\n" * 68 + "}\n"})
+        lines = "  a++;\n" * 69
+        self.breaks("function length", "tests/a.cc:3",
+                    {"tests/a.cc": "namespace a {\n\nint F(int a) {\n" + lines + "}\n}\n"})
+        self.breaks("function length", "tests/a.cc:2",
+                    {"tests/a.cc": "struct A {\n  A() : a{1}, b{2} {\n" + lines + "  }\n};\n"})
+        self.holds({"tests/a.cc": "constexpr auto kA = std::to_array({\n" + "1,\n" * 99 + "});\n"})
+        self.holds({"tests/a.cc": "struct A {\n" + "  int F() { return 1; }\n" * 80 + "};\n"})
 
-    def test_visibility(self):
-        self.both(rules.visibility, {"core/base/BUILD.bazel": "cc_library()\n"},
-                  {"core/base/BUILD.bazel": "package(default_visibility = [])\n"})
+    def test_braces_in_texts_and_comments_are_none(self):
+        source = 'const char* a = "}{";  // {\nint F() {\n  return \'{\' /* } */;\n}\n'
+        self.assertEqual(split(source).code.count("{"), 1)
+        self.assertEqual(split('R"({)" "\\"{"').code.count("{"), 0)
+
+    def test_long_lines(self):
+        self.holds({"tests/a.cc": "int " + "a" * 96 + "\n", "tests/b.py": "# " + "é" * 90 + "\n"})
+        self.breaks("columns", "tests/a.cc:1", {"tests/a.cc": "int " + "a" * 97 + "\n"})
+        self.breaks("columns", "tests/a.py:2", {"tests/a.py": "\na = " + "1 + " * 25 + "1\n"})
+
+    def test_headers_begin_with_a_sentence(self):
+        self.holds({"tests/a.h": HEADER})
+        self.breaks("first sentence", "tests/a.h:1", {"tests/a.h": "#pragma once\n" + HEADER})
+        self.breaks("first sentence", "tests/a.h:1", {"tests/a.h": "// things\n"})
+
+    def test_paths_in_comments_exist(self):
+        there = {"tests/core/a_test.cc": "// A test.\n"}
+        self.holds({**there, "tests/b.cc": "// See tests/core/a_test.cc, a_test.cc and core/.\n"})
+        self.breaks("paths", "tests/b.cc:1",
+                    {**there, "tests/b.cc": "// See tests/core/b_test.cc.\n"})
+        self.breaks("paths", "tests/b.py:1", {**there, "tests/b.py": '"""As gone.md says."""\n'})
+        self.breaks("paths", "tests/b.cc:2",
+                    {**there, "tests/b.cc": "// See\n// core/gone/a.h for more.\n"})
+
+    def test_links_and_paths_in_documents_exist(self):
+        self.holds({"docs/a.md": "[x](b.md) [y](https://example.org/z.md)\n", "docs/b.md": "B\n"})
+        self.assertIn("paths docs/a.md:2", found({"docs/a.md": "A\n[x](../gone.svg)\n"}))
+        self.breaks("paths", "README.md:3",
+                    {"README.md": "A\n\nSee `tests/gone/`.\n", "tests/a.cc": ""})
+
+    def test_targets_in_documents_exist(self):
+        build = {"tests/a/BUILD.bazel": BUILD + 'cc_test(name = "b_test")\n'}
+        self.holds({**build, "README.md": "bazel test //tests/a:b_test //tests/... //...\n"})
+        self.breaks("paths", "README.md:1", {**build, "README.md": "bazel test //tests/a:c_test\n"})
+        self.breaks("paths", "README.md:1", {**build, "README.md": "bazel test //gone/...\n"})
+
+    def test_nothing_refers_to_a_file_outside(self):
+        self.holds({"docs/a.md": "[x](../README.md)\n", "README.md": "x\n"})
+        for outside in ("/work/x", "/tmp/w/x", "/home/me/x", "../../x"):
+            with self.subTest(outside):
+                self.breaks("outside", "tests/a.cc:1", {"tests/a.cc": f"// As {outside} says.\n"})
+
+    def test_checked_by_names_what_exists(self):
+        there = {"tests/model/a_test.cc": ""}
+        self.holds({**there, "core/io/a.h": HEADER + "// Checked by: tests/model (all), "
+                    "tests/model/a_test.cc.\n"})
+        build = {"tests/core/BUILD.bazel": BUILD + 'cc_test(name = "b_test")\n'}
+        self.holds({**build, "core/io/a.h": HEADER + "// Checked by: //tests/core:b_test.\n"})
+        self.assertIn("checked by core/io/a.h:2", found(
+            {**build, "core/io/a.h": HEADER + "// Checked by: //tests/core:c_test.\n"}))
+        self.breaks("checked by", "core/io/a.h:2",
+                    {**there, "core/io/a.h": HEADER + "// Checked by: readers.\n"})
+
+    def test_an_enum_has_a_name_for_each_value(self):
+        enum = HEADER + "enum class Kind : uint8_t { kA, kB };\n"
+        names = "const char* Name(Kind kind) {\n  constexpr const char* kNames[] = {%s};\n}\n"
+        self.holds({"tests/a.h": enum + names % '"a", "b"'})
+        self.breaks("enum names", "tests/a.h:4", {"tests/a.h": enum + names % '"a"'})
+
+    def test_a_key_has_a_word_for_each_value(self):
+        enum = HEADER + "enum class Kind { kA, kB };\n"
+        words = 'void F() { OneOf(kind, {{"a", Kind::kA}%s}); }\n'
+        self.holds({"conf/config.h": enum, "conf/schema.cc": words % ', {"b", Kind::kB}'})
+        self.breaks("enum names", "conf/schema.cc:1",
+                    {"conf/config.h": enum, "conf/schema.cc": words % ""})
+
+    def test_build_files_name_their_visibility(self):
+        self.holds({"tests/BUILD.bazel": BUILD})
+        self.breaks("visibility", "tests/BUILD.bazel:1", {"tests/BUILD.bazel": "cc_test()\n"})
+        public = BUILD.replace("private", "public")
+        self.holds({"core/io/BUILD.bazel": public})
+        self.breaks("visibility", "core/sched/BUILD.bazel:1", {"core/sched/BUILD.bazel": public})
 
     def test_words(self):
-        self.both(rules.words, {"core/base/a.h": "// The log is opened anew.\n"},
-                  {"core/base/a.h": "// The log is reopened.\n"})
-
-    def test_every_rule_is_tested(self):
-        for rule in rules.RULES:
-            self.assertTrue(hasattr(self, f"test_{rule.__name__}"), rule.__name__)
+        for path, text in (("tests/a.cc", "// The client is turned away.\n"),
+                           ("proxy/app/a.cc", "class Cluster;\n"),
+                           ("proxy/app/a.cc", 'auto a = "the log is opened anew";\n'),
+                           ("core/io/a.cc", "// Nobody waits.\n"),
+                           ("proxy/app/a.cc", "int Refusals();\n"),
+                           ("proxy/app/a.cc", "auto a = What::kClosed;\n")):
+            with self.subTest(text):
+                self.breaks("words", f"{path}:1", {path: text})
+        self.holds({"proxy/app/a.cc": "// ECONNREFUSED: connection refused. It is reopened.\n"})
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    unittest.main()

@@ -1,40 +1,19 @@
-"""The repository keeps the rules of its house; one test for each rule of rules.py."""
+"""The tree keeps the rules of tests/tidy."""
 
-import os
 import unittest
 
-from tests.tidy import rules
-from tests.tidy import tree
-
-MARKER = "WORKSPACE"
-
-
-def root():
-    """The source tree: the marker that the test is given is a link into it."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    return os.path.dirname(os.path.realpath(os.path.join(here, "../..", MARKER)))
+import tidy
+from tree import Tree
 
 
 class Tidy(unittest.TestCase):
-    tree = None
+    def test_the_tree_keeps_the_rules(self):
+        tree = Tree(tidy.root())
+        self.assertIn("proxy/main.cc", tree.known, f"{tidy.root()} is not the source tree")
+        found = tidy.check(tree)
+        if found:
+            self.fail(f"{len(found)} places break a rule:\n" + "\n".join(map(str, found)))
 
-    @classmethod
-    def setUpClass(cls):
-        cls.tree = tree.read(root())
-        if "proxy/main.cc" not in cls.tree.paths:
-            raise AssertionError(f"{root()} is not the source tree")
-
-
-def add(rule):
-    def test(self):
-        findings = list(rule(self.tree))
-        if findings:
-            self.fail(f"{rule.__doc__ or rule.__name__}\n  " + "\n  ".join(findings))
-    setattr(Tidy, f"test_{rule.__name__}", test)
-
-
-for each in rules.RULES:
-    add(each)
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    unittest.main()

@@ -1,6 +1,6 @@
 // AccessLog: one line about every session that has ended, on a file, a FIFO or standard error.
 //
-// Nobody who writes waits for the disk or a reader; lines are whole, and dropped ones are counted:
+// A caller never waits for the disk or a reader; lines are whole, and dropped ones are counted:
 // core/log/line_log.h says how. Any thread may call anything.
 #ifndef SLUICE_PROXY_OBSERVE_ACCESS_LOG_ACCESS_LOG_H_
 #define SLUICE_PROXY_OBSERVE_ACCESS_LOG_ACCESS_LOG_H_

@@ -31,7 +31,7 @@ class RoundRobin final : public Balancer {
   Endpoint* Pick(const EndpointSet& set, const PickRequest& request,
                  std::span<Endpoint* const> tried) override;
 
-  // Picks until it begins anew.
+  // Picks until it starts over.
   static uint64_t RoundSize(const EndpointSet& set);
 
  private:

@@ -39,7 +39,8 @@ def broken_log(t):
             proxy = t.start(upstream, log_path=path)
         except Failed as error:
             raise Failed("with a FIFO without a reader as its log: %s" % error)
-        check_traffic(t, proxy, upstream, t.scale(60, 1000), "with its log in a FIFO without a reader")
+        check_traffic(t, proxy, upstream, t.scale(60, 1000),
+                      "with its log in a FIFO without a reader")
 
 
 def full_and_stalled(t, upstream, **way) -> None:

@@ -75,8 +75,8 @@ def away(t):
         time.sleep(AWAY_S)
         for client in clients:
             check(not has_ended(client.sock), "the only server was away for %.1f s: the client was "
-                  "turned away" % AWAY_S)
-        check(len(clients) == 3, "the only server was away for %.1f s: a client was turned away at "
+                  "rejected" % AWAY_S)
+        check(len(clients) == 3, "the only server was away for %.1f s: a client was rejected at "
               "once" % AWAY_S)
         server.appear()
         start = time.monotonic()

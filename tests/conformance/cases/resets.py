@@ -54,7 +54,8 @@ def reset_at_busy_proxy(t, proxy, upstream, from_client: bool) -> None:
         end = receiver.ending()
         check(end.how == "reset", "a proxy that was busy when %s sent bytes and reset showed %s "
               "where a reset was due" % (sender.who, end))
-        check(data[:sent].startswith(end.data), "%s received bytes that were never sent" % receiver.who)
+        check(data[:sent].startswith(end.data),
+              "%s received bytes that were never sent" % receiver.who)
 
 
 def bytes_before_reset(t, proxy, upstream, from_client: bool) -> None:

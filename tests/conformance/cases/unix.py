@@ -61,7 +61,7 @@ def full_queue(t):
     client.send(b"hello")
     time.sleep(FULL_S)
     check(not has_ended(client.sock), "the server's queue was full for %.1f s: the client was "
-          "turned away" % FULL_S)
+          "rejected" % FULL_S)
     plugs.close()
     try:
         server = accept_talker(t, upstream)
@@ -78,7 +78,7 @@ def patient_client(t, proxy, when: str) -> Peer:
     try:
         return t.connect(proxy)
     except NotConnected as error:
-        raise Failed("the server's queue was full: a client was turned away %s: %s" % (when, error))
+        raise Failed("the server's queue was full: a client was rejected %s: %s" % (when, error))
 
 
 def accept_talker(t, upstream: Upstream) -> Peer:

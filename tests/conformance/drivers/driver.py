@@ -1,7 +1,7 @@
 """What a driver is: the small part of the suite that knows one proxy.
 
-To test another proxy, write a class like this (see driver_command.py for the smallest one) and
-name it in DRIVERS in run.py. A driver never judges: it translates a `Config`, starts the
+To test another proxy, write a class like this (see command.py beside this file for the smallest
+one) and name it in DRIVERS in run.py. A driver never judges: it translates a `Config`, starts the
 proxy, reads its log, and says what the proxy has no option for.
 """
 

@@ -83,7 +83,7 @@ def short_table(comparison: Comparison) -> str:
         lines.append("| %s | %s |" % (theme.promise, " | ".join(cells)))
     scores = ["**%s**" % comparison.score(proxy) for proxy in comparison.proxies]
     lines.append("| | %s |" % " | ".join(scores))
-    return "\n".join(lines + [""] + footnotes(comparison)) + "\n"
+    return "\n".join(lines) + "\n"
 
 
 def short_cell(comparison: Comparison, theme: Theme, proxy: str) -> str:
@@ -142,6 +142,8 @@ def full_table(comparison: Comparison) -> str:
         "**%s**" % comparison.score(proxy) for proxy in comparison.proxies))
     lines += ["", "✓ passed, ✗ failed, – not applicable. Sizes: %s."
               % ", ".join(dict.fromkeys(comparison.modes)), ""]
+    lines += ["## The cases that a proxy fails", "", *footnotes(comparison), "",
+              "## Every reason", ""]
     for verdict, heading in (("fail", "Why ✗"), ("na", "Why –")):
         lines += reasons(comparison, verdict, heading)
     return "\n".join(lines)

@@ -17,14 +17,14 @@ THEMES: List[Theme] = [
     Theme("bytes arrive, all of them, in order, at once", "bytes", (1, 2, 3, 14, 27)),
     Theme("FIN ends one direction; the other goes on", "ends", (4, 5, 6, 7, 8, 12, 13)),
     Theme("what broke does not look finished", "breaks", (9, 10, 11, 64)),
-    Theme("a slow or silent peer costs nobody else", "stalls", (15, 16, 17, 67, 70, 71)),
+    Theme("a slow or silent peer costs the others nothing", "stalls", (15, 16, 17, 67, 70, 71)),
     Theme("slow is not dead", "slow", (68, 69, 76)),
     Theme("a server that is away, full or far costs little", "connecting",
           (18, 19, 20, 21, 22, 23, 25, 26, 72, 73, 74)),
     Theme("limits hold exactly", "limits", (28, 29, 30, 31)),
     Theme("crowds and bytes of ill will", "ill will", (32, 33, 34, 35, 36)),
     Theme("stopping, starting, signals", "life", (52, 54, 55, 66, 75)),
-    Theme("the log is true and stops nobody", "logs", (60, 61)),
+    Theme("the log is true and delays no session", "logs", (60, 61)),
 ]
 
 

@@ -128,8 +128,8 @@ TEST(LoggerTest, JsonEscapes) {
     logger.Write(LogLevel::kInfo, message);
   });
   const std::string expected =
-      R"("level":"info","message":"quote \" backslash \\ newline \u000a tab \u0009 bell \u0007 nul )"
-      R"(\u0000 umlaut )"
+      R"("level":"info","message":"quote \" backslash \\ newline \u000a tab \u0009 bell \u0007 )"
+      R"(nul \u0000 umlaut )"
       "\xc3\xa4"
       R"( end"})"
       "\n";

@@ -1,5 +1,5 @@
-// The seed of a test's random choices: SLUICE_SEED, or always the same one. It is printed, so that a
-// failure can be run again.
+// The seed of a test's random choices: SLUICE_SEED, or always the same one. It is printed, so that
+// a failure can be run again.
 #ifndef SLUICE_TESTS_CORE_SUPPORT_SEED_H_
 #define SLUICE_TESTS_CORE_SUPPORT_SEED_H_
 

@@ -1,7 +1,7 @@
 // What a line of the access log costs the worker that writes it: flat out, from one and two
 // threads, and at the pace of so many sessions per second, when the log's thread has to be woken.
 //
-//   bazel run //tests/proxy:access_log_bench
+//   bazel run //tests/proxy/observe/access_log:access_log_bench
 
 #include <benchmark/benchmark.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// AccessLog: the formats, and rotation under load; core/line_log's own test has the rest.
+// AccessLog: the formats, and rotation under load; tests/core/log/line_log_test.cc has the rest.
 
 #include "proxy/observe/access_log/access_log.h"
 

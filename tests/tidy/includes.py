@@ -1,0 +1,87 @@
+"""Rules about includes: the table of layers.py, and who may include a library."""
+
+import os
+import re
+from typing import Iterator
+
+import layers
+from tree import Tree, Violation
+
+_INCLUDE = re.compile(r'\s*#\s*include\s+(["<])([^">]+)[">]')
+
+
+def includes(tree: Tree, path: str) -> Iterator[tuple[int, bool, str]]:
+    """Line, whether in quotes, and name of each include."""
+    for number, line in enumerate(tree.lines(path), 1):
+        match = _INCLUDE.match(line)
+        if match:
+            yield number, match[1] == '"', match[2]
+
+
+def row_of(path: str) -> str:
+    return path if path in layers.MAY_INCLUDE else os.path.dirname(path)
+
+
+def folder_table(tree: Tree) -> Iterator[Violation]:
+    for path in tree.cpp(*layers.PRODUCT):
+        folder = row_of(path)
+        row = layers.MAY_INCLUDE.get(folder)
+        if row is None:
+            yield Violation("includes", path, 1, f"the folder {folder} has no row in layers.py")
+            continue
+        allowed = {folder, *row, *layers.ONE_FILE.get(path, [])}
+        for line, quoted, name in includes(tree, path):
+            target = row_of(name)
+            if quoted and target.split("/")[0] != "absl" and target not in allowed:
+                yield Violation("includes", path, line,
+                                f"{folder} may not include {target or name}")
+
+
+def cycles(tree: Tree) -> Iterator[Violation]:
+    """The table itself: arrows run down."""
+    for folder in layers.MAY_INCLUDE:
+        reached, todo = set(), list(layers.MAY_INCLUDE[folder])
+        while todo:
+            target = todo.pop()
+            if target not in reached:
+                reached.add(target)
+                todo += layers.MAY_INCLUDE.get(target, [])
+        if folder in reached:
+            yield Violation("includes", "tests/tidy/layers.py", 1, f"{folder} can include itself")
+
+
+def libraries(tree: Tree) -> Iterator[Violation]:
+    for path in tree.cpp(*layers.PRODUCT):
+        for line, quoted, name in includes(tree, path):
+            owner = next((owner for library, owner in layers.LIBRARIES.items()
+                          if name == library or (library[-1] == "/" and name.startswith(library))),
+                         None)
+            if owner is not None:
+                if path != owner and not (owner[-1] == "/" and path.startswith(owner)):
+                    yield Violation("libraries", path, line, f"only {owner} includes <{name}>")
+            elif not quoted and (name.endswith(".hpp") or "/" in name
+                                 and name.split("/")[0] not in layers.SYSTEM):
+                yield Violation("libraries", path, line,
+                                f"<{name}> is of no library in layers.py; one file may include it")
+
+
+def loadtest_apart(tree: Tree) -> Iterator[Violation]:
+    for path in tree.cpp(layers.APART):
+        for line, quoted, name in includes(tree, path):
+            if quoted and name.split("/")[0] in layers.PRODUCT:
+                yield Violation("includes", path, line,
+                                f"{layers.APART} shares no code with {name}")
+    for path in tree.cpp(*layers.PRODUCT):
+        for line, quoted, name in includes(tree, path):
+            if quoted and name.split("/")[0] == layers.APART:
+                yield Violation("includes", path, line, f"the product includes nothing of {name}")
+
+
+def flat(tree: Tree) -> Iterator[Violation]:
+    for path in tree.files:
+        folder, name = os.path.split(path)
+        if folder in layers.FLAT and name not in layers.FLAT[folder]:
+            yield Violation("flat", path, 1, f"a file may not lie directly in {folder}/")
+
+
+RULES = [folder_table, cycles, libraries, loadtest_apart, flat]
