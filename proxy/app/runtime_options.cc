@@ -50,8 +50,7 @@ RuntimePlan PlanRuntime(const conf::Config& config, uint32_t cpus) {
   plan.options.workers = workers;
   plan.options.pin_workers = config.runtime.pin_workers;
   core::WorkerOptions& worker = plan.options.worker;
-  worker.busy_poll =
-      std::chrono::duration_cast<std::chrono::nanoseconds>(config.runtime.busy_poll).count();
+  worker.busy_poll = config.runtime.busy_poll;
   worker.stealing = config.runtime.work_stealing;
   worker.make_heap = MakeThreadHeap;
   const BufferPlan buffers = PlanBuffers(config, workers);
