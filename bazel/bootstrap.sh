@@ -69,7 +69,7 @@ Maintainer: bazel/bootstrap.sh of Sluice <root@localhost>
 Provides: ${provided%, }
 Depends: default-jre-headless
 Description: stands in for packages that Bazel depends on and does not use
- Remove it, or install the real packages beside it, at any time.
+ The real packages can be installed beside it at any time.
 CONTROL
   dpkg-deb --root-owner-group --build "$scratch/$stand_in" "$scratch/$stand_in.deb" >/dev/null
   echo "$scratch/$stand_in.deb"
@@ -80,10 +80,11 @@ install_packages() {
   chmod 755 "$scratch" # apt reads the stand-in as another user
   trap clean_up EXIT
   forbid_service_starts
-  local unused=()
+  local unused
   mapfile -t unused < <(not_installed "${unused_packages[@]}")
   if [[ -n $(not_installed bazel-bootstrap) ]] && ((${#unused[@]} != 0)); then
-    say "Bazel does not use ${unused[*]}; the empty package $stand_in stands in for them."
+    say "Bazel's package depends on these, which Bazel does not use: ${unused[*]}."
+    say "The empty package $stand_in stands in for them."
     set -- "$@" "$(make_stand_in "${unused[@]}")"
   fi
   export DEBIAN_FRONTEND=noninteractive
@@ -126,7 +127,7 @@ elif sudo -n true 2>/dev/null; then
 else
   say "these Debian packages are needed and are not installed: ${missing[*]}."
   say "Only root can install them, and sudo would ask for a password here. Please run:"
-  say "  sudo $0 ${arguments[*]}"
+  say "  sudo $0${arguments[*]:+ ${arguments[*]}}"
   exit 1
 fi
 

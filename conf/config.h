@@ -37,7 +37,7 @@ struct Runtime {
 };
 
 struct Limits {
-  uint32_t max_connections = 10'000;
+  uint32_t max_connections = 0;  // 0 = auto: as many as the descriptors allow, at most 10000
   uint64_t buffer_memory_bytes = uint64_t{256} << 20;
   OnLimit on_limit = OnLimit::kClose;
   uint32_t new_connections = 0;  // per second; 0 = no limit
@@ -160,7 +160,7 @@ struct Listener : Defaults {
 
 struct Endpoint {
   Address address;
-  uint32_t weight = 1;
+  uint32_t weight = 1;           // 0 = drained: no new connections
   uint32_t max_connections = 0;  // 0 = no limit
 
   bool operator==(const Endpoint&) const = default;

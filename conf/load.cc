@@ -10,6 +10,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/statusor.h"
+#include "conf/reader/advice.h"
 #include "conf/reader/reader.h"
 #include "conf/reader/validate.h"
 #include "conf/reader/warnings.h"
@@ -21,15 +22,28 @@ namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-absl::Status CannotRead(int error) {
-  return InvalidArgument(
-      Cat("cannot read the file: ", strerrordesc_np(error), ", allowed: a readable file"));
+absl::Status CannotRead(const std::string& path, int error) {
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+      return InvalidArgument(path == "-" ? "no such file; standard input is /dev/stdin"
+                                         : "no such file");
+    case EISDIR:
+      return InvalidArgument("this is a directory, not a file");
+    case EACCES:
+    case EPERM:
+      return InvalidArgument("this process has no permission to read the file");
+    case ENXIO:
+      return InvalidArgument("this is a socket or a device that cannot be read");
+    default:
+      return InvalidArgument(Cat("the file cannot be read: ", strerrordesc_np(error)));
+  }
 }
 
 // One byte more than allowed is enough to see that there are too many.
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return CannotRead(errno);
+  if (fd < 0) return CannotRead(path, errno);
   const absl::Cleanup close_fd = [fd] { close(fd); };
   std::string text;
   std::array<char, 65536> chunk;
@@ -37,7 +51,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
     const ssize_t count = read(fd, chunk.data(), chunk.size());
     if (count == 0) break;
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return CannotRead(errno);  // EISDIR for a directory
+    if (count < 0) return CannotRead(path, errno);  // EISDIR for a directory
     text.append(chunk.data(), static_cast<size_t>(count));
   }
   return text;
@@ -46,14 +60,37 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
 // What YAML text may not contain at all. False if there was something, and it was reported.
 bool CheckText(std::string_view text, Errors& errors) {
   if (text.size() > kMaxFileBytes) {
-    errors.Add({}, Cat("found more than ", kMaxFileBytes, " bytes, allowed: at most these"));
+    errors.Add(kWholeFile, Cat("the file is larger than the limit of ", kMaxFileBytes, " bytes"));
     return false;
   }
   const size_t offset = std::min(text.find('\0'), FindInvalidUtf8(text).value_or(text.npos));
   if (offset == text.npos) return true;
-  errors.Add(PositionOf(text, offset),
-             Cat("found the byte ", Quoted(text.substr(offset, 1)), ", allowed: UTF-8 text"));
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
+    errors.Add(kWholeFile, "the file is UTF-16: save it as UTF-8");
+  } else if (text.find('\0') != text.npos) {
+    errors.Add(kWholeFile, Cat("the file is not text: it has a NUL byte at ",
+                               FormatPosition(PositionOf(text, text.find('\0')))));
+  } else {
+    errors.Add(PositionOf(text, offset), Cat("the byte ", Quoted(text.substr(offset, 1)),
+                                             " is not UTF-8: save the file as UTF-8"));
+  }
   return false;
+}
+
+// Adds what is to be said of a text that is not YAML: a known slip rather than what the parser
+// says.
+void Advise(std::string_view text, const std::vector<Error>& found, Errors& errors) {
+  if (AdviseOnForeignFile(text, errors)) return;
+  for (const Error& error : found) {
+    if (AdviseOnSyntax(text, error.at, errors)) return;
+  }
+  for (const Error& error : found) errors.Add(error.at, error.message);
+}
+
+bool HasListenersOrUpstreams(const Node& root) {
+  return std::ranges::any_of(root.entries, [](const Node::Entry& entry) {
+    return entry.key->text == "listeners" || entry.key->text == "upstreams";
+  });
 }
 
 LoadResult Fail(Errors& errors) { return {.config = {}, .errors = errors.Take(), .warnings = {}}; }
@@ -68,7 +105,13 @@ LoadResult LoadString(std::string_view text, std::string_view filename, const En
   std::string lines(text);
   if (!lines.ends_with('\n')) lines += '\n';
   Document document;
-  if (!document.Parse(lines, errors)) return Fail(errors);
+  if (Errors syntax(filename); !document.Parse(lines, syntax)) {
+    Advise(lines, syntax.Take(), errors);
+    return Fail(errors);
+  }
+  if (!HasListenersOrUpstreams(document.root()) && AdviseOnForeignFile(lines, errors)) {
+    return Fail(errors);
+  }
   LoadResult result;
   Positions positions;
   ReadConfig(document.root(), env, result.config, positions, errors);
@@ -85,7 +128,7 @@ LoadResult LoadFile(const std::string& path, const Env& env) {
   const absl::StatusOr<std::string> text = ReadFile(path);
   if (text.ok()) return LoadString(*text, path, env);
   Errors errors(path);
-  errors.Add({}, Message(text.status()));
+  errors.Add(kWholeFile, Message(text.status()));
   return Fail(errors);
 }
 

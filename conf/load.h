@@ -2,7 +2,7 @@
 // meant.
 //
 // Never throws and never stops at the first error, unless the text is not YAML at all. `config` is
-// to be used only if ok(). A file that cannot be read is an error at 1:1 of it.
+// to be used only if ok(). A file that cannot be read is an error without a place (kWholeFile).
 
 #ifndef SLUICE_CONF_LOAD_H_
 #define SLUICE_CONF_LOAD_H_

@@ -50,24 +50,36 @@ void PrepareForShortage(HeapReserve& reserve, core::Logger& logger) {
              "process (lower limits.max_connections or limits.buffer_memory, or raise RLIMIT_AS)");
 }
 
-int Serve(const conf::Config& config, const std::vector<conf::Error>& warnings,
+// With what `auto` stands for, which the log tells.
+conf::Config WithConnections(conf::Config config, const RuntimePlan& plan, core::Logger& logger) {
+  if (config.limits.max_connections == 0) {
+    logger.Log(LogLevel::kInfo, "limits.max_connections: auto is %d", plan.max_connections);
+  }
+  config.limits.max_connections = plan.max_connections;
+  return config;
+}
+
+int Serve(const conf::Config& file, const std::vector<conf::Error>& warnings,
           core::SignalStream& signals) {
   absl::Status status = CheckAddressSpace(kLogSpace, "the logs", "raise RLIMIT_AS or RLIMIT_DATA");
   if (!status.ok()) return Complain(status);
   const std::unique_ptr<core::Logger> logger = core::Logger::ToStderr(
-      static_cast<LogLevel>(config.log.level), static_cast<core::LogFormat>(config.log.format));
+      static_cast<LogLevel>(file.log.level), static_cast<core::LogFormat>(file.log.format));
   for (const conf::Error& warning : warnings) {
     logger->Log(LogLevel::kWarn, "%s", conf::FormatWarning(warning));
   }
-  absl::StatusOr<Backend> backend = ChooseBackend(config.runtime.backend);
+  absl::StatusOr<Backend> backend = ChooseBackend(file.runtime.backend);
   if (!backend.ok()) Fail(*logger, backend.status());
-  const RuntimePlan plan = PlanRuntime(config, UsableCpus());
+  const Descriptors descriptors = {RaiseDescriptorLimit(), OpenDescriptors()};
+  const RuntimePlan plan = PlanRuntime(file, UsableCpus(), descriptors);
   for (const std::string& warning : plan.warnings) logger->Log(LogLevel::kWarn, "%s", warning);
+  const conf::Config config = WithConnections(file, plan, *logger);
   const absl::StatusOr<std::string> shortage =
       CheckDescriptors(NeedsOf(config, plan.options.workers), config.limits.max_connections,
-                       RaiseDescriptorLimit(), OpenDescriptors());
+                       descriptors.limit, descriptors.open);
   if (!shortage.ok()) Fail(*logger, shortage.status());
-  if (!shortage->empty()) logger->Log(LogLevel::kWarn, "%s", *shortage);
+  const bool is_auto = file.limits.max_connections == 0;
+  if (!shortage->empty() && !is_auto) logger->Log(LogLevel::kWarn, "%s", *shortage);
 
   const core::MonotonicClock clock;
   absl::StatusOr<std::unique_ptr<AccessLog>> access_log = OpenAccessLog(config, clock, *logger);
@@ -105,10 +117,12 @@ int ServeDemo(core::SignalStream& signals) {
   return Serve(DemoConfig((*upstream)->port()), /*warnings=*/{}, signals);
 }
 
-// What is allowed and surely not meant.
+// Prints what is allowed and surely not meant.
 void PrintWarnings(const std::string& file, const conf::LoadResult& loaded) {
   std::vector<conf::Error> warnings = loaded.warnings;
-  for (const std::string& warning : PlanRuntime(loaded.config, UsableCpus()).warnings) {
+  const Descriptors descriptors = {RaiseDescriptorLimit(), OpenDescriptors()};
+  for (const std::string& warning :
+       PlanRuntime(loaded.config, UsableCpus(), descriptors).warnings) {
     warnings.push_back({file, {.line = 1, .column = 1}, warning});
   }
   for (const conf::Error& warning : warnings) {
@@ -142,7 +156,7 @@ int Main(int argc, char** argv) {
   if (!prepared.ok()) return Complain(prepared);
   const absl::StatusOr<Flags> flags = ParseFlags(argc, argv);
   if (!flags.ok()) {
-    return Complain(absl::StrCat(flags.status().message(), "\n", std::string(kUsage)), kExitUsage);
+    return Complain(std::string(flags.status().message()), kExitUsage);
   }
   if (flags->help) return PrintAndExit(kUsage);
   if (flags->version) return PrintAndExit(VersionText(flags->verbose));

@@ -11,6 +11,7 @@ namespace sluice::conf {
 std::string FormatPosition(Position at) { return Cat(at.line, ":", at.column); }
 
 std::string FormatError(const Error& error) {
+  if (error.at == kWholeFile) return Cat(Printable(error.file), ": ", error.message);
   return Cat(Printable(error.file), ":", FormatPosition(error.at), ": error: ", error.message);
 }
 

@@ -1,7 +1,7 @@
 // Errors in a configuration and warnings about it, each with its place.
 //
-// Lines and columns count from 1; columns count bytes. Errors takes them in any order and hands
-// them out by position, at most kMaxErrors of them.
+// Lines and columns count from 1; columns count bytes. Errors takes them in any order and returns
+// them by position, at most kMaxErrors of them.
 
 #ifndef SLUICE_CONF_READER_DIAGNOSTICS_H_
 #define SLUICE_CONF_READER_DIAGNOSTICS_H_
@@ -21,7 +21,10 @@ struct Position {
   auto operator<=>(const Position&) const = default;
 };
 
-// Or a warning: what is allowed and surely not meant.
+// Of an error that has no place in the file: there is none, or it is not text.
+inline constexpr Position kWholeFile = {.line = 0, .column = 0};
+
+// Or a warning about what is allowed and surely not meant.
 struct Error {
   std::string file;
   Position at;
@@ -30,7 +33,7 @@ struct Error {
   bool operator==(const Error&) const = default;
 };
 
-// `file:line:column: error: message`.
+// `file:line:column: error: message`; `file: message` for kWholeFile.
 std::string FormatError(const Error& error);
 
 // `file:line:column: warning: message`.
@@ -55,8 +58,8 @@ class Errors {
 
   void Add(Position at, std::string_view message);
 
-  // DidYouMean() of conf/text/text.h, or "" once kMaxComparisons names have been compared: the time is
-  // bounded however many names are wrong, and however many there are to be meant.
+  // DidYouMean() of conf/text/text.h, or "" once kMaxComparisons names have been compared: the time
+  // is bounded however many names are wrong, and however many there are to be meant.
   std::string DidYouMean(std::string_view name, const std::vector<std::string>& candidates);
 
   bool empty() const { return errors_.empty(); }

@@ -155,7 +155,7 @@ Listening WhoListens(const std::vector<std::vector<Address>>& bound) {
   for (size_t i = 0; i < bound.size(); ++i) {
     for (size_t j = 0; j < bound[i].size(); ++j) {
       const Address& bind = bound[i][j];
-      if (bind.is_ip() && bind.port() == 0) continue;  // nobody knows yet which it will be
+      if (bind.is_ip() && bind.port() == 0) continue;  // the kernel will choose it
       listening[KeyOf(bind)].emplace_back(i, j);
     }
   }

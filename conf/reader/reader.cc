@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <set>
 #include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "conf/reader/advice.h"
+#include "conf/reader/unknown_key.h"
 #include "conf/schema/keys.h"
 #include "conf/schema/schema.h"
 #include "conf/schema/shape.h"
@@ -14,18 +17,24 @@
 namespace sluice::conf {
 namespace {
 
-std::string FoundNode(const Node& node) {
+// The kind of a node, in a sentence.
+std::string WhatItIs(const Node& node) {
   switch (node.kind) {
     case Node::Kind::kNull:
-      return "found nothing";
+      return "nothing";
     case Node::Kind::kText:
-      return Found(node.text);
+      return Quoted(node.text);
     case Node::Kind::kList:
-      return node.items.empty() ? "found an empty list" : "found a list";
+      return node.items.empty() ? "an empty list" : "a list";
     case Node::Kind::kMap:
-      return "found a mapping";
+      return "a mapping";
   }
   return "";
+}
+
+std::string_view WhatIsNeeded(const Shape& shape) {
+  if (std::holds_alternative<Scalar>(shape)) return "a single value";
+  return std::holds_alternative<Map>(shape) ? "a mapping" : "a list";
 }
 
 std::string Allowed(const Shape& shape) {
@@ -35,7 +44,7 @@ std::string Allowed(const Shape& shape) {
     return map->shorthand.empty() ? keys : Cat("one ", map->shorthand, ", or ", keys);
   }
   const auto& list = std::get<List>(shape);
-  return list.takes_single ? Cat(list.what, ", or a list of such")
+  return list.takes_single ? Cat(list.what, ", or a list of these")
                            : Cat("a list of at least one ", list.what);
 }
 
@@ -60,17 +69,17 @@ class Reader {
     errors_.Add(at, path.empty() ? std::string(message) : Cat(path, ": ", message));
   }
 
-  std::string DidYouMean(std::string_view name, const std::vector<std::string>& known) {
-    return errors_.DidYouMean(name, known);
-  }
+  Errors& errors() { return errors_; }
 
  private:
   void FailType(const Node& node, const Shape& shape, const std::string& path) {
-    const bool lacks_blank =
-        std::holds_alternative<Map>(shape) && node.text.find(':') != std::string::npos;
-    Fail(node.at, path,
-         Cat(FoundNode(node), lacks_blank ? " (no blank after the \":\")" : "",
-             ", allowed: ", Allowed(shape)));
+    const bool is_empty =
+        node.kind == Node::Kind::kList && node.items.empty() && std::holds_alternative<List>(shape);
+    const std::string message = node.kind == Node::Kind::kNull ? "the value is missing"
+                                : is_empty
+                                    ? "the list is empty"
+                                    : Cat(WhatIsNeeded(shape), " is needed, not ", WhatItIs(node));
+    Fail(node.at, path, WithAllowed(Cat(message, AdviceForType(node, shape)), Allowed(shape)));
   }
 
   void ReadScalar(const Node& node, const Scalar& scalar, const std::string& path) {
@@ -79,15 +88,17 @@ class Reader {
     if (!text.ok()) return Fail(node.at, path, Message(text.status()));
     const absl::Status parsed = scalar.parse(*text);
     if (parsed.ok()) return;
-    Fail(node.at, path, Cat(Message(parsed), ", allowed: ", scalar.allowed));
+    Fail(node.at, path, WithAllowed(AdviceForValue(*text, parsed, scalar), scalar.allowed));
   }
 
   void ReadList(const Node& node, const List& list, const std::string& path) {
-    const bool is_single = list.takes_single && node.kind == Node::Kind::kText;
-    if (!is_single && (node.kind != Node::Kind::kList || node.items.empty())) {
-      return FailType(node, list, path);
+    if (list.takes_single && node.kind == Node::Kind::kText) return Read(node, NewItem(list), path);
+    if (list.takes_single && node.kind == Node::Kind::kMap) {
+      const Shape item = NewItem(list);
+      return std::holds_alternative<Map>(item) ? Read(node, item, path)
+                                               : FailType(node, item, path);
     }
-    if (is_single) return Read(node, NewItem(list), path);
+    if (node.kind != Node::Kind::kList || node.items.empty()) return FailType(node, list, path);
     for (size_t i = 0; i < node.items.size(); ++i) {
       Read(*node.items[i], NewItem(list), Cat(path, "[", i, "]"));
     }
@@ -119,8 +130,9 @@ class FieldReader : public Visitor {
     if (entry != node_.entries.end()) {
       reader_.Read(*entry->value, shape, path_.empty() ? std::string(key) : Cat(path_, ".", key));
     } else if (presence == Presence::kRequired) {
-      reader_.Fail(node_.at, path_,
-                   Cat("found no ", Quoted(key), ", which is required, allowed: ", Allowed(shape)));
+      reader_.Fail(
+          node_.at, path_,
+          WithAllowed(Cat("the required key ", Quoted(key), " is missing"), Allowed(shape)));
     }
   }
 
@@ -130,26 +142,24 @@ class FieldReader : public Visitor {
     for (const Node::Entry& entry : node_.entries) {
       const Node& key = *entry.key;
       if (key.kind != Node::Kind::kText) {
-        reader_.Fail(key.at, path_, Cat(FoundNode(key), " as a key", AllowedKeys()));
+        reader_.Fail(
+            key.at, path_,
+            WithAllowed(key.kind == Node::Kind::kNull ? std::string("the key is missing")
+                                                      : Cat("a key is needed, not ", WhatItIs(key)),
+                        JoinNames(known_)));
       } else if (const auto [first, is_new] = seen.emplace(key.text, key.at); !is_new) {
-        reader_.Fail(key.at, path_,
-                     Cat("found the key ", Quoted(key.text), " again, allowed: once (first at ",
-                         FormatPosition(first->second), ")"));
-      } else if (std::ranges::find(known_, key.text) == known_.end()) {
-        reader_.Fail(key.at, path_,
-                     Cat("found the unknown key ", Quoted(key.text), Instead(key.text)));
+        reader_.Fail(
+            key.at, path_,
+            Cat("the key ", Quoted(key.text), " is here for the second time; the first is at ",
+                FormatPosition(first->second)));
+      } else if (std::ranges::find(known_, key.text) == known_.end() && !HoldsAnchors(key.text)) {
+        reader_.Fail(key.at, path_, DescribeUnknownKey(key.text, path_, known_, reader_.errors()));
       }
     }
   }
 
  private:
-  // All that is allowed is said only where no one key is the likely one: it is long.
-  std::string Instead(const std::string& key) const {
-    if (key == "<<") return ", allowed: an alias of a whole value, not a merge";
-    const std::string likely = reader_.DidYouMean(key, known_);
-    return likely.empty() ? AllowedKeys() : likely;
-  }
-  std::string AllowedKeys() const { return Cat(", allowed: ", JoinNames(known_)); }
+  bool HoldsAnchors(const std::string& key) const { return path_.empty() && key.starts_with("x-"); }
 
   Reader& reader_;
   const Node& node_;
@@ -174,6 +184,62 @@ class ShorthandReader : public Visitor {
   const std::string& path_;
 };
 
+// The mapping with those that its "<<" names merged in: its own keys come before theirs, and an
+// earlier one's before a later one's. What aliases can make of it is bounded by Document.
+class Merger {
+ public:
+  Merger(const std::string& path, Reader& reader) : path_(path), reader_(reader) {}
+
+  Node Merge(const Node& node) {
+    Node merged;
+    merged.kind = node.kind;
+    merged.at = node.at;
+    Add(node, /*is_own=*/true, merged);
+    return merged;
+  }
+
+ private:
+  static bool IsMerge(const Node::Entry& entry) {
+    return entry.key->kind == Node::Kind::kText && entry.key->text == "<<";
+  }
+
+  // Keys of the mapping itself are added even when they are there already: that is an error.
+  void Add(const Node& node, bool is_own, Node& merged) {
+    for (const Node::Entry& entry : node.entries) {
+      if (IsMerge(entry)) continue;
+      const bool is_text = entry.key->kind == Node::Kind::kText;
+      const bool is_new = !is_text || seen_.insert(entry.key->text).second;
+      if (is_own || is_new) merged.entries.push_back(entry);
+    }
+    for (const Node::Entry& entry : node.entries) {
+      if (IsMerge(entry)) AddSources(*entry.key, *entry.value, merged);
+    }
+  }
+
+  void AddSources(const Node& key, const Node& value, Node& merged) {
+    if (value.kind == Node::Kind::kMap) return Add(value, /*is_own=*/false, merged);
+    const bool are_maps =
+        value.kind == Node::Kind::kList && std::ranges::all_of(value.items, [](const Node* item) {
+          return item->kind == Node::Kind::kMap;
+        });
+    if (!are_maps) {
+      return reader_.Fail(
+          key.at, path_,
+          Cat("\"<<\" merges a mapping or a list of mappings, not ", WhatItIs(value),
+              "; write <<: *name, where &name is a mapping above"));
+    }
+    for (const Node* item : value.items) Add(*item, /*is_own=*/false, merged);
+  }
+
+  const std::string& path_;
+  Reader& reader_;
+  std::set<std::string> seen_;
+};
+
+Node WithMerges(const Node& node, const std::string& path, Reader& reader) {
+  return Merger(path, reader).Merge(node);
+}
+
 void Reader::ReadMap(const Node& node, const Map& map, const std::string& path) {
   if (node.kind == Node::Kind::kText && !map.shorthand.empty()) {
     ShorthandReader fields(*this, node, map.shorthand, path);
@@ -181,7 +247,8 @@ void Reader::ReadMap(const Node& node, const Map& map, const std::string& path) 
   } else if (node.kind != Node::Kind::kMap) {
     FailType(node, map, path);
   } else {
-    FieldReader fields(*this, node, path);
+    const Node merged = WithMerges(node, path, *this);
+    FieldReader fields(*this, merged, path);
     map.fields(fields);
     fields.CheckKeys();
   }

@@ -1,8 +1,11 @@
 // Reads a tree of nodes into a Config, as the schema says; knows no key by name.
 //
 // Finds unknown, duplicate and missing keys, wrong types, empty lists, unset environment variables,
-// and values that their Scalar refuses: all of them, in one walk. What a wrong value was meant for
-// keeps its default.
+// and values that their Scalar rejects: all of them, in one walk. The field of a wrong value keeps
+// its default, or has the value that the message suggests.
+//
+// Merges (`<<: *name`) are applied on the way. Keys of the root that begin with "x-" hold anchors
+// and are not looked at.
 
 #ifndef SLUICE_CONF_READER_READER_H_
 #define SLUICE_CONF_READER_READER_H_

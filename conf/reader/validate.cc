@@ -13,7 +13,7 @@
 namespace sluice::conf {
 namespace {
 
-// Reports the second and later of equal texts. Several kinds of thing have one of these each.
+// Reports the second and later of equal texts, one OnlyOnce for each kind of thing.
 class OnlyOnce {
  public:
   OnlyOnce(const Positions& positions, Errors& errors) : positions_(positions), errors_(errors) {}
@@ -23,8 +23,8 @@ class OnlyOnce {
     const Position at = positions_.At(path);
     const auto [first, is_new] = first_.emplace(text, at);
     if (is_new) return;
-    errors_.Add(at, Cat(path, ": ", Found(text), " again, allowed: once (first at ",
-                        FormatPosition(first->second), ")"));
+    errors_.Add(at, Cat(path, ": ", Quoted(text), " is here for the second time; the first is at ",
+                        FormatPosition(first->second)));
   }
 
  private:
@@ -68,8 +68,8 @@ void CheckSourceAddresses(const Config& config, const Positions& positions, Erro
     if (other == upstream.endpoints.end()) continue;
     const std::string path = Cat("upstreams[", i, "].source_address");
     errors.Add(positions.At(path),
-               Cat(path, ": ", Found(source.HostToString()), ", which cannot reach the endpoint ",
-                   Quoted(other->address.ToString()), ", allowed: an address of its family"));
+               Cat(path, ": ", Quoted(source.HostToString()), " cannot reach the endpoint ",
+                   Quoted(other->address.ToString()), ": both have to be IPv4, or both IPv6"));
   }
 }
 
@@ -85,8 +85,9 @@ void CheckReferences(const Config& config, const Positions& positions, Errors& e
     const std::string& name = config.listeners[i].upstream;
     if (name.empty() || known.contains(name)) continue;
     const std::string path = Cat("listeners[", i, "].upstream");
-    errors.Add(positions.At(path), Cat(path, ": found the unknown upstream ", Quoted(name),
-                                       errors.DidYouMean(name, names), ", allowed: ", allowed));
+    errors.Add(positions.At(path), WithAllowed(Cat(path, ": there is no upstream ", Quoted(name),
+                                                   errors.DidYouMean(name, names)),
+                                               allowed));
   }
 }
 

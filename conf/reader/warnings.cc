@@ -1,5 +1,7 @@
 #include "conf/reader/warnings.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
 
 #include "conf/reader/loops.h"
@@ -14,9 +16,23 @@ void WarnOfLoops(const Config& config, const Positions& positions, Errors& warni
     const Endpoint& endpoint = config.upstreams[loop.upstream].endpoints[loop.endpoint];
     warnings.Add(
         positions.At(path + ".address"),
-        Cat(path, ": found ", Quoted(endpoint.address.ToString()), ", which is the listener ",
+        Cat(path, ": ", Quoted(endpoint.address.ToString()), " is the listener ",
             Quoted(config.listeners[loop.listener].name),
-            " of this proxy and leads back to this upstream: it will not be connected to"));
+            " of this proxy and leads back to this upstream: no connections to it will be made"));
+  }
+}
+
+// Weight 0 drains an endpoint; an upstream without any other endpoint serves no connection.
+void WarnOfDrained(const Config& config, const Positions& positions, Errors& warnings) {
+  for (size_t i = 0; i < config.upstreams.size(); ++i) {
+    const Upstream& upstream = config.upstreams[i];
+    const bool are_drained = std::ranges::all_of(
+        upstream.endpoints, [](const Endpoint& endpoint) { return endpoint.weight == 0; });
+    if (!are_drained) continue;
+    const std::string path = Cat("upstreams[", i, "]");
+    warnings.Add(positions.At(path + ".endpoints"),
+                 Cat(path, ": every endpoint of ", Quoted(upstream.name),
+                     " has weight 0: new connections to this upstream will be rejected"));
   }
 }
 
@@ -24,6 +40,7 @@ void WarnOfLoops(const Config& config, const Positions& positions, Errors& warni
 
 void Warn(const Config& config, const Positions& positions, Errors& warnings) {
   WarnOfLoops(config, positions, warnings);
+  WarnOfDrained(config, positions, warnings);
 }
 
 }  // namespace sluice::conf

@@ -22,7 +22,8 @@ Position At(const YAML::Mark& mark) {
   return {.line = std::max(mark.line, 0) + 1, .column = std::max(mark.column, 0) + 1};
 }
 
-constexpr std::string_view kTabMessage = "found a tab in the indentation, allowed: spaces";
+constexpr std::string_view kTabMessage =
+    "a tab is part of the indentation; YAML takes only spaces there";
 
 // yaml-cpp takes a quoted value that the end of the file cuts short: true if the one at `offset`,
 // behind its anchor, is such.
@@ -56,32 +57,68 @@ size_t FindTabBefore(std::string_view text, size_t offset) {
   return tab == std::string_view::npos ? tab : line_start + tab;
 }
 
+// `"[::1]:80"`: what stands around the "]:" at `offset`, with quotes.
+std::string QuotedAddress(std::string_view text, size_t offset) {
+  const size_t begin = text.rfind('[', offset);
+  const size_t end = std::min(text.find_first_of(" \t\r\n,]}#", offset), text.size());
+  if (begin == text.npos) return "\"[::1]:80\"";
+  return Cat("\"", text.substr(begin, end - begin), "\"");
+}
+
+// "1.2.3.4:80" if the ":" at `offset` is the one of "1.2.3.4: 80"; else "".
+std::string AddressBefore(std::string_view text, size_t offset) {
+  if (offset >= text.size() || text[offset] != ':') return "";
+  const size_t begin = text.find_last_of(" \t\n\"'", offset) + 1;  // npos + 1 == 0
+  const std::string_view host = text.substr(begin, offset - begin);
+  const size_t port = std::min(text.find_first_not_of(" \t", offset + 1), text.size());
+  const size_t end = std::min(text.find_first_not_of("0123456789", port), text.size());
+  const bool is_ip =
+      host.find('.') != host.npos && host.find_first_not_of("0123456789.") == host.npos;
+  return is_ip && end > port ? Cat(host, ":", text.substr(port, end - port)) : "";
+}
+
+// ":80" if the alias at or around `offset` is `*:80`, which was to be an address; else "".
+std::string PortBehindStar(std::string_view text, size_t offset) {
+  const size_t line = text.substr(0, offset).rfind('\n') + 1;  // npos + 1 == 0
+  size_t star = text.find('*', line);
+  if (star == text.npos || star > offset + 1) return "";
+  const size_t end = std::min(text.find_first_of(" \t\r\n,]}#", star), text.size());
+  const std::string_view port = text.substr(star + 1, end - star - 1);
+  const bool is_port =
+      port.size() > 1 && port[0] == ':' && std::ranges::all_of(port.substr(1), IsAsciiDigit);
+  return is_port ? std::string(port) : "";
+}
+
 struct Reworded {
   std::string_view yaml_cpp;
   std::string_view ours;
 };
 
-// The messages that a slip of the pen leads to, said for the one who made it.
+// The parser's messages that typing errors lead to, and ours for them.
 constexpr auto kReworded = std::to_array<Reworded>({
-    {"end of map not found", "expected the next key, indented like the one before"},
-    {"end of sequence not found", "expected the next \"-\", indented like the one before"},
-    {"end of map flow not found", "expected \",\" or \"}\""},
-    {"end of sequence flow not found", "expected \",\" or \"]\""},
+    {"end of map not found",
+     "this line does not fit: the next key of a mapping begins in the column of the one before"},
+    {"end of sequence not found",
+     "this line does not fit: the next \"-\" of a list stands in the column of the one before"},
+    {"end of map flow not found", "\",\" or \"}\" is missing"},
+    {"end of sequence flow not found", "\",\" or \"]\" is missing"},
     {"illegal map value",
-     "unexpected \":\", allowed: one after each key, keys of a mapping indented alike, "
-     "others in quotes"},
-    {"illegal flow end", "unexpected closing bracket, allowed: one for each \"[\" or \"{\""},
-    {"illegal block entry", "unexpected \"-\", allowed: before a list item, on a line of its own"},
-    {"unknown token", "unexpected character, allowed: a value, in quotes if it begins with @ ` %"},
+     "this \":\" does not fit: the keys of a mapping begin in one column, and a value with \": \" "
+     "in "
+     "it needs quotes"},
+    {"illegal flow end", "this bracket closes nothing: no \"[\" or \"{\" of its kind is open"},
+    {"illegal block entry", "this \"-\" does not fit: an item of a list begins a line of its own"},
+    {"alias not found after *",
+     "\"*\" begins an alias in YAML; any address is 0.0.0.0 or, with quotes, \"[::]\""},
     {"the referenced anchor is not defined",
-     "found an unknown alias, allowed: an anchor (&name) that is defined above"},
+     "\"*\" begins an alias, and no anchor (&name) above has this name"},
     {"illegal tab when looking for indentation", kTabMessage},
 });
 
 std::string Reword(std::string_view message) {
   const auto found = std::ranges::find(kReworded, message, &Reworded::yaml_cpp);
   if (found != kReworded.end()) return std::string(found->ours);
-  return Cat("found text that is not YAML: ", message);
+  return Cat("this is not YAML: ", message);
 }
 
 }  // namespace
@@ -96,7 +133,7 @@ class Document::Builder : public YAML::EventHandler {
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (document_.root_ == nullptr) return;
-    Stop(mark, "found text after the end of the document, allowed: one document");
+    Stop(mark, "a second document begins here; a configuration is one document");
   }
   void OnDocumentEnd() override {}
 
@@ -113,7 +150,7 @@ class Document::Builder : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
     if (found == anchors_.end()) {
-      Stop(mark, "found an alias in the value that it stands for, allowed: outside");
+      Stop(mark, "this alias stands inside the value that it stands for");
     }
     Attach(*found->second.node, mark, found->second.size, found->second.height);
   }
@@ -121,11 +158,11 @@ class Document::Builder : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     if (IsUnterminatedQuote(text_, static_cast<size_t>(mark.pos))) {
-      Stop(mark, "found a quote that is never closed, allowed: pairs of them");
+      Stop(mark, "unterminated quote");
     }
     const bool has_control = std::ranges::any_of(
         value, [](char c) { return IsControlCharacter(c) && c != '\n' && c != '\t'; });
-    if (has_control) Stop(mark, Cat(Found(value), " with a control character, allowed: others"));
+    if (has_control) Stop(mark, Cat(Quoted(value), " has a control character"));
     Node& node = New(Node::Kind::kText, mark, tag);
     node.text = value;
     AttachLeaf(node, mark, anchor);
@@ -161,7 +198,7 @@ class Document::Builder : public YAML::EventHandler {
 
   Node& New(Node::Kind kind, const YAML::Mark& mark, const std::string& tag) {
     if (!tag.empty() && tag != "?" && tag != "!") {
-      Stop(mark, Cat("found the tag ", Quoted(tag), ", allowed: none"));
+      Stop(mark, Cat("the tag ", Quoted(tag), " is not supported: leave it out"));
     }
     const bool in_flow = !open_.empty() && open_.back().is_flow;
     if (!in_flow && FindTabBefore(text_, static_cast<size_t>(mark.pos)) != std::string_view::npos) {
@@ -202,8 +239,8 @@ class Document::Builder : public YAML::EventHandler {
   void Attach(const Node& node, const YAML::Mark& mark, size_t size, size_t height) {
     total_ += size;  // cannot overflow: both are at most kMaxNodes
     if (total_ > kMaxNodes) {
-      Stop(mark, Cat("found more than ", kMaxNodes,
-                     " values (aliases expanded), allowed: at most these"));
+      Stop(mark, Cat("there are more values than the limit of ", kMaxNodes,
+                     ", each alias counted as a copy"));
     }
     if (open_.size() + height > kMaxDepth) StopTooDeep(mark);
     if (open_.empty()) {
@@ -229,7 +266,7 @@ class Document::Builder : public YAML::EventHandler {
   }
 
   [[noreturn]] void StopTooDeep(const YAML::Mark& mark) {
-    Stop(mark, Cat("found more than ", kMaxDepth, " levels of nesting, allowed: at most these"));
+    Stop(mark, Cat("nesting is deeper than the limit of ", kMaxDepth, " levels"));
   }
 
   const std::string_view text_;
@@ -252,14 +289,21 @@ void Document::Builder::Report(const YAML::ParserException& failure, Errors& err
   } else if (!stop_message_.empty()) {
     errors.Add(At(failure.mark), stop_message_);
   } else if (follows("]:")) {
+    errors.Add(At(failure.mark), Cat("quotes are needed around an IPv6 address; did you mean ",
+                                     QuotedAddress(text_, offset), "?"));
+  } else if (const std::string address = AddressBefore(text_, offset); !address.empty()) {
+    errors.Add(At(failure.mark), WithSuggestion("a blank stands before the port", address));
+  } else if (failure.msg == "unknown token" && offset < text_.size()) {
     errors.Add(At(failure.mark),
-               "unexpected \":\" after \"]\", allowed: an IPv6 address in quotes, \"[::1]:80\"");
+               Cat("a value that begins with ", Quoted(text_.substr(offset, 1)), " needs quotes"));
   } else if (follows("${")) {
+    errors.Add(At(failure.mark), "quotes are needed around ${NAME} inside { } and [ ]");
+  } else if (const std::string port = PortBehindStar(text_, offset); !port.empty()) {
     errors.Add(At(failure.mark),
-               "unexpected \"{\" after \"$\", allowed: \"${NAME}\" in quotes inside { } and [ ]");
+               WithSuggestion("\"*\" begins an alias in YAML", Cat("0.0.0.0", port)));
   } else if (in_flow && failure.msg.ends_with("flow not found")) {
     const Node& open = *open_.back().node;
-    errors.Add(At(failure.mark), Cat(Reword(failure.msg), " to close the ",
+    errors.Add(At(failure.mark), Cat(Reword(failure.msg), ": it closes the ",
                                      open.kind == Node::Kind::kList ? "\"[\"" : "\"{\"", " at ",
                                      FormatPosition(open.at)));
   } else {
@@ -282,7 +326,9 @@ bool Document::Parse(const std::string& text, Errors& errors) {
     return false;
   }
   if (root_ != nullptr) return true;
-  errors.Add({}, "found no configuration: the file is empty");
+  errors.Add(kWholeFile,
+             "the file is empty: it needs at least \"listeners:\" and \"upstreams:\", see "
+             "conf/example.yaml");
   return false;
 }
 

@@ -1,4 +1,5 @@
-// A YAML text as a tree of nodes with positions: all that is known of YAML outside conf/reader/yaml.cc.
+// A YAML text as a tree of nodes with positions: all that is known of YAML outside
+// conf/reader/yaml.cc.
 //
 //   Node = null | text (a scalar, quoted or not) | list of Nodes | map of (key, value) Nodes
 //

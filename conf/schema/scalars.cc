@@ -4,6 +4,8 @@
 #include <optional>
 
 #include "absl/status/statusor.h"
+#include "conf/text/characters.h"
+#include "conf/text/guess.h"
 #include "conf/text/units.h"
 
 namespace sluice::conf {
@@ -19,6 +21,10 @@ bool IsName(std::string_view text) {
          (IsAsciiLetter(text[0]) || IsAsciiDigit(text[0])) && std::ranges::all_of(text, is_inner);
 }
 
+absl::Status OutOfRange(std::string_view text) {
+  return InvalidArgument(Cat(Quoted(text), " is outside the range"));
+}
+
 // Stores a parsed value if `accepts` it.
 template <typename Parsed, typename Field, typename Accepts>
 absl::Status Store(std::string_view text, const absl::StatusOr<Parsed>& parsed, Field& field,
@@ -27,23 +33,23 @@ absl::Status Store(std::string_view text, const absl::StatusOr<Parsed>& parsed, 
     field = static_cast<Field>(*parsed);
     return absl::OkStatus();
   }
-  return parsed.ok() ? InvalidArgument(Found(text)) : parsed.status();
+  return parsed.ok() ? OutOfRange(text) : parsed.status();
 }
 
 absl::StatusOr<uint64_t> ParseCount(std::string_view text) {
   const std::optional<uint64_t> number = ParseDecimal(text);
   if (number.has_value()) return *number;
   const bool is_digits = !text.empty() && std::ranges::all_of(text, IsAsciiDigit);
-  if (is_digits && text[0] != '0') return absl::OutOfRangeError(Found(text));
+  if (is_digits && text[0] != '0') return OutOfRange(text);
   return InvalidArgument(
-      Cat(Found(text), is_digits ? " with a leading zero" : ", which is not just digits"));
+      Cat(Quoted(text), is_digits ? " begins with a zero" : " is not a whole number"));
 }
 
 absl::Status StoreAddress(std::string_view text, uint16_t port_min, Address& field) {
   const absl::StatusOr<Address> address = Address::Parse(text);
   if (!address.ok()) return address.status();
   if (address->is_ip() && address->port() < port_min) {
-    return InvalidArgument(Cat(Found(text), " with port 0"));
+    return InvalidArgument(Cat(Quoted(text), " has port 0, which nothing listens at"));
   }
   field = *address;
   return absl::OkStatus();
@@ -52,7 +58,11 @@ absl::Status StoreAddress(std::string_view text, uint16_t port_min, Address& fie
 Scalar AddressFrom(Address& field, uint16_t port_min) {
   return {Cat(Address::kForms, port_min > 0 ? " (port 1 to 65535)" : ""),
           [&field, port_min](std::string_view text) { return StoreAddress(text, port_min, field); },
-          [&field] { return field.ToString(); }};
+          [&field] { return field.ToString(); },
+          [port_min](std::string_view text) {
+            return GuessAddress(text, port_min > 0 ? "127.0.0.1" : "0.0.0.0");
+          },
+          [&field] { field = {}; }};
 }
 
 constexpr uint64_t kIdMax = 0xffff'fffe;  // -1 stands for "as it is" in chown(2)
@@ -80,9 +90,9 @@ std::string MeantLogWord(std::string_view text) {
   const auto is_in = [&lower](const auto& words) {
     return std::ranges::find(words, lower) != std::end(words);
   };
-  if (is_in(kMeansOff)) return " (did you mean \"off\"?)";
-  if (is_in(kMeansStdout)) return " (did you mean \"stdout\"?)";
-  if (is_in(kMeansStderr)) return " (did you mean \"stderr\"?)";
+  if (is_in(kMeansOff)) return WithSuggestion("", "off");
+  if (is_in(kMeansStdout)) return WithSuggestion("", "stdout");
+  if (is_in(kMeansStderr)) return WithSuggestion("", "stderr");
   return DidYouMean(text, {"off", "stdout", "stderr"});
 }
 
@@ -90,15 +100,16 @@ std::string MeantLogWord(std::string_view text) {
 // whose name looks like a word, or like an address, is written with "./".
 std::string WhyNoLogPath(std::string_view text) {
   if (text == "off" || text == "stdout" || text == "stderr") return "";
-  if (HasControlCharacter(text)) return ", which has a control character";
+  if (HasControlCharacter(text)) return " has a control character";
+  if (HasInvisible(text)) return " has an invisible character";
   const std::string_view first = text.substr(0, text.find('/'));
-  if (first.find(':') != text.npos) return ", which is no path";
+  if (first.find(':') != text.npos) return " is no path of a file";
   const bool is_bare = first.size() == text.size();
-  if (text == "." || text == ".." || text.ends_with('/')) return ", a directory";
+  if (text == "." || text == ".." || text.ends_with('/')) return " is a directory";
   const bool is_number = text.find_first_not_of("0123456789.") == text.npos;
   if (is_bare && (is_number || text.find('.') == text.npos)) {
     const std::string meant = MeantLogWord(text);
-    return Cat(", which is no path", meant.empty() ? " (a path has a \"/\")" : meant);
+    return Cat(" is no path of a file", meant.empty() ? ": a path has a \"/\"" : meant);
   }
   return "";
 }
@@ -108,21 +119,22 @@ std::string WhyNoLogPath(std::string_view text) {
 Scalar Flag(bool& field) {
   return {"true or false",
           [&field](std::string_view text) {
-            if (text != "true" && text != "false") return InvalidArgument(Found(text));
+            if (text != "true" && text != "false")
+              return InvalidArgument(Cat(Quoted(text), " is neither true nor false"));
             field = text == "true";
             return absl::OkStatus();
           },
-          [&field] { return std::string(field ? "true" : "false"); }};
+          [&field] { return std::string(field ? "true" : "false"); }, GuessFlag};
 }
 
 Scalar Name(std::string& field) {
   return {Cat("a name (1 to ", kNameMax, " of a-z A-Z 0-9 _ - ., the first a letter or digit)"),
           [&field](std::string_view text) {
-            if (!IsName(text)) return InvalidArgument(Found(text));
+            if (!IsName(text)) return InvalidArgument(Cat(Quoted(text), " is not a name"));
             field = text;
             return absl::OkStatus();
           },
-          [&field] { return field; }};
+          [&field] { return field; }, GuessName, [&field] { field.clear(); }};
 }
 
 Scalar Count(uint32_t& field, uint32_t min, uint32_t max) {
@@ -131,7 +143,7 @@ Scalar Count(uint32_t& field, uint32_t min, uint32_t max) {
             return Store(text, ParseCount(text), field,
                          [&](uint64_t number) { return number >= min && number <= max; });
           },
-          [&field] { return Cat(field); }};
+          [&field] { return Cat(field); }, GuessCount};
 }
 
 Scalar CountOrAuto(uint32_t& field, uint32_t min, uint32_t max) {
@@ -142,7 +154,7 @@ Scalar CountOrAuto(uint32_t& field, uint32_t min, uint32_t max) {
             field = 0;
             return absl::OkStatus();
           },
-          [&field, count] { return field == 0 ? "auto" : count.format(); }};
+          [&field, count] { return field == 0 ? "auto" : count.format(); }, GuessCount};
 }
 
 Scalar Size(uint64_t& field, uint64_t min, uint64_t max) {
@@ -151,7 +163,7 @@ Scalar Size(uint64_t& field, uint64_t min, uint64_t max) {
             return Store(text, ParseSize(text), field,
                          [&](uint64_t bytes) { return bytes >= min && bytes <= max; });
           },
-          [&field] { return FormatSize(field); }};
+          [&field] { return FormatSize(field); }, GuessSize};
 }
 
 Scalar SizeOrZero(uint64_t& field, std::string_view zero_means, uint64_t min, uint64_t max) {
@@ -170,7 +182,7 @@ Scalar RateOrZero(uint32_t& field, std::string_view zero_means, uint32_t min, ui
             return Store(text, ParseRate(text), field,
                          [&](uint64_t rate) { return rate == 0 || (rate >= min && rate <= max); });
           },
-          [&field] { return FormatRate(field); }};
+          [&field] { return FormatRate(field); }, GuessRate};
 }
 
 Scalar ByteRateOrZero(uint64_t& field, std::string_view zero_means, uint64_t min, uint64_t max) {
@@ -179,7 +191,7 @@ Scalar ByteRateOrZero(uint64_t& field, std::string_view zero_means, uint64_t min
             return Store(text, ParseByteRate(text), field,
                          [&](uint64_t rate) { return rate == 0 || (rate >= min && rate <= max); });
           },
-          [&field] { return FormatByteRate(field); }};
+          [&field] { return FormatByteRate(field); }, GuessByteRate};
 }
 
 Scalar Percent(uint32_t& field, uint32_t min, uint32_t max) {
@@ -188,7 +200,7 @@ Scalar Percent(uint32_t& field, uint32_t min, uint32_t max) {
             return Store(text, ParsePercent(text), field,
                          [&](uint64_t percent) { return percent >= min && percent <= max; });
           },
-          [&field] { return Cat(field, "%"); }};
+          [&field] { return Cat(field, "%"); }, GuessPercent};
 }
 
 Scalar Time(Duration& field, Duration min, Duration max) {
@@ -197,7 +209,7 @@ Scalar Time(Duration& field, Duration min, Duration max) {
             return Store(text, ParseDuration(text), field,
                          [&](Duration time) { return time >= min && time <= max; });
           },
-          [&field] { return FormatDuration(field); }};
+          [&field] { return FormatDuration(field); }, GuessDuration};
 }
 
 Scalar TimeOrZero(Duration& field, std::string_view zero_means, Duration min, Duration max) {
@@ -222,7 +234,7 @@ Scalar HostOrEmpty(Address& field) {
             if (host.ok()) field = *host;
             return host.status();
           },
-          [&field] { return field.HostToString(); }};
+          [&field] { return field.HostToString(); }, GuessHost};
 }
 
 Scalar NameOrEmpty(std::string& field, std::string_view empty_means) {
@@ -242,7 +254,9 @@ Scalar FileModeOrEmpty(int32_t& field) {
             const bool is_octal = text.size() >= 3 && text.size() <= 4 &&
                                   text.find_first_not_of("01234567") == text.npos &&
                                   (text.size() == 3 || text[0] == '0');
-            if (!is_octal && !text.empty()) return InvalidArgument(Found(text));
+            if (!is_octal && !text.empty()) {
+              return InvalidArgument(Cat(Quoted(text), " is not a file mode"));
+            }
             field = text.empty() ? -1 : 0;
             for (const char digit : text) field = field * 8 + (digit - '0');
             return absl::OkStatus();
@@ -250,17 +264,18 @@ Scalar FileModeOrEmpty(int32_t& field) {
           [&field] {
             if (field < 0) return std::string();
             return Cat("0", field >> 6 & 7, field >> 3 & 7, field & 7);
-          }};
+          },
+          GuessFileMode};
 }
 
 Scalar OwnerOrEmpty(std::string& field, std::string_view kind) {
   return {Cat(kind, "'s name or number (0 to ", kIdMax, "), or \"\" (the process's own)"),
-          [&field](std::string_view text) {
+          [&field, kind = std::string(kind)](std::string_view text) {
             const bool is_digits = !text.empty() && std::ranges::all_of(text, IsAsciiDigit);
             const std::optional<uint64_t> number = ParseDecimal(text);
             const bool is_id = number.has_value() && *number <= kIdMax;
             const bool is_valid = is_digits ? is_id : text.empty() || IsOwnerName(text);
-            if (!is_valid) return InvalidArgument(Found(text));
+            if (!is_valid) return InvalidArgument(Cat(Quoted(text), " does not name ", kind));
             field = text;
             return absl::OkStatus();
           },
@@ -271,7 +286,7 @@ Scalar LogPath(std::string& field) {
   return {"off, stdout, stderr or the path of a file",
           [&field](std::string_view text) {
             if (const std::string why = WhyNoLogPath(text); !why.empty()) {
-              return InvalidArgument(Cat(Found(text), why));
+              return InvalidArgument(Cat(Quoted(text), why));
             }
             field = text;
             return absl::OkStatus();

@@ -14,6 +14,7 @@
 #include "conf/config.h"
 #include "conf/schema/shape.h"
 #include "conf/text/address.h"
+#include "conf/text/guess.h"
 #include "conf/text/text.h"
 
 namespace sluice::conf {
@@ -61,9 +62,14 @@ Scalar OneOf(Enum& field, const Choices<Enum>& choices,
       field = value;
       return absl::OkStatus();
     }
-    const bool is_planned = std::ranges::find(planned, text) != planned.end();
-    return InvalidArgument(Cat(
-        Found(text), is_planned ? ", which is not in this version yet" : DidYouMean(text, names)));
+    Guesses guesses = GuessWord(text);
+    guesses.emplace_back(text);
+    for (const std::string& guess : guesses) {
+      if (std::ranges::find(planned, guess) == planned.end()) continue;
+      const std::string ours = guess == text ? "" : Cat(", which is called ", guess, " here,");
+      return InvalidArgument(Cat(Quoted(text), ours, " is not supported yet"));
+    }
+    return InvalidArgument(Cat(Quoted(text), " is not one of the words that are allowed here"));
   };
   const auto format = [&field, choices]() -> std::string {
     for (const auto& [name, value] : choices) {
@@ -71,7 +77,12 @@ Scalar OneOf(Enum& field, const Choices<Enum>& choices,
     }
     return "";
   };
-  return {JoinNames(names), parse, format};
+  const auto guess = [names](std::string_view text) {
+    Guesses guesses = GuessWord(text);
+    if (const auto nearest = Nearest(text, names)) guesses.push_back(*nearest);
+    return guesses;
+  };
+  return {JoinNames(names), parse, format, guess};
 }
 
 }  // namespace sluice::conf

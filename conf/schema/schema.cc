@@ -59,7 +59,7 @@ Shape Of(Runtime& runtime) {
 
 Shape Of(Limits& limits) {
   return Map{[&limits](Visitor& v) {
-    v.Optional("max_connections", Count(limits.max_connections, 1, kConnectionsMax));
+    v.Optional("max_connections", CountOrAuto(limits.max_connections, 1, kConnectionsMax));
     v.Optional("buffer_memory", Size(limits.buffer_memory_bytes, kMiB, 1024 * kGiB));
     v.Optional("on_limit",
                OneOf(limits.on_limit, {{"close", OnLimit::kClose}, {"wait", OnLimit::kWait}}));
@@ -199,7 +199,7 @@ Shape Of(Listener& listener) {
 Shape Of(Endpoint& endpoint) {
   const auto fields = [&endpoint](Visitor& v) {
     v.Required("address", EndpointAddress(endpoint.address));
-    v.Optional("weight", Count(endpoint.weight, 1, 256));
+    v.Optional("weight", Count(endpoint.weight, 0, 256));
     v.Optional("max_connections", Count(endpoint.max_connections, 0, kConnectionsMax));
   };
   return Map{fields, /*shorthand=*/"address"};
@@ -218,7 +218,7 @@ Shape Of(Upstream& upstream) {
     v.Optional("retry_for", TimeOrZero(upstream.retry_for, "one round", milliseconds(1), hours(1)));
     v.Optional("source_address", HostOrEmpty(upstream.source_address));
     v.Optional("socket", Of(upstream.socket));
-    v.Required("endpoints", ListOf("endpoint", upstream.endpoints, Of));
+    v.Required("endpoints", OneOrListOf("one endpoint", upstream.endpoints, Of));
   }};
 }
 
@@ -243,7 +243,7 @@ Map Describe(Config& config) {
     v.Optional("log", Of(config.log));
     v.Optional("access_log", Of(config.access_log));
     v.Optional("defaults", Of(config.defaults));
-    // After limits and defaults: a reader has filled them in by now, wherever they stand in the file.
+    // After limits and defaults: a reader has filled them in by now, wherever the file has them.
     v.Required("listeners", ListOf("listener", config.listeners, Of, FreshListener(config)));
     v.Required("upstreams", ListOf("upstream", config.upstreams, Of));
   }};

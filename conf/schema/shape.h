@@ -1,12 +1,11 @@
 // What the schema says of a part of the configuration: its keys, and how text becomes a field.
 //
-//   Shape = Scalar: one text                 (how to read it into its field, and to write the
-//   field)
-//         | Map:    keys, each with a Shape  (shown to a Visitor, in the order they are printed in)
+//   Shape = Scalar: one text                 (how to read and to write its field)
+//         | Map:    keys, each with a Shape  (shown to a Visitor, in the order of printing)
 //         | List:   items of one Shape
 //
-// Shapes hold references to the fields they describe, so they live shorter than the Config. Whoever
-// walks one (to read, to print, to list the keys) is a Visitor and knows no key by name.
+// Shapes hold references to the fields they describe, so they live shorter than the Config. Code
+// that walks a Shape (to read, to print, to list the keys) is a Visitor and knows no key by name.
 
 #ifndef SLUICE_CONF_SCHEMA_SHAPE_H_
 #define SLUICE_CONF_SCHEMA_SHAPE_H_
@@ -18,6 +17,7 @@
 #include <variant>
 
 #include "absl/status/status.h"
+#include "conf/text/guess.h"
 
 namespace sluice::conf {
 
@@ -25,9 +25,13 @@ class Visitor;
 
 struct Scalar {
   std::string allowed;  // "1 to 256", "close, wait"
-  // Sets the field. The message of an error is "found ..." without what is allowed.
+  // Sets the field. The message of an error is a sentence without what is allowed.
   std::function<absl::Status(std::string_view text)> parse;
   std::function<std::string()> format;
+  // What a text that `parse` takes not may have been meant for (conf/text/guess.h).
+  std::function<Guesses(std::string_view text)> guess = {};
+  // Of a field without a default, whose value no text has: takes the value away again.
+  std::function<void()> clear = {};
 };
 
 struct Map {

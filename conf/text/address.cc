@@ -9,6 +9,7 @@
 #include <cstring>
 #include <optional>
 
+#include "conf/text/characters.h"
 #include "conf/text/text.h"
 
 namespace sluice::conf {
@@ -19,18 +20,20 @@ constexpr size_t kPathMax = sizeof(sockaddr_un::sun_path) - 1;  // 107: a NUL en
 constexpr std::string_view kUnixPrefix = "unix:";
 
 absl::Status Bad(std::string_view text, std::string_view why) {
-  return InvalidArgument(Cat(Found(text), why));
+  return InvalidArgument(Cat(Quoted(text), why));
 }
 
 absl::StatusOr<Address> ParseUnix(std::string_view text) {
   const std::string_view path = text.substr(kUnixPrefix.size());
   const bool is_abstract = path.starts_with('@');
-  if (path.empty()) return Bad(text, " without a path");
-  if (!is_abstract && !path.starts_with('/')) return Bad(text, ", not an absolute path");
-  if (is_abstract && path.size() == 1) return Bad(text, " without a name after \"@\"");
-  if (HasControlCharacter(path)) return Bad(text, ", which has a control character");
+  if (path.empty()) return Bad(text, " has no path");
+  if (!is_abstract && !path.starts_with('/'))
+    return Bad(text, " is not an absolute path: it has to begin with \"/\"");
+  if (is_abstract && path.size() == 1) return Bad(text, " has no name after \"@\"");
+  if (HasControlCharacter(path)) return Bad(text, " has a control character");
+  if (HasInvisible(path)) return Bad(text, " has an invisible character");
   if (path.size() > kPathMax + (is_abstract ? 1 : 0)) {
-    return Bad(text, Cat(", which has more than ", kPathMax, " bytes"));
+    return Bad(text, Cat(" is longer than the kernel takes, ", kPathMax, " bytes"));
   }
   Address address;
   sockaddr_un unix_address = {};
@@ -73,11 +76,19 @@ bool LooksLikeHostName(std::string_view host) {
 }
 
 std::string_view WhyNotIp(std::string_view host) {
-  if (LooksLikeHostName(host)) return ", a host name, which is not supported yet";
-  if (host.empty() || host == "*") return " without an IP address (0.0.0.0 or [::] for any)";
+  if (LooksLikeHostName(host))
+    return " has a host name, which is not supported yet: an IP address is needed";
+  if (host.empty() || host == "*") return " has no IP address (0.0.0.0 or [::] stands for any)";
   const bool is_ipv6_like = host.find_first_not_of("0123456789abcdefABCDEF:.") == host.npos;
-  if (is_ipv6_like && host.find(':') != host.npos) return ", an IPv6 address without [ ]";
-  return ", whose host is not an IP address";
+  if (is_ipv6_like && host.find(':') != host.npos) return " is an IPv6 address without [ ]";
+  return " has no valid IP address before its port";
+}
+
+std::string_view WhyNoPort(std::string_view text) {
+  if (text.empty()) return " is empty";
+  if (text.starts_with('/') || text.starts_with('@')) return " is a UNIX socket without \"unix:\"";
+  if (text.find("://") != text.npos) return " is a URL";
+  return " has no port";
 }
 
 absl::StatusOr<Address> ParseIp(std::string_view text) {
@@ -85,12 +96,17 @@ absl::StatusOr<Address> ParseIp(std::string_view text) {
   const bool has_port = colon != std::string_view::npos && !text.ends_with(']');
   if (!has_port) {
     const bool is_port = ParseDecimal(text).has_value();
-    return Bad(text, is_port ? ", a port without an IP address" : " without a port");
+    return Bad(text, is_port ? " is a port without an IP address" : WhyNoPort(text));
   }
+  if (text.find("://") != text.npos) return Bad(text, " is a URL, not an address");
+  if (text.find_first_of(" ,") != text.npos) return Bad(text, " is more than one address");
   std::string host(text.substr(0, colon));
   const std::optional<uint64_t> port = ParseDecimal(text.substr(colon + 1));
+  if (text.substr(colon + 1).find('-') > 0 && text.substr(colon + 1).find('-') != text.npos) {
+    return Bad(text, " has a range of ports, which is not supported: each port needs its address");
+  }
   if (!port.has_value() || *port > 65535)
-    return Bad(text, ", whose port is not a number up to 65535");
+    return Bad(text, " has a port that is not a number up to 65535");
   in_addr ipv4 = {};
   if (inet_pton(AF_INET, host.c_str(), &ipv4) == 1) {
     return MakeIpv4(ipv4, static_cast<uint16_t>(*port));
@@ -100,8 +116,8 @@ absl::StatusOr<Address> ParseIp(std::string_view text) {
   in6_addr ipv6 = {};
   if (inet_pton(AF_INET6, host.c_str(), &ipv6) != 1) {
     const bool has_zone = host.find('%') != std::string::npos;
-    return Bad(text, has_zone ? ", an IPv6 address with a zone, which is not supported yet"
-                              : ", whose host is not an IPv6 address");
+    return Bad(text, has_zone ? " has an IPv6 zone, which is not supported yet"
+                              : " has no valid IPv6 address between [ and ]");
   }
   return MakeIpv6(ipv6, static_cast<uint16_t>(*port));
 }
@@ -125,19 +141,19 @@ SockAddr As(const Address& address) {
 }  // namespace
 
 absl::StatusOr<Address> Address::Parse(std::string_view text) {
-  if (text.find('\0') != std::string_view::npos) return Bad(text, ", which has a NUL byte");
+  if (text.find('\0') != std::string_view::npos) return Bad(text, " has a NUL byte");
   return text.starts_with(kUnixPrefix) ? ParseUnix(text) : ParseIp(text);
 }
 
 absl::StatusOr<Address> Address::ParseHost(std::string_view text) {
-  if (text.find('\0') != std::string_view::npos) return Bad(text, ", which has a NUL byte");
+  if (text.find('\0') != std::string_view::npos) return Bad(text, " has a NUL byte");
   const std::string host(text);
   in_addr ipv4 = {};
   if (inet_pton(AF_INET, host.c_str(), &ipv4) == 1) return MakeIpv4(ipv4, 0);
   in6_addr ipv6 = {};
   if (inet_pton(AF_INET6, host.c_str(), &ipv6) == 1) return MakeIpv6(ipv6, 0);
-  if (Parse(text).ok()) return Bad(text, ", which is more than an IP address");
-  return Bad(text, ", which is not an IP address");
+  if (Parse(text).ok()) return Bad(text, " is more than an IP address");
+  return Bad(text, " is not an IP address");
 }
 
 std::string Address::HostToString() const {

@@ -21,7 +21,7 @@ struct Address {
   sockaddr_storage storage = {};
   socklen_t length = 0;
 
-  // Error: InvalidArgument, its message says what was found ("found ...").
+  // Error: InvalidArgument, a sentence that says what is wrong with `text`.
   static absl::StatusOr<Address> Parse(std::string_view text);
 
   // An IP address without a port (and without brackets); its port is 0. Errors as above.

@@ -11,7 +11,7 @@
 namespace sluice::conf {
 namespace {
 
-constexpr std::string_view kForms = ", allowed: ${NAME}, ${NAME:-default}, or $${ for a literal ${";
+constexpr std::string_view kForms = "${NAME}, ${NAME:-default}, or $${ for a literal ${";
 
 bool IsVariableName(std::string_view name) {
   const auto is_word = [](char c) { return IsAsciiLetter(c) || IsAsciiDigit(c) || c == '_'; };
@@ -47,8 +47,8 @@ class Expansion {
  private:
   absl::Status ReadVariable(size_t depth, std::string* out) {
     if (depth > kMaxEnvDepth) {
-      return InvalidArgument(Cat(Found(text_), " with more than ", kMaxEnvDepth,
-                                 " \"${\" one inside another, allowed: at most these"));
+      return InvalidArgument(
+          Cat(Quoted(text_), " nests \"${\" deeper than the limit of ", kMaxEnvDepth, " levels"));
     }
     Take(2, nullptr);
     const size_t end = rest_.find('}');
@@ -58,7 +58,8 @@ class Expansion {
     const bool has_default = split != std::string_view::npos;
     const std::string name(inside.substr(0, split));
     if (!IsVariableName(name)) {
-      return InvalidArgument(Cat("found the environment variable name ", Quoted(name), kForms));
+      return InvalidArgument(
+          WithAllowed(Cat(Quoted(name), " is no name of an environment variable"), kForms));
     }
     std::optional<std::string> value;
     if (out != nullptr) value = env_(name);
@@ -75,19 +76,20 @@ class Expansion {
   static absl::Status Append(const std::string& name, const std::optional<std::string>& value,
                              std::string& out) {
     if (!value.has_value()) {
-      return InvalidArgument(Cat("environment variable ", Quoted(name),
-                                 " is not set, allowed: a set one, or ${", name, ":-default}"));
+      return InvalidArgument(Cat("the environment variable ", Quoted(name), " is not set; ${", name,
+                                 ":-default} would give it a default"));
     }
     if (FindInvalidUtf8(*value).has_value() || HasControlCharacter(*value)) {
-      return InvalidArgument(Cat("environment variable ", Quoted(name), " holds ", Quoted(*value),
-                                 ", allowed: UTF-8 without control characters"));
+      return InvalidArgument(Cat("the environment variable ", Quoted(name), " is ", Quoted(*value),
+                                 ", which is not UTF-8 text without control characters"));
     }
     out += *value;
     return absl::OkStatus();
   }
 
   absl::Status Unclosed() const {
-    return InvalidArgument(Cat(Found(text_), " with \"${\" that is not closed", kForms));
+    return InvalidArgument(
+        WithAllowed(Cat(Quoted(text_), " has a \"${\" without its \"}\""), kForms));
   }
 
   // Moves on by `count` bytes, which go to `out` if there is one.

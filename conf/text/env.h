@@ -1,9 +1,9 @@
 // Environment variables in values: `${NAME}` and `${NAME:-default}`.
 //
 // The default also stands in for an empty variable, as in a shell. It may hold variables of its own
-// (`${A:-${B:-c}}`, at most kMaxEnvDepth levels), which are looked up only if it is used; it ends at
-// the first `}` that closes none of them. `$${` is a literal `${`. What a variable contains is not
-// expanded again.
+// (`${A:-${B:-c}}`, at most kMaxEnvDepth levels), which are looked up only if it is used; it ends
+// at the first `}` that closes none of them. `$${` is a literal `${`. What a variable contains is
+// not expanded again.
 
 #ifndef SLUICE_CONF_TEXT_ENV_H_
 #define SLUICE_CONF_TEXT_ENV_H_

@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "core/text/utf8.h"
 
 namespace sluice::conf {
 namespace {
@@ -15,7 +16,7 @@ constexpr size_t kCompareMax = 64;  // longer names are not compared
 
 bool IsContinuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
-// Insertions, deletions, substitutions and swaps of neighbours that make `b` of `a`.
+// How many insertions, deletions, substitutions and swaps of neighbours turn `a` into `b`.
 size_t EditDistance(std::string_view a, std::string_view b) {
   std::vector<std::vector<size_t>> cost(a.size() + 1, std::vector<size_t>(b.size() + 1));
   for (size_t i = 0; i <= a.size(); ++i) cost[i][0] = i;
@@ -31,8 +32,8 @@ size_t EditDistance(std::string_view a, std::string_view b) {
   return cost[a.size()][b.size()];
 }
 
-// Whether a slip of the pen could turn `a` into `b`: few edits, or a part left out. `distance` gets
-// the number of edits; most pairs are told apart by their lengths alone.
+// Returns true if a typing error could turn `a` into `b`: few edits, or a part left out. `distance`
+// gets the number of edits; for most pairs their lengths alone give the answer.
 bool IsNear(std::string_view a, std::string_view b, size_t& distance) {
   const auto [shorter, longer] = std::minmax({a.size(), b.size()});
   const size_t allowed = std::max<size_t>(1, longer / 3);
@@ -43,30 +44,10 @@ bool IsNear(std::string_view a, std::string_view b, size_t& distance) {
   return is_part || distance <= allowed;
 }
 
-// The controls from U+0080 to U+009F, of which one begins an escape sequence as ESC [ does.
-bool IsC1(std::string_view sequence) {
-  return sequence.size() == 2 && sequence[0] == '\xC2' &&
-         static_cast<unsigned char>(sequence[1]) < 0xA0;
-}
-
-// The length of the UTF-8 sequence at `text`, 0 if there is no valid one.
-size_t Utf8Length(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  if (lead < 0x80) return 1;
-  const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || text.size() < length) return 0;
-  if (!std::ranges::all_of(text.substr(1, length - 1), IsContinuation)) return 0;
-  const auto second = static_cast<unsigned char>(text[1]);
-  if (lead == 0xE0 && second < 0xA0) return 0;  // overlong
-  if (lead == 0xED && second > 0x9F) return 0;  // a surrogate
-  if (lead == 0xF0 && second < 0x90) return 0;  // overlong
-  if (lead == 0xF4 && second > 0x8F) return 0;  // above U+10FFFF
-  return length;
-}
-
+// Whether a terminal would obey a part of `text`, which is UTF-8: C1 (U+0080 to U+009F) counts too.
 bool HasC1(std::string_view text) {
   for (size_t i = text.find('\xC2'); i != text.npos; i = text.find('\xC2', i + 1)) {
-    if (IsC1(text.substr(i, 2))) return true;
+    if (core::IsControl(text.substr(i), 2)) return true;
   }
   return false;
 }
@@ -96,9 +77,9 @@ std::optional<uint64_t> ParseDecimal(std::string_view text) {
 std::string Printable(std::string_view text) {
   std::string printable;
   for (size_t i = 0; i < text.size();) {
-    const size_t length = Utf8Length(text.substr(i));
+    const size_t length = core::CharacterLength(text.substr(i));
     const std::string_view sequence = text.substr(i, std::max<size_t>(length, 1));
-    const bool is_control = length == 0 || IsControlCharacter(sequence[0]) || IsC1(sequence);
+    const bool is_control = length == 0 || core::IsControl(sequence, length);
     printable += is_control ? absl::CHexEscape(Piece(sequence)) : std::string(sequence);
     i += sequence.size();
   }
@@ -118,7 +99,13 @@ std::string Quoted(std::string_view text) {
   return Cat("\"", escaped, cut ? "\"..." : "\"");
 }
 
-std::string Found(std::string_view text) { return Cat("found ", Quoted(text)); }
+std::string WithAllowed(std::string_view message, std::string_view allowed) {
+  return Cat(message, message.ends_with('?') ? " Allowed: " : "; allowed: ", allowed);
+}
+
+std::string WithSuggestion(std::string_view message, std::string_view suggestion) {
+  return Cat(message, "; did you mean ", Quoted(suggestion), "?");
+}
 
 std::optional<std::string> Nearest(std::string_view name,
                                    const std::vector<std::string>& candidates) {
@@ -138,7 +125,7 @@ std::optional<std::string> Nearest(std::string_view name,
 
 std::string DidYouMean(std::string_view name, const std::vector<std::string>& candidates) {
   const std::optional<std::string> nearest = Nearest(name, candidates);
-  return nearest.has_value() ? Cat(" (did you mean ", Quoted(*nearest), "?)") : "";
+  return nearest.has_value() ? WithSuggestion("", *nearest) : "";
 }
 
 std::string JoinNames(const std::vector<std::string>& names, size_t max) {
@@ -151,7 +138,7 @@ std::string JoinNames(const std::vector<std::string>& names, size_t max) {
 
 std::optional<size_t> FindInvalidUtf8(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
-    const size_t length = Utf8Length(text.substr(i));
+    const size_t length = core::CharacterLength(text.substr(i));
     if (length == 0) return i;
     i += length;
   }

@@ -1,6 +1,7 @@
 // Small helpers for texts and the messages about them.
 //
-// Messages have one form, "found X[ why], allowed: Y": Found() makes the first half.
+// Messages have one form: `"X" has no unit; did you mean "Y"? Allowed: Z`. What was found and why
+// it is wrong is a sentence; the suggestion and what is allowed follow it where there are any.
 
 #ifndef SLUICE_CONF_TEXT_TEXT_H_
 #define SLUICE_CONF_TEXT_TEXT_H_
@@ -46,14 +47,16 @@ std::string Printable(std::string_view text);
 // The text in double quotes, escaped, and cut when long.
 std::string Quoted(std::string_view text);
 
-// `found "text"`.
-std::string Found(std::string_view text);
+// The message with `did you mean "suggestion"?`, or with what is allowed, behind it. What is
+// allowed comes last.
+std::string WithSuggestion(std::string_view message, std::string_view suggestion);
+std::string WithAllowed(std::string_view message, std::string_view allowed);
 
-// The candidate with the smallest edit distance, if that is small enough to be a slip of the pen.
+// The candidate with the smallest edit distance, if that is small enough to be a typing error.
 std::optional<std::string> Nearest(std::string_view name,
                                    const std::vector<std::string>& candidates);
 
-// ` (did you mean "nearest"?)`, or "" if nothing is near.
+// `; did you mean "nearest"?`, or "" if nothing is near.
 std::string DidYouMean(std::string_view name, const std::vector<std::string>& candidates);
 
 // "a, b, c"; "…" after `max` of them.

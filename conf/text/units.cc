@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
 #include "conf/text/text.h"
 
 namespace sluice::conf {
@@ -50,10 +49,12 @@ struct Quantity {
 };
 
 absl::Status Bad(std::string_view text, std::string_view why) {
-  return InvalidArgument(Cat(Found(text), why));
+  return InvalidArgument(Cat(Quoted(text), why));
 }
 
-absl::Status TooLarge(std::string_view text) { return absl::OutOfRangeError(Found(text)); }
+absl::Status TooLarge(std::string_view text) {
+  return absl::OutOfRangeError(Cat(Quoted(text), " is too large"));
+}
 
 const Unit* FindUnit(std::span<const Unit> units, std::string_view name) {
   const auto found = std::ranges::find(units, name, &Unit::name);
@@ -64,49 +65,27 @@ const Unit* FindUnit(std::span<const Unit> units, std::string_view name) {
 absl::StatusOr<Quantity> TakeQuantity(std::string_view text, std::string_view& rest) {
   const auto digits =
       static_cast<size_t>(std::ranges::find_if_not(rest, IsAsciiDigit) - rest.begin());
-  if (text.find(' ') != std::string_view::npos) return Bad(text, " with a blank in it");
-  if (digits == 0) return Bad(text, ", which is not a whole number with a unit");
-  if (rest.substr(digits).starts_with('.')) return Bad(text, ", a fraction; use a smaller unit");
+  if (text.find(' ') != std::string_view::npos) return Bad(text, " has a blank in it");
+  if (digits == 0) return Bad(text, " is not a whole number with a unit");
+  if (rest.substr(digits).starts_with('.'))
+    return Bad(text, " is a fraction: a smaller unit makes it a whole number");
   const std::string_view number = rest.substr(0, digits);
   rest.remove_prefix(digits);
   const auto letters =
       static_cast<size_t>(std::ranges::find_if_not(rest, IsAsciiLetter) - rest.begin());
   const std::string_view unit = rest.substr(0, letters);
   rest.remove_prefix(letters);
-  if (number.size() > 1 && number[0] == '0') return Bad(text, ", a number with a leading zero");
+  if (number.size() > 1 && number[0] == '0') return Bad(text, " begins with a zero");
   const std::optional<uint64_t> value = ParseDecimal(number);
   if (!value.has_value()) return TooLarge(text);
   return Quantity{*value, unit};
 }
 
-absl::Status UnknownUnit(std::string_view text, std::string_view unit, std::string_view suggested,
+absl::Status UnknownUnit(std::string_view text, std::string_view unit,
                          std::string_view unit_names) {
   const std::string what =
-      unit.empty() ? " without a unit" : Cat(" with the unknown unit ", Quoted(unit));
-  const std::string hint = suggested.empty() ? "" : Cat("; did you mean ", Quoted(suggested), "?");
-  return Bad(text, Cat(what, " (units: ", unit_names, hint, ")"));
-}
-
-// "K", "kb", "k" → "KiB" or "kB": the first unit that begins so, whatever the case.
-std::string_view SuggestSizeUnit(std::string_view wrong) {
-  if (wrong.empty()) return "B";
-  for (const bool whole : {true, false}) {
-    for (const Unit& unit : kSizeUnits) {
-      const std::string_view start = whole ? unit.name : unit.name.substr(0, wrong.size());
-      if (absl::EqualsIgnoreCase(Piece(start), Piece(wrong))) return unit.name;
-    }
-  }
-  return "";
-}
-
-std::string_view SuggestDurationUnit(std::string_view wrong) {
-  if (wrong.empty() || wrong == "S" || wrong.starts_with("sec")) return "s";
-  if (wrong == "M" || wrong.starts_with("min")) return "m";
-  if (wrong == "H" || wrong.starts_with("hour") || wrong == "hr") return "h";
-  if (wrong == "D" || wrong.starts_with("day")) return "d";
-  if (wrong == "msec" || wrong.starts_with("milli")) return "ms";
-  if (wrong == "usec" || wrong.starts_with("micro")) return "us";
-  return "";
+      unit.empty() ? " has no unit" : Cat(" has the unknown unit ", Quoted(unit));
+  return Bad(text, Cat(what, " (units: ", unit_names, ")"));
 }
 
 }  // namespace
@@ -121,13 +100,9 @@ absl::StatusOr<std::chrono::microseconds> ParseDuration(std::string_view text) {
     if (!quantity.ok()) return quantity.status();
     const auto [number, name] = *quantity;
     const Unit* unit = FindUnit(kDurationUnits, name);
-    if (unit == nullptr) {
-      const std::string_view suggested = SuggestDurationUnit(name);
-      const bool is_simple = last_factor > kMax && rest.empty() && !suggested.empty();
-      const std::string whole = is_simple ? Cat(number, suggested) : "";
-      return UnknownUnit(text, name, whole, kDurationUnitNames);
-    }
-    if (unit->factor >= last_factor) return Bad(text, ", whose units do not become smaller");
+    if (unit == nullptr) return UnknownUnit(text, name, kDurationUnitNames);
+    if (unit->factor >= last_factor)
+      return Bad(text, " repeats a unit or has a larger one behind a smaller one");
     last_factor = unit->factor;
     if (number > (kMax - total) / unit->factor) return TooLarge(text);
     total += number * unit->factor;
@@ -140,13 +115,9 @@ absl::StatusOr<uint64_t> ParseSize(std::string_view text) {
   const absl::StatusOr<Quantity> quantity = TakeQuantity(text, rest);
   if (!quantity.ok()) return quantity.status();
   const auto [number, name] = *quantity;
-  if (!rest.empty()) return Bad(text, ", which is not one whole number with a unit");
+  if (!rest.empty()) return Bad(text, " is not one whole number with a unit");
   const Unit* unit = FindUnit(kSizeUnits, name);
-  if (unit == nullptr) {
-    const std::string_view suggested = SuggestSizeUnit(name);
-    const std::string whole = suggested.empty() ? "" : Cat(number, suggested);
-    return UnknownUnit(text, name, whole, kSizeUnitNames);
-  }
+  if (unit == nullptr) return UnknownUnit(text, name, kSizeUnitNames);
   if (number > std::numeric_limits<uint64_t>::max() / unit->factor) return TooLarge(text);
   return number * unit->factor;
 }
@@ -155,7 +126,7 @@ namespace {
 
 // Takes `suffix` off the end of `text`.
 absl::StatusOr<std::string_view> WithoutSuffix(std::string_view text, std::string_view suffix) {
-  if (!text.ends_with(suffix)) return Bad(text, Cat(" without ", Quoted(suffix), " at its end"));
+  if (!text.ends_with(suffix)) return Bad(text, Cat(" does not end in ", Quoted(suffix)));
   return text.substr(0, text.size() - suffix.size());
 }
 
@@ -164,7 +135,7 @@ absl::StatusOr<uint64_t> ParseNumberWith(std::string_view text, std::string_view
   if (!digits.ok()) return digits.status();
   const bool is_number = !digits->empty() && std::ranges::all_of(*digits, IsAsciiDigit) &&
                          (digits->size() == 1 || digits->front() != '0');
-  if (!is_number) return Bad(text, Cat(", which is not a whole number with ", Quoted(suffix)));
+  if (!is_number) return Bad(text, Cat(" is not a whole number before ", Quoted(suffix)));
   const std::optional<uint64_t> number = ParseDecimal(*digits);
   if (!number.has_value()) return TooLarge(text);
   return *number;

@@ -2,8 +2,9 @@
 //
 // Durations: whole numbers with us, ms, s, m, h or d, also several from large to small: `1m30s`.
 // Sizes: one whole number with B, KiB, MiB, GiB, kB, MB or GB. A bare number, 0 too, is an error.
-// Rates: a whole number or a size, then /s. Percentages: a whole number, then %.
-// Errors: InvalidArgument, "found ..." with the reason; OutOfRange if the type cannot hold it.
+// Rates: a whole number or a size, then /s. Percentages: a whole number, then %. Errors:
+// InvalidArgument, a sentence that says why; OutOfRange if the type cannot hold it. What was
+// probably meant is found by conf/text/guess.h.
 
 #ifndef SLUICE_CONF_TEXT_UNITS_H_
 #define SLUICE_CONF_TEXT_UNITS_H_

@@ -1,76 +1,117 @@
-// Admission: whether a listener may take one more connection; Ticket: what it then holds.
+// Admission: decides whether a listener takes one more connection; Ticket: what a connection that
+// has been admitted holds.
 //
-// Asked in this order, and all or nothing: the memory, the client's source, the connections of all
-// listeners, those of this one, the new connections per second of both. (The table of sources may
-// allocate, so memory comes first.)
+// Each limit is looked at in this order, and a connection takes from all of them or from none: the
+// memory, its source, the connections of the process, those of the listener, the new connections
+// per second of both. (The table of sources may allocate, so memory comes first.)
 //
-// Taken in another order, so that a crowd over one limit takes nothing from others, not even for a
-// moment:
+// The limits are taken from in another order, so that a crowd over one limit takes nothing from
+// others, not even for a moment:
 //
-//   look whether there is a free slot ─► take from the rates ─► take the slots ─► admitted
-//        │ none: rejected                  │ used up: rejected      │ just taken by another:
-//        ▼                                 ▼                        ▼ the rates are given back
+//   look for a free slot ───► take from the rates ──────► take the slots ──────────► Ticket
+//        │ there is none           │ used up                   │ another took the last one:
+//        ▼                         ▼                           ▼ the rates get it back
+//   WaitForSlot              WaitUntil                    WaitForSlot
 //
-// A client over the rate never holds a slot; one that finds all slots taken never uses up the rate.
+// A connection over the rate never holds a slot; one that finds no free slot never uses up the rate.
+// A connection that may not wait (`WhenExhausted::kReject`) is rejected instead.
 #ifndef SLUICE_PROXY_ADMISSION_ADMISSION_H_
 #define SLUICE_PROXY_ADMISSION_ADMISSION_H_
 
-#include "conf/config.h"
+#include <cstddef>
+#include <cstdint>
+#include <variant>
+
 #include "core/base/clock.h"
+#include "core/base/intrusive_ptr.h"
 #include "core/net/socket_api.h"
 #include "core/time/token_bucket.h"
 #include "proxy/admission/connection_limit.h"
 #include "proxy/admission/placement.h"
 #include "proxy/admission/source_limit.h"
 #include "proxy/memory/heap_reserve.h"
-#include "proxy/observe/refusal.h"
+#include "proxy/observe/rejection.h"
 
 namespace sluice::proxy {
 
-// Given back when it goes.
+// The limits of the whole process, which its listeners share. They live as long as the server.
+struct ProcessLimits {
+  // `when_exhausted`: why a connection is rejected that finds no slot among `max_connections`,
+  // kConnections or kBuffers: the configuration has a limit for both, and the lower one counts.
+  ProcessLimits(uint32_t max_connections, Rejection when_exhausted, uint32_t new_connections,
+                size_t workers, HeapReserve& reserve)
+      : connections(max_connections),
+        when_exhausted(when_exhausted),
+        rate(new_connections),
+        placement(workers),
+        reserve(reserve) {}
+
+  ConnectionLimit connections;
+  const Rejection when_exhausted;
+  core::TokenBucket rate;
+  Placement placement;
+  HeapReserve& reserve;
+};
+
+// The limits of one listener; 0: no limit.
+struct AdmissionOptions {
+  uint32_t max_connections = 0;
+  uint32_t new_connections = 0;  // per second
+  SourceOptions per_source = {};
+
+  bool operator==(const AdmissionOptions&) const = default;
+};
+
+// Everything in it is given back when it goes.
 struct Ticket {
   LimitSlot connections = {};
   SourceSlot source = {};
-  Place place = {};  // the listener's doing
+  WorkerShare share = {};  // set when the session is given to a worker
 };
 
-struct Verdict {
-  Refusal refusal = Refusal::kNone;
-  Ticket ticket = {};               // unless refused
-  ConnectionLimit* full = nullptr;  // kConnections, kListener, kBuffers: who has no room
-  core::Nanos retry_in = 0;         // kRate, kMemory: before that it is no use
+// All slots of `limit` are taken: the connection may wait until one is free.
+struct WaitForSlot {
+  ConnectionLimit* limit;
+  Rejection cause;
 };
+
+// A rate or the memory is used up: before `at` nothing changes.
+struct WaitUntil {
+  core::Nanos at;
+  Rejection cause;
+};
+
+enum class WhenExhausted { kReject, kWait };
 
 // Any thread.
-class Admission {
+class Admission final : public core::RefCounted {
  public:
-  // The limits of all listeners and the reserve outlive it. `all_is_full`: what a client hears when
-  // `all` is, kConnections or kBuffers: the smaller of the two decides.
-  Admission(const conf::Listener& config, ConnectionLimit& all, Refusal all_is_full,
-            core::TokenBucket& all_rate, HeapReserve& reserve)
-      : reserve_(reserve),
-        all_(all),
-        all_is_full_(all_is_full),
-        all_rate_(all_rate),
-        own_(config.max_connections),
-        own_rate_(config.new_connections),
-        sources_(config.per_source) {}
+  using Result = std::variant<Ticket, WaitForSlot, WaitUntil, Rejection>;
 
-  // Whether Try wants to know who the client is: that costs a system call.
+  Admission(const AdmissionOptions& options, ProcessLimits& process)
+      : options_(options),
+        process_(process),
+        connections_(options.max_connections),
+        rate_(options.new_connections),
+        sources_(options.per_source) {}
+
+  const AdmissionOptions& options() const { return options_; }
+
+  // Whether Admit needs to know the client's address, which costs a system call.
   bool needs_client() const { return sources_.limited(); }
 
-  Verdict Try(const core::Address& client, core::Nanos now);
+  // With kReject the answer is a Ticket or a Rejection. A source over its limit is rejected in any
+  // case: it would wait for itself.
+  Result Admit(const core::Address& client, core::Nanos now, WhenExhausted when_exhausted);
 
  private:
-  Verdict Full(ConnectionLimit& limit) const;
+  Result Exhausted(ConnectionLimit& limit, WhenExhausted when_exhausted) const;
   core::Nanos TakeFromRates(core::Nanos now);
 
-  HeapReserve& reserve_;
-  ConnectionLimit& all_;
-  const Refusal all_is_full_;
-  core::TokenBucket& all_rate_;
-  ConnectionLimit own_;
-  core::TokenBucket own_rate_;
+  const AdmissionOptions options_;
+  ProcessLimits& process_;
+  ConnectionLimit connections_;
+  core::TokenBucket rate_;
   SourceLimit sources_;
 };
 

@@ -1,11 +1,11 @@
-// ConnectionLimit: how many connections may be open; LimitSlot: the place one of them takes.
+// ConnectionLimit: how many connections may be open; LimitSlot: the slots that one of them holds.
 //
 // count_ is never above max, not even for a moment: it is raised only by a CAS from below max.
-// Who wants to wait for room registers under the mutex; a release that finds `waited_for_` set
-// wakes the oldest waiter, which tries again.
+// A task that waits for a free slot is put into a list under the mutex; a release that finds the
+// list not empty wakes the one that has waited longest, which then tries again.
 //
-// No lost wake-up (Dekker): a waiter registers, sets waited_for_, fences and tries once more; a
-// release lowers count_, fences and looks at waited_for_.
+// No wake-up is lost (Dekker): a waiter enters the list, fences and looks at count_ once more; a
+// release lowers count_, fences and looks at the size of the list.
 // Threads: any. Checked by: tests/proxy/admission/connection_limit_test.cc, tests/model.
 #ifndef SLUICE_PROXY_ADMISSION_CONNECTION_LIMIT_H_
 #define SLUICE_PROXY_ADMISSION_CONNECTION_LIMIT_H_
@@ -18,9 +18,7 @@
 #include "absl/synchronization/mutex.h"
 #include "core/base/atomic.h"
 #include "core/base/check.h"
-#include "core/task/cancel_scope.h"
-#include "core/task/task.h"
-#include "core/task/waiter_list.h"
+#include "core/sync/wait_list.h"
 
 namespace sluice::proxy {
 
@@ -30,6 +28,7 @@ class ConnectionLimit {
   explicit ConnectionLimit(uint32_t max) : max_(max == 0 ? UINT32_MAX : max) {}
   ~ConnectionLimit() { SLUICE_DCHECK(count() == 0); }
 
+  // Takes a slot. Returns false if none is free.
   bool TryAcquire() {
     uint32_t count = count_.load(std::memory_order_relaxed);
     do {
@@ -44,71 +43,52 @@ class ConnectionLimit {
     SLUICE_DCHECK(before > 0);
     (void)before;
     core::AtomicFence(std::memory_order_seq_cst);
-    if (waited_for_.load(std::memory_order_relaxed)) WakeOne();
+    if (waiters_.size() != 0) WakeOne();
   }
 
   uint32_t count() const { return count_.load(std::memory_order_relaxed); }
   uint32_t max() const { return max_; }
-  bool full() const { return count() >= max_; }
+  bool exhausted() const { return count() >= max_; }
 
-  // `co_await limit.Room()`: until there may be room, or the scope is cancelled. Then TryAcquire,
-  // or PassOn.
-  class RoomAwaiter;
-  RoomAwaiter Room();
+  // `co_await limit.FreeSlot()`: until there may be a free slot, or the scope is cancelled. Then
+  // TryAcquire, or PassOn.
+  class FreeSlotAwaiter;
+  FreeSlotAwaiter FreeSlot();
 
-  // Whoever has been told of room and does not take it lets the next one know.
+  // A waiter that has been woken and takes no slot wakes the next one.
   void PassOn() {
-    if (!full()) WakeOne();
+    if (!exhausted()) WakeOne();
   }
 
  private:
-  bool Register(RoomAwaiter& waiter);
-  bool Unregister(RoomAwaiter& waiter);
+  bool QueueIfExhausted(FreeSlotAwaiter& waiter);
   void WakeOne();
 
   const uint32_t max_;
   alignas(64) core::Atomic<uint32_t> count_{0};
-  core::Atomic<bool> waited_for_{false};
   absl::Mutex mutex_;
-  core::WaiterList<RoomAwaiter> waiters_ ABSL_GUARDED_BY(mutex_);
+  core::WaitList<FreeSlotAwaiter> waiters_{mutex_};  // changed under mutex_
 };
 
-class ConnectionLimit::RoomAwaiter final : public core::Waiter {
+class ConnectionLimit::FreeSlotAwaiter final : public core::WaitAwaiter {
  public:
-  explicit RoomAwaiter(ConnectionLimit& limit) : limit_(limit) {}
-  bool await_ready() const { return !limit_.full(); }
+  explicit FreeSlotAwaiter(ConnectionLimit& limit) : limit_(limit) {}
+  bool await_ready() const { return !limit_.exhausted(); }
   template <typename Promise>
   bool await_suspend(std::coroutine_handle<Promise> handle) {
-    core::PromiseBase& promise = handle.promise();
-    if (promise.scope->cancelled()) return false;
-    task_ = promise.task;
-    waiter_ = handle;
-    if (!limit_.Register(*this)) return false;
-    scope_ = promise.scope;
-    scope_->Enter(*this);
-    return true;
+    return Suspend(handle, [this] { return limit_.QueueIfExhausted(*this); });
   }
-  void await_resume() {
-    if (scope_ != nullptr) scope_->Leave(*this);
-  }
-  void OnReady() override { waiter_.resume(); }
-  void Cancel() override {
-    if (limit_.Unregister(*this)) task_->Post(*this);
-  }
-
-  RoomAwaiter* previous = nullptr;  // WaiterList's
+  void await_resume() { Resumed(); }
 
  private:
-  friend class ConnectionLimit;
   ConnectionLimit& limit_;
-  core::Runnable* task_ = nullptr;
-  core::CancelScope* scope_ = nullptr;
-  std::coroutine_handle<> waiter_;
 };
 
-inline ConnectionLimit::RoomAwaiter ConnectionLimit::Room() { return RoomAwaiter(*this); }
+inline ConnectionLimit::FreeSlotAwaiter ConnectionLimit::FreeSlot() {
+  return FreeSlotAwaiter(*this);
+}
 
-// Places in up to two limits, given back when it goes.
+// Slots in up to two limits, given back when it goes.
 class LimitSlot {
  public:
   LimitSlot() = default;
@@ -124,26 +104,26 @@ class LimitSlot {
     if (global_ != nullptr) global_->Release();
   }
 
-  // The one that has no free slot, or null.
-  static ConnectionLimit* FindFull(ConnectionLimit& global, ConnectionLimit& own) {
-    return global.full() ? &global : own.full() ? &own : nullptr;
+  // The limit that has no free slot, or null.
+  static ConnectionLimit* FindExhausted(ConnectionLimit& global, ConnectionLimit& own) {
+    return global.exhausted() ? &global : own.exhausted() ? &own : nullptr;
   }
 
-  // Both or none. On failure `full` is the one that had no room.
+  // A slot of both limits, or of none: then `exhausted` is the one that had none free.
   static LimitSlot TryAcquire(ConnectionLimit& global, ConnectionLimit& own,
-                              ConnectionLimit*& full) {
+                              ConnectionLimit*& exhausted) {
     LimitSlot slot;
-    // Looked at before anything is taken: a crowd that is over its own limit would else hold places
-    // of all, each for a moment, and others would be refused for nothing.
-    full = FindFull(global, own);
-    if (full != nullptr) return slot;
-    full = &global;
+    // Looked at before anything is taken: else a crowd over its own limit would hold global slots,
+    // each for a moment, and connections of other listeners would be rejected for nothing.
+    exhausted = FindExhausted(global, own);
+    if (exhausted != nullptr) return slot;
+    exhausted = &global;
     if (!global.TryAcquire()) return slot;
     slot.global_ = &global;
-    full = &own;
+    exhausted = &own;
     if (!own.TryAcquire()) return LimitSlot();  // gives the global one back
     slot.own_ = &own;
-    full = nullptr;
+    exhausted = nullptr;
     return slot;
   }
 

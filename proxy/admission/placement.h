@@ -1,10 +1,11 @@
-// Placement: which worker a new session begins on; Place: that it is counted there, while it lives.
+// Placement: which worker a new session begins on; WorkerShare: counts the session there while it
+// lives.
 //
 // The kernel wakes the same worker for most arrivals at a listening socket, so that one of several
-// would get nearly all of them. Whoever accepts a connection therefore hands it on when it has
-// clearly more sessions than another worker: more than kSlack, and more than an eighth, since a
+// would get nearly all of them. The worker that accepts a connection therefore hands it on when it
+// has clearly more sessions than another worker: more than kSlack, and more than an eighth, since a
 // hand-over costs a wake-up. It compares itself with one other at a time, each in its turn.
-// Where a session goes later (a thief may take it over) is not followed.
+// Where a session goes later (another worker may steal it) is not followed.
 //
 // Threads: any. The counters order nothing; what they say may be a moment old.
 // Checked by: tests/proxy/admission/placement_test.cc.
@@ -26,19 +27,19 @@ struct alignas(64) SessionCount {
   core::Atomic<uint32_t> sessions{0};
 };
 
-// Move-only; the session is counted no more when it goes.
-class Place {
+// Move-only; stops counting the session when it goes.
+class WorkerShare {
  public:
-  Place() = default;
-  explicit Place(SessionCount& count) : count_(&count) {
+  WorkerShare() = default;
+  explicit WorkerShare(SessionCount& count) : count_(&count) {
     count.sessions.fetch_add(1, std::memory_order_relaxed);
   }
-  Place(Place&& other) noexcept : count_(std::exchange(other.count_, nullptr)) {}
-  Place& operator=(Place&& other) noexcept {
+  WorkerShare(WorkerShare&& other) noexcept : count_(std::exchange(other.count_, nullptr)) {}
+  WorkerShare& operator=(WorkerShare&& other) noexcept {
     std::swap(count_, other.count_);
     return *this;
   }
-  ~Place() {
+  ~WorkerShare() {
     if (count_ != nullptr) count_->sessions.fetch_sub(1, std::memory_order_relaxed);
   }
 
@@ -59,7 +60,7 @@ class Placement {
     return mine > sessions(other) + std::max(kSlack, mine / 8) ? other : here;
   }
 
-  Place Take(uint32_t worker) { return Place(workers_[worker]); }
+  WorkerShare Take(uint32_t worker) { return WorkerShare(workers_[worker]); }
 
   uint32_t sessions(uint32_t worker) const {
     return workers_[worker].sessions.load(std::memory_order_relaxed);

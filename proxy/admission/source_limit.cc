@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::array<uint8_t, 12> kMappedIpv4 = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-// Of clients without an address: no client with one has it, as no interface has this number.
+// The source of clients without an address; no interface has this number.
 constexpr Source kUnknown = {.interface = UINT32_MAX};
 
 void ClearAfter(std::array<uint8_t, 16>& address, uint32_t prefix) {
@@ -45,7 +45,7 @@ Source SourceLimit::ToSource(const core::Address& client) const {
     is_ipv4 = std::equal(kMappedIpv4.begin(), kMappedIpv4.end(), source.address.begin());
     if (IN6_IS_ADDR_LINKLOCAL(&client.ipv6.sin6_addr)) source.interface = client.ipv6.sin6_scope_id;
   }
-  ClearAfter(source.address, is_ipv4 ? 96 + config_.ipv4_prefix : config_.ipv6_prefix);
+  ClearAfter(source.address, is_ipv4 ? 96 + options_.ipv4_prefix : options_.ipv6_prefix);
   return source;
 }
 
@@ -60,7 +60,7 @@ bool SourceLimit::TryAcquire(const core::Address& client, SourceSlot& slot) {
   absl::MutexLock lock(&shard.mutex);
   std::unique_ptr<SourceCount>& count = shard.counts[source];
   if (count == nullptr) count.reset(new SourceCount{.limit = *this, .source = source});
-  if (count->connections >= config_.max_connections) return false;
+  if (count->connections >= options_.max_connections) return false;
   ++count->connections;
   slot.count_ = count.get();
   return true;

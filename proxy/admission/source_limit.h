@@ -1,10 +1,10 @@
 // SourceLimit: how many connections clients of one address, or of one network, may have;
-// SourceSlot: the place one of them takes.
+// SourceSlot: the slot that one of them holds.
 //
 // A source is an IP address cut to a prefix. IPv4 clients of a dual-stack socket count as IPv4. A
 // link-local address (fe80::/10) means something only together with its interface, so that belongs
 // to the source: the same address, or the same prefix, on two interfaces is two sources. Clients
-// whose address cannot be had share one source; UNIX clients have none and no limit. A table entry
+// whose address is unknown share one source; UNIX clients have none and no limit. A table entry
 // exists while its source has connections, so that the connection limits bound the table.
 // Threads: any; a table is split into shards, each with a mutex.
 #ifndef SLUICE_PROXY_ADMISSION_SOURCE_LIMIT_H_
@@ -18,10 +18,17 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
-#include "conf/config.h"
 #include "core/net/socket_api.h"
 
 namespace sluice::proxy {
+
+struct SourceOptions {
+  uint32_t max_connections = 0;  // of one source; 0: no limit
+  uint32_t ipv4_prefix = 32;
+  uint32_t ipv6_prefix = 64;
+
+  bool operator==(const SourceOptions&) const = default;
+};
 
 struct Source {
   std::array<uint8_t, 16> address{};  // IPv6, IPv4 mapped into it; bits after the prefix are 0
@@ -36,14 +43,14 @@ struct Source {
 
 class SourceLimit;
 
-// What the clients of one source have.
+// What the clients of one source hold.
 struct SourceCount {
   SourceLimit& limit;
   const Source source;
   uint32_t connections = 0;  // guarded by the mutex of its shard
 };
 
-// Gives its place back when it goes.
+// Gives its slot back when it goes.
 class SourceSlot {
  public:
   SourceSlot() = default;
@@ -61,12 +68,12 @@ class SourceSlot {
 
 class SourceLimit {
  public:
-  explicit SourceLimit(const conf::PerSource& config) : config_(config) {}
+  explicit SourceLimit(const SourceOptions& options) : options_(options) {}
   ~SourceLimit();
 
-  bool limited() const { return config_.max_connections != 0; }
+  bool limited() const { return options_.max_connections != 0; }
 
-  // False: the client's source has all its places taken.
+  // Takes a slot for the client's source. Returns false if that has none free.
   bool TryAcquire(const core::Address& client, SourceSlot& slot);
 
  private:
@@ -81,7 +88,7 @@ class SourceLimit {
   Shard& ShardOf(const Source& source);
   void Release(SourceCount& count);
 
-  const conf::PerSource config_;
+  const SourceOptions options_;
   std::array<Shard, kShards> shards_;
 };
 

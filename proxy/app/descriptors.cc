@@ -28,6 +28,8 @@ DescriptorNeeds NeedsOf(const conf::Config& config, uint32_t workers) {
   return needs;
 }
 
+uint64_t DescriptorNeeds::unjudged() const { return addresses * workers * core::kAcceptsPerSubmit; }
+
 uint64_t RaiseDescriptorLimit() {
   rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return kMaxDescriptors;
@@ -53,20 +55,27 @@ uint64_t OpenDescriptors() {
   return open;
 }
 
+uint32_t DefaultConnections(const DescriptorNeeds& needs, uint64_t limit, uint64_t open) {
+  const uint64_t taken = open + needs.to_run();
+  const uint64_t left = limit > taken ? limit - taken : 0;
+  const uint64_t spare = std::min(needs.unjudged() + kSpare, left / 2);
+  return static_cast<uint32_t>(
+      std::clamp<uint64_t>((left - spare) / kPerConnection, 1, kMostByDefault));
+}
+
 absl::StatusOr<std::string> CheckDescriptors(const DescriptorNeeds& needs, uint64_t max_connections,
                                              uint64_t limit, uint64_t open) {
   const uint64_t before_any = open + needs.to_run();
   if (before_any + kPerConnection > limit) {
     return absl::ResourceExhaustedError(absl::StrCat(
-        "too few descriptors to serve anybody: this process may open ", limit, ", has ", open,
+        "too few descriptors to serve a connection: this process may open ", limit, ", has ", open,
         " and needs ", needs.to_run() + kPerConnection, " more: ", needs.to_listen(), " for ",
         needs.addresses, " addresses and ", needs.workers,
         " workers, each of which accepts at each, ", needs.to_run() - needs.to_listen(),
         " for the workers themselves and the access log, ", kPerConnection,
         " for a connection (raise RLIMIT_NOFILE or lower runtime.workers)"));
   }
-  const uint64_t unjudged = needs.addresses * needs.workers * core::kAcceptsPerSubmit;
-  const uint64_t needed = before_any + kPerConnection * max_connections + unjudged + kSpare;
+  const uint64_t needed = before_any + kPerConnection * max_connections + needs.unjudged() + kSpare;
   if (needed <= limit) return "";
   return absl::StrCat("limits.max_connections ", max_connections, " needs ", needed,
                       " descriptors but this process may open ", limit,

@@ -21,6 +21,7 @@ struct DescriptorNeeds {
 
   uint64_t to_listen() const { return addresses * (1 + workers); }
   uint64_t to_run() const { return to_listen() + 2 * workers + logs; }
+  uint64_t unjudged() const;  // accepted and not judged yet, at most
 };
 
 DescriptorNeeds NeedsOf(const conf::Config& config, uint32_t workers);
@@ -31,6 +32,12 @@ uint64_t RaiseDescriptorLimit();
 
 // Descriptors that are open now.
 uint64_t OpenDescriptors();
+
+// What `limits.max_connections: auto` stands for: half of what `limit` leaves after what is open,
+// what is needed to run, and some to spare; at least 1, at most kMostByDefault. Where little is
+// left, half of it is to spare.
+inline constexpr uint32_t kMostByDefault = 10'000;
+uint32_t DefaultConnections(const DescriptorNeeds& needs, uint64_t limit, uint64_t open);
 
 // RESOURCE_EXHAUSTED, with what is lacking: not even one connection could be served. Else a warning
 // when limits.max_connections cannot be reached, or "".

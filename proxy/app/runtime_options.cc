@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "conf/text/units.h"
 #include "core/reactor/buffer_pool.h"
+#include "proxy/app/descriptors.h"
 #include "proxy/memory/allocator.h"
 #include "proxy/memory/buffer_budget.h"
 
@@ -24,7 +25,7 @@ std::string FewerSessions(const conf::Config& config, uint32_t workers, uint32_t
                       " holds for ", sessions, " connections (with ", workers,
                       workers == 1 ? " worker" : " workers", "): limits.max_connections ",
                       config.limits.max_connections,
-                      " is beyond that, further ones are not let in (reason rejected_buffers)");
+                      " is beyond that, further ones are rejected (reason rejected_buffers)");
 }
 
 // Stacks, rings, pools, and the heaps that come with the threads.
@@ -42,7 +43,8 @@ uint64_t AddressSpace(const core::RuntimeOptions& options) {
 
 }  // namespace
 
-RuntimePlan PlanRuntime(const conf::Config& config, uint32_t cpus) {
+RuntimePlan PlanRuntime(const conf::Config& file, uint32_t cpus, const Descriptors& descriptors) {
+  conf::Config config = file;
   RuntimePlan plan;
   const uint32_t wanted = config.runtime.workers == 0 ? cpus : config.runtime.workers;
   const uint32_t workers = std::min(wanted, MostWorkers(config));
@@ -53,8 +55,14 @@ RuntimePlan PlanRuntime(const conf::Config& config, uint32_t cpus) {
   worker.busy_poll = config.runtime.busy_poll;
   worker.stealing = config.runtime.work_stealing;
   worker.make_heap = MakeThreadHeap;
+  const bool is_auto = file.limits.max_connections == 0;
+  if (is_auto) {
+    config.limits.max_connections =
+        DefaultConnections(NeedsOf(config, workers), descriptors.limit, descriptors.open);
+  }
+  plan.max_connections = config.limits.max_connections;
   const BufferPlan buffers = PlanBuffers(config, workers);
-  if (buffers.sessions < config.limits.max_connections) {
+  if (buffers.sessions < config.limits.max_connections && !is_auto) {
     plan.warnings.push_back(FewerSessions(config, workers, buffers.sessions));
   }
   plan.reserve_blocks = buffers.reserve_blocks;

@@ -1,20 +1,40 @@
 #include "proxy/listener/listen_error.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 
 namespace sluice::proxy {
 namespace {
 
+// 0 unless it is an address of TCP.
+int PortOf(const core::Address& address) {
+  if (address.family() == AF_INET) return ntohs(address.ipv4.sin_port);
+  if (address.family() == AF_INET6) return ntohs(address.ipv6.sin6_port);
+  return 0;
+}
+
+// The first port that needs no privilege.
+int FirstUnprivilegedPort() {
+  int port = 1024;
+  if (std::FILE* file = std::fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re")) {
+    if (std::fscanf(file, "%d", &port) != 1) port = 1024;
+    std::fclose(file);
+  }
+  return port;
+}
+
 // What stands in the way, where the errno does not say it.
-std::string Obstacle(const conf::Address& address, const core::ListenOptions& options, int error) {
+std::string Obstacle(const core::Address& address, const core::ListenOptions& options, int error) {
   if (address.family() != AF_UNIX) return "";
-  const char* path = reinterpret_cast<const sockaddr_un*>(address.get())->sun_path;
+  const char* path = address.local.sun_path;
   struct stat info;
   if (error == EADDRINUSE && path[0] != '\0' && lstat(path, &info) == 0 &&
       !S_ISSOCK(info.st_mode)) {
@@ -28,17 +48,42 @@ std::string Obstacle(const conf::Address& address, const core::ListenOptions& op
   return "";
 }
 
+// What the operator can do.
+std::string Remedy(const core::Address& address, int error) {
+  if (error == EADDRINUSE) {
+    const std::string command = HowToFindOwner(address);
+    return command.empty() ? "" : absl::StrCat(" (", command, ")");
+  }
+  const int port = PortOf(address);
+  const int first = FirstUnprivilegedPort();
+  if ((error == EACCES || error == EPERM) && port > 0 && port < first) {
+    return absl::StrCat(" (ports below ", first,
+                        " need the capability CAP_NET_BIND_SERVICE; or set "
+                        "net.ipv4.ip_unprivileged_port_start to at most ",
+                        port, ")");
+  }
+  if (error == EADDRNOTAVAIL) return " (no interface of this host has this address)";
+  return "";
+}
+
 }  // namespace
 
-absl::Status ListenError(const std::string& listener, const conf::Address& address,
-                         const core::ListenOptions& options, int error) {
-  const bool is_congestion = error == ENOENT && address.is_ip();
-  return absl::ErrnoToStatus(
-      error, absl::StrCat("listener ", listener, ": cannot ",
-                          is_congestion ? absl::StrCat("use the congestion control ",
-                                                       options.connection.congestion)
-                                        : "listen",
-                          " on ", address.ToString(), Obstacle(address, options, error)));
+std::string HowToFindOwner(const core::Address& address) {
+  const int port = PortOf(address);
+  if (port == 0) return "";
+  return absl::StrCat("to see which process listens there: ss -ltnp 'sport = :", port, "'");
+}
+
+std::string ListenError(const std::string& listener, const core::Address& address,
+                        const core::ListenOptions& options, int error) {
+  const bool is_congestion = error == ENOENT && address.is_tcp();
+  const char* const description = strerrordesc_np(error);
+  return absl::StrCat(
+      "listener ", listener, ": cannot ",
+      is_congestion ? absl::StrCat("use the congestion control ", options.connection.congestion)
+                    : "listen",
+      " on ", address.ToString(), Obstacle(address, options, error), ": ",
+      description == nullptr ? absl::StrCat("error ", error) : description, Remedy(address, error));
 }
 
 }  // namespace sluice::proxy

@@ -10,6 +10,7 @@ namespace sluice::proxy {
 
 // One byte each: a session holds them for as long as it lives.
 enum class Initiator : uint8_t { kClient, kUpstream, kProxy, kAdmin };
+inline constexpr size_t kInitiatorCount = 4;
 
 enum class EndCause : uint8_t {
   kClosed,            // both directions ended with FIN; the initiator sent the first
@@ -33,6 +34,7 @@ struct EndReason {
 
 constexpr std::string_view Name(Initiator initiator) {
   constexpr std::string_view kNames[] = {"client", "upstream", "proxy", "admin"};
+  static_assert(sizeof(kNames) / sizeof(kNames[0]) == kInitiatorCount);
   return kNames[static_cast<size_t>(initiator)];
 }
 

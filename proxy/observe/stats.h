@@ -1,73 +1,61 @@
-// Stats: what the proxy counts. One block per worker, written by that worker alone without locked
-// instructions, summed when somebody reads.
+// Stats: what the proxy counts, declared once: one row for each metric. See metric_table.h for what
+// a row drives, and how a metric is counted by its name.
 #ifndef SLUICE_PROXY_OBSERVE_STATS_H_
 #define SLUICE_PROXY_OBSERVE_STATS_H_
 
 #include <array>
 #include <cstdint>
-#include <numeric>
-#include <vector>
+#include <string_view>
 
-#include "core/base/atomic.h"
-#include "core/reactor/reactor.h"
 #include "proxy/observe/end_reason.h"
-#include "proxy/observe/refusal.h"
+#include "proxy/observe/metric_table.h"
+#include "proxy/observe/rejection.h"
 
 namespace sluice::proxy {
 
-struct alignas(64) WorkerStats {
-  core::Atomic<uint64_t> accepted{0};                           // connections taken from the kernel
-  std::array<core::Atomic<uint64_t>, kRefusalCount> refused{};  // of these, closed by a limit
-  core::Atomic<uint64_t> accept_pauses{0};                      // descriptors or memory had run out
-  core::Atomic<uint64_t> connect_retries{0};  // endpoints given up for the next one
-  core::Atomic<uint64_t> short_buffers{0};    // buffers received into blocks of the reserve
-  core::Atomic<uint64_t> bytes_up{0};         // client to upstream, accepted by the kernel
-  core::Atomic<uint64_t> bytes_down{0};       // upstream to client
-  std::array<core::Atomic<uint64_t>, kEndCauseCount> ended{};
+enum class Direction : uint8_t { kUp, kDown };  // client to upstream, and back
+
+namespace metric_labels {
+
+inline constexpr std::array<std::string_view, 2> kDirections = {"up", "down"};
+inline constexpr auto kInitiators = NamesOf<Initiator, kInitiatorCount>();
+inline constexpr auto kEndCauses = NamesOf<EndCause, kEndCauseCount>();
+inline constexpr auto kRejections = [] {
+  auto names = NamesOf<Rejection, kRejectionCount>();
+  names[static_cast<size_t>(Rejection::kNone)] = {};
+  return names;
+}();
+
+}  // namespace metric_labels
+
+// clang-format off
+inline constexpr MetricRow kMetrics[] = {
+    {.name = "sessions_active", .kind = MetricKind::kGauge, .always = "active",
+     .help = "Sessions that are open."},
+    {.name = "accepted_total", .always = "total",
+     .help = "Connections that were accepted and became sessions."},
+    {.name = "session_ends_total", .if_any = "*",
+     .labels = {{{"initiator", metric_labels::kInitiators}, {"reason", metric_labels::kEndCauses}}},
+     .help = "Sessions that have ended."},
+    {.name = "rejections_total", .always = "rejected", .if_any = "rejected_*",
+     .labels = {{{"reason", metric_labels::kRejections}}},
+     .help = "Connections that were closed because of a limit before they became sessions."},
+    {.name = "bytes_total", .always = "*",
+     .labels = {{{"direction", metric_labels::kDirections}}},
+     .help = "Bytes that the kernel has accepted for the receiver."},
+    {.name = "retries_total",
+     .help = "Attempts to connect to another endpoint after one has failed."},
+    {.name = "accept_pauses_total",
+     .help = "Pauses in accepting because descriptors or memory had run out."},
+    {.name = "short_buffers_total", .if_any = "short_buffers",
+     .help = "Receives into a small block because buffers were short."},
 };
+// clang-format on
 
-// The sums. accepted = rejected() + all of ended + the sessions that live.
-struct StatsSum {
-  uint64_t accepted = 0;
-  std::array<uint64_t, kRefusalCount> refused{};
-  uint64_t accept_pauses = 0;
-  uint64_t connect_retries = 0;
-  uint64_t short_buffers = 0;
-  uint64_t bytes_up = 0;
-  uint64_t bytes_down = 0;
-  std::array<uint64_t, kEndCauseCount> ended{};
-
-  uint64_t rejected() const { return std::accumulate(refused.begin(), refused.end(), uint64_t{0}); }
-};
-
-class Stats {
- public:
-  explicit Stats(size_t workers) : workers_(workers) {}
-
-  WorkerStats& of(uint32_t worker) { return workers_[worker]; }
-
-  // Any thread.
-  StatsSum Sum() const {
-    StatsSum sum;
-    const auto value = [](const core::Atomic<uint64_t>& counter) {
-      return counter.load(std::memory_order_relaxed);
-    };
-    for (const WorkerStats& worker : workers_) {
-      sum.accepted += value(worker.accepted);
-      for (size_t i = 0; i < kRefusalCount; ++i) sum.refused[i] += value(worker.refused[i]);
-      sum.accept_pauses += value(worker.accept_pauses);
-      sum.connect_retries += value(worker.connect_retries);
-      sum.short_buffers += value(worker.short_buffers);
-      sum.bytes_up += value(worker.bytes_up);
-      sum.bytes_down += value(worker.bytes_down);
-      for (size_t i = 0; i < kEndCauseCount; ++i) sum.ended[i] += value(worker.ended[i]);
-    }
-    return sum;
-  }
-
- private:
-  std::vector<WorkerStats> workers_;
-};
+// accepted_total = all of session_ends_total + the sessions that are open.
+using Stats = Metrics<kMetrics>;
+using WorkerStats = MetricSlots<kMetrics>;
+using StatsValues = MetricValues<kMetrics>;
 
 }  // namespace sluice::proxy
 

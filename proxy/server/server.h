@@ -2,31 +2,37 @@
 //
 //   BINDING ── error, or a signal that asks for an end ──► ENDED (status)
 //      │
-//   SERVING ── SIGTERM, SIGINT, SIGQUIT ──► DRAINING ── last session ended ──────────► ENDED
-//                                              │ drain_timeout or a second signal
-//                                              └──► CANCELLING (sessions are reset) ──► ENDED
+//   SERVING ── SIGTERM, SIGINT, SIGQUIT ──► DRAINING (drain.h) ──► ENDED
+//    ▲   │
+//    └───┘ Exchange: another topology takes the place of this one
+//
+// What lives how long: the members up to `sessions_` are the process's and stay until the last
+// session has ended, for which Run waits. Listeners and upstreams are a topology's, to which this
+// server, its accept loops and every session hold references.
 #ifndef SLUICE_PROXY_SERVER_SERVER_H_
 #define SLUICE_PROXY_SERVER_SERVER_H_
 
-#include <memory>
-#include <string>
-#include <vector>
+#include <cstdint>
 
 #include "absl/status/status.h"
 #include "conf/config.h"
+#include "core/base/intrusive_ptr.h"
 #include "core/io/signals.h"
 #include "core/log/logger.h"
+#include "core/runtime/handle.h"
 #include "core/runtime/task_group.h"
 #include "core/sched/worker.h"
 #include "core/sync/cancellation.h"
 #include "core/task/task.h"
-#include "core/time/token_bucket.h"
-#include "proxy/admission/connection_limit.h"
-#include "proxy/listener/listener.h"
+#include "proxy/admission/admission.h"
+#include "proxy/listener/accept_log.h"
 #include "proxy/memory/heap_reserve.h"
 #include "proxy/observe/access_log/access_log.h"
 #include "proxy/observe/stats.h"
-#include "proxy/upstream/upstream.h"
+#include "proxy/observe/stats_reporter.h"
+#include "proxy/server/addresses.h"
+#include "proxy/server/stop_signals.h"
+#include "proxy/server/topology.h"
 
 namespace sluice::proxy {
 
@@ -49,14 +55,7 @@ class Server {
   core::Task<bool> BindAll();
   core::Task<bool> MayTryAgain();
   core::Task<void> WaitForStop();
-  core::Task<void> Drain();
-  core::Task<void> FinishSessions(core::CancellationSource& drained);
-  core::Task<void> EndLateSessions(core::CancellationToken drained);
-  core::Task<core::IoResult<int>> NextStopSignal();
-  core::Task<void> LogStats();
-  void LogStatsLine();
-  void LogDrops();
-  void LogWorkerLine(uint32_t worker);
+  core::Task<void> StopAccepting();
 
   const conf::Config& config_;
   const core::RuntimeHandle runtime_;
@@ -64,23 +63,20 @@ class Server {
   core::Logger& logger_;
   AccessLog* const access_log_;
   Stats stats_;
-  Placement placement_;
-  ConnectionLimit limit_;
-  core::TokenBucket rate_;
-  core::LogThrottle accept_throttle_{5 * core::kSecond};
-  core::LogThrottle memory_throttle_{5 * core::kSecond};
-  core::LogThrottle buffer_throttle_{5 * core::kSecond};  // rejected for want of buffer memory
-  core::LogThrottle short_throttle_{5 * core::kSecond};   // received into small pieces
-  core::CancellationSource stop_accepting_;
+  ProcessLimits limits_;
+  StatsReporter reporter_;
+  AcceptLog accept_log_;
+  core::LogThrottle short_throttle_{5 * core::kSecond};  // received into small pieces
+  core::CancellationSource stop_services_;
   core::CancellationSource end_sessions_;
-  core::TaskGroup services_;  // accept loops, the stats line
+  core::TaskGroup services_;  // the stats line
   core::TaskGroup sessions_;
-  ListenerShared listener_shared_;
-  std::vector<std::unique_ptr<Upstream>> upstreams_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  StopSignals stop_signals_;
+  const AcceptContext accept_context_;
+  const SessionServices session_services_;
+  core::IntrusivePtr<const Topology> topology_;
+  Addresses addresses_;
   absl::Status status_;
-  uint64_t log_drops_ = 0;     // told so far
-  uint64_t record_drops_ = 0;  // told so far
 };
 
 }  // namespace sluice::proxy

@@ -65,7 +65,7 @@ void Session::Close(Ticket& ticket) {
 
 void Session::CountEnd() {
   WorkerStats& stats = context().stats->of(Worker::Current()->index());
-  core::Count(stats.ended[static_cast<size_t>(end_.reason().cause)]);
+  core::Count(stats.at("session_ends_total", end_.reason().initiator, end_.reason().cause));
 }
 
 void Session::CloseUpstream() {

@@ -24,7 +24,7 @@ void NoteSent(Flow& flow, size_t bytes) {
   Worker& worker = *Worker::Current();
   flow.bytes += bytes;
   flow.last_byte_at = worker.now();
-  core::Count(flow.owner.stats().of(worker.index()).*flow.counter(), bytes);
+  core::Count(flow.owner.stats().of(worker.index()).at("bytes_total", flow.direction()), bytes);
 }
 
 void NoteReceived(Flow& flow) {

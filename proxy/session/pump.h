@@ -58,9 +58,7 @@ struct Flow {
   bool partial : 1 = false;      // the last buffer was not taken in one go
   bool send_failed : 1 = false;  // `to` is broken
 
-  core::Atomic<uint64_t> WorkerStats::*counter() const {
-    return is_up ? &WorkerStats::bytes_up : &WorkerStats::bytes_down;
-  }
+  Direction direction() const { return is_up ? Direction::kUp : Direction::kDown; }
 };
 
 // Ends when the stream does, on an error, or when its scope is cancelled; then no operation of

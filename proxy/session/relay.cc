@@ -39,7 +39,7 @@ void Session::SendBegins(Flow& flow, Nanos now) {
 
 void Session::BuffersShort() {
   Worker& worker = *Worker::Current();
-  core::Count(context().stats->of(worker.index()).short_buffers);
+  core::Count(context().stats->of(worker.index()).at("short_buffers_total"));
   uint64_t suppressed = 0;
   if (!context().short_throttle->Pass(worker.now(), suppressed)) return;
   context().logger->Log(

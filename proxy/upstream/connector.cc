@@ -248,7 +248,7 @@ core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed) {
     rounds.Tries(result.slot.endpoint());
     result.endpoint = &result.slot.endpoint();
     if (result.attempts++ > 0) {
-      core::Count(context.stats.of(Worker::Current()->index()).connect_retries);
+      core::Count(context.stats.of(Worker::Current()->index()).at("retries_total"));
     }
     const bool is_own = IsOwnListener(*result.endpoint);
     IoResult<int> fd = core::IoError(ELOOP);

@@ -15,15 +15,15 @@
 //       twice: what the releases of an endpoint walk is bounded by what was tried, however many
 //       wait. A session leaves the queue in constant time.
 //
-//           waits, has tried e ── waits, has tried e ── [marker of e] ── waits ── waits, has tried e
+//           waits, has tried e ── waits, has tried e ── [marker of e] ── waits ── waits, tried e
 //
 // Waiting sessions wait on the current set: Publish serves all that an endpoint of the new set can
 // be given to. An endpoint that is in no set any more drains; the slots that it has given stay
 // valid, and are released like others.
 //
-// Where neither a limit nor the policy needs it nothing is counted and no lock taken. A session that
-// began so is not counted either when a set with limits is published: the limits then hold for those
-// that begin later.
+// Where neither a limit nor the policy needs it nothing is counted and no lock taken. A session
+// that began so is not counted either when a set with limits is published: the limits then hold for
+// those that begin later.
 // Threads: any; one at a time for Publish.
 // Checked by: tests/proxy/upstream/endpoint_queue_test.cc, tests/model.
 #ifndef SLUICE_PROXY_UPSTREAM_ENDPOINT_QUEUE_H_

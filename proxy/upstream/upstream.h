@@ -1,7 +1,7 @@
 // Upstream: the endpoints that a listener's sessions are connected to, how to choose among them and
 // how to connect to them.
 //
-//   conf::Upstream ── MakeSet ──► EndpointSet ── Publish ──► the current set, also for those that wait
+//   conf::Upstream ── MakeSet ──► EndpointSet ── Publish ──► the current set, also of the queue
 //
 // It owns its endpoints. One that is in the set before and in the new one is the same object: its
 // sessions count on. One that leaves drains, and is kept as long as the upstream, so that a session

@@ -2,10 +2,11 @@
 
 import os
 import re
+import resource
 
 import sockets
 from harness import Case, main
-from processes import run
+from processes import Process, run
 from sluice import binary, built_with, yaml
 
 GOOD = """\
@@ -28,7 +29,7 @@ BAD = {
     "missing key": (("    bind: 127.0.0.1:8080\n", ""), r"\d+:\d+", "bind"),
     "bad address": (("127.0.0.1:8080", "127.0.0.1"), "3:11", "127.0.0.1"),
     "port out of range": (("127.0.0.1:8080", "127.0.0.1:65536"), "3:11", "65536"),
-    "weight out of range": (("weight: 1", "weight: 0"), r"8:\d+", "weight|0"),
+    "weight out of range": (("weight: 1", "weight: 257"), r"8:\d+", "weight|257"),
     "tab": (("    bind", "\tbind"), r"3:\d+", "[Tt]ab|\\\\t"),
     "no list": (("  - name: app\n    endpoints", "  endpoints"), r"[67]:\d+", "upstreams|list"),
     "section unknown": (("upstreams:", "upstream:"), r"5:1", "upstream.*upstreams"),
@@ -113,7 +114,7 @@ class CommandLine(Case):
     def test_names_in_warnings_are_escaped(self):
         path = self.path + "\x1b[31m"
         with open(path, "w") as file:
-            file.write(GOOD + "limits: {buffer_memory: 1MiB}\n")
+            file.write(GOOD + "limits: {buffer_memory: 1MiB, max_connections: 1000}\n")
         done = self.sluice("--config", path, "--check")
         self.assertEqual(done.returncode, 0)
         self.assertIn(r"\x1b[31m:1:1: warning: ", done.stderr)
@@ -125,8 +126,8 @@ class CommandLine(Case):
 
     def test_missing_file(self):
         done = self.sluice("--config", self.path)
-        self.assertEqual(done.returncode, 78)
-        self.assertIn(self.path, done.stderr)
+        self.assertEqual((done.returncode, done.stdout), (78, ""))
+        self.assertEqual(done.stderr, f"{self.path}: no such file\n")
 
     def test_environment(self):
         text = GOOD.replace("127.0.0.1:8080", "${SLUICE_E2E_BIND}")
@@ -141,7 +142,7 @@ class CommandLine(Case):
         self.write(GOOD)
         shown = self.sluice("--config", self.path, "--print-config")
         self.assertEqual(shown.returncode, 0, shown.stderr)
-        self.assertIn("max_connections: 10000", shown.stdout)
+        self.assertIn("max_connections: auto", shown.stdout)
         self.assertEqual(self.check(shown.stdout).returncode, 0)
         again = self.sluice("--config", self.path, "--print-config")
         self.assertEqual(again.stdout, shown.stdout)
@@ -169,6 +170,33 @@ class CommandLine(Case):
                 done = self.sluice(*arguments)
                 self.assertEqual((done.returncode, done.stdout), (2, ""))
                 self.assertIn((arguments or ["--config"])[0], done.stderr)
+                self.assertTrue(done.stderr.endswith(" See sluice --help.\n"), done.stderr)
+                self.assertEqual(done.stderr.count("\n"), 1)
+
+    def test_near_misses(self):
+        for word in ("--chek", "--chekc", "--Check", "check"):
+            done = self.sluice("--config", self.path, word)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertRegex(done.stderr, rf"{word}: did you mean --check\? See sluice --help\.\n$")
+
+    def test_defaults_do_not_warn(self):
+        """Neither in the answer of --check nor in the log, however few descriptors there are."""
+        for limit in (100, 1024, 4096):
+            def few():
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+            self.write(GOOD.replace("127.0.0.1:8080", "127.0.0.1:0"))
+            done = run("prlimit", f"--nofile={limit}:{limit}", binary(), "--config", self.path,
+                       "--check")
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+            sluice = self.program(Process(binary(), "--config", self.path, prepare=few))
+            sluice.wait_line("listening on")
+            self.assertEqual(sluice.lines(" warning .*(descriptors|connections)"), [])
+            told = sluice.lines(r"limits\.max_connections: auto is \d+$")
+            self.assertEqual(len(told), 1, sluice.text())
+            number = int(told[0].rsplit(" ", 1)[1])
+            self.assertGreater(number, limit // 8)
+            self.assertLess(number, limit / 2)
+            self.assertEqual(sluice.stop(), 0)
 
     def test_port_in_use(self):
         holder = self.keep(sockets.Listener())

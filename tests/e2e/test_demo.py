@@ -138,6 +138,12 @@ class Demo(Case):
         self.assertRegex(page, r"(?s)^HTTP/1.1 200 OK\r?\n.*Content-Length: 42\r?\n.*\n$")
         self.assertRegex(page, r"Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r?\n")
 
+    def test_sends_no_body_after_head(self):
+        request = b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n"
+        said = self.talk(said_to, request + request, True)
+        self.assertRegex(said, rb"(?s)^(HTTP/1.1 200 OK\r\n[^\n]+\r\n.*?\r\n\r\n){2}$")
+        self.assertNotIn(b"You asked for", said)
+
     def test_keeps_a_connection_alive(self):
         found = self.talk(three_on_one_connection)
         greeting = "Hello from behind Sluice.\nYou asked for "

@@ -36,7 +36,7 @@ class Descriptors:
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
         self.web = self.proxy([self.peer(echo).receive()], prepare=lower if limit else None,
-                              log={"level": "info"})
+                              log={"level": "info"}, limits={"max_connections": 10000})
 
     def session(self):
         client = self.keep(self.web.connect())

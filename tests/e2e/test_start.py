@@ -13,7 +13,7 @@ import unittest
 import sockets
 from echo import echo
 from harness import Case, main, matrix
-from isolation import _Instruction, _Program, _must
+from isolation import _Instruction, _Program, _must, own_network
 from processes import DEADLINE, Process, libc, run, wait_for
 from sluice import binary, built_with, yaml
 
@@ -33,6 +33,12 @@ def refuse_large_rings():
     program = _Program(len(code), code)
     _must(libc.prctl(38, 1, 0, 0, 0), "PR_SET_NO_NEW_PRIVS")
     _must(libc.prctl(22, 2, ctypes.byref(program), 0, 0), "PR_SET_SECCOMP")
+
+
+def without_bind_service():
+    """In a network of its own, where ports below 1024 need a privilege that this process lacks."""
+    own_network()
+    _must(libc.prctl(24, 10, 0, 0, 0), "PR_CAPBSET_DROP")
 
 
 class Files(Case):
@@ -124,12 +130,12 @@ class WhatIsNoFile(Files):
                          "/dev/zero", "/dev/null", folder + "/none", self.path + "/none"):
                 done = run(binary(), "--check", "--config", path)
                 self.assertEqual((done.returncode, done.stdout), (78, ""), path)
-                self.assertRegex(done.stderr, rf"^{re.escape(path)}:1:1: error: .+\n$|:1:\d+: error:")
+                self.assertRegex(done.stderr, rf"^{re.escape(path)}(:\d+:\d+: error)?: .+\n$")
 
     def test_names_are_escaped(self):
         done = run(binary(), "--check", "--config", self.path + "\x1b[31m\n")
         self.assertEqual(done.returncode, 78)
-        self.assertIn(r"\x1b[31m\n:1:1: error: ", done.stderr)
+        self.assertIn(r"\x1b[31m\n: no such file", done.stderr)
         self.assertNotIn("\x1b", done.stderr)
         done = run(binary(), "--no\x1b]0;x\x07")
         self.assertEqual(done.returncode, 2)
@@ -210,9 +216,36 @@ class Listening(Files):
         self.assertLess(time.monotonic() - began, 5)
         for i, holder in enumerate(holders):
             self.assertEqual(len(sluice.lines(
-                rf" error listener l{i}: cannot listen on {re.escape(holder.text)}: Address already")),
-                1, sluice.text())
+                rf" error listener l{i}: cannot listen on {re.escape(holder.text)}: Address already "
+                rf"in use \(.*: ss -ltnp 'sport = :{holder.address[1]}'\)$")), 1, sluice.text())
         self.assertEqual(sluice.lines("listening on"), [])
+
+    def test_busy_addresses_are_named_before_they_are_tried_again(self):
+        """All in one line, and how to see what has them; no line of totals after such a start."""
+        holders = self.busy(3)
+        sluice = self.launch()
+        self.assertEqual(sluice.wait(), 1)
+        lines = sluice.text().splitlines()
+        named = [i for i, line in enumerate(lines) if " warning 3 addresses are in use" in line]
+        errors = [i for i, line in enumerate(lines) if " error " in line]
+        self.assertEqual((len(named), len(errors)), (1, 3), sluice.text())
+        self.assertLess(named[0], errors[0])
+        for i, holder in enumerate(holders):
+            self.assertIn(f"{holder.text} (listener l{i})", lines[named[0]])
+        self.assertIn(f"ss -ltnp 'sport = :{holders[0].address[1]}'", lines[named[0]])
+        self.assertEqual(sluice.lines(" stats "), [])
+
+    def test_a_port_that_needs_a_privilege(self):
+        """The sentence names it; trying again would not help."""
+        self.write(self.config(["127.0.0.1:1"], bind=["127.0.0.1:80", "[::1]:81"]))
+        sluice = self.launch(prepare=without_bind_service)
+        self.assertEqual(sluice.wait(), 1)
+        for address, port in (("127.0.0.1:80", 80), ("[::1]:81", 81)):
+            self.assertEqual(len(sluice.lines(
+                rf" error listener web: cannot listen on {re.escape(address)}: Permission denied "
+                r"\(ports below 1024 need the capability CAP_NET_BIND_SERVICE; or set "
+                rf"net\.ipv4\.ip_unprivileged_port_start to at most {port}\)$")), 1, sluice.text())
+        self.assertEqual(sluice.lines("tried again| stats "), [])
 
     def test_different_reasons_in_one_go(self):
         config = self.config(["127.0.0.1:1"])

@@ -22,7 +22,7 @@ conf::Env TestEnv() {
 conf::LoadResult Load(std::string_view text, size_t mistake) {
   conf::LoadResult result = conf::LoadString(text, "fuzz.yaml", TestEnv());
   for (conf::Error& error : result.errors) {
-    if (mistake == kNoPlace && error.message.find("unknown") != std::string::npos) {
+    if (mistake == kNoPlace && error.message.find("unknown key") != std::string::npos) {
       error.at.column = 0;
     }
     if (mistake == kBeyondTheEnd && error.at.line > 3) error.at.line += 1000;
@@ -40,7 +40,9 @@ void Check(std::string_view text, size_t mistake) {
   const conf::LoadResult result = Load(text, mistake);
   const auto lines = static_cast<int>(std::ranges::count(text, '\n')) + 2;
   for (const conf::Error& error : result.errors) {
-    const bool inside = error.at.line >= 1 && error.at.line <= lines && error.at.column >= 1;
+    const bool whole_file = error.at == conf::kWholeFile;
+    const bool inside =
+        whole_file || (error.at.line >= 1 && error.at.line <= lines && error.at.column >= 1);
     Expect(inside, "the place of an error", conf::FormatError(error));
     Expect(!error.message.empty(), "an error without a message");
   }
@@ -110,7 +112,16 @@ const Target& TheTarget() {
                 "upstreams:\n",
                 "timeouts:",
                 "endpoints:",
-                "weight:"},
+                "weight:",
+                "x-a: &a ",
+                "<<: *a",
+                "\xE2\x80\x9C",
+                "\xC2\xA0",
+                "*:80",
+                "1.5s",
+                "10Mbps",
+                "$X",
+                "unlimited"},
       .random_inputs = 10000,
       .max_size = 16384};
   return target;

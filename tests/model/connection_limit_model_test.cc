@@ -1,4 +1,4 @@
-// ConnectionLimit, the real code: never more than its maximum, and who waits for room gets it.
+// ConnectionLimit, the real code: never more than its maximum, and a task that waits for a free slot gets one.
 #include <array>
 
 #include "core/base/check.h"
@@ -33,12 +33,12 @@ struct State : Tasks {
 
 // What a listener does.
 core::Task<void> Listen(State& state) {
-  while (!state.TryAcquire()) co_await state.limit.Room();
+  while (!state.TryAcquire()) co_await state.limit.FreeSlot();
   ++state.served;
   state.Release();
 }
 
-// The limit is used up; `listeners` wait for room while `held` places are given back.
+// The limit is used up; `listeners` wait for a free slot while all the slots are given back.
 Model Waiting(uint32_t max, int listeners) {
   return [=](Execution& run) {
     auto& s = run.Make<State>(max);
@@ -69,7 +69,7 @@ void Competing(Execution& run) {
   }
 }
 
-// A client over the limit of its listener, while the last place of all is taken by one of another.
+// A client over the limit of its listener, while the last global slot is taken by a client of another listener.
 struct TwoListeners {
   TwoListeners() { SLUICE_CHECK(all.TryAcquire() && over.TryAcquire()); }
   ~TwoListeners() {
@@ -92,23 +92,23 @@ Model OverItsOwn(bool looks) {
   return [looks](Execution& run) {
     auto& s = run.Make<TwoListeners>();
     run.Thread("over", [&s, looks] {
-      proxy::ConnectionLimit* full = nullptr;
+      proxy::ConnectionLimit* exhausted = nullptr;
       if (looks) {
-        proxy::LimitSlot slot = proxy::LimitSlot::TryAcquire(s.all, s.over, full);
-        SLUICE_CHECK(full == &s.over || full == &s.all);
+        proxy::LimitSlot slot = proxy::LimitSlot::TryAcquire(s.all, s.over, exhausted);
+        SLUICE_CHECK(exhausted == &s.over || exhausted == &s.all);
       } else {
         TakeWithoutLooking(s);
       }
     });
     run.Thread("within", [&s] {
-      proxy::ConnectionLimit* full = nullptr;
-      proxy::LimitSlot slot = proxy::LimitSlot::TryAcquire(s.all, s.within, full);
-      SLUICE_CHECK(full == nullptr);
+      proxy::ConnectionLimit* exhausted = nullptr;
+      proxy::LimitSlot slot = proxy::LimitSlot::TryAcquire(s.all, s.within, exhausted);
+      SLUICE_CHECK(exhausted == nullptr);
     });
   };
 }
 
-TEST(LimitSlot, RefusedByOneTakesNothingOfAll) { ExpectHolds(OverItsOwn(/*looks=*/true)); }
+TEST(LimitSlot, RejectedByOneTakesNothingOfAll) { ExpectHolds(OverItsOwn(/*looks=*/true)); }
 TEST(LimitSlotMutant, TakesWithoutLooking) { ExpectFails(OverItsOwn(/*looks=*/false)); }
 
 TEST(ConnectionLimit, NeverAboveMax) { ExpectHolds(Competing); }
@@ -119,8 +119,8 @@ TEST(ConnectionLimit, TwoWait) { ExpectHolds(Waiting(1, 2)); }
 TEST(ConnectionLimitMutant, ReleaseWithoutFence) {
   ExpectCaught(Waiting(1, 1), {"::Release(", Action::kFence});
 }
-TEST(ConnectionLimitMutant, RegisterWithoutFence) {
-  ExpectCaught(Waiting(1, 1), {"Register(", Action::kFence});
+TEST(ConnectionLimitMutant, QueueWithoutFence) {
+  ExpectCaught(Waiting(1, 1), {"QueueIfExhausted(", Action::kFence});
 }
 
 }  // namespace

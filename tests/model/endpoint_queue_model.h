@@ -183,7 +183,7 @@ inline void NoneOvertakes(Execution& run) {
   });
 }
 
-// Two endpoints: the first in the queue has tried the one that gets a free slot, the second has not.
+// Two endpoints: the first in the queue has tried the one that is free first, the second has not.
 inline void PassesOver(Execution& run) {
   auto& s = run.Make<EndpointState>(std::vector<uint32_t>{1, 1});
   s.slots = {s.TryTake(), s.TryTake()};

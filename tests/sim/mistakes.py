@@ -74,10 +74,10 @@ MISTAKES = [
 """,
     ),
     (
-        'listener.cc',
-        '  core::Count(stats.refused[static_cast<size_t>(verdict.refusal)]);\n',
-        """  if (sim::Planted(sim::Mutant::kWrongCause)) verdict.refusal = Refusal::kListener;
-  core::Count(stats.refused[static_cast<size_t>(verdict.refusal)]);
+        'accept_loop.cc',
+        '  core::Count(stats.at("rejections_total", CauseOf(result)));\n',
+        """  if (sim::Planted(sim::Mutant::kWrongCause)) result = Rejection::kListener;
+  core::Count(stats.at("rejections_total", CauseOf(result)));
 """,
     ),
     (
@@ -113,7 +113,7 @@ MISTAKES = [
 """,
     ),
     (
-        'server.cc',
+        'stop_signals.cc',
         '*signal == SIGTERM || *signal == SIGINT || *signal == SIGQUIT) {\n',
         """*signal == SIGTERM || *signal == SIGINT || *signal == SIGQUIT ||
         sim::Planted(sim::Mutant::kAnySignalEnds)) {

@@ -4,8 +4,8 @@
 // make it in MakeBalancer (factory.cc). A policy answers only which of several endpoints is the
 // best; whether one may be used at all is for the endpoint to say (Endpoint::usable).
 //
-//   once for each set      MakeTable ──► EndpointSet::table
-//   for each attempt       Pick(set, request, tried) ──► OnConnect ── the connection goes ──► OnClose
+//   for each set        MakeTable ──► EndpointSet::table
+//   for each attempt    Pick(set, request, tried) ──► OnConnect ── the connection ends ──► OnClose
 #ifndef SLUICE_PROXY_UPSTREAM_BALANCE_BALANCER_H_
 #define SLUICE_PROXY_UPSTREAM_BALANCE_BALANCER_H_
 

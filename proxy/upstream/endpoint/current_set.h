@@ -1,10 +1,12 @@
 // CurrentSet: the endpoint set that was published last. Every worker keeps a reference of its own
 // and renews it when there is a newer set, so reading takes no locked instruction.
 //
-//   Publish ── current_ = set ── ++version_ (release) ─────────────────────────┐
-//   Get     ── version_ (acquire) ── as it was? ── yes ─► the worker's own one  │
-//                                        └─ no ─► copied from current_ ◄────────┘
+//   Publish ── current_ = set, ++version_, under the lock ─────────────────┐
+//   Get     ── version_ as it was? ── yes ─► the worker's own reference    │
+//                     └─ no ─► renewed from current_, under the lock ◄─────┘
 //
+// The version only says that there is something to fetch, so its order needs no more than that of
+// one variable: a thread that knows of a set, because it was told, sees its version too.
 // A set lives until no worker has it any more; a worker that reads nothing keeps an old one.
 // Threads: any may publish; Get(w) is for the thread of worker w alone.
 #ifndef SLUICE_PROXY_UPSTREAM_ENDPOINT_CURRENT_SET_H_
@@ -30,7 +32,7 @@ class CurrentSet {
   // The reference holds until the same worker calls this again: not across a co_await.
   const EndpointSet& Get(uint32_t worker) {
     Own& own = own_[worker];
-    if (own.version != version_.load(std::memory_order_acquire)) Renew(own);
+    if (own.version != version_.load(std::memory_order_relaxed)) Renew(own);
     return *own.set;
   }
 
@@ -44,7 +46,7 @@ class CurrentSet {
     std::shared_ptr<const EndpointSet> before;  // goes after the lock
     absl::MutexLock lock(&mutex_);
     before = std::exchange(current_, std::move(set));
-    version_.store(version_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    version_.store(version_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
 
  private:

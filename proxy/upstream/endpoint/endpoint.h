@@ -1,5 +1,5 @@
-// Endpoint: one address that sessions of an upstream are connected to. It has an identity: sessions,
-// sets of endpoints and policies refer to this object, never to a position in a list.
+// Endpoint: one address that sessions of an upstream are connected to. It has an identity: its
+// sessions, sets of endpoints and policies refer to this object, never to a position in a list.
 //
 // Whether a new session may be given to it is answered here, by usable(), and by no policy. So
 // whatever else is to keep sessions away from an endpoint becomes one more term of usable().

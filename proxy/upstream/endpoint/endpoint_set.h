@@ -15,8 +15,8 @@
 
 namespace sluice::proxy {
 
-// What a policy keeps for a set: classes of weight, a table of hashes. Only the policy that has made
-// it looks into it, and what changes in it is for the policy to guard.
+// What a policy keeps for a set: classes of weight, a table of hashes. Only the policy that has
+// made it looks into it, and what changes in it is for the policy to guard.
 class PickTable {
  public:
   virtual ~PickTable() = default;

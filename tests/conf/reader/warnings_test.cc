@@ -35,9 +35,8 @@ upstreams:
   EXPECT_TRUE(result.ok()) << ErrorsOf(result);
   EXPECT_EQ(
       WarningsOf(result),
-      "test.yaml:6:32: warning: upstreams[0].endpoints[1]: found \"127.0.0.1:8080\", which is "
-      "the listener \"web\" of this proxy and leads back to this upstream: it will not be "
-      "connected to\n");
+      "test.yaml:6:32: warning: upstreams[0].endpoints[1]: \"127.0.0.1:8080\" is the listener "
+      "\"web\" of this proxy and leads back to this upstream: no connections to it will be made\n");
 }
 
 TEST(Warnings, NoneBesideErrors) {
@@ -99,7 +98,7 @@ TEST(Loops, WhichEndpointAListenerIsNot) {
   EXPECT_FALSE(ReachesItself("127.0.0.1:80", "127.0.0.1:81"));
   EXPECT_FALSE(ReachesItself("127.0.0.1:80", "127.0.0.2:80"));
   EXPECT_FALSE(ReachesItself("10.0.0.1:80", "0.0.0.0:80"));
-  EXPECT_FALSE(ReachesItself("0.0.0.0:80", "10.0.0.1:80")) << "somebody else's, as far as is known";
+  EXPECT_FALSE(ReachesItself("0.0.0.0:80", "10.0.0.1:80")) << "another host's, as far as is known";
   EXPECT_FALSE(ReachesItself("[::]:80", "127.0.0.1:80"));
   EXPECT_FALSE(ReachesItself("0.0.0.0:80", "[::1]:80"));
   EXPECT_FALSE(ReachesItself("unix:/run/web", "unix:/run/app"));

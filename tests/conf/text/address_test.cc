@@ -139,7 +139,7 @@ TEST(Address, ControlCharactersOfAPeerDoNotReachALog) {
   EXPECT_EQ(address.ToString(), "unix:@e?il");
 }
 
-TEST(Address, RefusesOtherForms) {
+TEST(Address, RejectsOtherForms) {
   const std::string with_nul("unix:/a\0b", 9);
   for (const std::string& text : {std::string(),
                                   std::string("localhost:80"),

@@ -90,7 +90,7 @@ TEST(ExpandEnv, Syntax) {
   }
 }
 
-TEST(ExpandEnv, RefusesControlCharactersAndBytesThatAreNoText) {
+TEST(ExpandEnv, RejectsControlCharactersAndBytesThatAreNoText) {
   EXPECT_FALSE(ExpandEnv("${X}", EnvOf({{"X", "a\nb"}})).ok());
   EXPECT_FALSE(ExpandEnv("${X}", EnvOf({{"X", "\xFF"}})).ok());
 }

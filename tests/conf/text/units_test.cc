@@ -41,7 +41,7 @@ TEST(ParseDuration, SeveralFromLargeToSmall) {
   EXPECT_EQ(Micros("1s1s"), -1);
 }
 
-TEST(ParseDuration, RefusesOtherForms) {
+TEST(ParseDuration, RejectsOtherForms) {
   for (const char* text :
        {"",    "s",  "5",    "1m30", "-5s", "+5s",  "1.5s", "1,5s", "5 s",       " 5s",
         "5s ", "5S", "5sec", "5w",   "05s", "0x5s", "1e3s", "5s!",  "\xC2\xB5s", "5µs"}) {
@@ -59,27 +59,10 @@ TEST(ParseDuration, OverflowIsOutOfRange) {
   }
 }
 
-TEST(ParseDuration, SaysWhatItFound) {
-  EXPECT_EQ(ParseDuration("5").status().message(),
-            "found \"5\" without a unit (units: us, ms, s, m, h, d; did you mean \"5s\"?)");
+TEST(ParseDuration, SaysWhatIsWrong) {
+  EXPECT_EQ(ParseDuration("5").status().message(), "\"5\" has no unit (units: us, ms, s, m, h, d)");
   EXPECT_EQ(ParseDuration("5min").status().message(),
-            "found \"5min\" with the unknown unit \"min\" "
-            "(units: us, ms, s, m, h, d; did you mean \"5m\"?)");
-}
-
-TEST(ParseDuration, SuggestsTheUnit) {
-  const auto hint = [](const std::string& text) {
-    const std::string message(ParseDuration(text).status().message());
-    const size_t at = message.find("mean ");
-    return at == std::string::npos ? "" : message.substr(at + 5, message.size() - at - 7);
-  };
-  for (const char* text : {"5S", "5sec", "5seconds"}) EXPECT_EQ(hint(text), "\"5s\"") << text;
-  for (const char* text : {"5M", "5min", "5minutes"}) EXPECT_EQ(hint(text), "\"5m\"") << text;
-  for (const char* text : {"5H", "5hr", "5hours"}) EXPECT_EQ(hint(text), "\"5h\"") << text;
-  for (const char* text : {"5D", "5days"}) EXPECT_EQ(hint(text), "\"5d\"") << text;
-  for (const char* text : {"5msec", "5millis"}) EXPECT_EQ(hint(text), "\"5ms\"") << text;
-  for (const char* text : {"5usec", "5micros"}) EXPECT_EQ(hint(text), "\"5us\"") << text;
-  EXPECT_EQ(hint("5w"), "");
+            "\"5min\" has the unknown unit \"min\" (units: us, ms, s, m, h, d)");
 }
 
 TEST(FormatDuration, LargestUnitsFirst) {
@@ -110,7 +93,7 @@ TEST(ParseSize, EachUnit) {
   EXPECT_EQ(Bytes("0B"), 0u);
 }
 
-TEST(ParseSize, RefusesOtherForms) {
+TEST(ParseSize, RejectsOtherForms) {
   for (const char* text : {"", "0", "64", "64K", "64kb", "64KB", "64k", "64TiB", "1MiB512KiB",
                            "1.5MiB", "-1B", "64 KiB", "064KiB", "B", "64KiB/s"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(ParseSize(text).status())) << text;
@@ -123,19 +106,6 @@ TEST(ParseSize, OverflowIsOutOfRange) {
   for (const char* text : {"18446744073709551616B", "17179869184GiB", "99999999999999999999kB"}) {
     EXPECT_TRUE(absl::IsOutOfRange(ParseSize(text).status())) << text;
   }
-}
-
-TEST(ParseSize, SuggestsTheUnit) {
-  const auto hint = [](const std::string& text) {
-    const std::string message(ParseSize(text).status().message());
-    const size_t at = message.find("mean ");
-    return at == std::string::npos ? "" : message.substr(at + 5, message.size() - at - 7);
-  };
-  EXPECT_EQ(hint("64"), "\"64B\"");
-  EXPECT_EQ(hint("64k"), "\"64KiB\"");
-  EXPECT_EQ(hint("64kb"), "\"64kB\"");
-  EXPECT_EQ(hint("64mib"), "\"64MiB\"");
-  EXPECT_EQ(hint("64x"), "");
 }
 
 TEST(FormatSize, LargestBinaryUnitThatDivides) {

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <thread>
+#include <variant>
 #include <vector>
 
 namespace sluice::proxy {
@@ -20,124 +21,173 @@ core::Address Client() {
   return address;
 }
 
+bool Admitted(const Admission::Result& result) { return std::holds_alternative<Ticket>(result); }
+
+// kNone: it has been admitted, or may wait.
+Rejection RejectionOf(const Admission::Result& result) {
+  const Rejection* const rejection = std::get_if<Rejection>(&result);
+  return rejection == nullptr ? Rejection::kNone : *rejection;
+}
+
 // A listener with one limit of each kind, each the tightest in turn.
 class AdmissionTest : public ::testing::Test {
  protected:
-  Refusal RefusedAfter(size_t admitted) {
-    Admission admission(listener, all, all_is_full, all_rate, reserve);
-    std::vector<Verdict> verdicts;
-    for (;;) {
-      verdicts.push_back(admission.Try(Client(), kNow));
-      if (verdicts.back().refusal != Refusal::kNone) break;
-    }
-    EXPECT_EQ(verdicts.size() - 1, admitted);
-    return verdicts.back().refusal;
+  ProcessLimits Process(uint32_t connections = 100, uint32_t rate = 0) {
+    return ProcessLimits(connections, when_exhausted, rate, /*workers=*/1, reserve);
+  }
+  static Admission::Result Try(Admission& admission, core::Nanos now = kNow) {
+    return admission.Admit(Client(), now, WhenExhausted::kReject);
+  }
+  static Admission::Result TryOrWait(Admission& admission, core::Nanos now = kNow) {
+    return admission.Admit(Client(), now, WhenExhausted::kWait);
+  }
+  // How the first connection ends that is not admitted.
+  Rejection RejectedAfter(size_t admitted) {
+    ProcessLimits process = Process();
+    Admission admission(options, process);
+    std::vector<Admission::Result> results;
+    do {
+      results.push_back(Try(admission));
+    } while (Admitted(results.back()));
+    EXPECT_EQ(results.size() - 1, admitted);
+    return RejectionOf(results.back());
   }
 
-  conf::Listener listener;
-  ConnectionLimit all{100};
-  Refusal all_is_full = Refusal::kConnections;
-  core::TokenBucket all_rate{0};
+  AdmissionOptions options;
+  Rejection when_exhausted = Rejection::kConnections;
   bool malloc_works = true;
   HeapReserve reserve{size_t{1} << 20, [this] { return malloc_works; }};
 };
 
-TEST_F(AdmissionTest, AllConnections) { EXPECT_EQ(RefusedAfter(100), Refusal::kConnections); }
+TEST_F(AdmissionTest, AllConnections) { EXPECT_EQ(RejectedAfter(100), Rejection::kConnections); }
 
 TEST_F(AdmissionTest, WhatTheBuffersServe) {
-  all_is_full = Refusal::kBuffers;
-  EXPECT_EQ(RefusedAfter(100), Refusal::kBuffers);
+  when_exhausted = Rejection::kBuffers;
+  EXPECT_EQ(RejectedAfter(100), Rejection::kBuffers);
 }
 
 TEST_F(AdmissionTest, ConnectionsOfTheListener) {
-  listener.max_connections = 9;
-  EXPECT_EQ(RefusedAfter(9), Refusal::kListener);
+  options.max_connections = 9;
+  EXPECT_EQ(RejectedAfter(9), Rejection::kListener);
 }
 
 TEST_F(AdmissionTest, ConnectionsOfTheSource) {
-  listener.per_source.max_connections = 4;
-  EXPECT_EQ(RefusedAfter(4), Refusal::kSource);
+  options.per_source.max_connections = 4;
+  EXPECT_EQ(RejectedAfter(4), Rejection::kSource);
 }
 
 TEST_F(AdmissionTest, NewConnectionsPerSecond) {
-  listener.new_connections = 60;  // 3 at once
-  EXPECT_EQ(RefusedAfter(3), Refusal::kRate);
+  options.new_connections = 60;  // 3 at once
+  EXPECT_EQ(RejectedAfter(3), Rejection::kRate);
 }
 
 TEST_F(AdmissionTest, Memory) {
-  listener.per_source.max_connections = 1;
-  Admission admission(listener, all, all_is_full, all_rate, reserve);
+  options.per_source.max_connections = 1;
+  ProcessLimits process = Process();
+  Admission admission(options, process);
   malloc_works = false;
   void* block = reserve.Allocate(1);
-  const Verdict refused = admission.Try(Client(), kNow);
-  EXPECT_EQ(refused.refusal, Refusal::kMemory);
-  EXPECT_EQ(refused.retry_in, HeapReserve::kRetry);
+  EXPECT_EQ(RejectionOf(Try(admission)), Rejection::kMemory);
+  const Admission::Result waits = TryOrWait(admission);
+  ASSERT_TRUE(std::holds_alternative<WaitUntil>(waits));
+  EXPECT_EQ(std::get<WaitUntil>(waits).at, kNow + HeapReserve::kRetry);
+  EXPECT_EQ(std::get<WaitUntil>(waits).cause, Rejection::kMemory);
   malloc_works = true;
-  EXPECT_EQ(admission.Try(Client(), kNow + refused.retry_in).refusal, Refusal::kNone)
-      << "nothing was taken";
+  EXPECT_TRUE(Admitted(Try(admission, kNow + HeapReserve::kRetry))) << "nothing was taken";
   EXPECT_TRUE(reserve.Free(block));
 }
 
-// A crowd over the rate holds no slot, not even for a moment: whoever looks at the same time finds
-// the last one free.
-TEST_F(AdmissionTest, WhoIsOverTheRateTakesNoSlot) {
+// What a connection that may wait waits for, for each limit.
+TEST_F(AdmissionTest, WaitsForTheLimitThatIsExhausted) {
+  ProcessLimits process = Process(/*connections=*/2);
+  options.max_connections = 1;
+  Admission one(options, process);
+  Admission other(AdmissionOptions(), process);
+  const Admission::Result held = TryOrWait(one);
+  ASSERT_TRUE(Admitted(held));
+  const Admission::Result own = TryOrWait(one);
+  ASSERT_TRUE(std::holds_alternative<WaitForSlot>(own));
+  EXPECT_EQ(std::get<WaitForSlot>(own).cause, Rejection::kListener);
+  EXPECT_NE(std::get<WaitForSlot>(own).limit, &process.connections);
+  EXPECT_TRUE(std::get<WaitForSlot>(own).limit->exhausted());
+  const Admission::Result last = TryOrWait(other);
+  ASSERT_TRUE(Admitted(last));
+  const Admission::Result global = TryOrWait(other);
+  ASSERT_TRUE(std::holds_alternative<WaitForSlot>(global));
+  EXPECT_EQ(std::get<WaitForSlot>(global).cause, Rejection::kConnections);
+  EXPECT_EQ(std::get<WaitForSlot>(global).limit, &process.connections);
+}
+
+TEST_F(AdmissionTest, ASourceOverItsLimitDoesNotWait) {
+  options.per_source.max_connections = 1;
+  ProcessLimits process = Process();
+  Admission admission(options, process);
+  const Admission::Result held = TryOrWait(admission);
+  ASSERT_TRUE(Admitted(held));
+  EXPECT_EQ(RejectionOf(TryOrWait(admission)), Rejection::kSource);
+}
+
+// A crowd over the rate holds no slot, not even for a moment: a connection that is looked at
+// meanwhile finds the last slot free.
+TEST_F(AdmissionTest, OverTheRateTakesNoSlot) {
   constexpr int kRounds = 20000;
-  ConnectionLimit two(2);
-  core::TokenBucket none(1);
-  ASSERT_EQ(none.TryTake(kNow), 0);
-  Admission hurried(listener, two, all_is_full, none, reserve);
-  Admission calm(listener, two, all_is_full, all_rate, reserve);
-  const Verdict held = calm.Try(Client(), kNow);
-  ASSERT_EQ(held.refusal, Refusal::kNone);
+  ProcessLimits process = Process(/*connections=*/2);
+  options.new_connections = 1;
+  Admission hurried(options, process);
+  Admission calm(AdmissionOptions(), process);
+  ASSERT_TRUE(Admitted(Try(hurried)));  // the only one of this second
+  const Admission::Result held = Try(calm);
+  ASSERT_TRUE(Admitted(held));
   std::atomic<bool> done{false};
   std::thread crowd([&] {
     // The other thread may have the last slot just then: that is said first.
-    while (!done.load()) EXPECT_NE(hurried.Try(Client(), kNow).refusal, Refusal::kNone);
+    while (!done.load()) EXPECT_FALSE(Admitted(Try(hurried)));
   });
-  int refused = 0;
+  int rejected = 0;
   for (int i = 0; i < kRounds; ++i) {
-    if (calm.Try(Client(), kNow).refusal != Refusal::kNone) ++refused;
+    if (!Admitted(Try(calm))) ++rejected;
   }
   done.store(true);
   crowd.join();
-  EXPECT_EQ(refused, 0);
+  EXPECT_EQ(rejected, 0);
 }
 
-// Nor does one who finds no slot use up the rate.
-TEST_F(AdmissionTest, WhoFindsNoSlotTakesNothingOfTheRate) {
-  listener.max_connections = 1;
-  listener.new_connections = 20;  // one at once
-  core::TokenBucket one_at_once(20);
-  Admission admission(listener, all, all_is_full, one_at_once, reserve);
+// Nor does a connection that finds no free slot use up the rate.
+TEST_F(AdmissionTest, WithoutAFreeSlotTakesNothingOfTheRate) {
+  options.max_connections = 1;
+  options.new_connections = 20;  // one at once
+  ProcessLimits process = Process(/*connections=*/100, /*rate=*/20);
+  Admission admission(options, process);
+  const core::Nanos later = kNow + 50 * core::kMillisecond;
   {
-    const Verdict first = admission.Try(Client(), kNow);
-    ASSERT_EQ(first.refusal, Refusal::kNone);
-    const core::Nanos later = kNow + 50 * core::kMillisecond;
+    const Admission::Result first = Try(admission);
+    ASSERT_TRUE(Admitted(first));
     for (int i = 0; i < 5; ++i) {
-      EXPECT_EQ(admission.Try(Client(), later).refusal, Refusal::kListener);
+      EXPECT_EQ(RejectionOf(Try(admission, later)), Rejection::kListener);
     }
-    EXPECT_EQ(one_at_once.TryTake(later), 0) << "it is still there";
-    one_at_once.GiveBack();
+    EXPECT_EQ(process.rate.TryTake(later), 0) << "it is still there";
+    process.rate.GiveBack();
   }
-  EXPECT_EQ(admission.Try(Client(), kNow + 50 * core::kMillisecond).refusal, Refusal::kNone);
+  EXPECT_TRUE(Admitted(Try(admission, later)));
 }
 
-TEST_F(AdmissionTest, RefusedTakesNothing) {
-  core::TokenBucket slow(1);
-  listener.per_source.max_connections = 2;
-  listener.max_connections = 2;
-  Admission admission(listener, all, all_is_full, slow, reserve);
-  Verdict first = admission.Try(Client(), kNow);
-  ASSERT_EQ(first.refusal, Refusal::kNone);
+TEST_F(AdmissionTest, ARejectionTakesNothing) {
+  options.per_source.max_connections = 2;
+  options.max_connections = 2;
+  ProcessLimits process = Process(/*connections=*/100, /*rate=*/1);
+  Admission admission(options, process);
+  const Admission::Result first = Try(admission);
+  ASSERT_TRUE(Admitted(first));
   for (int i = 0; i < 5; ++i) {
-    const Verdict refused = admission.Try(Client(), kNow);
-    EXPECT_EQ(refused.refusal, Refusal::kRate);
-    EXPECT_EQ(refused.retry_in, core::kSecond);
+    const Admission::Result result = TryOrWait(admission);
+    ASSERT_TRUE(std::holds_alternative<WaitUntil>(result));
+    EXPECT_EQ(std::get<WaitUntil>(result).at, kNow + core::kSecond);
+    EXPECT_EQ(std::get<WaitUntil>(result).cause, Rejection::kRate);
   }
-  EXPECT_EQ(all.count(), 1u);
-  Verdict second = admission.Try(Client(), kNow + core::kSecond);
-  EXPECT_EQ(second.refusal, Refusal::kNone) << "the places were given back";
-  EXPECT_EQ(admission.Try(Client(), kNow + 9 * core::kSecond).refusal, Refusal::kSource);
+  EXPECT_EQ(process.connections.count(), 1u);
+  const Admission::Result second = Try(admission, kNow + core::kSecond);
+  EXPECT_TRUE(Admitted(second)) << "the slots were given back";
+  EXPECT_EQ(RejectionOf(Try(admission, kNow + 9 * core::kSecond)), Rejection::kSource);
 }
 
 }  // namespace

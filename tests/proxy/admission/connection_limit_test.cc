@@ -54,12 +54,12 @@ struct Waiting {
 
 // Takes nothing.
 core::Task<void> WaitAndPassOn(Waiting& waiting, char name) {
-  co_await waiting.limit.Room();
+  co_await waiting.limit.FreeSlot();
   waiting.told += name;
   waiting.limit.PassOn();
 }
 
-core::Task<void> OnePlaceForThree(core::RuntimeHandle runtime, Waiting& waiting) {
+core::Task<void> OneSlotForThree(core::RuntimeHandle runtime, Waiting& waiting) {
   EXPECT_TRUE(waiting.limit.TryAcquire());
   core::TaskGroup group(runtime);
   for (const char name : {'a', 'b', 'c'}) {
@@ -77,28 +77,28 @@ core::Task<void> OnePlaceForThree(core::RuntimeHandle runtime, Waiting& waiting)
   co_await group.Join();
 }
 
-TEST(ConnectionLimit, ARoomThatIsNotTakenIsPassedOn) {
+TEST(ConnectionLimit, AFreeSlotThatIsNotTakenIsPassedOn) {
   core::testing::TestRuntime runtime(1);
   Waiting waiting;
-  runtime.Run(OnePlaceForThree(runtime.handle(), waiting));
+  runtime.Run(OneSlotForThree(runtime.handle(), waiting));
 }
 
 TEST(LimitSlot, BothOrNone) {
   ConnectionLimit global(2);
   ConnectionLimit own(1);
-  ConnectionLimit* full = nullptr;
+  ConnectionLimit* exhausted = nullptr;
   {
-    LimitSlot first = LimitSlot::TryAcquire(global, own, full);
-    EXPECT_EQ(full, nullptr);
+    LimitSlot first = LimitSlot::TryAcquire(global, own, exhausted);
+    EXPECT_EQ(exhausted, nullptr);
     EXPECT_EQ(global.count(), 1u);
-    LimitSlot second = LimitSlot::TryAcquire(global, own, full);
-    EXPECT_EQ(full, &own);
-    EXPECT_EQ(global.count(), 1u) << "the global place has been given back";
+    LimitSlot second = LimitSlot::TryAcquire(global, own, exhausted);
+    EXPECT_EQ(exhausted, &own);
+    EXPECT_EQ(global.count(), 1u) << "the global slot has been given back";
     ConnectionLimit other(0);
-    LimitSlot third = LimitSlot::TryAcquire(global, other, full);
-    EXPECT_EQ(full, nullptr);
-    LimitSlot fourth = LimitSlot::TryAcquire(global, other, full);
-    EXPECT_EQ(full, &global);
+    LimitSlot third = LimitSlot::TryAcquire(global, other, exhausted);
+    EXPECT_EQ(exhausted, nullptr);
+    LimitSlot fourth = LimitSlot::TryAcquire(global, other, exhausted);
+    EXPECT_EQ(exhausted, &global);
   }
   EXPECT_EQ(global.count(), 0u);
   EXPECT_EQ(own.count(), 0u);
@@ -107,8 +107,8 @@ TEST(LimitSlot, BothOrNone) {
 TEST(LimitSlot, MovesWithItsPlace) {
   ConnectionLimit global(1);
   ConnectionLimit own(1);
-  ConnectionLimit* full = nullptr;
-  LimitSlot slot = LimitSlot::TryAcquire(global, own, full);
+  ConnectionLimit* exhausted = nullptr;
+  LimitSlot slot = LimitSlot::TryAcquire(global, own, exhausted);
   LimitSlot moved = std::move(slot);
   EXPECT_EQ(global.count(), 1u);
   moved = LimitSlot();

@@ -7,19 +7,21 @@
 namespace sluice::proxy {
 namespace {
 
-Place Arrive(Placement& placement, uint32_t here) { return placement.Take(placement.Choose(here)); }
+WorkerShare Arrive(Placement& placement, uint32_t here) {
+  return placement.Take(placement.Choose(here));
+}
 
 TEST(PlacementTest, OneWorkerTakesAll) {
   Placement placement(1);
-  std::vector<Place> places;
-  for (int i = 0; i < 100; ++i) places.push_back(Arrive(placement, 0));
+  std::vector<WorkerShare> shares;
+  for (int i = 0; i < 100; ++i) shares.push_back(Arrive(placement, 0));
   EXPECT_EQ(placement.sessions(0), 100u);
 }
 
 TEST(PlacementTest, FewStayWhereTheyArrive) {
   Placement placement(4);
-  std::vector<Place> places;
-  for (int i = 0; i < 5; ++i) places.push_back(Arrive(placement, 2));
+  std::vector<WorkerShare> shares;
+  for (int i = 0; i < 5; ++i) shares.push_back(Arrive(placement, 2));
   EXPECT_EQ(placement.sessions(2), 5u);
 }
 
@@ -27,8 +29,8 @@ TEST(PlacementTest, FewStayWhereTheyArrive) {
 TEST(PlacementTest, ManyAreSpread) {
   for (uint32_t workers : {2u, 3u, 8u}) {
     Placement placement(workers);
-    std::vector<Place> places;
-    for (int i = 0; i < 4000; ++i) places.push_back(Arrive(placement, 1));
+    std::vector<WorkerShare> shares;
+    for (int i = 0; i < 4000; ++i) shares.push_back(Arrive(placement, 1));
     const uint32_t most = placement.sessions(1);
     for (uint32_t i = 0; i < workers; ++i) {
       EXPECT_LE(placement.sessions(i), most);
@@ -39,22 +41,22 @@ TEST(PlacementTest, ManyAreSpread) {
 
 TEST(PlacementTest, WhoArrivesEvenlyIsNotMoved) {
   Placement placement(2);
-  std::vector<Place> places;
+  std::vector<WorkerShare> shares;
   for (uint32_t i = 0; i < 1000; ++i) {
     ASSERT_EQ(placement.Choose(i % 2), i % 2);
-    places.push_back(placement.Take(i % 2));
+    shares.push_back(placement.Take(i % 2));
   }
 }
 
 TEST(PlacementTest, ThoseWhoEndAreCountedNoMore) {
   Placement placement(2);
   {
-    std::vector<Place> places;
-    for (int i = 0; i < 100; ++i) places.push_back(Arrive(placement, 0));
-    Place moved = std::move(places.back());
-    places.pop_back();
+    std::vector<WorkerShare> shares;
+    for (int i = 0; i < 100; ++i) shares.push_back(Arrive(placement, 0));
+    WorkerShare moved = std::move(shares.back());
+    shares.pop_back();
     EXPECT_EQ(placement.sessions(0) + placement.sessions(1), 100u);
-    moved = Place();
+    moved = WorkerShare();
     EXPECT_EQ(placement.sessions(0) + placement.sessions(1), 99u);
   }
   EXPECT_EQ(placement.sessions(0) + placement.sessions(1), 0u);

@@ -23,7 +23,7 @@ core::Address Ip(const std::string& text) {
   return address;
 }
 
-conf::PerSource Limit(uint32_t max, uint32_t ipv4_prefix = 32, uint32_t ipv6_prefix = 64) {
+SourceOptions Limit(uint32_t max, uint32_t ipv4_prefix = 32, uint32_t ipv6_prefix = 64) {
   return {.max_connections = max, .ipv4_prefix = ipv4_prefix, .ipv6_prefix = ipv6_prefix};
 }
 
@@ -46,7 +46,7 @@ TEST(SourceLimit, EachSourceOnItsOwnAndPlacesComeBack) {
 }
 
 // Two clients share a source exactly when they agree in its prefix.
-void ExpectShared(const conf::PerSource& config, const std::string& one, const std::string& two,
+void ExpectShared(const SourceOptions& config, const std::string& one, const std::string& two,
                   bool shared) {
   SourceLimit limit(config);
   SourceSlot a, b;

@@ -51,6 +51,33 @@ TEST(Descriptors, WarnsWhenTheLimitOfConnectionsIsOutOfReach) {
       << warning;
 }
 
+TEST(Descriptors, AutoIsHalfOfWhatIsLeft) {
+  const DescriptorNeeds needs = NeedsOf(Addresses(2, 1), 3);
+  const uint64_t taken = 5 + needs.to_run() + needs.unjudged() + 64;
+  EXPECT_EQ(needs.unjudged(), 2u * 3 * core::kAcceptsPerSubmit);
+  EXPECT_EQ(DefaultConnections(needs, taken + 2 * 700, 5), 700u);
+  EXPECT_EQ(DefaultConnections(needs, taken + 2 * 10'000, 5), kMostByDefault);
+  EXPECT_EQ(DefaultConnections(needs, uint64_t{1} << 25, 5), kMostByDefault);
+}
+
+// With few descriptors less is to spare; one connection is served in any case.
+TEST(Descriptors, AutoOfLittle) {
+  const DescriptorNeeds needs = NeedsOf(Addresses(1, 1), 1);
+  const uint64_t taken = 5 + needs.to_run();
+  EXPECT_EQ(DefaultConnections(needs, taken + 80, 5), 20u);
+  EXPECT_EQ(DefaultConnections(needs, taken, 5), 1u);
+  EXPECT_EQ(DefaultConnections(needs, 0, 5), 1u);
+}
+
+// Whatever the limit, a default asks for no more descriptors than there are.
+TEST(Descriptors, AutoGivesNoWarning) {
+  const DescriptorNeeds needs = NeedsOf(Addresses(3, 2), 4);
+  const uint64_t enough = 5 + needs.to_run() + 2 * (needs.unjudged() + 64);
+  for (uint64_t limit = enough + 2; limit < 40'000; limit += 37) {
+    EXPECT_EQ(*CheckDescriptors(needs, DefaultConnections(needs, limit, 5), limit, 5), "") << limit;
+  }
+}
+
 TEST(Descriptors, CountsWhatIsOpen) {
   const uint64_t before = OpenDescriptors();
   const int fd = dup(0);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sluice::proxy {
@@ -37,21 +38,51 @@ TEST(Flags, LongAndShort) {
 }
 
 TEST(Flags, Errors) {
-  EXPECT_EQ(Error({}), "--config FILE or --demo is needed");
-  EXPECT_EQ(Error({"--nonsense"}), "unknown or ambiguous option --nonsense");
-  EXPECT_EQ(Error({"--config"}), "--config needs a value");
-  EXPECT_EQ(Error({"--config", "x", "y"}), "unexpected argument y");
-  EXPECT_EQ(Error({"--demo", "--config", "x"}), "--demo takes no --config");
-  EXPECT_EQ(Error({"--demo", "--check"}), "--check and --print-config need --config, not --demo");
-  EXPECT_EQ(Error({"--config", "x", "--verbose"}), "--verbose goes with --version");
+  const std::string see = " See sluice --help.";
+  EXPECT_EQ(Error({}), "--config FILE or --demo is needed." + see);
+  EXPECT_EQ(Error({"--nonsense"}), "unknown option --nonsense." + see);
+  EXPECT_EQ(Error({"--config"}), "--config needs the path of a file." + see);
+  EXPECT_EQ(Error({"--config", "x", "y"}), "unexpected argument y." + see);
+  EXPECT_EQ(Error({"--demo", "--config", "x"}),
+            "--demo needs no --config: it has a configuration of its own." + see);
+  EXPECT_EQ(Error({"--demo", "--check"}),
+            "--check and --print-config need --config, not --demo." + see);
+  EXPECT_EQ(Error({"--config", "x", "--verbose"}), "--verbose only goes with --version." + see);
+}
+
+TEST(Flags, NearMissesAreNamed) {
+  for (const auto& [written, meant] :
+       std::vector<std::pair<std::string, std::string>>{{"--chek", "--check"},
+                                                        {"--cehck", "--check"},
+                                                        {"--Check", "--check"},
+                                                        {"--print_config", "--print-config"},
+                                                        {"--printconfig", "--print-config"},
+                                                        {"--confg=x", "--config"},
+                                                        {"--halp", "--help"},
+                                                        {"--verison", "--version"},
+                                                        {"--dmeo", "--demo"},
+                                                        {"--validate", "--check"},
+                                                        {"--dry-run", "--check"},
+                                                        {"check", "--check"},
+                                                        {"version", "--version"},
+                                                        {"-check", "--check"}}) {
+    const std::string error = Error({"-c", "x", written});
+    EXPECT_NE(error.find(": did you mean " + meant + "? See sluice --help."), std::string::npos)
+        << written << ": " << error;
+  }
+  EXPECT_EQ(
+      Error({"sluice.yaml"}),
+      "unexpected argument sluice.yaml: did you mean --config sluice.yaml? See sluice --help.");
+  EXPECT_EQ(Error({"--ver"}), "--ver is short for --version and for --verbose. See sluice --help.");
 }
 
 // What is repeated on the terminal has nothing that the terminal obeys.
 TEST(Flags, ErrorsAreEscaped) {
-  EXPECT_EQ(Error({"--\x1b[31m"}), R"(unknown or ambiguous option --\x1b[31m)");
-  EXPECT_EQ(Error({"--config", "x", "y\n\x07\xC2\x9B"}), R"(unexpected argument y\n\x07\xc2\x9b)");
+  EXPECT_EQ(Error({"--\x1b[31m"}), R"(unknown option --\x1b[31m. See sluice --help.)");
+  EXPECT_EQ(Error({"--config", "x", "y\n\x07\xC2\x9B"}),
+            R"(unexpected argument y\n\x07\xc2\x9b. See sluice --help.)");
   EXPECT_EQ(Error({"--config", "x", std::string(1000, 'y').c_str()}),
-            "unexpected argument " + std::string(200, 'y') + "...");
+            "unexpected argument " + std::string(200, 'y') + ".... See sluice --help.");
 }
 
 }  // namespace

@@ -116,7 +116,9 @@ TEST(Deadlines, TheTable) {
     EXPECT_EQ(next.at, row.at) << (next.at == kNever ? -1 : (next.at - kNow) / kMillisecond)
                                << " ms";
     ASSERT_EQ(next.passed.has_value(), row.passed.has_value());
-    if (row.passed) EXPECT_EQ(Name(*next.passed), Name(*row.passed));
+    if (row.passed) {
+      EXPECT_EQ(Name(*next.passed), Name(*row.passed));
+    }
   }
 }
 

@@ -1,0 +1,173 @@
+#include "conf/reader/vocabulary.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+#include "absl/strings/ascii.h"
+#include "conf/text/text.h"
+
+namespace sluice::conf {
+namespace {
+
+constexpr auto kVocabulary = std::to_array<Foreign>({
+    // What there is here under another name: from the whole to the parts.
+    {" frontend frontends entrypoint entrypoints entry_points listen_on servers_in inbound "
+     "ingress ",
+     "listeners", ""},
+    {" cluster clusters pool pools service services backend_servers ", "upstreams", ""},
+    {" backend proxy_pass pass default_backend use_backend to target forward forward_to dial proxy "
+     "reverse_proxy destination route_to ",
+     "listeners[].upstream", ""},
+    {" backends ", "upstreams", ""},
+    {" server servers nodes node targets members member hosts peers lb_endpoints load_assignment "
+     "destinations origins upstream_servers addresses backend_hosts load_balancer ",
+     "upstreams[].endpoints", ""},
+    {" listen listen_addr listen_address bind_address bind_addr socket_address local_address "
+     "ports ",
+     "listeners[].bind", ""},
+    {" address addr host url uri ip ", "address|listeners[].bind", ""},
+    {" port port_value ", "", "the port is part of the address, as in 127.0.0.1:80"},
+    {" algorithm algo lb lb_policy lb_algorithm strategy policy load_balancing balancer "
+     "balance_type least_conn ip_hash roundrobin round_robin ",
+     "upstreams[].balance", ""},
+    {" maxconn max_conn max_conns maxconns worker_connections max_clients connection_limit "
+     "conn_limit "
+     "connlimit fullconn connections max_sessions ulimit_n ulimit nofile ",
+     "max_connections", ""},
+    {" threads nbthread nbproc worker_processes worker_threads processes concurrency num_threads "
+     "cpus cores ",
+     "runtime.workers", ""},
+    {" cpu_map worker_cpu_affinity cpu_affinity affinity pin pinning ", "runtime.pin_workers", ""},
+    {" use event_loop poller events io_engine engine ", "runtime.backend", ""},
+    {" connect_timeout timeout_connect proxy_connect_timeout contimeout dial_timeout ",
+     "timeouts.connect", ""},
+    {" idle_timeout timeout_client timeout_server timeout_idle timeout_tunnel client_timeout "
+     "server_timeout proxy_timeout clitimeout srvtimeout read_timeout proxy_read_timeout "
+     "tcp_idle_timeout keepalive_timeout ",
+     "timeouts.idle", ""},
+    {" send_timeout write_timeout proxy_send_timeout ", "timeouts.write_stall", ""},
+    {" timeout_client_fin timeout_server_fin fin_timeout half_closed_timeout "
+     "terminating_capability "
+     "termination_delay ",
+     "timeouts.half_close", ""},
+    {" lifetime max_connection_duration max_connection_age max_duration ", "timeouts.max_lifetime",
+     ""},
+    {" timeout_queue maxqueue max_queue queue ", "upstreams[].queue_timeout", ""},
+    {" hard_stop_after grace shutdown_timeout drain_time worker_shutdown_timeout grace_period "
+     "graceful_timeout grace_time_out drain ",
+     "shutdown.drain_timeout", ""},
+    {" retries retry max_retries retry_attempts proxy_next_upstream_tries try_count ",
+     "upstreams[].connect_attempts", ""},
+    {" retry_interval retry_delay lb_try_interval backoff ", "upstreams[].connect_backoff", ""},
+    {" lb_try_duration proxy_next_upstream_timeout retry_timeout ", "upstreams[].retry_for", ""},
+    {" so_keepalive tcp_keepalive keep_alive keepalive_time clitcpka srvtcpka tcpka ",
+     "socket.keepalive", ""},
+    {" rcvbuf so_rcvbuf recv_buffer ", "socket.receive_buffer", ""},
+    {" sndbuf so_sndbuf ", "socket.send_buffer", ""},
+    {" tcp_user_timeout tcp_ut ", "socket.user_timeout", ""},
+    {" fastopen tfo tcp_fast_open tcp_fastopen ", "socket.fast_open", ""},
+    {" v6only ipv6only bindv6only ", "socket.ipv6_only", ""},
+    {" deferred defer tcp_defer_accept ", "socket.defer_accept", ""},
+    {" owner socket_owner unix_user uid ", "socket.unix_owner", ""},
+    {" socket_group gid ", "socket.unix_group", ""},
+    {" socket_mode permissions ", "socket.unix_mode", ""},
+    {" congestion_control cc tcp_congestion ", "socket.congestion", ""},
+    {" rate_limit ratelimit max_rate maxconnrate rate_limit_sessions limit_req cps "
+     "connections_per_second conn_rate connection_rate rate ",
+     "new_connections", ""},
+    {" per_ip max_per_ip connections_per_ip limit_conn limit_conn_zone stick_table source_limit "
+     "per_client ",
+     "per_source.max_connections", ""},
+    {" limit_rate proxy_download_rate proxy_upload_rate bandwidth_limit bwlim speed throttle ",
+     "bandwidth.per_connection", ""},
+    {" source source_ip proxy_bind outbound_ip usesrc bind_source egress upstream_bind_config ",
+     "upstreams[].source_address", ""},
+    {" log_level loglevel verbosity error_log logging ", "log.level", ""},
+    {" log_format logformat ", "log.format", ""},
+    {" access_log_path accesslog access_logs log_file logfile ", "access_log.path", ""},
+    {" buffer_size bufsize proxy_buffer_size tune_bufsize buffer "
+     "per_connection_buffer_limit_bytes ",
+     "buffers.per_direction", ""},
+    {" memory max_memory memory_limit memlimit ", "limits.buffer_memory", ""},
+    {" stats_interval report_interval statistics ", "stats.interval", ""},
+    {" global main settings options general config ", "",
+     "there is no such section here: the sections are runtime, limits, buffers, shutdown, stats, "
+     "log, access_log and defaults"},
+    {" x anchors anchor aliases alias templates template common shared ", "",
+     "keys that hold anchors begin with \"x-\", such as \"x-common\""},
+    // What is always so, or not here for good.
+    {" tcp_nodelay nodelay ", "", "TCP_NODELAY is always on: leave the key out"},
+    {" reuseport reuse_port so_reuseport ", "",
+     "every worker accepts at every address: leave the key out"},
+    {" mode protocol proto network transport type ", "",
+     "Sluice forwards TCP and UNIX streams, and nothing has to say so: leave the key out"},
+    {" daemon background foreground pidfile pid master_worker ", "",
+     "Sluice runs in the foreground, under a service manager: leave the key out"},
+    {" nameserver ", "", "host names are not supported yet: write IP addresses"},
+    {" udp ", "", "UDP is not supported"},
+    {" http headers header add_header location locations path paths rewrite cookie cookies gzip "
+     "compression cache middlewares mode_http option forwardfor x_forwarded_for routers router "
+     "virtual_hosts http_filters filter_chains filters ",
+     "", "Sluice does not look into HTTP: it forwards the bytes of a connection"},
+    {" tls ssl cert certs certificate certificates ssl_certificate ssl_certificate_key crt ca key "
+     "private_key cert_file key_file ciphers tls_options transport_socket acme ssl_preread ",
+     "", "TLS is not supported yet: Sluice forwards it as it is, to an upstream that speaks it"},
+    // What is not here yet.
+    {" health healthcheck health_check health_checks check checks option_httpchk httpchk inter "
+     "rise "
+     "fall health_uri active_health liveness ",
+     "", "health checks are not supported yet; an endpoint that does not connect is skipped"},
+    {" max_fails fail_timeout passive_health outlier_detection observe slowstart slow_start "
+     "circuit_breakers circuit_breaker panic ",
+     "", "judging endpoints by their failures is not supported yet"},
+    {" backup priority disabled down enabled zone ", "",
+     "this is not supported yet; an endpoint with weight: 0 gets no new connections"},
+    {" sticky stick session_affinity hash hash_policy persistence ", "",
+     "choosing an endpoint by the client is not supported yet"},
+    {" proxy_protocol accept_proxy send_proxy send_proxy_v2 proxyprotocol ", "",
+     "the PROXY protocol is not supported yet"},
+    {" allow deny acl acls access whitelist blacklist allowlist denylist tcp_request ip_allow_list "
+     "trusted real_ip set_real_ip_from ",
+     "", "access lists are not supported yet"},
+    {" routes route sni server_name server_names hostsni rules rule match preread preread_timeout "
+     "alpn domains ",
+     "", "routing by server name is not supported yet: a listener has one upstream"},
+    {" resolver resolvers dns discover discovery nameservers service_discovery providers ", "",
+     "host names and discovery are not supported yet: write IP addresses"},
+    {" admin api dashboard metrics prometheus stats_socket status ping tracing web ", "",
+     "an administrative interface is not supported yet"},
+    {" include includes import imports reload watch ", "",
+     "a configuration of several files and its reload are not supported yet"},
+    {" user group chroot sandbox run_as ", "",
+     "changing the user is not supported yet: start the process as the user it is to run as"},
+    {" secrets token password ", "", "nothing here needs a secret"},
+    {" lame_duck drain_window on_removed ready_when ", "", "this is not supported yet"},
+});
+
+}  // namespace
+
+std::span<const Foreign> Vocabulary() { return kVocabulary; }
+
+std::string SnakeCase(std::string_view key) {
+  std::string snake;
+  for (size_t i = 0; i < key.size(); ++i) {
+    const char c = key[i];
+    const bool is_upper = c >= 'A' && c <= 'Z';
+    const bool after_lower =
+        i > 0 && ((key[i - 1] >= 'a' && key[i - 1] <= 'z') || IsAsciiDigit(key[i - 1]));
+    if (is_upper && after_lower) snake += '_';
+    snake += c == '-' || c == ' ' || c == '.' ? '_' : absl::ascii_tolower(static_cast<uint8_t>(c));
+  }
+  return snake;
+}
+
+const Foreign* FindForeign(std::string_view key) {
+  if (key.empty() || key.find(' ') != key.npos) return nullptr;
+  const std::string snake = Cat(" ", SnakeCase(key), " ");
+  const auto found = std::ranges::find_if(
+      kVocabulary, [&](const Foreign& f) { return f.words.find(snake) != f.words.npos; });
+  return found == kVocabulary.end() ? nullptr : &*found;
+}
+
+}  // namespace sluice::conf

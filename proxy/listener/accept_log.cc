@@ -1,0 +1,41 @@
+#include "proxy/listener/accept_log.h"
+
+#include <cstring>
+
+#include "core/sched/worker.h"
+
+namespace sluice::proxy {
+
+using core::LogLevel;
+
+void AcceptLog::Shortage(const std::string& listener, Rejection cause, WhenExhausted when_exhausted,
+                         uint32_t connections_served) {
+  const bool is_memory = cause == Rejection::kMemory;
+  if (!is_memory && cause != Rejection::kBuffers) return;
+  core::LogThrottle& throttle = is_memory ? memory_throttle_ : buffer_throttle_;
+  uint64_t suppressed = 0;
+  if (!throttle.Pass(core::Worker::Current()->now(), suppressed)) return;
+  const char* const fate = when_exhausted == WhenExhausted::kWait ? "wait" : "are reset";
+  if (is_memory) {
+    logger_.Log(LogLevel::kWarn,
+                "listener %s: out of memory: new connections %s until there is some again "
+                "(%d more times since the last line)",
+                listener, fate, suppressed);
+    return;
+  }
+  logger_.Log(LogLevel::kWarn,
+              "listener %s: buffer_memory is used up: it serves %d connections, further ones "
+              "%s until one of them ends (%d more times since the last line)",
+              listener, connections_served, fate, suppressed);
+}
+
+void AcceptLog::CannotAccept(const std::string& listener, int error, core::Nanos longest_pause) {
+  uint64_t suppressed = 0;
+  if (!accept_throttle_.Pass(core::Worker::Current()->now(), suppressed)) return;
+  logger_.Log(LogLevel::kWarn,
+              "listener %s: cannot accept: %s; trying again every %d ms (%d more such pauses since "
+              "the last line)",
+              listener, strerrordesc_np(error), longest_pause / core::kMillisecond, suppressed);
+}
+
+}  // namespace sluice::proxy

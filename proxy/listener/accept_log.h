@@ -1,0 +1,37 @@
+// AcceptLog: the warnings of accept loops, at most one of each kind in five seconds.
+#ifndef SLUICE_PROXY_LISTENER_ACCEPT_LOG_H_
+#define SLUICE_PROXY_LISTENER_ACCEPT_LOG_H_
+
+#include <cstdint>
+#include <string>
+
+#include "core/base/clock.h"
+#include "core/log/logger.h"
+#include "proxy/admission/admission.h"
+#include "proxy/observe/rejection.h"
+
+namespace sluice::proxy {
+
+// Inside a task, of any worker.
+class AcceptLog {
+ public:
+  explicit AcceptLog(core::Logger& logger) : logger_(logger) {}
+
+  // Memory or buffer_memory is used up. Other causes are limits that somebody has chosen: they are
+  // counted and not logged.
+  void Shortage(const std::string& listener, Rejection cause, WhenExhausted when_exhausted,
+                uint32_t connections_served);
+
+  // The kernel gave no connection because of `error`.
+  void CannotAccept(const std::string& listener, int error, core::Nanos longest_pause);
+
+ private:
+  core::Logger& logger_;
+  core::LogThrottle accept_throttle_{5 * core::kSecond};
+  core::LogThrottle memory_throttle_{5 * core::kSecond};
+  core::LogThrottle buffer_throttle_{5 * core::kSecond};
+};
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_LISTENER_ACCEPT_LOG_H_

@@ -1,0 +1,175 @@
+#include "proxy/listener/accept_loop.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+#include <variant>
+
+#include "core/base/check.h"
+#include "core/io/accept_stream.h"
+#include "core/runtime/handle.h"
+#include "core/sched/worker.h"
+#include "core/task/select.h"
+#include "core/time/sleep.h"
+#include "proxy/session/session.h"
+
+namespace sluice::proxy {
+namespace {
+
+using core::IoResult;
+using core::Worker;
+
+// After a failed accept: doubled each time, so that it neither spins nor keeps clients waiting when
+// descriptors come back one by one.
+constexpr core::Nanos kMinPause = 5 * core::kMillisecond;
+constexpr core::Nanos kMaxPause = 100 * core::kMillisecond;
+
+core::Reactor& CurrentReactor() { return Worker::Current()->reactor(); }
+
+// Why the connection has not been admitted; kNone: it has been.
+Rejection CauseOf(const Admission::Result& result) {
+  if (const auto* slot = std::get_if<WaitForSlot>(&result)) return slot->cause;
+  if (const auto* until = std::get_if<WaitUntil>(&result)) return until->cause;
+  const auto* rejection = std::get_if<Rejection>(&result);
+  return rejection == nullptr ? Rejection::kNone : *rejection;
+}
+
+Admission::Result Admit(const AcceptContext& context, const ListenerState& listener, int connection,
+                        WhenExhausted when_exhausted) {
+  Admission& admission = *listener.admission();
+  Admission::Result result = admission.Admit(
+      admission.needs_client() ? CurrentReactor().PeerAddress(connection) : core::Address(),
+      Worker::Current()->now(), when_exhausted);
+  if (!std::holds_alternative<Ticket>(result)) {
+    context.log.Shortage(listener.name(), CauseOf(result), listener.when_exhausted(),
+                         context.limits.connections.max());
+  }
+  return result;
+}
+
+void Start(const AcceptContext& context, const ListenerState& listener, int connection,
+           Ticket ticket) {
+  const Worker& here = *Worker::Current();
+  const uint32_t chosen = context.limits.placement.Choose(here.index());
+  ticket.share = context.limits.placement.Take(chosen);
+  Worker* const other =
+      chosen == here.index() ? nullptr : &core::RuntimeHandle::Current().worker(chosen);
+  context.sessions.Spawn(RunSession(listener.session(), connection, std::move(ticket)), other);
+}
+
+void Reject(int connection) {
+  CurrentReactor().SetResetOnClose(connection);
+  CurrentReactor().CloseNow(connection);
+}
+
+// `result` does not ask to wait.
+void StartOrReject(const AcceptContext& context, const ListenerState& listener, int connection,
+                   Admission::Result result) {
+  WorkerStats& stats = context.stats.of(Worker::Current()->index());
+  if (auto* ticket = std::get_if<Ticket>(&result)) {
+    core::Count(stats.at("accepted_total"));
+    Start(context, listener, connection, std::move(*ticket));
+    return;
+  }
+  core::Count(stats.at("rejections_total", CauseOf(result)));
+  Reject(connection);
+}
+
+bool HasToWait(const Admission::Result& result) {
+  return std::holds_alternative<WaitForSlot>(result) || std::holds_alternative<WaitUntil>(result);
+}
+
+}  // namespace
+
+void StartOrReject(const AcceptContext& context, const ListenerState& listener, int connection) {
+  StartOrReject(context, listener, connection,
+                Admit(context, listener, connection, WhenExhausted::kReject));
+}
+
+core::Task<void> PauseAccepting(const AcceptContext& context, const ListenerState& listener,
+                                int error, core::Nanos pause) {
+  if (error == ECONNABORTED || error == EPROTO)
+    co_return;  // the client was faster: nothing is short
+  core::Count(context.stats.of(Worker::Current()->index()).at("accept_pauses_total"));
+  context.log.CannotAccept(listener.name(), error, kMaxPause);
+  (void)co_await core::Sleep(pause);
+}
+
+core::Task<void> AcceptLoop::Run(int socket) {
+  socket_ = co_await DuplicateSocket(socket);
+  if (socket_ < 0) co_return;
+  core::IntrusivePtr<ListenerState> last;
+  while (core::IntrusivePtr<ListenerState> listener = source_.CurrentListener()) {
+    co_await core::Select(AcceptForOneTerm(*listener), listener->end_of_term().Cancelled());
+    last = std::move(listener);
+  }
+  if (in_hand_ >= 0) StartOrReject(context_, *last, std::exchange(in_hand_, -1));
+  CurrentReactor().Close(socket_);
+}
+
+// A descriptor of this worker's own: a backend waits for one thing per descriptor and direction.
+// Returns -1 if the loop is to end before there is one.
+core::Task<int> AcceptLoop::DuplicateSocket(int socket) {
+  for (;;) {
+    const core::IntrusivePtr<ListenerState> listener = source_.CurrentListener();
+    if (!listener) co_return -1;
+    IoResult<int> fd = CurrentReactor().Duplicate(socket);
+    if (fd.ok()) co_return *fd;
+    co_await PauseAccepting(context_, *listener, fd.error(), kMaxPause);
+  }
+}
+
+core::Task<void> AcceptLoop::AcceptForOneTerm(const ListenerState& listener) {
+  const WhenExhausted when_exhausted = listener.when_exhausted();
+  // To leave what is over the limit to the kernel, connections are taken one by one.
+  core::AcceptStream arrivals(socket_, when_exhausted == WhenExhausted::kWait);
+  core::Nanos pause = kMinPause;
+  IoResult<int> accepted = 0;
+  for (;;) {
+    if (in_hand_ >= 0 && !listener.term_ended()) {
+      accepted = std::exchange(in_hand_, -1);
+    } else {
+      accepted = co_await arrivals.Next();
+    }
+    if (accepted.ok()) {
+      pause = kMinPause;
+      Admission::Result result = Admit(context_, listener, *accepted, when_exhausted);
+      if (HasToWait(result)) {
+        co_await Wait(listener, *accepted, std::move(result));
+      } else {
+        StartOrReject(context_, listener, *accepted, std::move(result));
+      }
+    } else if (accepted.error() == ECANCELED) {
+      co_return;  // the term has ended
+    } else {
+      co_await PauseAccepting(context_, listener, accepted.error(), pause);
+      pause = std::min(pause * 2, kMaxPause);
+    }
+  }
+}
+
+// Until the connection is admitted or rejected, or the term ends: then it stays in hand.
+core::Task<void> AcceptLoop::Wait(const ListenerState& listener, int connection,
+                                  Admission::Result result) {
+  while (HasToWait(result)) {
+    ConnectionLimit* limit = nullptr;
+    if (const auto* slot = std::get_if<WaitForSlot>(&result)) {
+      limit = slot->limit;
+      co_await limit->FreeSlot();
+    } else {
+      const core::Nanos at = std::get<WaitUntil>(result).at;
+      (void)co_await core::Sleep(at - Worker::Current()->now());
+    }
+    if (listener.term_ended()) {
+      if (limit != nullptr) limit->PassOn();
+      SLUICE_CHECK(in_hand_ < 0);  // one by one
+      in_hand_ = connection;
+      co_return;
+    }
+    result = Admit(context_, listener, connection, listener.when_exhausted());
+    if (limit != nullptr && !std::holds_alternative<Ticket>(result)) limit->PassOn();
+  }
+  StartOrReject(context_, listener, connection, std::move(result));
+}
+
+}  // namespace sluice::proxy

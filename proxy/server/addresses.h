@@ -1,0 +1,90 @@
+// Addresses: where the process listens under one configuration: an acceptor for each address.
+//
+// An address that two configurations have in common keeps its acceptor, so that no connection is
+// lost when one takes the other's place. It is found by its text: a listener's name does not matter.
+//
+// Inside one task.
+#ifndef SLUICE_PROXY_SERVER_ADDRESSES_H_
+#define SLUICE_PROXY_SERVER_ADDRESSES_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "conf/config.h"
+#include "core/log/logger.h"
+#include "core/sched/worker.h"
+#include "core/runtime/handle.h"
+#include "core/sync/cancellation.h"
+#include "core/task/task.h"
+#include "proxy/listener/acceptor.h"
+#include "proxy/server/topology.h"
+
+namespace sluice::proxy {
+
+// An address where a listener cannot listen.
+struct BindFailure {
+  int error = 0;  // an errno
+  std::string listener;
+  core::Address address;
+  std::string message;  // a sentence with both
+};
+
+// One line for each failure, up to a bound.
+absl::Status ToStatus(const std::vector<BindFailure>& failures);
+
+// One line about addresses that are in use, all of which are tried again.
+std::string DescribeBusy(const std::vector<BindFailure>& failures);
+
+class Addresses {
+ public:
+  Addresses() = default;
+
+  // The addresses of `config`. Those that `before` has are taken over from it. May wait for the
+  // system's database of users (unix_owner.h).
+  Addresses(const conf::Config& config, core::RuntimeHandle runtime, const AcceptContext& context,
+            const Addresses& before);
+
+  // Tries to listen wherever it does not. Returns what it cannot, nothing when it listens
+  // everywhere.
+  std::vector<BindFailure> TryBind();
+
+  // Those that are not in `other`.
+  Addresses Without(const Addresses& other) const;
+
+  // Where it listens: for each listener, in the order of the configuration.
+  std::vector<std::vector<core::Address>> Bound() const;
+
+  // Logs where it listens.
+  void Log(core::Logger& logger) const;
+
+  // Gives each address to its listener of `topology`, and starts to accept where that has not
+  // started. `topology` is of the same configuration.
+  void Serve(const Topology& topology);
+
+  // The accept loops end with their present term; then the connections in the kernel's queues are
+  // served, and the sockets closed. `hurry`: they need not be served.
+  void Stop();
+  core::Task<void> Join();
+  core::Task<void> AcceptRest(core::CancellationToken hurry);
+  void Close();
+
+ private:
+  struct Entry {
+    size_t listener;   // index
+    std::string name;  // of the listener
+    std::string text;  // the address, as configured
+    std::shared_ptr<Acceptor> acceptor = nullptr;
+    bool accepts = false;  // loops have been started
+  };
+
+  size_t listeners_ = 0;
+  std::vector<Entry> entries_;
+  std::vector<BindFailure> unresolved_;  // listeners whose UNIX socket's owner is unknown
+};
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_SERVER_ADDRESSES_H_

@@ -1,0 +1,37 @@
+// Drain: the end of the server, after it has stopped accepting.
+//
+//   connections in the kernel's queues become sessions ──► the sockets are closed
+//       │
+//   FINISHING ── the last session has ended ──────────────────────────────────► DONE
+//       │ drain_timeout is over, or a second signal                              ▲
+//       └──► ENDING (sessions are reset) ── the last session has ended ──────────┘
+#ifndef SLUICE_PROXY_SERVER_DRAIN_H_
+#define SLUICE_PROXY_SERVER_DRAIN_H_
+
+#include "core/base/clock.h"
+#include "core/log/logger.h"
+#include "core/runtime/task_group.h"
+#include "core/sync/cancellation.h"
+#include "core/task/task.h"
+#include "proxy/admission/connection_limit.h"
+#include "proxy/server/addresses.h"
+#include "proxy/server/stop_signals.h"
+
+namespace sluice::proxy {
+
+struct DrainContext {
+  Addresses& addresses;  // their accept loops have ended
+  core::TaskGroup& sessions;
+  core::CancellationSource& end_sessions;  // cancelled to end those that are late
+  const ConnectionLimit& connections;      // how many there are
+  StopSignals& signals;
+  core::Logger& logger;
+  core::Nanos timeout;
+};
+
+// Returns when the last session has ended. `context` outlives it.
+core::Task<void> Drain(const DrainContext& context);
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_SERVER_DRAIN_H_
