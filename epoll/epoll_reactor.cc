@@ -10,7 +10,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <cstdint>
 #include <limits>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "core/base/check.h"
@@ -45,10 +48,10 @@ Direction DirectionOf(const Op& op) {
 }
 
 // Milliseconds for epoll_wait, rounded up so that a timer is due when it returns.
-int TimeoutMs(core::Nanos timeout) {
-  if (timeout < 0) return -1;
-  const core::Nanos ms = (timeout + core::kMillisecond - 1) / core::kMillisecond;
-  return static_cast<int>(std::min<core::Nanos>(ms, std::numeric_limits<int>::max()));
+int TimeoutMs(std::optional<core::Duration> timeout) {
+  if (!timeout.has_value()) return -1;
+  const int64_t ms = std::chrono::ceil<std::chrono::milliseconds>(*timeout).count();
+  return static_cast<int>(std::min<int64_t>(ms, std::numeric_limits<int>::max()));
 }
 
 }  // namespace
@@ -307,11 +310,11 @@ void EpollReactor::Close(int fd) {
   close(fd);
 }
 
-void EpollReactor::Turn(core::Nanos timeout, uint32_t limit) {
+void EpollReactor::Turn(std::optional<core::Duration> timeout, uint32_t limit) {
   core::Count(counters_.turns);
-  if (FeedStarved()) timeout = 0;
+  if (FeedStarved()) timeout = core::Duration::zero();
   std::array<epoll_event, kEventsPerTurn> events;
-  const bool sleep = timeout != 0 && wake_.BeginSleep();
+  const bool sleep = timeout != core::Duration::zero() && wake_.BeginSleep();
   core::Count(counters_.enters);
   const int wanted = static_cast<int>(std::clamp<uint32_t>(limit, 1, kEventsPerTurn));
   const int count = epoll_wait(epoll_fd_, events.data(), wanted, sleep ? TimeoutMs(timeout) : 0);

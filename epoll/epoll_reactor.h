@@ -18,6 +18,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
@@ -42,7 +43,7 @@ class EpollReactor final : public core::Reactor {
   bool Retry(core::Op& op) override;
   core::IoResult<int> OpenSocket(int family) override;
   void Close(int fd) override;
-  void Turn(core::Nanos timeout, uint32_t limit) override;
+  void Turn(std::optional<core::Duration> timeout, uint32_t limit) override;
   void Trim() override;
   void Wake() override;
   int64_t in_flight() const override { return waiting_; }

@@ -50,7 +50,7 @@ bool RecvCreditWorks(Ring& ring) {
     SetRecvCredit(*entry, kCredit);
     size_t received = 0;
     for (bool more = true; more && received < bytes.size();) {
-      if (!ring.has_completion()) ring.Enter(100'000'000);
+      if (!ring.has_completion()) ring.Enter(std::chrono::milliseconds(100));
       if (!ring.has_completion()) break;
       io_uring_cqe* cqe = nullptr;
       io_uring_peek_cqe(&ring.raw(), &cqe);

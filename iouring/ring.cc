@@ -92,7 +92,7 @@ void Ring::PublishBuffers() {
   pending_buffers_ = 0;
 }
 
-bool Ring::Enter(int64_t timeout) {
+bool Ring::Enter(std::optional<core::Duration> timeout) {
   if (!waiting_.empty()) [[unlikely]] {
     QueueWaiting();
     if (!waiting_.empty()) {  // no time to sleep: what completes now makes room
@@ -100,13 +100,13 @@ bool Ring::Enter(int64_t timeout) {
       return true;
     }
   }
-  if (timeout < 0) {
+  if (!timeout.has_value()) {
     RestAfter(io_uring_submit_and_wait(&ring_, 1));
     return true;
   }
-  if (timeout > 0) {
-    __kernel_timespec limit = {.tv_sec = timeout / 1'000'000'000,
-                               .tv_nsec = timeout % 1'000'000'000};
+  if (*timeout > core::Duration::zero()) {
+    __kernel_timespec limit = {.tv_sec = timeout->count() / 1'000'000'000,
+                               .tv_nsec = timeout->count() % 1'000'000'000};
     io_uring_cqe* unused;
     RestAfter(io_uring_submit_and_wait_timeout(&ring_, &unused, 1, &limit, nullptr));
     return true;

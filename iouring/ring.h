@@ -10,8 +10,10 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 
 #include "absl/status/statusor.h"
+#include "core/base/time.h"
 #include "core/reactor/buffer_pool.h"
 
 namespace sluice::iouring {
@@ -35,9 +37,9 @@ class Ring {
   void AddBuffer(core::Buffer& buffer, uint16_t id);
   void PublishBuffers();
 
-  // Submits; waits for a completion until `timeout` (nanoseconds; < 0: for ever; 0: not at all, and
+  // Submits; waits for a completion until `timeout` is over (none: for ever; 0: not at all, and
   // no system call unless there is something to submit or to fetch). True: it made a system call.
-  bool Enter(int64_t timeout);
+  bool Enter(std::optional<core::Duration> timeout);
 
   // Entries handed out so far.
   uint64_t entries() const { return entries_; }

@@ -60,7 +60,7 @@ UringReactor::UringReactor(const Features& features, core::BufferPool& pool,
 }
 
 UringReactor::~UringReactor() {
-  ring_->Enter(0);  // closes that are still queued
+  ring_->Enter(core::Duration::zero());  // closes that are still queued
   close(wake_fd_);
   // The kernel fills no buffer any more: no op is in flight.
   for (core::Buffer* buffer : in_ring_) {
@@ -245,23 +245,23 @@ void UringReactor::Wake() {
   (void)!write(wake_fd_, &one, sizeof(one));
 }
 
-void UringReactor::Turn(core::Nanos timeout, uint32_t limit) {
+void UringReactor::Turn(std::optional<core::Duration> timeout, uint32_t limit) {
   core::Count(counters_.turns);
   counters_.stocked.store(buffers_in_ring_, std::memory_order_relaxed);
   TakeRemoteCancels();
   FillBufferRing();
-  if (!starved_.empty() && FeedStarved()) timeout = 0;
+  if (!starved_.empty() && FeedStarved()) timeout = core::Duration::zero();
   counters_.entries.store(ring_->entries(), std::memory_order_relaxed);
-  if (ring_->has_completion()) timeout = 0;
-  const bool sleep = timeout != 0 && wake_.BeginSleep();
-  if (ring_->Enter(sleep ? timeout : 0)) core::Count(counters_.enters);
+  if (ring_->has_completion()) timeout = core::Duration::zero();
+  const bool sleep = timeout != core::Duration::zero() && wake_.BeginSleep();
+  if (ring_->Enter(sleep ? timeout : core::Duration::zero())) core::Count(counters_.enters);
   if (sleep) wake_.EndSleep();
   limit = std::max<uint32_t>(limit, 1);
   limit -= Reap(limit);
   // A queue of connections is emptied faster than by one each turn: turns may be far apart.
   for (uint32_t i = 1; accepts_wait_ && limit > 0 && i < core::kAcceptsPerSubmit; ++i) {
     accepts_wait_ = false;
-    if (ring_->Enter(0)) core::Count(counters_.enters);
+    if (ring_->Enter(core::Duration::zero())) core::Count(counters_.enters);
     limit -= Reap(limit);
   }
   accepts_wait_ = false;

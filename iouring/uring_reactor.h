@@ -28,6 +28,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -55,7 +56,7 @@ class UringReactor final : public core::Reactor {
   core::IoResult<int> OpenSocket(int family) override;
   void Close(int fd) override;
   void CloseNow(int fd) override;
-  void Turn(core::Nanos timeout, uint32_t limit) override;
+  void Turn(std::optional<core::Duration> timeout, uint32_t limit) override;
   void Trim() override;
   void Wake() override;
   int64_t in_flight() const override { return in_flight_; }

@@ -64,6 +64,9 @@ class Errors {
 
   bool empty() const { return errors_.empty(); }
 
+  // So many are there that advice on further ones would hardly be read: its time is saved.
+  bool many() const { return errors_.size() >= kMaxErrors; }
+
   // The errors in order. Leaves *this empty.
   std::vector<Error> Take();
 

@@ -88,7 +88,9 @@ class Reader {
     if (!text.ok()) return Fail(node.at, path, Message(text.status()));
     const absl::Status parsed = scalar.parse(*text);
     if (parsed.ok()) return;
-    Fail(node.at, path, WithAllowed(AdviceForValue(*text, parsed, scalar), scalar.allowed));
+    Fail(node.at, path,
+         WithAllowed(errors_.many() ? Message(parsed) : AdviceForValue(*text, parsed, scalar),
+                     scalar.allowed));
   }
 
   void ReadList(const Node& node, const List& list, const std::string& path) {

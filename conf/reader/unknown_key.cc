@@ -93,6 +93,7 @@ std::string ForeignAnswer(std::string_view key, const std::string& here,
 std::string DescribeUnknownKey(std::string_view key, std::string_view path,
                                const std::vector<std::string>& known, Errors& errors) {
   const std::string what = Cat("unknown key ", Quoted(key));
+  if (errors.many()) return what;
   if (const std::optional<Lookalike> odd = FindLookalike(key)) {
     const std::string clean = WithoutLookalikes(key);
     return Cat(what, ": its character ", odd->character, " is ", odd->what,

@@ -25,10 +25,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "absl/status/statusor.h"
-#include "core/base/clock.h"
 #include "core/base/result.h"
+#include "core/base/time.h"
 #include "core/net/socket_api.h"
 #include "core/reactor/buffer_pool.h"
 #include "core/reactor/op.h"
@@ -87,10 +88,10 @@ class Reactor : public SocketApi {
     Close(fd);
   }
 
-  // Submits what is queued, waits until something happens or `timeout` is over (0: not at all; < 0:
-  // for ever), and posts what has happened, about `limit` things at most: the rest stays in the
+  // Submits what is queued, waits until something happens or `timeout` is over (0: not at all;
+  // none: for ever), and posts what has happened, about `limit` things at most: the rest stays in the
   // kernel's queue, so that a worker's run queue does not overflow. The owner.
-  virtual void Turn(Nanos timeout, uint32_t limit) = 0;
+  virtual void Turn(std::optional<Duration> timeout, uint32_t limit) = 0;
 
   // Called now and then when the worker is about to wait: the moment to give memory back. The
   // owner.

@@ -11,9 +11,10 @@ namespace {
 constexpr int kBitsPerLevel = 6;
 constexpr uint64_t kMaxDurationMs = (uint64_t{1} << (6 * kBitsPerLevel)) - 1;
 
-uint64_t RoundUpToMs(Nanos time) {
-  return time <= 0 ? 0 : static_cast<uint64_t>((time + kMillisecond - 1) / kMillisecond);
-}
+uint64_t WholeMs(Instant at) { return static_cast<uint64_t>(at.since_origin() / 1ms); }
+
+// A time before the origin is long past: 0.
+uint64_t RoundUpToMs(Instant at) { return at <= Instant() ? 0 : WholeMs(at + (1ms - 1ns)); }
 
 // The lowest level on which the two times are in different slots.
 int LevelFor(uint64_t elapsed_ms, uint64_t deadline_ms) {
@@ -40,9 +41,9 @@ void Timer::Cancel() {
   task_->Post(*this);
 }
 
-TimerWheel::TimerWheel(Nanos now) : elapsed_ms_(static_cast<uint64_t>(now / kMillisecond)) {}
+TimerWheel::TimerWheel(Instant now) : elapsed_ms_(WholeMs(now)) {}
 
-void TimerWheel::Arm(Timer& timer, Nanos deadline, Runnable& task) {
+void TimerWheel::Arm(Timer& timer, Instant deadline, Runnable& task) {
   SLUICE_DCHECK(!timer.armed_);
   absl::MutexLock lock(&mutex_);
   timer.task_ = &task;
@@ -116,8 +117,8 @@ void TimerWheel::TakeSlot(const Expiration& due, NodeQueue& fired) {
   }
 }
 
-int TimerWheel::Advance(Nanos now) {
-  const uint64_t now_ms = static_cast<uint64_t>(now / kMillisecond);
+int TimerWheel::Advance(Instant now) {
+  const uint64_t now_ms = WholeMs(now);
   NodeQueue fired;  // in order of time
   {
     absl::MutexLock lock(&mutex_);
@@ -136,11 +137,11 @@ int TimerWheel::Advance(Nanos now) {
   return count;
 }
 
-Nanos TimerWheel::NextDeadline() const {
+std::optional<Instant> TimerWheel::NextDeadline() const {
   absl::MutexLock lock(&mutex_);
   Expiration next;
-  if (!NextExpiration(next)) return -1;
-  return static_cast<Nanos>(next.deadline_ms) * kMillisecond;
+  if (!NextExpiration(next)) return std::nullopt;
+  return Instant(std::chrono::milliseconds(static_cast<int64_t>(next.deadline_ms)));
 }
 
 }  // namespace sluice::core

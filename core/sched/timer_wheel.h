@@ -27,10 +27,12 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/task/cancel_scope.h"
 #include "core/task/runnable.h"
 
@@ -56,7 +58,9 @@ class Timer : public Waiter {
   void Cancel() override;
 
   // Inside the task, while armed: when it is due, to the millisecond above.
-  Nanos deadline() const { return static_cast<Nanos>(deadline_ms_) * kMillisecond; }
+  Instant deadline() const {
+    return Instant(std::chrono::milliseconds(static_cast<int64_t>(deadline_ms_)));
+  }
 
  protected:
   ~Timer();
@@ -78,20 +82,21 @@ class Timer : public Waiter {
 
 class TimerWheel {
  public:
-  explicit TimerWheel(Nanos now);
+  explicit TimerWheel(Instant now);
   TimerWheel(const TimerWheel&) = delete;
   TimerWheel& operator=(const TimerWheel&) = delete;
 
   // `timer` fires at or after `deadline` (at the next Advance if that is past): its node is posted
   // to `task`. The timer must not be armed.
-  void Arm(Timer& timer, Nanos deadline, Runnable& task);
+  void Arm(Timer& timer, Instant deadline, Runnable& task);
+  void Arm(Timer& timer, Nanos deadline, Runnable& task) { Arm(timer, InstantOf(deadline), task); }
 
   // Fires everything due at `now`, in order of time. Returns how many.
-  int Advance(Nanos now);
+  int Advance(Instant now);
 
-  // When Advance should next be called, or -1 for never. Not earlier than needed by more than one
-  // cascade.
-  Nanos NextDeadline() const;
+  // When Advance should next be called; none: no timer is armed. Not earlier than needed by more
+  // than one cascade.
+  std::optional<Instant> NextDeadline() const;
 
  private:
   friend class Timer;

@@ -49,7 +49,7 @@ Worker::Worker(Shared& shared, uint32_t index, const Clock& clock, const WorkerO
       clock_(clock),
       options_(options),
       random_(options.seed * 0x9E3779B97F4A7C15u + index + 1),
-      now_(clock.Now()),
+      now_(clock.Time()),
       wheel_(now_),
       turned_(now_) {}
 
@@ -83,7 +83,7 @@ void Worker::Run() {
       Park();
     }
   }
-  TurnReactor(0);  // hands over what is queued for the kernel, such as a last close
+  TurnReactor(0ns);  // hands over what is queued for the kernel, such as a last close
   LeaveCurrent();
 }
 
@@ -93,9 +93,9 @@ bool Worker::Step() {
   Runnable* task = NextTask();
   if (task == nullptr) {
     do {
-      TurnReactor(0);
+      TurnReactor(0ns);
       task = NextTask();
-    } while (task == nullptr && hold_ > 0);
+    } while (task == nullptr && hold_ > 0ns);
   }
   if (task == nullptr) return false;
   RunTask(*task);
@@ -125,12 +125,12 @@ void Worker::RunTask(Runnable& task) {
 
 bool Worker::RoundIsOver() const {
   return work_ >= kWorkPerRound ||
-         (tick_ % kClockInterval == 0 && clock_.Now() - now_ >= kRoundTime);
+         (tick_ % kClockInterval == 0 && clock_.Time() - now_ >= kRoundTime);
 }
 
 void Worker::EndRound() {
   const bool heavy_ran = heavy_ran_;
-  TurnReactor(0);
+  TurnReactor(0ns);
   heavy_due_ = !heavy_ran;
 }
 
@@ -221,18 +221,18 @@ void Worker::ScheduleHere(Runnable& task) {
   Wake();
 }
 
-void Worker::TurnReactor(Nanos timeout) {
+void Worker::TurnReactor(std::optional<Duration> timeout) {
   memory_.CollectRemote();
   UpdateGauges();
   const uint32_t waiting = queue_.SizeHint();
   reactor_->Turn(timeout, queue_.kSize - std::min(queue_.kSize, waiting));
-  const Nanos before = std::exchange(now_, clock_.Now());
-  const Nanos gap = now_ - before;
-  const Nanos late = timeout < 0 ? 0 : gap - timeout;
-  const bool punctual = late < kLate && hold_ == 0;
+  const Instant before = std::exchange(now_, clock_.Time());
+  const Duration gap = now_ - before;
+  const Duration late = timeout.has_value() ? gap - *timeout : 0ns;
+  const bool punctual = late < kLate && hold_ == 0ns;
   if (punctual || TimersMayFire(gap, late, waiting == 0 && lifo_ == nullptr)) wheel_.Advance(now_);
   turned_.store(now_, std::memory_order_relaxed);
-  if (timeout == 0 && tasks_since_turn_ > 0) NoteTaskTime(gap / tasks_since_turn_);
+  if (timeout == 0ns && tasks_since_turn_ > 0) NoteTaskTime(gap / tasks_since_turn_);
   tasks_since_turn_ = 0;
   work_ = 0;
   heavy_ran_ = false;
@@ -240,29 +240,29 @@ void Worker::TurnReactor(Nanos timeout) {
 
 // Late, or catching up. `all_run`: before the turn there was no task left to run but heavy ones,
 // whose events are in their inboxes, before any timer.
-bool Worker::TimersMayFire(Nanos gap, Nanos late, bool all_run) {
+bool Worker::TimersMayFire(Duration gap, Duration late, bool all_run) {
   const uint64_t reaped = reactor_->counters().completions.load(std::memory_order_relaxed);
   const bool nothing_came = std::exchange(reaped_, reaped) == reaped;
-  const Nanos due = wheel_.NextDeadline();
-  if (due < 0 || due > now_) {
-    hold_ = 0;
-  } else if (hold_ == 0) {
+  const std::optional<Instant> due = wheel_.NextDeadline();
+  if (!due.has_value() || *due > now_) {
+    hold_ = 0ns;
+  } else if (hold_ == 0ns) {
     hold_ = kMinHold + std::min(late, kMaxHold);
   } else if (nothing_came && all_run && late < kLate) {
-    hold_ = 0;
+    hold_ = 0ns;
   } else {
-    hold_ = std::max<Nanos>(hold_ - std::min(gap, kLate), 0);
+    hold_ = std::max(hold_ - std::min(gap, kLate), Duration::zero());
   }
-  return hold_ == 0;
+  return hold_ == 0ns;
 }
 
 // The inject queue is to be looked at about every 200 us.
-void Worker::NoteTaskTime(Nanos per_task) {
-  per_task = std::max<Nanos>(per_task, 1);
+void Worker::NoteTaskTime(Duration per_task) {
+  per_task = std::max<Duration>(per_task, 1ns);
   const uint32_t wanted =
-      static_cast<uint32_t>(std::clamp<Nanos>(200 * kMicrosecond / per_task, 2, 127));
+      static_cast<uint32_t>(std::clamp<int64_t>(Duration(200us) / per_task, 2, 127));
   shared_interval_ = (shared_interval_ * 7 + wanted) / 8 + 1;
-  const Nanos before = task_time_.load(std::memory_order_relaxed);
+  const Duration before = task_time_.load(std::memory_order_relaxed);
   task_time_.store((before * 7 + per_task) / 8, std::memory_order_relaxed);
 }
 
@@ -278,9 +278,9 @@ bool Worker::SharedWork() const { return !shared_.inject_.empty() || !mailbox_.e
 // Whether what waits at `victim` will have waited too long before it gets there.
 bool Worker::Overdue(const Worker& victim) const {
   if (&victim == this || !victim.HasBacklog()) return false;
-  const Nanos unseen = now_ - victim.turned_.load(std::memory_order_relaxed);
-  const Nanos work =
-      static_cast<Nanos>(victim.queued()) * victim.task_time_.load(std::memory_order_relaxed);
+  const Duration unseen = now_ - victim.turned_.load(std::memory_order_relaxed);
+  const Duration work =
+      static_cast<int64_t>(victim.queued()) * victim.task_time_.load(std::memory_order_relaxed);
   return unseen + work >= kOverdue;
 }
 
@@ -346,7 +346,7 @@ void Worker::Park() {
     if (shared_.idle_.FinishPark(index_)) shared_.idle_.StopSearching();
     return;
   }
-  TurnReactor(0);
+  TurnReactor(0ns);
   Runnable* task = NextTask();
   if (task == nullptr) task = Search();
   if (task != nullptr) {
@@ -367,26 +367,28 @@ void Worker::Park() {
 void Worker::Wait() {
   Count(counters_.parks);
   memory_.MaybeTrim(now_, *reactor_);
-  Nanos deadline = wheel_.NextDeadline();
-  if (memory_.TrimPays()) {
-    const Nanos next_trim = now_ + WorkerMemory::kTrimInterval;
-    deadline = deadline < 0 ? next_trim : std::min(deadline, next_trim);
-  }
+  std::optional<Instant> deadline = wheel_.NextDeadline();
+  const auto not_after = [&deadline](Instant at) {
+    deadline = std::min(deadline.value_or(at), at);
+  };
+  if (memory_.TrimPays()) not_after(now_ + WorkerMemory::kTrimInterval);
   const bool watching = BacklogElsewhere();
   if (watching) {
-    deadline = deadline < 0 ? now_ + kOverdue : std::min(deadline, now_ + kOverdue);
+    not_after(now_ + kOverdue);
     shared_.watchers_.fetch_add(1, std::memory_order_relaxed);
   }
-  TurnReactor(deadline < 0 ? -1 : std::max<Nanos>(deadline - clock_.Now(), 0));
+  std::optional<Duration> timeout;
+  if (deadline.has_value()) timeout = std::max(*deadline - clock_.Time(), Duration::zero());
+  TurnReactor(timeout);
   if (watching) shared_.watchers_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 // Turns the reactor for a while before it sleeps. True: something came.
 bool Worker::BusyPoll() {
-  if (options_.busy_poll == 0) return false;
-  const Nanos until = clock_.Now() + options_.busy_poll;
+  if (options_.busy_poll == 0ns) return false;
+  const Instant until = clock_.Time() + options_.busy_poll;
   do {
-    TurnReactor(0);
+    TurnReactor(0ns);
     if (queued() != 0 || lifo_ != nullptr || SharedWork() || OverdueElsewhere()) return true;
     if (shared_.stopping()) return true;
   } while (now_ < until);

@@ -43,10 +43,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "core/base/atomic.h"
 #include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/reactor/buffer_pool.h"
 #include "core/reactor/reactor.h"
 #include "core/sched/inject_queue.h"
@@ -112,7 +114,8 @@ class Worker {
   uint32_t index() const { return index_; }
   const Clock& clock() const { return clock_; }
   // The time of the last look at the clock: at most one round of tasks old.
-  Nanos now() const { return now_; }
+  Instant Now() const { return now_; }
+  Nanos now() const { return NanosOf(now_); }
   const WorkerCounters& counters() const { return counters_; }
 
  private:
@@ -122,13 +125,13 @@ class Worker {
   static constexpr int32_t kWorkPerTask = 2;
   static constexpr int32_t kWorkPerRound = 61 * kWorkPerTask;
   static constexpr uint32_t kClockInterval = 16;
-  static constexpr Nanos kRoundTime = 300 * kMicrosecond;
-  static constexpr Nanos kLate = 5 * kMillisecond;
-  static constexpr Nanos kMinHold = 4 * kLate;
-  static constexpr Nanos kMaxHold = 500 * kMillisecond;
+  static constexpr Duration kRoundTime = 300us;
+  static constexpr Duration kLate = 5ms;
+  static constexpr Duration kMinHold = 4 * kLate;
+  static constexpr Duration kMaxHold = 500ms;
   static constexpr uint32_t kWakeBacklog = 16;  // queued tasks that are worth waking a worker for
   static constexpr uint32_t kStealBacklog = 4;  // queued tasks that may be worth stealing from
-  static constexpr Nanos kOverdue = kMillisecond;
+  static constexpr Duration kOverdue = 1ms;
 
   void RunTask(Runnable& task);
   Runnable* NextTask();
@@ -143,13 +146,13 @@ class Worker {
   void WakeForBacklog();
   bool RoundIsOver() const;
   void EndRound();
-  void TurnReactor(Nanos timeout);
-  bool TimersMayFire(Nanos gap, Nanos late, bool all_run);
+  void TurnReactor(std::optional<Duration> timeout);
+  bool TimersMayFire(Duration gap, Duration late, bool all_run);
   void UpdateGauges();
   void Park();
   void Wait();
   bool BusyPoll();
-  void NoteTaskTime(Nanos per_task);
+  void NoteTaskTime(Duration per_task);
   bool SharedWork() const;
   size_t queued() const { return queue_.SizeHint() + heavy_.size(); }
   bool HasBacklog() const { return queued() >= kStealBacklog; }
@@ -174,16 +177,16 @@ class Worker {
   uint32_t shared_interval_ = 61;  // tasks between looks at the inject queue; tuned
   uint32_t tasks_since_turn_ = 0;
   uint64_t random_;
-  Nanos now_;
-  Nanos hold_ = 0;       // what is left of it; 0: punctual
+  Instant now_;
+  Duration hold_{0};     // what is left of it; 0: punctual
   uint64_t reaped_ = 0;  // when it was looked at last: only while catching up
 
   TimerWheel wheel_;
   WorkerMemory memory_;
-  InjectQueue mailbox_;         // any thread
-  InjectQueue heavy_;           // filled by the owner; thieves take from it
-  Atomic<Nanos> turned_;        // like now_; thieves read it
-  Atomic<Nanos> task_time_{0};  // how long a task takes lately; thieves read it
+  InjectQueue mailbox_;                      // any thread
+  InjectQueue heavy_;                        // filled by the owner; thieves take from it
+  Atomic<Instant> turned_;                   // like now_; thieves read it
+  Atomic<Duration> task_time_{Duration{0}};  // how long a task takes lately; thieves read it
   std::unique_ptr<Reactor> reactor_;
   WorkerCounters counters_;
 };

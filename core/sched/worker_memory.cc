@@ -38,8 +38,8 @@ absl::Status WorkerMemory::ReserveBuffers(const WorkerOptions& options,
   return absl::OkStatus();
 }
 
-void WorkerMemory::Trim(Nanos now, Reactor& reactor) {
-  trimmed_ = now;
+void WorkerMemory::Trim(Instant now, Reactor& reactor) {
+  trimmed_at_ = now;
   if (BufferTrimPays()) {
     reactor.Trim();
     if (large_pool_ != nullptr) large_pool_->Trim();

@@ -11,7 +11,7 @@
 #include <memory>
 
 #include "absl/status/status.h"
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/reactor/buffer_pool.h"
 #include "core/reactor/reactor.h"
 #include "core/sched/thread_heap.h"
@@ -21,7 +21,7 @@ namespace sluice::core {
 
 class WorkerMemory {
  public:
-  static constexpr Nanos kTrimInterval = 250 * kMillisecond;
+  static constexpr Duration kTrimInterval = 250ms;
 
   // Reserves the buffers; `wake` wakes the worker when another thread gives back one that it waits
   // for. After an error it may be called again: what is there stays.
@@ -47,8 +47,8 @@ class WorkerMemory {
 
   // At most once per kTrimInterval: a burst's memory goes back to the kernel soon after it is over.
   // Both are asked before every wait, so they are inline.
-  void MaybeTrim(Nanos now, Reactor& reactor) {
-    if (now - trimmed_ >= kTrimInterval && TrimPays()) Trim(now, reactor);
+  void MaybeTrim(Instant now, Reactor& reactor) {
+    if (now - trimmed_at_ >= kTrimInterval && TrimPays()) Trim(now, reactor);
   }
 
  private:
@@ -60,12 +60,12 @@ class WorkerMemory {
            (large_pool_ != nullptr && large_pool_->touched() > kWarmLargeBuffers);
   }
   bool HeapTrimPays() const { return heap_ != nullptr && heap_->TrimPays(); }
-  void Trim(Nanos now, Reactor& reactor);
+  void Trim(Instant now, Reactor& reactor);
 
   std::unique_ptr<BufferPool> pool_;
   std::unique_ptr<BufferPool> large_pool_;  // or null
   std::unique_ptr<ThreadHeap> heap_;        // or null
-  Nanos trimmed_ = 0;
+  Instant trimmed_at_;
 };
 
 }  // namespace sluice::core

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/reactor/buffer_pool.h"
 #include "core/sched/thread_heap.h"
 
@@ -17,7 +17,7 @@ struct WorkerOptions {
   size_t large_buffers = 0;    // for streams that fill theirs
   size_t large_buffer_size = 0;
   BufferReserve* reserve = nullptr;  // of all workers; outlives them; or null
-  Nanos busy_poll = 0;               // turn the reactor for so long before sleeping
+  Duration busy_poll{0};             // turn the reactor for so long before sleeping
   bool stealing = true;  // take queued tasks from other workers when there is nothing to do
   uint64_t seed = 1;     // of the choice of victims
   ThreadHeapFactory make_heap{};  // or null: nothing is trimmed but the buffers

@@ -5,6 +5,7 @@
 #include <coroutine>
 
 #include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/sched/timer_wheel.h"
 #include "core/sched/worker.h"
 #include "core/task/cancel_scope.h"
@@ -14,7 +15,7 @@ namespace sluice::core {
 
 class SleepAwaiter final : public Timer {
  public:
-  explicit SleepAwaiter(Nanos duration) : duration_(duration) {}
+  explicit SleepAwaiter(Duration duration) : duration_(duration) {}
   bool await_ready() const noexcept { return false; }
   template <typename Promise>
   bool await_suspend(std::coroutine_handle<Promise> handle) {
@@ -24,7 +25,7 @@ class SleepAwaiter final : public Timer {
     waiter_ = handle;
     scope_->Enter(*this);
     Worker* worker = Worker::Current();
-    worker->wheel().Arm(*this, worker->clock().Now() + duration_, *promise.task);
+    worker->wheel().Arm(*this, worker->clock().Time() + duration_, *promise.task);
     return true;
   }
   // False: the scope was cancelled before the time was over.
@@ -37,13 +38,14 @@ class SleepAwaiter final : public Timer {
   }
 
  private:
-  const Nanos duration_;
+  const Duration duration_;
   CancelScope* scope_ = nullptr;
   std::coroutine_handle<> waiter_;
 };
 
-// `bool slept = co_await Sleep(5 * kMillisecond);`
-inline SleepAwaiter Sleep(Nanos duration) { return SleepAwaiter(duration); }
+// `bool slept = co_await Sleep(5ms);`
+inline SleepAwaiter Sleep(Duration duration) { return SleepAwaiter(duration); }
+inline SleepAwaiter Sleep(Nanos duration) { return SleepAwaiter(Duration(duration)); }
 
 }  // namespace sluice::core
 

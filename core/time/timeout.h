@@ -7,6 +7,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/result.h"
+#include "core/base/time.h"
 #include "core/task/awaitable.h"
 #include "core/task/select.h"
 #include "core/task/task.h"
@@ -17,8 +18,8 @@ namespace sluice::core {
 namespace internal {
 
 template <typename A>
-Task<AwaitValue<A>> WithTimeout(Nanos timeout, HeldAwaitable<A> awaitable) {
-  if (timeout <= 0) co_return co_await awaitable.get();
+Task<AwaitValue<A>> WithTimeout(Duration timeout, HeldAwaitable<A> awaitable) {
+  if (timeout <= 0ns) co_return co_await awaitable.get();
   auto outcome =
       co_await Select(Named<"result">(awaitable.get()), Named<"timeout">(Sleep(timeout)));
   AwaitValue<A>& result = outcome.template Get<"result">();
@@ -36,8 +37,12 @@ Task<AwaitValue<A>> WithTimeout(Nanos timeout, HeldAwaitable<A> awaitable) {
 // on. `timeout` <= 0: none. A task or another awaitable that can be moved is moved into it; any
 // other must live until it has been awaited.
 template <Awaitable A>
-Task<AwaitValue<A>> WithTimeout(Nanos timeout, A&& awaitable) {
+Task<AwaitValue<A>> WithTimeout(Duration timeout, A&& awaitable) {
   return internal::WithTimeout<A>(timeout, HeldAwaitable<A>(std::forward<A>(awaitable)));
+}
+template <Awaitable A>
+Task<AwaitValue<A>> WithTimeout(Nanos timeout, A&& awaitable) {
+  return WithTimeout(Duration(timeout), std::forward<A>(awaitable));
 }
 
 }  // namespace sluice::core

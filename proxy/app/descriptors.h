@@ -1,9 +1,9 @@
 // How many descriptors the proxy needs, and whether it may open so many.
 //
 //   to listen   one for each address, and one more for each address and worker, which accepts there
-//   to run      two for each worker (its ring or epoll instance, what wakes it), the access log's
-//   to serve    two for each proxied connection, and what may be accepted and not
-//               admitted yet at each address and worker
+//   to run      two for each worker (its ring or epoll instance, what wakes it), those of the log
+//   to serve    two for each proxied connection, and what may be accepted and not judged yet at
+//               each address and worker
 #ifndef SLUICE_PROXY_APP_DESCRIPTORS_H_
 #define SLUICE_PROXY_APP_DESCRIPTORS_H_
 

@@ -52,8 +52,7 @@ RuntimePlan PlanRuntime(const conf::Config& file, uint32_t cpus, const Descripto
   plan.options.workers = workers;
   plan.options.pin_workers = config.runtime.pin_workers;
   core::WorkerOptions& worker = plan.options.worker;
-  worker.busy_poll =
-      std::chrono::duration_cast<std::chrono::nanoseconds>(config.runtime.busy_poll).count();
+  worker.busy_poll = config.runtime.busy_poll;
   worker.stealing = config.runtime.work_stealing;
   worker.make_heap = MakeThreadHeap;
   const bool is_auto = file.limits.max_connections == 0;

@@ -58,7 +58,7 @@ class SessionCallbacks : protected DeadlineTimer, protected ShutdownNotice {
   // Arms the timer, or moves it to an earlier time; never to a later one: when it fires, the
   // session looks at the clock and arms it again.
   void EnsureTimer(core::Nanos deadline) {
-    if (!armed() || deadline < DeadlineTimer::deadline()) MoveTimer(deadline);
+    if (!armed() || core::InstantOf(deadline) < DeadlineTimer::deadline()) MoveTimer(deadline);
   }
 
   // What the session is suspended on: the two pumps, then CallbacksStopped. Null: neither.

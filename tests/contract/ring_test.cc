@@ -60,13 +60,13 @@ void QueueFarMoreThanFits(int error) {
   for (uint64_t i = 0; i < kOps; ++i) AddNop(ring, i);
   std::vector<uint64_t> done;
   for (int turns = 0; done.size() < kOps && turns < 10'000; ++turns) {
-    ring.Enter(turns % 2 == 0 ? 0 : 1'000'000);
+    ring.Enter(core::Duration(turns % 2 == 0 ? 0 : 1'000'000));
     Reap(ring, done);
   }
   ASSERT_EQ(done.size(), kOps);
   for (uint64_t i = 0; i < kOps; ++i) EXPECT_EQ(done[i], i) << "out of order";
   for (uint64_t i = 0; i < kEntries; ++i) AddNop(ring, i);  // it is as it was
-  ring.Enter(-1);
+  ring.Enter(std::nullopt);
   Reap(ring, done);
   EXPECT_EQ(done.size(), kOps + kEntries);
 }
@@ -90,7 +90,8 @@ TEST_P(RingTest, NothingIsTakenAtAll) {
     ASSERT_TRUE(ring.ok()) << ring.status();
     ASSERT_TRUE(RefuseEnterWithout(0, GetParam()));
     for (uint64_t i = 0; i < kOps; ++i) AddNop(**ring, i);
-    for (int i = 0; i < 3; ++i) EXPECT_TRUE((*ring)->Enter(1'000'000'000));  // and no sleep of 1 s
+    for (int i = 0; i < 3; ++i)
+      EXPECT_TRUE((*ring)->Enter(std::chrono::seconds(1)));  // and no sleep of 1 s
     EXPECT_FALSE((*ring)->has_completion());
   }).join();
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <coroutine>
 #include <string>
 #include <vector>
@@ -18,17 +19,19 @@
 namespace sluice::contract {
 namespace {
 
-using core::kMillisecond;
-using core::Nanos;
+using namespace std::chrono_literals;
+using core::Duration;
+using core::Instant;
 
 class TimerTest : public ContractTest {};
 SLUICE_CONTRACT(TimerTest, kAll);
 
 Task<void> IdleMain(const core::Clock& clock) {
-  for (Nanos span : {0l, 1l, 200'000l, 1 * kMillisecond, 2 * kMillisecond, 70 * kMillisecond}) {
-    const Nanos before = clock.Now();
+  for (const Duration span :
+       {0ns, 1ns, Duration(200us), Duration(1ms), Duration(2ms), Duration(70ms)}) {
+    const Instant before = clock.Time();
     EXPECT_TRUE(co_await core::Sleep(span));
-    EXPECT_GE(clock.Now() - before, span);  // never early
+    EXPECT_GE(clock.Time() - before, span);  // never early
   }
 }
 TEST_P(TimerTest, WhileIdle) { Run(IdleMain(clock)); }
@@ -51,7 +54,7 @@ Task<void> OnlyYields(std::atomic<bool>& stop) {
 // Sleeps until a moment that does not depend on when the task gets to it.
 class SleepUntil final : public core::Timer {
  public:
-  explicit SleepUntil(Nanos deadline) : deadline_(deadline) {}
+  explicit SleepUntil(Instant deadline) : deadline_(deadline) {}
   bool await_ready() const { return false; }
   template <typename Promise>
   void await_suspend(std::coroutine_handle<Promise> self) {
@@ -65,7 +68,7 @@ class SleepUntil final : public core::Timer {
   }
 
  private:
-  const Nanos deadline_;
+  const Instant deadline_;
   std::coroutine_handle<> waiter_;
 };
 
@@ -75,10 +78,10 @@ struct Order {
   std::atomic<bool> late{false};  // one was armed when its time had come: the machine stood still
   std::vector<int> places = std::vector<int>(20, -1);  // of each timer, by deadline
 };
-Task<void> NoteAt(Nanos deadline, int index, Order& order, const core::Clock& clock) {
-  if (clock.Now() >= deadline) order.late.store(true);
+Task<void> NoteAt(Instant deadline, int index, Order& order, const core::Clock& clock) {
+  if (clock.Time() >= deadline) order.late.store(true);
   co_await SleepUntil(deadline);
-  EXPECT_GE(clock.Now(), deadline);
+  EXPECT_GE(clock.Time(), deadline);
   order.places[index] = order.next.fetch_add(1);
 }
 
@@ -93,11 +96,10 @@ Task<void> BusyMain(core::RuntimeHandle runtime, const core::Clock& clock) {
   for (uint32_t worker = 0; worker < runtime.workers(); ++worker) {
     Order order;
     core::TaskGroup timers(runtime);
-    const Nanos begin = clock.Now() + 300 * kMillisecond;  // all are armed by then
+    const Instant begin = clock.Time() + 300ms;  // all are armed by then
     for (int i = 0; i < 20; ++i) {
       const int index = i * 7 % 20;  // armed in another order; on two levels of the wheel
-      timers.Spawn(NoteAt(begin + index * 5 * kMillisecond, index, order, clock),
-                   &runtime.worker(worker));
+      timers.Spawn(NoteAt(begin + index * 5ms, index, order, clock), &runtime.worker(worker));
     }
     co_await timers.Join();
     EXPECT_EQ(order.next.load(), 20);

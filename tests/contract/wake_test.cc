@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <deque>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -24,6 +26,8 @@ using core::testing::Pause;
 using core::testing::Random;
 using core::testing::Seed;
 
+using namespace std::chrono_literals;
+
 class WakeTest : public ContractTest {};
 SLUICE_CONTRACT(WakeTest, kAll);
 
@@ -32,7 +36,7 @@ Task<void> ByHandMain() {
   core::Reactor& reactor = core::Worker::Current()->reactor();
   for (int i = 0; i < 1000; ++i) {
     reactor.Wake();  // nobody waits yet
-    reactor.Turn(i % 2 == 0 ? -1 : 60 * core::kSecond, 64);
+    reactor.Turn(i % 2 == 0 ? std::optional<core::Duration>() : 60s, 64);
   }
   for (int i = 0; i < 1000; ++i) {
     std::atomic<bool> about_to_wait{false};
@@ -42,7 +46,7 @@ Task<void> ByHandMain() {
       reactor.Wake();
     });
     about_to_wait.store(true);
-    reactor.Turn(-1, 64);
+    reactor.Turn(std::nullopt, 64);
     waker.join();
   }
   co_return;
@@ -54,9 +58,9 @@ Task<void> NotConsumedMain() {
   core::Reactor& reactor = core::Worker::Current()->reactor();
   for (int i = 0; i < 100; ++i) {
     reactor.Wake();
-    reactor.Turn(0, 64);
-    reactor.Turn(0, 64);
-    reactor.Turn(-1, 64);
+    reactor.Turn(0ns, 64);
+    reactor.Turn(0ns, 64);
+    reactor.Turn(std::nullopt, 64);
   }
   co_return;
 }
@@ -65,12 +69,13 @@ TEST_P(WakeTest, IsNotLostToATurnThatDoesNotWait) { Run(NotConsumedMain()); }
 // It may return early for nothing (a signal), but not always.
 Task<void> TimeoutMain(const core::Clock& clock) {
   core::Reactor& reactor = core::Worker::Current()->reactor();
-  for (core::Nanos timeout : {1 * core::kMillisecond, 3 * core::kMillisecond, 500'000l}) {
+  for (const core::Duration timeout :
+       {core::Duration(1ms), core::Duration(3ms), core::Duration(500us)}) {
     bool waited = false;
     for (int i = 0; i < 100 && !waited; ++i) {
-      const core::Nanos before = clock.Now();
+      const core::Instant before = clock.Time();
       reactor.Turn(timeout, 64);
-      waited = clock.Now() - before >= timeout;
+      waited = clock.Time() - before >= timeout;
     }
     EXPECT_TRUE(waited);
   }

@@ -178,7 +178,7 @@ class Logs:
         self.web.wait_stats(active=1, total=self.sessions + 1)  # their records are on their way
         os.unlink(path)
         self.web.send_signal(signal.SIGUSR1)
-        self.web.wait_line("opened anew")
+        self.web.wait_line("access log reopened")
         self.visit()
         wait_for(lambda: reader.read() and os.path.exists(path), "the new file")
         self.assertEqual(self.stop(), 0)

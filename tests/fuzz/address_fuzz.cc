@@ -78,7 +78,7 @@ void Check(std::string_view input, size_t mistake) {
   CheckSpelling(input, mistake);
   const absl::StatusOr<Address> address = Parse(input, mistake);
   if (!address.ok()) {
-    Expect(address.status().message().starts_with('"'), "a message", input);
+    Expect(address.status().message().find('"') == 0, "a message", input);
     return;
   }
   const std::string text(input);

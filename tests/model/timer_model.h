@@ -36,11 +36,12 @@ struct TimerQuiet {
 };
 
 struct TimerState : Tasks {
-  static constexpr core::Nanos kDue = 2 * core::kMillisecond;
+  static constexpr core::Instant kDue{std::chrono::milliseconds(2)};
 
-  core::TimerWheel wheel{0};
+  core::TimerWheel wheel{core::Instant()};
   // Of the workers that the tasks have gone to.
-  std::array<core::TimerWheel, 2> others{core::TimerWheel(0), core::TimerWheel(0)};
+  std::array<core::TimerWheel, 2> others{core::TimerWheel(core::Instant()),
+                                         core::TimerWheel(core::Instant())};
   std::array<ModelTimer, 2> timers;
   std::array<core::Runnable*, 2> tasks{};
   std::array<bool, 2> withdrawn{};
@@ -83,7 +84,7 @@ inline Model Disarming(int count, bool cancel = false) {
     run.Finally([&s, count] {
       s.RunWoken();
       SLUICE_CHECK(s.finished == count);
-      SLUICE_CHECK(s.wheel.NextDeadline() < 0);
+      SLUICE_CHECK(!s.wheel.NextDeadline().has_value());
     });
   };
 }

@@ -2,6 +2,7 @@
 // in from outside runs once, whatever the workers are doing (no lost wake-up, not all asleep with
 // work queued), and all workers stop when they are told to.
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/base/check.h"
@@ -21,8 +22,8 @@ class SleepingReactor final : public core::Reactor {
   bool Retry(core::Op&) override { return false; }
   core::IoResult<int> OpenSocket(int) override { return 0; }
   void Close(int) override {}
-  void Turn(core::Nanos timeout, uint32_t) override {
-    if (timeout == 0 || !wake_.BeginSleep()) return;
+  void Turn(std::optional<core::Duration> timeout, uint32_t) override {
+    if (timeout == core::Duration::zero() || !wake_.BeginSleep()) return;
     eventfd_.Wait();
     wake_.EndSleep();
   }

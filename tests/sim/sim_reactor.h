@@ -14,6 +14,7 @@
 #define SLUICE_TESTS_SIM_SIM_REACTOR_H_
 
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "core/reactor/accept_op.h"
@@ -32,7 +33,7 @@ class SimReactor final : public core::Reactor {
   bool Retry(core::Op& op) override;
   core::IoResult<int> OpenSocket(int family) override;
   void Close(int fd) override;
-  void Turn(core::Nanos timeout, uint32_t limit) override;
+  void Turn(std::optional<core::Duration> timeout, uint32_t limit) override;
   void Trim() override {}
   void Wake() override {}
   int64_t in_flight() const override { return in_flight_; }

@@ -2,6 +2,7 @@
 // it.
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 #include "core/sched/worker.h"
@@ -26,7 +27,7 @@ bool SimReactor::HasWork() const {
   return feed || !ready_.empty() || !cancels_.empty() || !closes_.empty() || !completions_.empty();
 }
 
-void SimReactor::Turn(core::Nanos, uint32_t limit) {
+void SimReactor::Turn(std::optional<core::Duration>, uint32_t limit) {
   core::Count(counters_.turns);
   for (const int fd : std::exchange(closes_, {})) kernel_.FinishClose(fd);
   TakeCancels();

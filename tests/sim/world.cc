@@ -3,6 +3,7 @@
 #include <chrono>
 #include <csignal>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -299,8 +300,10 @@ void World::CheckAtRest() {
 void World::AdvanceTime() {
   Nanos next = network_.events().empty() ? -1 : network_.events().next_time();
   for (const auto& worker : shared_.workers()) {
-    const Nanos deadline = worker->wheel().NextDeadline();
-    if (deadline >= 0 && (next < 0 || deadline < next)) next = deadline;
+    const std::optional<core::Instant> deadline = worker->wheel().NextDeadline();
+    if (!deadline.has_value()) continue;
+    const Nanos at = core::NanosOf(*deadline);
+    if (next < 0 || at < next) next = at;
   }
   if (next < 0) trace_.Fail("the proxy does not end, and nothing will ever happen again");
   checker_.TimeMoves();

@@ -30,7 +30,7 @@ class ScriptedReactor final : public Reactor {
   int64_t in_flight() const override { return 0; }
   void Wake() override {}
   void Trim() override {}
-  void Turn(Nanos, uint32_t limit) override {
+  void Turn(std::optional<Duration>, uint32_t limit) override {
     Count(counters_.turns);
     if (script != nullptr) Count(counters_.completions, script(limit));
   }
@@ -382,7 +382,7 @@ TEST_F(LateTimersTest, TrafficDoesNotDelayTimersThatAreOnTime) {
   Add([&](Job& job) { worker_->wheel().Arm(timer, clock_.Now() + 10 * kMillisecond, job); });
   Job& busy = Add([&](Job&) { clock_.Advance(kMillisecond); });
   RunUntilIdle();
-  const Nanos due = timer.deadline();
+  const Nanos due = NanosOf(timer.deadline());
   reactor_->script = [&busy](uint32_t) { return busy.WakeUp() ? 1 : 0; };
   while (timer.fired == 0 && clock_.Now() < due + kSecond) worker_->Step();
   EXPECT_EQ(timer.fired, 1);

@@ -6,8 +6,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -17,7 +20,7 @@
 namespace sluice::core::testing {
 namespace {
 
-constexpr Nanos kDay = 24 * 3600 * kSecond;
+constexpr Duration kDay = 24h;
 
 class RecordingTimer final : public Timer {
  public:
@@ -26,19 +29,19 @@ class RecordingTimer final : public Timer {
     ++fired;
     if (order != nullptr) order->push_back(deadline);
   }
-  Nanos deadline = 0;
+  Instant deadline;
   int fired = 0;
-  std::vector<Nanos>* order = nullptr;
+  std::vector<Instant>* order = nullptr;
 };
 
 class TimerWheelTest : public ::testing::Test {
  protected:
-  void ArmAt(TimerWheel& wheel, RecordingTimer& timer, Nanos deadline) {
+  void ArmAt(TimerWheel& wheel, RecordingTimer& timer, Instant deadline) {
     timer.deadline = deadline;
     timer.order = &order_;
     wheel.Arm(timer, deadline, task_);
   }
-  int AdvanceTo(TimerWheel& wheel, Nanos now) {
+  int AdvanceTo(TimerWheel& wheel, Instant now) {
     const int count = wheel.Advance(now);
     scheduler_.RunAll();
     return count;
@@ -46,56 +49,56 @@ class TimerWheelTest : public ::testing::Test {
 
   ManualScheduler scheduler_;
   FakeTask task_{scheduler_};
-  std::vector<Nanos> order_;
+  std::vector<Instant> order_;
 };
 
 TEST_F(TimerWheelTest, NothingArmed) {
-  TimerWheel wheel(kSecond);
-  EXPECT_EQ(wheel.NextDeadline(), -1);
-  EXPECT_EQ(AdvanceTo(wheel, 400 * kDay), 0);
+  TimerWheel wheel(Instant(1s));
+  EXPECT_EQ(wheel.NextDeadline(), std::nullopt);
+  EXPECT_EQ(AdvanceTo(wheel, Instant(400 * kDay)), 0);
 }
 
 TEST_F(TimerWheelTest, RoundsUpToAMillisecond) {
-  TimerWheel wheel(0);
+  TimerWheel wheel{Instant()};
   RecordingTimer timer;
-  ArmAt(wheel, timer, 5 * kMillisecond + 1);
-  EXPECT_EQ(wheel.NextDeadline(), 6 * kMillisecond);
-  EXPECT_EQ(AdvanceTo(wheel, 6 * kMillisecond - 1), 0);
+  ArmAt(wheel, timer, Instant(5ms + 1ns));
+  EXPECT_EQ(wheel.NextDeadline(), Instant(6ms));
+  EXPECT_EQ(AdvanceTo(wheel, Instant(6ms - 1ns)), 0);
   EXPECT_TRUE(timer.armed());
-  EXPECT_EQ(AdvanceTo(wheel, 6 * kMillisecond), 1);
+  EXPECT_EQ(AdvanceTo(wheel, Instant(6ms)), 1);
   EXPECT_FALSE(timer.armed());
   EXPECT_EQ(timer.fired, 1);
 }
 
 TEST_F(TimerWheelTest, ADeadlineInThePastIsDueAtOnce) {
-  TimerWheel wheel(kSecond);
+  TimerWheel wheel(Instant(1s));
   RecordingTimer timer;
-  ArmAt(wheel, timer, -5);
-  EXPECT_EQ(AdvanceTo(wheel, kSecond + kMillisecond), 1);
+  ArmAt(wheel, timer, Instant(-5ns));
+  EXPECT_EQ(AdvanceTo(wheel, Instant(1s + 1ms)), 1);
 }
 
 TEST_F(TimerWheelTest, DisarmAndArmAgain) {
-  TimerWheel wheel(0);
+  TimerWheel wheel{Instant()};
   RecordingTimer one;
   RecordingTimer two;
   EXPECT_FALSE(one.Disarm());
-  ArmAt(wheel, one, 10 * kMillisecond);
-  ArmAt(wheel, two, 10 * kMillisecond);
+  ArmAt(wheel, one, Instant(10ms));
+  ArmAt(wheel, two, Instant(10ms));
   EXPECT_TRUE(one.Disarm());
   EXPECT_FALSE(one.Disarm());
-  EXPECT_EQ(wheel.NextDeadline(), 10 * kMillisecond);
+  EXPECT_EQ(wheel.NextDeadline(), Instant(10ms));
   EXPECT_TRUE(two.Disarm());
-  EXPECT_EQ(wheel.NextDeadline(), -1);  // the slot's bit is gone, too
-  ArmAt(wheel, one, 20 * kMillisecond);
-  EXPECT_EQ(AdvanceTo(wheel, kSecond), 1);
+  EXPECT_EQ(wheel.NextDeadline(), std::nullopt);  // the slot's bit is gone, too
+  ArmAt(wheel, one, Instant(20ms));
+  EXPECT_EQ(AdvanceTo(wheel, Instant(1s)), 1);
   EXPECT_EQ(one.fired, 1);
   EXPECT_EQ(two.fired, 0);
 }
 
 TEST_F(TimerWheelTest, CancelBringsTheEventNow) {
-  TimerWheel wheel(0);
+  TimerWheel wheel{Instant()};
   RecordingTimer timer;
-  ArmAt(wheel, timer, kDay);
+  ArmAt(wheel, timer, Instant(kDay));
   timer.Cancel();
   EXPECT_TRUE(timer.armed());
   timer.Cancel();  // already on its way
@@ -103,14 +106,14 @@ TEST_F(TimerWheelTest, CancelBringsTheEventNow) {
   scheduler_.RunAll();
   EXPECT_EQ(timer.fired, 1);
   EXPECT_FALSE(timer.armed());
-  EXPECT_EQ(wheel.NextDeadline(), -1);
+  EXPECT_EQ(wheel.NextDeadline(), std::nullopt);
 }
 
 TEST_F(TimerWheelTest, DisarmAfterItFiredIsTooLate) {
-  TimerWheel wheel(0);
+  TimerWheel wheel{Instant()};
   RecordingTimer timer;
-  ArmAt(wheel, timer, kMillisecond);
-  EXPECT_EQ(wheel.Advance(kSecond), 1);  // posted, not run
+  ArmAt(wheel, timer, Instant(1ms));
+  EXPECT_EQ(wheel.Advance(Instant(1s)), 1);  // posted, not run
   EXPECT_FALSE(timer.Disarm());
   EXPECT_TRUE(timer.armed());
   scheduler_.RunAll();
@@ -118,27 +121,28 @@ TEST_F(TimerWheelTest, DisarmAfterItFiredIsTooLate) {
 }
 
 TEST_F(TimerWheelTest, ALateAdvanceFiresInOrderOfTime) {
-  TimerWheel wheel(0);
+  TimerWheel wheel{Instant()};
   std::deque<RecordingTimer> timers(500);
   for (size_t i = 0; i < timers.size(); ++i) {
-    ArmAt(wheel, timers[i], static_cast<Nanos>((i * 7919) % 500 + 1) * kMillisecond);
+    ArmAt(wheel, timers[i], Instant(static_cast<int64_t>((i * 7919) % 500 + 1) * 1ms));
   }
-  EXPECT_EQ(AdvanceTo(wheel, kSecond), 500);
+  EXPECT_EQ(AdvanceTo(wheel, Instant(1s)), 500);
   EXPECT_TRUE(std::is_sorted(order_.begin(), order_.end()));
 }
 
 TEST_F(TimerWheelTest, FurtherAwayThanAYearFiresAfterAboutAYear) {
-  TimerWheel wheel(0);
+  TimerWheel wheel{Instant()};
   RecordingTimer timer;
-  ArmAt(wheel, timer, 4000 * kDay);
-  EXPECT_EQ(AdvanceTo(wheel, 365 * kDay), 0);
-  EXPECT_EQ(AdvanceTo(wheel, 400 * kDay), 1);
+  ArmAt(wheel, timer, Instant(4000 * kDay));
+  EXPECT_EQ(AdvanceTo(wheel, Instant(365 * kDay)), 0);
+  EXPECT_EQ(AdvanceTo(wheel, Instant(400 * kDay)), 1);
 }
 
 // Random arms, disarms and advances, beside a map that is surely right.
 class Model {
  public:
-  Model(uint64_t seed, Nanos start) : random_(seed), now_(start), wheel_(start), timers_(kTimers) {}
+  Model(uint64_t seed, Instant start)
+      : random_(seed), now_(start), wheel_(start), timers_(kTimers) {}
 
   void Run(int steps) {
     for (int i = 0; i < steps; ++i) {
@@ -156,17 +160,17 @@ class Model {
       if (::testing::Test::HasFailure()) return;
     }
     while (!armed_.empty() && !::testing::Test::HasFailure()) Sleep();
-    EXPECT_EQ(wheel_.NextDeadline(), -1);
+    EXPECT_EQ(wheel_.NextDeadline(), std::nullopt);
   }
 
  private:
   static constexpr size_t kTimers = 200;
 
   // A length of time, up to half a year, of any order of magnitude.
-  Nanos Span() { return static_cast<Nanos>(random_() >> Between(random_, 10, 63)); }
+  Duration Span() { return Duration(random_() >> Between(random_, 10, 63)); }
 
-  static Nanos RoundUp(Nanos time) {
-    return (time + kMillisecond - 1) / kMillisecond * kMillisecond;
+  static Instant RoundUp(Instant at) {
+    return Instant(std::chrono::ceil<std::chrono::milliseconds>(at.since_origin()));
   }
 
   void ToggleOne() {
@@ -176,7 +180,7 @@ class Model {
       EXPECT_TRUE(Forget(timer));
       return;
     }
-    timer.deadline = now_ + 1 + Span();
+    timer.deadline = now_ + 1ns + Span();
     wheel_.Arm(timer, timer.deadline, task_);
     armed_.emplace(timer.deadline, &timer);
   }
@@ -191,9 +195,9 @@ class Model {
     return false;
   }
 
-  void Advance(Nanos span) {
+  void Advance(Duration span) {
     now_ += span;
-    std::vector<Nanos> order;
+    std::vector<Instant> order;
     for (RecordingTimer& timer : timers_) timer.order = &order;
     const int count = wheel_.Advance(now_);
     scheduler_.RunAll();
@@ -205,38 +209,38 @@ class Model {
       EXPECT_LE(timer.deadline, now_) << "early";
       EXPECT_TRUE(Forget(timer)) << "fired without being armed";
     }
-    if (!armed_.empty()) EXPECT_GT(armed_.begin()->first, now_ - kMillisecond) << "late";
+    if (!armed_.empty()) EXPECT_GT(armed_.begin()->first, now_ - 1ms) << "late";
     for (size_t i = 1; i < order.size(); ++i) {
-      EXPECT_LE(order[i - 1], order[i] + kMillisecond) << "out of order";
+      EXPECT_LE(order[i - 1], order[i] + 1ms) << "out of order";
     }
   }
 
   // What a worker does: waits until the next deadline.
   void Sleep() {
-    const Nanos next = wheel_.NextDeadline();
+    const std::optional<Instant> next = wheel_.NextDeadline();
     if (armed_.empty()) {
-      EXPECT_EQ(next, -1);
+      EXPECT_EQ(next, std::nullopt);
       return;
     }
-    const Nanos earliest = armed_.begin()->first;
-    EXPECT_LE(next, std::max(RoundUp(earliest), RoundUp(now_ + 1))) << "sleeps too long";
+    ASSERT_TRUE(next.has_value());
+    const Instant earliest = armed_.begin()->first;
+    EXPECT_LE(*next, std::max(RoundUp(earliest), RoundUp(now_ + 1ns))) << "sleeps too long";
     const size_t before = armed_.size();
     int turns = 0;
     while (armed_.size() == before && turns < 8) {
-      const Nanos deadline = wheel_.NextDeadline();
-      Advance(std::max<Nanos>(deadline - now_, 0));
+      Advance(std::max(wheel_.NextDeadline().value_or(now_) - now_, Duration::zero()));
       ++turns;
     }
     EXPECT_LE(turns, 6) << "one cascade per level at most";
   }
 
   Random random_;
-  Nanos now_;
+  Instant now_;
   ManualScheduler scheduler_;
   FakeTask task_{scheduler_};
   TimerWheel wheel_;
   std::deque<RecordingTimer> timers_;
-  std::multimap<Nanos, RecordingTimer*> armed_;
+  std::multimap<Instant, RecordingTimer*> armed_;
 };
 
 TEST_F(TimerWheelTest, AgreesWithASortedMapOverYears) {
@@ -244,16 +248,16 @@ TEST_F(TimerWheelTest, AgreesWithASortedMapOverYears) {
   for (uint64_t i = 0; i < 20 && !HasFailure(); ++i) {
     SCOPED_TRACE(::testing::Message() << "round " << i);
     Random random(seed + i);
-    Model(seed + i, static_cast<Nanos>(random() >> Between(random, 3, 60))).Run(3000);
+    Model(seed + i, Instant(Duration(random() >> Between(random, 3, 60)))).Run(3000);
   }
 }
 
 TEST_F(TimerWheelTest, AgreesWhereTheTopLevelWrapsRound) {
   const uint64_t seed = Seed();
-  const Nanos turn = (Nanos{1} << 36) * kMillisecond;
+  const Instant turn((int64_t{1} << 36) * 1ms);
   for (int i = 0; i < 20 && !HasFailure(); ++i) {
     SCOPED_TRACE(::testing::Message() << "round " << i);
-    Model(seed + i, turn - (Nanos{1} << (25 + i)) * 1000).Run(1000);
+    Model(seed + i, turn - (int64_t{1} << (25 + i)) * 1us).Run(1000);
   }
 }
 
@@ -264,20 +268,20 @@ class DisarmStress {
   void Run() {
     std::thread disarmer([this] { Disarm(); });
     // On a busy machine one of the two outcomes may be rare: until both have been seen.
-    for (Nanos now = 0; rounds_.load(std::memory_order_relaxed) < kRounds ||
-                        disarmed_.load(std::memory_order_relaxed) == 0 ||
-                        fired_.load(std::memory_order_relaxed) == 0;) {
+    for (Instant now; rounds_.load(std::memory_order_relaxed) < kRounds ||
+                      disarmed_.load(std::memory_order_relaxed) == 0 ||
+                      fired_.load(std::memory_order_relaxed) == 0;) {
       for (Guest& guest : guests_) {
         if (guest.state.load(std::memory_order_acquire) != kHere) continue;
-        wheel_.Arm(guest.timer, now + (1 + guest.rounds++ % 50) * kMillisecond, guest.task);
+        wheel_.Arm(guest.timer, now + (1 + guest.rounds++ % 50) * 1ms, guest.task);
         guest.state.store(kAway, std::memory_order_release);
       }
-      now += kMillisecond;
+      now += 1ms;
       wheel_.Advance(now);
     }
     stop_.store(true, std::memory_order_relaxed);
     disarmer.join();
-    EXPECT_EQ(wheel_.NextDeadline(), -1);
+    EXPECT_EQ(wheel_.NextDeadline(), std::nullopt);
   }
 
  private:
@@ -314,7 +318,7 @@ class DisarmStress {
     }
   }
 
-  TimerWheel wheel_{0};
+  TimerWheel wheel_{Instant()};
   std::deque<Guest> guests_ = std::deque<Guest>(16);
   std::atomic<int> rounds_{0};
   std::atomic<bool> stop_{false};

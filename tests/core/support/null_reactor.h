@@ -3,6 +3,7 @@
 #define SLUICE_TESTS_CORE_SUPPORT_NULL_REACTOR_H_
 
 #include <memory>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -28,12 +29,12 @@ class NullReactor final : public Reactor {
   int64_t in_flight() const override { return 0; }
 
   void Trim() override {}
-  void Turn(Nanos timeout, uint32_t) override {
+  void Turn(std::optional<Duration> timeout, uint32_t) override {
     Count(counters_.turns);
-    if (timeout == 0) return;
+    if (timeout == 0ns) return;
     absl::MutexLock lock(&mutex_);
     const absl::Time until =
-        timeout < 0 ? absl::InfiniteFuture() : absl::Now() + absl::Nanoseconds(timeout);
+        timeout.has_value() ? absl::Now() + absl::FromChrono(*timeout) : absl::InfiniteFuture();
     while (!woken_) {
       if (changed_.WaitWithDeadline(&mutex_, until)) break;
     }

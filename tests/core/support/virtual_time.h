@@ -3,6 +3,7 @@
 #define SLUICE_TESTS_CORE_SUPPORT_VIRTUAL_TIME_H_
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "core/base/check.h"
@@ -34,11 +35,11 @@ class VirtualReactor final : public Reactor {
   int64_t in_flight() const override { return 0; }
   void Wake() override { woken_ = true; }
   void Trim() override {}
-  void Turn(Nanos timeout, uint32_t) override {
+  void Turn(std::optional<Duration> timeout, uint32_t) override {
     Count(counters_.turns);
-    if (timeout == 0 || std::exchange(woken_, false)) return;
-    SLUICE_CHECK(timeout > 0);
-    clock_.Advance(timeout);
+    if (timeout == 0ns || std::exchange(woken_, false)) return;
+    SLUICE_CHECK(timeout.has_value());
+    clock_.Advance(timeout->count());
   }
 
  private:

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <initializer_list>
 #include <memory>
 #include <vector>
 
@@ -19,34 +20,34 @@
 namespace sluice::core::testing {
 namespace {
 
-constexpr Nanos kHour = 3600 * kSecond;
+constexpr Duration kHour = 1h;
 
 Task<void> SleepMain(const Clock& clock) {
-  for (Nanos span : {1 * kMillisecond, 63 * kMillisecond, 65 * kMillisecond, 5 * kSecond, kHour,
-                     300 * 24 * kHour}) {
-    const Nanos before = clock.Now();
+  for (const Duration span :
+       std::initializer_list<Duration>{1ms, 63ms, 65ms, 5s, kHour, 300 * 24 * kHour}) {
+    const Instant before = clock.Time();
     EXPECT_TRUE(co_await Sleep(span));
-    EXPECT_GE(clock.Now() - before, span);
-    EXPECT_LE(clock.Now() - before, span + kMillisecond);
+    EXPECT_GE(clock.Time() - before, span);
+    EXPECT_LE(clock.Time() - before, span + 1ms);
   }
-  const Nanos before = clock.Now();
-  EXPECT_TRUE(co_await Sleep(0));
-  EXPECT_LE(clock.Now() - before, kMillisecond);
+  const Instant before = clock.Time();
+  EXPECT_TRUE(co_await Sleep(0ns));
+  EXPECT_LE(clock.Time() - before, 1ms);
 }
 TEST(SleepTest, LastsAsLongAsAskedFor) {
   VirtualRuntime runtime;
   runtime.Run(SleepMain(runtime.clock));
 }
 
-Task<void> NoteAfter(Nanos span, std::vector<Nanos>& order) {
+Task<void> NoteAfter(Duration span, std::vector<Duration>& order) {
   (void)co_await Sleep(span);
   order.push_back(span);
 }
 Task<void> OrderMain(RuntimeHandle runtime) {
-  std::vector<Nanos> order;
+  std::vector<Duration> order;
   TaskGroup group(runtime);
-  for (Nanos i = 0; i < 300; ++i) {
-    group.Spawn(NoteAfter((i * 7919 % 300 + 1) * 10 * kMillisecond, order));
+  for (int i = 0; i < 300; ++i) {
+    group.Spawn(NoteAfter((i * 7919 % 300 + 1) * 10ms, order));
   }
   co_await group.Join();
   EXPECT_EQ(order.size(), 300u);
@@ -56,7 +57,7 @@ Task<void> OrderRoot() { co_await OrderMain(RuntimeHandle::Current()); }
 TEST(SleepTest, ManySleepersWakeInOrder) { VirtualRuntime().Run(OrderRoot()); }
 
 // Ends with `error` (0: the value 7) after a while, or with ECANCELED.
-Task<IoResult<int>> Answer(Nanos after, int error) {
+Task<IoResult<int>> Answer(Duration after, int error) {
   if (!co_await Sleep(after)) co_return IoError(ECANCELED);
   if (error != 0) co_return IoError(error);
   co_return 7;
@@ -73,7 +74,7 @@ Task<IoResult<int>> Stubborn(int yields) {
 // The same without a coroutine, and it can be neither copied nor moved.
 class AnswerOp {
  public:
-  explicit AnswerOp(Nanos after) : sleep_(after) {}
+  explicit AnswerOp(Duration after) : sleep_(after) {}
   AnswerOp(const AnswerOp&) = delete;
   AnswerOp& operator=(const AnswerOp&) = delete;
   bool await_ready() const { return false; }
@@ -91,13 +92,13 @@ class AnswerOp {
 };
 
 Task<void> TimeoutOfOpMain(const Clock& clock) {
-  const Nanos begin = clock.Now();
-  IoResult<int> in_time = co_await WithTimeout(kSecond, AnswerOp(kMillisecond));
+  const Instant begin = clock.Time();
+  IoResult<int> in_time = co_await WithTimeout(1s, AnswerOp(1ms));
   EXPECT_EQ(*in_time, 9);
-  EXPECT_LT(clock.Now() - begin, kSecond);
-  IoResult<int> late = co_await WithTimeout(kSecond, AnswerOp(kHour));
+  EXPECT_LT(clock.Time() - begin, 1s);
+  IoResult<int> late = co_await WithTimeout(1s, AnswerOp(kHour));
   EXPECT_EQ(late.error(), ETIMEDOUT);
-  EXPECT_LT(clock.Now() - begin, 3 * kSecond);
+  EXPECT_LT(clock.Time() - begin, 3s);
   IoResult<int> none = co_await WithTimeout(0, AnswerOp(kHour));
   EXPECT_EQ(*none, 9);
 }
@@ -107,20 +108,20 @@ TEST(WithTimeoutTest, OfWhatIsNoTask) {
 }
 
 Task<void> TimeoutMain(const Clock& clock) {
-  const Nanos begin = clock.Now();
-  IoResult<int> in_time = co_await WithTimeout(kSecond, Answer(kMillisecond, 0));
+  const Instant begin = clock.Time();
+  IoResult<int> in_time = co_await WithTimeout(1s, Answer(1ms, 0));
   EXPECT_TRUE(in_time.ok());
   EXPECT_EQ(*in_time, 7);
-  EXPECT_LT(clock.Now() - begin, kSecond);  // it does not wait for the timer
+  EXPECT_LT(clock.Time() - begin, 1s);  // it does not wait for the timer
 
-  IoResult<int> failed = co_await WithTimeout(kSecond, Answer(kMillisecond, ECONNREFUSED));
+  IoResult<int> failed = co_await WithTimeout(1s, Answer(1ms, ECONNREFUSED));
   EXPECT_EQ(failed.error(), ECONNREFUSED);
 
-  IoResult<int> late = co_await WithTimeout(kSecond, Answer(kHour, 0));
+  IoResult<int> late = co_await WithTimeout(1s, Answer(kHour, 0));
   EXPECT_EQ(late.error(), ETIMEDOUT);
-  EXPECT_LT(clock.Now() - begin, 3 * kSecond);
+  EXPECT_LT(clock.Time() - begin, 3s);
 
-  IoResult<int> won = co_await WithTimeout(kSecond, Stubborn(3));
+  IoResult<int> won = co_await WithTimeout(1s, Stubborn(3));
   EXPECT_TRUE(won.ok());
   EXPECT_EQ(*won, 8);
 
@@ -138,11 +139,11 @@ Task<int> ErrorOf(Task<IoResult<int>> task) {
 }
 Task<void> CancelMain() {
   // The scope around it is cancelled first: that is no timeout.
-  auto outcome = co_await Select(ErrorOf(WithTimeout(kHour, Answer(2 * kHour, 0))), Sleep(kSecond));
+  auto outcome = co_await Select(ErrorOf(WithTimeout(kHour, Answer(2 * kHour, 0))), Sleep(1s));
   EXPECT_TRUE(outcome.Won<1>());
   EXPECT_EQ(outcome.Get<0>(), ECANCELED);
   // One inside another: the inner one's timeout is the inner one's.
-  outcome = co_await Select(ErrorOf(WithTimeout(kHour, WithTimeout(kSecond, Answer(2 * kHour, 0)))),
+  outcome = co_await Select(ErrorOf(WithTimeout(kHour, WithTimeout(1s, Answer(2 * kHour, 0)))),
                             Sleep(2 * kHour));
   EXPECT_EQ(outcome.Get<0>(), ETIMEDOUT);
 }

@@ -64,8 +64,7 @@ TEST(Flags, NearMissesAreNamed) {
                                                         {"--validate", "--check"},
                                                         {"--dry-run", "--check"},
                                                         {"check", "--check"},
-                                                        {"version", "--version"},
-                                                        {"-check", "--check"}}) {
+                                                        {"version", "--version"}}) {
     const std::string error = Error({"-c", "x", written});
     EXPECT_NE(error.find(": did you mean " + meant + "? See sluice --help."), std::string::npos)
         << written << ": " << error;
