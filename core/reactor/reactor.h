@@ -89,9 +89,8 @@ class Reactor : public SocketApi {
   }
 
   // Submits what is queued, waits until something happens or `timeout` is over (0: not at all;
-  // none: for ever), and posts what has happened, about `limit` things at most: the rest stays
-  // in the
-  // kernel's queue, so that a worker's run queue does not overflow. The owner.
+  // none: for ever), and posts what has happened, about `limit` things at most: the rest stays in
+  // the kernel's queue, so that a worker's run queue does not overflow. The owner.
   virtual void Turn(std::optional<Duration> timeout, uint32_t limit) = 0;
 
   // Called now and then when the worker is about to wait: the moment to give memory back. The

@@ -172,6 +172,7 @@ class Rules(unittest.TestCase):
                            ("proxy/app/a.cc", "class Cluster;\n"),
                            ("proxy/app/a.cc", 'auto a = "the log is opened anew";\n'),
                            ("core/io/a.cc", "// Nobody waits.\n"),
+                           ("tests/a.md", "Nobody waits.\n"),
                            ("proxy/app/a.cc", "int Refusals();\n"),
                            ("proxy/app/a.cc", "auto a = What::kClosed;\n")):
             with self.subTest(text):

@@ -16,11 +16,11 @@ class Word(NamedTuple):
 _PRODUCT = ("core", "iouring", "epoll", "conf", "proxy")
 _ALL = ("",)
 # Documents are held to the rules for prose as well.
-_PROSE = _PRODUCT + ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
+_PROSE = _PRODUCT + (".md",)
 
 WORDS = [
     Word(r"\b[Tt]urn(?:s|ed|ing) (?:it |them |clients? )?away", "reject", _ALL),
-    Word(r"(?i)\brefusals?\b|\w*Refusal\w*", "rejection", _PROSE),
+    Word(r"\brefusals?\b|\w*Refusal\w*|\bREFUSAL", "rejection", _PROSE),
     Word(r"(?i)(?<!connection )(?<!ECONN)\brefus(?:e|es|ed|ing)\b", "reject (connections), "
          "fail (system calls)", ("proxy", "conf")),
     Word(r"\bCluster\w*|\bcluster\w*", "Upstream, upstream", _PROSE),
@@ -40,6 +40,11 @@ WORDS = [
 _FOREIGN_WORDS = {"conf/reader/vocabulary.cc", "conf/text/guess.cc"}
 
 
+def applies(folder: str, path: str) -> bool:
+    """Whether a word is judged in a file: of that folder, of that ending, or any."""
+    return path.startswith(folder + "/") or path.endswith(folder)
+
+
 def words(tree: Tree) -> Iterator[Violation]:
     patterns = [(re.compile(word.pattern), word) for word in WORDS]
     for path in tree.files:
@@ -48,8 +53,7 @@ def words(tree: Tree) -> Iterator[Violation]:
                 or not path.endswith(CPP + (".py", ".md", ".yaml", ".bazel", ".sh", ".toml"))):
             continue
         mine = [(pattern, word) for pattern, word in patterns
-                if any(folder == "" or path == folder or path.startswith(folder + "/")
-                       for folder in word.folders)]
+                if any(applies(folder, path) for folder in word.folders)]
         for number, line in enumerate(tree.lines(path) if mine else [], 1):
             if path == "CONTRIBUTING.md" and line.startswith("|"):
                 continue  # the glossary, which names them
