@@ -132,7 +132,9 @@ core::Task<void> AcceptLoop::AcceptForOneTerm(const ListenerState& listener) {
     } else {
       accepted = co_await arrivals.Next();
     }
-    if (accepted.ok()) {
+    if (accepted.ok() && listener.term_ended()) {
+      LeaveToNextTerm(listener, *accepted);
+    } else if (accepted.ok()) {
       pause = kMinPause;
       Admission::Result result = Admit(context_, listener, *accepted, when_exhausted);
       if (HasToWait(result)) {
@@ -147,6 +149,17 @@ core::Task<void> AcceptLoop::AcceptForOneTerm(const ListenerState& listener) {
       pause = std::min(pause * 2, kMaxPause);
     }
   }
+}
+
+// The next term begins with the connection; a second one is treated at once, by the listener that
+// has the address by now.
+void AcceptLoop::LeaveToNextTerm(const ListenerState& listener, int connection) {
+  if (in_hand_ < 0) {
+    in_hand_ = connection;
+    return;
+  }
+  const core::IntrusivePtr<ListenerState> next = source_.CurrentListener();
+  StartOrReject(context_, next ? *next : listener, connection);
 }
 
 // Until the connection is admitted or rejected, or the term ends: then it stays in hand.

@@ -72,12 +72,13 @@ class AcceptLoop {
  private:
   core::Task<int> DuplicateSocket(int socket);
   core::Task<void> AcceptForOneTerm(const ListenerState& listener);
+  void LeaveToNextTerm(const ListenerState& listener, int connection);
   core::Task<void> Wait(const ListenerState& listener, int connection, Admission::Result result);
 
   const AcceptContext& context_;
   ListenerSource& source_;
   int socket_ = -1;   // of this worker
-  int in_hand_ = -1;  // a connection that waited when a term ended
+  int in_hand_ = -1;  // a connection that has not been treated when a term ended
 };
 
 }  // namespace sluice::proxy

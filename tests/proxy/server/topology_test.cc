@@ -150,6 +150,16 @@ conf::Config MakeConfig(const core::Address& server, bool is_odd, const core::Ad
   return config;
 }
 
+// In this thread and those that it starts later: made before all others.
+struct SignalsBlocked {
+  SignalsBlocked() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGHUP, SIGTERM}) sigaddset(&signals, signal);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  }
+};
+
 class TopologyTest : public contract::ContractTest {
  protected:
   // Runs a server, and `drive` beside it, on a thread that ends with SIGTERM.
@@ -184,6 +194,7 @@ class TopologyTest : public contract::ContractTest {
     logger.WaitFor("another configuration is in force", ++exchanges);
   }
 
+  SignalsBlocked signals_blocked;
   EchoServer even{'e'};
   EchoServer odd{'o'};
   const core::Address second = contract::AbstractName();
