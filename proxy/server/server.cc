@@ -171,7 +171,14 @@ core::Task<absl::Status> Server::Exchange(conf::Config config) {
     co_return status;
   }
   Addresses addresses(next->config(), runtime_, accept_context_, addresses_);
-  if (const std::vector<BindFailure> failures = addresses.TryBind(); !failures.empty()) {
+  std::vector<BindFailure> failures = addresses.TryBind();
+  // An address that the exchange before has closed may be busy for a moment more (io_uring).
+  for (int attempt = 1; !failures.empty() && MayPass(failures) && attempt < kBindAttempts;
+       ++attempt) {
+    (void)co_await core::Sleep(kBindPause);
+    failures = addresses.TryBind();
+  }
+  if (!failures.empty()) {
     addresses.Without(addresses_).Close();
     co_return ToStatus(failures);
   }
