@@ -105,6 +105,11 @@ std::string DescribeUnknownKey(std::string_view key, std::string_view path,
   }
   const std::string snake = SnakeCase(key);
   if (Has(known, snake)) return WithSuggestion(what, snake);
+  // One for many, or many for one: that is what was meant, also where the word is a key elsewhere.
+  if (Has(known, snake + "s")) return WithSuggestion(what, snake + "s");
+  if (snake.ends_with('s') && Has(known, snake.substr(0, snake.size() - 1))) {
+    return WithSuggestion(what, snake.substr(0, snake.size() - 1));
+  }
   const std::string here = AnyIndex(path);
   const std::string foreign = ForeignAnswer(key, here, known);
   if (!foreign.empty()) return Cat(what, foreign);
