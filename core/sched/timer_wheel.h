@@ -17,8 +17,9 @@
 //
 // Invariants
 //   I1  A timer is on the list of exactly one slot, and that slot's bit is set, or it is not
-//   LINKED. I2  A FIRED timer has been or will be posted to its task exactly once. I3  elapsed_ms_
-//   never goes back.
+//       LINKED.
+//   I2  A FIRED timer has been or will be posted to its task exactly once.
+//   I3  elapsed_ms_ never goes back.
 // Threads: Arm, Advance, NextDeadline: the owning worker. Disarm: any worker (the task may have
 // moved): a mutex guards the slots, uncontended in all but that case.
 // Checked by: tests/core/sched/timer_wheel_test.cc (against a sorted map).

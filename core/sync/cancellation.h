@@ -89,6 +89,7 @@ inline bool CancellationToken::cancelled() const { return source_->cancelled(); 
 class CancelledAwaiter final : public WaitAwaiter {
  public:
   explicit CancelledAwaiter(CancellationToken token) : source_(*token.source_) {}
+  bool await_ready() const { return source_.cancelled(); }
   template <typename Promise>
   bool await_suspend(std::coroutine_handle<Promise> handle) {
     return Suspend(handle, [this] { return source_.Add(*this); });

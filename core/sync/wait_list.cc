@@ -13,7 +13,7 @@ void WaitEntry::Cancel() {
 }
 
 void WaitListBase::Insert(WaitEntry* place, WaitEntry& entry) {
-  SLUICE_DCHECK(!Contains(entry) && (place == nullptr || Contains(*place)));  // W1
+  SLUICE_DCHECK(!Contains(entry) && (place == nullptr || place->list_ == this));  // W1
   WaitEntry* const before = place == nullptr ? last_ : place == first_ ? nullptr : place->previous_;
   entry.list_ = this;
   entry.next = place;

@@ -32,11 +32,14 @@
 //   W1  An entry is in at most one list; it is in one if and only if previous_ is not null (that of
 //       the first entry points at the entry itself). Only the list writes it, so it tells after a
 //       Post, too, whether the entry waits. Node::next is the list's while the entry is in it.
-//   W2  An entry leaves its list once for each time it was put in, under the lock; what takes it
-//       out posts it, once. So a grant and a cancellation cannot both happen, and none is lost.
+//   W2  An entry leaves its list once for each time it was put in, under the lock. What takes it
+//       out posts it, once, or tells its task that no post will come (Withdraw, Suspend). So a
+//       grant and a cancellation cannot both happen, and none is lost.
 //   W3  What is written into an entry under the lock, before it is posted, is seen by its OnReady.
-//   W4  An entry may be gone as soon as it has been posted.
-// Everything takes constant time, but for Woken, which takes constant time for each entry.
+//   W4  An entry may be gone as soon as it has been posted. The list outlives it: a Cancel may come
+//       between the post and OnReady.
+// Everything takes constant time, but for Woken, which takes constant time for each entry, and
+// PopFirst, which walks.
 //
 // Threads: a list is its lock's, except size(). An entry's Cancel runs in its task and takes the
 // lock, so no entry is cancelled by a thread that holds it.

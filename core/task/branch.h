@@ -42,7 +42,10 @@ class BranchFrame {
   }
 
  protected:
-  explicit BranchFrame(Function resume) : resume_(resume) {}
+  // The compiler calls what a frame begins with by a convention of its own. In machine code it is
+  // the same as that of a function of one argument, but an optimiser that saw which function it is
+  // (with LTO) would take such a call for one that cannot happen: it is not to see that.
+  explicit BranchFrame(Function resume) : resume_(resume) { asm("" : "+r"(resume_)); }
 
   // Null when done, as for a coroutine: coroutine_handle::done() looks at it.
   Function resume_;
@@ -63,7 +66,8 @@ class Branch final : private BranchFrame {
   Branch(const Branch&) = delete;
   Branch& operator=(const Branch&) = delete;
 
-  void Start(Runnable* task, CancelScope* scope, ChildObserver& observer) {
+  // Nothing may be thrown here: branches that have been started would be left without an owner.
+  void Start(Runnable* task, CancelScope* scope, ChildObserver& observer) noexcept {
     promise_.task = task;
     promise_.scope = scope;
     promise_.successor.Set(observer);

@@ -165,11 +165,10 @@ core::Task<absl::Status> Server::Exchange(conf::Config config) {
     logger_.Log(LogLevel::kWarn, "settings that keep their value until a restart: %s",
                 absl::StrJoin(kept, ", "));
   }
-  core::Reactor& reactor = core::Worker::Current()->reactor();
   const auto next = core::MakeRef<Topology>(std::move(config), session_services_, topology_.get());
-  if (absl::Status status = CheckUpstreamSockets(reactor, next->upstreams()); !status.ok()) {
-    co_return status;
-  }
+  absl::Status status =
+      CheckUpstreamSockets(core::Worker::Current()->reactor(), next->upstreams());
+  if (!status.ok()) co_return status;
   Addresses addresses(next->config(), runtime_, accept_context_, addresses_);
   std::vector<BindFailure> failures = addresses.TryBind();
   // An address that the exchange before has closed may be busy for a moment more (io_uring).
@@ -183,7 +182,8 @@ core::Task<absl::Status> Server::Exchange(conf::Config config) {
     co_return ToStatus(failures);
   }
   if (!next->carries_upstreams()) {
-    LocateEndpoints(next->config(), addresses.Bound(), reactor, next->upstreams(), logger_);
+    LocateEndpoints(next->config(), addresses.Bound(), core::Worker::Current()->reactor(),
+                    next->upstreams(), logger_);
   }
   addresses.Without(addresses_).Log(logger_);
   Addresses removed = addresses_.Without(addresses);
