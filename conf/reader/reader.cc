@@ -207,9 +207,14 @@ class Merger {
 
   // Keys of the mapping itself are added even when they are there already: that is an error.
   void Add(const Node& node, bool is_own, Node& merged) {
+    std::set<std::string> here;
     for (const Node::Entry& entry : node.entries) {
       if (IsMerge(entry)) continue;
       const bool is_text = entry.key->kind == Node::Kind::kText;
+      if (is_text && !is_own && !here.insert(entry.key->text).second) {
+        reader_.Fail(entry.key->at, path_,
+                     Cat("the key ", Quoted(entry.key->text), " is here for the second time"));
+      }
       const bool is_new = !is_text || seen_.insert(entry.key->text).second;
       if (is_own || is_new) merged.entries.push_back(entry);
     }

@@ -32,7 +32,8 @@ void WarnOfDrained(const Config& config, const Positions& positions, Errors& war
     const std::string path = Cat("upstreams[", i, "]");
     warnings.Add(positions.At(path + ".endpoints"),
                  Cat(path, ": every endpoint of ", Quoted(upstream.name),
-                     " has weight 0: new connections to this upstream will be rejected"));
+                     " has weight 0: its clients wait for queue_timeout and are reset "
+                     "(reason queue_timeout)"));
   }
 }
 

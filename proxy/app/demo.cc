@@ -21,7 +21,8 @@
 namespace sluice::proxy {
 namespace {
 
-// Connections of the proxy in front of it; its own bound is never met.
+// Connections of the proxy in front of it, as many as the responder takes. Where clients reset, the
+// proxy may be some ahead of it: then the responder rejects.
 constexpr uint32_t kMostConnections = HttpResponder::kMostConnections;
 // Buffers are leased while a request is read, one after the other.
 constexpr size_t kBuffers = 64;

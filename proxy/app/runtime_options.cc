@@ -60,9 +60,10 @@ RuntimePlan PlanRuntime(const conf::Config& file, uint32_t cpus, const Descripto
     config.limits.max_connections =
         DefaultConnections(NeedsOf(config, workers), descriptors.limit, descriptors.open);
   }
-  plan.max_connections = config.limits.max_connections;
   const BufferPlan buffers = PlanBuffers(config, workers);
-  if (buffers.sessions < config.limits.max_connections && !is_auto) {
+  if (is_auto) config.limits.max_connections = buffers.sessions;  // at most what has been asked for
+  plan.max_connections = config.limits.max_connections;
+  if (buffers.sessions < config.limits.max_connections) {
     plan.warnings.push_back(FewerSessions(config, workers, buffers.sessions));
   }
   plan.reserve_blocks = buffers.reserve_blocks;

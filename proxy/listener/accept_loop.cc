@@ -40,7 +40,7 @@ Admission::Result Admit(const AcceptContext& context, const ListenerState& liste
       admission.needs_client() ? CurrentReactor().PeerAddress(connection) : core::Address(),
       Worker::Current()->now(), when_exhausted);
   if (!std::holds_alternative<Ticket>(result)) {
-    context.log.Shortage(listener.name(), CauseOf(result), listener.when_exhausted(),
+    context.log.Shortage(listener.name(), CauseOf(result), when_exhausted,
                          context.limits.connections.max());
   }
   return result;
@@ -127,6 +127,8 @@ core::Task<void> AcceptLoop::AcceptForOneTerm(const ListenerState& listener) {
   core::Nanos pause = kMinPause;
   IoResult<int> accepted = 0;
   for (;;) {
+    // The notice of the end is still on its way. One by one means that no other is taken now.
+    if (in_hand_ >= 0 && listener.term_ended() && when_exhausted == WhenExhausted::kWait) co_return;
     if (in_hand_ >= 0 && !listener.term_ended()) {
       accepted = std::exchange(in_hand_, -1);
     } else {

@@ -56,15 +56,17 @@ core::Task<void> Acceptor::AcceptRest(core::CancellationToken hurry) {
   }
   size_t waiting = socket_.Waiting();
   while (waiting > 0 && !hurry.cancelled()) {
-    for (size_t i = 0; i < kRestPerRound && waiting > 0; ++i, --waiting) {
+    for (size_t i = 0; i < kRestPerRound && waiting > 0 && !hurry.cancelled(); ++i) {
       core::IoResult<int> fd = core::Worker::Current()->reactor().AcceptNow(socket_.fd());
       if (fd.ok()) {
         StartOrReject(context_, *listener, *fd);
+        --waiting;
       } else if (fd.error() == EAGAIN) {
         waiting = 0;
-        break;
+      } else if (fd.error() == ECONNABORTED || fd.error() == EPROTO) {
+        --waiting;  // this client has gone
       } else {
-        // Sessions that end give descriptors back.
+        // It still waits: sessions that end give descriptors back.
         co_await PauseAccepting(context_, *listener, fd.error(), kRestPause);
       }
     }

@@ -12,6 +12,8 @@ std::vector<std::string> KeepProcessSettings(const conf::Config& now, conf::Conf
   keep("runtime", now.runtime, next.runtime);
   conf::Limits limits = now.limits;
   limits.on_limit = next.limits.on_limit;  // a default of listeners
+  // `auto` in the file; what it came to at the start is kept and is no change.
+  if (next.limits.max_connections == 0) next.limits.max_connections = limits.max_connections;
   keep("limits", limits, next.limits);
   keep("buffers", now.buffers, next.buffers);
   keep("shutdown", now.shutdown, next.shutdown);

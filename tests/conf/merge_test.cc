@@ -69,8 +69,8 @@ upstreams:
   EXPECT_EQ(load("1").config.upstreams[0].endpoints[0].weight, 0u);
   EXPECT_TRUE(load("0").ok());
   EXPECT_EQ(WarningsOf(load("0")),
-            "test.yaml:7:7: warning: upstreams[0]: every endpoint of \"app\" has weight 0: new "
-            "connections to this upstream will be rejected\n");
+            "test.yaml:7:7: warning: upstreams[0]: every endpoint of \"app\" has weight 0: its "
+            "clients wait for queue_timeout and are reset (reason queue_timeout)\n");
 }
 
 }  // namespace
