@@ -104,6 +104,9 @@ bool RanOut(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
+// True: the endpoint took the connection and reset it. A kernel that rejects one says ECONNREFUSED.
+bool HadTaken(int error) { return error == ECONNRESET; }
+
 // Within a round the first retry is at once; 2nd: about `backoff`, 3rd: twice that ...
 Nanos PauseBefore(size_t retry, Nanos backoff, uint64_t seed) {
   if (retry < 2 || backoff == 0) return 0;
@@ -265,7 +268,7 @@ core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed) {
     if (fd.error() == ECANCELED) co_return result;
     LogFailure(context, *result.endpoint, fd.error());
     if (RanOut(fd.error())) co_return result;
-    rounds.Failed(!is_own);
+    rounds.Failed(!is_own && !HadTaken(fd.error()));
   }
   co_return result;
 }

@@ -12,7 +12,10 @@
 // A round tries `attempts` endpoints, each once; the next round prefers others to those that the
 // last one has tried. A UNIX endpoint whose accept queue is full is not one that has failed: it is
 // asked again for as long as a connect may take. No round follows when all that was found are
-// listeners of this process that lead back to it, which nothing but another configuration changes.
+// listeners of this process that lead back to it, which nothing but another configuration changes,
+// or endpoints that take a connection and reset it at once: they are there, and that is their
+// answer. (Whether such a reset is found by the connect or by the relay is up to the clock; the
+// client is reset in either case.)
 //
 // Nothing has been sent yet, so that a failed attempt is never seen by the client.
 #ifndef SLUICE_PROXY_UPSTREAM_CONNECTOR_H_

@@ -232,7 +232,8 @@ class Admission:
         fit = (1024 - 32 * self.workers) // 4
         for policy in ("close", "wait"):
             with self.subTest(policy=policy):
-                self.start({"on_limit": policy}, limits={"buffer_memory": "1MiB"})
+                self.start({"on_limit": policy}, limits={"buffer_memory": "1MiB",
+                                                             "max_connections": 10000})
                 held = [self.session() for _ in range(fit)]
                 if policy == "close":
                     self.assertTrue(self.rejected())

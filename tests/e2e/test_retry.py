@@ -107,6 +107,21 @@ class Rounds(Common):
         self.assertGreater(record["attempts"], 2)
         self.assertGreater(record["connect_ms"], 300)
 
+    def test_an_endpoint_that_takes_and_resets_is_not_asked_again(self):
+        """Whether connect or receive finds the reset is up to the clock: the client hears of it."""
+        with socket.create_server((sockets.HOST, 0)) as server:
+            server.settimeout(DEADLINE)
+            self.start([sockets.text_of(server.getsockname())])
+            for _ in range(50):
+                client = self.keep(self.web.connect())
+                upstream = server.accept()[0]
+                upstream.sendall(b"x" * 1000)
+                sockets.reset(upstream)
+                self.assertEqual(sockets.ending(client), "reset")
+            server.setblocking(False)
+            with self.assertRaises(BlockingIOError):
+                server.accept()
+
     def test_a_unix_endpoint_whose_file_comes_back(self):
         path = self.new_folder() + "/app.sock"
         self.start(["unix:" + path])
