@@ -28,7 +28,7 @@ SignalStream::~SignalStream() {
 }
 
 void SignalStream::Close() {
-  Worker::Current()->reactor().Close(fd_);
+  CurrentReactor().Close(fd_);
   fd_ = -1;
 }
 

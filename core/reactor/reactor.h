@@ -111,6 +111,9 @@ class Reactor : public SocketApi {
   ReactorCounters counters_;
 };
 
+// Inside a task, and not across a co_await: the reactor of the worker that runs it.
+inline Reactor& CurrentReactor() { return *Reactor::Current(); }
+
 // Makes a worker's reactor; called on the worker's own thread.
 using ReactorFactory = std::function<absl::StatusOr<std::unique_ptr<Reactor>>(BufferPool& pool)>;
 

@@ -31,7 +31,7 @@ using core::IoResult;
 constexpr uint32_t kCredit = 16384;  // bytes received ahead of the task
 constexpr core::Nanos kAcceptPause = 100 * core::kMillisecond;
 
-core::Reactor& CurrentReactor() { return core::Worker::Current()->reactor(); }
+using core::CurrentReactor;
 core::Nanos Now() { return core::Worker::Current()->clock().Now(); }
 
 void Append(std::string& text, std::string_view more) { text.append(more); }

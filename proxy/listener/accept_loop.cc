@@ -23,7 +23,7 @@ using core::Worker;
 constexpr core::Nanos kMinPause = 5 * core::kMillisecond;
 constexpr core::Nanos kMaxPause = 100 * core::kMillisecond;
 
-core::Reactor& CurrentReactor() { return Worker::Current()->reactor(); }
+using core::CurrentReactor;
 
 // Why the connection has not been admitted; kNone: it has been.
 Rejection CauseOf(const Admission::Result& result) {

@@ -57,7 +57,7 @@ core::Task<void> Acceptor::AcceptRest(core::CancellationToken hurry) {
   size_t waiting = socket_.Waiting();
   while (waiting > 0 && !hurry.cancelled()) {
     for (size_t i = 0; i < kRestPerRound && waiting > 0 && !hurry.cancelled(); ++i) {
-      core::IoResult<int> fd = core::Worker::Current()->reactor().AcceptNow(socket_.fd());
+      core::IoResult<int> fd = core::CurrentReactor().AcceptNow(socket_.fd());
       if (fd.ok()) {
         StartOrReject(context_, *listener, *fd);
         --waiting;

@@ -3,11 +3,8 @@
 #include "core/sched/worker.h"
 
 namespace sluice::proxy {
-namespace {
 
-core::Reactor& CurrentReactor() { return core::Worker::Current()->reactor(); }
-
-}  // namespace
+using core::CurrentReactor;
 
 int ListeningSocket::TryBind() {
   SLUICE_DCHECK(!listening());

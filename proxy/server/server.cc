@@ -102,8 +102,7 @@ core::Task<void> Server::Run() {
 // Listens everywhere, in one window of time for all addresses. Returns false when the server is to
 // end: with a status that names every address in the way, or because a signal asks for it.
 core::Task<bool> Server::BindAll() {
-  core::Reactor& reactor = core::Worker::Current()->reactor();
-  status_ = CheckUpstreamSockets(reactor, topology_->upstreams());
+  status_ = CheckUpstreamSockets(core::CurrentReactor(), topology_->upstreams());
   if (!status_.ok()) co_return false;
   addresses_ = Addresses(config_, runtime_, accept_context_, /*before=*/Addresses());
   for (int attempt = 1;; ++attempt) {
@@ -116,7 +115,7 @@ core::Task<bool> Server::BindAll() {
     if (attempt == 1) logger_.Log(LogLevel::kWarn, "%s", DescribeBusy(failures));
     if (!co_await MayTryAgain()) co_return false;
   }
-  LocateEndpoints(topology_->config(), addresses_.Bound(), core::Worker::Current()->reactor(),
+  LocateEndpoints(topology_->config(), addresses_.Bound(), core::CurrentReactor(),
                   topology_->upstreams(), logger_);
   addresses_.Log(logger_);
   co_return true;
@@ -166,10 +165,10 @@ core::Task<absl::Status> Server::Exchange(conf::Config config) {
                 absl::StrJoin(kept, ", "));
   }
   const auto next = core::MakeRef<Topology>(std::move(config), session_services_, topology_.get());
-  absl::Status status =
-      CheckUpstreamSockets(core::Worker::Current()->reactor(), next->upstreams());
+  absl::Status status = CheckUpstreamSockets(core::CurrentReactor(), next->upstreams());
   if (!status.ok()) co_return status;
   Addresses addresses(next->config(), runtime_, accept_context_, addresses_);
+  Addresses added = addresses.Without(addresses_);
   std::vector<BindFailure> failures = addresses.TryBind();
   // An address that the exchange before has closed may be busy for a moment more (io_uring).
   for (int attempt = 1; !failures.empty() && MayPass(failures) && attempt < kBindAttempts;
@@ -178,14 +177,14 @@ core::Task<absl::Status> Server::Exchange(conf::Config config) {
     failures = addresses.TryBind();
   }
   if (!failures.empty()) {
-    addresses.Without(addresses_).Close();
+    added.Close();
     co_return ToStatus(failures);
   }
   if (!next->carries_upstreams()) {
-    LocateEndpoints(next->config(), addresses.Bound(), core::Worker::Current()->reactor(),
-                    next->upstreams(), logger_);
+    LocateEndpoints(next->config(), addresses.Bound(), core::CurrentReactor(), next->upstreams(),
+                    logger_);
   }
-  addresses.Without(addresses_).Log(logger_);
+  added.Log(logger_);
   Addresses removed = addresses_.Without(addresses);
   addresses.Serve(*next);
   removed.Stop();

@@ -17,7 +17,7 @@ core::Task<int> PeerReset(int fd, WhenBroken when_broken) {
   if (!co_await core::Sleep(kWatchAfter)) co_return ECANCELED;
   const core::IoResult<uint32_t> broken = co_await core::Poll(fd, 0);
   if (!broken.ok() && broken.error() == ECANCELED) co_return ECANCELED;
-  if (core::Worker::Current()->reactor().GetPeerState(fd) == core::PeerState::kReset) co_return 0;
+  if (core::CurrentReactor().GetPeerState(fd) == core::PeerState::kReset) co_return 0;
   if (when_broken == WhenBroken::kEnd) co_return EPIPE;
   // A UNIX client that has closed may have sent something before: that is still to be relayed.
   while (co_await core::Sleep(3600 * core::kSecond)) {

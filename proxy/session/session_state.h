@@ -25,7 +25,7 @@
 
 namespace sluice::proxy {
 
-inline core::Reactor& CurrentReactor() { return core::Worker::Current()->reactor(); }
+using core::CurrentReactor;
 
 class Session final : public FlowOwner, public SessionCallbacks {
  public:
@@ -100,9 +100,6 @@ class Session final : public FlowOwner, public SessionCallbacks {
   }
   static Initiator SenderOf(const Flow& flow) {
     return flow.is_up ? Initiator::kClient : Initiator::kUpstream;
-  }
-  static Initiator ReceiverOf(const Flow& flow) {
-    return flow.is_up ? Initiator::kUpstream : Initiator::kClient;
   }
 
   SessionEnd end_;

@@ -13,7 +13,7 @@ namespace {
 
 using core::Nanos;
 
-core::Reactor& CurrentReactor() { return core::Worker::Current()->reactor(); }
+using core::CurrentReactor;
 
 }  // namespace
 

@@ -74,18 +74,18 @@ IoResult<void> Prepare(core::Reactor& reactor, int fd, const core::Address& addr
                                                             const ConnectPolicy& policy,
                                                             Nanos timeout) {
   const core::Address& address = endpoint.address();
-  core::Reactor& reactor = Worker::Current()->reactor();
+  core::Reactor& reactor = core::CurrentReactor();
   IoResult<int> fd = reactor.OpenSocket(address.family());
   if (!fd.ok()) co_return fd;
   IoResult<void> connected = Prepare(reactor, *fd, address, policy);
   if (connected.ok()) connected = co_await core::WithTimeout(timeout, ConnectSocket(*fd, address));
-  if (connected.ok() && endpoint.may_be_itself() && IsItself(Worker::Current()->reactor(), *fd)) {
+  if (connected.ok() && endpoint.may_be_itself() && IsItself(core::CurrentReactor(), *fd)) {
     connected = core::IoError(kConnectedToItself);
   }
   if (connected.ok()) co_return *fd;
   // The endpoint may have taken it meanwhile: what comes to nothing must not look like a clean end.
-  Worker::Current()->reactor().SetResetOnClose(*fd);
-  Worker::Current()->reactor().Close(*fd);
+  core::CurrentReactor().SetResetOnClose(*fd);
+  core::CurrentReactor().Close(*fd);
   co_return core::IoError(connected.error());
 }
 
@@ -128,7 +128,7 @@ bool IsOwnListener(const Endpoint& endpoint) {
     case OwnListener::kNo:
       return false;
     case OwnListener::kPerhaps:
-      return Worker::Current()->reactor().IsLocal(endpoint.address());
+      return core::CurrentReactor().IsLocal(endpoint.address());
     case OwnListener::kYes:
       return true;
   }
