@@ -250,7 +250,13 @@ void UringReactor::Turn(std::optional<core::Duration> timeout, uint32_t limit) {
   counters_.stocked.store(buffers_in_ring_, std::memory_order_relaxed);
   TakeRemoteCancels();
   FillBufferRing();
-  if (!starved_.empty() && FeedStarved()) timeout = core::Duration::zero();
+  limit = std::max<uint32_t>(limit, 1);
+  if (!starved_.empty()) [[unlikely]] {
+    bool again = false;
+    // Half of the run queue at most: the other half is for what the kernel brings.
+    limit -= FeedStarved((limit + 1) / 2, again);
+    if (again) timeout = core::Duration::zero();
+  }
   counters_.entries.store(ring_->entries(), std::memory_order_relaxed);
   if (ring_->has_completion()) timeout = core::Duration::zero();
   const bool sleep = timeout != core::Duration::zero() && wake_.BeginSleep();

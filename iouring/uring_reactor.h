@@ -82,7 +82,7 @@ class UringReactor final : public core::Reactor {
   void Starve(core::Op& op);
   void Leave(core::Op& op);
   bool LetGoOfLeaving();
-  bool FeedStarved();
+  uint32_t FeedStarved(uint32_t limit, bool& again);
   void PostRetry(core::Op& op);
   uint32_t Reap(uint32_t limit);
   void OnCompletion(uint64_t user_data, int32_t result, uint32_t flags);

@@ -178,27 +178,34 @@ bool UringReactor::LetGoOfLeaving() {
   return true;
 }
 
-// Recvs that found no buffer go back to the kernel, as many as it has buffers; the others read in
-// their tasks, as many as there are buffers elsewhere. True: something has been posted, or there is
-// still an op to feed.
-bool UringReactor::FeedStarved() {
-  bool again = LetGoOfLeaving();
+// Recvs that found no buffer read in their tasks, at most `limit` of them in this turn and as many as
+// there are buffers outside of the ring; when there is none, they go back to the kernel, as many as
+// the ring has. The reading comes first: the data is there, and of the buffers that count as in the
+// ring the kernel may have filled all, whose completions are still to be reaped. (Sent back instead,
+// each recv found the ring empty 2.4 times under 9,000 busy connections.) Returns how many have been
+// posted; sets `again` if there is still an op to feed.
+uint32_t UringReactor::FeedStarved(uint32_t limit, bool& again) {
+  again = LetGoOfLeaving();
   const core::BufferReserve* reserve = pool_.reserve();
   pool_.CollectRemote();
   size_t elsewhere = pool_.count() - pool_.taken();
   if (reserve != nullptr) elsewhere += reserve->count() - reserve->taken();
-  for (size_t in_ring = buffers_in_ring_; in_ring > 0 && !starved_.empty(); --in_ring) {
-    Enqueue(static_cast<Op&>(*starved_.Pop()));
-  }
-  for (; elsewhere > 0 && !starved_.empty(); --elsewhere) {
+  uint32_t posted = 0;
+  for (; posted < limit && elsewhere > 0 && !starved_.empty(); --elsewhere) {
     auto& op = static_cast<Op&>(*starved_.Pop());
     End(op, -ECANCELED);  // what it says if a cancel is under way
     if (DropRef(op)) PostRetry(op);
-    again = true;
+    ++posted;
+  }
+  if (elsewhere == 0) {
+    for (size_t in_ring = buffers_in_ring_; in_ring > 0 && !starved_.empty(); --in_ring) {
+      Enqueue(static_cast<Op&>(*starved_.Pop()));
+    }
   }
   // There is no buffer for those that are left: the next one to come back wakes this worker.
-  pool_.SetWanted(!starved_.empty());
-  return again || (!starved_.empty() && pool_.has_free());
+  pool_.SetWanted(!starved_.empty() && elsewhere == 0);
+  again |= posted > 0 || (!starved_.empty() && (elsewhere > 0 || pool_.has_free()));
+  return posted;
 }
 
 // Half of the ring is given up when that half was never needed since the last call. Its memory is

@@ -92,7 +92,7 @@ class Memory:
         self.check_that_a_crowd_leaves_nothing(talk)
 
     def stalled_once(self, pattern):
-        """What each of STALLED directions holds that were fast, once nothing more goes into them."""
+        """What each of STALLED directions holds that were fast, when nothing more goes in."""
         self.begin()
         sessions = [self.session() for _ in range(STALLED)]
         for client, upstream in sessions * WHOLE_SENDS:
