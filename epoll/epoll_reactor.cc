@@ -17,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "core/base/check.h"
+#include "core/base/counter.h"
 #include "core/net/transfer.h"
 #include "core/reactor/recv_now.h"
 

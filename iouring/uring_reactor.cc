@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "core/base/check.h"
+#include "core/base/counter.h"
 #include "core/net/transfer.h"
 #include "core/reactor/recv_now.h"
 #include "iouring/uring_entry.h"

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/base/check.h"
+#include "core/base/counter.h"
 #include "core/reactor/recv_now.h"
 #include "iouring/abi.h"
 #include "iouring/uring_entry.h"

@@ -28,6 +28,7 @@
 #include <optional>
 
 #include "absl/status/statusor.h"
+#include "core/base/atomic.h"
 #include "core/base/result.h"
 #include "core/base/time.h"
 #include "core/net/socket_api.h"
@@ -51,11 +52,6 @@ struct ReactorCounters {
   Atomic<uint64_t> reserved{0};     // buffers received into blocks of the reserve
   Atomic<uint64_t> stocked{0};      // now: empty buffers that the kernel holds (io_uring)
 };
-
-// For a counter with one writer: no locked instruction.
-inline void Count(Atomic<uint64_t>& counter, uint64_t amount = 1) {
-  counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
-}
 
 class Reactor : public SocketApi {
  public:

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/base/counter.h"
 #include "core/time/sleep.h"
 #include "proxy/session/session_state.h"
 

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "absl/container/inlined_vector.h"
+#include "core/base/counter.h"
 #include "core/base/random.h"
 #include "core/io/connect.h"
 #include "core/sched/worker.h"

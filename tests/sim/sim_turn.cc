@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/base/counter.h"
 #include "core/sched/worker.h"
 #include "tests/sim/sim_reactor.h"
 

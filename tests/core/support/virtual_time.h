@@ -8,6 +8,7 @@
 
 #include "core/base/check.h"
 #include "core/base/clock.h"
+#include "core/base/counter.h"
 #include "core/reactor/reactor.h"
 #include "core/runtime/runtime.h"
 
