@@ -27,11 +27,12 @@ struct Loop {
 };
 
 // Whether connections to this IP address stay on this host; never asked about a loopback address.
-using IsLocal = std::function<bool(const Address& address)>;
+using IsLocal = std::function<bool(const core::Address& address)>;
 
 // `bound[i]` is where listener i listens: its `bind`, or what the kernel made of it. In order of
 // the configuration; linear in its size, unless many listeners share a port.
-std::vector<Loop> FindLoops(const Config& config, const std::vector<std::vector<Address>>& bound,
+std::vector<Loop> FindLoops(const Config& config,
+                            const std::vector<std::vector<core::Address>>& bound,
                             const IsLocal& is_local);
 
 // What the file says; an address of this host counts as another host's unless it is a loopback

@@ -301,7 +301,7 @@ class FullListener {
     // Some more than it takes: those beyond never get an answer.
     for (Fd& guest : guests_) {
       guest = Fd(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-      (void)!connect(guest.get(), &address_.any, address_.size);
+      (void)!connect(guest.get(), address_.get(), address_.size());
     }
   }
   const core::Address& address() const { return address_; }
@@ -317,8 +317,8 @@ Task<void> ConnectMain(CancelTest& test) {
   for (int i = 0; i < 10; ++i) {
     IoResult<int> fd = Worker::Current()->reactor().OpenSocket(AF_INET);
     SingleShotOp op(OpKind::kConnect, *fd);
-    op.data = &listener.address().any;
-    op.size = listener.address().size;
+    op.data = listener.address().get();
+    op.size = listener.address().size();
     co_await test.Begin(op);
     if (i % 2 == 0) co_await Turns(3);
     EXPECT_TRUE(op.in_flight);

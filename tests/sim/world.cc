@@ -22,7 +22,7 @@ constexpr uint64_t kRoundsMax = 300000;
 constexpr size_t kReserveBlock = 128;
 constexpr Nanos kDriftMax = 3 * kMillisecond;
 
-conf::Address ToAddress(const std::string& text) { return *conf::Address::Parse(text); }
+core::Address ToAddress(const std::string& text) { return *core::Address::Parse(text); }
 
 conf::Duration ToDuration(Nanos time, bool doubled) {
   return std::chrono::duration_cast<conf::Duration>(

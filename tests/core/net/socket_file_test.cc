@@ -8,13 +8,11 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -26,14 +24,7 @@
 namespace sluice::core::testing {
 namespace {
 
-Address At(const std::string& path) {
-  sockaddr_un name = {};
-  name.sun_family = AF_UNIX;
-  EXPECT_LT(path.size(), sizeof(name.sun_path));
-  std::memcpy(name.sun_path, path.data(), path.size());
-  return Address(reinterpret_cast<const sockaddr*>(&name),
-                 static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1));
-}
+Address At(const std::string& path) { return Address::UnixPath(path); }
 
 class Fd {
  public:
@@ -74,14 +65,14 @@ class SocketFileTest : public ::testing::Test {
   int Stranger(int type, bool listening) {
     const int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     const Address name = At(path_);
-    EXPECT_EQ(bind(fd, &name.any, name.size), 0);
+    EXPECT_EQ(bind(fd, name.get(), name.size()), 0);
     if (listening) EXPECT_EQ(listen(fd, 8), 0);
     return fd;
   }
   bool Connects() const {
     const Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const Address name = At(path_);
-    return connect(fd.get(), &name.any, name.size) == 0;
+    return connect(fd.get(), name.get(), name.size()) == 0;
   }
   static bool HasVisitor(int listener) {
     pollfd each = {listener, POLLIN, 0};
@@ -145,7 +136,7 @@ TEST_F(SocketFileTest, AConnectionThatOutlivesItsListenerHoldsNoFile) {
   Fd listener(Stranger(SOCK_STREAM, true));
   const Fd client(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const Address name = At(path_);
-  ASSERT_EQ(connect(client.get(), &name.any, name.size), 0);
+  ASSERT_EQ(connect(client.get(), name.get(), name.size()), 0);
   const Fd accepted(accept(listener.get(), nullptr, nullptr));
   ASSERT_GE(accepted.get(), 0);
   listener.Close();
