@@ -3,8 +3,9 @@
 //      listener a ──► upstream A ──► listener b ──► upstream B ──► listener a      both are loops
 //      listener a ──► upstream A ──► listener b ──► upstream B ──► a server        neither is
 //
-// A connection through a loop would take places until there are none left. Every endpoint on the
-// way round is reported: a client of either listener is told at once, by the listener it came to.
+// A connection through a loop would take free slots until there are none left. Every endpoint on
+// the way round is reported: a client of either listener is told at once, by the listener it came
+// to.
 
 #ifndef SLUICE_CONF_READER_LOOPS_H_
 #define SLUICE_CONF_READER_LOOPS_H_

@@ -18,7 +18,7 @@ bool SetOption(int fd, int level, int option, int value) {
 }
 
 // The address of a peer whose connection is gone: getpeername(2) answers no longer, the socket
-// still knows it. SO_PEERNAME wants no more room than the address needs.
+// still knows it. SO_PEERNAME takes no size larger than the address has.
 Address LastPeerAddress(int fd) {
   int family = AF_UNSPEC;
   socklen_t size = sizeof(family);

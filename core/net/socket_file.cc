@@ -67,7 +67,7 @@ Path Inspect(const Address& address, const std::string& path, SocketFile& file) 
   if (lstat(path.c_str(), &info) != 0) return errno == ENOENT ? Path::kFree : Path::kTaken;
   if (!S_ISSOCK(info.st_mode)) return Path::kTaken;
   if (IdOf(info) == file.live) return Path::kTaken;
-  if (FindSocketHolder(info) == SocketHolder::kSomeone) return Path::kTaken;
+  if (FindSocketHolder(info) == SocketHolder::kSocket) return Path::kTaken;
   if (RefusesConnections(address)) return Path::kStale;
   file.live = IdOf(info);
   return Path::kTaken;

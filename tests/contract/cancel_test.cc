@@ -208,9 +208,9 @@ Task<void> StarvedMain(CancelTest& test) {
     SendSome(pair.peer.get(), "wait");
     RecvOp op(pair.ours);
     op.credit = kCredit;
-    const uint64_t dry = test.first().reactor().counters().dry.load();
+    const uint64_t starved = test.first().reactor().counters().starved.load();
     co_await test.Begin(op);
-    co_await Until([&] { return test.first().reactor().counters().dry.load() > dry; });
+    co_await Until([&] { return test.first().reactor().counters().starved.load() > starved; });
     co_await Turns(3);
     EXPECT_TRUE(op.in_flight);
     co_await MoveTo(test.other());

@@ -66,7 +66,7 @@ void SimReactor::CancelNow(Op& op) {
 }
 
 void SimReactor::Starve(OpSlot& slot) {
-  core::Count(counters_.dry);
+  core::Count(counters_.starved);
   slot.starved = true;
   starved_.push_back(&slot);
   pool_.SetWanted(true);

@@ -112,9 +112,9 @@ TEST_F(SocketFileTest, WhatSomebodyHasIsTakenAndNobodyIsDisturbed) {
     const Fd known(Stranger(SOCK_STREAM, true));
     ASSERT_EQ(lstat(path_.c_str(), &probe), 0);
     if (FindSocketHolder(probe) == SocketHolder::kUnknown) GTEST_SKIP() << "no sock_diag(7)";
-    EXPECT_EQ(FindSocketHolder(probe), SocketHolder::kSomeone);
+    EXPECT_EQ(FindSocketHolder(probe), SocketHolder::kSocket);
   }
-  EXPECT_EQ(FindSocketHolder(probe), SocketHolder::kNobody);
+  EXPECT_EQ(FindSocketHolder(probe), SocketHolder::kNone);
   unlink(path_.c_str());
   for (const auto& [type, listening] : {std::pair{SOCK_STREAM, true},
                                         {SOCK_STREAM, false},  // between its bind and its listen
