@@ -39,7 +39,7 @@ class Memory:
                               defaults={"timeouts": {"write_stall": "0s", "idle": "0s"}}, **options)
 
     def sessions(self, count):
-        """Its memory before, after, and the sessions."""
+        """The proxy's memory before and after, and the sessions."""
         for _ in range(20):
             self.session()
         before = self.web.resident()
@@ -78,7 +78,7 @@ class Memory:
         wait_for(is_given_back, "its memory to be given back")
 
     def test_a_crowd_leaves_nothing(self):
-        """Nobody else has to come for that."""
+        """Memory is given back although no further client comes."""
         self.begin()
         self.check_that_a_crowd_leaves_nothing(lambda: None)
 
@@ -92,7 +92,7 @@ class Memory:
         self.check_that_a_crowd_leaves_nothing(talk)
 
     def stalled_once(self, pattern):
-        """What each of STALLED directions holds that were fast, once nothing more goes into them."""
+        """What each of STALLED fast directions holds, once no more bytes go into them."""
         self.begin()
         sessions = [self.session() for _ in range(STALLED)]
         for client, upstream in sessions * WHOLE_SENDS:
@@ -104,7 +104,7 @@ class Memory:
 
     def test_stalled(self):
         """A direction whose reader stands still holds what the formula says at most, and comes near
-        it. How near, is the machine's to say: on a busy one the last piece that the proxy read is
+        it. How near depends on the machine: on a busy one the last piece that the proxy read is
         a small one. So the fullest of five crowds counts, and an eighth is enough."""
         pattern = self.seed().randbytes(MiB + 1)
         held = []
