@@ -1,4 +1,4 @@
-// Accepting: every connection once, whoever accepts, also when the accept is cancelled; errors are
+// Accepting: every connection once, on any worker, also when the accept is cancelled; errors are
 // told and passed over.
 
 #include <gtest/gtest.h>
@@ -243,7 +243,7 @@ Task<void> ExhaustedMain() {
 }
 TEST_P(AcceptTest, OutOfDescriptors) { Run(ExhaustedMain()); }
 
-// A crowd that nobody has looked at yet holds few descriptors, however long it has to wait for
+// A crowd that has not been accepted yet holds few descriptors, however long it has to wait for
 // that; then all of it comes.
 Task<void> CrowdMain() {
   constexpr size_t kGuests = 300;

@@ -143,7 +143,7 @@ Task<void> PostedMain(CancelTest& test) {
 }
 TEST_P(CancelTest, RecvWhoseCompletionIsPosted) { Run(PostedMain(*this)); }
 
-// Nobody wants what a draining recv still brings: it is given back (TearDown counts the leases).
+// No task wants what a draining recv still brings: it is given back (TearDown counts the leases).
 Task<void> WaitAndDrain(RecvOp& mine, RecvOp& other) {
   while (mine.in_flight && !mine.has_buffer()) co_await WaitFor{mine};
   other.StartDraining();
@@ -294,11 +294,11 @@ Task<void> SendMain(CancelTest& test) {
 }
 TEST_P(CancelTest, SendThatBlocks) { Run(SendMain(*this)); }
 
-// A listening socket on whose doorstep nobody else fits: further connects are left waiting.
+// A listening socket whose accept queue is full: further connects are left waiting.
 class FullListener {
  public:
   FullListener() : listener_(ListenPlain(/*backlog=*/0)), address_(AddressOf(listener_.get())) {
-    // Some more than it takes: those beyond never get an answer.
+    // Some more connects than the queue takes: those beyond it never get an answer.
     for (Fd& guest : guests_) {
       guest = Fd(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
       (void)!connect(guest.get(), address_.get(), address_.size());

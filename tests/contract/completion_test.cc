@@ -156,7 +156,7 @@ Task<void> ConnectMain() {
   }
 }
 
-// A recv that has ended resumes nobody any more, even if somebody waits.
+// A recv that has ended resumes no task any more, even if one waits.
 Task<void> RecvMain() {
   const core::Context context = co_await core::CurrentContext();
   Pair pair = ConnectTcp();

@@ -1,5 +1,5 @@
-// What a connect answers when nobody takes it: no backend waits for room in a UNIX socket's accept
-// queue, and the same socket may try again.
+// What a connect answers when it is not accepted: no backend waits for a UNIX socket's accept
+// queue to have a free place, and the same socket may try again.
 
 #include "core/io/connect.h"
 

@@ -72,7 +72,7 @@ Task<void> StreamMain() {
 }
 TEST_P(CreditTest, AStreamGoesOnAfterItsCredit) { Run(StreamMain()); }
 
-// The credit counts on when the pool has run dry in the middle of it.
+// The credit counts on when the pool was exhausted in the middle of it.
 Task<void> DryMain(core::Worker& worker, size_t buffers) {
   constexpr uint32_t kCredit = 3 * kBuffer;
   Pair holder = ConnectTcp();

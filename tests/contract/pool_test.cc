@@ -1,4 +1,4 @@
-// R4: a recv leases its buffer when data is there; a dry pool delays it and never fails it.
+// R4: a recv leases its buffer when data is there; an exhausted pool delays it, never fails it.
 
 #include <gtest/gtest.h>
 
@@ -116,7 +116,7 @@ Task<void> ReceiveSlowly(int fd, uint32_t credit, LeaseThread* thread) {
   co_await StopAndClose(stream);
 }
 
-constexpr size_t kAtStart = 7000;  // bytes in each socket before anybody reads
+constexpr size_t kAtStart = 7000;  // bytes in each socket before the first read
 
 void FloodAll(std::deque<Pair>& pairs) {
   std::vector<size_t> positions(pairs.size(), kAtStart);
