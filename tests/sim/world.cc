@@ -308,7 +308,7 @@ void World::AdvanceTime() {
   if (next < 0) trace_.Fail("the proxy does not end, and nothing will ever happen again");
   checker_.TimeMoves();
   if (next > clock_.Now()) clock_.Set(next);
-  // Everybody looks at the clock first, as after a wait in the kernel.
+  // Every worker looks at the clock first, as after a wait in the kernel.
   kernel_.may_steal = false;
   for (const auto& worker : shared_.workers()) Step(*worker);
   kernel_.may_steal = true;
