@@ -105,7 +105,7 @@ TEST_F(SocketFileTest, AStaleFileIsReplacedAndItsSuccessorRemoved) {
   EXPECT_FALSE(Exists());
 }
 
-// All who have the file without a connection being made to any of them.
+// All sockets that have the file are found without a connection to any of them.
 TEST_F(SocketFileTest, WhatSomebodyHasIsTakenAndNobodyIsDisturbed) {
   struct stat probe;
   {
@@ -221,7 +221,7 @@ TEST_F(SocketFileTest, ExactlyOneOfManyThatStartAtOnceListens) {
         SocketFile file;
         const IoResult<int> fd = SocketApi().Listen(At(path_), {.backlog = 8}, file);
         if (fd.ok()) (void)!write(listens[1], "", 1);
-        // The one that listens goes on until all have tried.
+        // The process that listens goes on until all have tried.
         (void)!read(hold[0], &byte, fd.ok() ? 1 : 0);
         _exit(fd.ok() ? 0 : fd.error() == EADDRINUSE ? 1 : 2);
       }
@@ -253,7 +253,7 @@ TEST_F(SocketFileTest, ExactlyOneOfManyThatStartAtOnceListens) {
   }
 }
 
-// The directory's lock may be held by anybody who can read it.
+// The directory's lock may be held by any process that can read the directory.
 TEST_F(SocketFileTest, WhoeverKeepsTheLockKeepsNobodyFromStarting) {
   const Fd folder(open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   ASSERT_EQ(flock(folder.get(), LOCK_EX), 0);
