@@ -1,5 +1,5 @@
-// Topologies that take each other's place while connections come, work and go: nobody notices,
-// except that new connections are served as the new configuration says.
+// Topologies that replace each other while connections come, work and go: no connection is
+// affected, except that new ones are served as the new configuration says.
 #include "proxy/server/topology.h"
 
 #include <gtest/gtest.h>
@@ -107,7 +107,7 @@ class EchoServer {
   std::vector<std::thread> connections_;
 };
 
-// A client's connection: who has greeted it, and whether it still works.
+// A client's connection: which server has greeted it, and whether it still works.
 struct Visit {
   explicit Visit(const core::Address& proxy) : fd(contract::ConnectPlain(proxy)) {
     contract::SetBlocking(fd.get(), true);
