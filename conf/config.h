@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "conf/text/address.h"
+#include "core/net/address.h"
 
 namespace sluice::conf {
 
@@ -150,7 +150,7 @@ struct Defaults {
 // The inherited part is complete: Config::defaults are already merged in.
 struct Listener : Defaults {
   std::string name;
-  std::vector<Address> bind;           // at least one
+  std::vector<core::Address> bind;     // at least one
   std::string upstream;                // the name of one of Config::upstreams
   uint32_t max_connections = 0;        // 0 = no limit of its own
   OnLimit on_limit = OnLimit::kClose;  // merged from Limits::on_limit
@@ -159,7 +159,7 @@ struct Listener : Defaults {
 };
 
 struct Endpoint {
-  Address address;
+  core::Address address;
   uint32_t weight = 1;           // 0 = drained: no new connections
   uint32_t max_connections = 0;  // 0 = no limit
 
@@ -173,7 +173,7 @@ struct Upstream {
   uint32_t connect_attempts = 3;                     // endpoints tried in one round
   Duration connect_backoff = std::chrono::milliseconds(20);
   Duration retry_for = std::chrono::seconds(5);  // when all have failed; 0 = each is tried once
-  Address source_address = {};                   // an IP address with port 0, or empty
+  core::Address source_address = {};             // an IP address with port 0, or empty
   Socket socket = {};
   std::vector<Endpoint> endpoints;  // at least one
 

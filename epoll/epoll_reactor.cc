@@ -17,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "core/base/check.h"
+#include "core/base/counter.h"
 #include "core/net/transfer.h"
 #include "core/reactor/recv_now.h"
 
@@ -175,7 +176,7 @@ EpollReactor::Attempt EpollReactor::PerformSend(Op& op, Descriptor& descriptor) 
   op.result = core::SendBytes(op.fd, core::DataOf(op), op.size);
   if (op.result == -EAGAIN) return Attempt::kNotReady;
   if (op.result > 0) op.task->ConsumeBudgetForBytes(op.result);
-  // A short send means that the socket is full: an edge will tell of room.
+  // A short send means that the socket is full: an edge will tell when it takes more.
   const bool all = op.result == static_cast<int32_t>(op.size);
   if (op.result < 0 || all) descriptor.directions[kOut].Set();
   return Attempt::kDone;
@@ -250,7 +251,7 @@ bool EpollReactor::Register(Op& op, Descriptor& descriptor) {
 
 // The op waits for a buffer.
 void EpollReactor::Starve(Op& op) {
-  core::Count(counters_.dry);
+  core::Count(counters_.starved);
   op.state = kStarved;
   ++waiting_;
   {
@@ -266,10 +267,10 @@ void EpollReactor::Starve(Op& op) {
 bool EpollReactor::FeedStarved() {
   if (!has_starved_) return false;
   pool_.CollectRemote();
-  size_t room = pool_.count() - pool_.taken();
+  size_t free = pool_.count() - pool_.taken();
   bool fed = false;
   absl::MutexLock lock(&starved_mutex_);
-  while (room-- > 0 && !starved_.empty()) {
+  while (free-- > 0 && !starved_.empty()) {
     --waiting_;
     PostRetry(static_cast<Op&>(*starved_.Pop()));
     fed = true;

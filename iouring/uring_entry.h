@@ -9,7 +9,7 @@
 
 namespace sluice::iouring {
 
-// Of the buffer ring: its size, and how many it holds before it has ever run dry.
+// Of the buffer ring: its size, and how many it holds before it was ever exhausted.
 inline constexpr uint32_t kBufferEntries = 4096;
 inline constexpr size_t kBuffersAtStart = 64;
 

@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "core/base/check.h"
+#include "core/base/counter.h"
 #include "core/net/transfer.h"
 #include "core/reactor/recv_now.h"
 #include "iouring/uring_entry.h"
@@ -323,8 +324,8 @@ void UringReactor::OnCompletion(uint64_t user_data, int32_t result, uint32_t fla
   }
 }
 
-// io_uring tells of POLLRDHUP, wanted or not: who waits for a break goes on waiting. A poll that
-// has what it wanted and is still armed ends by a cancel of our own.
+// io_uring tells of POLLRDHUP, wanted or not: a caller that waits for a break goes on waiting. A
+// poll that has what it wanted and is still armed ends by a cancel of our own.
 void UringReactor::OnPoll(Op& op, int32_t result, uint32_t flags) {
   const uint32_t wanted = op.events | POLLERR | POLLHUP | POLLNVAL;
   const bool found = result > 0 && (static_cast<uint32_t>(result) & wanted) != 0;

@@ -1,10 +1,10 @@
 // UringReactor: the completion backend. An op is a submission entry; its completions are reaped in
 // Turn and posted to its task.
 //
-// kernel_refs counts who still knows an op: 1 for the op itself (in the kernel, or waiting here for
-// a buffer) and 1 for every cancel under way. What takes it to zero, always on the reactor's own
-// worker, posts the last completion. So a cancel that races with the completion can never meet the
-// op's next life.
+// kernel_refs counts what still knows an op: 1 for the op itself (in the kernel, or waiting here
+// for a buffer) and 1 for every cancel under way. What takes it to zero, always on the reactor's
+// own worker, posts the last completion. So a cancel that races with the completion can never meet
+// the op's next life.
 //
 //   Submit ── refs 1 ──► IN KERNEL ── ENOBUFS ──► STARVED ── the ring has buffers ──► IN KERNEL
 //                           │  last completion       │ └─ the pool or the reserve has ──► ENDED,
@@ -103,8 +103,8 @@ class UringReactor final : public core::Reactor {
   std::vector<core::Buffer*> in_ring_;  // by id, as many as it may hold; null: the id is free
   std::vector<uint16_t> free_ids_;
   size_t buffers_in_ring_ = 0;
-  size_t buffers_wanted_;       // how many to keep in the ring: grows when it runs dry
-  bool ran_dry_ = false;        // since the ring was filled
+  size_t buffers_wanted_;       // how many to keep in the ring: grows when it is exhausted
+  bool was_exhausted_ = false;  // since the ring was filled
   size_t fewest_in_ring_;       // since the last Trim
   uint64_t recvs_at_trim_ = 0;  // at the last Trim
   bool accepts_wait_ = false;   // an accept that is armed again finds the next one at once

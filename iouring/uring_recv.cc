@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/base/check.h"
+#include "core/base/counter.h"
 #include "core/reactor/recv_now.h"
 #include "iouring/abi.h"
 #include "iouring/uring_entry.h"
@@ -69,7 +70,7 @@ void UringReactor::OnRecv(core::RecvOp& op, int32_t result, uint32_t flags) {
     buffer->last = false;
     core::Runnable* task = op.task;
     if (more) {
-      op.credit -= std::min(op.credit - 1, buffer->size);  // for a next time after a dry pool
+      op.credit -= std::min(op.credit - 1, buffer->size);  // for the next exhausted pool
     } else {
       End(op, core::kCreditUsed);
       buffer->last = DropRef(op);
@@ -80,7 +81,7 @@ void UringReactor::OnRecv(core::RecvOp& op, int32_t result, uint32_t flags) {
   if (buffer != nullptr) pool_.Release(buffer, /*owner=*/true);
   if (more) return;
   if (result == -ENOBUFS) {
-    ran_dry_ = true;
+    was_exhausted_ = true;
     Starve(op);
     return;
   }
@@ -128,11 +129,11 @@ void UringReactor::OnReadable(core::RecvOp& op, int32_t result) {
 }
 
 // Keeps `buffers_wanted_` buffers with the kernel: few, so that they stay in the cache. A ring that
-// ran dry doubles them, once for all recvs that found none in this turn. It takes no more than
-// leaves half of the pool: what it stocks must not be what makes buffers short.
+// was exhausted doubles them, once for all recvs that found none in this turn. It takes no more
+// than leaves half of the pool: what it stocks must not be what makes buffers short.
 void UringReactor::FillBufferRing() {
   fewest_in_ring_ = std::min(fewest_in_ring_, buffers_in_ring_);
-  if (std::exchange(ran_dry_, false) && !pool_.pressed()) {
+  if (std::exchange(was_exhausted_, false) && !pool_.pressed()) {
     buffers_wanted_ = std::min(buffers_wanted_ * 2, in_ring_.size());
   }
   const size_t half = std::max<size_t>(pool_.count() / 2, 1);
@@ -149,7 +150,7 @@ void UringReactor::FillBufferRing() {
 }
 
 void UringReactor::Starve(Op& op) {
-  core::Count(counters_.dry);
+  core::Count(counters_.starved);
   op.state = kStarved;
   starved_.Push(op);
 }

@@ -1,12 +1,7 @@
 #include "conf/reader/loops.h"
 
-#include <netinet/in.h>
-#include <sys/un.h>
-
 #include <algorithm>
-#include <array>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -17,48 +12,8 @@
 namespace sluice::conf {
 namespace {
 
-// An IP address without its port, IPv4 also when it is written as IPv6 (::ffff:1.2.3.4).
-struct Host {
-  bool is_ipv4 = false;
-  std::array<uint8_t, 16> bytes = {};
-  uint32_t scope = 0;
-
-  bool operator==(const Host&) const = default;
-
-  bool is_any() const { return Without(0, bytes.size()); }
-  bool is_loopback() const {
-    return is_ipv4 ? bytes[0] == 127 : bytes.back() == 1 && Without(0, bytes.size() - 1);
-  }
-
- private:
-  bool Without(size_t from, size_t to) const {
-    return std::all_of(bytes.begin() + static_cast<ptrdiff_t>(from),
-                       bytes.begin() + static_cast<ptrdiff_t>(to),
-                       [](uint8_t b) { return b == 0; });
-  }
-};
-
-Host HostOf(const Address& address) {
-  Host host;
-  if (address.family() == AF_INET) {
-    const auto* ipv4 = reinterpret_cast<const sockaddr_in*>(&address.storage);
-    host.is_ipv4 = true;
-    std::memcpy(host.bytes.data(), &ipv4->sin_addr, sizeof(ipv4->sin_addr));
-    return host;
-  }
-  const auto* ipv6 = reinterpret_cast<const sockaddr_in6*>(&address.storage);
-  if (IN6_IS_ADDR_V4MAPPED(&ipv6->sin6_addr)) {
-    host.is_ipv4 = true;
-    std::memcpy(host.bytes.data(), ipv6->sin6_addr.s6_addr + 12, 4);
-    return host;
-  }
-  std::memcpy(host.bytes.data(), ipv6->sin6_addr.s6_addr, host.bytes.size());
-  host.scope = ipv6->sin6_scope_id;
-  return host;
-}
-
 // The same text for two UNIX addresses that are one socket, as far as the names of files tell.
-std::string UnixKey(const Address& address) {
+std::string UnixKey(const core::Address& address) {
   const std::string text = address.ToString();
   constexpr std::string_view kPrefix = "unix:";
   if (!text.starts_with(kPrefix) || text.starts_with("unix:@")) return text;
@@ -68,23 +23,23 @@ std::string UnixKey(const Address& address) {
 }
 
 // What an endpoint and the listener that it may be have in common.
-std::string KeyOf(const Address& address) {
+std::string KeyOf(const core::Address& address) {
   return address.is_ip() ? std::to_string(address.port()) : UnixKey(address);
 }
 
-bool Reaches(const Address& endpoint, const Address& bind, bool ipv6_only,
+bool Reaches(const core::Address& endpoint, const core::Address& bind, bool ipv6_only,
              const IsLocal& is_local) {
   if (endpoint.is_ip() != bind.is_ip()) return false;
   if (!endpoint.is_ip()) return true;  // the keys are equal
-  const Host to = HostOf(endpoint);
-  const Host at = HostOf(bind);
+  const core::Address to = endpoint.Unmapped().WithPort(0);
+  const core::Address at = bind.Unmapped().WithPort(0);
   // A connect(2) to the unspecified address goes to the loopback address.
   const bool is_loopback = to.is_any() || to.is_loopback();
   if (at.is_any()) {
-    if (at.is_ipv4 != to.is_ipv4 && (at.is_ipv4 || ipv6_only)) return false;
+    if (at.family() != to.family() && (at.family() == AF_INET || ipv6_only)) return false;
     return is_loopback || is_local(endpoint);
   }
-  return at == to || (to.is_any() && at.is_ipv4 == to.is_ipv4 && at.is_loopback());
+  return at == to || (to.is_any() && at.family() == to.family() && at.is_loopback());
 }
 
 // The strongly connected components of a graph: the number of each node's.
@@ -147,14 +102,14 @@ class Components {
   std::vector<size_t> component_;
 };
 
-// Who listens, by key: listener and the index of its address.
+// The addresses that are listened on, by key: listener and the index of its address.
 using Listening = std::unordered_map<std::string, std::vector<std::pair<size_t, size_t>>>;
 
-Listening WhoListens(const std::vector<std::vector<Address>>& bound) {
+Listening ListeningByKey(const std::vector<std::vector<core::Address>>& bound) {
   Listening listening;
   for (size_t i = 0; i < bound.size(); ++i) {
     for (size_t j = 0; j < bound[i].size(); ++j) {
-      const Address& bind = bound[i][j];
+      const core::Address& bind = bound[i][j];
       if (bind.is_ip() && bind.port() == 0) continue;  // the kernel will choose it
       listening[KeyOf(bind)].emplace_back(i, j);
     }
@@ -164,9 +119,10 @@ Listening WhoListens(const std::vector<std::vector<Address>>& bound) {
 
 }  // namespace
 
-std::vector<Loop> FindLoops(const Config& config, const std::vector<std::vector<Address>>& bound,
+std::vector<Loop> FindLoops(const Config& config,
+                            const std::vector<std::vector<core::Address>>& bound,
                             const IsLocal& is_local) {
-  const Listening listening = WhoListens(bound);
+  const Listening listening = ListeningByKey(bound);
   std::unordered_map<std::string, size_t> upstreams;
   for (size_t u = 0; u < config.upstreams.size(); ++u)
     upstreams.emplace(config.upstreams[u].name, u);
@@ -174,7 +130,7 @@ std::vector<Loop> FindLoops(const Config& config, const std::vector<std::vector<
   std::vector<Loop> steps;  // from an upstream to a listener of ours
   for (size_t u = 0; u < config.upstreams.size(); ++u) {
     for (size_t e = 0; e < config.upstreams[u].endpoints.size(); ++e) {
-      const Address& endpoint = config.upstreams[u].endpoints[e].address;
+      const core::Address& endpoint = config.upstreams[u].endpoints[e].address;
       const auto found = listening.find(KeyOf(endpoint));
       if (found == listening.end()) continue;
       for (const auto& [l, b] : found->second) {
@@ -198,10 +154,10 @@ std::vector<Loop> FindLoops(const Config& config, const std::vector<std::vector<
 }
 
 std::vector<Loop> FindLoops(const Config& config) {
-  std::vector<std::vector<Address>> bound;
+  std::vector<std::vector<core::Address>> bound;
   bound.reserve(config.listeners.size());
   for (const Listener& listener : config.listeners) bound.push_back(listener.bind);
-  return FindLoops(config, bound, [](const Address&) { return false; });
+  return FindLoops(config, bound, [](const core::Address&) { return false; });
 }
 
 }  // namespace sluice::conf

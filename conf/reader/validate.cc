@@ -41,10 +41,10 @@ void CheckListeners(const Config& config, const Positions& positions, Errors& er
     const std::string path = Cat("listeners[", i, "]");
     names.Add(listener.name, path + ".name");
     for (size_t j = 0; j < listener.bind.size(); ++j) {
-      const Address& address = listener.bind[j];
+      const core::Address& address = listener.bind[j];
       // The kernel gives each port 0 a port of its own.
       if (address.is_ip() && address.port() == 0) continue;
-      addresses.Add(address.ToString(), Cat(path, ".bind[", j, "]"));
+      if (!address.is_empty()) addresses.Add(address.ToString(), Cat(path, ".bind[", j, "]"));
     }
   }
 }
@@ -60,7 +60,7 @@ void CheckUpstreams(const Config& config, const Positions& positions, Errors& er
 void CheckSourceAddresses(const Config& config, const Positions& positions, Errors& errors) {
   for (size_t i = 0; i < config.upstreams.size(); ++i) {
     const Upstream& upstream = config.upstreams[i];
-    const Address& source = upstream.source_address;
+    const core::Address& source = upstream.source_address;
     if (!source.is_ip()) continue;
     const auto other = std::ranges::find_if(upstream.endpoints, [&](const Endpoint& endpoint) {
       return endpoint.address.is_ip() && endpoint.address.family() != source.family();

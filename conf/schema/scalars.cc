@@ -45,9 +45,10 @@ absl::StatusOr<uint64_t> ParseCount(std::string_view text) {
       Cat(Quoted(text), is_digits ? " begins with a zero" : " is not a whole number"));
 }
 
-absl::Status StoreAddress(std::string_view text, uint16_t port_min, Address& field) {
-  const absl::StatusOr<Address> address = Address::Parse(text);
+absl::Status StoreAddress(std::string_view text, uint16_t port_min, core::Address& field) {
+  const absl::StatusOr<core::Address> address = core::Address::Parse(text);
   if (!address.ok()) return address.status();
+  if (HasInvisible(text)) return InvalidArgument(Cat(Quoted(text), " has an invisible character"));
   if (address->is_ip() && address->port() < port_min) {
     return InvalidArgument(Cat(Quoted(text), " has port 0, which nothing listens at"));
   }
@@ -55,10 +56,10 @@ absl::Status StoreAddress(std::string_view text, uint16_t port_min, Address& fie
   return absl::OkStatus();
 }
 
-Scalar AddressFrom(Address& field, uint16_t port_min) {
-  return {Cat(Address::kForms, port_min > 0 ? " (port 1 to 65535)" : ""),
+Scalar AddressFrom(core::Address& field, uint16_t port_min) {
+  return {Cat(core::Address::kForms, port_min > 0 ? " (port 1 to 65535)" : ""),
           [&field, port_min](std::string_view text) { return StoreAddress(text, port_min, field); },
-          [&field] { return field.ToString(); },
+          [&field] { return field.is_empty() ? "" : field.ToString(); },
           [port_min](std::string_view text) {
             return GuessAddress(text, port_min > 0 ? "127.0.0.1" : "0.0.0.0");
           },
@@ -223,14 +224,14 @@ Scalar TimeOrZero(Duration& field, std::string_view zero_means, Duration min, Du
   return time;
 }
 
-Scalar BindAddress(Address& field) { return AddressFrom(field, 0); }
-Scalar EndpointAddress(Address& field) { return AddressFrom(field, 1); }
+Scalar BindAddress(core::Address& field) { return AddressFrom(field, 0); }
+Scalar EndpointAddress(core::Address& field) { return AddressFrom(field, 1); }
 
-Scalar HostOrEmpty(Address& field) {
+Scalar HostOrEmpty(core::Address& field) {
   return {"an IP address without a port, or \"\" (the kernel's choice)",
           [&field](std::string_view text) {
-            const absl::StatusOr<Address> host =
-                text.empty() ? Address() : Address::ParseHost(text);
+            const absl::StatusOr<core::Address> host =
+                text.empty() ? core::Address() : core::Address::ParseHost(text);
             if (host.ok()) field = *host;
             return host.status();
           },

@@ -13,9 +13,9 @@
 
 #include "conf/config.h"
 #include "conf/schema/shape.h"
-#include "conf/text/address.h"
 #include "conf/text/guess.h"
 #include "conf/text/text.h"
+#include "core/net/address.h"
 
 namespace sluice::conf {
 
@@ -37,9 +37,9 @@ Scalar Percent(uint32_t& field, uint32_t min, uint32_t max);  // "10%"
 Scalar Time(Duration& field, Duration min, Duration max);
 Scalar TimeOrZero(Duration& field, std::string_view zero_means, Duration min, Duration max);
 
-Scalar BindAddress(Address& field);      // any port
-Scalar EndpointAddress(Address& field);  // ports from 1
-Scalar HostOrEmpty(Address& field);      // an IP address without a port; "" is an empty Address
+Scalar BindAddress(core::Address& field);      // any port
+Scalar EndpointAddress(core::Address& field);  // ports from 1
+Scalar HostOrEmpty(core::Address& field);  // an IP address without a port; "" is an empty Address
 
 Scalar NameOrEmpty(std::string& field, std::string_view empty_means);
 Scalar FileModeOrEmpty(int32_t& field);  // octal permissions; "" is -1

@@ -182,12 +182,12 @@ Shape Of(Defaults& defaults) {
   return Map{[&defaults](Visitor& v) { DefaultsFields(defaults, v); }};
 }
 
-Shape Bind(Address& address) { return BindAddress(address); }
+Shape Bind(core::Address& address) { return BindAddress(address); }
 
 Shape Of(Listener& listener) {
   return Map{[&listener](Visitor& v) {
     v.Required("name", Name(listener.name));
-    v.Required("bind", OneOrListOf(Address::kForms, listener.bind, Bind));
+    v.Required("bind", OneOrListOf(core::Address::kForms, listener.bind, Bind));
     v.Required("upstream", Name(listener.upstream));
     v.Optional("max_connections", Count(listener.max_connections, 0, kConnectionsMax));
     v.Optional("on_limit",

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "conf/text/address.h"
 #include "conf/text/guess.h"
 #include "conf/text/text.h"
+#include "core/net/address.h"
 
 namespace sluice::conf {
 namespace {
@@ -98,7 +98,7 @@ std::string Host(std::string_view text, std::string_view any) {
   }
   if (host == "localhost" || host == "lo" || host == "ip4-localhost") return "127.0.0.1";
   if (host == "ip6-localhost" || host == "localhost6") return "[::1]";
-  const absl::StatusOr<Address> address = Address::ParseHost(host);
+  const absl::StatusOr<core::Address> address = core::Address::ParseHost(host);
   if (address.ok() && address->family() == AF_INET6) return Cat("[", host, "]");
   return host;
 }
@@ -148,7 +148,7 @@ Guesses GuessAddress(std::string_view text, std::string_view any) {
 Guesses GuessHost(std::string_view text) {
   Guesses guesses;
   for (const std::string& guess : GuessAddress(text, "0.0.0.0")) {
-    const absl::StatusOr<Address> address = Address::Parse(guess);
+    const absl::StatusOr<core::Address> address = core::Address::Parse(guess);
     if (address.ok() && address->is_ip()) guesses.push_back(address->HostToString());
   }
   if (text.size() > 2 && text.starts_with('[') && text.ends_with(']')) {

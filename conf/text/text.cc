@@ -1,7 +1,6 @@
 #include "conf/text/text.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 
 #include "absl/strings/ascii.h"
@@ -11,10 +10,7 @@
 namespace sluice::conf {
 namespace {
 
-constexpr size_t kQuotedMax = 80;   // bytes of a value shown in a message
 constexpr size_t kCompareMax = 64;  // longer names are not compared
-
-bool IsContinuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
 // How many insertions, deletions, substitutions and swaps of neighbours turn `a` into `b`.
 size_t EditDistance(std::string_view a, std::string_view b) {
@@ -44,14 +40,6 @@ bool IsNear(std::string_view a, std::string_view b, size_t& distance) {
   return is_part || distance <= allowed;
 }
 
-// Whether a terminal would obey a part of `text`, which is UTF-8: C1 (U+0080 to U+009F) counts too.
-bool HasC1(std::string_view text) {
-  for (size_t i = text.find('\xC2'); i != text.npos; i = text.find('\xC2', i + 1)) {
-    if (core::IsControl(text.substr(i), 2)) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 absl::Status InvalidArgument(std::string_view message) {
@@ -64,16 +52,6 @@ bool HasControlCharacter(std::string_view text) {
 
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
 
-std::optional<uint64_t> ParseDecimal(std::string_view text) {
-  if (text.empty() || (text.size() > 1 && text[0] == '0')) return std::nullopt;
-  uint64_t value = 0;
-  const char* begin = text.data();
-  const char* end = begin + text.size();
-  const auto [stop, error] = std::from_chars(begin, end, value);
-  if (error != std::errc() || stop != end) return std::nullopt;
-  return value;
-}
-
 std::string Printable(std::string_view text) {
   std::string printable;
   for (size_t i = 0; i < text.size();) {
@@ -84,19 +62,6 @@ std::string Printable(std::string_view text) {
     i += sequence.size();
   }
   return printable;
-}
-
-std::string Quoted(std::string_view text) {
-  const bool cut = text.size() > kQuotedMax;
-  if (cut) {
-    size_t size = kQuotedMax;
-    while (size > 0 && IsContinuation(text[size])) --size;
-    text = text.substr(0, size);
-  }
-  const bool is_plain = !FindInvalidUtf8(text).has_value() && !HasC1(text);
-  const std::string escaped =
-      is_plain ? absl::Utf8SafeCEscape(Piece(text)) : absl::CHexEscape(Piece(text));
-  return Cat("\"", escaped, cut ? "\"..." : "\"");
 }
 
 std::string WithAllowed(std::string_view message, std::string_view allowed) {
@@ -134,15 +99,6 @@ std::string JoinNames(const std::vector<std::string>& names, size_t max) {
     joined += (i == 0 ? "" : ", ") + names[i];
   }
   return names.size() > max ? joined + ", ..." : joined;
-}
-
-std::optional<size_t> FindInvalidUtf8(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const size_t length = core::CharacterLength(text.substr(i));
-    if (length == 0) return i;
-    i += length;
-  }
-  return std::nullopt;
 }
 
 }  // namespace sluice::conf

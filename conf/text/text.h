@@ -16,8 +16,15 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "core/text/decimal.h"
+#include "core/text/quoted.h"
+#include "core/text/utf8.h"
 
 namespace sluice::conf {
+
+using core::FindInvalidUtf8;
+using core::ParseDecimal;
+using core::Quoted;
 
 // absl::StrCat for std::string_view too: abseil may be built with a string_view of its own.
 inline absl::string_view Piece(std::string_view text) { return {text.data(), text.size()}; }
@@ -38,14 +45,8 @@ constexpr bool IsAsciiLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A
 constexpr bool IsControlCharacter(char c) { return (c >= '\0' && c < ' ') || c == '\x7f'; }
 bool HasControlCharacter(std::string_view text);
 
-// Decimal digits only: no sign, no blank, no leading zero. nullopt also when above 2^64 - 1.
-std::optional<uint64_t> ParseDecimal(std::string_view text);
-
 // The text as a terminal can show it: control characters, and bytes that are not UTF-8, as \xNN.
 std::string Printable(std::string_view text);
-
-// The text in double quotes, escaped, and cut when long.
-std::string Quoted(std::string_view text);
 
 // The message with `did you mean "suggestion"?`, or with what is allowed, behind it. What is
 // allowed comes last.
@@ -61,9 +62,6 @@ std::string DidYouMean(std::string_view name, const std::vector<std::string>& ca
 
 // "a, b, c"; "…" after `max` of them.
 std::string JoinNames(const std::vector<std::string>& names, size_t max = 40);
-
-// The offset of the first byte that is not part of valid UTF-8, or nullopt.
-std::optional<size_t> FindInvalidUtf8(std::string_view text);
 
 }  // namespace sluice::conf
 

@@ -3,7 +3,7 @@
 #define SLUICE_CORE_IO_CONNECT_H_
 
 #include "core/io/single_op.h"
-#include "core/net/socket_api.h"
+#include "core/net/address.h"
 
 namespace sluice::core {
 
@@ -11,8 +11,8 @@ namespace sluice::core {
 class [[nodiscard]] Connect : public SingleOp<void> {
  public:
   Connect(int fd, const Address& address) : SingleOp(OpKind::kConnect, fd) {
-    op_.data = &address.any;
-    op_.size = address.size;
+    op_.data = address.get();
+    op_.size = address.size();
   }
 };
 

@@ -81,13 +81,13 @@ LineLog::~LineLog() {
 }
 
 void LineLog::Write(std::string_view line) {
-  bool room = false;
+  bool fits = false;
   bool wake = false;
   {
     std::lock_guard lock(mutex_);
     std::string& lines = queue_.lines;
-    room = lines.size() + line.size() + 1 <= kQueueBytes;
-    if (room) {
+    fits = lines.size() + line.size() + 1 <= kQueueBytes;
+    if (fits) {
       lines.append(line).push_back('\n');
       ++queue_.orders;
       wake = !hurry_ && (sleeping_ || lines.size() > kQueueBytes / 2);
@@ -95,7 +95,7 @@ void LineLog::Write(std::string_view line) {
     }
   }
   if (wake) wake_.notify_one();
-  if (!room) Drop(1, "it is too slow");
+  if (!fits) Drop(1, "it is too slow");
 }
 
 void LineLog::Reopen() {

@@ -4,40 +4,13 @@
 #include <ifaddrs.h>
 #include <unistd.h>
 
-#include <cstring>
-
 namespace sluice::core {
 namespace {
 
-// Without a port; IPv4 as such.
-Address HostOf(const Address& address) {
-  Address host = address;
-  if (host.family() == AF_INET) {
-    host.ipv4.sin_port = 0;
-  } else if (IN6_IS_ADDR_V4MAPPED(&host.ipv6.sin6_addr)) {
-    sockaddr_in ipv4 = {};
-    ipv4.sin_family = AF_INET;
-    std::memcpy(&ipv4.sin_addr, address.ipv6.sin6_addr.s6_addr + 12, sizeof(ipv4.sin_addr));
-    host = Address(reinterpret_cast<const sockaddr*>(&ipv4), sizeof(ipv4));
-  } else {
-    host.ipv6.sin6_port = 0;
-  }
-  return host;
-}
-
-bool IsLoopback(const Address& host) {
-  if (host.family() == AF_INET) {
-    const uint32_t address = ntohl(host.ipv4.sin_addr.s_addr);
-    return address == INADDR_ANY || address >> 24 == 127;
-  }
-  return IN6_IS_ADDR_LOOPBACK(&host.ipv6.sin6_addr) ||
-         IN6_IS_ADDR_UNSPECIFIED(&host.ipv6.sin6_addr);
-}
-
 // bind(2) takes them, connect(2) does not: multicast, reserved and broadcast addresses.
 bool IsForMany(const Address& host) {
-  if (host.family() == AF_INET) return ntohl(host.ipv4.sin_addr.s_addr) >> 28 >= 0xE;
-  return IN6_IS_ADDR_MULTICAST(&host.ipv6.sin6_addr);
+  if (host.family() == AF_INET) return ntohl(host.ipv4().s_addr) >> 28 >= 0xE;
+  return IN6_IS_ADDR_MULTICAST(&host.ipv6());
 }
 
 // Whether bind(2) takes addresses that are not here, too.
@@ -60,10 +33,10 @@ bool IsOfAnInterface(const Address& host) {
     if (each->ifa_addr == nullptr || each->ifa_addr->sa_family != host.family()) continue;
     if (host.family() == AF_INET) {
       const auto* ipv4 = reinterpret_cast<const sockaddr_in*>(each->ifa_addr);
-      found = ipv4->sin_addr.s_addr == host.ipv4.sin_addr.s_addr;
+      found = ipv4->sin_addr.s_addr == host.ipv4().s_addr;
     } else {
       const auto* ipv6 = reinterpret_cast<const sockaddr_in6*>(each->ifa_addr);
-      found = IN6_ARE_ADDR_EQUAL(&ipv6->sin6_addr, &host.ipv6.sin6_addr);
+      found = IN6_ARE_ADDR_EQUAL(&ipv6->sin6_addr, &host.ipv6());
     }
   }
   freeifaddrs(all);
@@ -75,7 +48,7 @@ bool CanBind(const Address& host) {
   if (fd < 0) return false;
   const int on = 1;  // takes no port
   setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-  const bool bound = bind(fd, &host.any, host.size) == 0;
+  const bool bound = bind(fd, host.get(), host.size()) == 0;
   close(fd);
   return bound;
 }
@@ -83,9 +56,9 @@ bool CanBind(const Address& host) {
 }  // namespace
 
 bool IsLocalHost(const Address& address) {
-  if (!address.is_tcp()) return false;
-  const Address host = HostOf(address);
-  if (IsLoopback(host)) return true;
+  if (!address.is_ip()) return false;
+  const Address host = address.Unmapped().WithPort(0);
+  if (host.is_loopback() || host.is_any()) return true;  // connect(2) takes any for loopback
   if (IsForMany(host)) return false;
   return BindsAnything(host.family()) ? IsOfAnInterface(host) : CanBind(host);
 }

@@ -2,7 +2,7 @@
 #ifndef SLUICE_CORE_NET_LOCAL_HOSTS_H_
 #define SLUICE_CORE_NET_LOCAL_HOSTS_H_
 
-#include "core/net/socket_api.h"
+#include "core/net/address.h"
 
 namespace sluice::core {
 

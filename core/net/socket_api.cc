@@ -1,6 +1,5 @@
 #include "core/net/socket_api.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
@@ -8,9 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
-#include "absl/strings/str_cat.h"
 #include "core/net/local_hosts.h"
 
 namespace sluice::core {
@@ -21,20 +18,19 @@ bool SetOption(int fd, int level, int option, int value) {
 }
 
 // The address of a peer whose connection is gone: getpeername(2) answers no longer, the socket
-// still knows it. SO_PEERNAME wants no more room than the address needs.
+// still knows it. SO_PEERNAME takes no size larger than the address has.
 Address LastPeerAddress(int fd) {
   int family = AF_UNSPEC;
   socklen_t size = sizeof(family);
   if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) != 0) return Address();
-  Address address;
   if (family == AF_UNIX) {  // a client without a name, as nearly all are
-    address.any.sa_family = AF_UNIX;
-    address.size = sizeof(sa_family_t);
-    return address;
+    const sockaddr unnamed = {.sa_family = AF_UNIX, .sa_data = {}};
+    return Address(&unnamed, sizeof(sa_family_t));
   }
-  address.size = family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
-  if (getsockopt(fd, SOL_SOCKET, SO_PEERNAME, &address.any, &address.size) != 0) return Address();
-  return address;
+  return Address::From([fd, family](sockaddr* address, socklen_t* length) {
+    *length = family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+    return getsockopt(fd, SOL_SOCKET, SO_PEERNAME, address, length);
+  });
 }
 
 // Leaves 0 to the kernel.
@@ -75,44 +71,13 @@ int PrepareTcp(int fd, const Address& address, const ListenOptions& options) {
 }
 
 int BindAndListen(int fd, const Address& address, const ListenOptions& options, SocketFile& file) {
-  const bool is_unix = address.family() == AF_UNIX;
-  if (is_unix && address.local.sun_path[0] != '\0') {
-    return ListenAtPath(fd, address.local, address.size, options, file);
-  }
-  if (const int error = is_unix ? 0 : PrepareTcp(fd, address, options)) return error;
-  if (bind(fd, &address.any, address.size) != 0) return errno;
+  if (address.has_path()) return ListenAtPath(fd, address, options, file);
+  if (const int error = address.is_unix() ? 0 : PrepareTcp(fd, address, options)) return error;
+  if (bind(fd, address.get(), address.size()) != 0) return errno;
   return listen(fd, options.backlog) == 0 ? 0 : errno;
 }
 
 }  // namespace
-
-Address::Address(const sockaddr* address, socklen_t length) : Address() {
-  SLUICE_CHECK(length <= sizeof(local));
-  std::memcpy(&local, address, length);
-  size = length;
-}
-
-std::string Address::ToString() const {
-  char text[INET6_ADDRSTRLEN];
-  switch (family()) {
-    case AF_INET:
-      inet_ntop(AF_INET, &ipv4.sin_addr, text, sizeof(text));
-      return absl::StrCat(text, ":", ntohs(ipv4.sin_port));
-    case AF_INET6:
-      inet_ntop(AF_INET6, &ipv6.sin6_addr, text, sizeof(text));
-      return absl::StrCat("[", text, "]:", ntohs(ipv6.sin6_port));
-    case AF_UNIX: {
-      const size_t length = size - offsetof(sockaddr_un, sun_path);
-      if (size <= offsetof(sockaddr_un, sun_path)) return "unix:";
-      if (local.sun_path[0] == '\0') {
-        return absl::StrCat("unix:@", std::string(local.sun_path + 1, length - 1));
-      }
-      return absl::StrCat("unix:", std::string(local.sun_path, strnlen(local.sun_path, length)));
-    }
-    default:
-      return "?";
-  }
-}
 
 IoResult<int> SocketApi::Listen(const Address& address, const ListenOptions& options,
                                 SocketFile& file) {
@@ -165,7 +130,7 @@ IoResult<void> SocketApi::Configure(int fd, const SocketOptions& options) {
 
 IoResult<void> SocketApi::BindSource(int fd, const Address& address) {
   if (!SetOption(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)) return IoError(errno);
-  if (bind(fd, &address.any, address.size) != 0) return IoError(errno);
+  if (bind(fd, address.get(), address.size()) != 0) return IoError(errno);
   return {};
 }
 
@@ -185,9 +150,9 @@ size_t SocketApi::UnreadBytes(int fd) {
 
 // A connection that is gone (TCP_CLOSE) has no peer any more. A UNIX socket keeps its own.
 PeerState SocketApi::GetPeerState(int fd) {
-  Address address;
-  address.size = sizeof(address.local);
-  const bool gone = getpeername(fd, &address.any, &address.size) != 0 && errno == ENOTCONN;
+  sockaddr peer;
+  socklen_t size = sizeof(peer);
+  const bool gone = getpeername(fd, &peer, &size) != 0 && errno == ENOTCONN;
   return gone ? PeerState::kReset : PeerState::kOpen;
 }
 
@@ -203,17 +168,14 @@ void SocketApi::RemoveSocketFile(const SocketFile& file) { RemoveFile(file); }
 bool SocketApi::IsLocal(const Address& address) { return IsLocalHost(address); }
 
 Address SocketApi::LocalAddress(int fd) {
-  Address address;
-  address.size = sizeof(address.local);
-  if (getsockname(fd, &address.any, &address.size) != 0) return Address();
-  return address;
+  return Address::From(
+      [fd](sockaddr* address, socklen_t* size) { return getsockname(fd, address, size); });
 }
 
 Address SocketApi::PeerAddress(int fd) {
-  Address address;
-  address.size = sizeof(address.local);
-  if (getpeername(fd, &address.any, &address.size) != 0) return LastPeerAddress(fd);
-  return address;
+  const Address address =
+      Address::From([fd](sockaddr* peer, socklen_t* size) { return getpeername(fd, peer, size); });
+  return address.is_empty() ? LastPeerAddress(fd) : address;
 }
 
 }  // namespace sluice::core

@@ -1,44 +1,20 @@
-// SocketApi: the calls on sockets that return at once and so need no Op; Address: where a socket
-// is.
+// SocketApi: the calls on sockets that return at once and so need no Op.
 //
 // The implementations here are Linux's; a simulation overrides them. Any thread may call them, for
 // descriptors that are not closed meanwhile.
 #ifndef SLUICE_CORE_NET_SOCKET_API_H_
 #define SLUICE_CORE_NET_SOCKET_API_H_
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <cstddef>
 #include <cstdint>
-#include <string>
 
 #include "core/base/clock.h"
 #include "core/base/result.h"
+#include "core/net/address.h"
 #include "core/net/socket_file.h"
 #include "core/net/socket_options.h"
 
 namespace sluice::core {
-
-// A socket address of AF_INET, AF_INET6 or AF_UNIX (path or abstract name).
-struct Address {
-  union {
-    sockaddr any;
-    sockaddr_in ipv4;
-    sockaddr_in6 ipv6;
-    sockaddr_un local;
-  };
-  socklen_t size = 0;
-
-  Address() : local() { any.sa_family = AF_UNSPEC; }
-  Address(const sockaddr* address, socklen_t length);
-
-  int family() const { return any.sa_family; }
-  bool is_tcp() const { return family() == AF_INET || family() == AF_INET6; }
-  // "1.2.3.4:80", "[::1]:80", "unix:/path", "unix:@name", "unix:" (unnamed), "?" (none).
-  std::string ToString() const;
-};
 
 // How the peer's end of stream came about.
 enum class PeerState {

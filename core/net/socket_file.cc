@@ -47,11 +47,10 @@ class DirectoryLock {
 };
 
 // False also when this cannot be found out.
-bool RefusesConnections(const sockaddr_un& address, socklen_t size) {
+bool RefusesConnections(const Address& address) {
   const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (probe < 0) return false;
-  const auto* any = reinterpret_cast<const sockaddr*>(&address);
-  const bool refused = connect(probe, any, size) != 0 && errno == ECONNREFUSED;
+  const bool refused = connect(probe, address.get(), address.size()) != 0 && errno == ECONNREFUSED;
   close(probe);
   return refused;
 }
@@ -63,13 +62,13 @@ enum class Path {
 };
 
 // `file.live` is set when only a connection could tell.
-Path Inspect(const sockaddr_un& address, socklen_t size, SocketFile& file) {
+Path Inspect(const Address& address, const std::string& path, SocketFile& file) {
   struct stat info;
-  if (lstat(address.sun_path, &info) != 0) return errno == ENOENT ? Path::kFree : Path::kTaken;
+  if (lstat(path.c_str(), &info) != 0) return errno == ENOENT ? Path::kFree : Path::kTaken;
   if (!S_ISSOCK(info.st_mode)) return Path::kTaken;
   if (IdOf(info) == file.live) return Path::kTaken;
-  if (FindSocketHolder(info) == SocketHolder::kSomeone) return Path::kTaken;
-  if (RefusesConnections(address, size)) return Path::kStale;
+  if (FindSocketHolder(info) == SocketHolder::kSocket) return Path::kTaken;
+  if (RefusesConnections(address)) return Path::kStale;
   file.live = IdOf(info);
   return Path::kTaken;
 }
@@ -115,17 +114,17 @@ bool StillNames(const SocketFile& file) {
   return lstat(file.path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode) && IdOf(info) == file.id;
 }
 
-int Bind(int fd, const sockaddr_un& address, socklen_t size, const ListenOptions& options,
+int Bind(int fd, const Address& address, const std::string& path, const ListenOptions& options,
          SocketFile& file) {
   file.id = {};
   // The file begins with what is wanted less the umask, so that it is at no time open to more.
   if (options.unix_mode >= 0 && fchmod(fd, static_cast<mode_t>(options.unix_mode)) != 0) {
     return errno;
   }
-  if (bind(fd, reinterpret_cast<const sockaddr*>(&address), size) != 0) return errno;
-  file.path = address.sun_path;
+  if (bind(fd, address.get(), address.size()) != 0) return errno;
+  file.path = path;
   struct stat info;
-  if (lstat(address.sun_path, &info) != 0) return errno;
+  if (lstat(path.c_str(), &info) != 0) return errno;
   if (!S_ISSOCK(info.st_mode)) return EADDRINUSE;
   file.id = IdOf(info);
   if (const int error = SetOwnerAndMode(options, file)) return error;
@@ -135,15 +134,15 @@ int Bind(int fd, const sockaddr_un& address, socklen_t size, const ListenOptions
 
 }  // namespace
 
-int ListenAtPath(int fd, const sockaddr_un& address, socklen_t size, const ListenOptions& options,
-                 SocketFile& file) {
+int ListenAtPath(int fd, const Address& address, const ListenOptions& options, SocketFile& file) {
+  const std::string path(address.unix_name());
   // A path that is taken needs no lock: it may be tried again and again.
-  if (Inspect(address, size, file) == Path::kTaken) return EADDRINUSE;
-  const DirectoryLock lock(address.sun_path);
-  const Path path = Inspect(address, size, file);
-  if (path == Path::kTaken) return EADDRINUSE;
-  if (path == Path::kStale && unlink(address.sun_path) != 0 && errno != ENOENT) return errno;
-  const int error = Bind(fd, address, size, options, file);
+  if (Inspect(address, path, file) == Path::kTaken) return EADDRINUSE;
+  const DirectoryLock lock(path);
+  const Path found = Inspect(address, path, file);
+  if (found == Path::kTaken) return EADDRINUSE;
+  if (found == Path::kStale && unlink(path.c_str()) != 0 && errno != ENOENT) return errno;
+  const int error = Bind(fd, address, path, options, file);
   if (error == 0) return 0;
   if (StillNames(file)) unlink(file.path.c_str());
   file.path.clear();

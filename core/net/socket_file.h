@@ -22,12 +22,11 @@
 #ifndef SLUICE_CORE_NET_SOCKET_FILE_H_
 #define SLUICE_CORE_NET_SOCKET_FILE_H_
 
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include <string>
 
+#include "core/net/address.h"
 #include "core/net/socket_options.h"
 
 namespace sluice::core {
@@ -47,9 +46,9 @@ struct SocketFile {
   FileId live;
 };
 
-// Binds `fd` to the path in `address` and listens. On success `file` is what RemoveFile takes.
-int ListenAtPath(int fd, const sockaddr_un& address, socklen_t size, const ListenOptions& options,
-                 SocketFile& file);
+// Binds `fd` to `address`, which has a path, and listens. On success `file` is what RemoveFile
+// takes.
+int ListenAtPath(int fd, const Address& address, const ListenOptions& options, SocketFile& file);
 
 // Unlinks the file if the path still names it. While its listener is open.
 void RemoveFile(const SocketFile& file);

@@ -69,9 +69,9 @@ SocketHolder Read(int fd, const unix_diag_vfs& name) {
     auto left = static_cast<uint32_t>(bytes);
     for (auto* message = reinterpret_cast<nlmsghdr*>(buffer); NLMSG_OK(message, left);
          message = NLMSG_NEXT(message, left)) {
-      if (message->nlmsg_type == NLMSG_DONE) return SocketHolder::kNobody;
+      if (message->nlmsg_type == NLMSG_DONE) return SocketHolder::kNone;
       if (message->nlmsg_type == NLMSG_ERROR) return SocketHolder::kUnknown;
-      if (IsBoundTo(message, name)) return SocketHolder::kSomeone;
+      if (IsBoundTo(message, name)) return SocketHolder::kSocket;
     }
   }
 }

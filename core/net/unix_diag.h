@@ -1,8 +1,8 @@
 // Asks the kernel which UNIX sockets are bound to a file, without connecting to any of them
 // (sock_diag(7)).
 //
-// The answer covers the sockets of this process's network namespace. The kernel may refuse the
-// question (a seccomp filter, a kernel without unix_diag): then it is kUnknown.
+// The answer covers the sockets of this process's network namespace. The kernel may not answer (a
+// seccomp filter, a kernel without unix_diag): then it is kUnknown.
 #ifndef SLUICE_CORE_NET_UNIX_DIAG_H_
 #define SLUICE_CORE_NET_UNIX_DIAG_H_
 
@@ -11,9 +11,9 @@
 namespace sluice::core {
 
 enum class SocketHolder {
-  kNobody,   // no socket here that listens or is bound: a listener of another network namespace
-             // may exist, and so may one on a file system that numbers files in several ways
-  kSomeone,  // a socket is bound to the file: it listens, or is about to, or takes datagrams
+  kNone,    // no socket here that listens or is bound: a listener of another network namespace
+            // may exist, and so may one on a file system that numbers files in several ways
+  kSocket,  // a socket is bound to the file: it listens, or is about to, or takes datagrams
   kUnknown,
 };
 

@@ -162,7 +162,7 @@ class BufferPool {
   // not used since the last call back to the kernel, at most kTrimAtOnce of them in one call.
   void Trim();
 
-  // The owner: `buffer` holds nothing anybody needs; its pages go back to the kernel.
+  // The owner: `buffer` holds nothing that is needed; its pages go back to the kernel.
   void Forget(Buffer& buffer);
 
   // The owner: `buffer` has been written to, or will be.

@@ -28,6 +28,7 @@
 #include <optional>
 
 #include "absl/status/statusor.h"
+#include "core/base/atomic.h"
 #include "core/base/result.h"
 #include "core/base/time.h"
 #include "core/net/socket_api.h"
@@ -36,7 +37,7 @@
 
 namespace sluice::core {
 
-// Counted by the owning worker, read by anybody (relaxed): what explains a benchmark row.
+// Counted by the owning worker, read by any thread (relaxed): what explains a benchmark row.
 struct ReactorCounters {
   Atomic<uint64_t> turns{0};        // calls of Turn
   Atomic<uint64_t> enters{0};       // system calls that wait or submit
@@ -47,15 +48,10 @@ struct ReactorCounters {
   Atomic<uint64_t> completions{0};  // reaped: completions or readiness events
   Atomic<uint64_t> recvs{0};        // buffers received
   Atomic<uint64_t> received{0};     // bytes in them
-  Atomic<uint64_t> dry{0};          // times a recv was starved: it had to wait for a buffer
+  Atomic<uint64_t> starved{0};      // times that a recv had to wait for a buffer
   Atomic<uint64_t> reserved{0};     // buffers received into blocks of the reserve
   Atomic<uint64_t> stocked{0};      // now: empty buffers that the kernel holds (io_uring)
 };
-
-// For a counter with one writer: no locked instruction.
-inline void Count(Atomic<uint64_t>& counter, uint64_t amount = 1) {
-  counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
-}
 
 class Reactor : public SocketApi {
  public:

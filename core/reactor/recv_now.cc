@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/base/counter.h"
 #include "core/net/transfer.h"
 
 namespace sluice::core {

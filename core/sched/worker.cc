@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/base/check.h"
+#include "core/base/counter.h"
 
 namespace sluice::core {
 namespace {

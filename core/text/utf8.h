@@ -1,9 +1,10 @@
-// UTF-8 as the log's escapes need it: where a character ends, and which ones a terminal obeys.
+// UTF-8: where a character ends, what is none, and which ones a terminal obeys.
 #ifndef SLUICE_CORE_TEXT_UTF8_H_
 #define SLUICE_CORE_TEXT_UTF8_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace sluice::core {
@@ -35,6 +36,16 @@ inline size_t CharacterLength(std::string_view text) {
     if (at(i) < 0x80 || at(i) > 0xbf) return 0;
   }
   return length;
+}
+
+// The offset of the first byte that is not part of valid UTF-8, or nullopt.
+inline std::optional<size_t> FindInvalidUtf8(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const size_t length = CharacterLength(text.substr(i));
+    if (length == 0) return i;
+    i += length;
+  }
+  return std::nullopt;
 }
 
 // Whether the character of `length` bytes that `text` begins with is a control character: C0

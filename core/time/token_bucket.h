@@ -40,8 +40,8 @@ class TokenBucket {
     return 0;
   }
 
-  // Takes `amount` whatever there is; the taker waits that long before it uses it. Who takes first
-  // waits less.
+  // Takes `amount` whatever there is; the caller waits that long before it uses it. A caller that
+  // takes earlier waits less.
   Nanos Take(Nanos now, uint64_t amount) {
     if (!limited()) return 0;
     Nanos full_at = full_at_.load(std::memory_order_relaxed);

@@ -34,16 +34,17 @@ SourceLimit::~SourceLimit() {
 }
 
 Source SourceLimit::ToSource(const core::Address& client) const {
-  if (!client.is_tcp()) return kUnknown;
+  if (!client.is_ip()) return kUnknown;
   Source source;
   bool is_ipv4 = client.family() == AF_INET;
   if (is_ipv4) {
     std::copy(kMappedIpv4.begin(), kMappedIpv4.end(), source.address.begin());
-    std::memcpy(&source.address[12], &client.ipv4.sin_addr, 4);
+    const in_addr host = client.ipv4();
+    std::memcpy(&source.address[12], &host, sizeof(host));
   } else {
-    std::memcpy(source.address.data(), &client.ipv6.sin6_addr, source.address.size());
+    std::memcpy(source.address.data(), &client.ipv6(), source.address.size());
     is_ipv4 = std::equal(kMappedIpv4.begin(), kMappedIpv4.end(), source.address.begin());
-    if (IN6_IS_ADDR_LINKLOCAL(&client.ipv6.sin6_addr)) source.interface = client.ipv6.sin6_scope_id;
+    if (IN6_IS_ADDR_LINKLOCAL(&client.ipv6())) source.interface = client.scope();
   }
   ClearAfter(source.address, is_ipv4 ? 96 + options_.ipv4_prefix : options_.ipv6_prefix);
   return source;
@@ -54,7 +55,7 @@ SourceLimit::Shard& SourceLimit::ShardOf(const Source& source) {
 }
 
 bool SourceLimit::TryAcquire(const core::Address& client, SourceSlot& slot) {
-  if (!limited() || client.family() == AF_UNIX) return true;
+  if (!limited() || client.is_unix()) return true;
   const Source source = ToSource(client);
   Shard& shard = ShardOf(source);
   absl::MutexLock lock(&shard.mutex);

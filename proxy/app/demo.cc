@@ -29,10 +29,7 @@ constexpr size_t kBuffers = 64;
 constexpr size_t kBufferSize = 4096;
 
 core::Address Loopback() {
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return core::Address(reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  return core::Address::Ipv4({.s_addr = htonl(INADDR_LOOPBACK)}, /*port=*/0);
 }
 
 core::RuntimeOptions OneSmallWorker() {
@@ -56,7 +53,7 @@ class RunningResponder final : public DemoUpstream {
       return absl::ErrnoToStatus(listener.error(),
                                  "the HTTP server of --demo cannot listen on 127.0.0.1");
     }
-    port_ = ntohs(sockets.LocalAddress(*listener).ipv4.sin_port);
+    port_ = sockets.LocalAddress(*listener).port();
     absl::StatusOr<Backend> backend = ChooseBackend(conf::Backend::kEpoll);
     SLUICE_CHECK(backend.ok());  // epoll is always there
     thread_ = std::thread(
@@ -88,8 +85,8 @@ class RunningResponder final : public DemoUpstream {
   int port_ = -1;
 };
 
-conf::Address Parsed(const std::string& text) {
-  absl::StatusOr<conf::Address> address = conf::Address::Parse(text);
+core::Address Parsed(const std::string& text) {
+  absl::StatusOr<core::Address> address = core::Address::Parse(text);
   SLUICE_CHECK(address.ok());
   return *address;
 }

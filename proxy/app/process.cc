@@ -102,7 +102,8 @@ void Die(int signal) {
   _exit(128 + signal);
 }
 
-// With less, the allocator and the libraries fail in ways of their own, before anybody can say so.
+// With less, the allocator and the libraries fail in ways of their own, before the program can say
+// so.
 absl::Status CheckLimits() {
   constexpr rlim_t kLeast = rlim_t{64} << 20;
   for (const auto& [what, name] :

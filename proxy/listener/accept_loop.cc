@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "core/base/check.h"
+#include "core/base/counter.h"
 #include "core/io/accept_stream.h"
 #include "core/sched/worker.h"
 #include "core/task/select.h"

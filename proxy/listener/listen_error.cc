@@ -1,25 +1,16 @@
 #include "proxy/listener/listen_error.h"
 
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 
 namespace sluice::proxy {
 namespace {
-
-// 0 unless it is an address of TCP.
-int PortOf(const core::Address& address) {
-  if (address.family() == AF_INET) return ntohs(address.ipv4.sin_port);
-  if (address.family() == AF_INET6) return ntohs(address.ipv6.sin6_port);
-  return 0;
-}
 
 // The first port that needs no privilege.
 int FirstUnprivilegedPort() {
@@ -33,10 +24,10 @@ int FirstUnprivilegedPort() {
 
 // What stands in the way, where the errno does not say it.
 std::string Obstacle(const core::Address& address, const core::ListenOptions& options, int error) {
-  if (address.family() != AF_UNIX) return "";
-  const char* path = address.local.sun_path;
+  if (!address.is_unix()) return "";
+  const std::string path(address.unix_name());
   struct stat info;
-  if (error == EADDRINUSE && path[0] != '\0' && lstat(path, &info) == 0 &&
+  if (error == EADDRINUSE && address.has_path() && lstat(path.c_str(), &info) == 0 &&
       !S_ISSOCK(info.st_mode)) {
     return ", a path that a file of another kind has";
   }
@@ -54,7 +45,7 @@ std::string Remedy(const core::Address& address, int error) {
     const std::string command = HowToFindOwner(address);
     return command.empty() ? "" : absl::StrCat(" (", command, ")");
   }
-  const int port = PortOf(address);
+  const int port = address.port();
   const int first = FirstUnprivilegedPort();
   if ((error == EACCES || error == EPERM) && port > 0 && port < first) {
     return absl::StrCat(" (ports below ", first,
@@ -69,14 +60,14 @@ std::string Remedy(const core::Address& address, int error) {
 }  // namespace
 
 std::string HowToFindOwner(const core::Address& address) {
-  const int port = PortOf(address);
+  const int port = address.port();
   if (port == 0) return "";
   return absl::StrCat("to see which process listens there: ss -ltnp 'sport = :", port, "'");
 }
 
 std::string ListenError(const std::string& listener, const core::Address& address,
                         const core::ListenOptions& options, int error) {
-  const bool is_congestion = error == ENOENT && address.is_tcp();
+  const bool is_congestion = error == ENOENT && address.is_ip();
   const char* const description = strerrordesc_np(error);
   return absl::StrCat(
       "listener ", listener, ": cannot ",

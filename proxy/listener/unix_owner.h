@@ -1,4 +1,4 @@
-// Who owns the file of a UNIX listener: names of users and groups become numbers, when it starts.
+// The owner of a UNIX listener's file: names of users and groups become numbers, when it starts.
 #ifndef SLUICE_PROXY_LISTENER_UNIX_OWNER_H_
 #define SLUICE_PROXY_LISTENER_UNIX_OWNER_H_
 

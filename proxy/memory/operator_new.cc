@@ -10,7 +10,8 @@
 #include "proxy/memory/shortage.h"
 
 extern "C" {
-// jemalloc's free for those who know the size, which is faster. Weak: other allocators have none.
+// jemalloc's free for a caller that knows the size, which is faster. Weak: other allocators have
+// none.
 [[gnu::weak]] void sdallocx(void* block, size_t size, int flags);
 }
 

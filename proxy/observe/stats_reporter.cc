@@ -58,7 +58,7 @@ void StatsReporter::ReportWorker(uint32_t worker) {
               worker, value(w.tasks), value(w.lifo), value(w.steals), value(w.stolen),
               value(w.parks), value(w.wakes), value(w.overflow), value(r.turns), value(r.enters),
               value(r.entries), value(r.completions), value(r.ops), value(r.immediate),
-              value(r.migrated), value(r.recvs), value(r.received), value(r.dry),
+              value(r.migrated), value(r.recvs), value(r.received), value(r.starved),
               value(w.in_flight), value(w.buffers), value(r.stocked), value(r.reserved));
 }
 

@@ -19,13 +19,9 @@ namespace {
 constexpr size_t kFailuresTold = 1000;
 constexpr size_t kBusyTold = 20;
 
-bool HasFile(const conf::Address& address) {
-  return address.family() == AF_UNIX && address.ToString().starts_with("unix:/");
-}
-
 absl::StatusOr<core::ListenOptions> OptionsOf(const conf::Listener& listener) {
   core::ListenOptions options = ToCore(listener.socket);
-  if (std::ranges::any_of(listener.bind, HasFile)) {
+  if (std::ranges::any_of(listener.bind, &core::Address::has_path)) {
     const absl::Status resolved =
         ResolveUnixOwner(listener.socket.unix_owner, listener.socket.unix_group, options);
     if (!resolved.ok()) return resolved;
@@ -80,7 +76,7 @@ Addresses::Addresses(const conf::Config& config, core::RuntimeHandle runtime,
            .message = absl::StrCat("listener ", listener.name, ": ", options.status().message())});
       continue;
     }
-    for (const conf::Address& address : listener.bind) {
+    for (const core::Address& address : listener.bind) {
       Entry entry{.listener = i, .name = listener.name, .text = address.ToString()};
       const auto same = known.find(entry.text);
       if (same != known.end() && !same->second.empty()) {  // of several with port 0, each once
@@ -88,7 +84,7 @@ Addresses::Addresses(const conf::Config& config, core::RuntimeHandle runtime,
         entry.acceptor = same->second.front()->acceptor;
         same->second.erase(same->second.begin());
       } else {
-        entry.acceptor = std::make_shared<Acceptor>(ToCore(address), *options, runtime, context);
+        entry.acceptor = std::make_shared<Acceptor>(address, *options, runtime, context);
       }
       entries_.push_back(std::move(entry));
     }

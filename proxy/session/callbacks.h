@@ -77,7 +77,7 @@ class SessionCallbacks : protected DeadlineTimer, protected ShutdownNotice {
     return !MayCallBack();
   }
 
-  bool is_stopping_ = false;  // waiter_ is CallbacksStopped. First: here it takes no room
+  bool is_stopping_ = false;  // waiter_ is CallbacksStopped. First: here it takes no space
   core::Waiter* waiter_ = nullptr;
 };
 

@@ -1,8 +1,9 @@
-// The end of a session: Flush gives those who still take what was sent to them the time for that,
+// The end of a session: Flush gives a peer that still takes what was sent to it the time for that,
 // and Close shows both peers the end.
 
 #include <algorithm>
 
+#include "core/base/counter.h"
 #include "core/time/sleep.h"
 #include "proxy/session/session_state.h"
 
@@ -31,8 +32,8 @@ bool Session::StillTakes(Flow& flow, Nanos begun_at, Nanos now) {
   return now < std::max(begun_at, flow.last_byte_at) + kGrace;
 }
 
-// Waits, within bounds, until those who may take more have it all. The others are closed meanwhile,
-// but for a client that could take its end for a free slot.
+// Waits, within bounds, until each peer that may take more has it all. The others are closed
+// meanwhile, but for a client that could take its end for a free slot.
 core::Task<void> Session::Flush() {
   const Nanos begun_at = Worker::Current()->clock().Now();
   bool up = NeedsFlush(up_, begun_at);

@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "core/base/counter.h"
 #include "core/io/poll.h"
 #include "core/io/recv_stream.h"
 #include "core/io/send.h"

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/base/counter.h"
 #include "proxy/session/session_state.h"
 
 namespace sluice::proxy {

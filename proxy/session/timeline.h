@@ -1,5 +1,5 @@
-// Timeline: when a session did what, and with whom. Only a log asks for it, so that a session has
-// one only if there is an access log or the debug level is on.
+// Timeline: when a session did what, and with which endpoint. Only a log asks for it, so that a
+// session has one only if there is an access log or the debug level is on.
 #ifndef SLUICE_PROXY_SESSION_TIMELINE_H_
 #define SLUICE_PROXY_SESSION_TIMELINE_H_
 

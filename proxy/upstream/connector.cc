@@ -6,6 +6,7 @@
 #include <span>
 
 #include "absl/container/inlined_vector.h"
+#include "core/base/counter.h"
 #include "core/base/random.h"
 #include "core/io/connect.h"
 #include "core/sched/worker.h"
@@ -37,8 +38,7 @@ Nanos Scattered(Nanos pause, uint64_t seed) { return pause / 2 + core::Jitter(pa
 core::Task<IoResult<void>> ConnectSocket(int fd, const core::Address& address) {
   for (Nanos pause = kQueuePause;; pause = std::min(2 * pause, kLongestQueuePause)) {
     IoResult<void> connected = co_await core::Connect(fd, address);
-    const bool queue_full =
-        !connected.ok() && connected.error() == EAGAIN && address.family() == AF_UNIX;
+    const bool queue_full = !connected.ok() && connected.error() == EAGAIN && address.is_unix();
     if (!queue_full) co_return connected;
     const auto seed = static_cast<uint64_t>(Worker::Current()->now()) ^ static_cast<uint64_t>(fd);
     if (!co_await core::Sleep(Scattered(pause, seed))) co_return core::IoError(ECANCELED);
@@ -49,18 +49,12 @@ core::Task<IoResult<void>> ConnectSocket(int fd, const core::Address& address) {
 bool IsItself(core::Reactor& reactor, int fd) {
   const core::Address local = reactor.LocalAddress(fd);
   const core::Address peer = reactor.PeerAddress(fd);
-  if (local.family() != peer.family()) return false;
-  if (local.family() == AF_INET) {
-    return local.ipv4.sin_port == peer.ipv4.sin_port &&
-           local.ipv4.sin_addr.s_addr == peer.ipv4.sin_addr.s_addr;
-  }
-  return local.ipv6.sin6_port == peer.ipv6.sin6_port &&
-         IN6_ARE_ADDR_EQUAL(&local.ipv6.sin6_addr, &peer.ipv6.sin6_addr);
+  return local.is_ip() && local == peer;
 }
 
 IoResult<void> Prepare(core::Reactor& reactor, int fd, const core::Address& address,
                        const ConnectPolicy& policy) {
-  if (!address.is_tcp()) return {};
+  if (!address.is_ip()) return {};
   reactor.PrepareStream(fd);
   if (policy.socket) {
     IoResult<void> configured = reactor.Configure(fd, *policy.socket);

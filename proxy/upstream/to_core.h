@@ -6,16 +6,12 @@
 
 #include "conf/config.h"
 #include "core/base/clock.h"
-#include "core/net/socket_api.h"
+#include "core/net/socket_options.h"
 
 namespace sluice::proxy {
 
 inline core::Nanos ToNanos(conf::Duration duration) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
-}
-
-inline core::Address ToCore(const conf::Address& address) {
-  return core::Address(address.get(), address.length);
 }
 
 inline core::SocketOptions ToCore(const conf::Socket& socket) {

@@ -17,7 +17,7 @@ ConnectPolicy PolicyOf(const conf::Upstream& upstream) {
                        .queue_timeout = ToNanos(upstream.queue_timeout),
                        .source = std::nullopt,
                        .socket = std::nullopt};
-  if (upstream.source_address.is_ip()) policy.source = ToCore(upstream.source_address);
+  if (upstream.source_address.is_ip()) policy.source = upstream.source_address;
   const core::SocketOptions socket = ToCore(upstream.socket);
   if (socket != core::SocketOptions()) policy.socket = socket;
   return policy;
@@ -41,7 +41,7 @@ std::shared_ptr<const EndpointSet> Upstream::MakeSet(std::span<const conf::Endpo
   std::vector<EndpointMember> members;
   members.reserve(endpoints.size());
   for (const conf::Endpoint& each : endpoints) {
-    const core::Address address = ToCore(each.address);
+    const core::Address& address = each.address;
     std::string name = address.ToString();
     Endpoint* endpoint = nullptr;
     if (const auto found = known.find(name); found != known.end()) {

@@ -2,16 +2,14 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "conf/reader/loops.h"
 #include "core/reactor/reactor.h"
-#include "proxy/upstream/to_core.h"
 
 namespace sluice::proxy {
 namespace {
@@ -74,23 +72,16 @@ std::pair<int, int> EphemeralPorts() {
 class LocalHosts {
  public:
   explicit LocalHosts(core::SocketApi& sockets) : sockets_(sockets) {}
-  bool Contains(const conf::Address& address) {
-    const auto [found, is_new] = known_.emplace(address.HostToString(), false);
-    if (is_new) found->second = sockets_.IsLocal(ToCore(address));
+  bool Contains(const core::Address& address) {
+    const auto [found, is_new] = known_.emplace(address.WithPort(0), false);
+    if (is_new) found->second = sockets_.IsLocal(address);
     return found->second;
   }
 
  private:
   core::SocketApi& sockets_;
-  std::unordered_map<std::string, bool> known_;
+  absl::flat_hash_map<core::Address, bool> known_;
 };
-
-conf::Address ToConf(const core::Address& address) {
-  conf::Address result;
-  std::memcpy(&result.storage, &address.local, address.size);
-  result.length = address.size;
-  return result;
-}
 
 }  // namespace
 
@@ -110,16 +101,12 @@ void LocateEndpoints(const conf::Config& config,
   LocalHosts local(sockets);
   std::vector<std::shared_ptr<const EndpointSet>> sets;
   for (const auto& upstream : upstreams) sets.push_back(upstream->queue().ShareSet());
-  std::vector<std::vector<conf::Address>> listening(bound.size());
-  for (size_t i = 0; i < bound.size(); ++i) {
-    for (const core::Address& address : bound[i]) listening[i].push_back(ToConf(address));
-  }
-  const auto everywhere = [](const conf::Address&) { return true; };
-  for (const conf::Loop& loop : conf::FindLoops(config, listening, everywhere)) {
+  const auto everywhere = [](const core::Address&) { return true; };
+  for (const conf::Loop& loop : conf::FindLoops(config, bound, everywhere)) {
     sets[loop.upstream]->endpoint(loop.endpoint).set_own_listener(OwnListener::kPerhaps);
   }
-  const auto here = [&local](const conf::Address& address) { return local.Contains(address); };
-  for (const conf::Loop& loop : conf::FindLoops(config, listening, here)) {
+  const auto here = [&local](const core::Address& address) { return local.Contains(address); };
+  for (const conf::Loop& loop : conf::FindLoops(config, bound, here)) {
     Endpoint& endpoint = sets[loop.upstream]->endpoint(loop.endpoint);
     endpoint.set_own_listener(OwnListener::kYes);
     logger.Log(core::LogLevel::kWarn,
@@ -131,7 +118,7 @@ void LocateEndpoints(const conf::Config& config,
   const auto [low, high] = EphemeralPorts();
   for (size_t u = 0; u < config.upstreams.size(); ++u) {
     for (size_t e = 0; e < config.upstreams[u].endpoints.size(); ++e) {
-      const conf::Address& address = config.upstreams[u].endpoints[e].address;
+      const core::Address& address = config.upstreams[u].endpoints[e].address;
       if (!address.is_ip() || address.port() < low || address.port() > high) continue;
       sets[u]->endpoint(e).set_may_be_itself(local.Contains(address));
     }

@@ -28,12 +28,12 @@ TEST(Load, MinimalHasTheDefaults) {
   Config expected;
   Listener listener;
   listener.name = "web";
-  listener.bind = {*Address::Parse("127.0.0.1:8080")};
+  listener.bind = {*core::Address::Parse("127.0.0.1:8080")};
   listener.upstream = "app";
   expected.listeners = {listener};
   expected.upstreams = {{.name = "app",
                          .balance = Balance::kRoundRobin,
-                         .endpoints = {{*Address::Parse("127.0.0.1:3000"), 1}}}};
+                         .endpoints = {{*core::Address::Parse("127.0.0.1:3000"), 1}}}};
   EXPECT_EQ(result.config, expected);
 }
 

@@ -29,8 +29,8 @@ Config Unusual() {
   config.defaults.per_source = {1, 1, 1};
   Listener listener;
   listener.name = "a-1.b_c";
-  listener.bind = {*Address::Parse("[::]:0"), *Address::Parse("unix:/a b: #\"\\'${x}é"),
-                   *Address::Parse("unix:@null"), *Address::Parse("0.0.0.0:65535")};
+  listener.bind = {*core::Address::Parse("[::]:0"), *core::Address::Parse("unix:/a b: #\"\\'${x}é"),
+                   *core::Address::Parse("unix:@null"), *core::Address::Parse("0.0.0.0:65535")};
   listener.upstream = "null";
   listener.max_connections = 10'000'000;
   listener.timeouts.idle = std::chrono::seconds(0);
@@ -51,14 +51,14 @@ Config Unusual() {
                        .queue_timeout = std::chrono::seconds(0),
                        .connect_attempts = 100,
                        .connect_backoff = std::chrono::seconds(10),
-                       .source_address = *Address::ParseHost("fe80::2"),
-                       .endpoints = {{*Address::Parse("[fe80::1]:1"), 256, 7},
-                                     {*Address::Parse("unix:/$${y}"), 1}}},
+                       .source_address = *core::Address::ParseHost("fe80::2"),
+                       .endpoints = {{*core::Address::Parse("[fe80::1]:1"), 256, 7},
+                                     {*core::Address::Parse("unix:/$${y}"), 1}}},
                       {.name = "1e5",
                        .balance = Balance::kRoundRobin,
-                       .endpoints = {{*Address::Parse("unix:/trailing:"), 2}}},
-                      {.name = "Null", .endpoints = {{*Address::Parse("127.0.0.1:1"), 1}}},
-                      {.name = "NULL", .endpoints = {{*Address::Parse("127.0.0.1:2"), 1}}}};
+                       .endpoints = {{*core::Address::Parse("unix:/trailing:"), 2}}},
+                      {.name = "Null", .endpoints = {{*core::Address::Parse("127.0.0.1:1"), 1}}},
+                      {.name = "NULL", .endpoints = {{*core::Address::Parse("127.0.0.1:2"), 1}}}};
   return config;
 }
 

@@ -51,10 +51,10 @@ TEST(Reference, HasTheDefaults) {
   Config expected;
   Listener listener;
   listener.name = "web";
-  listener.bind = {*Address::Parse("127.0.0.1:8080")};
+  listener.bind = {*core::Address::Parse("127.0.0.1:8080")};
   listener.upstream = "app";
   Endpoint endpoint;
-  endpoint.address = *Address::Parse("127.0.0.1:3000");
+  endpoint.address = *core::Address::Parse("127.0.0.1:3000");
   Upstream upstream;
   upstream.name = "app";
   upstream.endpoints = {endpoint};

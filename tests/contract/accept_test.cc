@@ -1,4 +1,4 @@
-// Accepting: every connection once, whoever accepts, also when the accept is cancelled; errors are
+// Accepting: every connection once, on any worker, also when the accept is cancelled; errors are
 // told and passed over.
 
 #include <gtest/gtest.h>
@@ -243,7 +243,7 @@ Task<void> ExhaustedMain() {
 }
 TEST_P(AcceptTest, OutOfDescriptors) { Run(ExhaustedMain()); }
 
-// A crowd that nobody has looked at yet holds few descriptors, however long it has to wait for
+// A crowd that has not been accepted yet holds few descriptors, however long it has to wait for
 // that; then all of it comes.
 Task<void> CrowdMain() {
   constexpr size_t kGuests = 300;
@@ -278,7 +278,7 @@ Task<void> GoneMain(core::Address at) {
   core::Reactor& here = core::Worker::Current()->reactor();
   IoResult<int> listener = core::SocketApi().Listen(at, {.backlog = 16});
   SLUICE_CHECK(listener.ok());
-  EXPECT_EQ(here.WaitingConnections(*listener, 9), at.is_tcp() ? 0u : 9u);
+  EXPECT_EQ(here.WaitingConnections(*listener, 9), at.is_ip() ? 0u : 9u);
   std::deque<std::string> names;
   for (int i = 0; i < 3; ++i) {
     Fd client = ConnectPlain(AddressOf(*listener));
@@ -288,7 +288,7 @@ Task<void> GoneMain(core::Address at) {
   }
   const Fd stays = ConnectPlain(AddressOf(*listener));
   names.push_back(here.LocalAddress(stays.get()).ToString());
-  if (at.is_tcp()) {
+  if (at.is_ip()) {
     co_await Until([&] { return here.WaitingConnections(*listener, 9) == 4; });
     EXPECT_EQ(here.WaitingConnections(*listener, 2), 2u);
   }
@@ -298,7 +298,7 @@ Task<void> GoneMain(core::Address at) {
     EXPECT_TRUE(fd.ok());
     if (!fd.ok()) break;
     EXPECT_EQ(here.PeerAddress(*fd).ToString(), name);
-    const bool gone = at.is_tcp() && &name != &names.back();
+    const bool gone = at.is_ip() && &name != &names.back();
     EXPECT_EQ(here.GetPeerState(*fd), gone ? core::PeerState::kReset : core::PeerState::kOpen);
     CloseHere(*fd);
   }

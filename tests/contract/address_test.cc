@@ -91,7 +91,7 @@ TEST_P(AddressTest, UnixPath) {
   rmdir(path.c_str());
 }
 
-// A port where nobody listens: one that was just given back.
+// A port without a listener: one that was just given back.
 Address NobodyThere() {
   const Fd listener = ListenPlain();
   return AddressOf(listener.get());

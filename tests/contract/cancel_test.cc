@@ -143,7 +143,7 @@ Task<void> PostedMain(CancelTest& test) {
 }
 TEST_P(CancelTest, RecvWhoseCompletionIsPosted) { Run(PostedMain(*this)); }
 
-// Nobody wants what a draining recv still brings: it is given back (TearDown counts the leases).
+// No task wants what a draining recv still brings: it is given back (TearDown counts the leases).
 Task<void> WaitAndDrain(RecvOp& mine, RecvOp& other) {
   while (mine.in_flight && !mine.has_buffer()) co_await WaitFor{mine};
   other.StartDraining();
@@ -208,9 +208,9 @@ Task<void> StarvedMain(CancelTest& test) {
     SendSome(pair.peer.get(), "wait");
     RecvOp op(pair.ours);
     op.credit = kCredit;
-    const uint64_t dry = test.first().reactor().counters().dry.load();
+    const uint64_t starved = test.first().reactor().counters().starved.load();
     co_await test.Begin(op);
-    co_await Until([&] { return test.first().reactor().counters().dry.load() > dry; });
+    co_await Until([&] { return test.first().reactor().counters().starved.load() > starved; });
     co_await Turns(3);
     EXPECT_TRUE(op.in_flight);
     co_await MoveTo(test.other());
@@ -294,14 +294,14 @@ Task<void> SendMain(CancelTest& test) {
 }
 TEST_P(CancelTest, SendThatBlocks) { Run(SendMain(*this)); }
 
-// A listening socket on whose doorstep nobody else fits: further connects are left waiting.
+// A listening socket whose accept queue is full: further connects are left waiting.
 class FullListener {
  public:
   FullListener() : listener_(ListenPlain(/*backlog=*/0)), address_(AddressOf(listener_.get())) {
-    // Some more than it takes: those beyond never get an answer.
+    // Some more connects than the queue takes: those beyond it never get an answer.
     for (Fd& guest : guests_) {
       guest = Fd(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-      (void)!connect(guest.get(), &address_.any, address_.size);
+      (void)!connect(guest.get(), address_.get(), address_.size());
     }
   }
   const core::Address& address() const { return address_; }
@@ -317,8 +317,8 @@ Task<void> ConnectMain(CancelTest& test) {
   for (int i = 0; i < 10; ++i) {
     IoResult<int> fd = Worker::Current()->reactor().OpenSocket(AF_INET);
     SingleShotOp op(OpKind::kConnect, *fd);
-    op.data = &listener.address().any;
-    op.size = listener.address().size;
+    op.data = listener.address().get();
+    op.size = listener.address().size();
     co_await test.Begin(op);
     if (i % 2 == 0) co_await Turns(3);
     EXPECT_TRUE(op.in_flight);

@@ -147,8 +147,8 @@ Task<void> ConnectMain() {
   for (int i = 0; i < 20; ++i) {
     core::IoResult<int> fd = core::Worker::Current()->reactor().OpenSocket(AF_INET);
     CountedOp op(OpKind::kConnect, *fd);
-    op.data = &address.any;
-    op.size = address.size;
+    op.data = address.get();
+    op.size = address.size();
     co_await Settle(op, co_await SubmitCounted(op));
     EXPECT_EQ(op.result, 0);
     const Fd accepted = AcceptPlain(listener.get());
@@ -156,7 +156,7 @@ Task<void> ConnectMain() {
   }
 }
 
-// A recv that has ended resumes nobody any more, even if somebody waits.
+// A recv that has ended resumes no task any more, even if one waits.
 Task<void> RecvMain() {
   const core::Context context = co_await core::CurrentContext();
   Pair pair = ConnectTcp();

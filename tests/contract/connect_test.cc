@@ -1,5 +1,5 @@
-// What a connect answers when nobody takes it: no backend waits for room in a UNIX socket's accept
-// queue, and the same socket may try again.
+// What a connect answers when it is not accepted: no backend waits for a UNIX socket's accept
+// queue to have a free place, and the same socket may try again.
 
 #include "core/io/connect.h"
 
@@ -32,7 +32,7 @@ std::vector<Fd> FillQueue(const core::Address& address) {
   std::vector<Fd> fillers;
   for (;;) {
     fillers.emplace_back(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (connect(fillers.back().get(), &address.any, address.size) == 0) continue;
+    if (connect(fillers.back().get(), address.get(), address.size()) == 0) continue;
     EXPECT_EQ(errno, EAGAIN);
     return fillers;
   }
@@ -41,7 +41,7 @@ std::vector<Fd> FillQueue(const core::Address& address) {
 Task<void> FullQueueMain() {
   const core::Address address = AbstractName();
   Fd listener(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  EXPECT_EQ(bind(listener.get(), &address.any, address.size), 0);
+  EXPECT_EQ(bind(listener.get(), address.get(), address.size()), 0);
   EXPECT_EQ(listen(listener.get(), 1), 0);
   const std::vector<Fd> fillers = FillQueue(address);
   core::IoResult<int> fd = Here().OpenSocket(AF_UNIX);

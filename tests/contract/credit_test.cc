@@ -72,7 +72,7 @@ Task<void> StreamMain() {
 }
 TEST_P(CreditTest, AStreamGoesOnAfterItsCredit) { Run(StreamMain()); }
 
-// The credit counts on when the pool has run dry in the middle of it.
+// The credit counts on when the pool was exhausted in the middle of it.
 Task<void> DryMain(core::Worker& worker, size_t buffers) {
   constexpr uint32_t kCredit = 3 * kBuffer;
   Pair holder = ConnectTcp();
@@ -91,10 +91,11 @@ Task<void> DryMain(core::Worker& worker, size_t buffers) {
     const core::Context context = co_await core::CurrentContext();
     core::RecvOp op(pair.ours);
     op.credit = kCredit;
-    const uint64_t dry = worker.reactor().counters().dry.load();
+    const uint64_t starved = worker.reactor().counters().starved.load();
     const bool done = core::SubmitHere(op, *context.task);
-    co_await Until(
-        [&] { return done || !op.in_flight || worker.reactor().counters().dry.load() > dry; });
+    co_await Until([&] {
+      return done || !op.in_flight || worker.reactor().counters().starved.load() > starved;
+    });
     leases.clear();
     co_await Until([&] { return done || !op.in_flight; });
     size_t size = 0;

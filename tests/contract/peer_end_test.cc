@@ -1,5 +1,5 @@
 // How the other end may end: FIN, FIN right behind the data, half-close, RST. Nothing that came
-// before is lost, and what comes last is told, also when nobody waits for it just then.
+// before is lost, and what comes last is told, also when no task waits for it just then.
 
 #include <gtest/gtest.h>
 
@@ -102,7 +102,7 @@ Task<void> ResetWaitingMain() {
 TEST_P(PeerEndTest, ResetWhileWaiting) { Run(ResetWaitingMain()); }
 
 // Bytes that were received before the reset are delivered first; then the error is told, whenever
-// somebody asks: here the reader is busy elsewhere while both arrive.
+// a task asks: here the reader is busy elsewhere while both arrive.
 Task<void> ResetLaterMain() {
   for (int i = 0; i < 20; ++i) {
     Pair pair = ConnectTcp();

@@ -1,4 +1,4 @@
-// R4: a recv leases its buffer when data is there; a dry pool delays it and never fails it.
+// R4: a recv leases its buffer when data is there; an exhausted pool delays it, never fails it.
 
 #include <gtest/gtest.h>
 
@@ -116,7 +116,7 @@ Task<void> ReceiveSlowly(int fd, uint32_t credit, LeaseThread* thread) {
   co_await StopAndClose(stream);
 }
 
-constexpr size_t kAtStart = 7000;  // bytes in each socket before anybody reads
+constexpr size_t kAtStart = 7000;  // bytes in each socket before the first read
 
 void FloodAll(std::deque<Pair>& pairs) {
   std::vector<size_t> positions(pairs.size(), kAtStart);
@@ -150,7 +150,7 @@ Task<void> DryMain(core::RuntimeHandle runtime, Giver giver, int connections) {
   co_await group.Join();
   sender.join();
   uint64_t dry = 0;
-  for (uint32_t i = 0; i < workers; ++i) dry += runtime.reactor_counters(i).dry.load();
+  for (uint32_t i = 0; i < workers; ++i) dry += runtime.reactor_counters(i).starved.load();
   EXPECT_GT(dry, 0u) << "the pool was never dry: this tests nothing";
 }
 

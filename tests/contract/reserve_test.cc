@@ -45,7 +45,7 @@ Task<void> Hoard(core::Worker* worker, const int* left) {
 Task<void> Talk(Pair& pair, int* left) {
   RecvStream stream(pair.ours, 65536);
   for (int i = 0; i < 20; ++i) {
-    // Some are larger than a block: what is left behind tells nobody of itself.
+    // Some are larger than a block: the kernel reports no event for what is left behind.
     const std::string message(1 + static_cast<size_t>(i) * 331, static_cast<char>('a' + i));
     EXPECT_EQ(SendSome(pair.peer.get(), message), message.size());
     EXPECT_EQ((co_await Receive(stream, message.size())).text, message);
@@ -102,7 +102,7 @@ TEST_P(ReserveTest, TheStockIsNoShortage) {
   Run(StockMain(handle()));
 }
 
-// Nobody takes what arrives: so many messages hold few buffers, and an exact count of bytes.
+// No task takes what arrives: so many messages hold few buffers, and an exact count of bytes.
 constexpr int kMessages = 3000;
 Task<void> ChatterMain(core::RuntimeHandle runtime) {
   Pair pair = ConnectTcp();

@@ -1,5 +1,5 @@
-// Ring when the kernel takes nothing: the calls that only submit are refused by seccomp, as they
-// are when requests cannot be allocated (EAGAIN), completions have to be fetched first (EBUSY), or
+// Ring when the kernel takes nothing: the calls that only submit fail by seccomp, as they do
+// when requests cannot be allocated (EAGAIN), completions have to be fetched first (EBUSY), or
 // a signal comes (EINTR). Those that also fetch completions go through.
 #include "iouring/ring.h"
 

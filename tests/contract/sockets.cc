@@ -1,14 +1,13 @@
 #include "tests/contract/sockets.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "core/base/check.h"
 #include "core/sched/worker.h"
@@ -44,29 +43,14 @@ void SetBufferSizes(int fd, int bytes) {
 }
 
 Address Loopback(int port) {
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  return Address(reinterpret_cast<sockaddr*>(&address), sizeof(address));
+  return Address::Ipv4({.s_addr = htonl(INADDR_LOOPBACK)}, static_cast<uint16_t>(port));
 }
 
-Address Loopback6(int port) {
-  sockaddr_in6 address = {};
-  address.sin6_family = AF_INET6;
-  address.sin6_addr = in6addr_loopback;
-  address.sin6_port = htons(static_cast<uint16_t>(port));
-  return Address(reinterpret_cast<sockaddr*>(&address), sizeof(address));
-}
+Address Loopback6(int port) { return Address::Ipv6(in6addr_loopback, static_cast<uint16_t>(port)); }
 
 Address AbstractName() {
   static std::atomic<int> count{0};
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  const int length = std::snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1,
-                                   "sluice-contract-%d-%d", getpid(), count.fetch_add(1));
-  return Address(reinterpret_cast<sockaddr*>(&address),
-                 static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + length));
+  return Address::UnixAbstract(absl::StrCat("sluice-contract-", getpid(), "-", count.fetch_add(1)));
 }
 
 Address AddressOf(int fd) { return core::SocketApi().LocalAddress(fd); }
@@ -80,7 +64,7 @@ Fd ListenPlain(int backlog) {
 Fd ConnectPlain(const Address& address) {
   Fd fd(socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
   SLUICE_CHECK(fd.ok());
-  SLUICE_CHECK(connect(fd.get(), &address.any, address.size) == 0);
+  SLUICE_CHECK(connect(fd.get(), address.get(), address.size()) == 0);
   return fd;
 }
 
@@ -108,7 +92,7 @@ Pair ConnectTcp() {
   const Address address = AddressOf(PairListener());
   core::IoResult<int> ours = Here().OpenSocket(AF_INET);
   SLUICE_CHECK(ours.ok());
-  if (connect(*ours, &address.any, address.size) != 0) {
+  if (connect(*ours, address.get(), address.size()) != 0) {
     SLUICE_CHECK(errno == EINPROGRESS);
     WaitUntil(*ours, POLLOUT);
   }
@@ -127,7 +111,7 @@ Pair ConnectUnix() {
   core::IoResult<int> listener = core::SocketApi().Listen(name, {.backlog = 1});
   SLUICE_CHECK(listener.ok());
   const Fd owner(*listener);
-  SLUICE_CHECK(connect(*ours, &name.any, name.size) == 0);
+  SLUICE_CHECK(connect(*ours, name.get(), name.size()) == 0);
   return Pair(*ours, AcceptPlain(*listener));
 }
 

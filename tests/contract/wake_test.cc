@@ -35,7 +35,7 @@ SLUICE_CONTRACT(WakeTest, kAll);
 Task<void> ByHandMain() {
   core::Reactor& reactor = core::Worker::Current()->reactor();
   for (int i = 0; i < 1000; ++i) {
-    reactor.Wake();  // nobody waits yet
+    reactor.Wake();  // the worker does not wait yet
     reactor.Turn(i % 2 == 0 ? std::optional<core::Duration>() : 60s, 64);
   }
   for (int i = 0; i < 1000; ++i) {

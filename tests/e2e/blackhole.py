@@ -21,7 +21,7 @@ class Blackhole:
 
     @staticmethod
     def connected(filler):
-        """On loopback a connect that does not succeed at once never will here."""
+        """A connect on loopback that does not succeed at once never succeeds here."""
         return bool(select.select([], [filler], [], 0.2)[1])
 
     def close(self):

@@ -11,7 +11,7 @@ MESSAGE = 64
 
 
 def arrive(address, count, turn):
-    """`count` connects started together, each with a message of its own; what became of each.
+    """Starts `count` connects together, each with its own message; returns what became of each.
 
     'answered' or 'closed'. `turn` is called with the sockets once all have had an answer or an end.
     """
@@ -53,7 +53,7 @@ def step(poller, key, outcomes):
 
 
 def crowd(link, address, count):
-    """A peer: arrives once, asks the answered ones again while all are here; their number."""
+    """A peer: arrives once, then asks the answered connections again; returns their number."""
     def ask_again(everyone, outcomes):
         for number, outcome in outcomes.items():
             if outcome == "answered":

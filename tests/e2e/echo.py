@@ -6,7 +6,7 @@ import sockets
 
 
 def echo(link):
-    """Sends its endpoint; echoes; asked anything, tells (connections so far, most at once)."""
+    """Sends its endpoint and echoes; answers a request by (connections so far, most at once)."""
     with sockets.Listener() as listener:
         link.send(listener.text)
         Echo(listener, link).serve()
@@ -24,7 +24,7 @@ class Echo:
         self.epoll.register(link, select.EPOLLIN)
 
     def serve(self):
-        """Until it is killed."""
+        """Runs until it is killed."""
         while True:
             for number, _ in self.epoll.poll():
                 if number == self.listener.socket.fileno():
@@ -36,7 +36,7 @@ class Echo:
                     self.answer(self.streams[number])
 
     def accept(self):
-        """One more; those that had ended before it came are not counted as being here with it."""
+        """Counts one more; connections that had ended before are not counted as simultaneous."""
         stream = self.listener.accept()
         stream.setblocking(False)
         self.streams[stream.fileno()] = stream
@@ -49,7 +49,7 @@ class Echo:
         self.most = max(self.most, len(self.streams))
 
     def answer(self, stream):
-        """Echoes what is there: messages here are small, a short send cannot happen."""
+        """Echoes what is there: messages are small, so that a short send cannot happen."""
         try:
             if data := stream.recv(65536):
                 assert stream.send(data) == len(data)

@@ -9,7 +9,7 @@ PIECE = 1 << 16
 
 
 class Flow:
-    """`pattern` over and over from `writer` to `reader`; what arrives is checked by its place."""
+    """Sends `pattern` over and over from `writer` to `reader` and checks each byte by its place."""
 
     def __init__(self, writer, reader, pattern):
         self.writer, self.reader = writer, reader

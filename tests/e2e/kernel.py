@@ -1,4 +1,4 @@
-"""What the kernel says of the sockets of another process."""
+"""What the kernel reports about the sockets of another process."""
 
 import ctypes
 import os
@@ -19,7 +19,7 @@ def ss(*arguments):
 
 
 def unread(port):
-    """Bytes that those connected to the local `port` have not read yet."""
+    """Bytes that the sockets connected to the local `port` have not read yet."""
     return sum(int(line.split()[1]) for line in ss("-t", "state", "connected", f"sport = :{port}"))
 
 

@@ -1,4 +1,4 @@
-"""Sessions of every kind there is, by scripts on both of their ends that know what came of each.
+"""Sessions of every kind, played by scripts at both ends that know how each session ended.
 
 A session's client binds a source address of its own, by which the access log tells it from the
 others. Its first bytes tell the upstream what to do:
@@ -100,7 +100,7 @@ class Upstream:
         self.epoll.register(link, select.EPOLLIN)
 
     def serve(self):
-        """Until the test asks; whatever has come before that is dealt with first."""
+        """Runs until the test asks; what has come before that is handled first."""
         while True:
             for number, events in self.epoll.poll():
                 if number == self.listener.socket.fileno():

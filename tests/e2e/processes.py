@@ -84,7 +84,7 @@ class Process:
         self.pid = self.child.pid
 
     def text(self):
-        """All that it has printed so far."""
+        """Everything that it has printed so far."""
         size = os.fstat(self.output.fileno()).st_size
         return os.pread(self.output.fileno(), size, 0).decode(errors="replace")
 
@@ -115,7 +115,7 @@ class Process:
                              os.listdir(f"/proc/{self.pid}/task")), "all its threads to stop")
 
     def wait(self, seconds=DEADLINE):
-        """Waits for its own end and returns the exit code."""
+        """Waits until the program ends by itself and returns the exit code."""
         try:
             return self.child.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -130,7 +130,7 @@ class Process:
         self.child.wait(DEADLINE)
 
     def stop(self, number=signal.SIGTERM, seconds=DEADLINE):
-        """Asks it to end; returns the exit code."""
+        """Asks the program to end; returns the exit code."""
         try:
             self.send_signal(number)
             return self.wait(seconds)

@@ -99,7 +99,7 @@ class Redis(Server):
 
 
 class Iperf(Server):
-    """It takes a mere connect for a failed test, so its own word tells that it is ready."""
+    """iperf3 takes a mere connect for a failed test, so its own output tells that it is ready."""
 
     def __init__(self):
         port = free_port()
@@ -109,7 +109,7 @@ class Iperf(Server):
 
 
 class Postgres(Server):
-    """A new cluster; run as `postgres` or `nobody` when we are root, which it refuses to be."""
+    """A new database; runs as `postgres` or `nobody` when we are root, which it rejects."""
 
     def __init__(self):
         folder, port = new_folder(), free_port()

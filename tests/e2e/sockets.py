@@ -125,7 +125,7 @@ def ending_of_connect(address):
 
 
 def exchange(client, server, payload=b"ping"):
-    """One message there and one back: the session stands."""
+    """Sends one message in each direction: then the session is established."""
     client.sendall(payload)
     assert read_exactly(server, len(payload)) == payload
     server.sendall(payload[::-1])
@@ -140,7 +140,7 @@ def exchange_echo(client, payload=b"ping"):
 
 
 def ending_after_echo(client, payload=b"ping"):
-    """What becomes of one that has sent `payload` and waits: 'answered', 'reset', 'eof'."""
+    """What becomes of a client that has sent `payload` and waits: 'answered', 'reset', 'eof'."""
     with client:
         try:
             answer = client.recv(len(payload))

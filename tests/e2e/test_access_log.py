@@ -103,7 +103,7 @@ class AccessLog:
         self.assert_times(0.05, float(total), float(connect), float(first_byte), began)
 
     def test_unix_sockets(self):
-        """They have neither ports nor round trips."""
+        """UNIX peers have neither ports nor round trips."""
         folder = self.new_folder()
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(folder + "/app.sock")
@@ -147,13 +147,13 @@ class AccessLog:
     def test_a_file_that_cannot_be_opened_at_the_start(self):
         missing = self.new_folder() + "/none/access.log"
         config = self.config(["127.0.0.1:9"], access_log={"path": missing})
-        with self.assertRaises(AssertionError) as raised:  # it listened nowhere
+        with self.assertRaises(AssertionError) as raised:  # the proxy listened nowhere
             self.program(Sluice(config))
         self.assertIn("ended with 1,", str(raised.exception))
         self.assertRegex(str(raised.exception), f"access log {missing}: .*No such file")
 
     def test_what_nobody_reads_is_counted(self):
-        """While it runs, and once more at its end."""
+        """Drops are reported while the proxy runs, and once more at its end."""
         fifo = self.new_folder() + "/fifo"
         os.mkfifo(fifo)
         self.start(access_log={"path": fifo}, stats={"interval": "20ms"})

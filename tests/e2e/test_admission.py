@@ -1,4 +1,4 @@
-"""Who is let in: limits by source, rate and listener, each with its policy and its counter."""
+"""Admission: limits by source, rate and listener, each with its policy and its counter."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ LEVELS = ("listener", "limits")
 
 
 def neighbour(number, network=7):
-    """One of our own addresses of 127.0.0.0/8, to come from."""
+    """One of our own addresses of 127.0.0.0/8, as the source of a client."""
     return ".".join(sockets.HOST.split(".")[:2] + [str(network), str(number)])
 
 
@@ -85,7 +85,7 @@ class Admission:
         return client, upstream
 
     def rejected(self, source=None, listener="web", index=0):
-        """By a reset, at once; it may come before connect returns."""
+        """The connection is reset at once, perhaps before connect returns."""
         began = time.monotonic()
         try:
             with self.web.connect(listener, index, source=source) as client:
@@ -95,7 +95,7 @@ class Admission:
         return ending == "reset" and time.monotonic() - began < DEADLINE / 4
 
     def waits(self, listener, index=0, source=None):
-        """A client whom the listener has taken from the kernel and holds back."""
+        """A client whose connection the listener has accepted and holds back."""
         client = self.keep(self.web.connect(listener, index, source=source))
         port = self.web.address(listener, index)[1]
         wait_for(lambda: all(line.split()[1] == "0" for line in ss("-tl", f"sport = :{port}")),
@@ -194,7 +194,7 @@ class Admission:
             self.assertEqual(sockets.read_exactly(upstream, 10), b"last words")
 
     def test_gone_clients_count_for_their_source(self):
-        """Others of that source are not let in by their dozens because they have gone."""
+        """Clients that have reset before they are accepted are rejected over the limit, too."""
         self.start({"per_source": {"max_connections": 1}})
         held = self.session(neighbour(1))
         self.gone(20, neighbour(1))

@@ -1,4 +1,4 @@
-"""Which backend runs, where io_uring is there and where it is refused."""
+"""Which backend runs, where io_uring is available and where it is forbidden."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""A stalled reader stops its own writer, soon; costs no memory; and holds up nobody else."""
+"""A stalled reader soon stops its own writer, costs no memory, and holds up no other session."""
 
 import time
 

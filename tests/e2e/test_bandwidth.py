@@ -1,4 +1,4 @@
-"""Limits of bandwidth: a transfer takes the time it must, and its pace is nobody's fault."""
+"""Limits of bandwidth: a transfer takes the time it must, and a paced session is not stalled."""
 
 import select
 import socket
@@ -90,7 +90,7 @@ class Bandwidth:
         self.assert_took_a_second(transfer(flows, rate), rate)
 
     def test_of_all_together(self):
-        """Each direction has the whole, and one who does not read takes nothing from the rest."""
+        """Each direction has the whole rate; a client that does not read takes nothing from it."""
         rate = 2048 * KiB
         self.start({"total": f"{rate // KiB}KiB/s"}, {"socket": {"send_buffer": "8KiB"}})
         self.stalled_session()
@@ -114,7 +114,7 @@ class Bandwidth:
         self.assertEqual(self.web.wait_session_end()["reason"], "idle_timeout")
 
     def test_what_the_dead_have_reserved_is_free_again(self):
-        """Ten wait half a second each when their readers go: the next waits for none of them."""
+        """Ten wait half a second each when their readers go: the next session waits for none."""
         self.start({"total": "1KiB/s"})
         crowd = [self.session() for _ in range(10)]
         for client, _ in crowd:
@@ -171,7 +171,7 @@ class Bandwidth:
         self.assertLess(time.monotonic() - began, 2.5)
 
     def test_each_has_its_share_of_the_total(self):
-        """Twenty who always have something to send, in both directions."""
+        """Twenty sessions that always have something to send, in both directions."""
         rate = 1024 * KiB
         self.start({"total": f"{rate // KiB}KiB/s"})
         flows = self.flows_of([self.session() for _ in range(20)])

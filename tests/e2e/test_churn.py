@@ -1,4 +1,4 @@
-"""A hundred thousand sessions, of four manners: descriptors and memory are back where they were."""
+"""A hundred thousand sessions of four kinds: afterwards descriptors and memory are as before."""
 
 import random
 

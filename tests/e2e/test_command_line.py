@@ -86,7 +86,7 @@ class CommandLine(Case):
         self.assertLessEqual({"1", "4", "9"}, set(errors), done.stderr)
 
     def test_warnings(self):
-        """What is surely not meant is said, with its place, and is no error."""
+        """What is surely not meant is reported with its place, and is no error."""
         result = self.check(GOOD.replace("127.0.0.1:3000", "127.0.0.1:8080"))
         self.assertEqual((result.returncode, result.stdout), (0, ""))
         self.assertRegex(result.stderr, "^" + re.escape(self.path) +

@@ -56,7 +56,7 @@ class Connect:
                               listener={"timeouts": timeouts or {}})
 
     def dead(self, count):
-        """Endpoints that refuse: nobody else uses this host."""
+        """Endpoints that refuse connects: no other test uses this host."""
         return [sockets.text_of((sockets.HOST, sockets.free_port())) for _ in range(count)]
 
     def record_of_failure(self):
@@ -98,7 +98,7 @@ class Connect:
                 self.assertLess(record["total_ms"], most + 1000 * DEADLINE / 20)
 
     def test_those_who_fail_together_try_again_apart(self):
-        """All arrive in the same turn of the proxy's loop."""
+        """All clients arrive in the same turn of the proxy's loop."""
         count, backoff = 60, 0.6  # seconds
         self.start(self.dead(3), connect_backoff="600ms")
         os.kill(self.web.pid, signal.SIGSTOP)
@@ -164,7 +164,7 @@ class Connect:
             self.assertEqual(len(peers), 3)
 
     def test_ports_of_a_source_serve_every_destination(self):
-        """Ten ports and two upstreams make twenty sessions; the next one fails and harms none."""
+        """Ten ports and two upstreams allow twenty sessions; the next one fails alone."""
         endpoints = ["127.0.0.1:7001", "127.0.0.2:7001"]
 
         def prepare():

@@ -112,7 +112,7 @@ class Corners:
         self.binary = binary()
 
     def outcome(self, values, prepare=None, brief=False):
-        """Starts it; what became of that: served, or how it ended."""
+        """Starts the proxy; returns whether it served, or how it ended."""
         config = self.config([self.listener.text], log={"level": "info"})
         config["limits"] = {"max_connections": 1000}
         for path, value in values:
@@ -191,7 +191,7 @@ class Corners:
         self.assertGreater(served, 0)
 
     def test_files_that_may_not_grow(self):
-        """The log and the access log are such files, so it says nothing and serves all the same."""
+        """The log and the access log are such files: the proxy logs nothing and serves."""
         path = os.path.join(self.folder, "sluice.yaml")
         sock = os.path.join(self.folder, "socket")
         config = self.config([self.listener.text], bind=f"unix:{sock}")

@@ -15,7 +15,7 @@ CROWD = scaled(4000, 200)
 
 
 def waves(link, address, count, rounds):
-    """Arrives again and again; the answered of each round, whatever the closing overlap."""
+    """Arrives again and again; returns the number of answered clients of each round."""
     return [list(arrive(address, count, lambda *_: None).values()).count("answered")
             for _ in range(rounds)]
 
@@ -57,7 +57,7 @@ class Crowd:
         self.assertEqual(server.receive(), (limit, limit))
 
     def test_limit_holds_while_sessions_come_and_go(self):
-        """Fresh crowds while the last one's sessions end; then, all gone, exactly `limit` again."""
+        """Fresh crowds while sessions of the last one end; then, all gone, exactly `limit`."""
         limit, arrivals, rounds = 50, 100, scaled(20, 4)
         server, endpoint = self.server()
         proxy = self.proxy([endpoint], log={"level": "info"}, stats={"interval": "50ms"},
@@ -73,7 +73,7 @@ class Crowd:
         self.assertEqual(server.receive(), (sum(answered), limit))
 
     def test_waiting_at_the_limit(self):
-        """on_limit: wait accepts the next when one has gone; all get served, few at a time."""
+        """on_limit: wait accepts a client when one has gone; all are served, few at a time."""
         limit, arrivals = 10, 100
         server, endpoint = self.server()
         proxy = self.proxy([endpoint], log={"level": "info"},

@@ -1,4 +1,4 @@
-"""Out of descriptors: it neither spins nor floods its log, sessions go on, and it recovers."""
+"""Descriptors are exhausted: no spinning, no flood of log lines; sessions go on; it recovers."""
 
 import resource
 import signal
@@ -16,7 +16,7 @@ OUT = "Too many open files"
 
 
 def late(client):
-    """What becomes of one that had to wait: anything but silence or a clean end."""
+    """What becomes of a client that had to wait: anything but silence or a clean end."""
     try:
         sockets.exchange_echo(client)
     except ConnectionError:
@@ -51,7 +51,7 @@ class Descriptors:
         return True
 
     def arrive(self):
-        """Many connects; those not reset at once."""
+        """Makes many connects; returns those that are not reset at once."""
         arrived = []
         for _ in range(WAITING):
             try:
@@ -90,7 +90,7 @@ class Descriptors:
             self.session()
 
     def test_a_burst_beyond_a_limit_takes_nothing_from_others(self):
-        """Hundreds come to a listener that takes two; those of the other one are all served."""
+        """Hundreds come to a listener that takes two; all of the other listener are served."""
         def lower():
             resource.setrlimit(resource.RLIMIT_NOFILE, (250, 250))
 

@@ -167,7 +167,7 @@ class Configurations(Case):
                          "warnings, though everything is a default")
 
     def start_as_nobody(self, text):
-        """Without privileges, in a folder that anybody may read, with ordinary limits."""
+        """Without privileges, in a folder that every user may read, with ordinary limits."""
         folder = self.new_folder()
         os.chmod(folder, 0o755)
         program = shutil.copy(binary(), os.path.join(folder, "sluice"))

@@ -11,7 +11,7 @@ from processes import DEADLINE
 
 
 def closed_port():
-    """An endpoint that refuses connects: nobody else uses this host."""
+    """An endpoint that refuses connects: no other test uses this host."""
     return sockets.text_of((sockets.HOST, sockets.free_port()))
 
 

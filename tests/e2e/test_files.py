@@ -61,7 +61,7 @@ class Files:
             os.unlink(self.path + ".old")
 
     def test_a_second_start_disturbs_nobody(self):
-        """It tries for a while, and the running one sees no session of it."""
+        """The second proxy tries for a while, and the running one sees no session from it."""
         web = self.started_proxy(self.unix())
         self.assertIn("Address already in use", self.not_started(self.unix()))
         self.visit(web)

@@ -27,7 +27,7 @@ class HalfClose:
         self.assertEqual(end["listener"], "web")
 
     def check_one_side_first(self, first, second):
-        """`first` says a word and ends; then `second` sends a lot and ends."""
+        """`first` sends a word and FIN; then `second` sends a lot and FIN."""
         first.sendall(b"a word")
         first.shutdown(socket.SHUT_WR)
         self.assertEqual(sockets.read_to_end(second), (b"a word", "eof"))
@@ -53,7 +53,7 @@ class HalfClose:
         self.assertEqual(self.web.wait_session_end(seconds=2)["reason"], "closed")
 
     def check_close_with_bytes_on_the_way(self, writer, reader):
-        """All of `writer` is closed when the last bytes are still in buffers."""
+        """`writer` is closed in both directions while its last bytes are still in buffers."""
         data = self.pattern * 3
         writer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * MiB)
         writer.sendall(data)
@@ -118,7 +118,7 @@ class CloseAfterFin:
         self.assert_closed("upstream")
 
     def test_all_arrives_although_the_reader_still_sends(self):
-        """Nobody reads that, and the kernel has a reset for those who send to the deaf."""
+        """No process reads what the client sends: the kernel answers such bytes with a reset."""
         client, data = self.client, self.pattern * 2
         self.upstream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * MiB)
         client.setblocking(False)

@@ -60,7 +60,7 @@ class Listeners:
             sockets.exchange(client, self.keep(server.accept()[0]))
 
     def start_again(self, config):
-        """As a supervisor would: the kernel ends the ring of a killed process a little after it."""
+        """Restarts at once, as a supervisor does: a killed process's ring ends a little later."""
         try:
             return self.started_proxy(config)
         except AssertionError as error:

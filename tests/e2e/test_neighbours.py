@@ -1,4 +1,4 @@
-"""Whoever can move moves, whatever others hold: stalled peers, tiny messages, little memory."""
+"""A session that can move moves, whatever others hold: stalled peers, tiny messages, low memory."""
 
 import itertools
 import re
@@ -32,7 +32,7 @@ class Neighbours:
         return client, server
 
     def fill(self, *writers):
-        """Sends from each (end, piece) until all ways are full, and stay so. How much of each."""
+        """Sends from each (end, piece) until all directions stay full. Returns what each sent."""
         for end, _ in writers:
             end.setblocking(False)
         sent, quiet = [0] * len(writers), 0
@@ -66,7 +66,7 @@ class Neighbours:
         return int(up) + int(down)
 
     def chatter(self, end, messages):
-        """Small messages for a peer that does not read. How many are taken."""
+        """Sends small messages to a peer that does not read. Returns how many are taken."""
         end.setblocking(False)
         for i in range(messages):
             try:

@@ -26,7 +26,7 @@ def pgbench(port, *options, host="127.0.0.1"):
 @matrix(workers=(1, 2))
 class Pgbench:
     def check(self, transactions, *options):
-        """8 clients, so many transactions each, none failed."""
+        """8 clients with so many transactions each, of which none fails."""
         port = self.proxy([postgres.endpoint]).port
         report = pgbench(port, "--client=8", f"--transactions={transactions}", *options)
         total = transactions * 8

@@ -75,7 +75,7 @@ class Frame:
         yield client, upstream
 
     def in_both_directions(self, transfer):
-        """All at once: each is mostly waiting."""
+        """Runs all at the same time: each is mostly waiting."""
         problems = []
 
         def run(writer, reader):
@@ -127,7 +127,7 @@ class Progress(Frame):
         self.check_tail()
 
     def test_tail_is_idle_for_nobody(self):
-        """Neither side ends; then they talk on."""
+        """Neither side ends; then both go on."""
         self.start(timeouts={"idle": "1s", "write_stall": "1s"})
 
         def transfer(writer, reader):
@@ -280,7 +280,7 @@ class Linger(Frame):
         client.close()
 
     def test_after_max_lifetime(self):
-        """What was accepted before arrives, to both sides."""
+        """What was accepted before arrives at both sides."""
         self.start(timeouts={"max_lifetime": "700ms", "max_lifetime_jitter": "0%"})
 
         def transfer(writer, reader):
@@ -321,7 +321,7 @@ class Linger(Frame):
 
 @matrix(workers=(1, 2))
 class PlaceAfterTheEnd:
-    """Who has seen the end of a session finds its place free."""
+    """A client that has seen the end of a session finds its slot free."""
 
     def test_one_client_at_a_time(self):
         count = 200

@@ -1,4 +1,4 @@
-"""Endpoints with max_connections: who waits, in which order, and what becomes of them."""
+"""Endpoints with max_connections: which sessions wait, in which order, and how they end."""
 
 import socket
 import time
@@ -29,7 +29,7 @@ class Queue:
                               upstream=upstream, access_log=self.records.section)
 
     def queued(self, index=0):
-        """A client whom the proxy has taken and who has no upstream."""
+        """A client whose connection the proxy has accepted and that has no upstream."""
         before = self.web.descriptors()
         client = self.keep(self.web.connect(index=index))
         wait_for(lambda: self.web.descriptors() > before, "the client to be taken")
@@ -66,7 +66,7 @@ class Queue:
         self.assertEqual(waits.count(None), 2)
 
     def test_never_more_than_its_limit(self):
-        """A crowd through five places; the proxy ends each that has been served."""
+        """A crowd through five slots; the proxy ends each session that has been served."""
         count = scaled(100, 20)
         server = self.peer(echo)
         web = self.proxy([{"address": server.receive(), "max_connections": 5}],
@@ -104,7 +104,7 @@ class Queue:
         sockets.exchange(*pair)
 
     def test_who_goes_gets_no_place(self):
-        """The one behind gets it instead; then all places are there again."""
+        """The session behind gets the slot instead; then all slots are free again."""
         self.start()
         client, upstream = self.session()
         gone, next_one = self.queued(), self.queued()
@@ -136,7 +136,7 @@ class Queue:
         self.assertEqual(sockets.read_to_end(waiting), (b"the answer", "eof"))
 
     def stays_queued(self):
-        """Until the proxy watches its waiting clients: sessions later than that go by."""
+        """Waits until the proxy watches its waiting clients; none has ended by then."""
         time.sleep(0.05)  # kWatchClientAfter twice over; a late proxy finds the same
         self.assertEqual(self.records.all(), [])
 
@@ -171,7 +171,7 @@ class Queue:
         self.assert_record(client, reason="shutdown", by="proxy")
 
     def test_place_of_a_failed_connect_is_free(self):
-        """An endpoint of two places refuses five times, then lives."""
+        """An endpoint of two slots refuses five connects, then accepts."""
         port = sockets.free_port()
         text = sockets.text_of((sockets.HOST, port))
         web = self.proxy([{"address": text, "max_connections": 2}],
@@ -186,7 +186,7 @@ class Queue:
         self.assertEqual(web.wait_session_end(6)["reason"], "queue_timeout")
 
     def test_waits_for_an_endpoint_it_has_not_tried(self):
-        """The first refuses, the second is full: a place there serves this session."""
+        """The first refuses, the second has no free slot until one is released."""
         live = self.keep(sockets.Listener())
         dead = sockets.text_of((sockets.HOST, sockets.free_port()))
         web = self.proxy([dead, {"address": live.text, "max_connections": 1}])

@@ -1,4 +1,4 @@
-"""Ten thousand sessions of every kind: each has ended in one way, and all who count agree.
+"""Ten thousand sessions of every kind: each has ended in one way, and all counts agree.
 
 What the clients and the upstream saw, the records in the access log and the counters in the last
 line of statistics are compared with each other: reasons, initiators, bytes, rejections.
@@ -53,7 +53,7 @@ class Books:
         return identity
 
     def reject(self, cause, identity):
-        """It was no session after all."""
+        """Forgets an identity that has become no session."""
         del self.ends[identity], self.seen[identity]
         self.rejected["rejected_" + cause] += 1
 
@@ -166,7 +166,7 @@ class Reconcile:
             for client in clients if kind == "half_closed" else []:
                 client.shutdown(socket.SHUT_WR)
             self.assert_reset(clients)
-        for _ in range(max(2, count // 20)):  # who reads does not stall: these are left alone
+        for _ in range(max(2, count // 20)):  # left alone: a client that reads does not stall
             self.session("stall", "stalled", "write_stall", "proxy")
 
     def play_unreachable(self, count):
@@ -257,7 +257,7 @@ class Reconcile:
             self.assertIn(end, ends, record)
 
     def check_counters(self, records):
-        """The last line of statistics: nobody is left, and every sum is that of the records."""
+        """The last line of statistics: no session is left, and every sum is that of the records."""
         line = self.web.lines(r" stats active=")[-1]
         counters = {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", line)}
         expected = {"active": 0, "total": len(records),

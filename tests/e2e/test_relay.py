@@ -1,4 +1,4 @@
-"""Small messages: no delay is added to them, and none is lost, split or merged how it may be."""
+"""Small messages: none is delayed and none is lost, however they are split or merged."""
 
 import socket
 import time

@@ -1,4 +1,4 @@
-"""RST is relayed as RST, both ways: whoever was cut off never sees a clean end of stream."""
+"""RST is relayed as RST, both ways: a peer that was cut off never sees a clean end of stream."""
 
 import socket
 
@@ -36,7 +36,7 @@ class Reset:
         self.assert_reset("upstream")
 
     def test_close_with_unread_bytes(self):
-        """The kernel makes a reset of it."""
+        """The kernel makes a reset of this close."""
         client, upstream = self.session()
         upstream.sendall(b"never read")
         self.assertEqual(client.recv(1), b"n")

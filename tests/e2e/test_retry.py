@@ -108,7 +108,7 @@ class Rounds(Common):
         self.assertGreater(record["connect_ms"], 300)
 
     def test_an_endpoint_that_takes_and_resets_is_not_asked_again(self):
-        """Whether connect or receive finds the reset is up to the clock: the client hears of it."""
+        """Connect or receive finds the reset, as timing has it: the client is told anyway."""
         with socket.create_server((sockets.HOST, 0)) as server:
             server.settimeout(DEADLINE)
             self.start([sockets.text_of(server.getsockname())])
@@ -283,7 +283,7 @@ class OwnListener(Common):
         self.check_loop()
 
     def check_loop(self, address=("127.0.0.1", 7000)):
-        """Told at once, by one record: nothing has gone round, and nothing is tried again."""
+        """Reported at once, by one record: nothing has gone round or is tried again."""
         self.assertEqual(self.peer(talk_to_nobody, self.web.pid, address, 1).receive(), ["reset"])
         record = self.records.wait()[0]
         self.assertEqual((record["reason"], record["error"], record["attempts"]),
@@ -321,7 +321,7 @@ class OwnListener(Common):
         self.check_loop()
 
     def two(self, second_endpoints):
-        """Listener a leads to listener b; where b leads."""
+        """Listener a leads to listener b, and b to `second_endpoints`."""
         config = self.config(["127.0.0.1:7001"], bind="127.0.0.1:7000")
         config["listeners"].append({"name": "b", "bind": "127.0.0.1:7001", "upstream": "second"})
         config["upstreams"].append({"name": "second", "endpoints": second_endpoints})

@@ -1,4 +1,4 @@
-"""SIGTERM under load: what is in progress is finished, nothing new is taken, the exit code is 0."""
+"""SIGTERM under load: sessions in progress finish, no new one begins, the exit code is 0."""
 
 import contextlib
 import signal
@@ -42,7 +42,7 @@ def server(link):
 
 
 def clients(link, address):
-    """Each asks in a loop until it is refused; (answered numbers, numbers cut short)."""
+    """Each client asks in a loop until refused; (answered numbers, numbers cut short)."""
     answered, cut = [], []
 
     def loop(first):
@@ -112,7 +112,7 @@ class Sessions:
 @matrix(workers=(1, 2))
 class Shutdown(Sessions):
     def test_no_request_in_progress_is_cut_short(self):
-        """A client in the accept queue may be reset; but nobody whose request the server read."""
+        """A client in the accept queue may be reset; one whose request was read may not."""
         there = self.peer(server)
         proxy = self.proxy([there.receive()], shutdown={"drain_timeout": "30s"})
         here = self.peer(clients, proxy.address())
@@ -163,7 +163,7 @@ class Shutdown(Sessions):
         self.assertEqual(reasons.count("shutdown"), 3, reasons)
 
     def stop_in_a_storm(self, signals, bind="127.0.0.1:0", **shutdown):
-        """It ends although new connections never cease to arrive."""
+        """The proxy ends although new connections never cease to arrive."""
         # It is rejected at once: nothing of it is left to wait for.
         self.open(1, bind=bind, limits={"max_connections": 1}, log={"level": "info"},
                   stats={"interval": "50ms"}, listener={"socket": {"backlog": 65535}},
@@ -191,7 +191,7 @@ class Shutdown(Sessions):
         self.stop_in_a_storm([signal.SIGTERM, signal.SIGINT], drain_timeout="1h")
 
     def test_who_waits_in_the_queue_is_served(self):
-        """All who had come before the signal, far more than are taken at a time."""
+        """All connections from before the signal, far more than are accepted at a time."""
         proxy = self.proxy([self.peer(echo).receive()], shutdown={"drain_timeout": "30s"})
         proxy.freeze()
         queued = [self.keep(proxy.connect()) for _ in range(400)]

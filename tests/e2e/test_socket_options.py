@@ -104,7 +104,7 @@ class SocketOptions:
 
     def check_not_started(self, message, **sections):
         config = self.config(["127.0.0.1:9"], **sections)
-        with self.assertRaises(AssertionError) as raised:  # it listened nowhere
+        with self.assertRaises(AssertionError) as raised:  # the proxy listened nowhere
             self.program(Sluice(config))
         self.assertIn("ended with 1,", str(raised.exception))
         self.assertRegex(str(raised.exception), message)
@@ -127,7 +127,7 @@ class SocketOptions:
         self.assertEqual(line.split()[2], "7")
 
     def test_defer_accept(self):
-        """One who says nothing is not accepted: it neither has an upstream nor is in the way."""
+        """A silent client is not accepted: it neither gets an upstream nor delays other clients."""
         self.start({"defer_accept": "1h"})
         silent, talking = (self.keep(self.web.connect()) for _ in range(2))
         talking.sendall(b"ping")

@@ -57,7 +57,7 @@ class Files(Case):
 
 
 class SignalsWhileReading(Files):
-    """The configuration comes from a pipe that nobody writes to."""
+    """The configuration comes from a pipe without a writer's bytes."""
 
     def setUp(self):
         super().setUp()
@@ -69,11 +69,11 @@ class SignalsWhileReading(Files):
             return sluice, sluice.stop(number)
 
     def writer(self):
-        """A descriptor of the pipe; that there is one means that the proxy reads it."""
+        """A descriptor of the pipe: it can only be opened when the proxy reads it."""
         def opened():
             try:
                 return os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
-            except OSError:  # nobody reads
+            except OSError:  # there is no reader
                 return None
         return wait_for(opened, "it to open the pipe")
 
@@ -210,7 +210,7 @@ class Listening(Files):
         return holders
 
     def test_all_busy_addresses_are_named(self):
-        """Those tried again share one window of half a second; it took that long for each."""
+        """All addresses that are tried again share one window of half a second, not one each."""
         holders = self.busy(20)
         sluice = self.launch()
         began = time.monotonic()
@@ -224,7 +224,7 @@ class Listening(Files):
         self.assertEqual(sluice.lines("listening on"), [])
 
     def test_busy_addresses_are_named_before_they_are_tried_again(self):
-        """All in one line, and how to see what has them; no line of totals after such a start."""
+        """One line names all busy addresses and how to find their owners; no totals follow."""
         holders = self.busy(3)
         sluice = self.launch()
         self.assertEqual(sluice.wait(), 1)
@@ -285,7 +285,7 @@ class Listening(Files):
         self.assertEqual(sluice.stop(), 0)
 
     def test_descriptors_for_every_address_and_worker(self):
-        """It serves at every address, or says at once that it cannot."""
+        """The proxy serves at every address, or reports at once that it cannot."""
         addresses = 30
         needed = addresses * (1 + self.workers)
         for limit in (needed - 10, needed + 3, needed + 40):

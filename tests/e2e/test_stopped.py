@@ -1,7 +1,7 @@
 """The process stands still (SIGSTOP, a pause of the machine) for longer than a timeout.
 
-What has come in the meantime is seen before any timer: nobody is ended for a silence that was the
-proxy's own.
+What has come in the meantime is seen before any timer: no session is ended for a silence that was
+the proxy's own.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ SECONDS = 2
 class Stopped:
     @contextlib.contextmanager
     def stopped(self):
-        """What is done inside happens early in a pause that is longer than the timeout."""
+        """The body of this block runs early in a pause that is longer than the timeout."""
         self.web.send_signal(signal.SIGSTOP)
         wait_for(self.stands_still, "the process to stand still")
         began = time.monotonic()
@@ -85,7 +85,7 @@ class Stopped:
         self.assert_no_timeouts()
 
     def test_write_stall(self):
-        """The reader has read, the writer may go on."""
+        """The reader has read, so that the writer may go on."""
         self.start(write_stall=TIMEOUT)
         client, upstream = self.session()
         upstream.settimeout(0.3)  # without progress for so long: stalled

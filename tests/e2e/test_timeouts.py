@@ -34,7 +34,7 @@ class Timeouts:
         return client, upstream
 
     def assert_ended(self, reason, least=SECONDS):
-        """By the proxy, not before its time nor long after; the bystander lives."""
+        """The proxy ends the session, not before its time nor long after; the bystander lives."""
         end = self.web.wait_session_end()
         passed = time.monotonic() - self.began
         self.assertEqual((end["listener"], end["reason"], end["by"]), ("web", reason, "proxy"))
@@ -118,7 +118,7 @@ class Timeouts:
         self.assertEqual(len(self.web.session_ends()), 1)
 
     def test_lifetimes_are_spread(self):
-        """Sessions that began together: none lives longer, none less than half as long."""
+        """Sessions that began together: none outlives max_lifetime, none lives less than half."""
         records = Records(self.new_folder())
         self.web = self.proxy([self.peer(echo).receive()], access_log=records.section,
                               defaults={"timeouts": {"max_lifetime": "600ms",

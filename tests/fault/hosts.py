@@ -1,6 +1,6 @@
 """Two hosts, network namespaces without a name, and a wire between them that can be cut.
 
-They are of this process alone and go with it, whatever becomes of it. Needs root.
+They belong to this process alone and end with it, however it ends. Needs root.
 """
 
 import contextlib
@@ -69,7 +69,7 @@ class Wire:
         for host, device, address in ends:
             host.ip("address", "add", address + "/16", "dev", device)
             host.ip("link", "set", device, "up")
-        # Nobody may be told by ARP that the other one is away.
+        # ARP must not report that the other host is away.
         for (host, device, _), (other, link, address) in (ends, ends[::-1]):
             hardware = other.ip("-o", "link", "show", link).split("link/ether ")[1].split()[0]
             host.ip("neighbour", "replace", address, "lladdr", hardware, "dev", device,

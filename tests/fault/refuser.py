@@ -1,4 +1,4 @@
-"""System calls of a program refused one by one, while it runs and as long as a test wants it.
+"""Makes system calls of a running program fail, one by one, for as long as a test wants.
 
     refuser = Refuser("accept4", "socket")
     proxy = self.proxy([...], prepare=refuser.prepare)      # Process(..., prepare=)

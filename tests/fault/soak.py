@@ -40,7 +40,7 @@ class Soak:
         return peer.receive()
 
     def collect(self):
-        """What has ended goes to the judge; the sessions that still run."""
+        """Reports of ended sessions go to the judge; returns the sessions that still run."""
         running = 0
         for peer in self.clients + self.upstreams:
             reports, left = self.ask(peer, "tell")
@@ -58,7 +58,7 @@ class Soak:
         wait_for(lambda: done() >= goal, f"{count} sessions to be served")
 
     def rest(self, seconds=2 * DEADLINE):
-        """No new sessions; waits for the end of all."""
+        """Begins no new sessions; waits for the end of all."""
         for peer in self.clients:
             self.ask(peer, "pause")
         wait_for(lambda: self.collect() == 0, "every session to end", seconds)

@@ -128,7 +128,7 @@ class End:
             self.finish("done")
 
     def must_stall(self):
-        """Once: for how long it does not read from now on."""
+        """Returns, once, for how long it does not read from now on."""
         if self.has_stalled or not self.mine or not 0 <= self.mine.stalls_after <= self.received:
             return 0
         self.has_stalled = self.stalled = True

@@ -123,7 +123,7 @@ class Upstream(Crowd):
             self.turn()
 
     def other(self, place):
-        """The listener: takes all who wait."""
+        """The listener: accepts all connections that wait."""
         try:
             while self.listener and place == self.listener.fileno():
                 self.add(self.listener.accept()[0], -1, False)

@@ -50,7 +50,7 @@ class Faults:
         self.play(self.rng.choice(list(self.kinds)))
 
     def play(self, kind):
-        """For a moment. Then sessions are served as ever, and what was seen is judged."""
+        """Makes a fault for a moment. Then sessions are served as ever; all is judged."""
         begin = time.monotonic()
         with kind() as detail:
             time.sleep(self.rng.uniform(0.02, 1.0))  # how long the fault lasts

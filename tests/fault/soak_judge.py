@@ -1,6 +1,6 @@
 """Whether all that was seen of the sessions in a soak can be true of an honest relay.
 
-Told by both ends, by the access log and by who made the faults; `violations` says what is wrong.
+Both ends, the access log and the maker of the faults report; `violations` says what is wrong.
 Of one direction, from A to B:
 
     B has received a beginning of what A has sent            (each byte is checked on arrival)
@@ -79,7 +79,7 @@ class Judge:
         self.bytes["up"] += record["bytes_up"]
         self.bytes["down"] += record["bytes_down"]
         if not (record["client"] or "").startswith("127."):
-            self.count["nameless"] += 1  # it had reset before it was accepted
+            self.count["nameless"] += 1  # its client had reset before it was accepted
             return
         number = mixture.identity_of(record["client"])
         if number in self.records:
@@ -99,7 +99,7 @@ class Judge:
             self.check_record(self.records.pop(number), *pair)
 
     def finish(self):
-        """No more is to come: what is left lacks a part."""
+        """No further report is to come: what is left lacks a part."""
         for pair in self.pairs.values():
             self.check_pair(*pair)
             self.miss(*pair)

@@ -12,7 +12,7 @@ PATIENCE = 5.0  # seconds for a session to end
 
 class BadRelayTest(Case):
     def play(self, mistake):
-        """What is noticed of it: '' for nothing."""
+        """What the judge notices of it: '' for nothing."""
         def relay(endpoints):
             self.relay = self.peer(bad_relay, endpoints, mistake)
             return self.relay.receive()

@@ -41,7 +41,7 @@ class Logs:
         sockets.exchange_echo(self.bystander)
 
     def visit(self, count=CROWD):
-        """That many sessions, all of which are served, while others go on."""
+        """Makes that many sessions, all of which are served, while others go on."""
         for first in range(0, count, CROWD):
             size = min(CROWD, count - first)
             outcomes = arrive(self.web.address(), size, lambda *_: None)
@@ -58,7 +58,7 @@ class Logs:
         wait_for(lambda: self.told() >= count, f"{count} records dropped to be told")
 
     def stop(self):
-        """Its last word: records dropped in all; with what has been written it is all sessions."""
+        """The last report of dropped records: with the written ones they are all sessions."""
         self.bystander.close()
         self.sessions += 1
         self.assertEqual(self.web.stop(), 0)
@@ -162,7 +162,7 @@ class Logs:
         self.assertEqual(dropped + len(reader.read()), self.sessions)
 
     def test_stop_while_nobody_reads(self):
-        """Its reader is given a second, not more; the rest is told."""
+        """The log's reader is given a second, not more; the rest is counted and reported."""
         reader = self.keep(Reader(self.with_fifo()))
         self.visit()
         self.bystander.close()
@@ -211,7 +211,7 @@ class Logs:
         self.assertEqual(self.web.stop(), 0)
 
     def test_records_on_standard_error(self):
-        """First nobody reads for a while, then the reader goes for ever."""
+        """First there is no reader for a while, then the reader goes for ever."""
         self.with_piped_errors("stderr")
         self.piped.stop_reading()
         self.visit()

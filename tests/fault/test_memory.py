@@ -1,4 +1,4 @@
-"""Out of heap: nobody new is taken in, sessions go on, it neither spins nor floods its log.
+"""The heap is exhausted: new clients are rejected, sessions go on; no spinning, no flood of lines.
 
 The address space of the running proxy is limited to what it has, or to less, or the kernel maps
 nothing any more. When that is over, new clients are served within a second.
@@ -20,7 +20,7 @@ from sluice import built_with
 LIVING = 10  # sessions from before
 REFUSED = 100  # clients in a row of which none can be served: then it is short
 ARRIVALS = 9500  # by then it has to be short, whatever malloc has in store
-CROWD = 2000  # clients who are there at once
+CROWD = 2000  # clients that are there at once
 WATCHED = 1.0  # seconds over which CPU time is measured
 SOON = 2  # seconds in which it has to serve again, with some allowance
 PATTERN = bytes(range(251)) * 800
@@ -66,7 +66,7 @@ class Memory:
         return True
 
     def arrive_until_short(self):
-        """Clients come one by one and stay, until none is let in any more."""
+        """Clients come one by one and stay, until no more are admitted."""
         in_a_row = 0
         while in_a_row < REFUSED:
             in_a_row = 0 if self.arrives() else in_a_row + 1
@@ -93,7 +93,7 @@ class Memory:
             sockets.exchange_echo(client)
 
     def assert_counted(self):
-        """It ends well, and knows what it has done."""
+        """The proxy ends well, and its last statistics agree."""
         for client in self.living + self.arrived:
             client.close()
         self.assertEqual(self.web.stop(), 0, "exit code of the proxy")
@@ -113,7 +113,7 @@ class Memory:
         self.assert_counted()
 
     def test_room_that_others_leave(self):
-        """The limit stays, and those who leave make room for others."""
+        """The limit stays, and sessions that end release memory for others."""
         self.start()
         self.limit(self.web.status("VmSize"))
         self.arrive_until_short()
@@ -131,7 +131,7 @@ class Memory:
         refuser = self.keep(Refuser("mmap"))
 
         def prepare():
-            # Nothing in store, and nothing from brk(2), which has room on some runs only.
+            # Nothing in store, and nothing from brk(2), which has some left on some runs only.
             os.environ["MALLOC_CONF"] = "retain:false,dss:disabled"
             refuser.prepare()
 
@@ -161,7 +161,7 @@ class Memory:
         self.assert_serves()
 
     def test_listener_that_waits(self):
-        """on_limit: wait: who comes while memory is short is served when there is some again."""
+        """on_limit: wait: a client that comes while memory is short is served afterwards."""
         self.start(listener={"on_limit": "wait"})
         self.limit(MiB)
         waiting = None

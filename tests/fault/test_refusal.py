@@ -1,7 +1,7 @@
-"""Every system call that Sluice makes while it serves, refused one by one for a while.
+"""Every system call that Sluice makes while it serves fails, one by one, for a while.
 
-Nobody is told a lie meanwhile (a session is served, waits, or is reset), the proxy neither ends nor
-spins, sessions that need nothing of it go on, and afterwards everything is as before.
+No peer is misled meanwhile (a session is served, waits, or is reset), the proxy neither ends nor
+spins, sessions that do not need the call go on, and afterwards everything is as before.
 """
 
 import errno
@@ -126,7 +126,7 @@ class Refusal:
         self.web = self.proxy([self.listener.text], prepare=self.refuser.prepare)
 
     def test_a_reset_stays_one(self):
-        """Whatever the proxy asks the kernel when it passes it on."""
+        """A reset is passed on as a reset, whichever of these calls fails meanwhile."""
         calls = {name: SERVING.get(name) or OPENING[name]
                  for name in ("setsockopt", "getsockopt", "ioctl", "shutdown", "epoll_ctl")}
         self.serve_by_hand(calls)

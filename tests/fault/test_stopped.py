@@ -16,7 +16,7 @@ PATTERN = bytes(range(251)) * 1000
 @matrix(workers=(1, 2))
 class Stopped:
     def test_proxy(self):
-        """What was sent meanwhile arrives, and who came meanwhile is served."""
+        """What was sent meanwhile arrives, and clients that came meanwhile are served."""
         listener = self.keep(sockets.Listener())
         web = self.proxy([listener.text])
         client = self.keep(web.connect())

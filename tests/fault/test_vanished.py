@@ -1,4 +1,4 @@
-"""A host that vanishes without a word: it is noticed in time, and whoever is left sees a reset.
+"""A host vanishes without a packet: this is noticed in time, and the peer that is left is reset.
 
 Of each kind of session there are two here: one whose client vanishes and one whose upstream does.
 """
@@ -56,7 +56,7 @@ class Vanished:
         self.web = self.started_proxy(config, prepare=self.wire.near.enter)
 
     def session(self, lost):
-        """It stands: one message has gone there and one back."""
+        """The session is established: one message has gone in each direction."""
         inward = lost == "client"
         with (self.wire.far if inward else self.wire.near).inside():
             client = self.keep(self.web.connect("inward" if inward else "outward"))
@@ -65,7 +65,7 @@ class Vanished:
         return Sides(client, upstream, lost)
 
     def assert_broken(self, sessions, began, least):
-        """Resets for all who are left, neither early nor late; and the records say why."""
+        """All peers that are left are reset, neither early nor late; and the records say why."""
         waiting = {sides.survivor: sides for sides in sessions}
         for one in waiting:
             one.settimeout(DEADLINE)
@@ -100,7 +100,7 @@ class Vanished:
         self.each_cut(scene)
 
     def test_unacknowledged_data(self):
-        """What keepalive does not see: bytes are on their way, few or as many as there is room."""
+        """What keepalive does not see: bytes are on their way, few or as many as buffers hold."""
         def scene(way):
             self.start({"user_timeout": "2s"})
             few, many = ([self.session(lost) for lost in LOST] for _ in range(2))
@@ -152,7 +152,7 @@ class Vanished:
         self.each_cut(scene)
 
     def test_back_in_time(self):
-        """Within the budget nobody notices: every byte arrives, idle sessions live."""
+        """Within the budget no session is affected: every byte arrives, idle sessions live."""
         def scene(way):
             self.start({**KEEPALIVE, "keepalive_probes": 20, "user_timeout": "20s"})
             idle = [self.session(lost) for lost in LOST]
@@ -174,7 +174,7 @@ class Vanished:
         self.each_cut(scene)
 
     def test_back_without_memory(self):
-        """It has been switched off and on: its kernel knows nothing of the sessions."""
+        """The host has been switched off and on: its kernel knows nothing of the sessions."""
         def scene(way):
             self.start(KEEPALIVE)
             idle, talking = ([self.session(lost) for lost in LOST] for _ in range(2))

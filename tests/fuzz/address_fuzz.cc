@@ -9,13 +9,13 @@
 #include <cstring>
 #include <string>
 
-#include "conf/text/address.h"
+#include "core/net/address.h"
 #include "tests/fuzz/target.h"
 
 namespace sluice::fuzz {
 namespace {
 
-using conf::Address;
+using core::Address;
 
 enum Mistake : size_t { kNone, kPortSwapped, kShortPath, kNotWritten };
 
@@ -23,10 +23,11 @@ absl::StatusOr<Address> Parse(std::string_view text, size_t mistake) {
   absl::StatusOr<Address> address = Address::Parse(text);
   if (!address.ok()) return address;
   if (mistake == kPortSwapped && address->family() == AF_INET) {
-    auto* ip = reinterpret_cast<sockaddr_in*>(&address->storage);
-    ip->sin_port = __builtin_bswap16(ip->sin_port);
+    address = address->WithPort(__builtin_bswap16(address->port()));
   }
-  if (mistake == kShortPath && address->family() == AF_UNIX) --address->length;
+  if (mistake == kShortPath && address->is_unix()) {
+    address = Address(address->get(), address->size() - 1);
+  }
   return address;
 }
 
@@ -41,18 +42,18 @@ void CheckIp(const Address& address, const std::string& text) {
   addrinfo* found = nullptr;
   Expect(getaddrinfo(host.c_str(), text.substr(colon + 1).c_str(), &hints, &found) == 0,
          "taken, but not by getaddrinfo", text);
-  Expect(found->ai_addrlen == address.length, "length of an address", text);
-  Expect(std::memcmp(found->ai_addr, address.get(), address.length) == 0, "bytes of an address",
+  Expect(found->ai_addrlen == address.size(), "length of an address", text);
+  Expect(std::memcmp(found->ai_addr, address.get(), address.size()) == 0, "bytes of an address",
          text);
   freeaddrinfo(found);
 }
 
 void CheckUnix(const Address& address, const std::string& text) {
   const std::string name = text.substr(std::strlen("unix:"));
-  const auto* local = reinterpret_cast<const sockaddr_un*>(&address.storage);
+  const auto* local = reinterpret_cast<const sockaddr_un*>(address.get());
   const size_t counted = name[0] == '@' ? name.size() : name.size() + 1;  // the NUL of a path
-  Expect(address.length == offsetof(sockaddr_un, sun_path) + counted, "length of a path", text);
-  Expect(address.length <= sizeof(sockaddr_un), "length of a long path", text);
+  Expect(address.size() == offsetof(sockaddr_un, sun_path) + counted, "length of a path", text);
+  Expect(address.size() <= sizeof(sockaddr_un), "length of a long path", text);
   Expect(std::equal(name.begin() + 1, name.end(), local->sun_path + 1), "bytes of a path", text);
 }
 

@@ -28,8 +28,8 @@ Task<int> Channel::Connect(uint32_t way, int family) {
     core::IoResult<int> fd = Here().OpenSocket(family);
     Expect(fd.ok(), "a socket");
     SingleShotOp op(OpKind::kConnect, *fd);
-    op.data = &address.any;
-    op.size = address.size;
+    op.data = address.get();
+    op.size = address.size();
     if (!Submit(op)) {
       for (uint32_t i = 0; cancel && i < way / 8; ++i) co_await Yield();
       if (cancel) co_await Move(way);

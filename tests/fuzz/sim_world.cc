@@ -26,7 +26,7 @@ sim::Scenario MakeScenario(const Program& program, sim::Mutant mutant) {
   scenario.large_buffers = program.large_buffers ? 2 : 0;
   scenario.multishot = program.multishot;
   scenario.completion_style = program.completion_style;
-  scenario.credit = 1u << 31;  // whoever runs the program checks it
+  scenario.credit = 1u << 31;  // the program's tasks check it
   scenario.max_connections = 1000;
   return scenario;
 }

@@ -1,4 +1,4 @@
-// Durations and sizes: taken or refused as a second, slower reading of the same rules says, and
+// Durations and sizes: accepted or not as a second, slower reading of the same rules says, and
 // what is written reads back as the same value.
 #include <cstdint>
 #include <limits>

@@ -32,7 +32,7 @@ class World {
   // A client that connects to what `accept_fd` listens on.
   virtual std::unique_ptr<Far> Dial(int accept_fd) = 0;
 
-  // Somebody who can be connected to, one connection at a time.
+  // A server that can be connected to, one connection at a time.
   class Target {
    public:
     virtual ~Target() = default;

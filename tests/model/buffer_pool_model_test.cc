@@ -1,5 +1,5 @@
 // BufferPool, the real code: buffers given back by other threads are taken again once each, with
-// what was read from them before; an owner that found the pool dry is woken.
+// what was read from them before; an owner that found the pool exhausted is woken.
 #include <array>
 
 #include "core/base/check.h"

@@ -238,7 +238,7 @@ TEST(Checker, LostWakeUp) {
   ExpectFails(SleepAndWake(/*set=*/false));
 }
 
-// Two wait for the same signal, which comes twice: whoever is woken, in every order.
+// Two threads wait for the same signal, which comes twice: each may be woken first.
 std::set<std::string> WhoIsWoken(bool reduce) {
   std::set<std::string> seen;
   Options options;

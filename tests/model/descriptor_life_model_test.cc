@@ -150,7 +150,7 @@ struct State {
   uint64_t cookie = 0;  // 0: not registered
   Epoll instance;       // of the worker of the second life
   Signal posted;
-  bool parked = false;  // between Park and whoever takes it out
+  bool parked = false;  // between Park and what takes it out
 };
 
 Model UsedAgain(const Mistakes& mistakes = {}) {
@@ -180,7 +180,7 @@ TEST(DescriptorLife, UsedAgain) {
   ExpectHolds(UsedAgain(), kBounded);
   ExpectHolds(UsedAgain(), kSampled);
 }
-// A late event that is believed makes somebody try for nothing and does no other harm: the
+// A late event that is believed makes a task try for nothing and does no other harm: the
 // generation saves that.
 TEST(DescriptorLife, LateEventsAreHarmless) {
   ExpectHolds(UsedAgain({.no_generation = true}), kBounded);

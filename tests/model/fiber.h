@@ -1,7 +1,7 @@
 // Fiber: a stack of its own to run a function on; the threads of a model are fibers.
 //
 // One thread of the operating system runs them all, one at a time. A fiber that is given up in the
-// middle keeps what its stack owns: nobody unwinds it.
+// middle keeps what its stack owns: it is not unwound.
 #ifndef SLUICE_TESTS_MODEL_FIBER_H_
 #define SLUICE_TESTS_MODEL_FIBER_H_
 

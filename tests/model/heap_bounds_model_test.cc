@@ -27,7 +27,7 @@ struct Mistakes {
 struct State {
   explicit State(const Mistakes& mistakes) : mistakes(mistakes) {}
 
-  // A region at `begin`, for whoever allocates next.
+  // A region at `begin`, for the thread that allocates next.
   void MakeWhole(uint64_t begin) {
     mutex.Lock();
     regions.push_back(begin);
@@ -93,7 +93,7 @@ TEST(HeapBoundsMutant, HandedOnWithoutOrder) {
   ExpectFails(Freed(2000, {.hands_on_relaxed = true}));
 }
 
-// A region goes while somebody still has a block of another one.
+// A region goes while a thread still has a block of another one.
 Model Unmapped(const Mistakes& mistakes = {}) {
   return [=](Execution& run) {
     auto& s = run.Make<State>(mistakes);

@@ -1,4 +1,4 @@
-// JoinHandle and TaskGroup, the real code with real coroutines: who waits is woken once, sees what
+// JoinHandle and TaskGroup, the real code with real coroutines: a waiter is woken once, sees what
 // the task wrote, and a task's memory is freed once.
 #include <optional>
 #include <utility>
@@ -52,7 +52,7 @@ void Joining(Execution& run) {
   s.handle.emplace(&child);
   s.child = &child;
   core::RootPromise<void>& parent = s.Make(Parent(s));
-  parent.Unref();  // nobody waits for the parent
+  parent.Unref();  // no task waits for the parent
   s.parent = &parent;
   run.Thread("child", [&s] {
     Tasks::Run(*s.child);
@@ -66,7 +66,7 @@ void Joining(Execution& run) {
   });
 }
 
-// The handle goes while the task ends: who comes last frees it, after what the other one did.
+// The handle goes while the task ends: the last of the two frees it, after what the other one did.
 void Detaching(Execution& run) {
   auto& s = run.Make<State>();
   core::RootPromise<int>& child = s.Make(Child(s));

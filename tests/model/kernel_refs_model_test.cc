@@ -1,5 +1,6 @@
 // kernel_refs: an op of the completion reactor is cancelled from another worker while the kernel
-// completes it. Its last completion is posted exactly once, and nobody touches the op afterwards.
+// completes it. Its last completion is posted exactly once, and no thread touches the op
+// afterwards.
 //
 // A transcription of UringReactor::Cancel, TakeRemoteCancels, StartCancel, OnCancel, OnRecv
 // (ENOBUFS), FeedStarved, End and DropRef, with the real WakeFlag; the ring is a list of
@@ -25,8 +26,8 @@ enum Tag { kTagOp, kTagCancel };
 struct Mistakes {
   bool cancel_takes_no_ref = false;
   bool cancel_from_zero = false;  // takes a reference although the last completion is on its way
-  bool posts_at_op = false;       // the op's own completion posts, whoever else knows the op
-  bool forgets_starved = false;   // a cancel that the kernel refused leaves a starved op alone
+  bool posts_at_op = false;       // the op's own completion posts, whatever else knows the op
+  bool forgets_starved = false;   // a cancel that failed in the kernel leaves a starved op alone
 };
 
 // The kernel: holds one op, completes it once or fails its cancel.

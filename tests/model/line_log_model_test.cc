@@ -160,7 +160,7 @@ Model WriteAndStop(Mistake mistake) {
   };
 }
 
-// The thread sleeps, and nobody but the one line wakes it.
+// The thread sleeps, and only the one line wakes it.
 Model OneLine(Mistake mistake) {
   return [mistake](Execution& run) {
     auto& log = run.Make<Log>(mistake);

@@ -63,7 +63,7 @@ void AtOnce(Execution& run) {
   });
 }
 
-// The next interval begins meanwhile: nobody is told of twice, or of nothing.
+// The next interval begins meanwhile: no message is counted twice, and none is forgotten.
 template <typename Throttle>
 void NextInterval(Execution& run) {
   auto& s = run.Make<State<Throttle>>();

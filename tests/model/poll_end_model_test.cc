@@ -26,7 +26,7 @@ struct Mistakes {
   bool own_cancel_takes_no_ref = false;
   bool forgets_what_it_saw = false;   // the end by its own cancel counts as cancelled
   bool cancels_once = false;          // a cancel that came too early is not made again
-  bool retries_cancelled = false;     // a recv goes on although somebody else still knows it
+  bool retries_cancelled = false;     // a recv goes on although a cancel still knows it
   bool retry_ignores_cancel = false;  // and waits again although it is to end
 };
 
@@ -195,7 +195,7 @@ struct State {
 
 enum class Poll { kBreaks, kBreaksAtTheEnd, kPassesOver };
 
-// Somebody waits for a break; `cancel`: and gives up.
+// A task waits for a break; `cancel`: and gives up.
 Model ForABreak(Poll what, bool cancel, const Mistakes& mistakes = {}) {
   return [=](Execution& run) {
     auto& s = run.Make<State>(mistakes, /*bulk=*/false);

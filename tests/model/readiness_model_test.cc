@@ -85,7 +85,7 @@ struct State {
   ModelMutex socket;
   Signal posted;
   int bytes = 0;
-  bool parked = false;  // between Park and whoever takes it out
+  bool parked = false;  // between Park and what takes it out
   bool cancels = false;
   bool cancelled = false;
 };

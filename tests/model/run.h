@@ -9,7 +9,7 @@
 //
 // The function sets one execution up; it has to do the same every time. The threads take turns at
 // their atomic operations; between two of them a thread is alone. An execution fails by a failed
-// SLUICE_CHECK, a race on a Cell, a deadlock (threads that wait and nobody who could wake them), or
+// SLUICE_CHECK, a race on a Cell, a deadlock (threads that wait and none that could wake them), or
 // too many steps. Explore stops at the first failure and tells its trace and its schedule.
 //
 // Mutations weaken chosen operations of the code under test: the checker has to notice.

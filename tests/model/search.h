@@ -7,7 +7,7 @@
 // 2014):
 //
 //   - Two steps of different threads depend on each other when they touch the same location and one
-//     of them writes. Steps that do not may change places, and nobody can tell.
+//     of them writes. Steps that do not may be exchanged without any effect.
 //   - After a step that depends on an earlier one of another thread, and is ordered with it by
 //     nothing else (a race), the other order is to be tried too: a thread is added to the `todo` of
 //     the decision before the earlier step.

@@ -37,7 +37,7 @@ struct State {
       Turn();
     }
   }
-  // Advance of a recv, the pool being dry or not.
+  // Advance of a recv, the pool being exhausted or not.
   void Try(int op) {
     core::Buffer* buffer = pool.Take();
     if (buffer == nullptr) {
@@ -108,7 +108,7 @@ struct State {
   std::array<int, 2> posts{};
 };
 
-// `ops` find the pool dry; its one buffer comes back, and one of them may be cancelled.
+// `ops` find the pool exhausted; its one buffer comes back, and one of them may be cancelled.
 Model Starving(int ops, bool cancel, const Mistakes& mistakes = {}) {
   return [=](Execution& run) {
     auto& s = run.Make<State>(mistakes, ops);

@@ -1,5 +1,5 @@
 // StealQueue, the real header at capacity 4: every task is taken exactly once, whatever the owner
-// and two thieves do, and who takes it sees what was written to it before.
+// and two thieves do, and the thread that takes it sees what was written to it before.
 #include <array>
 
 #include "core/sched/steal_queue.h"

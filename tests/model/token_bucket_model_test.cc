@@ -1,4 +1,4 @@
-// TokenBucket, the real code: whoever takes at the same time gets no more than there is.
+// TokenBucket, the real code: threads that take at the same time get no more than there is.
 #include <array>
 
 #include "core/base/check.h"
@@ -59,7 +59,7 @@ void TryTake(Execution& run) {
   });
 }
 
-// Those who take ahead wait for 0, 1 and 2 seconds, in whatever order.
+// Threads that take ahead wait for 0, 1 and 2 seconds, in whatever order.
 template <typename Bucket>
 void TakeAhead(Execution& run) {
   auto& s = run.Make<State<Bucket>>();

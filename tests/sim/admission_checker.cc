@@ -23,7 +23,8 @@ AdmissionChecker::AdmissionChecker(const Scenario& scenario, const SimClock& clo
 
 double AdmissionChecker::Burst(const Meter& meter) { return std::max(1.0, meter.Worth(kBurst)); }
 
-// So that one more might be too many. (Who is in hand may have been let in, and not begun yet.)
+// So that one more might be too many. (A connection in hand may have been admitted, and not begun
+// yet.)
 bool AdmissionChecker::RateIsUsedUp(const Meter& meter) const {
   return meter.limited() &&
          meter.Level(clock_.Now()) + in_hand_ + 1 + meter.Worth(kTolerance) > Burst(meter);
@@ -59,7 +60,7 @@ void AdmissionChecker::Begins(const Session& session) {
   CheckRate(rate_own_, "the listener");
 }
 
-// Somebody in hand may have been let in without having begun, so that a cause is known to be
+// A connection in hand may have been admitted without having begun, so that a cause is known to be
 // possible, not to be the one.
 void AdmissionChecker::Rejected(const Session& session) {
   Crowd& crowd = CrowdOf(session);
@@ -88,7 +89,7 @@ void AdmissionChecker::Ended(const Session& session) {
   --CrowdOf(session).live;
 }
 
-// Nobody is kept waiting in hand while it could be let in.
+// No connection is kept waiting in hand while it could be admitted.
 void AdmissionChecker::CheckAtRest(bool stopping) {
   if (in_hand_ == 0 || stopping) {
     free_since_ = -1;

@@ -1,4 +1,4 @@
-// AdmissionChecker: who may become a session, and whether who may not is told apart by cause.
+// AdmissionChecker: which connections may become sessions, and by which cause others are rejected.
 #ifndef SLUICE_TESTS_SIM_ADMISSION_CHECKER_H_
 #define SLUICE_TESTS_SIM_ADMISSION_CHECKER_H_
 
@@ -54,7 +54,7 @@ class AdmissionChecker {
   std::map<uint32_t, Crowd> crowds_;
   uint32_t live_ = 0;
   uint32_t in_hand_ = 0;         // accepted, nothing decided yet
-  core::Nanos free_since_ = -1;  // somebody is in hand and there is a free slot for it
+  core::Nanos free_since_ = -1;  // a connection is in hand and there is a free slot for it
   uint64_t rejected_ = 0;
   std::array<uint64_t, kCauses> could_be_{};  // rejections that may have had this cause
   std::array<uint64_t, kCauses> must_be_{};   // ... and no other

@@ -293,8 +293,8 @@ void Checker::CheckEndsWhenBroken(const Session& session) {
 }
 
 // A side that is reset, all it had sent before being delivered: the session ends soon, also when
-// that direction had ended before. (With a dry pool a recv waits for a buffer before it can see a
-// reset.)
+// that direction had ended before. (With an exhausted pool a recv waits for a buffer before it can
+// see a reset.)
 void Checker::CheckResetPassedOn(Session& session) {
   bool due = false;
   for (const int direction : {Session::kUp, Session::kDown}) {

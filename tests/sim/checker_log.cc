@@ -68,7 +68,7 @@ void Checker::SessionEnds(std::string_view line) {
   }
 }
 
-// The line tells what a reset has cut, and only from a reader who took nothing any more.
+// The line tells what a reset has cut, and only from a reader that took nothing any more.
 void Checker::CheckCut(const Session& session, int direction, uint64_t undelivered) {
   const Socket& to = session.to(direction);
   const uint64_t cut = to.total_written - to.when_closing;

@@ -103,7 +103,7 @@ void EndpointChecker::Ended(const Session& session, std::string_view reason) {
   if (reason == "no_upstream") is_true = session.gave_up || session.ran_out;
   if (reason == "queue_timeout") {
     is_true = !session.gave_up && clock_.Now() >= session.asked_from + scenario_.queue_timeout;
-    // Without waiting nobody is between a place and its use, so that what was seen was all.
+    // Without waiting no session is between a slot and its use, so that what was seen was all.
     const bool sure = scenario_.queue_timeout == 0 && session.asked_from == session.asked_until;
     if (sure && session.found_room) is_true = false;
   }
@@ -135,7 +135,7 @@ void EndpointChecker::CheckWaiting(const Session& session) {
   }
 }
 
-// `session` still waits; `winner` has asked later, and got what it would have taken.
+// `session` still waits; `winner` has asked later, and got the slot that it would have taken.
 void EndpointChecker::CheckOvertaken(const Session& session, const Winner& winner) {
   if ((session.tried >> winner.endpoint & 1) != 0) return;
   const bool asked_at_once = session.asked_from == session.asked_until;

@@ -1,8 +1,8 @@
-// EndpointChecker: the places of the endpoints, and the sessions that wait for one.
+// EndpointChecker: the slots of the endpoints, and the sessions that wait for one.
 //
 // A session asks for an endpoint when it begins and again, perhaps after a pause, when a connect
 // has failed, and again in further rounds until retry_for is over; it waits from then on unless it
-// has a socket. Seen at rest, when nobody has been given a place that it does not use yet.
+// has a socket. Seen at rest, when no session has been given a slot that it does not use yet.
 #ifndef SLUICE_TESTS_SIM_ENDPOINT_CHECKER_H_
 #define SLUICE_TESTS_SIM_ENDPOINT_CHECKER_H_
 
@@ -36,7 +36,7 @@ class EndpointChecker {
   void CheckAtRest(const std::deque<Session>& sessions);
 
  private:
-  // Somebody who got a place since the world was last at rest.
+  // A session that got a slot since the world was last at rest.
   struct Winner {
     uint32_t id;
     uint64_t asked;

@@ -50,7 +50,7 @@ struct Descriptor {
   core::Nanos since = 0;  // of the connect
   Socket* socket = nullptr;
   Listening* listening = nullptr;
-  core::Runnable* task = nullptr;  // who connected it
+  core::Runnable* task = nullptr;  // the task that connected it
   Session* session = nullptr;      // an upstream's: whose it is
   bool placed = false;             // it counts as a connection to an endpoint
   std::array<OpSlot, 2> slots = {};
@@ -68,7 +68,7 @@ class Kernel final : public SocketUser {
         random_(scenario.options.seed, 3) {}
 
   // The world's side.
-  // False: nobody listens.
+  // False: there is no listener.
   bool ClientArrives(Socket& proxy_side);
   std::function<void(Socket& server_side, Socket& proxy_side)> on_upstream;
   void SignalRaised() { Ready(signals_, kIn); }
@@ -77,7 +77,7 @@ class Kernel final : public SocketUser {
   int open_descriptors() const { return open_; }
   std::vector<core::Worker*> workers;
   bool may_steal = true;
-  bool stolen = false;  // since somebody looked: another worker has got a task
+  bool stolen = false;  // since the last look: another worker has got a task
 
   // The reactors' side: what a system call would do.
   core::IoResult<int> Listen();

@@ -83,7 +83,7 @@ inline constexpr core::Nanos kTolerance = 15 * core::kMillisecond;
 
 struct Socket;
 
-// Whoever uses a socket hears when it may read or write more.
+// The user of a socket is told when it may read or write more.
 class SocketUser {
  public:
   virtual void SocketChanged(Socket& socket) = 0;
@@ -125,7 +125,7 @@ struct Socket {
   size_t room() const { return out_capacity - out.size(); }
   // As in Linux, a writer that waits is told when a third is free.
   bool writable() const { return reset_arrived || fin_queued || room() * 3 >= out_capacity; }
-  // An end of stream is told from bytes by nobody who counts what is not acknowledged.
+  // A count of what is not acknowledged does not tell an end of stream from bytes.
   size_t pending() const {
     return total_written - acknowledged + (fin_queued && !other->fin_arrived ? 1 : 0);
   }

@@ -45,8 +45,8 @@ void PaceChecker::Check(const Meter& meter, uint64_t pieces, const char* whose) 
   }
 }
 
-// It waits for its own last piece, and then for its turn: everybody else may have to catch up with
-// its last piece, which it may be behind by one more, and go one further.
+// It waits for its own last piece, and then for its turn: every other session may have to catch up
+// with its last piece, which it may be behind by one more, and go one further.
 bool PaceChecker::MayHold(Session& session, int direction) {
   if (!paced()) return false;
   core::Nanos& since = session.held_since[static_cast<size_t>(direction)];

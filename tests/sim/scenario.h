@@ -60,7 +60,7 @@ enum class Mutant : uint8_t {
   kNone,
   kDropLastBuffer,     // the buffer that uses up a credit is lost
   kSwapBuffers,        // two buffers arrive in the wrong order
-  kResetLooksClean,    // recv says end of stream instead of ECONNRESET, and nobody knows better
+  kResetLooksClean,    // recv says end of stream instead of ECONNRESET, and so does GetPeerState
   kLoseCancel,         // a cancelled op goes on
   kLeakBuffer,         // a buffer is leased at the end of a stream and never given back
   kIgnoreCredit,       // recv goes on after its credit
@@ -83,14 +83,14 @@ enum class Mutant : uint8_t {
   kManyAttempts,       // one endpoint more is tried than it was told
   kNoBackoff,          // there are no pauses between attempts
   kRelayAfterFin,      // half_close: close is not obeyed
-  kDeafAfterFin,       // nobody hears of a reset after an end of stream
+  kDeafAfterFin,       // no op is told of a reset after an end of stream
   kFailureLooksClean,  // recv says end of stream instead of ENOMEM
   kNoReserve,          // a recv that finds no buffer waits for one: others may hold it for ever
   kManyBlocks,         // it takes a block of the reserve though it holds others
   // Planted in the proxy's own code (plant.py).
-  kQueueBackwards,   // who comes last is served first
-  kQueueSkipped,     // a place given back goes to nobody who waits
-  kLeakPlace,        // the place of a failed connect is not given back
+  kQueueBackwards,   // the session that comes last is served first
+  kQueueSkipped,     // a slot given back goes to no session that waits
+  kLeakPlace,        // the slot of a failed connect is not given back
   kTryTwice,         // an endpoint that has failed is tried again
   kPaceStalls,       // waiting for bandwidth counts as a stall
   kPaceForgets,      // now and then a paced send waits far too long

@@ -55,10 +55,10 @@ struct Session {
   core::Nanos first_try = -1;    // when it asked for its first socket
   bool gave_up = false;          // nothing may be tried any more
   bool ran_out = false;          // of descriptors or the like, at the last attempt
-  uint64_t asked = 0;            // for an endpoint: its turn among all who asked
+  uint64_t asked = 0;            // for an endpoint: its turn among all that asked
   core::Nanos asked_from = -1;   // no earlier
   core::Nanos asked_until = -1;  // no later
-  bool found_room = false;       // there was a place when it asked
+  bool found_room = false;       // there was a free slot when it asked
 
   bool broken(int direction) const {
     return recv_failed[static_cast<size_t>(direction)] >= 0 ||

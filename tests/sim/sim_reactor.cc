@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "core/base/counter.h"
 #include "core/reactor/recv_now.h"
 #include "core/sched/worker.h"
 

@@ -1,7 +1,7 @@
 // SimReactor: a worker's reactor over the simulated kernel. Each op goes one of two ways, by seed:
 //
 //   readiness style (epoll)       tried inside Submit; else parked, posted when there is something,
-//                                 and tried again by whoever runs its task (Retry)
+//                                 and tried again by the worker that runs its task
 //   completion style (io_uring)   done behind the task's back at some Turn, seen at that one or a
 //                                 later one; a recv brings several buffers until its credit is used
 //                                 up; a cancel is a request that may come too late, and the op's

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/base/counter.h"
 #include "core/sched/worker.h"
 #include "tests/sim/sim_reactor.h"
 
@@ -65,7 +66,7 @@ void SimReactor::CancelNow(Op& op) {
 }
 
 void SimReactor::Starve(OpSlot& slot) {
-  core::Count(counters_.dry);
+  core::Count(counters_.starved);
   slot.starved = true;
   starved_.push_back(&slot);
   pool_.SetWanted(true);

@@ -1,7 +1,7 @@
 // WallClock: what CLOCK_REALTIME says in this process while a simulation runs: virtual time since
 // some day, and it can be set at any moment, as an administrator or NTP does.
 //
-// It stands in for the C library's own call, so that whoever asks for the time of day, in whatever
+// It stands in for the C library's own call, so that a call that asks for the time of day, in any
 // part of the program, gets this one: no decision of the proxy may depend on it.
 #ifndef SLUICE_TESTS_SIM_WALL_CLOCK_H_
 #define SLUICE_TESTS_SIM_WALL_CLOCK_H_

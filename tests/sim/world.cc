@@ -22,7 +22,7 @@ constexpr uint64_t kRoundsMax = 300000;
 constexpr size_t kReserveBlock = 128;
 constexpr Nanos kDriftMax = 3 * kMillisecond;
 
-conf::Address ToAddress(const std::string& text) { return *conf::Address::Parse(text); }
+core::Address ToAddress(const std::string& text) { return *core::Address::Parse(text); }
 
 conf::Duration ToDuration(Nanos time, bool doubled) {
   return std::chrono::duration_cast<conf::Duration>(
@@ -308,7 +308,7 @@ void World::AdvanceTime() {
   if (next < 0) trace_.Fail("the proxy does not end, and nothing will ever happen again");
   checker_.TimeMoves();
   if (next > clock_.Now()) clock_.Set(next);
-  // Everybody looks at the clock first, as after a wait in the kernel.
+  // Every worker looks at the clock first, as after a wait in the kernel.
   kernel_.may_steal = false;
   for (const auto& worker : shared_.workers()) Step(*worker);
   kernel_.may_steal = true;

@@ -14,7 +14,7 @@ PUBLIC_CORE = ["core/base", "core/text", "core/net", "core/task", "core/sync", "
 CORE = {
     "core/base": [],
     "core/text": ["core/base"],
-    "core/net": ["core/base"],
+    "core/net": ["core/base", "core/text"],
     "core/log": ["core/base", "core/text"],
     "core/task": ["core/base"],
     "core/sync": ["core/base", "core/task"],

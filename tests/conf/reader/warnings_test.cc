@@ -57,7 +57,7 @@ Config ConfigOf(const std::vector<std::array<std::string, 3>>& listeners,
   for (const auto& [name, bind, upstream] : listeners) {
     Listener listener;
     listener.name = name;
-    listener.bind = {*Address::Parse(bind)};
+    listener.bind = {*core::Address::Parse(bind)};
     listener.upstream = upstream;
     config.listeners.push_back(listener);
   }
@@ -65,7 +65,7 @@ Config ConfigOf(const std::vector<std::array<std::string, 3>>& listeners,
     Upstream upstream;
     upstream.name = words[0];
     for (size_t i = 1; i < words.size(); ++i) {
-      upstream.endpoints.push_back({.address = *Address::Parse(words[i])});
+      upstream.endpoints.push_back({.address = *core::Address::Parse(words[i])});
     }
     config.upstreams.push_back(upstream);
   }
@@ -108,8 +108,9 @@ TEST(Loops, WhichEndpointAListenerIsNot) {
 
 TEST(Loops, AddressesOfThisHostAreAskedFor) {
   const Config config = ConfigOf({{"web", "0.0.0.0:80", "app"}}, {{"app", "10.0.0.1:80"}});
-  EXPECT_EQ(FindLoops(config, {config.listeners[0].bind}, [](const Address&) { return true; }),
-            (std::vector<Loop>{{0, 0, 0}}));
+  EXPECT_EQ(
+      FindLoops(config, {config.listeners[0].bind}, [](const core::Address&) { return true; }),
+      (std::vector<Loop>{{0, 0, 0}}));
 }
 
 TEST(Loops, AWayRoundOverTwoListeners) {
@@ -145,18 +146,18 @@ TEST(Loops, ManyListeners) {
   constexpr int kCount = 20'000;
   Config config;
   const auto address = [](int i) {
-    return *Address::Parse("10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250) +
-                           ":80");
+    return *core::Address::Parse("10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250) +
+                                 ":80");
   };
   for (int i = 0; i < kCount; ++i) {
     Listener listener;
     listener.name = listener.upstream = std::to_string(i);
-    listener.bind = {*Address::Parse("127.0.0.1:" + std::to_string(i + 1))};
+    listener.bind = {*core::Address::Parse("127.0.0.1:" + std::to_string(i + 1))};
     config.listeners.push_back(listener);
     Upstream upstream;
     upstream.name = listener.name;
     upstream.endpoints = {
-        {.address = *Address::Parse("127.0.0.1:" + std::to_string((i + 1) % kCount + 1))},
+        {.address = *core::Address::Parse("127.0.0.1:" + std::to_string((i + 1) % kCount + 1))},
         {.address = address(i)}};
     config.upstreams.push_back(upstream);
   }

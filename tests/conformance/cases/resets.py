@@ -82,7 +82,7 @@ def bytes_before_reset(t, proxy, upstream, from_client: bool) -> None:
 
 
 def reset_behind_fin(t, proxy, upstream, from_client: bool) -> None:
-    """A half-closed session: whoever has sent FIN, a reset now is as good as one before.
+    """A half-closed session: whichever side has sent FIN, a reset now counts as one before.
 
     RFC 9293 section 3.10.7.4, for ESTABLISHED, FIN-WAIT and CLOSE-WAIT alike: a RST gives "any
     outstanding RECEIVEs and SEND [...] 'reset' responses". A proxy that does not look at a peer

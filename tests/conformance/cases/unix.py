@@ -123,7 +123,7 @@ def successor(t):
     """The name of a stopping proxy's UNIX socket belongs to another process by now.
 
     A second proxy was started on it, as a deployment does that does not wait; or another program's
-    socket is there; or a plain file. unlink(2) removes a name, whoever's it is: after the first
+    socket is there; or a plain file. unlink(2) removes a name of any owner: after the first
     proxy's end the successor would run, and no client could reach it.
     """
     upstream = t.upstream()

@@ -22,8 +22,8 @@ def vanished(t):
 
     An idle session has to end after the keepalive budget (idle + interval x count). Keepalive
     says nothing while data is unacknowledged: that is TCP_USER_TIMEOUT's part (RFC 5482,
-    tcp(7)). Both are needed, on both sides. And what broke must not look finished: whoever is
-    still there sees a reset, not a clean end, as in cases 9 to 11.
+    tcp(7)). Both are needed, on both sides. And what broke must not look finished: the peer
+    that is left sees a reset, not a clean end, as in cases 9 to 11.
     """
     wire = t.keep(netns.Wire())
     alive = Keepalive(idle=1, interval=1, count=2)

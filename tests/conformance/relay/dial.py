@@ -39,8 +39,8 @@ def dial(address: dict, config: dict, sins) -> socket.socket:
 
 
 def meets_itself(sock: socket.socket) -> bool:
-    """Whether the port that the kernel chose is the one that was to be reached: where nobody
-    listens, TCP then connects the socket to itself (RFC 9293, 3.5, simultaneous open)."""
+    """Whether the port that the kernel chose is the one that was to be reached: where there is no
+    listener, TCP then connects the socket to itself (RFC 9293, 3.5, simultaneous open)."""
     try:
         return sock.family != socket.AF_UNIX and sock.getsockname() == sock.getpeername()
     except OSError:  # it has been reset meanwhile

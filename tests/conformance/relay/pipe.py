@@ -15,7 +15,7 @@ import time
 
 CHUNK = 65536
 CHUNKS_SEEN = itertools.count()  # by all pipes: what happens now and then goes by it
-UNIT = 16384  # what a chunk takes of a pool that is counted in buffers
+UNIT = 16384  # what a chunk takes of a pool whose unit is the buffer
 
 
 class SharedPool:

@@ -229,7 +229,7 @@ class Relay:
 
     def _unlink_paths(self) -> None:
         """Removes our sockets' files, while the listeners are open: an inode that is in use cannot
-        be somebody else's."""
+        be another file's."""
         for path, inode in self._paths.items():
             try:
                 if self.sins.has("unlink_by_name") or os.lstat(path).st_ino == inode:

@@ -59,7 +59,7 @@ struct Pair {
   int theirs;
 };
 
-// As under a service manager: standard output is a socket, which open(2) refuses.
+// As under a service manager: standard output is a socket, which open(2) cannot open.
 TEST_F(LineLogTest, ASocketThatWasInheritedIsWrittenToByAnyOfItsNames) {
   std::filesystem::create_symlink("/dev/stdout", File("link"));
   const std::string own = absl::StrFormat("/proc/%d/fd/1", getpid());
@@ -99,7 +99,7 @@ TEST_F(LineLogTest, ASocketOfDatagramsGetsOneLineInEach) {
   }
 }
 
-// What is full is waited for, and O_NONBLOCK, which belongs to others as well, stays as it is.
+// The thread waits for a full pipe, and O_NONBLOCK, which belongs to others as well, stays.
 TEST_F(LineLogTest, AnInheritedDescriptorMayBeFullAndNotBlock) {
   for (const bool is_pipe : {true, false}) {
     int ends[2];

@@ -1,4 +1,4 @@
-// LineLog: what becomes of lines when the disk is full, nobody reads, or the file moves away.
+// LineLog: what becomes of lines when the disk is full, there is no reader, or the file moves away.
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -106,7 +106,7 @@ TEST_F(LineLogTest, LinesOfManyThreadsAreWholeAndInOrder) {
   for (const int count : next) EXPECT_EQ(count, kLines);
 }
 
-// Nobody asks for the lines to be written: the thread is woken by them, from its nap or sleep.
+// No call asks for the lines to be written: they wake the thread, from its nap or sleep.
 TEST_F(LineLogTest, EveryLineComesByItself) {
   const std::string fifo = Fifo();
   Reader reader(fifo);
@@ -183,7 +183,7 @@ TEST_F(LineLogTest, AFifoMayWaitForItsReader) {
     EXPECT_EQ(log->dropped(), dropped += 5);
     Reader reader(fifo);
     log->Write("to somebody");
-    EXPECT_TRUE(log->Drain(kLong));  // before that nobody has the FIFO open for writing
+    EXPECT_TRUE(log->Drain(kLong));  // before that no process has the FIFO open for writing
     EXPECT_EQ(reader.ReadLine(), "to somebody\n");
     EXPECT_EQ(log->written(), round);
   }

@@ -1,4 +1,4 @@
-// Logger: format, level, and what happens when nobody reads standard error.
+// Logger: format, level, and what happens when standard error is not read.
 
 #include "core/log/logger.h"
 
@@ -33,7 +33,7 @@ class StderrPipe {
     close(read_end_);
   }
 
-  // Makes the next write block. The open file is the pipe's own: nobody else's writes change.
+  // Makes the next write block. The open file is the pipe's own: no other writer is affected.
   void Fill() {
     const int flags = fcntl(STDERR_FILENO, F_GETFL);
     fcntl(STDERR_FILENO, F_SETFL, flags | O_NONBLOCK);
@@ -148,7 +148,7 @@ TEST(LoggerTest, ABlockedReaderHoldsUpNobody) {
   EXPECT_GT(logger->dropped(), 0u);
   EXPECT_FALSE(logger->Drain(20 * kMillisecond));
 
-  // Once somebody reads, what is left is written: the newest lines.
+  // Once there is a reader, what is left is written: the newest lines.
   std::string text;
   std::thread reader([&] { text = pipe.ReadAll(); });
   EXPECT_TRUE(logger->Drain(kLong));

@@ -8,13 +8,11 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -26,14 +24,7 @@
 namespace sluice::core::testing {
 namespace {
 
-Address At(const std::string& path) {
-  sockaddr_un name = {};
-  name.sun_family = AF_UNIX;
-  EXPECT_LT(path.size(), sizeof(name.sun_path));
-  std::memcpy(name.sun_path, path.data(), path.size());
-  return Address(reinterpret_cast<const sockaddr*>(&name),
-                 static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1));
-}
+Address At(const std::string& path) { return Address::UnixPath(path); }
 
 class Fd {
  public:
@@ -74,14 +65,14 @@ class SocketFileTest : public ::testing::Test {
   int Stranger(int type, bool listening) {
     const int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     const Address name = At(path_);
-    EXPECT_EQ(bind(fd, &name.any, name.size), 0);
+    EXPECT_EQ(bind(fd, name.get(), name.size()), 0);
     if (listening) EXPECT_EQ(listen(fd, 8), 0);
     return fd;
   }
   bool Connects() const {
     const Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const Address name = At(path_);
-    return connect(fd.get(), &name.any, name.size) == 0;
+    return connect(fd.get(), name.get(), name.size()) == 0;
   }
   static bool HasVisitor(int listener) {
     pollfd each = {listener, POLLIN, 0};
@@ -114,16 +105,16 @@ TEST_F(SocketFileTest, AStaleFileIsReplacedAndItsSuccessorRemoved) {
   EXPECT_FALSE(Exists());
 }
 
-// All who have the file without a connection being made to any of them.
+// All sockets that have the file are found without a connection to any of them.
 TEST_F(SocketFileTest, WhatSomebodyHasIsTakenAndNobodyIsDisturbed) {
   struct stat probe;
   {
     const Fd known(Stranger(SOCK_STREAM, true));
     ASSERT_EQ(lstat(path_.c_str(), &probe), 0);
     if (FindSocketHolder(probe) == SocketHolder::kUnknown) GTEST_SKIP() << "no sock_diag(7)";
-    EXPECT_EQ(FindSocketHolder(probe), SocketHolder::kSomeone);
+    EXPECT_EQ(FindSocketHolder(probe), SocketHolder::kSocket);
   }
-  EXPECT_EQ(FindSocketHolder(probe), SocketHolder::kNobody);
+  EXPECT_EQ(FindSocketHolder(probe), SocketHolder::kNone);
   unlink(path_.c_str());
   for (const auto& [type, listening] : {std::pair{SOCK_STREAM, true},
                                         {SOCK_STREAM, false},  // between its bind and its listen
@@ -145,7 +136,7 @@ TEST_F(SocketFileTest, AConnectionThatOutlivesItsListenerHoldsNoFile) {
   Fd listener(Stranger(SOCK_STREAM, true));
   const Fd client(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const Address name = At(path_);
-  ASSERT_EQ(connect(client.get(), &name.any, name.size), 0);
+  ASSERT_EQ(connect(client.get(), name.get(), name.size()), 0);
   const Fd accepted(accept(listener.get(), nullptr, nullptr));
   ASSERT_GE(accepted.get(), 0);
   listener.Close();
@@ -230,7 +221,7 @@ TEST_F(SocketFileTest, ExactlyOneOfManyThatStartAtOnceListens) {
         SocketFile file;
         const IoResult<int> fd = SocketApi().Listen(At(path_), {.backlog = 8}, file);
         if (fd.ok()) (void)!write(listens[1], "", 1);
-        // The one that listens goes on until all have tried.
+        // The process that listens goes on until all have tried.
         (void)!read(hold[0], &byte, fd.ok() ? 1 : 0);
         _exit(fd.ok() ? 0 : fd.error() == EADDRINUSE ? 1 : 2);
       }
@@ -262,7 +253,7 @@ TEST_F(SocketFileTest, ExactlyOneOfManyThatStartAtOnceListens) {
   }
 }
 
-// The directory's lock may be held by anybody who can read it.
+// The directory's lock may be held by any process that can read the directory.
 TEST_F(SocketFileTest, WhoeverKeepsTheLockKeepsNobodyFromStarting) {
   const Fd folder(open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   ASSERT_EQ(flock(folder.get(), LOCK_EX), 0);

@@ -68,7 +68,7 @@ TEST(BufferPoolTest, CollectsWhatOthersGaveBackWhenItIsDry) {
   }).join();
   pool.CollectRemote();
   EXPECT_EQ(pool.taken(), 0u);
-  EXPECT_EQ(wakes, 0);  // nobody wanted any
+  EXPECT_EQ(wakes, 0);  // no reactor wanted any
 }
 
 TEST(BufferPoolTest, WakesTheOwnerWhoWantsABuffer) {  // I3
@@ -93,7 +93,7 @@ TEST(BufferPoolDeathTest, NoLeaseOutlivesItsPool) {
       "taken_ == 0");
 }
 
-// Outside a worker a lease gives its buffer back as a stranger does.
+// Outside a worker a lease gives its buffer back as another thread does.
 TEST(BufferLeaseTest, GivesBackOnceWhereverItHasBeenMoved) {
   BufferPool pool(2, kBytes, [] {});
   {
@@ -113,8 +113,8 @@ TEST(BufferLeaseTest, GivesBackOnceWhereverItHasBeenMoved) {
   EXPECT_EQ(pool.taken(), 0u);
 }
 
-// The owner takes all it can get and sleeps when the pool is dry; others give back. If a wake-up is
-// lost, the owner sleeps for ever.
+// The owner takes all it can get and sleeps when the pool is exhausted; others give back. If a
+// wake-up is lost, the owner sleeps for ever.
 class ReturnStress {
  public:
   void Run() {

@@ -75,7 +75,7 @@ TEST(IdleSetTest, MoreWorkersThanBitsInAWord) {
 
 // Workers that take tasks from one pile and sleep when it is empty, as Worker::Park does, and
 // threads that add tasks one at a time and wait until all are taken. A lost wake-up leaves a task
-// lying while everybody sleeps.
+// lying while all workers sleep.
 class Sleepers {
  public:
   explicit Sleepers(uint32_t workers) : idle_(workers), beds_(workers) {}

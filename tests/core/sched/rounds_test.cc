@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/base/check.h"
+#include "core/base/counter.h"
 #include "core/reactor/reactor.h"
 #include "core/sched/worker.h"
 #include "tests/core/support/virtual_time.h"

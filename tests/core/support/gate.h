@@ -1,6 +1,6 @@
-// Gate: one task waits here until somebody, on whatever thread, has opened it; once.
+// Gate: one task waits here until a caller, on any thread, has opened it; once.
 //
-//   CLOSED ── Open ──► OPEN          a waiter is the address of its node; whoever comes second,
+//   CLOSED ── Open ──► OPEN          a waiter is the address of its node; what comes second,
 //      └── await ──► waiter ── Open: posts it ──► OPEN          the waiter or Open, sees the other
 #ifndef SLUICE_TESTS_CORE_SUPPORT_GATE_H_
 #define SLUICE_TESTS_CORE_SUPPORT_GATE_H_

@@ -9,6 +9,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "core/base/check.h"
+#include "core/base/counter.h"
 #include "core/reactor/reactor.h"
 
 namespace sluice::core::testing {

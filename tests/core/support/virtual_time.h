@@ -1,4 +1,4 @@
-// Time that passes only while everybody waits: a test of hours takes no time and is exact.
+// Time that passes only while all tasks wait: a test of hours takes no time and is exact.
 #ifndef SLUICE_TESTS_CORE_SUPPORT_VIRTUAL_TIME_H_
 #define SLUICE_TESTS_CORE_SUPPORT_VIRTUAL_TIME_H_
 
@@ -8,6 +8,7 @@
 
 #include "core/base/check.h"
 #include "core/base/clock.h"
+#include "core/base/counter.h"
 #include "core/reactor/reactor.h"
 #include "core/runtime/runtime.h"
 

@@ -1,4 +1,4 @@
-// CancellationSource: hearing it, not hearing it any more, and both at once.
+// CancellationSource: to register, to unregister, and both at once.
 
 #include "core/sync/cancellation.h"
 

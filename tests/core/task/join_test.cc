@@ -119,7 +119,7 @@ Task<void> BothMain() {
   CancellableGate one;
   CancellableGate two;
   one.Open();
-  two.Open();  // before anybody is told: the loser has won, too
+  two.Open();  // before any branch is told: the loser has won, too
   const auto result =
       co_await Select(UntilTold(notes, "one", one, 1), UntilTold(notes, "two", two, 2));
   EXPECT_TRUE(result.Won<0>());

@@ -41,7 +41,7 @@ namespace {
 
 // --- Foreign awaitables: they know nothing of tasks and scopes. ---
 
-// A door of one thread: whoever awaits it goes on when Open is called.
+// A door of one thread: a coroutine that awaits it goes on when Open is called.
 class Door {
  public:
   void Open() {
@@ -87,7 +87,7 @@ struct OpenedMember {
 };
 static_assert(std::is_same_v<AwaitValue<OpenedMember>, std::unique_ptr<int>>);
 
-// Has a free operator; await_suspend says who goes on. It brings a reference.
+// Has a free operator; await_suspend says which coroutine goes on. It brings a reference.
 struct OpenedFree {
   Door& door;
 };

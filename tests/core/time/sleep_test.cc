@@ -62,7 +62,7 @@ Task<IoResult<int>> Answer(Duration after, int error) {
   if (error != 0) co_return IoError(error);
   co_return 7;
 }
-// Does not listen to being cancelled.
+// Ignores that it is cancelled.
 Task<IoResult<int>> Stubborn(int yields) {
   CancellableGate never;
   const bool opened = co_await never;

@@ -13,13 +13,7 @@ namespace {
 
 constexpr core::Nanos kNow = 5 * core::kSecond;
 
-core::Address Client() {
-  core::Address address;
-  address.ipv4.sin_family = AF_INET;
-  address.ipv4.sin_addr.s_addr = htonl(0xC0000201);
-  address.size = sizeof(address.ipv4);
-  return address;
-}
+core::Address Client() { return *core::Address::ParseHost("192.0.2.1"); }
 
 bool Admitted(const Admission::Result& result) { return std::holds_alternative<Ticket>(result); }
 

@@ -1,6 +1,5 @@
 #include "proxy/admission/source_limit.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -10,18 +9,7 @@
 namespace sluice::proxy {
 namespace {
 
-core::Address Ip(const std::string& text) {
-  core::Address address;
-  if (inet_pton(AF_INET, text.c_str(), &address.ipv4.sin_addr) == 1) {
-    address.ipv4.sin_family = AF_INET;
-    address.size = sizeof(address.ipv4);
-  } else {
-    EXPECT_EQ(inet_pton(AF_INET6, text.c_str(), &address.ipv6.sin6_addr), 1) << text;
-    address.ipv6.sin6_family = AF_INET6;
-    address.size = sizeof(address.ipv6);
-  }
-  return address;
-}
+core::Address Ip(const std::string& text) { return *core::Address::ParseHost(text); }
 
 SourceOptions Limit(uint32_t max, uint32_t ipv4_prefix = 32, uint32_t ipv6_prefix = 64) {
   return {.max_connections = max, .ipv4_prefix = ipv4_prefix, .ipv6_prefix = ipv6_prefix};
@@ -72,9 +60,7 @@ TEST(SourceLimit, MappedIpv4IsIpv4) {
 }
 
 core::Address OnInterface(const std::string& text, uint32_t interface) {
-  core::Address address = Ip(text);
-  address.ipv6.sin6_scope_id = interface;
-  return address;
+  return core::Address::Ipv6(Ip(text).ipv6(), /*port=*/0, interface);
 }
 
 // fe80::1 on one network is another host than fe80::1 on the next.
@@ -120,9 +106,8 @@ TEST(SourceLimit, ClientsWithoutAnAddressAreOneSource) {
 
 TEST(SourceLimit, UnixClientsHaveNoSource) {
   SourceLimit limit(Limit(1));
-  core::Address client;
-  client.local.sun_family = AF_UNIX;
-  client.size = sizeof(sa_family_t);
+  const sockaddr unnamed = {.sa_family = AF_UNIX, .sa_data = {}};
+  const core::Address client(&unnamed, sizeof(sa_family_t));
   SourceSlot a, b;
   EXPECT_TRUE(limit.TryAcquire(client, a));
   EXPECT_TRUE(limit.TryAcquire(client, b));

@@ -1,5 +1,5 @@
 // PlanBuffers: whatever the configuration and the workers, the parts fit into buffer_memory, and
-// every session that is let in has two blocks of the reserve.
+// every admitted session has two blocks of the reserve.
 
 #include "proxy/memory/buffer_budget.h"
 

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/reactor/reactor.h"
+#include "core/base/counter.h"
 #include "proxy/observe/stats.h"
 
 namespace sluice::proxy {

@@ -1,5 +1,5 @@
-// Topologies that take each other's place while connections come, work and go: nobody notices,
-// except that new connections are served as the new configuration says.
+// Topologies that replace each other while connections come, work and go: no connection is
+// affected, except that new ones are served as the new configuration says.
 #include "proxy/server/topology.h"
 
 #include <gtest/gtest.h>
@@ -107,7 +107,7 @@ class EchoServer {
   std::vector<std::thread> connections_;
 };
 
-// A client's connection: who has greeted it, and whether it still works.
+// A client's connection: which server has greeted it, and whether it still works.
 struct Visit {
   explicit Visit(const core::Address& proxy) : fd(contract::ConnectPlain(proxy)) {
     contract::SetBlocking(fd.get(), true);
@@ -123,10 +123,6 @@ struct Visit {
   char server;
 };
 
-conf::Address ToConf(const core::Address& address) {
-  return *conf::Address::Parse(address.ToString());
-}
-
 // `web` at a port of the kernel's choice; every second configuration has another upstream, another
 // limit, and a second listener.
 conf::Config MakeConfig(const core::Address& server, bool is_odd, const core::Address& second) {
@@ -134,17 +130,17 @@ conf::Config MakeConfig(const core::Address& server, bool is_odd, const core::Ad
   config.stats.interval = std::chrono::seconds(0);
   conf::Upstream upstream;
   upstream.name = is_odd ? "odd" : "even";
-  upstream.endpoints.push_back({.address = ToConf(server)});
+  upstream.endpoints.push_back({.address = server});
   config.upstreams.push_back(upstream);
   conf::Listener web;
   web.name = "web";
-  web.bind.push_back(*conf::Address::Parse("127.0.0.1:0"));
+  web.bind.push_back(*core::Address::Parse("127.0.0.1:0"));
   web.upstream = upstream.name;
   web.max_connections = is_odd ? 500 : 400;
   config.listeners.push_back(web);
   if (is_odd) {
     web.name = "second";
-    web.bind = {ToConf(second)};
+    web.bind = {second};
     config.listeners.push_back(web);
   }
   return config;
@@ -276,7 +272,7 @@ TEST_P(TopologyTest, WhatCannotBeServedChangesNothing) {
   Serve([this] {
     const Fd busy = contract::ListenPlain();
     conf::Config config = ConfigNumber(1);
-    config.listeners[1].bind.push_back(ToConf(contract::AddressOf(busy.get())));
+    config.listeners[1].bind.push_back(contract::AddressOf(busy.get()));
     next = config;
     kill(getpid(), SIGHUP);
     const std::string line = logger.WaitFor("the configuration stays as it is", 1);

@@ -91,7 +91,7 @@ struct World {
   static conf::Upstream UpstreamAt(const core::Address& address) {
     conf::Upstream upstream;
     upstream.name = "app";
-    upstream.endpoints.push_back({.address = *conf::Address::Parse(address.ToString())});
+    upstream.endpoints.push_back({.address = address});
     return upstream;
   }
 

@@ -1,4 +1,4 @@
-// SharedPace on virtual time: exact, fair, and nobody waits for those who have left; and on real
+// SharedPace on virtual time: exact, fair, and no session waits for one that has left; and on real
 // threads: no turn is lost.
 #include "proxy/session/shared_pace.h"
 
@@ -80,7 +80,7 @@ TEST(SharedPace, AnEqualShareWhateverThePieces) {
   }
 }
 
-// One who seldom sends waits for no more than what is in hand and a piece of everybody.
+// A session that seldom sends waits for no more than what is in hand and a piece of each other one.
 Task<void> TalkBesideBulk(SharedPace& pace, Flow& talk, Nanos& longest) {
   for (int i = 0; i < 50; ++i) {
     (void)co_await core::Sleep(100 * kMillisecond);
@@ -165,7 +165,7 @@ TEST(SharedPace, TheHeadLeaves) {
   EXPECT_NEAR(static_cast<double>(waited), 0.951e9, 0.003e9);
 }
 
-// Tasks on two workers, half of which leave at any moment: everybody comes to an end, and no more
+// Tasks on two workers, half of which leave at any moment: every task comes to an end, and no more
 // is sent than the rate allows.
 Task<void> Leave(Nanos after) { (void)co_await core::Sleep(after); }
 Task<void> Hurried(SharedPace& pace, PaceShare& share, std::atomic<uint64_t>& sent) {

@@ -11,7 +11,7 @@ namespace sluice::proxy {
 namespace {
 
 conf::Endpoint At(const std::string& address, uint32_t weight = 1, uint32_t max = 0) {
-  return {.address = *conf::Address::Parse(address), .weight = weight, .max_connections = max};
+  return {.address = *core::Address::Parse(address), .weight = weight, .max_connections = max};
 }
 
 conf::Upstream Config(std::vector<conf::Endpoint> endpoints) {

@@ -14,13 +14,7 @@
 namespace sluice::proxy::testing {
 namespace {
 
-core::Address Ipv4Client() {
-  sockaddr_in client{};
-  client.sin_family = AF_INET;
-  client.sin_addr.s_addr = htonl(0xc0000207);
-  client.sin_port = htons(51514);
-  return core::Address(reinterpret_cast<const sockaddr*>(&client), sizeof(client));
-}
+core::Address Ipv4Client() { return *core::Address::Parse("192.0.2.7:51514"); }
 
 core::Address UnixClient(std::string_view path) {
   sockaddr_un client{};
