@@ -54,8 +54,8 @@ struct Delivery {
   size_t pending = 0;
   // Another number than before if the peer has taken something since; no other meaning.
   uint64_t taken = 0;
-  Nanos quiet_for = 0;  // for that long it has certainly taken nothing
-  bool kept = false;    // a close drops nothing of it: the peer may still read it (UNIX)
+  Duration quiet_for{0};  // for that long it has certainly taken nothing
+  bool kept = false;      // a close drops nothing of it: the peer may still read it (UNIX)
 };
 
 class SocketApi {

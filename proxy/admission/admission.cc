@@ -22,8 +22,8 @@ Admission::Result Admission::Exhausted(ConnectionLimit& limit, WhenExhausted whe
 // Returns 0 if one has been taken from both rates. Else none has been, and before that time has
 // passed nothing changes.
 core::Nanos Admission::TakeFromRates(core::Nanos now) {
-  if (const core::Nanos wait = rate_.TryTake(now); wait > 0) return wait;
-  const core::Nanos wait = process_.rate.TryTake(now);
+  if (const core::Nanos wait = rate_.TryTake(core::InstantOf(now)).count(); wait > 0) return wait;
+  const core::Nanos wait = process_.rate.TryTake(core::InstantOf(now)).count();
   if (wait > 0) rate_.GiveBack();
   return wait;
 }

@@ -14,7 +14,7 @@ void AcceptLog::Shortage(const std::string& listener, Rejection cause, WhenExhau
   if (!is_memory && cause != Rejection::kBuffers) return;
   core::LogThrottle& throttle = is_memory ? memory_throttle_ : buffer_throttle_;
   uint64_t suppressed = 0;
-  if (!throttle.Pass(core::Worker::Current()->now(), suppressed)) return;
+  if (!throttle.Pass(core::Worker::Current()->Now(), suppressed)) return;
   const char* const fate = when_exhausted == WhenExhausted::kWait ? "wait" : "are reset";
   if (is_memory) {
     logger_.Log(LogLevel::kWarn,
@@ -31,7 +31,7 @@ void AcceptLog::Shortage(const std::string& listener, Rejection cause, WhenExhau
 
 void AcceptLog::CannotAccept(const std::string& listener, int error, core::Nanos longest_pause) {
   uint64_t suppressed = 0;
-  if (!accept_throttle_.Pass(core::Worker::Current()->now(), suppressed)) return;
+  if (!accept_throttle_.Pass(core::Worker::Current()->Now(), suppressed)) return;
   logger_.Log(LogLevel::kWarn,
               "listener %s: cannot accept: %s; trying again every %d ms (%d more such pauses since "
               "the last line)",

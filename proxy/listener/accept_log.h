@@ -27,9 +27,9 @@ class AcceptLog {
 
  private:
   core::Logger& logger_;
-  core::LogThrottle accept_throttle_{5 * core::kSecond};
-  core::LogThrottle memory_throttle_{5 * core::kSecond};
-  core::LogThrottle buffer_throttle_{5 * core::kSecond};
+  core::LogThrottle accept_throttle_{5s};
+  core::LogThrottle memory_throttle_{5s};
+  core::LogThrottle buffer_throttle_{5s};
 };
 
 }  // namespace sluice::proxy

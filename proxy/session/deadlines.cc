@@ -33,7 +33,7 @@ Nanos ExpiryOf(const SessionTimeouts& limits, Nanos started_at, uint64_t seed) {
   if (limits.max_lifetime == 0) return kNever;
   const Nanos full = started_at + limits.max_lifetime;
   if (limits.max_lifetime_jitter == 0) return full;
-  return full - core::Jitter(limits.max_lifetime_jitter, seed);
+  return full - core::Jitter(core::Duration(limits.max_lifetime_jitter), seed).count();
 }
 
 NextDeadline CheckDeadlines(const SessionTimeouts& limits, const SessionTimes& times, Nanos now) {

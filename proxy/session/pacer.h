@@ -25,7 +25,9 @@ class Pacer {
 
   // Takes the right to send `bytes` from its own limit, for which no other flow waits. Returns how
   // long to wait before it may be used.
-  core::Nanos TakeOwn(core::Nanos now, size_t bytes) { return own_.Take(now, bytes); }
+  core::Nanos TakeOwn(core::Nanos now, size_t bytes) {
+    return own_.Take(core::InstantOf(now), bytes).count();
+  }
 
   // After that from the shared limit: at once (false: the flow has to wait), or in its turn.
   bool TryTakeShared(core::Nanos now, size_t bytes) { return shared_.TryTake(now, bytes); }

@@ -41,7 +41,7 @@ void Session::BuffersShort() {
   Worker& worker = *Worker::Current();
   core::Count(context().stats->of(worker.index()).at("short_buffers_total"));
   uint64_t suppressed = 0;
-  if (!context().short_throttle->Pass(worker.now(), suppressed)) return;
+  if (!context().short_throttle->Pass(worker.Now(), suppressed)) return;
   context().logger->Log(
       core::LogLevel::kWarn,
       "buffers are short: data is forwarded in small pieces until slow receivers "
@@ -105,7 +105,8 @@ core::Delivery Session::Look(Flow& flow, Nanos now) {
   const core::Delivery delivery = CurrentReactor().GetDelivery(flow.to);
   uint32_t& before = flow.is_up ? taken_up_ : taken_down_;
   const auto taken = static_cast<uint32_t>(delivery.taken);
-  if (taken != before) flow.last_byte_at = std::max(flow.last_byte_at, now - delivery.quiet_for);
+  if (taken != before)
+    flow.last_byte_at = std::max(flow.last_byte_at, now - delivery.quiet_for.count());
   before = taken;
   return delivery;
 }

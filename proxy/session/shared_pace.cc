@@ -16,7 +16,7 @@ core::Nanos SharedPace::Join(PaceTurn& turn, core::Nanos now) {
   turn.start_ = std::max(virtual_time_ - std::min(virtual_time_, lag_), turn.share_.finish);
   turn.number_ = ++turns_;
   if (!has_head_) {
-    const core::Nanos wait = bucket_.TryTake(now, turn.bytes_);
+    const core::Nanos wait = bucket_.TryTake(core::InstantOf(now), turn.bytes_).count();
     if (wait == 0) {
       Grant(turn);
       return 0;
@@ -40,7 +40,8 @@ void SharedPace::Grant(PaceTurn& turn) {
 // Returns 0 if the head has its tokens and another turn is the head now; else the head looks again
 // after that time.
 core::Nanos SharedPace::Serve(PaceTurn& head, core::Nanos now) {
-  if (const core::Nanos wait = bucket_.TryTake(now, head.bytes_); wait > 0) return wait;
+  if (const core::Nanos wait = bucket_.TryTake(core::InstantOf(now), head.bytes_).count(); wait > 0)
+    return wait;
   {
     absl::MutexLock lock(&mutex_);
     Grant(head);
@@ -59,7 +60,7 @@ void SharedPace::PassOn(core::Nanos now) {
       PaceTurn& next = **queue_.begin();
       queue_.erase(queue_.begin());
       next.queued_ = false;
-      if (bucket_.TryTake(now, next.bytes_) == 0) {
+      if (bucket_.TryTake(core::InstantOf(now), next.bytes_) == 0ns) {
         Grant(next);
       } else {
         next.is_head_ = has_head_ = true;

@@ -66,7 +66,7 @@ class SharedPace {
 
   // True: the right to send `bytes` has been taken. False: wait for a Turn.
   bool TryTake(core::Nanos now, size_t bytes) {
-    return !limited() || (waiting() == 0 && bucket_.TryTake(now, bytes) == 0);
+    return !limited() || (waiting() == 0 && bucket_.TryTake(core::InstantOf(now), bytes) == 0ns);
   }
 
   // `bool may_send = co_await pace.Turn(share, bytes);` False: the scope was cancelled, nothing has

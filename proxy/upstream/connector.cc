@@ -31,7 +31,9 @@ constexpr int kMaxDoublings = 10;
 constexpr int kConnectedToItself = EISCONN;
 
 // Between half of `pause` and all of it.
-Nanos Scattered(Nanos pause, uint64_t seed) { return pause / 2 + core::Jitter(pause / 2, seed); }
+Nanos Scattered(Nanos pause, uint64_t seed) {
+  return pause / 2 + core::Jitter(core::Duration(pause / 2), seed).count();
+}
 
 // EAGAIN from a UNIX socket: the endpoint is there, and its accept queue is full.
 core::Task<IoResult<void>> ConnectSocket(int fd, const core::Address& address) {
@@ -111,7 +113,7 @@ bool HadTaken(int error) { return error == ECONNRESET; }
 Nanos PauseBefore(size_t retry, Nanos backoff, uint64_t seed) {
   if (retry < 2 || backoff == 0) return 0;
   const Nanos pause = backoff << std::min(static_cast<int>(retry) - 2, kMaxDoublings);
-  return pause / 2 + core::Jitter(pause, seed);
+  return pause / 2 + core::Jitter(core::Duration(pause), seed).count();
 }
 
 // Before the 2nd round: about `backoff`, 3rd: twice that ... Bounded both ways: an endpoint that
@@ -149,7 +151,7 @@ const char* Explain(const Endpoint& endpoint, int error) {
 
 void LogFailure(const ConnectContext& context, const Endpoint& endpoint, int error) {
   uint64_t suppressed = 0;
-  if (!context.upstream.failure_throttle().Pass(Worker::Current()->now(), suppressed)) return;
+  if (!context.upstream.failure_throttle().Pass(Worker::Current()->Now(), suppressed)) return;
   context.logger.Log(core::LogLevel::kWarn,
                      "upstream %s: cannot connect to %s: %s (%d more failures since the last line)",
                      context.upstream.name(), endpoint.name(), Explain(endpoint, error),

@@ -60,7 +60,7 @@ class Upstream final : public core::RefCounted {
   const std::unique_ptr<Balancer> balancer_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;  // all that there have been
   std::unique_ptr<EndpointQueue> queue_;              // goes before them
-  core::LogThrottle failure_throttle_{5 * core::kSecond};
+  core::LogThrottle failure_throttle_{5s};
 };
 
 }  // namespace sluice::proxy

@@ -67,7 +67,7 @@ class Checker final : public core::Logger {
   // core::Logger
   void Write(core::LogLevel level, std::string_view line) override;
   uint64_t dropped() const override { return 0; }
-  bool Drain(core::Nanos) override { return true; }
+  bool Drain(core::Duration) override { return true; }
 
  private:
   // After its end a session waits for a reader that takes nothing for a second, and looks now and

@@ -63,7 +63,7 @@ RecordChecker::~RecordChecker() {
 }
 
 void RecordChecker::CheckEnd(std::deque<Session>& sessions) {
-  SLUICE_CHECK(log_->Drain(10 * core::kSecond));
+  SLUICE_CHECK(log_->Drain(10s));
   if (log_->dropped() != 0) trace_.Fail("%d records were dropped", log_->dropped());
   std::string text(static_cast<size_t>(lseek(file_, 0, SEEK_END)), '\0');
   SLUICE_CHECK(pread(file_, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()));

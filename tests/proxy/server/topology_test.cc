@@ -42,7 +42,7 @@ class LineLogger final : public core::Logger {
     lines_.emplace_back(line);
   }
   uint64_t dropped() const override { return 0; }
-  bool Drain(core::Nanos) override { return true; }
+  bool Drain(core::Duration) override { return true; }
 
   // Waits for the `count`-th line with `text`, and returns it.
   std::string WaitFor(std::string_view text, size_t count) {
@@ -310,7 +310,7 @@ TEST(Topology, LivesAsLongAsSomethingRefersToIt) {
   HeapReserve reserve(0, [] { return true; });
   ProcessLimits limits(10, Rejection::kConnections, 0, /*workers=*/1, reserve);
   Stats stats(1);
-  core::LogThrottle throttle(core::kSecond);
+  core::LogThrottle throttle(1s);
   core::CancellationSource end_sessions;
   const SessionServices services{.limits = limits,
                                  .stats = stats,

@@ -97,7 +97,7 @@ struct World {
 
   Fd listener;
   std::unique_ptr<core::Logger> logger;
-  core::LogThrottle throttle{core::kSecond};
+  core::LogThrottle throttle{1s};
   core::CancellationSource end_all;
   SharedPace pace{0};
   Stats stats{2};

@@ -81,7 +81,7 @@ BENCHMARK_TEMPLATE(BM_Format, Format::kText);
 BENCHMARK_TEMPLATE(BM_Format, Format::kJson);
 
 void Report(benchmark::State& state, AccessLog& log) {
-  log.Drain(core::kSecond);
+  log.Drain(1s);
   state.counters["written"] = static_cast<double>(log.written());
   state.counters["dropped"] = static_cast<double>(log.dropped());
 }
