@@ -131,7 +131,7 @@ conf::Address ToConf(const core::Address& address) {
 // limit, and a second listener.
 conf::Config MakeConfig(const core::Address& server, bool is_odd, const core::Address& second) {
   conf::Config config;
-  config.stats.interval = std::chrono::seconds(0);
+  config.stats.interval = 0s;
   conf::Upstream upstream;
   upstream.name = is_odd ? "odd" : "even";
   upstream.endpoints.push_back({.address = ToConf(server)});
