@@ -29,13 +29,13 @@ void AcceptLog::Shortage(const std::string& listener, Rejection cause, WhenExhau
               listener, connections_served, fate, suppressed);
 }
 
-void AcceptLog::CannotAccept(const std::string& listener, int error, core::Nanos longest_pause) {
+void AcceptLog::CannotAccept(const std::string& listener, int error, core::Duration longest_pause) {
   uint64_t suppressed = 0;
   if (!accept_throttle_.Pass(core::Worker::Current()->Now(), suppressed)) return;
   logger_.Log(LogLevel::kWarn,
               "listener %s: cannot accept: %s; trying again every %d ms (%d more such pauses since "
               "the last line)",
-              listener, strerrordesc_np(error), longest_pause / core::kMillisecond, suppressed);
+              listener, strerrordesc_np(error), longest_pause / 1ms, suppressed);
 }
 
 }  // namespace sluice::proxy

@@ -23,7 +23,7 @@ class AcceptLog {
                 uint32_t connections_served);
 
   // The kernel gave no connection because of `error`.
-  void CannotAccept(const std::string& listener, int error, core::Nanos longest_pause);
+  void CannotAccept(const std::string& listener, int error, core::Duration longest_pause);
 
  private:
   core::Logger& logger_;

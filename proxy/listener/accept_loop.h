@@ -56,7 +56,7 @@ void StartOrReject(const AcceptContext& context, const ListenerState& listener, 
 
 // Waits for descriptors or memory, after an accept that failed with `error`.
 core::Task<void> PauseAccepting(const AcceptContext& context, const ListenerState& listener,
-                                int error, core::Nanos pause);
+                                int error, core::Duration pause);
 
 class AcceptLoop {
  public:

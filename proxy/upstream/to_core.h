@@ -5,14 +5,9 @@
 #include <chrono>
 
 #include "conf/config.h"
-#include "core/base/clock.h"
 #include "core/net/socket_api.h"
 
 namespace sluice::proxy {
-
-inline core::Nanos ToNanos(conf::Duration duration) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
-}
 
 inline core::Address ToCore(const conf::Address& address) {
   return core::Address(address.get(), address.length);

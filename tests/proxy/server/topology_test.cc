@@ -326,7 +326,7 @@ TEST(Topology, LivesAsLongAsSomethingRefersToIt) {
   const core::IntrusivePtr<Admission> admission = topology->listeners()[0]->admission();
   {
     const Admission::Result held =
-        admission->Admit(core::Address(), /*now=*/0, WhenExhausted::kReject);
+        admission->Admit(core::Address(), core::Instant(), WhenExhausted::kReject);
     auto same = core::MakeRef<Topology>(topology->config(), services, topology.get());
     EXPECT_EQ(same->listeners()[0]->admission(), admission) << "the same limits go on counting";
     EXPECT_TRUE(same->carries_upstreams());
