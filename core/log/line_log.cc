@@ -172,7 +172,7 @@ void LineLog::Settle(const LineSink::Outcome& outcome) {
 void LineLog::Drop(uint64_t lines, std::string_view why) {
   const uint64_t dropped = dropped_.fetch_add(lines, std::memory_order_relaxed) + lines;
   uint64_t suppressed;  // the number of lines says more
-  if (!throttle_.Pass(clock_.Time(), suppressed)) return;
+  if (!throttle_.Pass(clock_.Now(), suppressed)) return;
   logger_.Log(LogLevel::kWarn, "%s: %s; lines dropped so far: %d", name_, why, dropped);
 }
 

@@ -29,6 +29,7 @@
 #include "absl/synchronization/notification.h"
 #include "core/base/atomic.h"
 #include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/log/line_sink.h"
 #include "core/log/logger.h"
 

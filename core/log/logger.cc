@@ -131,10 +131,10 @@ class SpdlogLogger final : public Logger {
 
   bool Drain(Duration timeout) override {
     const MonotonicClock clock;
-    const Instant until = clock.Time() + timeout;
+    const Instant until = clock.Now() + timeout;
     logger_->flush();
     while (queue_->queue_size() > 0) {
-      if (clock.Time() >= until) return false;
+      if (clock.Now() >= until) return false;
       std::this_thread::sleep_for(1ms);
     }
     return true;

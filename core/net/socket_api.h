@@ -14,8 +14,8 @@
 #include <cstdint>
 #include <string>
 
-#include "core/base/clock.h"
 #include "core/base/result.h"
+#include "core/base/time.h"
 #include "core/net/socket_file.h"
 #include "core/net/socket_options.h"
 

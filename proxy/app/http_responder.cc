@@ -32,7 +32,7 @@ constexpr uint32_t kCredit = 16384;  // bytes received ahead of the task
 constexpr core::Duration kAcceptPause = 100ms;
 
 using core::CurrentReactor;
-core::Instant Now() { return core::Worker::Current()->clock().Time(); }
+core::Instant Now() { return core::Worker::Current()->clock().Now(); }
 
 void Append(std::string& text, std::string_view more) { text.append(more); }
 

@@ -34,7 +34,7 @@ bool Session::StillTakes(Flow& flow, Instant begun_at, Instant now) {
 // Waits, within bounds, until those who may take more have it all. The others are closed meanwhile,
 // but for a client that could take its end for a free slot.
 core::Task<void> Session::Flush() {
-  const Instant begun_at = Worker::Current()->clock().Time();
+  const Instant begun_at = Worker::Current()->clock().Now();
   bool up = NeedsFlush(up_, begun_at);
   bool down = NeedsFlush(down_, begun_at);
   // It may be in the future when the session is paced.
@@ -49,7 +49,7 @@ core::Task<void> Session::Flush() {
     if (context().end_all.cancelled()) break;
     pause = std::min(pause, now < begun_at + kGrace ? kShortPauses : kLongPauses);
     if (!co_await core::Sleep(pause)) break;
-    now = Worker::Current()->clock().Time();
+    now = Worker::Current()->clock().Now();
     if (limits().linger != 0s && now >= begun_at + limits().linger) break;
   }
 }

@@ -60,7 +60,7 @@ FlowEnd HowEnded(const Flow& flow, int error) {
   Pacer& pacer = flow.owner.PacerOf(flow);
   while (!rest.empty()) {
     const std::span<const std::byte> piece = rest.first(std::min(rest.size(), pacer.piece()));
-    const core::Instant now = Worker::Current()->clock().Time();
+    const core::Instant now = Worker::Current()->clock().Now();
     const core::Duration wait = pacer.TakeOwn(now, piece.size());
     if (wait > 0s || !pacer.TryTakeShared(now, piece.size())) {
       constexpr core::Duration kLong = 1h;

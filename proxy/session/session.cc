@@ -38,7 +38,7 @@ void Session::OnShutdown() {
 }
 
 void Session::OnTimer() {
-  if (!end_.ended()) LookAgainAt(CheckTimes(Worker::Current()->clock().Time()));
+  if (!end_.ended()) LookAgainAt(CheckTimes(Worker::Current()->clock().Now()));
   MaybeResume();
 }
 
@@ -50,7 +50,7 @@ void Session::FinishTimeline() {
 
 void Session::Report() {
   if (timeline_ == nullptr) return;
-  const Duration total = Worker::Current()->clock().Time() - started_at_;
+  const Duration total = Worker::Current()->clock().Now() - started_at_;
   timeline_->Report(context(), {.started_at = started_at_,
                                 .total = total,
                                 .bytes_up = up_.bytes,

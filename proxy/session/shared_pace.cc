@@ -9,8 +9,8 @@ bool SharedPace::FirstFirst::operator()(const PaceTurn* one, const PaceTurn* oth
   return std::tie(one->start_, one->number_) < std::tie(other->start_, other->number_);
 }
 
-// Returns 0 if `turn` has its tokens; a time: it is the head and looks again after that; none: it is
-// queued.
+// Returns 0 if `turn` has its tokens; a time: it is the head and looks again after that; none: it
+// is queued.
 std::optional<core::Duration> SharedPace::Join(PaceTurn& turn, core::Instant now) {
   absl::MutexLock lock(&mutex_);
   turn.start_ = std::max(virtual_time_ - std::min(virtual_time_, lag_), turn.share_.finish);
@@ -88,7 +88,7 @@ bool SharedPace::Remove(PaceTurn& turn) {
 void SharedPace::PaceTurn::OnReady() {
   Fired();
   if (is_head_) {
-    const core::Instant now = core::Worker::Current()->clock().Time();
+    const core::Instant now = core::Worker::Current()->clock().Now();
     if (scope_->cancelled()) {
       pace_.PassOn(now);
     } else if (const core::Duration wait = pace_.Serve(*this, now); wait > 0s) {

@@ -102,7 +102,7 @@ class SharedPace::PaceTurn final : public core::Timer {
       : pace_(pace), share_(share), bytes_(bytes) {}
 
   bool await_ready() {
-    granted_ = pace_.TryTake(core::Worker::Current()->clock().Time(), bytes_);
+    granted_ = pace_.TryTake(core::Worker::Current()->clock().Now(), bytes_);
     return granted_;
   }
   template <typename Promise>
@@ -111,7 +111,7 @@ class SharedPace::PaceTurn final : public core::Timer {
     if (promise.scope->cancelled()) return false;
     task_ = promise.task;
     waiter_ = handle;
-    const core::Instant now = core::Worker::Current()->clock().Time();
+    const core::Instant now = core::Worker::Current()->clock().Now();
     const std::optional<core::Duration> wait = pace_.Join(*this, now);
     if (wait == 0s) return false;
     scope_ = promise.scope;

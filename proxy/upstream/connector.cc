@@ -174,7 +174,7 @@ class Rounds {
 
   void Tries(Endpoint& endpoint) {
     if (round_ == 1 && seen_.empty()) {
-      until_ = Worker::Current()->clock().Time() + policy().retry_for;
+      until_ = Worker::Current()->clock().Now() + policy().retry_for;
     }
     seen_.push_back(&endpoint);
   }
@@ -189,7 +189,7 @@ class Rounds {
       pause = PauseBefore(tried_now, policy().backoff, seed_);
       return true;
     }
-    const Duration left = until_ - Worker::Current()->clock().Time();
+    const Duration left = until_ - Worker::Current()->clock().Now();
     if (left <= 0s || (is_over && !passes_)) return false;
     if (is_over) BeginRound();
     pause = std::min(left, is_over ? PauseBeforeRound(round_, policy().backoff, seed_)
@@ -246,10 +246,10 @@ core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed) {
     if (!result.slot.valid()) {
       result.queue_timeout = true;
       if (policy.queue_timeout == 0s) co_return result;
-      const Instant begin = Worker::Current()->clock().Time();
+      const Instant begin = Worker::Current()->clock().Now();
       result.slot =
           co_await Queue(upstream.queue(), policy.queue_timeout, rounds.request(), rounds.tried());
-      result.queued = result.queued.value_or(0s) + (Worker::Current()->clock().Time() - begin);
+      result.queued = result.queued.value_or(0s) + (Worker::Current()->clock().Now() - begin);
       if (!result.slot.valid()) co_return result;
       result.queue_timeout = false;
     }

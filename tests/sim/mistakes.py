@@ -89,10 +89,10 @@ MISTAKES = [
     ),
     (
         'session.cc',
-        '  const Duration total = Worker::Current()->clock().Time() - started_at_;\n',
-        """  Duration total = Worker::Current()->clock().Time() - started_at_;
+        '  const Duration total = Worker::Current()->clock().Now() - started_at_;\n',
+        """  Duration total = Worker::Current()->clock().Now() - started_at_;
   if (sim::Planted(sim::Mutant::kWallDurations)) {
-    total += Duration(sim::WallClock::Current()->jumped());
+    total += sim::WallClock::Current()->jumped();
   }
 """,
     ),

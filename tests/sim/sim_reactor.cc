@@ -203,7 +203,7 @@ core::Delivery SimReactor::GetDelivery(int fd) {
   const bool end_taken = socket.fin_queued && socket.other->fin_arrived;
   return {.pending = socket.pending(),
           .taken = socket.acknowledged + (end_taken ? 1 : 0),
-          .quiet_for = core::Duration(kernel_.network().now() - socket.taken_at)};
+          .quiet_for = kernel_.network().now() - socket.taken_at};
 }
 
 size_t SimReactor::UnreadBytes(int fd) { return kernel_.at(fd).socket->in.size(); }

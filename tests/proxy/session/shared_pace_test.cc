@@ -25,7 +25,7 @@ using core::OptionalInstant;
 using core::Task;
 using core::testing::VirtualRuntime;
 
-Instant Now() { return core::Worker::Current()->clock().Time(); }
+Instant Now() { return core::Worker::Current()->clock().Now(); }
 
 struct Flow {
   size_t piece;
@@ -197,9 +197,9 @@ TEST(SharedPace, NoTurnIsLostInAStorm) {
   SharedPace pace(kRate);
   std::atomic<uint64_t> sent{0};
   const core::MonotonicClock clock;
-  const Instant since = clock.Time();
+  const Instant since = clock.Now();
   runtime.Run(StormMain(runtime.handle(), pace, sent));
-  const double seconds = std::chrono::duration<double>(clock.Time() - since).count();
+  const double seconds = std::chrono::duration<double>(clock.Now() - since).count();
   EXPECT_GE(sent, 40u * 100 * 1000) << "who does not leave has every turn";
   EXPECT_LE(static_cast<double>(sent), (seconds + 0.06) * kRate + 1000);
   EXPECT_EQ(pace.waiting(), 0u);

@@ -106,14 +106,14 @@ void BM_Paced(benchmark::State& state) {
   const SessionRecord record = Record();
   Target target(Format::kJson);
   const core::Duration gap = core::Duration(1s) / state.range(0);
-  core::Instant next = clock.Time();
+  core::Instant next = clock.Now();
   for (auto _ : state) {
     next += gap;
     core::Instant begin;
-    while ((begin = clock.Time()) < next) {
+    while ((begin = clock.Now()) < next) {
     }
     target.log().Write(record);
-    state.SetIterationTime(std::chrono::duration<double>(clock.Time() - begin).count());
+    state.SetIterationTime(std::chrono::duration<double>(clock.Now() - begin).count());
   }
   Report(state, target.log());
 }
