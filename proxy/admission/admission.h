@@ -22,7 +22,7 @@
 #include <cstdint>
 #include <variant>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/base/intrusive_ptr.h"
 #include "core/net/socket_api.h"
 #include "core/time/token_bucket.h"

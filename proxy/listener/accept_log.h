@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/log/logger.h"
 #include "proxy/admission/admission.h"
 #include "proxy/observe/rejection.h"

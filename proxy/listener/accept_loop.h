@@ -21,7 +21,7 @@
 #ifndef SLUICE_PROXY_LISTENER_ACCEPT_LOOP_H_
 #define SLUICE_PROXY_LISTENER_ACCEPT_LOOP_H_
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/base/intrusive_ptr.h"
 #include "core/runtime/task_group.h"
 #include "core/task/task.h"

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/log/logger.h"
 #include "core/runtime/handle.h"
 #include "core/sync/cancellation.h"
