@@ -1,22 +1,22 @@
 // The configuration as plain data; the default values below are the only place that defines them.
 //
-// Units: `_bytes` fields are bytes, `Duration` counts microseconds. A Config built by hand needs no
+// Units: `_bytes` fields are bytes, a span of time is a Duration. A Config built by hand needs no
 // file; one that came from a file has passed every check of conf/load.h. Adding a key: a field here
 // and one line in conf/schema/schema.cc (and in conf/reference.yaml, or its test fails).
 
 #ifndef SLUICE_CONF_CONFIG_H_
 #define SLUICE_CONF_CONFIG_H_
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "core/base/time.h"
 #include "core/net/address.h"
 
 namespace sluice::conf {
 
-using Duration = std::chrono::microseconds;
+using core::Duration;
 
 enum class Backend { kAuto, kIoUring, kEpoll };
 enum class OnLimit { kClose, kWait };
@@ -31,7 +31,7 @@ struct Runtime {
   uint32_t workers = 0;  // 0 = auto: one per CPU this process may run on
   bool pin_workers = false;
   bool work_stealing = true;
-  Duration busy_poll = std::chrono::microseconds(0);
+  Duration busy_poll = 0s;
 
   bool operator==(const Runtime&) const = default;
 };
@@ -52,13 +52,13 @@ struct Buffers {
 };
 
 struct Shutdown {
-  Duration drain_timeout = std::chrono::seconds(30);  // 0 = end at once
+  Duration drain_timeout = 30s;  // 0 = end at once
 
   bool operator==(const Shutdown&) const = default;
 };
 
 struct Stats {
-  Duration interval = std::chrono::seconds(10);  // 0 = off
+  Duration interval = 10s;  // 0 = off
 
   bool operator==(const Stats&) const = default;
 };
@@ -80,13 +80,13 @@ struct AccessLog {
 
 // 0 = none, for each of the durations.
 struct Timeouts {
-  Duration connect = std::chrono::seconds(5);
-  Duration idle = std::chrono::minutes(10);
-  Duration half_close = std::chrono::minutes(1);
-  Duration write_stall = std::chrono::minutes(1);
-  Duration max_lifetime = std::chrono::seconds(0);
+  Duration connect = 5s;
+  Duration idle = 10min;
+  Duration half_close = 1min;
+  Duration write_stall = 1min;
+  Duration max_lifetime = 0s;
   uint32_t max_lifetime_jitter = 10;  // percent of max_lifetime that a session may end earlier
-  Duration linger = std::chrono::minutes(1);
+  Duration linger = 1min;
 
   bool operator==(const Timeouts&) const = default;
 };
@@ -114,10 +114,10 @@ struct Socket {
   uint64_t send_buffer_bytes = 0;
   uint64_t notsent_lowat_bytes = 0;
   std::string congestion;
-  Duration keepalive = std::chrono::seconds(0);  // idle time before the first probe; 0 = none
-  Duration keepalive_interval = std::chrono::seconds(0);
+  Duration keepalive = 0s;  // idle time before the first probe; 0 = none
+  Duration keepalive_interval = 0s;
   uint32_t keepalive_probes = 0;
-  Duration user_timeout = std::chrono::seconds(0);
+  Duration user_timeout = 0s;
 
   bool operator==(const Socket&) const = default;
 };
@@ -126,11 +126,11 @@ struct Socket {
 struct ListenSocket : Socket {
   uint32_t backlog = 4096;
   bool ipv6_only = true;
-  int32_t unix_mode = -1;  // permissions of a UNIX socket's file; -1: as the umask says
-  Duration defer_accept = std::chrono::seconds(0);  // 0 = accept before the first byte
-  uint32_t fast_open = 0;                           // length of the queue; 0 = off
-  std::string unix_owner;  // of that file, a name or a number; "": the user of the process
-  std::string unix_group;  // likewise
+  int32_t unix_mode = -1;      // permissions of a UNIX socket's file; -1: as the umask says
+  Duration defer_accept = 0s;  // 0 = accept before the first byte
+  uint32_t fast_open = 0;      // length of the queue; 0 = off
+  std::string unix_owner;      // of that file, a name or a number; "": the user of the process
+  std::string unix_group;      // likewise
 
   bool operator==(const ListenSocket&) const = default;
 };
@@ -169,11 +169,11 @@ struct Endpoint {
 struct Upstream {
   std::string name;
   Balance balance = Balance::kRoundRobin;
-  Duration queue_timeout = std::chrono::seconds(5);  // 0 = no waiting
-  uint32_t connect_attempts = 3;                     // endpoints tried in one round
-  Duration connect_backoff = std::chrono::milliseconds(20);
-  Duration retry_for = std::chrono::seconds(5);  // when all have failed; 0 = each is tried once
-  core::Address source_address = {};             // an IP address with port 0, or empty
+  Duration queue_timeout = 5s;    // 0 = no waiting
+  uint32_t connect_attempts = 3;  // endpoints tried in one round
+  Duration connect_backoff = 20ms;
+  Duration retry_for = 5s;            // when all have failed; 0 = each is tried once
+  core::Address source_address = {};  // an IP address with port 0, or empty
   Socket socket = {};
   std::vector<Endpoint> endpoints;  // at least one
 

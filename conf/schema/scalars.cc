@@ -217,9 +217,8 @@ Scalar TimeOrZero(Duration& field, std::string_view zero_means, Duration min, Du
   Scalar time = Time(field, min, max);
   time.allowed = Cat("0s (", zero_means, ") or ", time.allowed);
   time.parse = [&field, min, max](std::string_view text) {
-    return Store(text, ParseDuration(text), field, [&](Duration value) {
-      return value == Duration(0) || (value >= min && value <= max);
-    });
+    return Store(text, ParseDuration(text), field,
+                 [&](Duration value) { return value == 0s || (value >= min && value <= max); });
   };
   return time;
 }

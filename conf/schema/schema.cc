@@ -1,6 +1,5 @@
 #include "conf/schema/schema.h"
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -13,14 +12,10 @@
 namespace sluice::conf {
 namespace {
 
-using std::chrono::hours;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-
 constexpr uint64_t kKiB = uint64_t{1} << 10;
 constexpr uint64_t kMiB = uint64_t{1} << 20;
 constexpr uint64_t kGiB = uint64_t{1} << 30;
-constexpr Duration kDay = hours(24);
+constexpr Duration kDay = 24h;
 constexpr uint32_t kConnectionsMax = 10'000'000;
 
 // A list whose new items are copies of `fresh`; `shape` gives the Shape of an item.
@@ -41,7 +36,7 @@ List OneOrListOf(std::string_view what, std::vector<Item>& items,
   return list;
 }
 
-Scalar Timeout(Duration& field) { return TimeOrZero(field, "none", milliseconds(1), 365 * kDay); }
+Scalar Timeout(Duration& field) { return TimeOrZero(field, "none", 1ms, 365 * kDay); }
 
 Scalar NewConnections(uint32_t& field) { return RateOrZero(field, "no limit", 1, 10'000'000); }
 
@@ -53,7 +48,7 @@ Shape Of(Runtime& runtime) {
     v.Optional("workers", CountOrAuto(runtime.workers, 1, 256));
     v.Optional("pin_workers", Flag(runtime.pin_workers));
     v.Optional("work_stealing", Flag(runtime.work_stealing));
-    v.Optional("busy_poll", Time(runtime.busy_poll, Duration(0), seconds(1)));
+    v.Optional("busy_poll", Time(runtime.busy_poll, 0s, 1s));
   }};
 }
 
@@ -75,13 +70,13 @@ Shape Of(Buffers& buffers) {
 
 Shape Of(Shutdown& shutdown) {
   return Map{[&shutdown](Visitor& v) {
-    v.Optional("drain_timeout", Time(shutdown.drain_timeout, Duration(0), kDay));
+    v.Optional("drain_timeout", Time(shutdown.drain_timeout, 0s, kDay));
   }};
 }
 
 Shape Of(Stats& stats) {
   return Map{[&stats](Visitor& v) {
-    v.Optional("interval", TimeOrZero(stats.interval, "off", milliseconds(10), kDay));
+    v.Optional("interval", TimeOrZero(stats.interval, "off", 10ms, kDay));
   }};
 }
 
@@ -114,7 +109,7 @@ Shape Of(Timeouts& timeouts) {
     v.Optional("write_stall", Timeout(timeouts.write_stall));
     v.Optional("max_lifetime", Timeout(timeouts.max_lifetime));
     v.Optional("max_lifetime_jitter", Percent(timeouts.max_lifetime_jitter, 0, 50));
-    v.Optional("linger", TimeOrZero(timeouts.linger, "no bound", milliseconds(1), 365 * kDay));
+    v.Optional("linger", TimeOrZero(timeouts.linger, "no bound", 1ms, 365 * kDay));
   }};
 }
 
@@ -138,7 +133,7 @@ Scalar KernelSize(uint64_t& field) { return SizeOrZero(field, "the kernel's", kK
 
 void SocketFields(Socket& socket, Visitor& v) {
   const auto seconds_or_kernel = [](Duration& field, std::string_view zero_means) {
-    return TimeOrZero(field, zero_means, seconds(1), seconds(32767));  // the kernel's maximum
+    return TimeOrZero(field, zero_means, 1s, 32767s);  // the kernel's maximum
   };
   v.Optional("receive_buffer", KernelSize(socket.receive_buffer_bytes));
   v.Optional("send_buffer", KernelSize(socket.send_buffer_bytes));
@@ -147,8 +142,7 @@ void SocketFields(Socket& socket, Visitor& v) {
   v.Optional("keepalive", seconds_or_kernel(socket.keepalive, "off"));
   v.Optional("keepalive_interval", seconds_or_kernel(socket.keepalive_interval, "the kernel's"));
   v.Optional("keepalive_probes", Count(socket.keepalive_probes, 0, 127));
-  v.Optional("user_timeout",
-             TimeOrZero(socket.user_timeout, "the kernel's", milliseconds(1), kDay));
+  v.Optional("user_timeout", TimeOrZero(socket.user_timeout, "the kernel's", 1ms, kDay));
 }
 
 Shape Of(Socket& socket) {
@@ -162,7 +156,7 @@ Shape Of(ListenSocket& socket) {
     v.Optional("unix_mode", FileModeOrEmpty(socket.unix_mode));
     v.Optional("unix_owner", OwnerOrEmpty(socket.unix_owner, "a user"));
     v.Optional("unix_group", OwnerOrEmpty(socket.unix_group, "a group"));
-    v.Optional("defer_accept", TimeOrZero(socket.defer_accept, "off", seconds(1), hours(1)));
+    v.Optional("defer_accept", TimeOrZero(socket.defer_accept, "off", 1s, 1h));
     v.Optional("fast_open", Count(socket.fast_open, 0, 65535));
     SocketFields(socket, v);
   }};
@@ -210,12 +204,10 @@ Shape Of(Upstream& upstream) {
     v.Required("name", Name(upstream.name));
     v.Optional("balance", OneOf(upstream.balance, {{"round_robin", Balance::kRoundRobin}},
                                 {"least_connections", "random_two", "source_hash", "maglev"}));
-    v.Optional("queue_timeout",
-               TimeOrZero(upstream.queue_timeout, "no waiting", milliseconds(1), kDay));
+    v.Optional("queue_timeout", TimeOrZero(upstream.queue_timeout, "no waiting", 1ms, kDay));
     v.Optional("connect_attempts", Count(upstream.connect_attempts, 1, 100));
-    v.Optional("connect_backoff",
-               TimeOrZero(upstream.connect_backoff, "at once", milliseconds(1), seconds(10)));
-    v.Optional("retry_for", TimeOrZero(upstream.retry_for, "one round", milliseconds(1), hours(1)));
+    v.Optional("connect_backoff", TimeOrZero(upstream.connect_backoff, "at once", 1ms, 10s));
+    v.Optional("retry_for", TimeOrZero(upstream.retry_for, "one round", 1ms, 1h));
     v.Optional("source_address", HostOrEmpty(upstream.source_address));
     v.Optional("socket", Of(upstream.socket));
     v.Required("endpoints", OneOrListOf("one endpoint", upstream.endpoints, Of));

@@ -19,14 +19,17 @@ struct Unit {
   uint64_t factor;
 };
 
+// How much of a Duration it is.
+constexpr uint64_t FactorOf(core::Duration unit) { return static_cast<uint64_t>(unit.count()); }
+
 // Largest first.
 constexpr auto kDurationUnits = std::to_array<Unit>({
-    {"d", 86'400'000'000},
-    {"h", 3'600'000'000},
-    {"m", 60'000'000},
-    {"s", 1'000'000},
-    {"ms", 1'000},
-    {"us", 1},
+    {"d", FactorOf(24h)},
+    {"h", FactorOf(1h)},
+    {"m", FactorOf(1min)},
+    {"s", FactorOf(1s)},
+    {"ms", FactorOf(1ms)},
+    {"us", FactorOf(1us)},
 });
 
 // Binary units come first: FormatSize takes the first that divides, and never a decimal one.
@@ -90,8 +93,8 @@ absl::Status UnknownUnit(std::string_view text, std::string_view unit,
 
 }  // namespace
 
-absl::StatusOr<std::chrono::microseconds> ParseDuration(std::string_view text) {
-  constexpr auto kMax = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+absl::StatusOr<core::Duration> ParseDuration(std::string_view text) {
+  constexpr uint64_t kMax = FactorOf(core::Duration::max());
   uint64_t total = 0;
   uint64_t last_factor = std::numeric_limits<uint64_t>::max();
   std::string_view rest = text;
@@ -107,7 +110,7 @@ absl::StatusOr<std::chrono::microseconds> ParseDuration(std::string_view text) {
     if (number > (kMax - total) / unit->factor) return TooLarge(text);
     total += number * unit->factor;
   } while (!rest.empty());
-  return std::chrono::microseconds(static_cast<int64_t>(total));
+  return core::Duration(static_cast<int64_t>(total));
 }
 
 absl::StatusOr<uint64_t> ParseSize(std::string_view text) {
@@ -158,7 +161,7 @@ std::string FormatByteRate(uint64_t bytes_per_second) {
   return Cat(FormatSize(bytes_per_second), "/s");
 }
 
-std::string FormatDuration(std::chrono::microseconds duration) {
+std::string FormatDuration(core::Duration duration) {
   auto rest = static_cast<uint64_t>(duration.count());
   std::string text;
   for (const Unit& unit : kDurationUnits) {

@@ -9,23 +9,24 @@
 #ifndef SLUICE_CONF_TEXT_UNITS_H_
 #define SLUICE_CONF_TEXT_UNITS_H_
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "core/base/time.h"
 
 namespace sluice::conf {
 
-absl::StatusOr<std::chrono::microseconds> ParseDuration(std::string_view text);
+absl::StatusOr<core::Duration> ParseDuration(std::string_view text);
 absl::StatusOr<uint64_t> ParseSize(std::string_view text);
 absl::StatusOr<uint64_t> ParseRate(std::string_view text);      // per second
 absl::StatusOr<uint64_t> ParseByteRate(std::string_view text);  // bytes per second
 absl::StatusOr<uint64_t> ParsePercent(std::string_view text);
 
-// The shortest exact form that parses back to the same value: "1m30s", "0s"; "64KiB", "1000B".
-std::string FormatDuration(std::chrono::microseconds duration);
+// The shortest exact form that parses back to the same value: "1m30s", "0s"; "64KiB", "1000B". Of a
+// duration it has what can be written: whole microseconds.
+std::string FormatDuration(core::Duration duration);
 std::string FormatSize(uint64_t bytes);
 std::string FormatRate(uint64_t per_second);
 std::string FormatByteRate(uint64_t bytes_per_second);

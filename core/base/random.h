@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 
 namespace sluice::core {
 
@@ -17,8 +17,8 @@ constexpr uint64_t Mix(uint64_t z) {
 }
 
 // At least 0, less than `range` (> 0); the same for the same seed.
-constexpr Nanos Jitter(Nanos range, uint64_t seed) {
-  return static_cast<Nanos>(Mix(seed) % static_cast<uint64_t>(range));
+constexpr Duration Jitter(Duration range, uint64_t seed) {
+  return Duration(static_cast<int64_t>(Mix(seed) % static_cast<uint64_t>(range.count())));
 }
 
 }  // namespace sluice::core

@@ -19,9 +19,13 @@
 
 #include "core/base/check.h"
 
-namespace sluice::core {
+namespace sluice {
 
-using namespace std::chrono_literals;  // 5ms is a Duration
+using namespace std::chrono_literals;  // 5ms is a Duration, in every folder
+
+}  // namespace sluice
+
+namespace sluice::core {
 
 using Duration = std::chrono::nanoseconds;
 

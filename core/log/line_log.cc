@@ -109,13 +109,12 @@ void LineLog::Reopen() {
   wake_.notify_one();
 }
 
-bool LineLog::Drain(Nanos timeout) {
+bool LineLog::Drain(Duration timeout) {
   std::unique_lock lock(mutex_);
   const uint64_t orders = queue_.orders;
   if (done_ < orders) hurry_ = true;
   wake_.notify_one();
-  return drained_.wait_for(lock, std::chrono::nanoseconds(timeout),
-                           [&] { return done_ >= orders; });
+  return drained_.wait_for(lock, timeout, [&] { return done_ >= orders; });
 }
 
 // The thread takes no signals: they are for others, and SIGPIPE and SIGXFSZ are errors here. It has
@@ -149,7 +148,7 @@ bool LineLog::Take(Batch& batch) {
   std::unique_lock lock(mutex_);
   done_ = batch.orders;
   drained_.notify_all();
-  wake_.wait_for(lock, std::chrono::nanoseconds(kNap), [this] { return hurry_ || stopping_; });
+  wake_.wait_for(lock, kNap, [this] { return hurry_ || stopping_; });
   while (queue_.orders == done_) {
     if (stopping_) return false;
     hurry_ = false;

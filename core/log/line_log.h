@@ -29,6 +29,7 @@
 #include "absl/synchronization/notification.h"
 #include "core/base/atomic.h"
 #include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/log/line_sink.h"
 #include "core/log/logger.h"
 
@@ -37,8 +38,8 @@ namespace sluice::core {
 class LineLog {
  public:
   static constexpr size_t kQueueBytes = 4 << 20;
-  static constexpr Nanos kNap = 5 * kMillisecond;
-  static constexpr Nanos kWarnInterval = 5 * kSecond;
+  static constexpr Duration kNap = 5ms;
+  static constexpr Duration kWarnInterval = 5s;
 
   // `path`: "stdout", "stderr", or a file to append to, created with mode 0640. `name` is for
   // warnings. A FIFO without a reader or a full disk is no error: its time may come. A directory
@@ -59,7 +60,7 @@ class LineLog {
 
   // Waits until every line and Reopen so far has been dealt with, at most `timeout`. False: not
   // yet.
-  bool Drain(Nanos timeout);
+  bool Drain(Duration timeout);
 
   uint64_t written() const { return written_.load(std::memory_order_relaxed); }
   uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }

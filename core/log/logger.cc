@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "absl/synchronization/notification.h"
+#include "core/base/clock.h"
 #include "core/log/line_sink.h"
 #include "core/text/control_escape.h"
 #include "core/text/json_escape.h"
@@ -128,13 +129,13 @@ class SpdlogLogger final : public Logger {
 
   uint64_t dropped() const override { return queue_->overrun_counter() + sink_->dropped(); }
 
-  bool Drain(Nanos timeout) override {
+  bool Drain(Duration timeout) override {
     const MonotonicClock clock;
-    const Nanos until = clock.Now() + timeout;
+    const Instant until = clock.Now() + timeout;
     logger_->flush();
     while (queue_->queue_size() > 0) {
       if (clock.Now() >= until) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      std::this_thread::sleep_for(1ms);
     }
     return true;
   }

@@ -14,7 +14,7 @@
 
 #include "absl/strings/str_format.h"
 #include "core/base/atomic.h"
-#include "core/base/clock.h"
+#include "core/base/time.h"
 
 namespace sluice::core {
 
@@ -40,7 +40,7 @@ class Logger {
 
   // Waits until everything has been written, at most `timeout`. False: it has not; then the process
   // has to end without destructors, for the writing thread is stuck.
-  virtual bool Drain(Nanos timeout) = 0;
+  virtual bool Drain(Duration timeout) = 0;
 
  protected:
   explicit Logger(LogLevel level) : level_(level) {}
@@ -53,10 +53,10 @@ class Logger {
 // nothing is handed over by it, so no order is asked of its words. Checked by: tests/model.
 class LogThrottle {
  public:
-  explicit LogThrottle(Nanos interval) : interval_(interval) {}
+  explicit LogThrottle(Duration interval) : interval_(interval) {}
   // True: log now; `suppressed` is how many were not logged since the last one.
-  bool Pass(Nanos now, uint64_t& suppressed) {
-    Nanos next = next_.load(std::memory_order_relaxed);
+  bool Pass(Instant now, uint64_t& suppressed) {
+    Instant next = next_.load(std::memory_order_relaxed);
     if (now < next ||
         !next_.compare_exchange_strong(next, now + interval_, std::memory_order_relaxed)) {
       suppressed_.fetch_add(1, std::memory_order_relaxed);
@@ -67,8 +67,8 @@ class LogThrottle {
   }
 
  private:
-  const Nanos interval_;
-  Atomic<Nanos> next_{0};
+  const Duration interval_;
+  Atomic<Instant> next_;
   Atomic<uint64_t> suppressed_{0};
 };
 

@@ -13,7 +13,7 @@ namespace sluice::core {
 namespace {
 
 // The kernel counts the time since the last acknowledgement in ticks of at most so much.
-constexpr Nanos kTick = 10 * kMillisecond;
+constexpr Duration kTick = 10ms;
 
 }  // namespace
 
@@ -26,7 +26,7 @@ Delivery SocketApi::GetDelivery(int fd) {
   constexpr size_t kNeeded = offsetof(tcp_info, tcpi_bytes_acked) + sizeof(info.tcpi_bytes_acked);
   if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && size >= kNeeded) {
     delivery.taken = info.tcpi_bytes_acked;
-    delivery.quiet_for = std::max<Nanos>(0, info.tcpi_last_ack_recv * kMillisecond - kTick);
+    delivery.quiet_for = std::max<Duration>(0ns, info.tcpi_last_ack_recv * 1ms - kTick);
   } else {
     // It falls when the peer reads, and rises when the kernel accepts more, which is progress too.
     delivery.taken = static_cast<uint64_t>(bytes);

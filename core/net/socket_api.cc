@@ -38,15 +38,24 @@ bool SetUnlessZero(int fd, int level, int option, int value) {
   return value == 0 || SetOption(fd, level, option, value);
 }
 
+// In the kernel's unit of that option.
+template <typename Unit>
+bool SetTimeUnlessZero(int fd, int option, Duration value) {
+  const auto count = std::chrono::ceil<Unit>(value).count();
+  return SetUnlessZero(fd, IPPROTO_TCP, option, static_cast<int>(count));
+}
+
 int SetOptions(int fd, const SocketOptions& options) {
+  using std::chrono::milliseconds;
+  using std::chrono::seconds;
   const bool ok = SetUnlessZero(fd, SOL_SOCKET, SO_RCVBUF, options.receive_buffer) &&
                   SetUnlessZero(fd, SOL_SOCKET, SO_SNDBUF, options.send_buffer) &&
                   SetUnlessZero(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, options.notsent_lowat) &&
-                  SetUnlessZero(fd, SOL_SOCKET, SO_KEEPALIVE, options.keepalive > 0) &&
-                  SetUnlessZero(fd, IPPROTO_TCP, TCP_KEEPIDLE, options.keepalive) &&
-                  SetUnlessZero(fd, IPPROTO_TCP, TCP_KEEPINTVL, options.keepalive_interval) &&
+                  SetUnlessZero(fd, SOL_SOCKET, SO_KEEPALIVE, options.keepalive > 0s) &&
+                  SetTimeUnlessZero<seconds>(fd, TCP_KEEPIDLE, options.keepalive) &&
+                  SetTimeUnlessZero<seconds>(fd, TCP_KEEPINTVL, options.keepalive_interval) &&
                   SetUnlessZero(fd, IPPROTO_TCP, TCP_KEEPCNT, options.keepalive_probes) &&
-                  SetUnlessZero(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, options.user_timeout);
+                  SetTimeUnlessZero<milliseconds>(fd, TCP_USER_TIMEOUT, options.user_timeout);
   if (!ok) return errno;
   if (options.congestion.empty()) return 0;
   return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, options.congestion.data(),
@@ -63,7 +72,7 @@ int PrepareTcp(int fd, const Address& address, const ListenOptions& options) {
       !SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6_only ? 1 : 0)) {
     return errno;
   }
-  if (!SetUnlessZero(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, options.defer_accept) ||
+  if (!SetTimeUnlessZero<std::chrono::seconds>(fd, TCP_DEFER_ACCEPT, options.defer_accept) ||
       !SetUnlessZero(fd, IPPROTO_TCP, TCP_FASTOPEN, options.fast_open)) {
     return errno;
   }

@@ -8,8 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/base/clock.h"
 #include "core/base/result.h"
+#include "core/base/time.h"
 #include "core/net/address.h"
 #include "core/net/socket_file.h"
 #include "core/net/socket_options.h"
@@ -30,8 +30,8 @@ struct Delivery {
   size_t pending = 0;
   // Another number than before if the peer has taken something since; no other meaning.
   uint64_t taken = 0;
-  Nanos quiet_for = 0;  // for that long it has certainly taken nothing
-  bool kept = false;    // a close drops nothing of it: the peer may still read it (UNIX)
+  Duration quiet_for{0};  // for that long it has certainly taken nothing
+  bool kept = false;      // a close drops nothing of it: the peer may still read it (UNIX)
 };
 
 class SocketApi {

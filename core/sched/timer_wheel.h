@@ -32,7 +32,6 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "core/base/clock.h"
 #include "core/base/time.h"
 #include "core/task/cancel_scope.h"
 #include "core/task/runnable.h"
@@ -90,7 +89,6 @@ class TimerWheel {
   // `timer` fires at or after `deadline` (at the next Advance if that is past): its node is posted
   // to `task`. The timer must not be armed.
   void Arm(Timer& timer, Instant deadline, Runnable& task);
-  void Arm(Timer& timer, Nanos deadline, Runnable& task) { Arm(timer, InstantOf(deadline), task); }
 
   // Fires everything due at `now`, in order of time. Returns how many.
   int Advance(Instant now);

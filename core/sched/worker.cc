@@ -50,7 +50,7 @@ Worker::Worker(Shared& shared, uint32_t index, const Clock& clock, const WorkerO
       clock_(clock),
       options_(options),
       random_(options.seed * 0x9E3779B97F4A7C15u + index + 1),
-      now_(clock.Time()),
+      now_(clock.Now()),
       wheel_(now_),
       turned_(now_) {}
 
@@ -126,7 +126,7 @@ void Worker::RunTask(Runnable& task) {
 
 bool Worker::RoundIsOver() const {
   return work_ >= kWorkPerRound ||
-         (tick_ % kClockInterval == 0 && clock_.Time() - now_ >= kRoundTime);
+         (tick_ % kClockInterval == 0 && clock_.Now() - now_ >= kRoundTime);
 }
 
 void Worker::EndRound() {
@@ -227,7 +227,7 @@ void Worker::TurnReactor(std::optional<Duration> timeout) {
   UpdateGauges();
   const uint32_t waiting = queue_.SizeHint();
   reactor_->Turn(timeout, queue_.kSize - std::min(queue_.kSize, waiting));
-  const Instant before = std::exchange(now_, clock_.Time());
+  const Instant before = std::exchange(now_, clock_.Now());
   const Duration gap = now_ - before;
   const Duration late = timeout.has_value() ? gap - *timeout : 0ns;
   const bool punctual = late < kLate && hold_ == 0ns;
@@ -379,7 +379,7 @@ void Worker::Wait() {
     shared_.watchers_.fetch_add(1, std::memory_order_relaxed);
   }
   std::optional<Duration> timeout;
-  if (deadline.has_value()) timeout = std::max(*deadline - clock_.Time(), Duration::zero());
+  if (deadline.has_value()) timeout = std::max(*deadline - clock_.Now(), Duration::zero());
   TurnReactor(timeout);
   if (watching) shared_.watchers_.fetch_sub(1, std::memory_order_relaxed);
 }
@@ -387,7 +387,7 @@ void Worker::Wait() {
 // Turns the reactor for a while before it sleeps. True: something came.
 bool Worker::BusyPoll() {
   if (options_.busy_poll == 0ns) return false;
-  const Instant until = clock_.Time() + options_.busy_poll;
+  const Instant until = clock_.Now() + options_.busy_poll;
   do {
     TurnReactor(0ns);
     if (queued() != 0 || lifo_ != nullptr || SharedWork() || OverdueElsewhere()) return true;

@@ -115,7 +115,6 @@ class Worker {
   const Clock& clock() const { return clock_; }
   // The time of the last look at the clock: at most one round of tasks old.
   Instant Now() const { return now_; }
-  Nanos now() const { return NanosOf(now_); }
   const WorkerCounters& counters() const { return counters_; }
 
  private:

@@ -1,6 +1,6 @@
 // Join: waits for several awaitables side by side inside one task.
 //
-// `auto [a, b] = co_await Join(A(), Sleep(kSecond));` A co_await of void brings a Unit. Nothing is
+// `auto [a, b] = co_await Join(A(), Sleep(1s));` A co_await of void brings a Unit. Nothing is
 // allocated besides the frames of the Tasks among them. Each has a cancel scope of its own; when
 // the enclosing scope is cancelled, all are.
 #ifndef SLUICE_CORE_TASK_JOIN_H_

@@ -4,7 +4,6 @@
 
 #include <coroutine>
 
-#include "core/base/clock.h"
 #include "core/base/time.h"
 #include "core/sched/timer_wheel.h"
 #include "core/sched/worker.h"
@@ -25,7 +24,7 @@ class SleepAwaiter final : public Timer {
     waiter_ = handle;
     scope_->Enter(*this);
     Worker* worker = Worker::Current();
-    worker->wheel().Arm(*this, worker->clock().Time() + duration_, *promise.task);
+    worker->wheel().Arm(*this, worker->clock().Now() + duration_, *promise.task);
     return true;
   }
   // False: the scope was cancelled before the time was over.
@@ -45,7 +44,6 @@ class SleepAwaiter final : public Timer {
 
 // `bool slept = co_await Sleep(5ms);`
 inline SleepAwaiter Sleep(Duration duration) { return SleepAwaiter(duration); }
-inline SleepAwaiter Sleep(Nanos duration) { return SleepAwaiter(Duration(duration)); }
 
 }  // namespace sluice::core
 

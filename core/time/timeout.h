@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "core/base/clock.h"
 #include "core/base/result.h"
 #include "core/base/time.h"
 #include "core/task/awaitable.h"
@@ -39,10 +38,6 @@ Task<AwaitValue<A>> WithTimeout(Duration timeout, HeldAwaitable<A> awaitable) {
 template <Awaitable A>
 Task<AwaitValue<A>> WithTimeout(Duration timeout, A&& awaitable) {
   return internal::WithTimeout<A>(timeout, HeldAwaitable<A>(std::forward<A>(awaitable)));
-}
-template <Awaitable A>
-Task<AwaitValue<A>> WithTimeout(Nanos timeout, A&& awaitable) {
-  return WithTimeout(Duration(timeout), std::forward<A>(awaitable));
 }
 
 }  // namespace sluice::core

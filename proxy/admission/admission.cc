@@ -5,7 +5,7 @@
 namespace sluice::proxy {
 namespace {
 
-Admission::Result TryAgainAt(core::Nanos at, Rejection cause, WhenExhausted when_exhausted) {
+Admission::Result TryAgainAt(core::Instant at, Rejection cause, WhenExhausted when_exhausted) {
   if (when_exhausted == WhenExhausted::kReject) return cause;
   return WaitUntil{.at = at, .cause = cause};
 }
@@ -21,14 +21,14 @@ Admission::Result Admission::Exhausted(ConnectionLimit& limit, WhenExhausted whe
 
 // Returns 0 if one has been taken from both rates. Else none has been, and before that time has
 // passed nothing changes.
-core::Nanos Admission::TakeFromRates(core::Nanos now) {
-  if (const core::Nanos wait = rate_.TryTake(now); wait > 0) return wait;
-  const core::Nanos wait = process_.rate.TryTake(now);
-  if (wait > 0) rate_.GiveBack();
+core::Duration Admission::TakeFromRates(core::Instant now) {
+  if (const core::Duration wait = rate_.TryTake(now); wait > 0s) return wait;
+  const core::Duration wait = process_.rate.TryTake(now);
+  if (wait > 0s) rate_.GiveBack();
   return wait;
 }
 
-Admission::Result Admission::Admit(const core::Address& client, core::Nanos now,
+Admission::Result Admission::Admit(const core::Address& client, core::Instant now,
                                    WhenExhausted when_exhausted) {
   if (!process_.reserve.HasMemory(now)) {
     return TryAgainAt(now + HeapReserve::kRetry, Rejection::kMemory, when_exhausted);
@@ -37,7 +37,7 @@ Admission::Result Admission::Admit(const core::Address& client, core::Nanos now,
   if (!sources_.TryAcquire(client, ticket.source)) return Rejection::kSource;
   ConnectionLimit* exhausted = LimitSlot::FindExhausted(process_.connections, connections_);
   if (exhausted != nullptr) return Exhausted(*exhausted, when_exhausted);
-  if (const core::Nanos wait = TakeFromRates(now); wait > 0) {
+  if (const core::Duration wait = TakeFromRates(now); wait > 0s) {
     return TryAgainAt(now + wait, Rejection::kRate, when_exhausted);
   }
   ticket.connections = LimitSlot::TryAcquire(process_.connections, connections_, exhausted);

@@ -22,7 +22,7 @@
 #include <cstdint>
 #include <variant>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/base/intrusive_ptr.h"
 #include "core/net/socket_api.h"
 #include "core/time/token_bucket.h"
@@ -77,7 +77,7 @@ struct WaitForSlot {
 
 // A rate or the memory is used up: before `at` nothing changes.
 struct WaitUntil {
-  core::Nanos at;
+  core::Instant at;
   Rejection cause;
 };
 
@@ -102,11 +102,11 @@ class Admission final : public core::RefCounted {
 
   // With kReject the answer is a Ticket or a Rejection. A source over its limit is rejected in any
   // case: it would wait for itself.
-  Result Admit(const core::Address& client, core::Nanos now, WhenExhausted when_exhausted);
+  Result Admit(const core::Address& client, core::Instant now, WhenExhausted when_exhausted);
 
  private:
   Result Exhausted(ConnectionLimit& limit, WhenExhausted when_exhausted) const;
-  core::Nanos TakeFromRates(core::Nanos now);
+  core::Duration TakeFromRates(core::Instant now);
 
   const AdmissionOptions options_;
   ProcessLimits& process_;

@@ -30,7 +30,7 @@ int PrintAndExit(std::string_view text) {
 }
 
 void Exit(core::Logger& logger, int code) {
-  if (logger.Drain(core::kSecond)) CheckForLeaks();
+  if (logger.Drain(1s)) CheckForLeaks();
   std::fflush(stdout);
   _exit(code);
 }

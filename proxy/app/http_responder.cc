@@ -29,10 +29,10 @@ using core::IoError;
 using core::IoResult;
 
 constexpr uint32_t kCredit = 16384;  // bytes received ahead of the task
-constexpr core::Nanos kAcceptPause = 100 * core::kMillisecond;
+constexpr core::Duration kAcceptPause = 100ms;
 
 using core::CurrentReactor;
-core::Nanos Now() { return core::Worker::Current()->clock().Now(); }
+core::Instant Now() { return core::Worker::Current()->clock().Now(); }
 
 void Append(std::string& text, std::string_view more) { text.append(more); }
 
@@ -118,8 +118,8 @@ class Conversation {
   // False: there is nothing more to come.
   core::Task<bool> ReceiveMore() {
     const bool idle = input_.empty();
-    const core::Nanos timeout =
-        idle ? HttpResponder::kIdleTimeout : std::max<core::Nanos>(head_due_at_ - Now(), 1);
+    const core::Duration timeout =
+        idle ? HttpResponder::kIdleTimeout : std::max<core::Duration>(head_due_at_ - Now(), 1ns);
     IoResult<size_t> received = co_await core::WithTimeout(timeout, Receive(stream_, input_));
     if (idle) head_due_at_ = Now() + HttpResponder::kHeadTimeout;
     if (received.ok()) co_return *received > 0;
@@ -152,7 +152,7 @@ class Conversation {
   const core::CancellationToken stop_;
   std::string input_;   // received and not answered yet
   std::string output_;  // answers not sent yet
-  core::Nanos head_due_at_ = 0;
+  core::Instant head_due_at_;
 };
 
 }  // namespace

@@ -20,7 +20,7 @@
 
 #include <cstddef>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/runtime/task_group.h"
 #include "core/sync/cancellation.h"
 #include "core/task/task.h"
@@ -30,10 +30,10 @@ namespace sluice::proxy {
 class HttpResponder {
  public:
   static constexpr size_t kMostConnections = 1000;
-  static constexpr core::Nanos kIdleTimeout = 60 * core::kSecond;
-  static constexpr core::Nanos kHeadTimeout = 5 * core::kSecond;   // from its first byte
-  static constexpr core::Nanos kSendTimeout = 10 * core::kSecond;  // until the client takes a byte
-  static constexpr core::Nanos kFinishTimeout = 1 * core::kSecond;
+  static constexpr core::Duration kIdleTimeout = 60s;
+  static constexpr core::Duration kHeadTimeout = 5s;   // from its first byte
+  static constexpr core::Duration kSendTimeout = 10s;  // until the client takes a byte
+  static constexpr core::Duration kFinishTimeout = 1s;
   static constexpr size_t kMostDropped = 1 << 20;  // bytes
   static constexpr size_t kMostOutput = 16384;     // bytes of answers, and one answer more
 

@@ -14,7 +14,7 @@ void AcceptLog::Shortage(const std::string& listener, Rejection cause, WhenExhau
   if (!is_memory && cause != Rejection::kBuffers) return;
   core::LogThrottle& throttle = is_memory ? memory_throttle_ : buffer_throttle_;
   uint64_t suppressed = 0;
-  if (!throttle.Pass(core::Worker::Current()->now(), suppressed)) return;
+  if (!throttle.Pass(core::Worker::Current()->Now(), suppressed)) return;
   const char* const fate = when_exhausted == WhenExhausted::kWait ? "wait" : "are reset";
   if (is_memory) {
     logger_.Log(LogLevel::kWarn,
@@ -29,13 +29,13 @@ void AcceptLog::Shortage(const std::string& listener, Rejection cause, WhenExhau
               listener, connections_served, fate, suppressed);
 }
 
-void AcceptLog::CannotAccept(const std::string& listener, int error, core::Nanos longest_pause) {
+void AcceptLog::CannotAccept(const std::string& listener, int error, core::Duration longest_pause) {
   uint64_t suppressed = 0;
-  if (!accept_throttle_.Pass(core::Worker::Current()->now(), suppressed)) return;
+  if (!accept_throttle_.Pass(core::Worker::Current()->Now(), suppressed)) return;
   logger_.Log(LogLevel::kWarn,
               "listener %s: cannot accept: %s; trying again every %d ms (%d more such pauses since "
               "the last line)",
-              listener, strerrordesc_np(error), longest_pause / core::kMillisecond, suppressed);
+              listener, strerrordesc_np(error), longest_pause / 1ms, suppressed);
 }
 
 }  // namespace sluice::proxy

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/log/logger.h"
 #include "proxy/admission/admission.h"
 #include "proxy/observe/rejection.h"
@@ -23,13 +23,13 @@ class AcceptLog {
                 uint32_t connections_served);
 
   // The kernel gave no connection because of `error`.
-  void CannotAccept(const std::string& listener, int error, core::Nanos longest_pause);
+  void CannotAccept(const std::string& listener, int error, core::Duration longest_pause);
 
  private:
   core::Logger& logger_;
-  core::LogThrottle accept_throttle_{5 * core::kSecond};
-  core::LogThrottle memory_throttle_{5 * core::kSecond};
-  core::LogThrottle buffer_throttle_{5 * core::kSecond};
+  core::LogThrottle accept_throttle_{5s};
+  core::LogThrottle memory_throttle_{5s};
+  core::LogThrottle buffer_throttle_{5s};
 };
 
 }  // namespace sluice::proxy

@@ -21,8 +21,8 @@ using core::Worker;
 
 // After a failed accept: doubled each time, so that it neither spins nor keeps clients waiting when
 // descriptors come back one by one.
-constexpr core::Nanos kMinPause = 5 * core::kMillisecond;
-constexpr core::Nanos kMaxPause = 100 * core::kMillisecond;
+constexpr core::Duration kMinPause = 5ms;
+constexpr core::Duration kMaxPause = 100ms;
 
 using core::CurrentReactor;
 
@@ -39,7 +39,7 @@ Admission::Result Admit(const AcceptContext& context, const ListenerState& liste
   Admission& admission = *listener.admission();
   Admission::Result result = admission.Admit(
       admission.needs_client() ? CurrentReactor().PeerAddress(connection) : core::Address(),
-      Worker::Current()->now(), when_exhausted);
+      Worker::Current()->Now(), when_exhausted);
   if (!std::holds_alternative<Ticket>(result)) {
     context.log.Shortage(listener.name(), CauseOf(result), when_exhausted,
                          context.limits.connections.max());
@@ -88,7 +88,7 @@ void StartOrReject(const AcceptContext& context, const ListenerState& listener, 
 }
 
 core::Task<void> PauseAccepting(const AcceptContext& context, const ListenerState& listener,
-                                int error, core::Nanos pause) {
+                                int error, core::Duration pause) {
   if (error == ECONNABORTED || error == EPROTO)
     co_return;  // the client was faster: nothing is short
   core::Count(context.stats.of(Worker::Current()->index()).at("accept_pauses_total"));
@@ -125,7 +125,7 @@ core::Task<void> AcceptLoop::AcceptForOneTerm(const ListenerState& listener) {
   const WhenExhausted when_exhausted = listener.when_exhausted();
   // To leave what is over the limit to the kernel, connections are taken one by one.
   core::AcceptStream arrivals(socket_, when_exhausted == WhenExhausted::kWait);
-  core::Nanos pause = kMinPause;
+  core::Duration pause = kMinPause;
   IoResult<int> accepted = 0;
   for (;;) {
     // The notice of the end is still on its way. One by one means that no other is taken now.
@@ -174,8 +174,8 @@ core::Task<void> AcceptLoop::Wait(const ListenerState& listener, int connection,
       limit = slot->limit;
       co_await limit->FreeSlot();
     } else {
-      const core::Nanos at = std::get<WaitUntil>(result).at;
-      (void)co_await core::Sleep(at - Worker::Current()->now());
+      const core::Instant at = std::get<WaitUntil>(result).at;
+      (void)co_await core::Sleep(at - Worker::Current()->Now());
     }
     if (listener.term_ended()) {
       if (limit != nullptr) limit->PassOn();

@@ -21,7 +21,7 @@
 #ifndef SLUICE_PROXY_LISTENER_ACCEPT_LOOP_H_
 #define SLUICE_PROXY_LISTENER_ACCEPT_LOOP_H_
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/base/intrusive_ptr.h"
 #include "core/runtime/task_group.h"
 #include "core/task/task.h"
@@ -56,7 +56,7 @@ void StartOrReject(const AcceptContext& context, const ListenerState& listener, 
 
 // Waits for descriptors or memory, after an accept that failed with `error`.
 core::Task<void> PauseAccepting(const AcceptContext& context, const ListenerState& listener,
-                                int error, core::Nanos pause);
+                                int error, core::Duration pause);
 
 class AcceptLoop {
  public:

@@ -13,7 +13,7 @@ namespace {
 
 // Connections taken from the kernel's queue at the end before others run.
 constexpr size_t kRestPerRound = 64;
-constexpr core::Nanos kRestPause = 5 * core::kMillisecond;
+constexpr core::Duration kRestPause = 5ms;
 
 }  // namespace
 
@@ -70,7 +70,7 @@ core::Task<void> Acceptor::AcceptRest(core::CancellationToken hurry) {
         co_await PauseAccepting(context_, *listener, fd.error(), kRestPause);
       }
     }
-    if (waiting > 0) (void)co_await core::Sleep(0);
+    if (waiting > 0) (void)co_await core::Sleep(0s);
   }
 }
 

@@ -47,8 +47,8 @@ bool HeapReserve::FreeInside(void* block) {
   return true;
 }
 
-bool HeapReserve::Recovers(core::Nanos now) {
-  core::Nanos next = next_try_.load(std::memory_order_relaxed);
+bool HeapReserve::Recovers(core::Instant now) {
+  core::Instant next = next_try_.load(std::memory_order_relaxed);
   if (now < next ||
       !next_try_.compare_exchange_strong(next, now + kRetry, std::memory_order_relaxed)) {
     return false;

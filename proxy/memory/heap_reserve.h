@@ -36,14 +36,14 @@
 #include <mutex>
 
 #include "core/base/atomic.h"
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "proxy/memory/reserve_region.h"
 
 namespace sluice::proxy {
 
 class HeapReserve {
  public:
-  static constexpr core::Nanos kRetry = 100 * core::kMillisecond;
+  static constexpr core::Duration kRetry = 100ms;
 
   // The address space for so many sessions.
   static size_t BytesFor(uint32_t max_connections);
@@ -72,7 +72,7 @@ class HeapReserve {
   }
 
   // Whether a session may be admitted: one relaxed load while memory is plenty.
-  bool HasMemory(core::Nanos now) {
+  bool HasMemory(core::Instant now) {
     return !short_.load(std::memory_order_relaxed) || Recovers(now);
   }
 
@@ -81,13 +81,13 @@ class HeapReserve {
   static constexpr size_t kRegions = 4;
 
   bool FreeInside(void* block);
-  bool Recovers(core::Nanos now);
+  bool Recovers(core::Instant now);
   bool MakeWhole();
 
   const size_t bytes_;
   const std::function<bool()> probe_;
   core::Atomic<bool> short_{false};
-  core::Atomic<core::Nanos> next_try_{0};
+  core::Atomic<core::Instant> next_try_;
   core::Atomic<uintptr_t> low_{UINTPTR_MAX};  // of all regions that there ever were
   core::Atomic<uintptr_t> high_{0};
   std::mutex mutex_;

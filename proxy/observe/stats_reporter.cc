@@ -20,7 +20,7 @@ StatsReporter::StatsReporter(const Stats& stats, core::RuntimeHandle runtime, co
       active_(std::move(active)),
       drops_(std::move(drops)) {}
 
-core::Task<void> StatsReporter::Run(core::Nanos interval, core::CancellationToken stop) {
+core::Task<void> StatsReporter::Run(core::Duration interval, core::CancellationToken stop) {
   for (;;) {
     auto outcome = co_await core::Select(core::Named<"interval">(core::Sleep(interval)),
                                          core::Named<"stop">(stop.Cancelled()));

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/log/logger.h"
 #include "core/runtime/handle.h"
 #include "core/sync/cancellation.h"
@@ -32,7 +32,7 @@ class StatsReporter {
                 std::function<uint64_t()> active, std::vector<DropSource> drops);
 
   // One report in every `interval` until `stop` is cancelled.
-  core::Task<void> Run(core::Nanos interval, core::CancellationToken stop);
+  core::Task<void> Run(core::Duration interval, core::CancellationToken stop);
 
   // Not from two threads at once.
   void Report();

@@ -8,7 +8,7 @@
 #ifndef SLUICE_PROXY_SERVER_DRAIN_H_
 #define SLUICE_PROXY_SERVER_DRAIN_H_
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/log/logger.h"
 #include "core/runtime/task_group.h"
 #include "core/sync/cancellation.h"
@@ -26,7 +26,7 @@ struct DrainContext {
   const ConnectionLimit& connections;      // how many there are
   StopSignals& signals;
   core::Logger& logger;
-  core::Nanos timeout;
+  core::Duration timeout;
 };
 
 // Returns when the last session has ended. `context` outlives it.

@@ -3,14 +3,14 @@
 #include <utility>
 
 #include "core/base/check.h"
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/task/select.h"
 #include "core/time/sleep.h"
 
 namespace sluice::proxy {
 namespace {
 
-constexpr core::Nanos kLongest = core::kSecond;
+constexpr core::Duration kLongest = 1s;
 
 }  // namespace
 

@@ -28,7 +28,7 @@ using core::LogLevel;
 // An address in use is tried again for a moment: after a kill the kernel may hold the last owner's
 // ring, and with it the port, a little longer than the process.
 constexpr int kBindAttempts = 25;
-constexpr core::Nanos kBindPause = 20 * core::kMillisecond;
+constexpr core::Duration kBindPause = 20ms;
 
 bool MayPass(const std::vector<BindFailure>& failures) {
   return std::ranges::all_of(
@@ -77,8 +77,8 @@ core::Task<void> Server::Run() {
   const bool serves = co_await BindAll();
   if (serves) {
     addresses_.Serve(*topology_);
-    if (config_.stats.interval.count() > 0) {
-      services_.Spawn(reporter_.Run(ToNanos(config_.stats.interval), stop_services_.token()));
+    if (config_.stats.interval > 0s) {
+      services_.Spawn(reporter_.Run(config_.stats.interval, stop_services_.token()));
     }
     co_await WaitForStop();
     co_await StopAccepting();
@@ -88,7 +88,7 @@ core::Task<void> Server::Run() {
                                .connections = limits_.connections,
                                .signals = stop_signals_,
                                .logger = logger_,
-                               .timeout = ToNanos(config_.shutdown.drain_timeout)};
+                               .timeout = config_.shutdown.drain_timeout};
     co_await Drain(context);
     reporter_.Report();
   } else {

@@ -78,7 +78,7 @@ class Server {
   ProcessLimits limits_;
   StatsReporter reporter_;
   AcceptLog accept_log_;
-  core::LogThrottle short_throttle_{5 * core::kSecond};  // received into small pieces
+  core::LogThrottle short_throttle_{5s};  // received into small pieces
   core::CancellationSource stop_services_;
   core::CancellationSource end_sessions_;
   core::TaskGroup services_;  // the stats line

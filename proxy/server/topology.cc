@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/base/check.h"
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "proxy/memory/buffer_budget.h"
 #include "proxy/upstream/to_core.h"
 
@@ -14,23 +14,23 @@ namespace sluice::proxy {
 namespace {
 
 // How often a session looks for progress that one of its timeouts waits for; 0: none does.
-core::Nanos LookEvery(const conf::Timeouts& timeouts) {
-  core::Nanos every = 0;
-  for (const core::Nanos timeout : {ToNanos(timeouts.idle), ToNanos(timeouts.write_stall)}) {
-    if (timeout != 0 && (every == 0 || QuarterOf(timeout) < every)) every = QuarterOf(timeout);
+core::Duration LookEvery(const conf::Timeouts& timeouts) {
+  core::Duration every{0};
+  for (const core::Duration timeout : {timeouts.idle, timeouts.write_stall}) {
+    if (timeout != 0s && (every == 0s || QuarterOf(timeout) < every)) every = QuarterOf(timeout);
   }
   return every;
 }
 
 SessionTimeouts TimeoutsOf(const conf::Timeouts& timeouts) {
   return SessionTimeouts{
-      .connect = ToNanos(timeouts.connect),
-      .idle = ToNanos(timeouts.idle),
-      .half_close = ToNanos(timeouts.half_close),
-      .write_stall = ToNanos(timeouts.write_stall),
-      .max_lifetime = ToNanos(timeouts.max_lifetime),
-      .max_lifetime_jitter = ToNanos(timeouts.max_lifetime) / 100 * timeouts.max_lifetime_jitter,
-      .linger = ToNanos(timeouts.linger),
+      .connect = timeouts.connect,
+      .idle = timeouts.idle,
+      .half_close = timeouts.half_close,
+      .write_stall = timeouts.write_stall,
+      .max_lifetime = timeouts.max_lifetime,
+      .max_lifetime_jitter = timeouts.max_lifetime / 100 * timeouts.max_lifetime_jitter,
+      .linger = timeouts.linger,
       .look_every = LookEvery(timeouts)};
 }
 

@@ -4,7 +4,7 @@
 
 namespace sluice::proxy {
 
-void SessionCallbacks::MoveTimer(core::Nanos deadline) {
+void SessionCallbacks::MoveTimer(core::Instant deadline) {
   if (armed() && !Disarm()) return;  // it is about to fire, and the session will look
   core::Worker::Current()->wheel().Arm(*this, deadline, task());
 }

@@ -12,10 +12,10 @@
 
 #include <coroutine>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/sched/timer_wheel.h"
-#include "core/task/cancel_scope.h"
 #include "core/sync/cancellation.h"
+#include "core/task/cancel_scope.h"
 
 namespace sluice::proxy {
 
@@ -57,8 +57,8 @@ class SessionCallbacks : protected DeadlineTimer, protected ShutdownNotice {
 
   // Arms the timer, or moves it to an earlier time; never to a later one: when it fires, the
   // session looks at the clock and arms it again.
-  void EnsureTimer(core::Nanos deadline) {
-    if (!armed() || core::InstantOf(deadline) < DeadlineTimer::deadline()) MoveTimer(deadline);
+  void EnsureTimer(core::Instant deadline) {
+    if (!armed() || deadline < DeadlineTimer::deadline()) MoveTimer(deadline);
   }
 
   // What the session is suspended on: the two pumps, then CallbacksStopped. Null: neither.
@@ -68,7 +68,7 @@ class SessionCallbacks : protected DeadlineTimer, protected ShutdownNotice {
  private:
   friend class CallbacksStopped;
 
-  void MoveTimer(core::Nanos deadline);
+  void MoveTimer(core::Instant deadline);
   bool MayCallBack() const { return armed() || registered(); }
   // Returns true if there is nothing to wait for.
   bool Stop() {

@@ -16,64 +16,61 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <optional>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "proxy/observe/end_reason.h"
 
 namespace sluice::proxy {
 
-// Nanoseconds; 0 = none.
+// 0: none.
 struct SessionTimeouts {
-  core::Nanos connect = 0;
-  core::Nanos idle = 0;
-  core::Nanos half_close = 0;
-  core::Nanos write_stall = 0;
-  core::Nanos max_lifetime = 0;
-  core::Nanos max_lifetime_jitter = 0;  // a session may end earlier by up to this
-  core::Nanos linger = 0;
-  core::Nanos look_every = 0;  // while a peer has yet to take something; of idle and write_stall
+  core::Duration connect{0};
+  core::Duration idle{0};
+  core::Duration half_close{0};
+  core::Duration write_stall{0};
+  core::Duration max_lifetime{0};
+  core::Duration max_lifetime_jitter{0};  // a session may end earlier by up to this
+  core::Duration linger{0};
+  core::Duration look_every{0};  // while a peer has yet to take something; of idle and write_stall
 };
 
 // How often to look for progress that a timeout waits for.
-constexpr core::Nanos QuarterOf(core::Nanos timeout) {
-  return std::max(core::kMillisecond, timeout / 4);
+constexpr core::Duration QuarterOf(core::Duration timeout) {
+  return std::max<core::Duration>(1ms, timeout / 4);
 }
 
-// A deadline that does not come.
-inline constexpr core::Nanos kNever = std::numeric_limits<core::Nanos>::max();
-
-// When max_lifetime of a session that began at `started_at` is over; kNever: it is not limited.
+// When max_lifetime of a session that began at `started_at` is over; none: it is not limited.
 // Sessions that begin together end together unless their seeds differ.
-core::Nanos ExpiryOf(const SessionTimeouts& limits, core::Nanos started_at, uint64_t seed);
+core::OptionalInstant ExpiryOf(const SessionTimeouts& limits, core::Instant started_at,
+                               uint64_t seed);
 
 // One direction of a session.
 struct FlowTimes {
-  core::Nanos last_byte_at = 0;  // progress was last made; in the future: it waits for bandwidth
-  bool sending = false;          // its receiver has to take something
+  core::Instant last_byte_at = {};  // progress was last made; in the future: it waits for bandwidth
+  bool sending = false;             // its receiver has to take something
 };
 
 // What has happened in a session so far.
 struct SessionTimes {
-  core::Nanos expires_at = kNever;
-  bool connected = false;          // only then do the others count
-  bool may_progress = false;       // a peer has yet to take something: look again soon
-  core::Nanos half_closed_at = 0;  // 0: both directions are open
+  core::OptionalInstant expires_at = {};
+  bool connected = false;                     // only then do the others count
+  bool may_progress = false;                  // a peer has yet to take something: look again soon
+  core::OptionalInstant half_closed_at = {};  // none: both directions are open
   FlowTimes up;
   FlowTimes down;
 };
 
 struct NextDeadline {
-  core::Nanos at = kNever;         // when to look again; nothing to wait for once one has passed
-  std::optional<EndCause> passed;  // the deadline that has: the session ends
+  core::OptionalInstant at = {};  // when to look again; nothing to wait for once one has passed
+  std::optional<EndCause> passed = {};  // the deadline that has: the session ends
 };
 
 NextDeadline CheckDeadlines(const SessionTimeouts& limits, const SessionTimes& times,
-                            core::Nanos now);
+                            core::Instant now);
 
 // Whether the receiver of a flow has made progress within write_stall.
-constexpr bool Moves(const SessionTimeouts& limits, core::Nanos last_byte_at, core::Nanos now) {
+constexpr bool Moves(const SessionTimeouts& limits, core::Instant last_byte_at, core::Instant now) {
   return now < last_byte_at + limits.write_stall;
 }
 

@@ -10,23 +10,23 @@
 namespace sluice::proxy {
 namespace {
 
-using core::kMillisecond;
-using core::Nanos;
+using core::Duration;
+using core::Instant;
 using core::Worker;
 
 // After the end of a session: how long its reader has to take something of what was sent before.
-constexpr Nanos kGrace = core::kSecond;
+constexpr Duration kGrace = 1s;
 // Between two looks at what the kernel still holds.
-constexpr Nanos kShortPauses = 50 * kMillisecond;
-constexpr Nanos kLongPauses = 250 * kMillisecond;
+constexpr Duration kShortPauses = 50ms;
+constexpr Duration kLongPauses = 250ms;
 
 }  // namespace
 
-bool Session::NeedsFlush(const Flow& flow, Nanos now) const {
+bool Session::NeedsFlush(const Flow& flow, Instant now) const {
   return end_.NeedsFlush(SenderOf(flow), Moves(limits(), flow.last_byte_at, now));
 }
 
-bool Session::StillTakes(Flow& flow, Nanos begun_at, Nanos now) {
+bool Session::StillTakes(Flow& flow, Instant begun_at, Instant now) {
   const core::Delivery delivery = Look(flow, now);
   if (delivery.pending == 0 || delivery.kept) return false;
   return now < std::max(begun_at, flow.last_byte_at) + kGrace;
@@ -35,13 +35,13 @@ bool Session::StillTakes(Flow& flow, Nanos begun_at, Nanos now) {
 // Waits, within bounds, until each peer that may take more has it all. The others are closed
 // meanwhile, but for a client that could take its end for a free slot.
 core::Task<void> Session::Flush() {
-  const Nanos begun_at = Worker::Current()->clock().Now();
+  const Instant begun_at = Worker::Current()->clock().Now();
   bool up = NeedsFlush(up_, begun_at);
   bool down = NeedsFlush(down_, begun_at);
   // It may be in the future when the session is paced.
   up_.last_byte_at = down_.last_byte_at = begun_at;
-  Nanos now = begun_at;
-  for (Nanos pause = kMillisecond;; pause *= 2) {
+  Instant now = begun_at;
+  for (Duration pause = 1ms;; pause *= 2) {
     up = up && StillTakes(up_, begun_at, now);
     down = down && StillTakes(down_, begun_at, now);
     if (!up && !down) break;
@@ -51,7 +51,7 @@ core::Task<void> Session::Flush() {
     pause = std::min(pause, now < begun_at + kGrace ? kShortPauses : kLongPauses);
     if (!co_await core::Sleep(pause)) break;
     now = Worker::Current()->clock().Now();
-    if (limits().linger != 0 && now >= begun_at + limits().linger) break;
+    if (limits().linger != 0s && now >= begun_at + limits().linger) break;
   }
 }
 

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/time/token_bucket.h"
 #include "proxy/session/shared_pace.h"
 
@@ -25,10 +25,10 @@ class Pacer {
 
   // Takes the right to send `bytes` from its own limit, for which no other flow waits. Returns how
   // long to wait before it may be used.
-  core::Nanos TakeOwn(core::Nanos now, size_t bytes) { return own_.Take(now, bytes); }
+  core::Duration TakeOwn(core::Instant now, size_t bytes) { return own_.Take(now, bytes); }
 
   // After that from the shared limit: at once (false: the flow has to wait), or in its turn.
-  bool TryTakeShared(core::Nanos now, size_t bytes) { return shared_.TryTake(now, bytes); }
+  bool TryTakeShared(core::Instant now, size_t bytes) { return shared_.TryTake(now, bytes); }
   SharedPace::PaceTurn SharedTurn(size_t bytes) { return shared_.Turn(share_, bytes); }
 
  private:

@@ -9,7 +9,7 @@
 namespace sluice::proxy {
 namespace {
 
-constexpr core::Nanos kWatchAfter = 20 * core::kMillisecond;
+constexpr core::Duration kWatchAfter = 20ms;
 
 }  // namespace
 
@@ -20,7 +20,7 @@ core::Task<int> PeerReset(int fd, WhenBroken when_broken) {
   if (core::CurrentReactor().GetPeerState(fd) == core::PeerState::kReset) co_return 0;
   if (when_broken == WhenBroken::kEnd) co_return EPIPE;
   // A UNIX client that has closed may have sent something before: that is still to be relayed.
-  while (co_await core::Sleep(3600 * core::kSecond)) {
+  while (co_await core::Sleep(1h)) {
   }
   co_return ECANCELED;
 }

@@ -24,12 +24,12 @@ using core::Worker;
 void NoteSent(Flow& flow, size_t bytes) {
   Worker& worker = *Worker::Current();
   flow.bytes += bytes;
-  flow.last_byte_at = worker.now();
+  flow.last_byte_at = worker.Now();
   core::Count(flow.owner.stats().of(worker.index()).at("bytes_total", flow.direction()), bytes);
 }
 
 void NoteReceived(Flow& flow) {
-  flow.last_byte_at = Worker::Current()->now();
+  flow.last_byte_at = Worker::Current()->Now();
   flow.sending = true;
   flow.owner.SendBegins(flow, flow.last_byte_at);
 }
@@ -61,13 +61,13 @@ FlowEnd HowEnded(const Flow& flow, int error) {
   Pacer& pacer = flow.owner.PacerOf(flow);
   while (!rest.empty()) {
     const std::span<const std::byte> piece = rest.first(std::min(rest.size(), pacer.piece()));
-    const core::Nanos now = Worker::Current()->clock().Now();
-    const core::Nanos wait = pacer.TakeOwn(now, piece.size());
-    if (wait > 0 || !pacer.TryTakeShared(now, piece.size())) {
-      constexpr core::Nanos kLong = 3600 * core::kSecond;
+    const core::Instant now = Worker::Current()->clock().Now();
+    const core::Duration wait = pacer.TakeOwn(now, piece.size());
+    if (wait > 0s || !pacer.TryTakeShared(now, piece.size())) {
+      constexpr core::Duration kLong = 1h;
       flow.sending = false;
       flow.last_byte_at = now + kLong;
-      if (wait == 0 || co_await core::Sleep(wait)) {
+      if (wait == 0s || co_await core::Sleep(wait)) {
         (void)co_await pacer.SharedTurn(piece.size());  // cancelled: so is the send
       }
       NoteReceived(flow);
@@ -94,7 +94,7 @@ FlowEnd HowEnded(const Flow& flow, int error) {
     IoResult<size_t> sent = co_await core::Send(flow.to, own);
     if (!sent.ok()) co_return sent.error();
     own = own.subspan(*sent);
-    flow.last_byte_at = Worker::Current()->now();
+    flow.last_byte_at = Worker::Current()->Now();
   }
   for (BufferLease& lease : head.read) {
     core::Task<int> sending = SendReceived(flow, std::move(lease));

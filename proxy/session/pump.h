@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/task/task.h"
 #include "proxy/observe/stats.h"
 #include "proxy/session/head.h"
@@ -26,7 +26,7 @@ struct Flow;
 class FlowOwner {
  public:
   virtual Stats& stats() = 0;
-  virtual void SendBegins(Flow& flow, core::Nanos now) = 0;
+  virtual void SendBegins(Flow& flow, core::Instant now) = 0;
   // Returns true if `flow.from` has to be watched: its peer may still reset it.
   virtual bool FlowEnded(Flow& flow, FlowEnd end, int error) = 0;
   // That has happened.
@@ -47,9 +47,9 @@ struct Flow {
   FlowOwner& owner;
   int from = -1;
   int to = -1;
-  uint64_t bytes = 0;            // sent
-  core::Nanos last_byte_at = 0;  // when something was last received or taken, or may be next
-  uint32_t credit;               // bytes read ahead of what has been sent
+  uint64_t bytes = 0;               // sent
+  core::Instant last_byte_at = {};  // when something was last received or taken, or may be next
+  uint32_t credit;                  // bytes read ahead of what has been sent
   // Bits: a word less in each session.
   const bool is_up : 1;          // client to upstream
   bool paced : 1 = false;        // it has a Pacer; else its bytes are sent as fast as possible

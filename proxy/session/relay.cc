@@ -8,7 +8,7 @@
 
 namespace sluice::proxy {
 
-using core::Nanos;
+using core::Instant;
 using core::Worker;
 
 void Session::StartPace() {
@@ -23,7 +23,7 @@ void Session::StartPace() {
 void Session::BeginRelay(core::Waiter& pumps) {
   up_.from = down_.to = client_;
   up_.to = down_.from = upstream_;
-  const Nanos now = Worker::Current()->now();
+  const Instant now = Worker::Current()->Now();
   up_.last_byte_at = down_.last_byte_at = now;
   if (timeline_ != nullptr) timeline_->NoteRelay(now);
   StartPace();
@@ -31,9 +31,9 @@ void Session::BeginRelay(core::Waiter& pumps) {
   set_waiter(pumps);
 }
 
-void Session::SendBegins(Flow& flow, Nanos now) {
+void Session::SendBegins(Flow& flow, Instant now) {
   if (timeline_ != nullptr && !flow.is_up) timeline_->NoteFirstByte(now);
-  if (limits().look_every != 0) LookAgainAt(now + limits().look_every);
+  if (limits().look_every != 0s) LookAgainAt(now + limits().look_every);
   // It may have waited for bandwidth, and the timer with it.
   if (flow.paced) LookAgainAt(CheckTimes(now));
 }
@@ -42,7 +42,7 @@ void Session::BuffersShort() {
   Worker& worker = *Worker::Current();
   core::Count(context().stats->of(worker.index()).at("short_buffers_total"));
   uint64_t suppressed = 0;
-  if (!context().short_throttle->Pass(worker.now(), suppressed)) return;
+  if (!context().short_throttle->Pass(worker.Now(), suppressed)) return;
   context().logger->Log(
       core::LogLevel::kWarn,
       "buffers are short: data is forwarded in small pieces until slow receivers "
@@ -55,9 +55,10 @@ bool Session::FlowEnded(Flow& flow, FlowEnd end, int error) {
   // It fails only if that side is gone: then its own flow tells.
   if (IsPassedOnNow(actions.pass_on, flow)) (void)CurrentReactor().ShutdownWrite(flow.to);
   if (actions.half_closes) {
-    half_closed_at_ = Worker::Current()->now();
-    if (limits().half_close != 0) LookAgainAt(half_closed_at_ + QuarterOf(limits().half_close));
-    if (limits().look_every != 0) LookAgainAt(half_closed_at_ + limits().look_every);
+    const Instant now = Worker::Current()->Now();
+    half_closed_at_ = now;
+    if (limits().half_close != 0s) LookAgainAt(now + QuarterOf(limits().half_close));
+    if (limits().look_every != 0s) LookAgainAt(now + limits().look_every);
   }
   if (actions.stop) Stop();
   return actions.watch;
@@ -101,7 +102,7 @@ void Session::ResetAfterEnd(Flow& flow) {
 
 // Notes when the peer has last taken something of what it was sent. The kernel is asked for this
 // when a timer fires, so it costs nothing per byte; what was never sent to needs no question.
-core::Delivery Session::Look(Flow& flow, Nanos now) {
+core::Delivery Session::Look(Flow& flow, Instant now) {
   if (flow.bytes == 0 && !flow.sending) return {};
   const core::Delivery delivery = CurrentReactor().GetDelivery(flow.to);
   uint32_t& before = flow.is_up ? taken_up_ : taken_down_;
@@ -112,14 +113,14 @@ core::Delivery Session::Look(Flow& flow, Nanos now) {
 }
 
 // Returns true if there may be more to see soon.
-bool Session::LookForProgress(Nanos now) {
+bool Session::LookForProgress(Instant now) {
   const bool up = Look(up_, now).pending > 0 || up_.sending;
   const bool down = Look(down_, now).pending > 0 || down_.sending;
   return up || down;
 }
 
-// Ends the session if a deadline has passed. Returns when to look again; kNever: not at all.
-Nanos Session::CheckTimes(Nanos now) {
+// Ends the session if a deadline has passed. Returns when to look again; none: not at all.
+core::OptionalInstant Session::CheckTimes(Instant now) {
   const bool may_progress = connected() && LookForProgress(now);
   const NextDeadline next =
       CheckDeadlines(limits(),

@@ -7,12 +7,12 @@
 
 namespace sluice::proxy {
 
-using core::Nanos;
+using core::Duration;
 using core::Worker;
 
 void Session::Begin(const core::Context& here) {
   scope_ = here.scope;
-  started_at_ = Worker::Current()->now();
+  started_at_ = Worker::Current()->Now();
   timeline_ = Timeline::IfAsked(context(), client_);
   Register(context().end_all, *here.task);
   LookAgainAt(ExpiryOf(limits(), started_at_, Seed()));
@@ -50,7 +50,7 @@ void Session::FinishTimeline() {
 
 void Session::Report() {
   if (timeline_ == nullptr) return;
-  const Nanos total = Worker::Current()->clock().Now() - started_at_;
+  const Duration total = Worker::Current()->clock().Now() - started_at_;
   timeline_->Report(context(), {.started_at = started_at_,
                                 .total = total,
                                 .bytes_up = up_.bytes,

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/net/socket_api.h"
 #include "core/sched/worker.h"
 #include "core/task/cancel_scope.h"
@@ -56,7 +56,7 @@ class Session final : public FlowOwner, public SessionCallbacks {
 
   // FlowOwner: relay.cc.
   Stats& stats() override { return *context().stats; }
-  void SendBegins(Flow& flow, core::Nanos now) override;
+  void SendBegins(Flow& flow, core::Instant now) override;
   bool FlowEnded(Flow& flow, FlowEnd end, int error) override;
   void ResetAfterEnd(Flow& flow) override;
   void BuffersShort() override;
@@ -73,8 +73,11 @@ class Session final : public FlowOwner, public SessionCallbacks {
   // session.cc
   void Tell(const EndEvent& event);
   void Stop();
-  void LookAgainAt(core::Nanos deadline) {
-    if (deadline != kNever && !end_.ended()) EnsureTimer(deadline);
+  void LookAgainAt(core::Instant deadline) {
+    if (!end_.ended()) EnsureTimer(deadline);
+  }
+  void LookAgainAt(core::OptionalInstant deadline) {
+    if (deadline) LookAgainAt(*deadline);
   }
 
   // relay.cc
@@ -82,13 +85,13 @@ class Session final : public FlowOwner, public SessionCallbacks {
   EndEvent EventOf(const Flow& flow, FlowEnd end, int error) const;
   bool LooksReset(const Flow& flow) const;
   bool IsPassedOnNow(EndActions::PassOn pass_on, const Flow& flow) const;
-  core::Nanos CheckTimes(core::Nanos now);
-  core::Delivery Look(Flow& flow, core::Nanos now);
-  bool LookForProgress(core::Nanos now);
+  core::OptionalInstant CheckTimes(core::Instant now);
+  core::Delivery Look(Flow& flow, core::Instant now);
+  bool LookForProgress(core::Instant now);
 
   // linger.cc
-  bool NeedsFlush(const Flow& flow, core::Nanos now) const;
-  bool StillTakes(Flow& flow, core::Nanos begun_at, core::Nanos now);
+  bool NeedsFlush(const Flow& flow, core::Instant now) const;
+  bool StillTakes(Flow& flow, core::Instant begun_at, core::Instant now);
   void CloseClient();
   void CloseUpstream();
   void NoteUndelivered(const Flow& flow);
@@ -96,7 +99,8 @@ class Session final : public FlowOwner, public SessionCallbacks {
 
   // Differs from that of every other session that began at the same time.
   uint64_t Seed() const {
-    return static_cast<uint64_t>(started_at_) ^ static_cast<uint64_t>(client_) << 48;
+    return static_cast<uint64_t>(started_at_.since_origin().count()) ^
+           static_cast<uint64_t>(client_) << 48;
   }
   static Initiator SenderOf(const Flow& flow) {
     return flow.is_up ? Initiator::kClient : Initiator::kUpstream;
@@ -110,8 +114,8 @@ class Session final : public FlowOwner, public SessionCallbacks {
   std::unique_ptr<Timeline> timeline_;  // null: no log asks for it
   std::unique_ptr<Pace> pace_;          // null: no limit of bandwidth
   core::CancelScope* scope_ = nullptr;
-  core::Nanos started_at_ = 0;
-  core::Nanos half_closed_at_ = 0;  // 0: both directions are open
+  core::Instant started_at_;
+  core::OptionalInstant half_closed_at_;  // none: both directions are open
   // What the kernel said that the peers have taken, when it was asked last.
   uint32_t taken_up_ = 0;
   uint32_t taken_down_ = 0;

@@ -9,17 +9,17 @@ bool SharedPace::FirstFirst::operator()(const PaceTurn* one, const PaceTurn* oth
   return std::tie(one->start_, one->number_) < std::tie(other->start_, other->number_);
 }
 
-// Returns 0 if `turn` has its tokens; > 0: it is the head and looks again after that time; < 0: it
+// Returns 0 if `turn` has its tokens; a time: it is the head and looks again after that; none: it
 // is queued.
-core::Nanos SharedPace::Join(PaceTurn& turn, core::Nanos now) {
+std::optional<core::Duration> SharedPace::Join(PaceTurn& turn, core::Instant now) {
   absl::MutexLock lock(&mutex_);
   turn.start_ = std::max(virtual_time_ - std::min(virtual_time_, lag_), turn.share_.finish);
   turn.number_ = ++turns_;
   if (!has_head_) {
-    const core::Nanos wait = bucket_.TryTake(now, turn.bytes_);
-    if (wait == 0) {
+    const core::Duration wait = bucket_.TryTake(now, turn.bytes_);
+    if (wait == 0s) {
       Grant(turn);
-      return 0;
+      return 0s;
     }
     turn.is_head_ = has_head_ = true;
     waiting_.store(1, std::memory_order_relaxed);
@@ -28,7 +28,7 @@ core::Nanos SharedPace::Join(PaceTurn& turn, core::Nanos now) {
   turn.queued_ = true;
   queue_.insert(&turn);
   waiting_.store(waiting() + 1, std::memory_order_relaxed);
-  return -1;
+  return std::nullopt;
 }
 
 void SharedPace::Grant(PaceTurn& turn) {
@@ -39,18 +39,18 @@ void SharedPace::Grant(PaceTurn& turn) {
 
 // Returns 0 if the head has its tokens and another turn is the head now; else the head looks again
 // after that time.
-core::Nanos SharedPace::Serve(PaceTurn& head, core::Nanos now) {
-  if (const core::Nanos wait = bucket_.TryTake(now, head.bytes_); wait > 0) return wait;
+core::Duration SharedPace::Serve(PaceTurn& head, core::Instant now) {
+  if (const core::Duration wait = bucket_.TryTake(now, head.bytes_); wait > 0s) return wait;
   {
     absl::MutexLock lock(&mutex_);
     Grant(head);
   }
   PassOn(now);
-  return 0;
+  return 0s;
 }
 
 // The head goes: the turns for which there are tokens are granted, the next one becomes the head.
-void SharedPace::PassOn(core::Nanos now) {
+void SharedPace::PassOn(core::Instant now) {
   core::NodeQueue woken;
   {
     absl::MutexLock lock(&mutex_);
@@ -59,7 +59,7 @@ void SharedPace::PassOn(core::Nanos now) {
       PaceTurn& next = **queue_.begin();
       queue_.erase(queue_.begin());
       next.queued_ = false;
-      if (bucket_.TryTake(now, next.bytes_) == 0) {
+      if (bucket_.TryTake(now, next.bytes_) == 0s) {
         Grant(next);
       } else {
         next.is_head_ = has_head_ = true;
@@ -88,10 +88,10 @@ bool SharedPace::Remove(PaceTurn& turn) {
 void SharedPace::PaceTurn::OnReady() {
   Fired();
   if (is_head_) {
-    const core::Nanos now = core::Worker::Current()->clock().Now();
+    const core::Instant now = core::Worker::Current()->clock().Now();
     if (scope_->cancelled()) {
       pace_.PassOn(now);
-    } else if (const core::Nanos wait = pace_.Serve(*this, now); wait > 0) {
+    } else if (const core::Duration wait = pace_.Serve(*this, now); wait > 0s) {
       Arm(now + wait);
       return;
     }

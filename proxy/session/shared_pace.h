@@ -33,13 +33,14 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <set>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "core/base/atomic.h"
 #include "core/base/check.h"
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/sched/timer_wheel.h"
 #include "core/sched/worker.h"
 #include "core/task/runnable.h"
@@ -65,8 +66,8 @@ class SharedPace {
   uint32_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
 
   // True: the right to send `bytes` has been taken. False: wait for a Turn.
-  bool TryTake(core::Nanos now, size_t bytes) {
-    return !limited() || (waiting() == 0 && bucket_.TryTake(now, bytes) == 0);
+  bool TryTake(core::Instant now, size_t bytes) {
+    return !limited() || (waiting() == 0 && bucket_.TryTake(now, bytes) == 0s);
   }
 
   // `bool may_send = co_await pace.Turn(share, bytes);` False: the scope was cancelled, nothing has
@@ -79,10 +80,10 @@ class SharedPace {
     bool operator()(const PaceTurn* one, const PaceTurn* other) const;
   };
 
-  core::Nanos Join(PaceTurn& turn, core::Nanos now);
-  core::Nanos Serve(PaceTurn& head, core::Nanos now);
+  std::optional<core::Duration> Join(PaceTurn& turn, core::Instant now);
+  core::Duration Serve(PaceTurn& head, core::Instant now);
   void Grant(PaceTurn& turn) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void PassOn(core::Nanos now);
+  void PassOn(core::Instant now);
   bool Remove(PaceTurn& turn);
 
   core::TokenBucket bucket_;
@@ -110,12 +111,12 @@ class SharedPace::PaceTurn final : public core::Timer {
     if (promise.scope->cancelled()) return false;
     task_ = promise.task;
     waiter_ = handle;
-    const core::Nanos now = core::Worker::Current()->clock().Now();
-    const core::Nanos wait = pace_.Join(*this, now);
-    if (wait == 0) return false;
+    const core::Instant now = core::Worker::Current()->clock().Now();
+    const std::optional<core::Duration> wait = pace_.Join(*this, now);
+    if (wait == 0s) return false;
     scope_ = promise.scope;
     scope_->Enter(*this);
-    if (wait > 0) Arm(now + wait);
+    if (wait) Arm(now + *wait);
     return true;
   }
   bool await_resume() {
@@ -131,7 +132,9 @@ class SharedPace::PaceTurn final : public core::Timer {
  private:
   friend class SharedPace;
 
-  void Arm(core::Nanos deadline) { core::Worker::Current()->wheel().Arm(*this, deadline, *task_); }
+  void Arm(core::Instant deadline) {
+    core::Worker::Current()->wheel().Arm(*this, deadline, *task_);
+  }
 
   SharedPace& pace_;
   PaceShare& share_;

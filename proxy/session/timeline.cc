@@ -11,8 +11,6 @@
 namespace sluice::proxy {
 namespace {
 
-using core::Nanos;
-
 using core::CurrentReactor;
 
 }  // namespace
@@ -48,7 +46,7 @@ void Timeline::WriteDebugLine(const SessionContext& context, const SessionOutcom
       context.listener, EscapedName(client_.ToString()),
       endpoint_ == nullptr ? "-" : EscapedName(endpoint_->name()), Name(outcome.reason.cause),
       Name(outcome.reason.initiator), outcome.bytes_up, outcome.bytes_down, attempts_,
-      outcome.total / core::kMillisecond,
+      outcome.total / 1ms,
       outcome.error == 0 ? "" : absl::StrCat(" error=", strerrorname_np(outcome.error)),
       undelivered_up_ == 0 && undelivered_down_ == 0
           ? ""
@@ -57,11 +55,13 @@ void Timeline::WriteDebugLine(const SessionContext& context, const SessionOutcom
 }
 
 void Timeline::WriteRecord(const SessionContext& context, const SessionOutcome& outcome) const {
-  const auto since_start = [&outcome](Nanos at) { return at < 0 ? at : at - outcome.started_at; };
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto now_us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+  using std::chrono::microseconds;
+  const auto since_start = [&outcome](core::OptionalInstant at) {
+    return at ? std::optional(*at - outcome.started_at) : std::nullopt;
+  };
+  const auto now = std::chrono::floor<microseconds>(std::chrono::system_clock::now());
   context.access_log->Write(
-      {.begin_us = now_us - outcome.total / core::kMicrosecond,
+      {.began_at = now - std::chrono::floor<microseconds>(outcome.total),
        .listener = context.listener,
        .client = client_,
        .upstream = context.upstream->name(),

@@ -5,20 +5,21 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/net/socket_api.h"
 #include "proxy/observe/end_reason.h"
 #include "proxy/session/session.h"
-#include "proxy/upstream/upstream.h"
 #include "proxy/upstream/connector.h"
+#include "proxy/upstream/upstream.h"
 
 namespace sluice::proxy {
 
 // What a session knows at its end, whether a log asks or not.
 struct SessionOutcome {
-  core::Nanos started_at = 0;
-  core::Nanos total = 0;    // how long it lasted
+  core::Instant started_at;
+  core::Duration total{0};  // how long it lasted
   uint64_t bytes_up = 0;    // accepted by the kernel, for the upstream
   uint64_t bytes_down = 0;  // ... for the client
   EndReason reason;
@@ -33,10 +34,10 @@ class Timeline {
   explicit Timeline(const core::Address& client) : client_(client) {}
 
   void NoteConnect(const Connected& connected);
-  void NoteRelay(core::Nanos now) { connected_at_ = now; }
+  void NoteRelay(core::Instant now) { connected_at_ = now; }
   // The upstream has sent something.
-  void NoteFirstByte(core::Nanos now) {
-    if (first_byte_at_ < 0) first_byte_at_ = now;
+  void NoteFirstByte(core::Instant now) {
+    if (!first_byte_at_) first_byte_at_ = now;
   }
   // What the kernel knows of the connections only while they are open. `upstream`: -1: none.
   void NotePaths(int client, int upstream);
@@ -53,11 +54,11 @@ class Timeline {
   void WriteDebugLine(const SessionContext& context, const SessionOutcome& outcome) const;
 
   core::Address client_;
-  const Endpoint* endpoint_ = nullptr;  // the last one tried
-  int attempts_ = 0;                    // endpoints tried
-  core::Nanos queued_ = -1;             // these three: -1: it did not happen
-  core::Nanos connected_at_ = -1;
-  core::Nanos first_byte_at_ = -1;
+  int attempts_ = 0;                      // endpoints tried
+  const Endpoint* endpoint_ = nullptr;    // the last one tried
+  std::optional<core::Duration> queued_;  // these three: none: it did not happen
+  core::OptionalInstant connected_at_;
+  core::OptionalInstant first_byte_at_;
   core::PathQuality client_path_;
   core::PathQuality upstream_path_;
   uint32_t undelivered_up_ = 0;

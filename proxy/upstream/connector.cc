@@ -17,30 +17,33 @@
 namespace sluice::proxy {
 namespace {
 
+using core::Duration;
+using core::Instant;
 using core::IoResult;
-using core::kMillisecond;
-using core::Nanos;
 using core::Worker;
 
 // The first pause is about 2 ms, the longest about 50.
-constexpr Nanos kQueuePause = 2 * kMillisecond;
-constexpr Nanos kLongestQueuePause = 50 * kMillisecond;
-constexpr Nanos kShortestRoundPause = 20 * kMillisecond;
-constexpr Nanos kLongestRoundPause = 250 * kMillisecond;
+constexpr Duration kQueuePause = 2ms;
+constexpr Duration kLongestQueuePause = 50ms;
+constexpr Duration kShortestRoundPause = 20ms;
+constexpr Duration kLongestRoundPause = 250ms;
 constexpr int kMaxDoublings = 10;
 // Among the errors of ConnectEndpoint: the kernel gave the socket the endpoint's own address.
 constexpr int kConnectedToItself = EISCONN;
 
 // Between half of `pause` and all of it.
-Nanos Scattered(Nanos pause, uint64_t seed) { return pause / 2 + core::Jitter(pause / 2, seed); }
+Duration Scattered(Duration pause, uint64_t seed) {
+  return pause / 2 + core::Jitter(pause / 2, seed);
+}
 
 // EAGAIN from a UNIX socket: the endpoint is there, and its accept queue is full.
 core::Task<IoResult<void>> ConnectSocket(int fd, const core::Address& address) {
-  for (Nanos pause = kQueuePause;; pause = std::min(2 * pause, kLongestQueuePause)) {
+  for (Duration pause = kQueuePause;; pause = std::min(2 * pause, kLongestQueuePause)) {
     IoResult<void> connected = co_await core::Connect(fd, address);
     const bool queue_full = !connected.ok() && connected.error() == EAGAIN && address.is_unix();
     if (!queue_full) co_return connected;
-    const auto seed = static_cast<uint64_t>(Worker::Current()->now()) ^ static_cast<uint64_t>(fd);
+    const int64_t now = Worker::Current()->Now().since_origin().count();
+    const uint64_t seed = static_cast<uint64_t>(now) ^ static_cast<uint64_t>(fd);
     if (!co_await core::Sleep(Scattered(pause, seed))) co_return core::IoError(ECANCELED);
   }
 }
@@ -66,7 +69,7 @@ IoResult<void> Prepare(core::Reactor& reactor, int fd, const core::Address& addr
 
 [[gnu::noinline]] core::Task<IoResult<int>> ConnectEndpoint(const Endpoint& endpoint,
                                                             const ConnectPolicy& policy,
-                                                            Nanos timeout) {
+                                                            Duration timeout) {
   const core::Address& address = endpoint.address();
   core::Reactor& reactor = core::CurrentReactor();
   IoResult<int> fd = reactor.OpenSocket(address.family());
@@ -85,7 +88,7 @@ IoResult<void> Prepare(core::Reactor& reactor, int fd, const core::Address& addr
 
 // Not valid: there was none in time, or the scope was cancelled. Not inlined, like ConnectEndpoint:
 // a frame that connects does not hold what only queueing needs.
-[[gnu::noinline]] core::Task<EndpointSlot> Queue(EndpointQueue& queue, Nanos timeout,
+[[gnu::noinline]] core::Task<EndpointSlot> Queue(EndpointQueue& queue, Duration timeout,
                                                  const PickRequest& request,
                                                  std::span<Endpoint* const> tried) {
   auto outcome = co_await core::Select(core::Named<"slot">(queue.WaitForSlot(request, tried)),
@@ -102,17 +105,17 @@ bool RanOut(int error) {
 bool HadTaken(int error) { return error == ECONNRESET; }
 
 // Within a round the first retry is at once; 2nd: about `backoff`, 3rd: twice that ...
-Nanos PauseBefore(size_t retry, Nanos backoff, uint64_t seed) {
-  if (retry < 2 || backoff == 0) return 0;
-  const Nanos pause = backoff << std::min(static_cast<int>(retry) - 2, kMaxDoublings);
+Duration PauseBefore(size_t retry, Duration backoff, uint64_t seed) {
+  if (retry < 2 || backoff == 0s) return 0s;
+  const Duration pause = backoff * (1 << std::min(static_cast<int>(retry) - 2, kMaxDoublings));
   return pause / 2 + core::Jitter(pause, seed);
 }
 
 // Before the 2nd round: about `backoff`, 3rd: twice that ... Bounded both ways: an endpoint that
 // does not take connections answers at once, and many sessions may be waiting for it.
-Nanos PauseBeforeRound(int round, Nanos backoff, uint64_t seed) {
-  const Nanos shortest = std::max(backoff, kShortestRoundPause);
-  const Nanos pause = shortest << std::min(round - 2, kMaxDoublings);
+Duration PauseBeforeRound(int round, Duration backoff, uint64_t seed) {
+  const Duration shortest = std::max(backoff, kShortestRoundPause);
+  const Duration pause = shortest * (1 << std::min(round - 2, kMaxDoublings));
   return Scattered(std::min(pause, kLongestRoundPause), seed);
 }
 
@@ -143,7 +146,7 @@ const char* Explain(const Endpoint& endpoint, int error) {
 
 void LogFailure(const ConnectContext& context, const Endpoint& endpoint, int error) {
   uint64_t suppressed = 0;
-  if (!context.upstream.failure_throttle().Pass(Worker::Current()->now(), suppressed)) return;
+  if (!context.upstream.failure_throttle().Pass(Worker::Current()->Now(), suppressed)) return;
   context.logger.Log(core::LogLevel::kWarn,
                      "upstream %s: cannot connect to %s: %s (%d more failures since the last line)",
                      context.upstream.name(), endpoint.name(), Explain(endpoint, error),
@@ -161,7 +164,7 @@ class Rounds {
 
   std::span<Endpoint* const> seen() const { return seen_; }
   std::span<Endpoint* const> tried() const { return seen().subspan(begin_); }
-  PickRequest request() const { return {.now = Worker::Current()->now(), .random = seed_}; }
+  PickRequest request() const { return {.now = Worker::Current()->Now(), .random = seed_}; }
 
   void Tries(Endpoint& endpoint) {
     if (round_ == 1 && seen_.empty()) {
@@ -173,15 +176,15 @@ class Rounds {
   void Failed(bool passes) { passes_ = passes_ || passes; }
 
   // Returns true if there is to be one more attempt; `pause` is how long to wait before it.
-  bool Next(Nanos& pause) {
+  bool Next(Duration& pause) {
     const size_t tried_now = tried().size();
     const bool is_over = tried_now >= in_round_;
     if (!is_over && round_ == 1) {
       pause = PauseBefore(tried_now, policy().backoff, seed_);
       return true;
     }
-    const Nanos left = until_ - Worker::Current()->clock().Now();
-    if (left <= 0 || (is_over && !passes_)) return false;
+    const Duration left = until_ - Worker::Current()->clock().Now();
+    if (left <= 0s || (is_over && !passes_)) return false;
     if (is_over) BeginRound();
     pause = std::min(left, is_over ? PauseBeforeRound(round_, policy().backoff, seed_)
                                    : PauseBefore(tried_now, policy().backoff, seed_));
@@ -210,7 +213,7 @@ class Rounds {
   uint32_t in_round_ = 1;
   int round_ = 1;
   bool passes_ = false;
-  Nanos until_ = 0;
+  Instant until_;
   size_t begin_ = 0;  // of this round
   absl::InlinedVector<Endpoint*, 4> seen_;
 };
@@ -230,17 +233,17 @@ core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed) {
   const ConnectPolicy& policy = upstream.policy();
   Rounds rounds(upstream, seed);
   Connected result;
-  Nanos pause = 0;
+  Duration pause{0};
   while (rounds.Next(pause)) {
-    if (pause > 0 && !co_await core::Sleep(pause)) co_return result;
+    if (pause > 0s && !co_await core::Sleep(pause)) co_return result;
     result.slot = TryAcquire(upstream.queue(), rounds);
     if (!result.slot.valid()) {
       result.queue_timeout = true;
-      if (policy.queue_timeout == 0) co_return result;
-      const Nanos begin = Worker::Current()->clock().Now();
+      if (policy.queue_timeout == 0s) co_return result;
+      const Instant begin = Worker::Current()->clock().Now();
       result.slot =
           co_await Queue(upstream.queue(), policy.queue_timeout, rounds.request(), rounds.tried());
-      result.queued = std::max<Nanos>(0, result.queued) + Worker::Current()->clock().Now() - begin;
+      result.queued = result.queued.value_or(0s) + (Worker::Current()->clock().Now() - begin);
       if (!result.slot.valid()) co_return result;
       result.queue_timeout = false;
     }

@@ -22,8 +22,9 @@
 #define SLUICE_PROXY_UPSTREAM_CONNECTOR_H_
 
 #include <cstdint>
+#include <optional>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "core/log/logger.h"
 #include "core/task/task.h"
 #include "proxy/observe/stats.h"
@@ -34,19 +35,19 @@ namespace sluice::proxy {
 // What connecting needs to know besides the upstream's own policy.
 struct ConnectContext {
   Upstream& upstream;
-  core::Nanos timeout;  // of one attempt; 0: none but the kernel's
+  core::Duration timeout;  // of one attempt; 0: none but the kernel's
   Stats& stats;
   core::Logger& logger;
 };
 
 struct Connected {
-  int fd = -1;                         // the caller's; -1: none could be reached
-  const Endpoint* endpoint = nullptr;  // the last one tried
-  EndpointSlot slot;                   // held while the connection is open
-  int error = 0;                       // why the last attempt failed (errno)
-  int attempts = 0;                    // of all rounds
-  core::Nanos queued = -1;             // waited for a free slot; -1: there was one
-  bool queue_timeout = false;          // no endpoint was usable in time
+  int fd = -1;                           // the caller's; -1: none could be reached
+  int error = 0;                         // why the last attempt failed (errno)
+  const Endpoint* endpoint = nullptr;    // the last one tried
+  EndpointSlot slot;                     // held while the connection is open
+  int attempts = 0;                      // of all rounds
+  bool queue_timeout = false;            // no endpoint was usable in time
+  std::optional<core::Duration> queued;  // waited for a free slot; none: there was one
 };
 
 // Tries every endpoint at most once in each round, in the order of the upstream's policy, each for

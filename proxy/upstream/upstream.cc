@@ -12,9 +12,9 @@ namespace {
 
 ConnectPolicy PolicyOf(const conf::Upstream& upstream) {
   ConnectPolicy policy{.attempts = upstream.connect_attempts,
-                       .backoff = ToNanos(upstream.connect_backoff),
-                       .retry_for = ToNanos(upstream.retry_for),
-                       .queue_timeout = ToNanos(upstream.queue_timeout),
+                       .backoff = upstream.connect_backoff,
+                       .retry_for = upstream.retry_for,
+                       .queue_timeout = upstream.queue_timeout,
                        .source = std::nullopt,
                        .socket = std::nullopt};
   if (upstream.source_address.is_ip()) policy.source = upstream.source_address;

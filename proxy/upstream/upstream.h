@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "conf/config.h"
-#include "core/base/clock.h"
 #include "core/base/intrusive_ptr.h"
+#include "core/base/time.h"
 #include "core/log/logger.h"
 #include "core/net/socket_api.h"
 #include "proxy/upstream/balance/balancer.h"
@@ -30,10 +30,10 @@ namespace sluice::proxy {
 
 // How connections to an upstream's endpoints are made.
 struct ConnectPolicy {
-  uint32_t attempts;          // endpoints tried in one round, at least 1
-  core::Nanos backoff;        // before the third endpoint; doubled for each further one
-  core::Nanos retry_for;      // when all have failed; 0: each is tried once
-  core::Nanos queue_timeout;  // 0: no waiting for a free slot
+  uint32_t attempts;             // endpoints tried in one round, at least 1
+  core::Duration backoff;        // before the third endpoint; doubled for each further one
+  core::Duration retry_for;      // when all have failed; 0: each is tried once
+  core::Duration queue_timeout;  // 0: no waiting for a free slot
   std::optional<core::Address> source;
   std::optional<core::SocketOptions> socket;  // of TCP; none: all as the kernel has it
 };
@@ -60,7 +60,7 @@ class Upstream final : public core::RefCounted {
   const std::unique_ptr<Balancer> balancer_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;  // all that there have been
   std::unique_ptr<EndpointQueue> queue_;              // goes before them
-  core::LogThrottle failure_throttle_{5 * core::kSecond};
+  core::LogThrottle failure_throttle_{5s};
 };
 
 }  // namespace sluice::proxy

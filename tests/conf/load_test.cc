@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <string>
@@ -15,12 +14,6 @@
 
 namespace sluice::conf::testing {
 namespace {
-
-using std::chrono::hours;
-using std::chrono::microseconds;
-using std::chrono::milliseconds;
-using std::chrono::minutes;
-using std::chrono::seconds;
 
 TEST(Load, MinimalHasTheDefaults) {
   const LoadResult result = Load(kMinimal);
@@ -53,14 +46,14 @@ defaults:
 )") + kMinimal);
   ASSERT_TRUE(result.ok()) << ErrorsOf(result);
   const Config& config = result.config;
-  EXPECT_EQ(config.runtime, (Runtime{Backend::kIoUring, 7, true, false, microseconds(50)}));
+  EXPECT_EQ(config.runtime, (Runtime{Backend::kIoUring, 7, true, false, 50us}));
   EXPECT_EQ(config.limits, (Limits{123, uint64_t{3} << 30, OnLimit::kWait}));
   EXPECT_EQ(config.buffers.per_direction_bytes, 8192u);
-  EXPECT_EQ(config.shutdown.drain_timeout, minutes(1));
-  EXPECT_EQ(config.stats.interval, seconds(0));
+  EXPECT_EQ(config.shutdown.drain_timeout, 1min);
+  EXPECT_EQ(config.stats.interval, 0s);
   EXPECT_EQ(config.log, (Log{LogLevel::kTrace, LogFormat::kJson}));
-  Timeouts timeouts{milliseconds(1), seconds(2), minutes(3), hours(4), hours(5 * 24)};
-  timeouts.linger = seconds(6);
+  Timeouts timeouts{1ms, 2s, 3min, 4h, 5 * 24h};
+  timeouts.linger = 6s;
   EXPECT_EQ(config.defaults.timeouts, timeouts);
   EXPECT_EQ(config.listeners.at(0).timeouts, timeouts);
 }
@@ -103,22 +96,21 @@ upstreams:
   EXPECT_EQ(listener.new_connections, 100u);
   EXPECT_EQ(listener.per_source, (PerSource{5, 24, 56}));
   EXPECT_EQ(listener.bandwidth, (Bandwidth{uint64_t{1} << 20, 10'000'000}));
-  const ListenSocket socket{
-      {65536, 32768, 16384, "reno", minutes(1), seconds(2), 3, milliseconds(1500)},
-      7,
-      false,
-      0660,
-      seconds(2),
-      8,
-      "www-data",
-      "4294967294"};
+  const ListenSocket socket{{65536, 32768, 16384, "reno", 1min, 2s, 3, 1500ms},
+                            7,
+                            false,
+                            0660,
+                            2s,
+                            8,
+                            "www-data",
+                            "4294967294"};
   EXPECT_EQ(listener.socket, socket);
   const Upstream& upstream = result.config.upstreams.at(0);
-  EXPECT_EQ(upstream.queue_timeout, seconds(0));
+  EXPECT_EQ(upstream.queue_timeout, 0s);
   EXPECT_EQ(upstream.connect_attempts, 9u);
-  EXPECT_EQ(upstream.connect_backoff, seconds(1));
+  EXPECT_EQ(upstream.connect_backoff, 1s);
   EXPECT_EQ(upstream.source_address.HostToString(), "127.0.0.9");
-  EXPECT_EQ(upstream.socket.keepalive, seconds(5));
+  EXPECT_EQ(upstream.socket.keepalive, 5s);
   EXPECT_EQ(upstream.socket.congestion, "cubic");
   EXPECT_EQ(upstream.endpoints.at(0).max_connections, 11u);
 }
@@ -145,10 +137,10 @@ upstreams: [{ name: app, endpoints: ["127.0.0.1:3000"] }]
 defaults: { timeouts: { idle: 5m, connect: 1s } }
 )");
   ASSERT_TRUE(result.ok()) << ErrorsOf(result);
-  EXPECT_EQ(result.config.listeners[0].timeouts.idle, hours(1));
-  EXPECT_EQ(result.config.listeners[0].timeouts.connect, seconds(1));
+  EXPECT_EQ(result.config.listeners[0].timeouts.idle, 1h);
+  EXPECT_EQ(result.config.listeners[0].timeouts.connect, 1s);
   EXPECT_EQ(result.config.listeners[0].timeouts.half_close, Timeouts{}.half_close);
-  EXPECT_EQ(result.config.listeners[1].timeouts.idle, minutes(5));
+  EXPECT_EQ(result.config.listeners[1].timeouts.idle, 5min);
 }
 
 TEST(Load, ListsAndShorthands) {
@@ -202,7 +194,7 @@ upstreams:
   - { name: other, endpoints: *list }
 )");
   ASSERT_TRUE(result.ok()) << ErrorsOf(result);
-  EXPECT_EQ(result.config.defaults.timeouts.max_lifetime, hours(1));
+  EXPECT_EQ(result.config.defaults.timeouts.max_lifetime, 1h);
   EXPECT_EQ(result.config.listeners[1].upstream, "app");
   EXPECT_EQ(result.config.upstreams[1].endpoints, result.config.upstreams[0].endpoints);
 }

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <string>
 
 #include "tests/conf/testing.h"
@@ -21,9 +20,9 @@ defaults:
 )") + kMinimal);
   ASSERT_TRUE(result.ok()) << ErrorsOf(result);
   const Timeouts& timeouts = result.config.defaults.timeouts;
-  EXPECT_EQ(timeouts.connect, std::chrono::seconds(3));
-  EXPECT_EQ(timeouts.linger, std::chrono::seconds(5));
-  EXPECT_EQ(timeouts.idle, std::chrono::seconds(9));
+  EXPECT_EQ(timeouts.connect, 3s);
+  EXPECT_EQ(timeouts.linger, 5s);
+  EXPECT_EQ(timeouts.idle, 9s);
 }
 
 TEST(ShortForms, WholeListenersCanBeMerged) {

@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <string>
 
 #include "conf/load.h"
@@ -16,15 +15,15 @@ namespace {
 // Everything differs from its default; nothing may be lost on the way.
 Config Unusual() {
   Config config;
-  config.runtime = {Backend::kEpoll, 256, true, false, std::chrono::microseconds(1)};
+  config.runtime = {Backend::kEpoll, 256, true, false, 1us};
   config.limits = {1, 1'048'577, OnLimit::kWait, 7};
   config.buffers = {16 << 20};
-  config.shutdown = {std::chrono::microseconds(0)};
-  config.stats = {std::chrono::milliseconds(90'061'001 % 86'400'000)};
+  config.shutdown = {0s};
+  config.stats = {1h + 1min + 1s + 1ms};
   config.log = {LogLevel::kOff, LogFormat::kJson};
   config.access_log = {"/var/log/#1: \"a\".log", AccessFormat::kJson};
-  config.defaults.timeouts.connect = std::chrono::milliseconds(1);
-  config.defaults.timeouts.max_lifetime = std::chrono::hours(365 * 24);
+  config.defaults.timeouts.connect = 1ms;
+  config.defaults.timeouts.max_lifetime = 365 * 24h;
   config.defaults.half_close = HalfClose::kClose;
   config.defaults.per_source = {1, 1, 1};
   Listener listener;
@@ -33,13 +32,13 @@ Config Unusual() {
                    *core::Address::Parse("unix:@null"), *core::Address::Parse("0.0.0.0:65535")};
   listener.upstream = "null";
   listener.max_connections = 10'000'000;
-  listener.timeouts.idle = std::chrono::seconds(0);
+  listener.timeouts.idle = 0s;
   listener.timeouts.max_lifetime_jitter = 50;
   listener.new_connections = 10'000'000;
   listener.per_source = {10'000'000, 31, 127};
   listener.bandwidth = {uint64_t{1} << 40, 1025};
   listener.socket.congestion = "reno";
-  listener.socket.keepalive = std::chrono::seconds(32767);
+  listener.socket.keepalive = 32767s;
   listener.socket.keepalive_probes = 127;
   listener.socket.unix_mode = 0070;
   listener.socket.unix_owner = "null";
@@ -48,9 +47,9 @@ Config Unusual() {
   config.listeners = {listener};
   config.upstreams = {{.name = "null",
                        .balance = Balance::kRoundRobin,
-                       .queue_timeout = std::chrono::seconds(0),
+                       .queue_timeout = 0s,
                        .connect_attempts = 100,
-                       .connect_backoff = std::chrono::seconds(10),
+                       .connect_backoff = 10s,
                        .source_address = *core::Address::ParseHost("fe80::2"),
                        .endpoints = {{*core::Address::Parse("[fe80::1]:1"), 256, 7},
                                      {*core::Address::Parse("unix:/$${y}"), 1}}},

@@ -29,9 +29,9 @@ SLUICE_CONTRACT(TimerTest, kAll);
 Task<void> IdleMain(const core::Clock& clock) {
   for (const Duration span :
        {0ns, 1ns, Duration(200us), Duration(1ms), Duration(2ms), Duration(70ms)}) {
-    const Instant before = clock.Time();
+    const Instant before = clock.Now();
     EXPECT_TRUE(co_await core::Sleep(span));
-    EXPECT_GE(clock.Time() - before, span);  // never early
+    EXPECT_GE(clock.Now() - before, span);  // never early
   }
 }
 TEST_P(TimerTest, WhileIdle) { Run(IdleMain(clock)); }
@@ -79,9 +79,9 @@ struct Order {
   std::vector<int> places = std::vector<int>(20, -1);  // of each timer, by deadline
 };
 Task<void> NoteAt(Instant deadline, int index, Order& order, const core::Clock& clock) {
-  if (clock.Time() >= deadline) order.late.store(true);
+  if (clock.Now() >= deadline) order.late.store(true);
   co_await SleepUntil(deadline);
-  EXPECT_GE(clock.Time(), deadline);
+  EXPECT_GE(clock.Now(), deadline);
   order.places[index] = order.next.fetch_add(1);
 }
 
@@ -96,7 +96,7 @@ Task<void> BusyMain(core::RuntimeHandle runtime, const core::Clock& clock) {
   for (uint32_t worker = 0; worker < runtime.workers(); ++worker) {
     Order order;
     core::TaskGroup timers(runtime);
-    const Instant begin = clock.Time() + 300ms;  // all are armed by then
+    const Instant begin = clock.Now() + 300ms;  // all are armed by then
     for (int i = 0; i < 20; ++i) {
       const int index = i * 7 % 20;  // armed in another order; on two levels of the wheel
       timers.Spawn(NoteAt(begin + index * 5ms, index, order, clock), &runtime.worker(worker));

@@ -16,8 +16,9 @@ __extension__ using Wide = unsigned __int128;
 enum Mistake : size_t { kNone, kOffByOne, kBareNumber, kAnyOrder };
 
 using Unit = std::pair<std::string_view, uint64_t>;
-const std::vector<Unit> kTimes = {{"us", 1},         {"ms", 1'000},        {"s", 1'000'000},
-                                  {"m", 60'000'000}, {"h", 3'600'000'000}, {"d", 86'400'000'000}};
+const std::vector<Unit> kTimes = {
+    {"us", 1'000},         {"ms", 1'000'000},        {"s", 1'000'000'000},
+    {"m", 60'000'000'000}, {"h", 3'600'000'000'000}, {"d", 86'400'000'000'000}};
 const std::vector<Unit> kSizes = {
     {"B", 1},         {"kB", 1'000},    {"MB", 1'000'000}, {"GB", 1'000'000'000},
     {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
@@ -56,7 +57,7 @@ std::optional<uint64_t> Reference(std::string_view text, const std::vector<Unit>
 std::optional<uint64_t> Duration(std::string_view text, size_t mistake) {
   const auto parsed = conf::ParseDuration(text);
   if (!parsed.ok())
-    return mistake == kAnyOrder && text == "1s1m" ? 61'000'000 : std::optional<uint64_t>();
+    return mistake == kAnyOrder && text == "1s1m" ? 61'000'000'000 : std::optional<uint64_t>();
   return static_cast<uint64_t>(parsed->count()) + (mistake == kOffByOne ? 1 : 0);
 }
 
@@ -73,7 +74,7 @@ void Check(std::string_view text, size_t mistake) {
   constexpr auto kMaxTime = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
   Expect(duration == Reference(text, kTimes, kTimes.size(), kMaxTime), "a duration", shown);
   if (duration) {
-    const auto time = std::chrono::microseconds(static_cast<int64_t>(*duration));
+    const auto time = core::Duration(static_cast<int64_t>(*duration));
     const auto again = conf::ParseDuration(conf::FormatDuration(time));
     Expect(again.ok() && *again == time, "a duration written and read", shown);
   }
@@ -92,7 +93,7 @@ const Target& TheTarget() {
   static const Target target = {
       .name = "units",
       .run = Check,
-      .mistakes = {"a microsecond more", "a number without a unit", "units in any order"},
+      .mistakes = {"a nanosecond more", "a number without a unit", "units in any order"},
       .words = {"us",  "ms",  "s",   "m",  "h",  "d",  "B",  "kB",
                 "KiB", "MiB", "GiB", "MB", "GB", "0",  "1",  "00",
                 "-",   "+",   ".",   " ",  "\t", "e9", "0x", "9223372036854775807"},

@@ -9,17 +9,18 @@
 namespace sluice::model {
 namespace {
 
-using core::Nanos;
+using core::Duration;
+using core::Instant;
 
-constexpr Nanos kInterval = 10;
-constexpr Nanos kNow = 100;
+constexpr Duration kInterval = 10ns;
+constexpr Instant kNow(100ns);
 constexpr int kCallers = 3;
 
 // The mistakes that the exchanges are there to prevent.
 class LoadThenStore {
  public:
-  explicit LoadThenStore(Nanos interval) : interval_(interval) {}
-  bool Pass(Nanos now, uint64_t& suppressed) {
+  explicit LoadThenStore(Duration interval) : interval_(interval) {}
+  bool Pass(Instant now, uint64_t& suppressed) {
     if (now < next_.load(std::memory_order_relaxed)) {
       suppressed_.fetch_add(1, std::memory_order_relaxed);
       return false;
@@ -31,14 +32,14 @@ class LoadThenStore {
   }
 
  private:
-  const Nanos interval_;
-  core::Atomic<Nanos> next_{0};
+  const Duration interval_;
+  core::Atomic<Instant> next_;
   core::Atomic<uint64_t> suppressed_{0};
 };
 
 template <typename Throttle>
 struct State {
-  void Call(Nanos now) {
+  void Call(Instant now) {
     uint64_t suppressed = 0;
     if (!throttle.Pass(now, suppressed)) return;
     ++passed;  // counted directly after a step, so it belongs to it
@@ -68,7 +69,7 @@ template <typename Throttle>
 void NextInterval(Execution& run) {
   auto& s = run.Make<State<Throttle>>();
   s.Call(kNow);
-  run.Thread("early", [&s] { s.Call(kNow + 1); });
+  run.Thread("early", [&s] { s.Call(kNow + 1ns); });
   run.Thread("one", [&s] { s.Call(kNow + kInterval); });
   run.Thread("two", [&s] { s.Call(kNow + kInterval); });
   run.Finally([&s] {

@@ -8,38 +8,38 @@
 namespace sluice::model {
 namespace {
 
-using core::kSecond;
-using core::Nanos;
+using core::Duration;
+using core::Instant;
 
-constexpr Nanos kNow = 100 * kSecond;
+constexpr Instant kNow(100s);
 constexpr uint64_t kRate = 1;  // a second: the bucket holds one token
 
 // The mistake that compare_exchange is there to prevent.
 class LoadThenStore {
  public:
   explicit LoadThenStore(uint64_t) {}
-  Nanos TryTake(Nanos now) {
-    const Nanos full_at = full_at_.load(std::memory_order_relaxed);
+  Duration TryTake(Instant now) {
+    const Instant full_at = full_at_.load(std::memory_order_relaxed);
     if (full_at > now) return full_at - now;
-    full_at_.store(now + kSecond, std::memory_order_relaxed);
-    return 0;
+    full_at_.store(now + 1s, std::memory_order_relaxed);
+    return 0s;
   }
-  Nanos Take(Nanos now, uint64_t) {
-    const Nanos begin = std::max(full_at_.load(std::memory_order_relaxed), now);
-    full_at_.store(begin + kSecond, std::memory_order_relaxed);
+  Duration Take(Instant now, uint64_t) {
+    const Instant begin = std::max(full_at_.load(std::memory_order_relaxed), now);
+    full_at_.store(begin + 1s, std::memory_order_relaxed);
     return begin - now;
   }
   void GiveBack() { full_at_.store(kNow, std::memory_order_relaxed); }
 
  private:
-  core::Atomic<Nanos> full_at_{0};
+  core::Atomic<Instant> full_at_;
 };
 
 template <typename Bucket>
 struct State {
   Bucket bucket{kRate};
   int taken = 0;  // counted directly after a step, so it belongs to it
-  std::array<Nanos, 3> waits{};
+  std::array<Duration, 3> waits{};
 };
 
 // One token for three takers.
@@ -48,14 +48,14 @@ void TryTake(Execution& run) {
   auto& s = run.Make<State<Bucket>>();
   for (const char* name : {"one", "two", "three"}) {
     run.Thread(name, [&s] {
-      const Nanos wait = s.bucket.TryTake(kNow);
-      if (wait == 0) ++s.taken;
-      SLUICE_CHECK(wait == 0 || wait == kSecond);
+      const Duration wait = s.bucket.TryTake(kNow);
+      if (wait == 0s) ++s.taken;
+      SLUICE_CHECK(wait == 0s || wait == 1s);
     });
   }
   run.Finally([&s] {
     SLUICE_CHECK(s.taken == 1);
-    SLUICE_CHECK(s.bucket.TryTake(kNow + kSecond) == 0);
+    SLUICE_CHECK(s.bucket.TryTake(kNow + 1s) == 0s);
   });
 }
 
@@ -69,7 +69,7 @@ void TakeAhead(Execution& run) {
   }
   run.Finally([&s] {
     std::ranges::sort(s.waits);
-    for (int i = 0; i < 3; ++i) SLUICE_CHECK(s.waits[i] == i * kSecond);
+    for (int i = 0; i < 3; ++i) SLUICE_CHECK(s.waits[i] == i * 1s);
   });
 }
 
@@ -77,16 +77,16 @@ void TakeAhead(Execution& run) {
 template <typename Bucket>
 void GiveBack(Execution& run) {
   auto& s = run.Make<State<Bucket>>();
-  SLUICE_CHECK(s.bucket.TryTake(kNow) == 0);
+  SLUICE_CHECK(s.bucket.TryTake(kNow) == 0s);
   run.Thread("gives back", [&s] { s.bucket.GiveBack(); });
   for (const char* name : {"one", "two"}) {
     run.Thread(name, [&s] {
-      if (s.bucket.TryTake(kNow) == 0) ++s.taken;
+      if (s.bucket.TryTake(kNow) == 0s) ++s.taken;
     });
   }
   run.Finally([&s] {
     SLUICE_CHECK(s.taken <= 1);
-    if (s.bucket.TryTake(kNow) == 0) ++s.taken;
+    if (s.bucket.TryTake(kNow) == 0s) ++s.taken;
     SLUICE_CHECK(s.taken == 1);
   });
 }

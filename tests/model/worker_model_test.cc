@@ -40,7 +40,7 @@ class SleepingReactor final : public core::Reactor {
 
 class StoppedClock final : public core::Clock {
  public:
-  core::Nanos Now() const override { return 1; }
+  core::Instant Now() const override { return core::Instant(1ns); }
 };
 
 class Task;

@@ -10,7 +10,7 @@ namespace sluice::sim {
 namespace {
 
 // behaviour: a bucket holds 50 ms worth, at least one.
-constexpr core::Nanos kBurst = 50 * core::kMillisecond;
+constexpr core::Duration kBurst = 50ms;
 
 }  // namespace
 
@@ -92,22 +92,22 @@ void AdmissionChecker::Ended(const Session& session) {
 // No connection is kept waiting in hand while it could be admitted.
 void AdmissionChecker::CheckAtRest(bool stopping) {
   if (in_hand_ == 0 || stopping) {
-    free_since_ = -1;
+    free_since_.reset();
     return;
   }
   if (!scenario_.wait_on_limit) trace_.Fail("a client is neither let in nor rejected");
-  const core::Nanos now = clock_.Now();
+  const core::Instant now = clock_.Now();
   const auto free = [now](const Meter& meter) {
     return !meter.limited() || meter.Level(now) + 1 <= Burst(meter);
   };
   if (live_ >= scenario_.most_sessions() || !free(rate_all_) || !free(rate_own_)) {
-    free_since_ = -1;
+    free_since_.reset();
     return;
   }
-  if (free_since_ < 0) free_since_ = now;
-  if (now > free_since_ + 2 * kTolerance) {
+  if (!free_since_) free_since_ = now;
+  if (now > *free_since_ + 2 * kTolerance) {
     trace_.Fail("a client waits to be let in since %d ms, though there is a free slot",
-                (now - free_since_) / core::kMillisecond);
+                (now - *free_since_) / 1ms);
   }
 }
 

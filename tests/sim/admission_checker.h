@@ -53,8 +53,8 @@ class AdmissionChecker {
   Meter rate_own_;
   std::map<uint32_t, Crowd> crowds_;
   uint32_t live_ = 0;
-  uint32_t in_hand_ = 0;         // accepted, nothing decided yet
-  core::Nanos free_since_ = -1;  // a connection is in hand and there is a free slot for it
+  uint32_t in_hand_ = 0;              // accepted, nothing decided yet
+  core::OptionalInstant free_since_;  // a connection is in hand and there is a free slot for it
   uint64_t rejected_ = 0;
   std::array<uint64_t, kCauses> could_be_{};  // rejections that may have had this cause
   std::array<uint64_t, kCauses> must_be_{};   // ... and no other

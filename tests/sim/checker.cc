@@ -27,13 +27,13 @@ Session& Checker::NewSession(Peer& client, Socket& near) {
 void Checker::SignalSent() {
   ++signals_;
   last_signal_ = clock_.Now();
-  if (first_signal_ < 0) first_signal_ = last_signal_;
+  if (!first_signal_) first_signal_ = last_signal_;
 }
 
 uint32_t Checker::AddressOf(const Session& session) { return kClientNet + session.id; }
 
 void Checker::SessionBegins(Session& session, const core::Runnable& task) {
-  if (session.began >= 0) trace_.Fail("session %d begins twice", session.id);
+  if (session.began) trace_.Fail("session %d begins twice", session.id);
   session.began = clock_.Now();
   session.began_from = rested_at_;
   ++begun_;
@@ -53,7 +53,7 @@ void Checker::UpstreamOpened() {
   }
 }
 
-void Checker::CheckConnect(core::Nanos since) {
+void Checker::CheckConnect(core::Instant since) {
   if (clock_.Now() > since + scenario_.connect_timeout + kTolerance) {
     trace_.Fail("a connect has taken longer than its timeout");
   }
@@ -71,7 +71,7 @@ void Checker::Submitted(const core::Op& op, Socket& socket) {
     session->far->session = session;
     session->server = static_cast<Peer*>(session->far->other->user);
     session->relaying = clock_.Now();
-    session->reset_at = -1;  // what was sent before it goes first
+    session->reset_at.reset();  // what was sent before it goes first
     trace_.Add("session %d: relays between socket %d and %d", session->id, session->near->id,
                session->far->id);
   }
@@ -102,7 +102,7 @@ void Checker::Sent(Socket& socket, bool taken) {
   Session& session = *socket.session;
   const size_t direction = session.far == &socket ? Session::kUp : Session::kDown;
   if (taken) {
-    core::Nanos& sent = session.sent[direction];
+    core::Instant& sent = session.sent[direction];
     if (clock_.Now() > sent + kTolerance) session.sent_before[direction] = sent;
     sent = clock_.Now();
   }
@@ -113,13 +113,13 @@ void Checker::OutOfMemory(const Socket& socket, bool sends) {
   Session& session = *socket.session;
   const bool up = sends == (session.far == &socket);
   const size_t direction = up ? Session::kUp : Session::kDown;
-  core::Nanos& failed = (sends ? session.send_failed : session.recv_failed)[direction];
-  if (failed < 0) failed = clock_.Now();
+  core::OptionalInstant& failed = (sends ? session.send_failed : session.recv_failed)[direction];
+  if (!failed) failed = clock_.Now();
 }
 
 void Checker::ShutDown(Socket& socket) {
   Session& session = *socket.session;
-  if (session.half_closed >= 0) return;
+  if (session.half_closed) return;
   session.half_closed = clock_.Now();
   session.first_fin = &socket == session.far ? Session::kUp : Session::kDown;
 }
@@ -163,10 +163,10 @@ void Checker::PeerGotEnd(const Peer& peer, uint64_t received) {
 }
 
 void Checker::CheckAtRest() {
-  if (first_signal_ >= 0) {
-    core::Nanos end = first_signal_ + scenario_.drain_timeout;
-    if (signals_ > 1) end = std::min(end, last_signal_);
-    if (clock_.Now() > end + 2 * core::kSecond) trace_.Fail("the proxy does not stop");
+  if (first_signal_) {
+    core::Instant end = *first_signal_ + scenario_.drain_timeout;
+    if (signals_ > 1) end = std::min(end, *last_signal_);
+    if (clock_.Now() > end + 2s) trace_.Fail("the proxy does not stop");
   }
   admission_.CheckAtRest(signals_ > 0);
   endpoints_.CheckAtRest(sessions_);
@@ -185,24 +185,24 @@ void Checker::CheckAtRest() {
   }
 }
 
-core::Nanos Checker::LingerEnd(const Session& session, core::Nanos since) const {
-  core::Nanos taken = std::max(since, session.near->taken_at);
+core::Instant Checker::LingerEnd(const Session& session, core::Instant since) const {
+  core::Instant taken = std::max(since, session.near->taken_at);
   if (session.far != nullptr) taken = std::max(taken, session.far->taken_at);
-  const core::Nanos end = taken + kGrace + kLook + kTolerance;
-  if (scenario_.linger == 0) return end;
+  const core::Instant end = taken + kGrace + kLook + kTolerance;
+  if (scenario_.linger == 0s) return end;
   return std::min(end, since + scenario_.linger + kLook + kTolerance);
 }
 
-void Checker::CheckLater(const Session& session, core::Nanos since, core::Nanos limit,
+void Checker::CheckLater(const Session& session, core::OptionalInstant since, core::Duration limit,
                          const char* what, bool lingers) {
-  if (limit == 0 || since < 0) return;
+  if (limit == 0s || !since) return;
   const auto ended = [](const Socket* side) {
-    return side != nullptr && (side->reset_arrived || side->closing_at >= 0);
+    return side != nullptr && (side->reset_arrived || side->closing_at);
   };
   lingers |= ended(session.near) || ended(session.far) || session.broken();
-  lingers |= scenario_.close_after_fin && session.half_closed >= 0;
+  lingers |= scenario_.close_after_fin && session.half_closed;
   lingers |= PastLifetime(session);
-  core::Nanos end = since + limit;
+  core::Instant end = *since + limit;
   if (lingers) end = LingerEnd(session, end);
   if (clock_.Now() > end + kTolerance) {
     trace_.Fail("session %d lives on after its %s", session.id, what);
@@ -213,11 +213,11 @@ void Checker::CheckDeadlines(const Session& s) {
   CheckLater(s, s.began, scenario_.max_lifetime, "max_lifetime", true);
   if (s.far == nullptr) return;
   // Progress is looked for at quarters of a timeout.
-  const auto with_look = [](core::Nanos timeout) { return timeout / 4 * 5; };
-  core::Nanos last = s.relaying;
+  const auto with_look = [](core::Duration timeout) { return timeout / 4 * 5; };
+  core::Instant last = s.relaying.value();
   for (size_t i = 0; i < 2; ++i) {
     const int direction = static_cast<int>(i);
-    const core::Nanos taken = s.to(direction).taken_at;
+    const core::Instant taken = s.to(direction).taken_at;
     last = std::max({last, s.received[i], s.sent[i], taken});
     // Waiting for a turn to send is not idleness, nor is that turn.
     if (pace_.paced()) last = std::max(last, s.send_submitted[i]);
@@ -227,25 +227,25 @@ void Checker::CheckDeadlines(const Session& s) {
                with_look(scenario_.write_stall_timeout), "write_stall timeout", true);
   }
   CheckLater(s, last, with_look(scenario_.idle_timeout), "idle timeout");
-  if (s.half_closed < 0) return;
-  CheckLater(s, std::max(s.half_closed, last), with_look(scenario_.half_close_timeout),
+  if (!s.half_closed) return;
+  CheckLater(s, std::max(*s.half_closed, last), with_look(scenario_.half_close_timeout),
              "half_close timeout");
 }
 
 // A client that resets ends the connect that is made for it.
 void Checker::CheckConnecting(Session& session) {
   if (!session.near->reset_arrived) return;
-  if (session.reset_at < 0) session.reset_at = clock_.Now();
-  const core::Nanos watched = std::max(session.reset_at, session.began + kWatchAfter);
+  if (!session.reset_at) session.reset_at = clock_.Now();
+  const core::Instant watched = std::max(*session.reset_at, *session.began + kWatchAfter);
   if (clock_.Now() > watched + kTolerance) {
     trace_.Fail("session %d: the connect goes on after the client's reset", session.id);
   }
 }
 
 void Checker::CheckEndsAfterFin(const Session& session) {
-  if (!scenario_.close_after_fin || session.half_closed < 0) return;
+  if (!scenario_.close_after_fin || !session.half_closed) return;
   if (session.near->reset_arrived || session.far->reset_arrived || session.broken()) return;
-  if (clock_.Now() > LingerEnd(session, session.half_closed)) {
+  if (clock_.Now() > LingerEnd(session, *session.half_closed)) {
     trace_.Fail("session %d lives on after its first end of stream", session.id);
   }
 }
@@ -254,14 +254,14 @@ void Checker::CheckEndsAfterFin(const Session& session) {
 void Checker::CheckMoving(Session& session, int direction) {
   const Socket& from = session.from(direction);
   const Socket& to = session.to(direction);
-  if (from.reset_arrived || to.reset_arrived || from.closing_at >= 0 || to.closing_at >= 0) return;
-  if (PastLifetime(session)) return;                                  // CheckDeadlines
-  if (session.broken()) return;                                       // CheckEndsWhenBroken
-  if (scenario_.close_after_fin && session.half_closed >= 0) return;  // CheckEndsAfterFin
+  if (from.reset_arrived || to.reset_arrived || from.closing_at || to.closing_at) return;
+  if (PastLifetime(session)) return;                             // CheckDeadlines
+  if (session.broken()) return;                                  // CheckEndsWhenBroken
+  if (scenario_.close_after_fin && session.half_closed) return;  // CheckEndsAfterFin
   const char* way = direction == Session::kUp ? "up" : "down";
   if (session.held(direction) > 0) {
     if (!to.writable()) {
-      session.held_since[static_cast<size_t>(direction)] = -1;
+      session.held_since[static_cast<size_t>(direction)].reset();
     } else if (!pace_.MayHold(session, direction)) {
       trace_.Fail("session %d, %s: %d bytes are held back", session.id, way,
                   session.held(direction));
@@ -280,14 +280,14 @@ void Checker::CheckMoving(Session& session, int direction) {
 void Checker::CheckEndsWhenBroken(const Session& session) {
   for (const int direction : {Session::kUp, Session::kDown}) {
     const auto i = static_cast<size_t>(direction);
-    core::Nanos since = session.send_failed[i];
-    if (since < 0 && session.held(direction) == 0) {
-      since = std::max(session.recv_failed[i], session.recv_failed[i] < 0 ? -1 : session.sent[i]);
+    core::OptionalInstant since = session.send_failed[i];
+    if (!since && session.held(direction) == 0 && session.recv_failed[i]) {
+      since = std::max(*session.recv_failed[i], session.sent[i]);
     }
-    if (since < 0) continue;
-    if (clock_.Now() > LingerEnd(session, since)) {
+    if (!since) continue;
+    if (clock_.Now() > LingerEnd(session, *since)) {
       trace_.Fail("session %d lives on after a failed %s", session.id,
-                  session.send_failed[i] >= 0 ? "send" : "recv");
+                  session.send_failed[i] ? "send" : "recv");
     }
   }
 }
@@ -302,8 +302,8 @@ void Checker::CheckResetPassedOn(Session& session) {
     due |= from.reset_arrived && from.in.empty() && session.held(direction) == 0;
   }
   if (!due) return;
-  if (session.reset_at < 0) session.reset_at = clock_.Now();
-  if (clock_.Now() > LingerEnd(session, session.reset_at + kWatchAfter)) {
+  if (!session.reset_at) session.reset_at = clock_.Now();
+  if (clock_.Now() > LingerEnd(session, *session.reset_at + kWatchAfter)) {
     trace_.Fail("session %d lives on after a reset", session.id);
   }
 }

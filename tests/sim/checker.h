@@ -62,20 +62,20 @@ class Checker final : public core::Logger {
   void Sent(Socket& socket, bool taken);
   void OutOfMemory(const Socket& socket, bool sends);
   void ShutDown(Socket& socket);
-  void CheckConnect(core::Nanos since);
+  void CheckConnect(core::Instant since);
 
   // core::Logger
   void Write(core::LogLevel level, std::string_view line) override;
   uint64_t dropped() const override { return 0; }
-  bool Drain(core::Nanos) override { return true; }
+  bool Drain(core::Duration) override { return true; }
 
  private:
   // After its end a session waits for a reader that takes nothing for a second, and looks now and
   // then.
-  static constexpr core::Nanos kGrace = core::kSecond;
-  static constexpr core::Nanos kLook = 300 * core::kMillisecond;
+  static constexpr core::Duration kGrace = 1s;
+  static constexpr core::Duration kLook = 300ms;
   // How long a connect, or a session with one end of stream, lasts before resets are watched for.
-  static constexpr core::Nanos kWatchAfter = 20 * core::kMillisecond;
+  static constexpr core::Duration kWatchAfter = 20ms;
 
   void SessionEnds(std::string_view line);
   void CheckReason(const Session& session, std::string_view reason, std::string_view by);
@@ -85,7 +85,7 @@ class Checker final : public core::Logger {
   bool MayCut(const Session& session, int direction) const;
   void CheckStats(std::string_view line);
   // A session may be ended at this age.
-  core::Nanos EarliestLifetime() const {
+  core::Duration EarliestLifetime() const {
     return scenario_.max_lifetime / 100 * (100 - scenario_.lifetime_jitter);
   }
   void CheckReadAhead(const Session& session, int direction);
@@ -95,12 +95,12 @@ class Checker final : public core::Logger {
   void CheckEndsAfterFin(const Session& session);
   void CheckResetPassedOn(Session& session);
   void CheckEndsWhenBroken(const Session& session);
-  void CheckLater(const Session& session, core::Nanos since, core::Nanos limit, const char* what,
-                  bool lingers = false);
+  void CheckLater(const Session& session, core::OptionalInstant since, core::Duration limit,
+                  const char* what, bool lingers = false);
   // Until when a session may wait for its readers that ends at `since`.
-  core::Nanos LingerEnd(const Session& session, core::Nanos since) const;
+  core::Instant LingerEnd(const Session& session, core::Instant since) const;
   bool PastLifetime(const Session& session) const {
-    return scenario_.max_lifetime != 0 && clock_.Now() >= session.began + EarliestLifetime();
+    return scenario_.max_lifetime != 0s && clock_.Now() >= *session.began + EarliestLifetime();
   }
 
   const Scenario& scenario_;
@@ -117,9 +117,9 @@ class Checker final : public core::Logger {
   uint32_t begun_ = 0;
   uint32_t accepted_ = 0;
   uint32_t signals_ = 0;
-  core::Nanos rested_at_ = SimClock::kStart;  // before time last moved on
-  core::Nanos first_signal_ = -1;
-  core::Nanos last_signal_ = -1;
+  core::Instant rested_at_ = SimClock::kStart;  // before time last moved on
+  core::OptionalInstant first_signal_;
+  core::OptionalInstant last_signal_;
   std::string last_stats_;
 };
 

@@ -14,16 +14,16 @@ namespace sluice::sim {
 namespace {
 
 // What is taken at the very moment at which the time is up may be heard of too late.
-core::Nanos Taken(const Socket& socket, core::Nanos end) {
+core::Instant Taken(const Socket& socket, core::Instant end) {
   return end < socket.taken_at + kTolerance / 3 ? socket.taken_before : socket.taken_at;
 }
 
-core::Nanos LastProgress(const Session& s) {
-  core::Nanos last = 0;
+core::Instant LastProgress(const Session& s) {
+  core::Instant last;
   for (size_t i = 0; i < 2; ++i) {
-    const bool just_now = s.ended < s.sent[i] + kTolerance / 3;
-    last = std::max(
-        {last, just_now ? s.sent_before[i] : s.sent[i], Taken(s.to(static_cast<int>(i)), s.ended)});
+    const bool just_now = *s.ended < s.sent[i] + kTolerance / 3;
+    last = std::max({last, just_now ? s.sent_before[i] : s.sent[i],
+                     Taken(s.to(static_cast<int>(i)), *s.ended)});
   }
   return last;
 }
@@ -86,14 +86,15 @@ void Checker::CheckCut(const Session& session, int direction, uint64_t undeliver
 bool Checker::MayCut(const Session& session, int direction) const {
   const Socket& to = session.to(direction);
   if (to.reset_arrived || session.broken() || session.reason.ends_with("_timeout")) return true;
-  const core::Nanos end = to.closing_at + kTolerance;
-  if (first_signal_ >= 0 && (signals_ > 1 || end >= first_signal_ + scenario_.drain_timeout)) {
+  const core::Instant closing_at = to.closing_at.value();
+  const core::Instant end = closing_at + kTolerance;
+  if (first_signal_ && (signals_ > 1 || end >= *first_signal_ + scenario_.drain_timeout)) {
     return true;
   }
   // A second without anything taken, all of the linger, or a stall.
-  const core::Nanos taken = Taken(to, to.closing_at);
+  const core::Instant taken = Taken(to, closing_at);
   if (end >= taken + kGrace) return true;
-  if (scenario_.linger != 0 && end >= session.relaying + scenario_.linger) return true;
+  if (scenario_.linger != 0s && end >= *session.relaying + scenario_.linger) return true;
   return session.reason == "write_stall" && end >= taken + scenario_.write_stall_timeout;
 }
 
@@ -102,7 +103,7 @@ namespace {
 // Whether a recv or a send failed on that side.
 bool FailedAt(const Session& session, bool near) {
   const size_t from = near ? Session::kUp : Session::kDown;
-  return session.recv_failed[from] >= 0 || session.send_failed[1 - from] >= 0;
+  return session.recv_failed[from] || session.send_failed[1 - from];
 }
 
 }  // namespace
@@ -124,8 +125,8 @@ void Checker::CheckReason(const Session& session, std::string_view reason, std::
   } else if (reason == "queue_timeout") {
     is_true = session.far == nullptr && scenario_.has(Fault::kEndpointLimit);
   } else if (reason == "shutdown") {
-    is_true = first_signal_ >= 0 && (signals_ > 1 || session.ended + kTolerance >=
-                                                         first_signal_ + scenario_.drain_timeout);
+    is_true = first_signal_ && (signals_ > 1 || *session.ended + kTolerance >=
+                                                    *first_signal_ + scenario_.drain_timeout);
   } else {
     CheckTimeoutReason(session, reason);
     return;
@@ -154,22 +155,22 @@ void Checker::CheckClosed(const Session& session) {
 
 // A timeout is not early. (That it is not late is checked at rest.)
 void Checker::CheckTimeoutReason(const Session& s, std::string_view reason) {
-  const core::Nanos now = s.ended + kTolerance;
+  const core::Instant now = *s.ended + kTolerance;
   bool is_true = false;
   if (reason == "idle_timeout") {
-    const core::Nanos last = std::max(s.relaying, LastProgress(s));
-    is_true = scenario_.idle_timeout != 0 && now >= last + scenario_.idle_timeout;
+    const core::Instant last = std::max(*s.relaying, LastProgress(s));
+    is_true = scenario_.idle_timeout != 0s && now >= last + scenario_.idle_timeout;
   } else if (reason == "half_close_timeout") {
-    const core::Nanos last = std::max(s.half_closed, LastProgress(s));
-    is_true = s.half_closed >= 0 && scenario_.half_close_timeout != 0 &&
-              now >= last + scenario_.half_close_timeout;
+    is_true = s.half_closed && scenario_.half_close_timeout != 0s &&
+              now >= std::max(*s.half_closed, LastProgress(s)) + scenario_.half_close_timeout;
   } else if (reason == "max_lifetime") {
-    is_true = scenario_.max_lifetime != 0 && now >= s.began + EarliestLifetime();
+    is_true = scenario_.max_lifetime != 0s && now >= *s.began + EarliestLifetime();
   } else if (reason == "write_stall") {
     for (size_t i = 0; i < 2; ++i) {
       const Socket& to = s.to(static_cast<int>(i));
-      const core::Nanos last = std::max({s.sent[i], s.send_submitted[i], Taken(to, to.closing_at)});
-      is_true |= s.sending[i] && scenario_.write_stall_timeout != 0 &&
+      const core::Instant last =
+          std::max({s.sent[i], s.send_submitted[i], Taken(to, to.closing_at.value())});
+      is_true |= s.sending[i] && scenario_.write_stall_timeout != 0s &&
                  now >= last + scenario_.write_stall_timeout;
     }
   }

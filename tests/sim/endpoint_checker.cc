@@ -5,7 +5,7 @@
 
 namespace sluice::sim {
 
-void EndpointChecker::Ask(Session& session, core::Nanos from, core::Nanos until) {
+void EndpointChecker::Ask(Session& session, core::Instant from, core::Instant until) {
   session.asked = ++turns_;
   session.asked_from = from;
   session.asked_until = until;
@@ -27,26 +27,26 @@ bool EndpointChecker::FindsRoom(const Session& session) const {
 }
 
 // The middle of it: it may be half as long, and half as long again.
-core::Nanos EndpointChecker::PauseAfter(uint32_t attempts) const {
-  return attempts < 2 ? 0 : scenario_.backoff << (attempts - 2);
+core::Duration EndpointChecker::PauseAfter(uint32_t attempts) const {
+  return attempts < 2 ? 0s : scenario_.backoff * (1 << (attempts - 2));
 }
 
 // The most of it: it may be half as long.
-core::Nanos EndpointChecker::PauseAfterRound(uint32_t rounds) const {
-  const core::Nanos first = std::max(scenario_.backoff, 20 * core::kMillisecond);
-  return std::min(first << std::min(rounds - 1, 10u), 250 * core::kMillisecond);
+core::Duration EndpointChecker::PauseAfterRound(uint32_t rounds) const {
+  const core::Duration first = std::max<core::Duration>(scenario_.backoff, 20ms);
+  return std::min<core::Duration>(first * (1 << std::min(rounds - 1, 10u)), 250ms);
 }
 
 // When it may try what next.
 void EndpointChecker::AskAgain(Session& session) {
-  const core::Nanos now = clock_.Now();
+  const core::Instant now = clock_.Now();
   const bool is_over = session.in_round == scenario_.most_attempts();
-  core::Nanos pause = PauseAfter(session.in_round);
-  core::Nanos least = pause / 2;
-  core::Nanos most = pause + pause / 2;
+  core::Duration pause = PauseAfter(session.in_round);
+  core::Duration least = pause / 2;
+  core::Duration most = pause + pause / 2;
   if (is_over || session.rounds > 0) {
-    const core::Nanos left = session.first_try + scenario_.retry_for - now;
-    session.gave_up = left <= 0;
+    const core::Duration left = session.first_try + scenario_.retry_for - now;
+    session.gave_up = left <= 0s;
     if (is_over && !session.gave_up) {
       pause = PauseAfterRound(++session.rounds);
       least = pause / 2;
@@ -54,10 +54,10 @@ void EndpointChecker::AskAgain(Session& session) {
       session.in_round = 0;
       session.tried = 0;
     }
-    least = std::clamp<core::Nanos>(least, 0, std::max<core::Nanos>(left, 0));
-    most = std::clamp<core::Nanos>(most, 0, std::max<core::Nanos>(left, 0));
+    least = std::clamp<core::Duration>(least, 0s, std::max<core::Duration>(left, 0s));
+    most = std::clamp<core::Duration>(most, 0s, std::max<core::Duration>(left, 0s));
   }
-  if (least == most && most > 0) --least;  // equal times would say: without a pause
+  if (least == most && most > 0s) --least;  // equal times would say: without a pause
   Ask(session, now + least, now + most);
 }
 
@@ -104,7 +104,7 @@ void EndpointChecker::Ended(const Session& session, std::string_view reason) {
   if (reason == "queue_timeout") {
     is_true = !session.gave_up && clock_.Now() >= session.asked_from + scenario_.queue_timeout;
     // Without waiting no session is between a slot and its use, so that what was seen was all.
-    const bool sure = scenario_.queue_timeout == 0 && session.asked_from == session.asked_until;
+    const bool sure = scenario_.queue_timeout == 0s && session.asked_from == session.asked_until;
     if (sure && session.found_room) is_true = false;
   }
   if (!is_true) {

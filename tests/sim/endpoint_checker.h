@@ -40,13 +40,13 @@ class EndpointChecker {
   struct Winner {
     uint32_t id;
     uint64_t asked;
-    core::Nanos asked_from;
+    core::Instant asked_from;
     uint32_t endpoint;
   };
 
-  void Ask(Session& session, core::Nanos from, core::Nanos until);
-  core::Nanos PauseAfter(uint32_t attempts) const;
-  core::Nanos PauseAfterRound(uint32_t rounds) const;
+  void Ask(Session& session, core::Instant from, core::Instant until);
+  core::Duration PauseAfter(uint32_t attempts) const;
+  core::Duration PauseAfterRound(uint32_t rounds) const;
   void AskAgain(Session& session);
   bool HasRoom(uint32_t endpoint) const;
   bool FindsRoom(const Session& session) const;

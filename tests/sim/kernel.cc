@@ -147,7 +147,7 @@ void Kernel::StartConnect(Op& op) {
   }
   const bool lost = Chance(Fault::kLost);
   const int result = lost ? -ETIMEDOUT : Chance(Fault::kRefuse) ? -ECONNREFUSED : 0;
-  const core::Nanos delay = lost ? 127 * core::kSecond : network_.Delay();
+  const core::Duration delay = lost ? 127s : network_.Delay();
   network_.After(
       delay, [this, fd = op.fd, life = descriptor.life, result] { ConnectEnds(fd, life, result); });
 }
@@ -188,7 +188,7 @@ void Kernel::BeginClose(int fd) {
   } else if (!client) {
     checker_.UpstreamClosed();
     if (descriptor.placed) checker_.endpoints().Closes(*descriptor.session);
-  } else if (session->began < 0 && session->client != nullptr) {
+  } else if (!session->began && session->client != nullptr) {
     checker_.Rejected(*session);
   }
   descriptor.kind = Kind::kClosing;

@@ -47,7 +47,7 @@ struct Descriptor {
   bool reset_on_close = false;
   int connect_result = 1;  // 1: not known yet
   uint64_t life = 0;
-  core::Nanos since = 0;  // of the connect
+  core::Instant since = {};  // of the connect
   Socket* socket = nullptr;
   Listening* listening = nullptr;
   core::Runnable* task = nullptr;  // the task that connected it

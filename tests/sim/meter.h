@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 
 namespace sluice::sim {
 
@@ -14,20 +14,22 @@ class Meter {
  public:
   explicit Meter(uint64_t per_second) : per_second_(static_cast<double>(per_second)) {}
 
-  void Add(core::Nanos now, uint64_t amount) {
+  void Add(core::Instant now, uint64_t amount) {
     level_ = Level(now) + static_cast<double>(amount);
     at_ = now;
   }
   // The maximum, over all stretches that end at `now`, of what came less what may come.
-  double Level(core::Nanos now) const { return std::max(0.0, level_ - Worth(now - at_)); }
+  double Level(core::Instant now) const { return std::max(0.0, level_ - Worth(now - at_)); }
   // What the rate allows for so long.
-  double Worth(core::Nanos time) const { return per_second_ * static_cast<double>(time) * 1e-9; }
+  double Worth(core::Duration time) const {
+    return per_second_ * static_cast<double>(time.count()) * 1e-9;
+  }
   bool limited() const { return per_second_ != 0; }
 
  private:
   const double per_second_;
   double level_ = 0;
-  core::Nanos at_ = 0;
+  core::Instant at_;
 };
 
 }  // namespace sluice::sim

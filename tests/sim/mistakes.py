@@ -43,7 +43,7 @@ MISTAKES = [
         '    if (is_over) BeginRound();\n',
         """    if (is_over) BeginRound();
     if (is_over && sim::Planted(sim::Mutant::kNoRoundPause)) {
-      pause = 0;
+      pause = 0s;
       return true;
     }
 """,
@@ -51,18 +51,18 @@ MISTAKES = [
     (
         'pump.cc',
         '      flow.sending = false;\n      flow.last_byte_at = now + kLong;\n'
-        '      if (wait == 0 || co_await core::Sleep(wait)) {\n',
+        '      if (wait == 0s || co_await core::Sleep(wait)) {\n',
         """      flow.sending = sim::Planted(sim::Mutant::kPaceStalls);
-      flow.last_byte_at = now + (flow.sending ? 0 : kLong);
+      flow.last_byte_at = now + (flow.sending ? 0s : kLong);
       const bool forgets = sim::Planted(sim::Mutant::kPaceForgets);
-      if (wait == 0 || co_await core::Sleep(wait * (forgets ? 1000 : 1))) {
+      if (wait == 0s || co_await core::Sleep(wait * (forgets ? 1000 : 1))) {
 """,
     ),
     (
         'deadlines.cc',
-        '  earliest.Check(times.expires_at, EndCause::kMaxLifetime);\n',
+        '  if (times.expires_at) earliest.Check(*times.expires_at, EndCause::kMaxLifetime);\n',
         """  if (sim::Planted(sim::Mutant::kLifetimeRelayed) && !times.connected) return {};
-  earliest.Check(times.expires_at, EndCause::kMaxLifetime);
+  if (times.expires_at) earliest.Check(*times.expires_at, EndCause::kMaxLifetime);
 """,
     ),
     (
@@ -89,9 +89,11 @@ MISTAKES = [
     ),
     (
         'session.cc',
-        '  const Nanos total = Worker::Current()->clock().Now() - started_at_;\n',
-        """  Nanos total = Worker::Current()->clock().Now() - started_at_;
-  if (sim::Planted(sim::Mutant::kWallDurations)) total += sim::WallClock::Current()->jumped();
+        '  const Duration total = Worker::Current()->clock().Now() - started_at_;\n',
+        """  Duration total = Worker::Current()->clock().Now() - started_at_;
+  if (sim::Planted(sim::Mutant::kWallDurations)) {
+    total += sim::WallClock::Current()->jumped();
+  }
 """,
     ),
     (

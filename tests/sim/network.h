@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "tests/sim/random.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/trace.h"
@@ -29,11 +29,11 @@ namespace sluice::sim {
 // Things that happen at a time; equal times in order of scheduling.
 class EventQueue {
  public:
-  void At(core::Nanos when, std::function<void()> what) {
+  void At(core::Instant when, std::function<void()> what) {
     events_.push(Event{when, next_++, std::move(what)});
   }
   bool empty() const { return events_.empty(); }
-  core::Nanos next_time() const { return events_.top().when; }
+  core::Instant next_time() const { return events_.top().when; }
   void RunOne() {
     const std::function<void()> what = std::move(const_cast<Event&>(events_.top()).what);
     events_.pop();
@@ -42,7 +42,7 @@ class EventQueue {
 
  private:
   struct Event {
-    core::Nanos when;
+    core::Instant when;
     uint64_t order;
     std::function<void()> what;
     bool operator<(const Event& other) const {  // the queue's top is the greatest
@@ -79,7 +79,7 @@ class ByteQueue {
 };
 
 // How much later than told something may happen.
-inline constexpr core::Nanos kTolerance = 15 * core::kMillisecond;
+inline constexpr core::Duration kTolerance = 15ms;
 
 struct Socket;
 
@@ -107,17 +107,17 @@ struct Socket {
   size_t out_capacity = 0;
   uint64_t total_written = 0;
   uint64_t total_read = 0;
-  uint64_t acknowledged = 0;     // of what was written: it has got to the other side
-  core::Nanos taken_at = 0;      // when something last did, an end of stream too
-  core::Nanos taken_before = 0;  // the last time that was not about the same
-  uint64_t when_closing = 0;     // what was acknowledged when the proxy asked for the close
-  core::Nanos closing_at = -1;   // -1: it has not
-  bool delivering = false;       // a delivery of `out` is scheduled
-  bool fin_queued = false;       // no more will be written
-  bool fin_arrived = false;      // from the other side, after all of `in`
-  bool end_read = false;         // Read has said so
-  bool reset_arrived = false;    // from the other side
-  bool reset_sent = false;       // from here
+  uint64_t acknowledged = 0;         // of what was written: it has got to the other side
+  core::Instant taken_at;            // when something last did, an end of stream too
+  core::Instant taken_before;        // the last time that was not about the same
+  uint64_t when_closing = 0;         // what was acknowledged when the proxy asked for the close
+  core::OptionalInstant closing_at;  // none: it has not
+  bool delivering = false;           // a delivery of `out` is scheduled
+  bool fin_queued = false;           // no more will be written
+  bool fin_arrived = false;          // from the other side, after all of `in`
+  bool end_read = false;             // Read has said so
+  bool reset_arrived = false;        // from the other side
+  bool reset_sent = false;           // from here
   bool closed = false;
   int error = 0;  // to be told once
 
@@ -145,13 +145,13 @@ class Network {
   void ShutdownWrite(Socket& socket);
   void Close(Socket& socket, bool reset);
 
-  core::Nanos Delay() { return random_.Skewed(0, scenario_.latency_max); }
-  void After(core::Nanos delay, std::function<void()> what) {
+  core::Duration Delay() { return random_.Skewed(0s, scenario_.latency_max); }
+  void After(core::Duration delay, std::function<void()> what) {
     events_.At(clock_.Now() + delay, std::move(what));
   }
 
   EventQueue& events() { return events_; }
-  core::Nanos now() const { return clock_.Now(); }
+  core::Instant now() const { return clock_.Now(); }
   Random& random() { return random_; }
   // Raised by everything that moves: what a livelock does not do.
   uint64_t progress() const { return progress_; }

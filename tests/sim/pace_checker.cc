@@ -25,7 +25,7 @@ void PaceChecker::Submitted(Session& session, int direction, uint64_t bytes) {
   const uint64_t more = end - std::min(end, session.allowed[way]);
   if (more == 0) return;
   session.allowed[way] = end;
-  session.held_since[way] = -1;
+  session.held_since[way].reset();
   if (scenario_.bandwidth_own != 0) {
     Meter& meter = own_.try_emplace({session.id, direction}, scenario_.bandwidth_own).first->second;
     meter.Add(clock_.Now(), more);
@@ -49,14 +49,15 @@ void PaceChecker::Check(const Meter& meter, uint64_t pieces, const char* whose) 
 // with its last piece, which it may be behind by one more, and go one further.
 bool PaceChecker::MayHold(Session& session, int direction) {
   if (!paced()) return false;
-  core::Nanos& since = session.held_since[static_cast<size_t>(direction)];
-  if (since < 0) since = clock_.Now();
+  core::OptionalInstant& since = session.held_since[static_cast<size_t>(direction)];
+  if (!since) since = clock_.Now();
   const auto time_for = [this](uint64_t pieces, uint64_t rate) {
-    return rate == 0 ? 0 : static_cast<core::Nanos>(pieces * Piece() * 1'000'000'000 / rate);
+    return core::Duration(
+        rate == 0 ? 0 : static_cast<int64_t>(pieces * Piece() * 1'000'000'000 / rate));
   };
-  const core::Nanos longest = time_for(1, scenario_.bandwidth_own) +
-                              time_for(3 * scenario_.clients, scenario_.bandwidth_total);
-  return clock_.Now() <= since + longest + kTolerance;
+  const core::Duration longest = time_for(1, scenario_.bandwidth_own) +
+                                 time_for(3 * scenario_.clients, scenario_.bandwidth_total);
+  return clock_.Now() <= *since + longest + kTolerance;
 }
 
 }  // namespace sluice::sim

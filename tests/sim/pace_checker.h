@@ -31,7 +31,7 @@ class PaceChecker {
   bool MayHold(Session& session, int direction);
 
  private:
-  static constexpr core::Nanos kBurst = 50 * core::kMillisecond;
+  static constexpr core::Duration kBurst = 50ms;
 
   uint64_t Piece() const;
   void Check(const Meter& meter, uint64_t pieces, const char* whose);

@@ -6,9 +6,8 @@
 
 namespace sluice::sim {
 
-using core::kMillisecond;
-using core::kSecond;
-using core::Nanos;
+using core::Duration;
+using core::Instant;
 
 Script::Script(const Scenario& s, Random& random) {
   const int64_t most =
@@ -20,25 +19,25 @@ Script::Script(const Scenario& s, Random& random) {
   write_chunk = static_cast<size_t>(random.Skewed(1, 8192));
   read_chunk = static_cast<size_t>(random.Skewed(16, 8192));
   if (write_chunk * 100 < bytes) write_chunk = bytes / 100 + 1;
-  reaction = random.Chance(500) ? 0 : random.Skewed(0, 20 * kMillisecond);
-  if (random.Chance(s.level(Fault::kSlow))) write_pause = random.Skewed(1, 300 * kMillisecond);
-  if (random.Chance(s.level(Fault::kSlow))) read_pause = random.Skewed(1, 300 * kMillisecond);
+  reaction = random.Chance(500) ? 0s : random.Skewed(0s, 20ms);
+  if (random.Chance(s.level(Fault::kSlow))) write_pause = random.Skewed(1ns, 300ms);
+  if (random.Chance(s.level(Fault::kSlow))) read_pause = random.Skewed(1ns, 300ms);
   if (random.Chance(s.level(Fault::kStall))) {
     stall_after = random.Below(bytes + 1000);
-    stall_for = random.Chance(300) ? 3600 * kSecond : random.Skewed(1, 20 * kSecond);
+    stall_for = random.Chance(300) ? 1h : random.Skewed(1ns, 20s);
   }
   if (random.Chance(s.level(Fault::kReset))) {
     const uint64_t where = random.Below(5);
     if (where == 0) reset_after_sent = random.Below(bytes + 1);
     if (where == 1) reset_after_received = random.Below(bytes + 1000);
-    if (where == 2) reset_at = random.Skewed(0, 10 * kSecond);
+    if (where == 2) reset_after = random.Skewed(0s, 10s);
     if (where == 3) reset_after_fin = true;
     if (where == 4) reset_after_end = true;
   }
   close_after_sending = random.Chance(s.level(Fault::kEarlyClose));
-  patience = random.Between(30, 80) * kSecond;
+  patience = random.Between(30, 80) * 1s;
   const auto little = static_cast<size_t>(random.Skewed(1, 256));
-  const Nanos pause = random.Skewed(1, 100 * kMillisecond);
+  const Duration pause = random.Skewed(1ns, 100ms);
   if (random.Chance(s.level(Fault::kSteady))) {
     read_chunk = little;
     read_pause = pause;
@@ -52,10 +51,11 @@ std::string Script::ToString() const {
   return absl::StrFormat(
       "sends %d in pieces of %d every %d us, reads %d every %d us, FIN %s, stall after %d for %d "
       "us, reset after sending %d / receiving %d / at %d us%s%s%s",
-      bytes, write_chunk, write_pause / 1000, read_chunk, read_pause / 1000,
-      kFin[static_cast<size_t>(fin)], at(stall_after), stall_for / 1000, at(reset_after_sent),
-      at(reset_after_received), reset_at / 1000, reset_after_fin ? " / after its FIN" : "",
-      reset_after_end ? " / after the other's FIN" : "", close_after_sending ? ", closes" : "");
+      bytes, write_chunk, write_pause / 1us, read_chunk, read_pause / 1us,
+      kFin[static_cast<size_t>(fin)], at(stall_after), stall_for / 1us, at(reset_after_sent),
+      at(reset_after_received), reset_after ? *reset_after / 1us : -1,
+      reset_after_fin ? " / after its FIN" : "", reset_after_end ? " / after the other's FIN" : "",
+      close_after_sending ? ", closes" : "");
 }
 
 Peer::Peer(const Scenario& scenario, Network& network, const SimClock& clock, Checker& checker,
@@ -71,20 +71,20 @@ Peer::Peer(const Scenario& scenario, Network& network, const SimClock& clock, Ch
       script_(scenario, random_) {
   socket_.user = this;
   trace_.Add("socket %d: %s %s", socket_.id, name_, script_.ToString());
-  WakeAfter(0);
+  WakeAfter(0s);
   network_.After(script_.patience, [this] { Reset("out of patience"); });
-  if (script_.reset_at >= 0) network_.After(script_.reset_at, [this] { Reset("at its time"); });
+  if (script_.reset_after) network_.After(*script_.reset_after, [this] { Reset("at its time"); });
 }
 
 void Peer::SocketChanged(Socket&) { WakeAfter(script_.reaction); }
 
-void Peer::WakeAfter(Nanos delay) {
-  const Nanos at = clock_.Now() + delay;
-  if (over_ || (wake_at_ >= 0 && wake_at_ <= at)) return;
+void Peer::WakeAfter(Duration delay) {
+  const Instant at = clock_.Now() + delay;
+  if (over_ || (wake_at_ && *wake_at_ <= at)) return;
   wake_at_ = at;
   network_.After(delay, [this, at] {
     if (wake_at_ != at) return;
-    wake_at_ = -1;
+    wake_at_.reset();
     Act();
   });
 }
@@ -102,9 +102,9 @@ void Peer::Act() {
 bool Peer::MayRead() {
   if (socket_.reset_arrived) return true;
   if (received_ >= script_.stall_after) {
-    if (stalled_until_ < 0) stalled_until_ = clock_.Now() + script_.stall_for;
-    if (clock_.Now() < stalled_until_) {
-      if (script_.stall_for < 1000 * kSecond) WakeAfter(stalled_until_ - clock_.Now());
+    if (!stalled_until_) stalled_until_ = clock_.Now() + script_.stall_for;
+    if (clock_.Now() < *stalled_until_) {
+      if (script_.stall_for < 1000s) WakeAfter(*stalled_until_ - clock_.Now());
       return false;
     }
   }
@@ -176,7 +176,7 @@ void Peer::MaybeFinish() {
     fin_sent_ = true;
     network_.ShutdownWrite(socket_);
     if (script_.reset_after_fin) {
-      network_.After(random_.Skewed(0, kSecond), [this] { Reset("after its FIN"); });
+      network_.After(random_.Skewed(0s, 1s), [this] { Reset("after its FIN"); });
     }
   }
   if (fin_sent_ && saw_end_) {

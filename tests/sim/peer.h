@@ -4,9 +4,10 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "tests/sim/checker.h"
 #include "tests/sim/network.h"
 
@@ -23,18 +24,18 @@ struct Script {
   Fin fin = Fin::kAfterSending;
   size_t write_chunk = 1;
   size_t read_chunk = 1;
-  core::Nanos write_pause = 0;
-  core::Nanos read_pause = 0;
-  core::Nanos reaction = 0;
+  core::Duration write_pause{0};
+  core::Duration read_pause{0};
+  core::Duration reaction{0};
   uint64_t stall_after = kNever;  // bytes received
-  core::Nanos stall_for = 0;
+  core::Duration stall_for{0};
   uint64_t reset_after_sent = kNever;
   uint64_t reset_after_received = kNever;
-  core::Nanos reset_at = -1;         // after the beginning; -1: not
-  bool reset_after_fin = false;      // its own
-  bool reset_after_end = false;      // having seen the other's FIN
-  bool close_after_sending = false;  // without reading the rest
-  core::Nanos patience = 0;          // then it resets, whatever the state
+  std::optional<core::Duration> reset_after;  // the beginning
+  bool reset_after_fin = false;               // its own
+  bool reset_after_end = false;               // having seen the other's FIN
+  bool close_after_sending = false;           // without reading the rest
+  core::Duration patience{0};                 // then it resets, whatever the state
 };
 
 class Peer final : public SocketUser {
@@ -52,7 +53,7 @@ class Peer final : public SocketUser {
   bool finished_sending() const { return fin_sent_; }
 
  private:
-  void WakeAfter(core::Nanos delay);
+  void WakeAfter(core::Duration delay);
   void Act();
   void ReadSome();
   bool MayRead();
@@ -72,10 +73,10 @@ class Peer final : public SocketUser {
   const Script script_;
   uint64_t sent_ = 0;
   uint64_t received_ = 0;
-  core::Nanos read_at_ = 0;
-  core::Nanos write_at_ = 0;
-  core::Nanos stalled_until_ = -1;  // -1: not yet
-  core::Nanos wake_at_ = -1;
+  core::Instant read_at_;
+  core::Instant write_at_;
+  core::OptionalInstant stalled_until_;
+  core::OptionalInstant wake_at_;
   bool fin_sent_ = false;
   bool saw_end_ = false;
   bool over_ = false;

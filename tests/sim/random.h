@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/base/time.h"
+
 namespace sluice::sim {
 
 // SplitMix64's output function: equal inputs, equal outputs, no visible pattern.
@@ -31,6 +33,12 @@ class Random {
   // Mostly small, now and then up to `high`: in [low, high].
   int64_t Skewed(int64_t low, int64_t high) {
     return Between(low, low + (high - low) / (int64_t{1} << Below(8)));
+  }
+  core::Duration Between(core::Duration low, core::Duration high) {
+    return core::Duration(Between(low.count(), high.count()));
+  }
+  core::Duration Skewed(core::Duration low, core::Duration high) {
+    return core::Duration(Skewed(low.count(), high.count()));
   }
 
  private:

@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -17,7 +19,7 @@
 namespace sluice::sim {
 namespace {
 
-using core::Nanos;
+using core::Duration;
 
 // The value of `key` in a line of JSON without nesting, without quotes; empty: there is none.
 std::string Value(std::string_view line, std::string_view key) {
@@ -30,19 +32,19 @@ std::string Value(std::string_view line, std::string_view key) {
   return std::string(line.substr(0, line.find_first_of(quoted ? "\"" : ",}")));
 }
 
-// -1: null.
-Nanos Millis(std::string_view line, std::string_view key) {
+// None: null.
+std::optional<Duration> Millis(std::string_view line, std::string_view key) {
   const std::string value = Value(line, key);
-  if (value == "null") return -1;
-  return std::llround(std::strtod(value.c_str(), nullptr) * 1e6);
+  if (value == "null") return std::nullopt;
+  return Duration(std::llround(std::strtod(value.c_str(), nullptr) * 1e6));
 }
 
-// Nanoseconds since 1970 of such as 2026-11-20T22:32:15.463987Z.
-Nanos TimeOf(const std::string& text) {
+// Of such as 2026-11-20T22:32:15.463987Z; the beginning of 1970 for anything else.
+WallClock::Time TimeOf(const std::string& text) {
   std::tm day = {};
   const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &day);
-  if (rest == nullptr || *rest != '.') return -1;
-  return timegm(&day) * core::kSecond + std::atoi(rest + 1) * core::kMicrosecond;
+  if (rest == nullptr || *rest != '.') return {};
+  return WallClock::Time(timegm(&day) * 1s + std::atoi(rest + 1) * 1us);
 }
 
 }  // namespace
@@ -63,7 +65,7 @@ RecordChecker::~RecordChecker() {
 }
 
 void RecordChecker::CheckEnd(std::deque<Session>& sessions) {
-  SLUICE_CHECK(log_->Drain(10 * core::kSecond));
+  SLUICE_CHECK(log_->Drain(10s));
   if (log_->dropped() != 0) trace_.Fail("%d records were dropped", log_->dropped());
   std::string text(static_cast<size_t>(lseek(file_, 0, SEEK_END)), '\0');
   SLUICE_CHECK(pread(file_, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()));
@@ -74,7 +76,7 @@ void RecordChecker::CheckEnd(std::deque<Session>& sessions) {
     rest.remove_prefix(end + 1);
   }
   for (const Session& session : sessions) {
-    if (session.ended < 0 || session.recorded) continue;
+    if (!session.ended || session.recorded) continue;
     trace_.Fail("session %d has no record", session.id);
   }
 }
@@ -83,7 +85,7 @@ void RecordChecker::CheckRecord(std::deque<Session>& sessions, std::string_view 
   unsigned b = 0, c = 0, d = 0;
   SLUICE_CHECK(std::sscanf(Value(line, "client").c_str(), "10.%u.%u.%u:1", &b, &c, &d) == 3);
   Session& session = sessions.at((b << 16 | c << 8 | d) - 1);
-  if (session.ended < 0 || std::exchange(session.recorded, true)) {
+  if (!session.ended || std::exchange(session.recorded, true)) {
     trace_.Fail("a record too many: %s", line);
   }
   const uint64_t up = session.far == nullptr ? 0 : session.far->total_written;
@@ -95,31 +97,31 @@ void RecordChecker::CheckRecord(std::deque<Session>& sessions, std::string_view 
     trace_.Fail("session %d: %s by %s, %d attempts, %d up, %d down, but: %s", session.id,
                 session.reason, session.by, session.attempts, up, down, line);
   }
-  const Nanos total = Millis(line, "total_ms");
-  const Nanos lasted = session.ended - session.began;
-  const Nanos most = session.ended - session.began_from;
+  const Duration total = Millis(line, "total_ms").value_or(-1ns);
+  const Duration lasted = *session.ended - *session.began;
+  const Duration most = *session.ended - *session.began_from;
   if (total < lasted - kTolerance || total > most + kTolerance) {
-    trace_.Fail("session %d has lasted %d us, but: %s", session.id, lasted / 1000, line);
+    trace_.Fail("session %d has lasted %d us, but: %s", session.id, lasted / 1us, line);
   }
-  const Nanos queue = Millis(line, "queue_ms");
-  const Nanos connect = Millis(line, "connect_ms");
-  const Nanos first_byte = Millis(line, "first_byte_ms");
+  const std::optional<Duration> queue = Millis(line, "queue_ms");
+  const std::optional<Duration> connect = Millis(line, "connect_ms");
+  const std::optional<Duration> first_byte = Millis(line, "first_byte_ms");
   // Every worker looks at the clock once a round, so two of them differ a little: what happens at
   // once on another worker than the one before may seem to have happened earlier, or not at all.
-  const bool relayed = session.relaying >= 0;
-  const bool at_once = relayed && session.relaying <= session.began + kTolerance;
-  const Nanos latest = std::max({queue, connect, first_byte});
+  const bool relayed = session.relaying.has_value();
+  const bool at_once = relayed && *session.relaying <= *session.began + kTolerance;
+  const std::optional<Duration> latest = std::max({queue, connect, first_byte});
   const bool in_order = latest <= total + kTolerance &&
-                        (first_byte < 0 || connect <= first_byte + kTolerance) &&
-                        (first_byte < 0 || relayed);
-  const bool lacks = (relayed && connect < 0) || (down > 0 && first_byte < 0);
+                        (!first_byte || connect <= *first_byte + kTolerance) &&
+                        (!first_byte || relayed);
+  const bool lacks = (relayed && !connect) || (down > 0 && !first_byte);
   if (!in_order || (lacks && !at_once)) {
     trace_.Fail("session %d: times out of order: %s", session.id, line);
   }
-  const Nanos began = TimeOf(Value(line, "time"));
-  if (std::abs(began - (session.wall_end - total)) > kTolerance) {
+  const WallClock::Time began = TimeOf(Value(line, "time"));
+  if (std::chrono::abs(began - (session.wall_end - total)) > kTolerance) {
     trace_.Fail("session %d ended at %d us of the day's time, after %d us, but: %s", session.id,
-                session.wall_end / 1000, lasted / 1000, line);
+                session.wall_end.time_since_epoch() / 1us, lasted / 1us, line);
   }
 }
 

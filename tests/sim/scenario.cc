@@ -1,15 +1,13 @@
 #include "tests/sim/scenario.h"
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 
 #include "tests/sim/random.h"
 
 namespace sluice::sim {
 namespace {
-
-using core::kMillisecond;
-using core::kSecond;
 
 constexpr uint64_t kStream = 1;
 constexpr uint64_t kStreamApart = 5;
@@ -45,35 +43,40 @@ void ChooseRuntime(Random& random, Scenario& s) {
   s.wait_on_limit = random.Chance(500);
 }
 
+// Of milliseconds, as the configuration has them.
+core::Duration Whole(core::Duration time) {
+  return std::chrono::floor<std::chrono::milliseconds>(time);
+}
+
 // Zero, or something between `low` and `high`, or an hour when timeouts are not to matter.
-core::Nanos ChooseTimeout(Random& random, const Scenario& s, core::Nanos low, core::Nanos high) {
-  const core::Nanos timeout = random.Chance(250) ? 0 : random.Skewed(low, high);
-  return s.has(Fault::kShortTimeouts) ? timeout / kMillisecond * kMillisecond : 3600 * kSecond;
+core::Duration ChooseTimeout(Random& random, const Scenario& s, core::Duration low,
+                             core::Duration high) {
+  const core::Duration timeout = random.Chance(250) ? 0s : random.Skewed(low, high);
+  return s.has(Fault::kShortTimeouts) ? Whole(timeout) : 1h;
 }
 
 void ChooseTimes(Random& random, Scenario& s) {
-  s.latency_max = random.Chance(300) ? 0 : random.Skewed(kMillisecond, 200 * kMillisecond);
-  s.clients_within = random.Chance(300) ? 0 : random.Between(0, 5 * kSecond);
-  s.connect_timeout = ChooseTimeout(random, s, 300 * kMillisecond, 5 * kSecond);
-  if (s.connect_timeout == 0 || s.connect_timeout > 10 * kSecond) s.connect_timeout = 5 * kSecond;
-  s.idle_timeout = ChooseTimeout(random, s, 100 * kMillisecond, 20 * kSecond);
-  s.half_close_timeout = ChooseTimeout(random, s, 100 * kMillisecond, 10 * kSecond);
-  s.write_stall_timeout = ChooseTimeout(random, s, 100 * kMillisecond, 10 * kSecond);
-  s.max_lifetime = ChooseTimeout(random, s, 300 * kMillisecond, 20 * kSecond);
-  s.drain_timeout = random.Chance(200) ? 0 : random.Skewed(10 * kMillisecond, 20 * kSecond);
-  s.drain_timeout = s.drain_timeout / kMillisecond * kMillisecond;
-  s.stats_interval = random.Chance(500) ? 0 : random.Between(1, 20) * 100 * kMillisecond;
-  const core::Nanos early = random.Between(0, 6 * kSecond);
-  s.first_signal = s.has(Fault::kEarlySignal) ? early : 90 * kSecond;
-  const core::Nanos second = random.Skewed(0, 10 * kSecond);
+  s.latency_max = random.Chance(300) ? 0s : random.Skewed(1ms, 200ms);
+  s.clients_within = random.Chance(300) ? 0s : random.Between(0s, 5s);
+  s.connect_timeout = ChooseTimeout(random, s, 300ms, 5s);
+  if (s.connect_timeout == 0s || s.connect_timeout > 10s) s.connect_timeout = 5s;
+  s.idle_timeout = ChooseTimeout(random, s, 100ms, 20s);
+  s.half_close_timeout = ChooseTimeout(random, s, 100ms, 10s);
+  s.write_stall_timeout = ChooseTimeout(random, s, 100ms, 10s);
+  s.max_lifetime = ChooseTimeout(random, s, 300ms, 20s);
+  s.drain_timeout = Whole(random.Chance(200) ? 0s : random.Skewed(10ms, 20s));
+  s.stats_interval = random.Chance(500) ? 0s : random.Between(1, 20) * 100ms;
+  const core::Duration early = random.Between(0s, 6s);
+  s.first_signal = s.has(Fault::kEarlySignal) ? early : 90s;
+  const core::Duration second = random.Skewed(0s, 10s);
   if (s.has(Fault::kSecondSignal)) s.second_signal = s.first_signal + second;
 }
 
 // From a stream of its own: the seed's other choices stay.
 void ChooseLinger(Scenario& s) {
   Random random(s.options.seed, kStreamLinger);
-  const core::Nanos some = random.Skewed(50, 10000) * kMillisecond;
-  s.linger = random.Chance(200) ? 0 : random.Chance(500) ? 60 * kSecond : some;
+  const core::Duration some = random.Skewed(50, 10000) * 1ms;
+  s.linger = random.Chance(200) ? 0s : random.Chance(500) ? 60s : some;
 }
 
 uint32_t Few(Random& random, uint32_t most) {
@@ -111,19 +114,19 @@ void ChooseLimits(Random& random, Scenario& s) {
 void ChooseUpstream(Random& random, Scenario& s) {
   const auto endpoints = Few(random, Scenario::kEndpointsMax);
   const auto attempts = Few(random, Scenario::kEndpointsMax);
-  const core::Nanos backoff = random.Skewed(1, 400) * kMillisecond;
+  const core::Duration backoff = random.Skewed(1, 400) * 1ms;
   if (s.has(Fault::kBackoff)) {
     s.endpoints = endpoints;
     s.attempts = attempts;
     s.backoff = backoff;
   }
-  const core::Nanos queue_timeout = random.Chance(200) ? 0 : random.Skewed(50, 20000);
+  const core::Duration queue_timeout = random.Chance(200) ? 0ms : random.Skewed(50, 20000) * 1ms;
   const bool unlimited_too = random.Chance(200);
   for (uint32_t i = 0; i < s.endpoints; ++i) {
     const uint32_t limit = unlimited_too && random.Chance(300) ? 0 : Few(random, 3);
     if (s.has(Fault::kEndpointLimit)) s.endpoint_limits[i] = limit;
   }
-  s.queue_timeout = queue_timeout * kMillisecond;
+  s.queue_timeout = queue_timeout;
 }
 
 }  // namespace
@@ -184,7 +187,7 @@ const char* Name(Mutant mutant) {
 
 Scenario::Scenario(const RunOptions& run_options) : options(run_options) {
   Random retry(options.seed, kStreamRetry);
-  if (retry.Chance(500)) retry_for = retry.Skewed(10, 8000) * kMillisecond;
+  if (retry.Chance(500)) retry_for = retry.Skewed(10, 8000) * 1ms;
   Random random(options.seed, kStream);
   ChooseFaults(random, *this);
   ChooseRuntime(random, *this);

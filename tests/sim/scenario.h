@@ -8,8 +8,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 
 namespace sluice::sim {
 
@@ -163,24 +164,24 @@ struct Scenario {
   uint64_t bandwidth_own = 0;  // bytes a second, of each connection; 0 = no limit
   uint64_t bandwidth_total = 0;
   bool close_after_fin = false;
-  core::Nanos latency_max = 0;
-  core::Nanos clients_within = 0;  // they come between 0 and this
+  core::Duration latency_max{0};
+  core::Duration clients_within{0};  // they come between 0 and this
 
   // 0 = none.
-  core::Nanos connect_timeout = 0;
-  core::Nanos idle_timeout = 0;
-  core::Nanos half_close_timeout = 0;
-  core::Nanos write_stall_timeout = 0;
-  core::Nanos max_lifetime = 0;
-  core::Nanos linger = 0;        // 0 = no bound
+  core::Duration connect_timeout{0};
+  core::Duration idle_timeout{0};
+  core::Duration half_close_timeout{0};
+  core::Duration write_stall_timeout{0};
+  core::Duration max_lifetime{0};
+  core::Duration linger{0};      // 0 = no bound
   uint32_t lifetime_jitter = 0;  // percent
-  core::Nanos queue_timeout = 0;
-  core::Nanos backoff = 0;
-  core::Nanos retry_for = 0;
-  core::Nanos drain_timeout = 0;
-  core::Nanos stats_interval = 0;
-  core::Nanos first_signal = 0;
-  core::Nanos second_signal = -1;  // -1: none
+  core::Duration queue_timeout{0};
+  core::Duration backoff{0};
+  core::Duration retry_for{0};
+  core::Duration drain_timeout{0};
+  core::Duration stats_interval{0};
+  core::Duration first_signal{0};
+  std::optional<core::Duration> second_signal;  // none: there is no second one
 };
 
 }  // namespace sluice::sim

@@ -1,6 +1,6 @@
 // Session: a client's connection, from its arrival on, as the checks see it. It becomes the proxy's
 // when the proxy begins a session for it, and gets its upstream connection when the relaying
-// begins. Times are -1 until something happens.
+// begins. What has not happened has no time.
 #ifndef SLUICE_TESTS_SIM_SESSION_H_
 #define SLUICE_TESTS_SIM_SESSION_H_
 
@@ -8,8 +8,9 @@
 #include <cstdint>
 #include <string>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "tests/sim/network.h"
+#include "tests/sim/wall_clock.h"
 
 namespace sluice::sim {
 
@@ -24,48 +25,49 @@ struct Session {
   Peer* server = nullptr;
   Socket* near = nullptr;  // the proxy's socket to the client
   Socket* far = nullptr;   // the proxy's socket to the server
-  core::Nanos began = -1;
-  core::Nanos began_from = -1;  // what a worker's last look at the clock may have been then
-  core::Nanos relaying = -1;
-  core::Nanos half_closed = -1;
-  core::Nanos reset_at = -1;
-  core::Nanos ended = -1;
+  core::OptionalInstant began;
+  core::OptionalInstant began_from;  // what a worker's last look at the clock may have been then
+  core::OptionalInstant relaying;
+  core::OptionalInstant half_closed;
+  core::OptionalInstant reset_at;
+  core::OptionalInstant ended;
   std::string reason;
   std::string by;
-  core::Nanos wall_end = 0;  // the time of day at the end
+  WallClock::Time wall_end;  // the time of day at the end
   bool recorded = false;     // in the access log
   // By direction.
-  std::array<core::Nanos, 2> received{};
-  std::array<core::Nanos, 2> sent{};
-  std::array<core::Nanos, 2> sent_before{};  // the last time that was not about the same
-  std::array<core::Nanos, 2> send_submitted{};
+  std::array<core::Instant, 2> received{};
+  std::array<core::Instant, 2> sent{};
+  std::array<core::Instant, 2> sent_before{};  // the last time that was not about the same
+  std::array<core::Instant, 2> send_submitted{};
   std::array<bool, 2> sending{};
-  std::array<uint64_t, 2> allowed{};              // sent, or handed to a send
-  std::array<core::Nanos, 2> held_since{-1, -1};  // at rest, with a receiver that would take more
+  std::array<uint64_t, 2> allowed{};  // sent, or handed to a send
+  std::array<core::OptionalInstant, 2>
+      held_since{};  // at rest, with a receiver that would take more
   // A recv or a send failed because memory had run out.
-  std::array<core::Nanos, 2> recv_failed{-1, -1};
-  std::array<core::Nanos, 2> send_failed{-1, -1};
+  std::array<core::OptionalInstant, 2> recv_failed{};
+  std::array<core::OptionalInstant, 2> send_failed{};
   int first_fin = -1;  // the direction that ended first
   // Its way to an upstream; see endpoint_checker.h.
-  int endpoint = -1;             // whose connection it has, or is making
-  uint32_t tried = 0;            // endpoints of this round, one bit each
-  uint32_t attempts = 0;         // sockets asked for
-  uint32_t in_round = 0;         // of these, since all endpoints could be tried last
-  uint32_t rounds = 0;           // that are over
-  core::Nanos first_try = -1;    // when it asked for its first socket
-  bool gave_up = false;          // nothing may be tried any more
-  bool ran_out = false;          // of descriptors or the like, at the last attempt
-  uint64_t asked = 0;            // for an endpoint: its turn among all that asked
-  core::Nanos asked_from = -1;   // no earlier
-  core::Nanos asked_until = -1;  // no later
-  bool found_room = false;       // there was a free slot when it asked
+  int endpoint = -1;          // whose connection it has, or is making
+  uint32_t tried = 0;         // endpoints of this round, one bit each
+  uint32_t attempts = 0;      // sockets asked for
+  uint32_t in_round = 0;      // of these, since all endpoints could be tried last
+  uint32_t rounds = 0;        // that are over
+  core::Instant first_try;    // when it asked for its first socket
+  bool gave_up = false;       // nothing may be tried any more
+  bool ran_out = false;       // of descriptors or the like, at the last attempt
+  uint64_t asked = 0;         // for an endpoint: its turn among all that asked
+  core::Instant asked_from;   // no earlier
+  core::Instant asked_until;  // no later
+  bool found_room = false;    // there was a free slot when it asked
 
   bool broken(int direction) const {
-    return recv_failed[static_cast<size_t>(direction)] >= 0 ||
-           send_failed[static_cast<size_t>(direction)] >= 0;
+    return recv_failed[static_cast<size_t>(direction)].has_value() ||
+           send_failed[static_cast<size_t>(direction)].has_value();
   }
   bool broken() const { return broken(kUp) || broken(kDown); }
-  bool live() const { return began >= 0 && ended < 0; }
+  bool live() const { return began && !ended; }
   const Socket& from(int direction) const { return direction == kUp ? *near : *far; }
   const Socket& to(int direction) const { return direction == kUp ? *far : *near; }
   // Read by the proxy and not taken from it yet.

@@ -3,6 +3,7 @@
 #ifndef SLUICE_TESTS_SIM_TRACE_H_
 #define SLUICE_TESTS_SIM_TRACE_H_
 
+#include <chrono>
 #include <deque>
 #include <string>
 
@@ -14,17 +15,15 @@ namespace sluice::sim {
 // Time that passes only when the simulation says so.
 class SimClock final : public core::Clock {
  public:
-  core::Nanos Now() const override { return now_; }
-  void Set(core::Nanos now) { now_ = now; }
+  core::Instant Now() const override { return now_; }
+  void Set(core::Instant now) { now_ = now; }
   // For reports: since the beginning.
-  double seconds() const {
-    return static_cast<double>(now_ - kStart) / static_cast<double>(core::kSecond);
-  }
+  double seconds() const { return std::chrono::duration<double>(now_ - kStart).count(); }
 
-  static constexpr core::Nanos kStart = 1000 * core::kSecond;
+  static constexpr core::Instant kStart = core::Instant(1000s);
 
  private:
-  core::Nanos now_ = kStart;
+  core::Instant now_ = kStart;
 };
 
 class Trace {

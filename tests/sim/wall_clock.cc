@@ -31,7 +31,8 @@ extern "C" int clock_gettime(clockid_t id, timespec* time) noexcept {
   if (id != CLOCK_REALTIME || wall == nullptr) {
     return static_cast<int>(syscall(SYS_clock_gettime, id, time));
   }
-  time->tv_sec = wall->Now() / sluice::core::kSecond;
-  time->tv_nsec = wall->Now() % sluice::core::kSecond;
+  const auto second = std::chrono::floor<std::chrono::seconds>(wall->Now());
+  time->tv_sec = second.time_since_epoch().count();
+  time->tv_nsec = (wall->Now() - second).count();
   return 0;
 }

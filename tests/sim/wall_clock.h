@@ -6,7 +6,10 @@
 #ifndef SLUICE_TESTS_SIM_WALL_CLOCK_H_
 #define SLUICE_TESTS_SIM_WALL_CLOCK_H_
 
+#include <chrono>
+
 #include "core/base/clock.h"
+#include "core/base/time.h"
 
 namespace sluice::sim {
 
@@ -18,18 +21,18 @@ class WallClock {
   WallClock& operator=(const WallClock&) = delete;
   ~WallClock();
 
-  // Nanoseconds since 1970.
-  core::Nanos Now() const { return kDay + clock_.Now() + jumped_; }
-  void Jump(core::Nanos by) { jumped_ += by; }
-  core::Nanos jumped() const { return jumped_; }
+  using Time = std::chrono::sys_time<core::Duration>;
+  Time Now() const { return kDay + clock_.Now().since_origin() + jumped_; }
+  void Jump(core::Duration by) { jumped_ += by; }
+  core::Duration jumped() const { return jumped_; }
 
   // The one there is, or null.
   static const WallClock* Current();
 
  private:
-  static constexpr core::Nanos kDay = 1'800'000'000 * core::kSecond;
+  static constexpr Time kDay{1'800'000'000s};
   const core::Clock& clock_;
-  core::Nanos jumped_ = 0;
+  core::Duration jumped_{0};
 };
 
 }  // namespace sluice::sim

@@ -1,6 +1,5 @@
 #include "tests/sim/world.h"
 
-#include <chrono>
 #include <csignal>
 #include <iterator>
 #include <optional>
@@ -12,22 +11,17 @@
 namespace sluice::sim {
 namespace {
 
-using core::kMicrosecond;
-using core::kMillisecond;
-using core::Nanos;
+using core::Duration;
 
 // Rounds of work without anything moving that are no livelock yet.
 constexpr uint64_t kRoundsMax = 300000;
 // Bytes of a block of the reserve, of which the header takes half.
 constexpr size_t kReserveBlock = 128;
-constexpr Nanos kDriftMax = 3 * kMillisecond;
+constexpr Duration kDriftMax = 3ms;
 
 core::Address ToAddress(const std::string& text) { return *core::Address::Parse(text); }
 
-conf::Duration ToDuration(Nanos time, bool doubled) {
-  return std::chrono::duration_cast<conf::Duration>(
-      std::chrono::nanoseconds(doubled ? 2 * time : time));
-}
+Duration TwiceIf(bool doubled, Duration time) { return doubled ? 2 * time : time; }
 
 conf::Listener MakeListener(const Scenario& s) {
   const auto is = [&s](Mutant mutant) { return s.options.mutant == mutant; };
@@ -39,13 +33,13 @@ conf::Listener MakeListener(const Scenario& s) {
   listener.bind.push_back(ToAddress("10.1.0.1:80"));
   if (s.has(Fault::kTwoAddresses)) listener.bind.push_back(ToAddress("10.1.0.2:80"));
   listener.timeouts = {
-      .connect = ToDuration(s.connect_timeout, late),
-      .idle = ToDuration(s.idle_timeout, late),
-      .half_close = ToDuration(s.half_close_timeout, late),
-      .write_stall = ToDuration(s.write_stall_timeout, late),
-      .max_lifetime = ToDuration(s.max_lifetime, late),
+      .connect = TwiceIf(late, s.connect_timeout),
+      .idle = TwiceIf(late, s.idle_timeout),
+      .half_close = TwiceIf(late, s.half_close_timeout),
+      .write_stall = TwiceIf(late, s.write_stall_timeout),
+      .max_lifetime = TwiceIf(late, s.max_lifetime),
       .max_lifetime_jitter = s.lifetime_jitter + (is(Mutant::kWideJitter) ? 30 : 0),
-      .linger = ToDuration(s.linger, false)};
+      .linger = s.linger};
   const bool closes = s.close_after_fin && !is(Mutant::kRelayAfterFin);
   listener.half_close = closes ? conf::HalfClose::kClose : conf::HalfClose::kRelay;
   listener.max_connections = s.listener_connections;
@@ -65,10 +59,10 @@ conf::Upstream MakeUpstream(const Scenario& s) {
   const auto is = [&s](Mutant mutant) { return s.options.mutant == mutant; };
   conf::Upstream upstream;
   upstream.name = "sim";
-  upstream.queue_timeout = ToDuration(s.queue_timeout, is(Mutant::kLateQueueTimeout));
+  upstream.queue_timeout = TwiceIf(is(Mutant::kLateQueueTimeout), s.queue_timeout);
   upstream.connect_attempts = s.attempts + (is(Mutant::kManyAttempts) ? 1 : 0);
-  upstream.connect_backoff = ToDuration(is(Mutant::kNoBackoff) ? 0 : s.backoff, false);
-  upstream.retry_for = ToDuration(is(Mutant::kOneRound) ? 0 : s.retry_for, is(Mutant::kLateRetry));
+  upstream.connect_backoff = is(Mutant::kNoBackoff) ? 0s : s.backoff;
+  upstream.retry_for = is(Mutant::kOneRound) ? 0s : TwiceIf(is(Mutant::kLateRetry), s.retry_for);
   for (uint32_t i = 0; i < s.endpoints; ++i) {
     const std::string address = "10.2.0." + std::to_string(i + 1) + ":3000";
     const uint32_t limit = s.endpoint_limits[i];
@@ -85,8 +79,8 @@ conf::Config MakeConfig(const Scenario& s) {
   config.limits.max_connections = s.max_connections + (is(Mutant::kLooseLimit) ? 1 : 0);
   config.limits.new_connections = s.rate_all * (is(Mutant::kFastRate) ? 2 : 1);
   config.buffers.per_direction_bytes = s.credit;
-  config.shutdown.drain_timeout = ToDuration(s.drain_timeout, is(Mutant::kSlowDrain));
-  config.stats.interval = ToDuration(s.stats_interval, false);
+  config.shutdown.drain_timeout = TwiceIf(is(Mutant::kSlowDrain), s.drain_timeout);
+  config.stats.interval = s.stats_interval;
   config.listeners.push_back(MakeListener(s));
   config.upstreams.push_back(MakeUpstream(s));
   return config;
@@ -160,13 +154,13 @@ void World::MakeWorkers() {
 
 void World::Run() {
   for (uint32_t id = 0; id < scenario_.clients; ++id) {
-    const Nanos when = random_.Between(0, scenario_.clients_within);
+    const Duration when = random_.Between(0s, scenario_.clients_within);
     if ((scenario_.options.clients >> id & 1) == 0) continue;
     network_.After(when, [this, id] { ClientComes(id); });
   }
   network_.After(scenario_.first_signal, [this] { Signal(SIGTERM); });
-  if (scenario_.second_signal >= 0) {
-    network_.After(scenario_.second_signal, [this] { Signal(SIGINT); });
+  if (scenario_.second_signal) {
+    network_.After(*scenario_.second_signal, [this] { Signal(SIGINT); });
   }
   ScheduleOtherSignals();
   ScheduleExchanges();
@@ -195,7 +189,7 @@ void World::ScheduleOtherSignals() {
   constexpr int kSignals[] = {SIGHUP, SIGUSR1, SIGUSR2};
   for (int64_t i = random_.Between(1, 4); i > 0; --i) {
     const int signal = kSignals[random_.Below(std::size(kSignals))];
-    network_.After(random_.Skewed(0, 10 * core::kSecond), [this, signal] {
+    network_.After(random_.Skewed(0s, 10s), [this, signal] {
       if (server_ended_) return;
       trace_.Add("signal %d, which ends nothing", signal);
       std::raise(signal);
@@ -208,7 +202,7 @@ void World::ScheduleExchanges() {
   if (!scenario_.has(Fault::kExchange)) return;
   Random random(scenario_.options.seed, 8);
   for (int64_t i = random.Between(1, 6); i > 0; --i) {
-    network_.After(random.Skewed(0, 10 * core::kSecond), [this] {
+    network_.After(random.Skewed(0s, 10s), [this] {
       if (server_ended_) return;
       trace_.Add("the topology is to be exchanged");
       std::raise(SIGHUP);
@@ -219,12 +213,12 @@ void World::ScheduleExchanges() {
 
 void World::ScheduleWallJumps() {
   if (!scenario_.has(Fault::kWallJumps)) return;
-  constexpr Nanos kFar = 1000 * 3600 * core::kSecond;
+  constexpr Duration kFar = 1000h;
   for (int64_t i = random_.Between(1, 8); i > 0; --i) {
-    const Nanos by = random_.Chance(500) ? random_.Between(-kFar, kFar)
-                                         : random_.Between(-core::kSecond, core::kSecond);
-    network_.After(random_.Skewed(0, 10 * core::kSecond), [this, by] {
-      trace_.Add("the time of day jumps by %d ms", by / kMillisecond);
+    const Duration by =
+        random_.Chance(500) ? random_.Between(-kFar, kFar) : random_.Between(-1s, 1s);
+    network_.After(random_.Skewed(0s, 10s), [this, by] {
+      trace_.Add("the time of day jumps by %d ms", by / 1ms);
       wall_.Jump(by);
     });
   }
@@ -256,8 +250,8 @@ bool World::Step(core::Worker& worker) {
 // The network moves among the tasks: what is due now, and with drift, what is due a little later.
 bool World::MaybeEvent() {
   EventQueue& events = network_.events();
-  if (random_.Chance(scenario_.level(Fault::kDrift)) && drift_left_ > 0) {
-    const Nanos drift = random_.Between(0, 20 * kMicrosecond);
+  if (random_.Chance(scenario_.level(Fault::kDrift)) && drift_left_ > 0s) {
+    const Duration drift = random_.Between(0us, 20us);
     drift_left_ -= drift;
     clock_.Set(clock_.Now() + drift);
   }
@@ -298,16 +292,15 @@ void World::CheckAtRest() {
 }
 
 void World::AdvanceTime() {
-  Nanos next = network_.events().empty() ? -1 : network_.events().next_time();
+  core::OptionalInstant next;
+  if (!network_.events().empty()) next = network_.events().next_time();
   for (const auto& worker : shared_.workers()) {
     const std::optional<core::Instant> deadline = worker->wheel().NextDeadline();
-    if (!deadline.has_value()) continue;
-    const Nanos at = core::NanosOf(*deadline);
-    if (next < 0 || at < next) next = at;
+    if (deadline && (!next || *deadline < *next)) next = deadline;
   }
-  if (next < 0) trace_.Fail("the proxy does not end, and nothing will ever happen again");
+  if (!next) trace_.Fail("the proxy does not end, and nothing will ever happen again");
   checker_.TimeMoves();
-  if (next > clock_.Now()) clock_.Set(next);
+  if (*next > clock_.Now()) clock_.Set(*next);
   // Every worker looks at the clock first, as after a wait in the kernel.
   kernel_.may_steal = false;
   for (const auto& worker : shared_.workers()) Step(*worker);

@@ -69,7 +69,7 @@ class World final : private core::TaskEndObserver {
   proxy::HeapReserve reserve_{0, [] { return true; }};  // memory is never short here
   std::unique_ptr<proxy::Server> server_;
   bool server_ended_ = false;
-  core::Nanos drift_left_ = 0;
+  core::Duration drift_left_{0};
 };
 
 }  // namespace sluice::sim

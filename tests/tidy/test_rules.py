@@ -167,6 +167,18 @@ class Rules(unittest.TestCase):
         self.holds({"core/io/BUILD.bazel": public})
         self.breaks("visibility", "core/sched/BUILD.bazel:1", {"core/sched/BUILD.bazel": public})
 
+    def test_times_are_types(self):
+        for text in ("using Nanos = int64_t;\n", "void Sleep(core::Nanos span);\n",
+                     "int64_t NanosOf(Instant at);\n", "auto a = 5 * kMillisecond;\n",
+                     "uint64_t due_ns = 0;\n", "void F(int64_t since_us);\n",
+                     "int64_t started_at_ = 0;\n", "const auto left_ns = a - b;\n"):
+            with self.subTest(text):
+                self.breaks("times", "core/io/a.cc:1", {"core/io/a.cc": text})
+        self.holds({"core/io/a.cc": "Duration left = 5ms;  // not Nanos\nInstant started_at;\n"
+                                    "uint64_t elapsed_ms_ = 0;\nuint32_t rtt_us = 0;\n"
+                                    "absl::Nanoseconds(1);\n",
+                    "loadtest/a/a.cc": "uint64_t due_ns = 0;\n"})
+
     def test_words(self):
         for path, text in (("tests/a.cc", "// The client is turned away.\n"),
                            ("proxy/app/a.cc", "class Cluster;\n"),

@@ -10,10 +10,12 @@ import includes
 import references
 import shape
 import tables
+import times
 import words
 from tree import Tree, Violation
 
-RULES = [*includes.RULES, *shape.RULES, *references.RULES, *tables.RULES, *words.RULES]
+RULES = [*includes.RULES, *shape.RULES, *references.RULES, *tables.RULES, *times.RULES,
+         *words.RULES]
 
 
 def root() -> str:

@@ -37,7 +37,7 @@ class AccessLog {
   void Reopen() { lines_->Reopen(); }
 
   // Waits until all lines so far have been written or dropped, at most `timeout`. False: not yet.
-  bool Drain(core::Nanos timeout) { return lines_->Drain(timeout); }
+  bool Drain(core::Duration timeout) { return lines_->Drain(timeout); }
 
   uint64_t written() const { return lines_->written(); }
   uint64_t dropped() const { return lines_->dropped(); }

@@ -16,7 +16,7 @@ absl::StatusOr<std::unique_ptr<AccessLog>> OpenAccessLog(const conf::Config& con
 }
 
 void FinishAccessLog(AccessLog& access_log, core::Logger& logger) {
-  const bool drained = access_log.Drain(core::kSecond);
+  const bool drained = access_log.Drain(1s);
   const uint64_t dropped = access_log.dropped();
   if (drained && dropped == 0) return;
   logger.Log(core::LogLevel::kWarn, "access log: %d records dropped in all%s", dropped,

@@ -16,12 +16,13 @@ void AppendName(std::string_view key, std::string_view name, std::string& out) {
   out += '"';
 }
 
-void AppendDuration(std::string_view key, core::Nanos duration, std::string& out) {
+void AppendDuration(std::string_view key, std::optional<core::Duration> duration,
+                    std::string& out) {
   out += key;
-  if (duration < 0) {
-    out += "null";
+  if (duration) {
+    AppendMillis(*duration, out);
   } else {
-    AppendMillis(duration, out);
+    out += "null";
   }
 }
 
@@ -39,7 +40,7 @@ void AppendPath(const char* side, const core::PathQuality& path, std::string& ou
 
 void AppendJson(const SessionRecord& record, std::string& out) {
   out += R"({"time":")";
-  AppendTime(record.begin_us, out);
+  AppendTime(record.began_at, out);
   AppendName(R"(","listener":)", record.listener, out);
   AppendName(R"(,"client":)", record.client.ToString(), out);
   AppendName(R"(,"upstream":)", record.upstream, out);

@@ -23,16 +23,16 @@ void AppendName(std::string_view name, std::string& out) {
   }
 }
 
-void AppendDuration(core::Nanos duration, char after, std::string& out) {
-  if (duration < 0) {
-    out += '-';
+void AppendDuration(std::optional<core::Duration> duration, char after, std::string& out) {
+  if (duration) {
+    AppendMillis(*duration, out);
   } else {
-    AppendMillis(duration, out);
+    out += '-';
   }
   out += after;
 }
 
-void AppendPaths(const SessionRecord& record, uint32_t core::PathQuality::*figure,
+void AppendPaths(const SessionRecord& record, uint32_t core::PathQuality::* figure,
                  std::string& out) {
   const auto append = [&](char before, const core::PathQuality& path) {
     out += before;
@@ -57,7 +57,7 @@ std::string EscapedName(std::string_view name) {
 void AppendText(const SessionRecord& record, std::string& out) {
   AppendName(record.client.ToString(), out);
   out += " [";
-  AppendTime(record.begin_us, out);
+  AppendTime(record.began_at, out);
   out += "] ";
   AppendName(record.listener, out);
   out += ' ';

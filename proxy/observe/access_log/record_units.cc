@@ -1,6 +1,7 @@
 #include "proxy/observe/access_log/record_units.h"
 
-#include <chrono>
+#include <cstddef>
+#include <cstdint>
 
 #include "absl/strings/str_cat.h"
 
@@ -15,9 +16,7 @@ void PutDigits(uint64_t value, size_t digits, char* to) {
 }  // namespace
 
 // Not gmtime_r: it takes a lock of the C library's that all threads share.
-void AppendTime(int64_t since_epoch_us, std::string& out) {
-  const std::chrono::sys_time<std::chrono::microseconds> time{
-      std::chrono::microseconds(since_epoch_us)};
+void AppendTime(std::chrono::sys_time<std::chrono::microseconds> time, std::string& out) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
   const auto micros = static_cast<uint64_t>((time - day).count());
@@ -33,11 +32,10 @@ void AppendTime(int64_t since_epoch_us, std::string& out) {
   out.append(text, sizeof(text) - 1);
 }
 
-void AppendMillis(core::Nanos nanos, std::string& out) {
+void AppendMillis(core::Duration duration, std::string& out) {
   char fraction[] = ".fff";
-  PutDigits(static_cast<uint64_t>(nanos % core::kMillisecond / core::kMicrosecond), 3,
-            fraction + 1);
-  absl::StrAppend(&out, nanos / core::kMillisecond, fraction);
+  PutDigits(static_cast<uint64_t>(duration % 1ms / 1us), 3, fraction + 1);
+  absl::StrAppend(&out, duration / 1ms, fraction);
 }
 
 }  // namespace sluice::proxy

@@ -2,18 +2,18 @@
 #ifndef SLUICE_PROXY_OBSERVE_ACCESS_LOG_RECORD_UNITS_H_
 #define SLUICE_PROXY_OBSERVE_ACCESS_LOG_RECORD_UNITS_H_
 
-#include <cstdint>
+#include <chrono>
 #include <string>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 
 namespace sluice::proxy {
 
-// "2026-01-31T23:59:59.000123Z" for microseconds since 1970.
-void AppendTime(int64_t since_epoch_us, std::string& out);
+// "2026-01-31T23:59:59.000123Z".
+void AppendTime(std::chrono::sys_time<std::chrono::microseconds> time, std::string& out);
 
-// "12.345", milliseconds rounded down; `nanos` is not negative.
-void AppendMillis(core::Nanos nanos, std::string& out);
+// "12.345", milliseconds rounded down; `duration` is not negative.
+void AppendMillis(core::Duration duration, std::string& out);
 
 }  // namespace sluice::proxy
 

@@ -14,7 +14,7 @@
 #include <memory>
 #include <span>
 
-#include "core/base/clock.h"
+#include "core/base/time.h"
 #include "proxy/upstream/endpoint/endpoint_set.h"
 
 namespace sluice::proxy {
@@ -22,7 +22,7 @@ namespace sluice::proxy {
 // What a policy may go by.
 struct PickRequest {
   uint64_t key = 0;  // a hash of what is to stick to an endpoint
-  core::Nanos now = 0;
+  core::Instant now = {};
   uint64_t random = 0;  // another one for each session
 };
 

@@ -20,17 +20,17 @@
 
 namespace sluice::core::testing {
 
-inline constexpr Nanos kLong = 20 * kSecond;
-inline constexpr Nanos kShort = 20 * kMillisecond;
+inline constexpr Duration kLong = 20s;
+inline constexpr Duration kShort = 20ms;
 
 // Moved by hand; so the warnings that are held back are known.
 class HandClock final : public Clock {
  public:
-  Nanos Now() const override { return now_; }
-  void Advance(Nanos by) { now_ += by; }
+  Instant Now() const override { return now_; }
+  void Advance(Duration by) { now_ = now_.load() + by; }
 
  private:
-  Atomic<Nanos> now_{1000 * kSecond};
+  Atomic<Instant> now_{Instant(1000s)};
 };
 
 class KeptWarnings final : public Logger {
@@ -41,7 +41,7 @@ class KeptWarnings final : public Logger {
     lines_.emplace_back(line);
   }
   uint64_t dropped() const override { return 0; }
-  bool Drain(Nanos) override { return true; }
+  bool Drain(Duration) override { return true; }
 
   std::vector<std::string> lines() const {
     absl::MutexLock lock(&mutex_);

@@ -69,7 +69,7 @@ class StderrPipe {
   int saved_ = -1;
 };
 
-constexpr Nanos kLong = 20 * kSecond;
+constexpr Duration kLong = 20s;
 
 // What `write` logged.
 template <typename Function>
@@ -146,7 +146,7 @@ TEST(LoggerTest, ABlockedReaderHoldsUpNobody) {
   constexpr int kLines = 20000;
   for (int i = 0; i < kLines; ++i) logger->Log(LogLevel::kInfo, "line %d.", i);
   EXPECT_GT(logger->dropped(), 0u);
-  EXPECT_FALSE(logger->Drain(20 * kMillisecond));
+  EXPECT_FALSE(logger->Drain(20ms));
 
   // Once there is a reader, what is left is written: the newest lines.
   std::string text;
@@ -167,7 +167,7 @@ TEST(LoggerTest, OneLineThatCannotBeWrittenIsNotDrained) {
   pipe.Fill();
   std::unique_ptr<Logger> logger = Logger::ToStderr(LogLevel::kInfo, LogFormat::kText);
   logger->Log(LogLevel::kInfo, "stuck");
-  EXPECT_FALSE(logger->Drain(20 * kMillisecond));
+  EXPECT_FALSE(logger->Drain(20ms));
   std::string text;
   std::thread reader([&] { text = pipe.ReadAll(); });
   EXPECT_TRUE(logger->Drain(kLong));
@@ -196,7 +196,7 @@ TEST(LoggerTest, StandardErrorMayNotBlock) {
   std::unique_ptr<Logger> logger = Logger::ToStderr(LogLevel::kInfo, LogFormat::kText);
   constexpr int kLines = 5000;
   for (int i = 0; i < kLines; ++i) logger->Log(LogLevel::kInfo, "line %d.", i);
-  EXPECT_FALSE(logger->Drain(20 * kMillisecond));
+  EXPECT_FALSE(logger->Drain(20ms));
   std::string text;
   std::thread reader([&] { text = pipe.ReadAll(); });
   EXPECT_TRUE(logger->Drain(kLong));
@@ -227,15 +227,15 @@ TEST(LoggerTest, WhatStandardErrorDoesNotTakeIsCounted) {
 }
 
 TEST(LogThrottleTest, OncePerIntervalAndCountsTheRest) {
-  LogThrottle throttle(kSecond);
+  LogThrottle throttle(1s);
   uint64_t suppressed = 99;
-  EXPECT_TRUE(throttle.Pass(5 * kSecond, suppressed));
+  EXPECT_TRUE(throttle.Pass(Instant(5s), suppressed));
   EXPECT_EQ(suppressed, 0u);
-  EXPECT_FALSE(throttle.Pass(5 * kSecond, suppressed));
-  EXPECT_FALSE(throttle.Pass(6 * kSecond - 1, suppressed));
-  EXPECT_TRUE(throttle.Pass(6 * kSecond, suppressed));
+  EXPECT_FALSE(throttle.Pass(Instant(5s), suppressed));
+  EXPECT_FALSE(throttle.Pass(Instant(6s - 1ns), suppressed));
+  EXPECT_TRUE(throttle.Pass(Instant(6s), suppressed));
   EXPECT_EQ(suppressed, 2u);
-  EXPECT_TRUE(throttle.Pass(9 * kSecond, suppressed));
+  EXPECT_TRUE(throttle.Pass(Instant(9s), suppressed));
   EXPECT_EQ(suppressed, 0u);
 }
 

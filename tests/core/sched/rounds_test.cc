@@ -254,7 +254,7 @@ TEST_F(RoundLengthTest, ByBytes) {
   EXPECT_LE(Longest([](Job& job) { job.ConsumeBudgetForBytes(100'000); }), 5);
 }
 TEST_F(RoundLengthTest, ByTime) {
-  EXPECT_LE(Longest([this](Job&) { clock_.Advance(100 * kMicrosecond); }), 16);
+  EXPECT_LE(Longest([this](Job&) { clock_.Advance(100us); }), 16);
 }
 
 class LateTimersTest : public RoundsTest {
@@ -267,7 +267,7 @@ class LateTimersTest : public RoundsTest {
     for (int i = 0; i < kSessions; ++i) {
       Add([this, i](Job& job) {
         timers_[i].Disarm();
-        if (job.runs == 1) worker_->wheel().Arm(timers_[i], clock_.Now() + 2 * kSecond, job);
+        if (job.runs == 1) worker_->wheel().Arm(timers_[i], clock_.Now() + 2s, job);
       });
     }
     RunUntilIdle();
@@ -295,7 +295,7 @@ class LateTimersTest : public RoundsTest {
 TEST_F(LateTimersTest, EventsThatAreThereGoFirst) {
   StartSessions();
   DeliverEvents(20);
-  clock_.Advance(3 * kSecond);
+  clock_.Advance(3s);
   RunUntilIdle();
   EXPECT_EQ(delivered_, static_cast<size_t>(kSessions));
   EXPECT_EQ(fired(), 0);
@@ -308,7 +308,7 @@ TEST_F(LateTimersTest, AlsoWhenTheFirstTurnBringsNothing) {
   reactor_->script = [script = reactor_->script, first = true](uint32_t limit) mutable {
     return std::exchange(first, false) ? 0 : script(limit);
   };
-  clock_.Advance(3 * kSecond);
+  clock_.Advance(3s);
   RunUntilIdle();
   EXPECT_EQ(fired(), 0);
 }
@@ -316,10 +316,10 @@ TEST_F(LateTimersTest, AlsoWhenTheFirstTurnBringsNothing) {
 TEST_F(LateTimersTest, ASecondPauseAmongTheEvents) {
   StartSessions();
   DeliverEvents(20);
-  clock_.Advance(3 * kSecond);
+  clock_.Advance(3s);
   for (int pause = 0; pause < 5; ++pause) {
     Steps(50);
-    clock_.Advance(kSecond);
+    clock_.Advance(1s);
   }
   RunUntilIdle();
   EXPECT_EQ(delivered_, static_cast<size_t>(kSessions));
@@ -331,7 +331,7 @@ TEST_F(LateTimersTest, TheTasksHaveSeenTheEvents) {
   JobTimer timer;
   Job& waiting = Add([&](Job& job) {
     timer.Disarm();
-    if (job.runs == 1) worker_->wheel().Arm(timer, clock_.Now() + kSecond, job);
+    if (job.runs == 1) worker_->wheel().Arm(timer, clock_.Now() + 1s, job);
   });
   Job* next = &waiting;
   for (int i = 0; i < 100; ++i) {  // each wakes the one before it
@@ -343,7 +343,7 @@ TEST_F(LateTimersTest, TheTasksHaveSeenTheEvents) {
   reactor_->script = [&, first = true](uint32_t) mutable {
     return std::exchange(first, false) && next->WakeUp() ? 1 : 0;
   };
-  clock_.Advance(2 * kSecond);
+  clock_.Advance(2s);
   RunUntilIdle();
   EXPECT_EQ(waiting.runs, 2);
   EXPECT_EQ(timer.fired, 0);
@@ -351,7 +351,7 @@ TEST_F(LateTimersTest, TheTasksHaveSeenTheEvents) {
 
 TEST_F(LateTimersTest, FireWhenNothingHasCome) {
   StartSessions();
-  clock_.Advance(3 * kSecond);
+  clock_.Advance(3s);
   const uint64_t before = turns();
   EXPECT_TRUE(worker_->Step());
   EXPECT_LE(turns() - before, 2u);
@@ -361,17 +361,17 @@ TEST_F(LateTimersTest, FireWhenNothingHasCome) {
 
 // A worker that is never without work, and each turn brings more.
 TEST_F(LateTimersTest, SteadyTrafficDelaysThemByABoundedTime) {
-  for (const Nanos pace : {100 * kMicrosecond, kMillisecond, 20 * kMillisecond}) {
+  for (const Duration pace : {Duration(100us), Duration(1ms), Duration(20ms)}) {
     JobTimer timer;
-    Job& owner = Add([&](Job& job) { worker_->wheel().Arm(timer, clock_.Now() + kSecond, job); });
+    Job& owner = Add([&](Job& job) { worker_->wheel().Arm(timer, clock_.Now() + 1s, job); });
     Job& busy = Add([&](Job&) { clock_.Advance(pace); });
     RunUntilIdle();
     reactor_->script = [&busy](uint32_t) { return busy.WakeUp() ? 1 : 0; };
-    clock_.Advance(3 * kSecond);
-    const Nanos resumed = clock_.Now();
-    while (timer.fired == 0 && clock_.Now() < resumed + 10 * kSecond) worker_->Step();
+    clock_.Advance(3s);
+    const Instant resumed = clock_.Now();
+    while (timer.fired == 0 && clock_.Now() < resumed + 10s) worker_->Step();
     EXPECT_EQ(timer.fired, 1);
-    EXPECT_LE(clock_.Now() - resumed, (520 / 5 + 2) * std::max(pace, 5 * kMillisecond));
+    EXPECT_LE(clock_.Now() - resumed, (520 / 5 + 2) * std::max<Duration>(pace, 5ms));
     reactor_->script = nullptr;
     RunUntilIdle();
     EXPECT_EQ(owner.runs, 1);
@@ -380,14 +380,14 @@ TEST_F(LateTimersTest, SteadyTrafficDelaysThemByABoundedTime) {
 
 TEST_F(LateTimersTest, TrafficDoesNotDelayTimersThatAreOnTime) {
   JobTimer timer;
-  Add([&](Job& job) { worker_->wheel().Arm(timer, clock_.Now() + 10 * kMillisecond, job); });
-  Job& busy = Add([&](Job&) { clock_.Advance(kMillisecond); });
+  Add([&](Job& job) { worker_->wheel().Arm(timer, clock_.Now() + 10ms, job); });
+  Job& busy = Add([&](Job&) { clock_.Advance(1ms); });
   RunUntilIdle();
-  const Nanos due = NanosOf(timer.deadline());
+  const Instant due = timer.deadline();
   reactor_->script = [&busy](uint32_t) { return busy.WakeUp() ? 1 : 0; };
-  while (timer.fired == 0 && clock_.Now() < due + kSecond) worker_->Step();
+  while (timer.fired == 0 && clock_.Now() < due + 1s) worker_->Step();
   EXPECT_EQ(timer.fired, 1);
-  EXPECT_LE(clock_.Now(), due + 3 * kMillisecond);
+  EXPECT_LE(clock_.Now(), due + 3ms);
   reactor_->script = nullptr;
   RunUntilIdle();
 }

@@ -9,6 +9,7 @@
 #include "core/base/check.h"
 #include "core/base/clock.h"
 #include "core/base/counter.h"
+#include "core/base/time.h"
 #include "core/reactor/reactor.h"
 #include "core/runtime/runtime.h"
 
@@ -16,11 +17,11 @@ namespace sluice::core::testing {
 
 class VirtualClock final : public Clock {
  public:
-  Nanos Now() const override { return now_; }
-  void Advance(Nanos by) { now_ += by; }
+  Instant Now() const override { return now_; }
+  void Advance(Duration by) { now_ += by; }
 
  private:
-  Nanos now_ = 1000 * kSecond;
+  Instant now_ = Instant(1000s);
 };
 
 // One worker on one thread: waiting is letting the time pass. Waiting for ever is a mistake.
@@ -40,7 +41,7 @@ class VirtualReactor final : public Reactor {
     Count(counters_.turns);
     if (timeout == 0ns || std::exchange(woken_, false)) return;
     SLUICE_CHECK(timeout.has_value());
-    clock_.Advance(timeout->count());
+    clock_.Advance(*timeout);
   }
 
  private:

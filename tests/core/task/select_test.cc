@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "core/runtime/spawn.h"
+#include "core/sync/cancellation.h"
 #include "core/task/awaitable.h"
 #include "core/task/branch.h"
-#include "core/sync/cancellation.h"
 #include "core/task/join.h"
 #include "core/time/sleep.h"
 #include "tests/core/support/run.h"
@@ -135,16 +135,15 @@ TEST(JoinAnyTest, ForeignAwaitablesThatAreReadySoon) { TestRuntime(1).Run(Foreig
 // --- Ours. ---
 
 Task<void> SleepMain(const Clock& clock) {
-  const Nanos begin = clock.Now();
-  auto [slept, longer] = co_await Join(Sleep(kSecond), Sleep(2 * kSecond));
+  const Instant begin = clock.Now();
+  auto [slept, longer] = co_await Join(Sleep(1s), Sleep(2s));
   EXPECT_TRUE(slept && longer);
-  EXPECT_GE(clock.Now() - begin, 2 * kSecond);
-  auto outcome =
-      co_await Select(Named<"hour">(Sleep(3600 * kSecond)), Named<"second">(Sleep(kSecond)));
+  EXPECT_GE(clock.Now() - begin, 2s);
+  auto outcome = co_await Select(Named<"hour">(Sleep(1h)), Named<"second">(Sleep(1s)));
   EXPECT_TRUE(outcome.Won<"second">());
   EXPECT_TRUE(outcome.Get<"second">());  // it is told before its own scope is cancelled
   EXPECT_FALSE(outcome.Get<"hour">());
-  EXPECT_LT(clock.Now() - begin, 3600 * kSecond);
+  EXPECT_LT(clock.Now() - begin, 1h);
 }
 TEST(SelectAnyTest, Sleeps) {
   VirtualRuntime runtime;
@@ -267,9 +266,9 @@ TEST(BranchFrameTest, LooksLikeACoroutine) {
 Task<void> AllocationMain() {
   Slots slots(1);
   const size_t before = allocations;
-  auto [one, slept] = co_await Join(slots.Take(), Sleep(kSecond));
+  auto [one, slept] = co_await Join(slots.Take(), Sleep(1s));
   EXPECT_TRUE(one && slept);
-  auto outcome = co_await Select(Named<"slot">(slots.Take()), Named<"slept">(Sleep(kSecond)));
+  auto outcome = co_await Select(Named<"slot">(slots.Take()), Named<"slept">(Sleep(1s)));
   EXPECT_TRUE(outcome.Won<"slept">());
   EXPECT_EQ(allocations, before);
 }

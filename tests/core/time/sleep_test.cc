@@ -25,14 +25,14 @@ constexpr Duration kHour = 1h;
 Task<void> SleepMain(const Clock& clock) {
   for (const Duration span :
        std::initializer_list<Duration>{1ms, 63ms, 65ms, 5s, kHour, 300 * 24 * kHour}) {
-    const Instant before = clock.Time();
+    const Instant before = clock.Now();
     EXPECT_TRUE(co_await Sleep(span));
-    EXPECT_GE(clock.Time() - before, span);
-    EXPECT_LE(clock.Time() - before, span + 1ms);
+    EXPECT_GE(clock.Now() - before, span);
+    EXPECT_LE(clock.Now() - before, span + 1ms);
   }
-  const Instant before = clock.Time();
+  const Instant before = clock.Now();
   EXPECT_TRUE(co_await Sleep(0ns));
-  EXPECT_LE(clock.Time() - before, 1ms);
+  EXPECT_LE(clock.Now() - before, 1ms);
 }
 TEST(SleepTest, LastsAsLongAsAskedFor) {
   VirtualRuntime runtime;
@@ -92,14 +92,14 @@ class AnswerOp {
 };
 
 Task<void> TimeoutOfOpMain(const Clock& clock) {
-  const Instant begin = clock.Time();
+  const Instant begin = clock.Now();
   IoResult<int> in_time = co_await WithTimeout(1s, AnswerOp(1ms));
   EXPECT_EQ(*in_time, 9);
-  EXPECT_LT(clock.Time() - begin, 1s);
+  EXPECT_LT(clock.Now() - begin, 1s);
   IoResult<int> late = co_await WithTimeout(1s, AnswerOp(kHour));
   EXPECT_EQ(late.error(), ETIMEDOUT);
-  EXPECT_LT(clock.Time() - begin, 3s);
-  IoResult<int> none = co_await WithTimeout(0, AnswerOp(kHour));
+  EXPECT_LT(clock.Now() - begin, 3s);
+  IoResult<int> none = co_await WithTimeout(0s, AnswerOp(kHour));
   EXPECT_EQ(*none, 9);
 }
 TEST(WithTimeoutTest, OfWhatIsNoTask) {
@@ -108,24 +108,24 @@ TEST(WithTimeoutTest, OfWhatIsNoTask) {
 }
 
 Task<void> TimeoutMain(const Clock& clock) {
-  const Instant begin = clock.Time();
+  const Instant begin = clock.Now();
   IoResult<int> in_time = co_await WithTimeout(1s, Answer(1ms, 0));
   EXPECT_TRUE(in_time.ok());
   EXPECT_EQ(*in_time, 7);
-  EXPECT_LT(clock.Time() - begin, 1s);  // it does not wait for the timer
+  EXPECT_LT(clock.Now() - begin, 1s);  // it does not wait for the timer
 
   IoResult<int> failed = co_await WithTimeout(1s, Answer(1ms, ECONNREFUSED));
   EXPECT_EQ(failed.error(), ECONNREFUSED);
 
   IoResult<int> late = co_await WithTimeout(1s, Answer(kHour, 0));
   EXPECT_EQ(late.error(), ETIMEDOUT);
-  EXPECT_LT(clock.Time() - begin, 3s);
+  EXPECT_LT(clock.Now() - begin, 3s);
 
   IoResult<int> won = co_await WithTimeout(1s, Stubborn(3));
   EXPECT_TRUE(won.ok());
   EXPECT_EQ(*won, 8);
 
-  IoResult<int> none = co_await WithTimeout(0, Answer(kHour, 0));
+  IoResult<int> none = co_await WithTimeout(0s, Answer(kHour, 0));
   EXPECT_EQ(*none, 7);
 }
 TEST(WithTimeoutTest, BringsTheResultOrETIMEDOUT) {

@@ -11,7 +11,7 @@
 namespace sluice::proxy {
 namespace {
 
-constexpr core::Nanos kNow = 5 * core::kSecond;
+constexpr core::Instant kNow(5s);
 
 core::Address Client() { return *core::Address::ParseHost("192.0.2.1"); }
 
@@ -29,10 +29,10 @@ class AdmissionTest : public ::testing::Test {
   ProcessLimits Process(uint32_t connections = 100, uint32_t rate = 0) {
     return ProcessLimits(connections, when_exhausted, rate, /*workers=*/1, reserve);
   }
-  static Admission::Result Try(Admission& admission, core::Nanos now = kNow) {
+  static Admission::Result Try(Admission& admission, core::Instant now = kNow) {
     return admission.Admit(Client(), now, WhenExhausted::kReject);
   }
-  static Admission::Result TryOrWait(Admission& admission, core::Nanos now = kNow) {
+  static Admission::Result TryOrWait(Admission& admission, core::Instant now = kNow) {
     return admission.Admit(Client(), now, WhenExhausted::kWait);
   }
   // How the first connection ends that is not admitted.
@@ -152,14 +152,14 @@ TEST_F(AdmissionTest, WithoutAFreeSlotTakesNothingOfTheRate) {
   options.new_connections = 20;  // one at once
   ProcessLimits process = Process(/*connections=*/100, /*rate=*/20);
   Admission admission(options, process);
-  const core::Nanos later = kNow + 50 * core::kMillisecond;
+  const core::Instant later = kNow + 50ms;
   {
     const Admission::Result first = Try(admission);
     ASSERT_TRUE(Admitted(first));
     for (int i = 0; i < 5; ++i) {
       EXPECT_EQ(RejectionOf(Try(admission, later)), Rejection::kListener);
     }
-    EXPECT_EQ(process.rate.TryTake(later), 0) << "it is still there";
+    EXPECT_EQ(process.rate.TryTake(later), 0s) << "it is still there";
     process.rate.GiveBack();
   }
   EXPECT_TRUE(Admitted(Try(admission, later)));
@@ -175,13 +175,13 @@ TEST_F(AdmissionTest, ARejectionTakesNothing) {
   for (int i = 0; i < 5; ++i) {
     const Admission::Result result = TryOrWait(admission);
     ASSERT_TRUE(std::holds_alternative<WaitUntil>(result));
-    EXPECT_EQ(std::get<WaitUntil>(result).at, kNow + core::kSecond);
+    EXPECT_EQ(std::get<WaitUntil>(result).at, kNow + 1s);
     EXPECT_EQ(std::get<WaitUntil>(result).cause, Rejection::kRate);
   }
   EXPECT_EQ(process.connections.count(), 1u);
-  const Admission::Result second = Try(admission, kNow + core::kSecond);
+  const Admission::Result second = Try(admission, kNow + 1s);
   EXPECT_TRUE(Admitted(second)) << "the slots were given back";
-  EXPECT_EQ(RejectionOf(Try(admission, kNow + 9 * core::kSecond)), Rejection::kSource);
+  EXPECT_EQ(RejectionOf(Try(admission, kNow + 9s)), Rejection::kSource);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace sluice::proxy {
 namespace {
 
 constexpr size_t kBytes = size_t{1} << 20;
-constexpr core::Nanos kNow = 7 * core::kSecond;
+constexpr core::Instant kNow(7s);
 
 // A block whose bytes are its own.
 struct Filled {
@@ -95,7 +95,7 @@ class HeapReserveTest : public ::testing::Test {
 
   bool malloc_works = true;
   int probes = 0;
-  core::Nanos now = kNow;
+  core::Instant now = kNow;
   HeapReserve reserve{kBytes, [this] {
                         ++probes;
                         return malloc_works;
@@ -118,7 +118,7 @@ TEST_F(HeapReserveTest, IsShortUntilMallocWorks) {
 TEST_F(HeapReserveTest, AsksOncePerRetry) {
   malloc_works = false;
   void* block = reserve.Allocate(100);
-  for (int i = 0; i < 10; ++i) EXPECT_FALSE(reserve.HasMemory(now + i));
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(reserve.HasMemory(now + i * 1ns));
   EXPECT_EQ(probes, 1);
   EXPECT_FALSE(reserve.HasMemory(now + HeapReserve::kRetry));
   EXPECT_EQ(probes, 2);

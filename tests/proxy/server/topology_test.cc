@@ -42,7 +42,7 @@ class LineLogger final : public core::Logger {
     lines_.emplace_back(line);
   }
   uint64_t dropped() const override { return 0; }
-  bool Drain(core::Nanos) override { return true; }
+  bool Drain(core::Duration) override { return true; }
 
   // Waits for the `count`-th line with `text`, and returns it.
   std::string WaitFor(std::string_view text, size_t count) {
@@ -127,7 +127,7 @@ struct Visit {
 // limit, and a second listener.
 conf::Config MakeConfig(const core::Address& server, bool is_odd, const core::Address& second) {
   conf::Config config;
-  config.stats.interval = std::chrono::seconds(0);
+  config.stats.interval = 0s;
   conf::Upstream upstream;
   upstream.name = is_odd ? "odd" : "even";
   upstream.endpoints.push_back({.address = server});
@@ -306,7 +306,7 @@ TEST(Topology, LivesAsLongAsSomethingRefersToIt) {
   HeapReserve reserve(0, [] { return true; });
   ProcessLimits limits(10, Rejection::kConnections, 0, /*workers=*/1, reserve);
   Stats stats(1);
-  core::LogThrottle throttle(core::kSecond);
+  core::LogThrottle throttle(1s);
   core::CancellationSource end_sessions;
   const SessionServices services{.limits = limits,
                                  .stats = stats,
@@ -322,7 +322,7 @@ TEST(Topology, LivesAsLongAsSomethingRefersToIt) {
   const core::IntrusivePtr<Admission> admission = topology->listeners()[0]->admission();
   {
     const Admission::Result held =
-        admission->Admit(core::Address(), /*now=*/0, WhenExhausted::kReject);
+        admission->Admit(core::Address(), core::Instant(), WhenExhausted::kReject);
     auto same = core::MakeRef<Topology>(topology->config(), services, topology.get());
     EXPECT_EQ(same->listeners()[0]->admission(), admission) << "the same limits go on counting";
     EXPECT_TRUE(same->carries_upstreams());

@@ -4,25 +4,27 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
 
 namespace sluice::proxy {
 namespace {
 
-using core::kMillisecond;
-using core::kSecond;
-using core::Nanos;
+using core::Duration;
+using core::Instant;
+using core::OptionalInstant;
 
-constexpr Nanos kNow = 1000 * kSecond;
+constexpr Instant kNow(1000s);
+constexpr OptionalInstant kNotAtAll;
 
 // Seconds before or after now.
-constexpr Nanos At(double seconds) { return kNow + static_cast<Nanos>(seconds * kSecond); }
+constexpr Instant At(double seconds) {
+  return kNow + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+}
 
-constexpr SessionTimeouts kLimits = {.idle = 10 * kSecond,
-                                     .half_close = 4 * kSecond,
-                                     .write_stall = 6 * kSecond,
-                                     .look_every = kSecond};
+constexpr SessionTimeouts kLimits = {
+    .idle = 10s, .half_close = 4s, .write_stall = 6s, .look_every = 1s};
 
 // Connected a second ago, silent since.
 SessionTimes Quiet() {
@@ -32,7 +34,7 @@ SessionTimes Quiet() {
 struct Row {
   std::string name;
   SessionTimes times;
-  Nanos at;
+  OptionalInstant at;
   std::optional<EndCause> passed = {};
 };
 
@@ -46,25 +48,21 @@ const Row kRows[] = {
     {"something upwards", With(Quiet(), [](auto& t) { t.up.last_byte_at = At(-0.5); }), At(9.5)},
     {"something downwards", With(Quiet(), [](auto& t) { t.down.last_byte_at = kNow; }), At(10)},
     {"idle", With(Quiet(), [](auto& t) { t.up.last_byte_at = t.down.last_byte_at = At(-10); }),
-     kNever, EndCause::kIdleTimeout},
+     kNotAtAll, EndCause::kIdleTimeout},
     {"almost idle",
-     With(Quiet(), [](auto& t) { t.up.last_byte_at = t.down.last_byte_at = At(-10) + 1; }),
-     kNow + 1},
+     With(Quiet(), [](auto& t) { t.up.last_byte_at = t.down.last_byte_at = At(-10) + 1ns; }),
+     kNow + 1ns},
     {"a peer has to take something", With(Quiet(), [](auto& t) { t.may_progress = true; }), At(1)},
     {"a send waits", With(Quiet(), [](auto& t) { t.down.sending = true; }), At(5)},
-    {"a send stalls",
-     With(Quiet(),
-          [](auto& t) {
-            t.down = {At(-6), true};
-          }),
-     kNever, EndCause::kWriteStall},
+    {"a send stalls", With(Quiet(), [](auto& t) { t.down = {At(-6), true}; }), kNotAtAll,
+     EndCause::kWriteStall},
     {"the other direction does not help it",
      With(Quiet(),
           [](auto& t) {
             t.up = {At(-6), true};
             t.down = {kNow, true};
           }),
-     kNever, EndCause::kWriteStall},
+     kNotAtAll, EndCause::kWriteStall},
     {"nothing to send is no stall", With(Quiet(), [](auto& t) { t.up.last_byte_at = At(-7); }),
      At(9)},
     {"paced: until its wait is over it neither stalls nor idles",
@@ -78,7 +76,7 @@ const Row kRows[] = {
     {"half-closed for too long",
      With(Quiet(),
           [](auto& t) { t.half_closed_at = t.up.last_byte_at = t.down.last_byte_at = At(-4); }),
-     kNever, EndCause::kHalfCloseTimeout},
+     kNotAtAll, EndCause::kHalfCloseTimeout},
     {"half-closed: progress before the end does not count against it",
      With(Quiet(),
           [](auto& t) {
@@ -89,7 +87,7 @@ const Row kRows[] = {
     {"half-closed and idle: what passes first in the order of the list",
      With(Quiet(),
           [](auto& t) { t.half_closed_at = t.up.last_byte_at = t.down.last_byte_at = At(-20); }),
-     kNever, EndCause::kHalfCloseTimeout},
+     kNotAtAll, EndCause::kHalfCloseTimeout},
     {"the lifetime ends it first", With(Quiet(), [](auto& t) { t.expires_at = At(3); }), At(3)},
     {"the lifetime is over",
      With(Quiet(),
@@ -97,24 +95,19 @@ const Row kRows[] = {
             t.expires_at = kNow;
             t.up = t.down = {At(-100), true};
           }),
-     kNever, EndCause::kMaxLifetime},
+     kNotAtAll, EndCause::kMaxLifetime},
     {"connecting: only the lifetime counts",
-     With({},
-          [](auto& t) {
-            t = {At(7), false, true, At(-9), {At(-99), true}, {}};
-          }),
-     At(7)},
-    {"connecting, the lifetime is over", With({}, [](auto& t) { t.expires_at = At(-1); }), kNever,
-     EndCause::kMaxLifetime},
-    {"connecting, without a lifetime", {}, kNever},
+     With({}, [](auto& t) { t = {At(7), false, true, At(-9), {At(-99), true}, {}}; }), At(7)},
+    {"connecting, the lifetime is over", With({}, [](auto& t) { t.expires_at = At(-1); }),
+     kNotAtAll, EndCause::kMaxLifetime},
+    {"connecting, without a lifetime", {}, kNotAtAll},
 };
 
 TEST(Deadlines, TheTable) {
   for (const Row& row : kRows) {
     SCOPED_TRACE(row.name);
     const NextDeadline next = CheckDeadlines(kLimits, row.times, kNow);
-    EXPECT_EQ(next.at, row.at) << (next.at == kNever ? -1 : (next.at - kNow) / kMillisecond)
-                               << " ms";
+    EXPECT_EQ(next.at, row.at) << (next.at ? (*next.at - kNow) / 1ms : -1) << " ms";
     ASSERT_EQ(next.passed.has_value(), row.passed.has_value());
     if (row.passed) {
       EXPECT_EQ(Name(*next.passed), Name(*row.passed));
@@ -125,21 +118,21 @@ TEST(Deadlines, TheTable) {
 TEST(Deadlines, WithoutLimitsNothingPasses) {
   for (const Row& row : kRows) {
     SessionTimes times = row.times;
-    times.expires_at = kNever;
+    times.expires_at = kNotAtAll;
     const NextDeadline next = CheckDeadlines({}, times, kNow);
-    EXPECT_EQ(next.at, kNever) << row.name;
+    EXPECT_EQ(next.at, kNotAtAll) << row.name;
     EXPECT_FALSE(next.passed) << row.name;
   }
 }
 
 TEST(Deadlines, Expiry) {
-  EXPECT_EQ(ExpiryOf({}, kNow, 1), kNever);
-  EXPECT_EQ(ExpiryOf({.max_lifetime = kSecond}, kNow, 1), At(1));
-  const SessionTimeouts spread = {.max_lifetime = 10 * kSecond, .max_lifetime_jitter = 4 * kSecond};
-  Nanos earliest = kNever;
-  Nanos latest = 0;
+  EXPECT_EQ(ExpiryOf({}, kNow, 1), kNotAtAll);
+  EXPECT_EQ(ExpiryOf({.max_lifetime = 1s}, kNow, 1), At(1));
+  const SessionTimeouts spread = {.max_lifetime = 10s, .max_lifetime_jitter = 4s};
+  Instant earliest = Instant::Max();
+  Instant latest = Instant::Min();
   for (uint64_t seed = 0; seed < 1000; ++seed) {
-    const Nanos expiry = ExpiryOf(spread, kNow, seed);
+    const Instant expiry = ExpiryOf(spread, kNow, seed).value();
     EXPECT_EQ(expiry, ExpiryOf(spread, kNow, seed));
     earliest = std::min(earliest, expiry);
     latest = std::max(latest, expiry);
@@ -151,12 +144,12 @@ TEST(Deadlines, Expiry) {
 }
 
 TEST(Deadlines, AQuarterIsAtLeastAMillisecond) {
-  EXPECT_EQ(QuarterOf(4 * kSecond), kSecond);
-  EXPECT_EQ(QuarterOf(kMillisecond), kMillisecond);
+  EXPECT_EQ(QuarterOf(4s), 1s);
+  EXPECT_EQ(QuarterOf(1ms), 1ms);
 }
 
 TEST(Deadlines, MovesUntilTheStall) {
-  EXPECT_TRUE(Moves(kLimits, At(-6) + 1, kNow));
+  EXPECT_TRUE(Moves(kLimits, At(-6) + 1ns, kNow));
   EXPECT_FALSE(Moves(kLimits, At(-6), kNow));
 }
 

@@ -73,19 +73,16 @@ struct World {
       : listener(contract::ListenPlain()),
         logger(core::Logger::ToStderr(core::LogLevel::kOff, core::LogFormat::kText)),
         upstream(core::MakeRef<Upstream>(UpstreamAt(contract::AddressOf(listener.get())), 1)),
-        context(core::MakeRef<SessionContext>(
-            SessionSettings{.listener = "web",
-                            .timeouts = {.connect = core::kSecond,
-                                         .idle = 600 * core::kSecond,
-                                         .half_close = 60 * core::kSecond,
-                                         .write_stall = 60 * core::kSecond},
-                            .credit = 65536,
-                            .bandwidth = {.up = &pace, .down = &pace},
-                            .upstream = upstream,
-                            .stats = &stats,
-                            .logger = logger.get(),
-                            .short_throttle = &throttle,
-                            .end_all = end_all.token()})) {
+        context(core::MakeRef<SessionContext>(SessionSettings{
+            .listener = "web",
+            .timeouts = {.connect = 1s, .idle = 10min, .half_close = 1min, .write_stall = 1min},
+            .credit = 65536,
+            .bandwidth = {.up = &pace, .down = &pace},
+            .upstream = upstream,
+            .stats = &stats,
+            .logger = logger.get(),
+            .short_throttle = &throttle,
+            .end_all = end_all.token()})) {
     contract::SetBlocking(listener.get(), false);
   }
   static conf::Upstream UpstreamAt(const core::Address& address) {
@@ -97,7 +94,7 @@ struct World {
 
   Fd listener;
   std::unique_ptr<core::Logger> logger;
-  core::LogThrottle throttle{core::kSecond};
+  core::LogThrottle throttle{1s};
   core::CancellationSource end_all;
   SharedPace pace{0};
   Stats stats{2};

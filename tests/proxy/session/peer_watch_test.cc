@@ -21,16 +21,15 @@ using contract::CloseHere;
 using contract::ConnectTcp;
 using contract::ConnectUnix;
 using contract::Pair;
-using core::kMillisecond;
 using core::Task;
 
 // Much longer than it takes until the watch begins.
-constexpr core::Nanos kLong = 200 * kMillisecond;
+constexpr core::Duration kLong = 200ms;
 
 class PeerWatchTest : public contract::ContractTest {};
 SLUICE_CONTRACT(PeerWatchTest, contract::kAll);
 
-Task<int> GiveUpAfter(core::Nanos time) {
+Task<int> GiveUpAfter(core::Duration time) {
   (void)co_await core::Sleep(time);
   co_return 0;
 }
@@ -42,7 +41,7 @@ Task<int> Watch(int fd, WhenBroken when_broken) {
   co_return outcome.Get<0>();
 }
 
-Task<int> ResetAfter(Pair& pair, core::Nanos time) {
+Task<int> ResetAfter(Pair& pair, core::Duration time) {
   (void)co_await core::Sleep(time);
   contract::Reset(pair.peer);
   co_return 0;
@@ -51,11 +50,11 @@ Task<int> ResetAfter(Pair& pair, core::Nanos time) {
 // Before the watch begins, and while it watches.
 Task<void> ResetMain() {
   for (const WhenBroken when_broken : {WhenBroken::kEnd, WhenBroken::kWaitOn}) {
-    for (const core::Nanos after : {core::Nanos{0}, 60 * kMillisecond}) {
+    for (const core::Duration after : {0ms, 60ms}) {
       Pair pair = ConnectTcp();
       const auto [watched, unused] =
           co_await core::Join(Watch(pair.ours, when_broken), ResetAfter(pair, after));
-      EXPECT_EQ(watched, 0) << "reset after " << after;
+      EXPECT_EQ(watched, 0) << "reset after " << after / 1ms << " ms";
       CloseHere(pair.ours);
     }
   }

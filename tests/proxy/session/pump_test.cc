@@ -45,7 +45,7 @@ SLUICE_CONTRACT(PumpTest, contract::kAll);
 class Owner final : public FlowOwner {
  public:
   Stats& stats() override { return stats_; }
-  void SendBegins(Flow&, core::Nanos) override {}
+  void SendBegins(Flow&, core::Instant) override {}
   bool FlowEnded(Flow&, FlowEnd how, int why) override {
     ends.push_back(how);
     error = why;

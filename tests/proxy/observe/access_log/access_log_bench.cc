@@ -24,7 +24,7 @@ using Format = AccessLogSettings::Format;
 
 SessionRecord Record() {
   SessionRecord record;
-  record.begin_us = 1'767'225'600'123'456;
+  record.began_at += 1'767'225'600'123'456us;
   record.listener = "web";
   sockaddr_in client{};
   client.sin_family = AF_INET;
@@ -34,9 +34,9 @@ SessionRecord Record() {
   record.upstream = "app";
   record.endpoint = "10.0.0.1:3000";
   record.attempts = 1;
-  record.connect = 1'234'567;
-  record.first_byte = 2'345'678;
-  record.total = 42 * core::kMillisecond;
+  record.connect = 1'234'567ns;
+  record.first_byte = 2'345'678ns;
+  record.total = 42ms;
   record.bytes_up = 1204;
   record.bytes_down = 88211;
   record.client_path = {.known = true, .rtt_us = 812, .retransmits = 0};
@@ -81,7 +81,7 @@ BENCHMARK_TEMPLATE(BM_Format, Format::kText);
 BENCHMARK_TEMPLATE(BM_Format, Format::kJson);
 
 void Report(benchmark::State& state, AccessLog& log) {
-  log.Drain(core::kSecond);
+  log.Drain(1s);
   state.counters["written"] = static_cast<double>(log.written());
   state.counters["dropped"] = static_cast<double>(log.dropped());
 }
@@ -105,15 +105,15 @@ void BM_Paced(benchmark::State& state) {
   const core::MonotonicClock clock;
   const SessionRecord record = Record();
   Target target(Format::kJson);
-  const core::Nanos gap = core::kSecond / state.range(0);
-  core::Nanos next = clock.Now();
+  const core::Duration gap = core::Duration(1s) / state.range(0);
+  core::Instant next = clock.Now();
   for (auto _ : state) {
     next += gap;
-    core::Nanos begin;
+    core::Instant begin;
     while ((begin = clock.Now()) < next) {
     }
     target.log().Write(record);
-    state.SetIterationTime(static_cast<double>(clock.Now() - begin) / core::kSecond);
+    state.SetIterationTime(std::chrono::duration<double>(clock.Now() - begin).count());
   }
   Report(state, target.log());
 }

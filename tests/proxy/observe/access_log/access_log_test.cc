@@ -22,7 +22,7 @@ namespace {
 
 using Format = AccessLogSettings::Format;
 
-constexpr core::Nanos kLong = 20 * core::kSecond;
+constexpr core::Duration kLong = 20s;
 
 std::string ReadFile(const std::filesystem::path& path) {
   std::ostringstream text;

@@ -27,16 +27,16 @@ core::Address UnixClient(std::string_view path) {
 // Everything happened.
 SessionRecord FullRecord() {
   SessionRecord record;
-  record.begin_us = 1'767'225'599'000'123;
+  record.began_at += 1'767'225'599'000'123us;
   record.listener = "web";
   record.client = Ipv4Client();
   record.upstream = "app";
   record.endpoint = "10.0.0.1:3000";
   record.attempts = 2;
-  record.queue = 0;
-  record.connect = 1'234'999;
-  record.first_byte = 2'345'678;
-  record.total = 3'723'004'005'006;
+  record.queue = 0s;
+  record.connect = 1'234'999ns;
+  record.first_byte = 2'345'678ns;
+  record.total = 3'723'004'005'006ns;
   record.bytes_up = 1204;
   record.bytes_down = 18'446'744'073'709'551'615u;
   record.reason = {Initiator::kUpstream, EndCause::kReset};
@@ -52,7 +52,7 @@ SessionRecord EmptyRecord() {
   record.listener = "web";
   record.client = UnixClient("");
   record.upstream = "app";
-  record.total = 999;
+  record.total = 999ns;
   record.reason = {Initiator::kProxy, EndCause::kNoUpstream};
   return record;
 }
@@ -69,29 +69,29 @@ std::string Text(const SessionRecord& record) {
   return line;
 }
 
-std::string Time(int64_t since_epoch_us) {
+std::string Time(std::chrono::microseconds since_1970) {
   std::string text;
-  AppendTime(since_epoch_us, text);
+  AppendTime(std::chrono::sys_time<std::chrono::microseconds>(since_1970), text);
   return text;
 }
 
 TEST(RecordUnitsTest, Times) {
-  EXPECT_EQ(Time(0), "1970-01-01T00:00:00.000000Z");
-  EXPECT_EQ(Time(1'709'251'199'999'999), "2024-02-29T23:59:59.999999Z");
-  EXPECT_EQ(Time(1'709'251'200'000'000), "2024-03-01T00:00:00.000000Z");
-  EXPECT_EQ(Time(4'107'542'399'000'001), "2100-02-28T23:59:59.000001Z");
-  EXPECT_EQ(Time(-1), "1969-12-31T23:59:59.999999Z");
+  EXPECT_EQ(Time(0us), "1970-01-01T00:00:00.000000Z");
+  EXPECT_EQ(Time(1'709'251'199'999'999us), "2024-02-29T23:59:59.999999Z");
+  EXPECT_EQ(Time(1'709'251'200'000'000us), "2024-03-01T00:00:00.000000Z");
+  EXPECT_EQ(Time(4'107'542'399'000'001us), "2100-02-28T23:59:59.000001Z");
+  EXPECT_EQ(Time(-1us), "1969-12-31T23:59:59.999999Z");
 }
 
 TEST(RecordUnitsTest, Millis) {
-  for (const auto& [nanos, expected] : {std::pair<core::Nanos, const char*>{0, "0.000"},
-                                        {999, "0.000"},
-                                        {1'000, "0.001"},
-                                        {999'999, "0.999"},
-                                        {1'000'000, "1.000"},
-                                        {86'400'012'345'678, "86400012.345"}}) {
+  for (const auto& [duration, expected] : {std::pair<core::Duration, const char*>{0s, "0.000"},
+                                           {999ns, "0.000"},
+                                           {1us, "0.001"},
+                                           {999'999ns, "0.999"},
+                                           {1ms, "1.000"},
+                                           {86'400'012'345'678ns, "86400012.345"}}) {
     std::string text;
-    AppendMillis(nanos, text);
+    AppendMillis(duration, text);
     EXPECT_EQ(text, expected);
   }
 }
