@@ -1,7 +1,7 @@
 """Each of our proxies beside each other one, in every figure of every row: which of them is ahead.
 
 One is ahead of another only where the interval of their quotient excludes 1, and where it lies
-beyond the interval of the A/A control, if the row has one. A floor is compared only with the proxy
+beyond the interval of the A/A control, if the row has one, and beyond 1 %. A floor is compared only with the proxy
 that it is the ruler of.
 """
 
@@ -14,6 +14,7 @@ import measures
 import tables
 
 AHEAD, LEVEL, BEHIND = "ahead", "level", "behind"
+LEAST = 1.01  # a smaller quotient is no difference, however often it is measured
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ def quotient(line: Line, one: str, other: str) -> figures.Estimate | None:
 
 
 def blur(again: figures.Estimate | None) -> float:
-    """How far from 1 the same proxy measured twice may be; never below 1."""
-    return max(1.0, again.high, 1 / again.low) if again else 1.0
+    """How far from 1 a quotient may be without meaning anything."""
+    return max(LEAST, again.high, 1 / again.low) if again else LEAST
 
 
 def outcome(found: figures.Estimate, again: figures.Estimate | None) -> str:
@@ -86,6 +87,8 @@ def comparisons(rows: tables.Rows, all_lines: list) -> list:
     found = []
     for line in all_lines:
         row = line.entry["row"]
+        if not line.measure.judged:
+            continue
         for own in own_of(rows, line.entry):
             for name in rows.names(line.entry):
                 peer = rows.peers[name]

@@ -19,6 +19,7 @@ from scenario import Row
 
 SETTLE_S = 1.5  # before memory is read, so that what is freed late has been freed
 CAPACITY = 9500  # connections that every proxy is configured for
+LISTENING = 5000  # the same where it needs descriptors for its listeners
 
 
 @dataclass
@@ -269,14 +270,20 @@ def noise(row: Row, run: dict) -> str:
 
 def how(row: Row, cpus: Cpus, feature: peers.Feature | None, upstream_ports: list) -> peers.Start:
     """How a row's peer is started in front of these upstreams."""
-    return peers.Start(upstream_ports[0], row.workers, max(CAPACITY, row.connections), cpus.proxy,
+    capacity = LISTENING if row.driver == "start" else max(CAPACITY, row.connections)
+    return peers.Start(upstream_ports[0], row.workers, capacity, cpus.proxy,
                        feature, upstream_ports[1] if len(upstream_ports) > 1 else 0)
 
 
 def run_once(row: Row, peer: peers.Peer, setting: peers.Setting, seconds: float,
              feature: peers.Feature | None = None) -> dict:
     if row.driver == "start":
-        return starting.measure(row, peer, setting, how(row, place(row), feature, [1]))
+        upstream = Upstream(row, setting, None)
+        try:
+            return starting.measure(row, peer, setting, how(row, place(row), feature,
+                                                            [upstream.port]))
+        finally:
+            upstream.stop()
     run = Run(row, peer, setting, seconds, feature)
     try:
         return run.measure()

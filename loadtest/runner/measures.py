@@ -23,6 +23,7 @@ class Measure:
     least: float
     lower: bool = True  # is better
     of_machine: bool = False  # of the proxy or the whole machine, not of a group
+    judged: bool = True  # False: it tells why another figure is as it is
 
     def unit_of(self, row: dict) -> str:
         return {"cost": COST_UNIT, "rate": RATE_UNIT}[self.unit][row["unit"]] if (
@@ -36,7 +37,7 @@ MEASURES = {
     "machine_cost": Measure("machine's CPU", "cost", 0.001, of_machine=True),
     "switches": Measure("the proxy's threads woken or switched", "1/s", 1, of_machine=True),
     "evenness": Measure("evenness of the workers' CPU", "1 = the same", 0.01, lower=False,
-                        of_machine=True),
+                        of_machine=True, judged=False),
     "p50": Measure("p50", "µs", 1),
     "p99": Measure("p99", "µs", 1),
     "p99.9": Measure("p99.9", "µs", 1),

@@ -11,6 +11,7 @@ import measures
 import tables
 
 EXPLAINED, UNEXPLAINED = "†", "‡"
+MOST_NAMED = 20  # cells of one explanation
 HEAD = """One line for each figure, medians over rounds. {0} and {1} mark a cell in which a peer is ahead
 of one of our proxies by more than the A/A interval, which the last column has: the smallest and the
 largest quotient of the same proxy measured twice. {0} is explained below by its number, {1} is
@@ -72,7 +73,8 @@ class Notes:
         if not self.cells:
             return ["No peer is ahead in any cell.", ""]
         return ["Where a peer is ahead:", ""] + [
-            "- %s %s: %s" % (mark, text, "; ".join(cells) + ".")
+            "- %s %s (%s)" % (mark, text, "; ".join(cells) if len(cells) <= MOST_NAMED else
+                              "%d cells" % len(cells))
             for (mark, text), cells in self.cells.items()] + [""]
 
 
@@ -86,7 +88,7 @@ def _line(rows: tables.Rows, line: compare.Line, columns: list, notes: Notes) ->
     group = line.figure.rpartition(".")[0] if line.figure not in measures.MEASURES else ""
     cells = [row["name"], "%s%s, %s" % (group + ": " if group else "", measure.title,
                                         measure.unit_of(row)),
-             "less" if measure.lower else "more"]
+             "–" if not measure.judged else "less" if measure.lower else "more"]
     for column in columns:
         parts = []
         for name in _in_column(rows, line, column):

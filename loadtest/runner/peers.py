@@ -133,7 +133,9 @@ def _expand(text: object, values: dict) -> str:
     parts = [each.safe_substitute(values, number=number, high=(number - 1) // 250,
                                   low=(number - 1) % 250 + 1)
              for number in range(1, text["count"] + 1)]
-    return text.get("before", "") + "".join(parts) + text.get("after", "")
+    before, after = (string.Template(text.get(key, "")).safe_substitute(values)
+                     for key in ("before", "after"))
+    return before + "".join(parts) + after
 
 
 @dataclass

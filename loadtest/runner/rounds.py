@@ -74,7 +74,7 @@ def expected_s(row: Row, seconds: float) -> float:
     """About how long a run takes: what is measured, and what is done around it."""
     if row.driver == "start":
         return 3
-    around = 0.35 + row.connections / 12000
+    around = 0.2 + row.connections / 20000
     settling = row.figure == "memory" or "memory_after" in (row.shows or [])
     return ((row.seconds or seconds) * (row.figure != "memory") + row.warmup * (
         row.driver == "generator") + around + 0.5 * bool(row.priority) + 0.3 * bool(row.chosen) +
