@@ -302,12 +302,53 @@ class Runs(unittest.TestCase):
         self.assertEqual(found["groups"]["idle"]["answered"], 500)
         self.assertGreater(found["memory"]["user_kb"], 0)
 
+    def test_groups_with_priority_have_a_way_of_their_own(self):
+        found = self.measure('title = "t"\nfigure = "several"\nplace = "free"\nwarmup = 0.1\n'
+                             'shows = ["p99", "b.mb_s", "user_mb", "memory_after"]\n'
+                             'priority = ["closed"]\n[[group]]\nshape = "closed"\n'
+                             '[[group]]\nname = "b"\nshape = "bulk"\nconnections = 2\n', "direct")
+        groups = found["groups"]
+        self.assertEqual([group["errors"] for group in groups.values()], [NO_ERRORS] * 2)
+        self.assertEqual((groups["closed"]["confirmed"], groups["b"]["confirmed"]), (0, 2))
+        # The streams went on for longer than the requests were measured.
+        self.assertGreater(groups["b"]["seconds"], groups["closed"]["seconds"])
+        self.assertGreater(groups["b"]["bytes_down"], 0)
+        self.assertEqual(set(found["memory"]), {"user_mb", "memory_after"})
+
+    def test_counts_the_threads(self):
+        found = self.measure('title = "t"\nfigure = "several"\nplace = "free"\nwarmup = 0\n'
+                             'shows = ["switches", "evenness"]\n[[group]]\nshape = "closed"\n',
+                             "floor_epoll")
+        self.assertEqual(len(found["cpu"]["threads"]), 1)
+        self.assertGreater(found["cpu"]["threads"][0], 0)
+        self.assertGreater(found["cpu"]["switches"], 0)
+
+    def test_uses_chosen_connections(self):
+        for which in ("spread", "one_worker"):
+            found = self.measure('title = "t"\nfigure = "several"\nplace = "free"\nwarmup = 0\n'
+                                 'shows = ["rate"]\nchosen = "%s"\n[[group]]\nshape = "closed"\n'
+                                 'connections = 7\n' % which, "floor_epoll")
+            self.assertEqual(found["groups"]["closed"]["errors"], NO_ERRORS)
+            self.assertEqual(found["groups"]["closed"]["ready"], 7)
+            self.assertGreater(found["groups"]["closed"]["answered"], 0)
+
+    def test_starts_and_stops(self):
+        found = self.measure('title = "t"\nfigure = "several"\nplace = "free"\ndriver = "start"\n'
+                             'shows = ["start_ms", "stop_ms", "user_mb"]\n[[group]]\n'
+                             'shape = "idle"\n', "floor_epoll")
+        self.assertGreater(found["times"]["start_ms"], 0)
+        self.assertGreater(found["times"]["stop_ms"], 0)
+        self.assertGreater(found["memory"]["user_mb"], 0)
+
     def test_drives_wrk(self):
         found = self.measure('title = "t"\nfigure = "cpu"\nplace = "free"\ndriver = "wrk"\n'
                              'upstream = "http"\n[[group]]\nshape = "closed"\nconnections = 4\n',
                              "floor_epoll")
-        self.assertGreater(found["groups"]["closed"]["done"], 0)
-        self.assertEqual(found["groups"]["closed"]["errors"], NO_ERRORS)
+        group = found["groups"]["closed"]
+        self.assertGreater(group["done"], 0)
+        self.assertEqual(group["errors"], NO_ERRORS)
+        quantiles = dict(map(tuple, group["latency"]["quantiles_us"]))
+        self.assertGreaterEqual(quantiles[1.0], quantiles[0.99])
 
     def test_drives_iperf3(self):
         found = self.measure('title = "t"\nfigure = "cpu"\nunit = "GB"\nplace = "free"\n'
