@@ -1,8 +1,8 @@
 """Each of our proxies beside each other one, in every figure of every row: which of them is ahead.
 
 One is ahead of another only where the interval of their quotient excludes 1, and where it lies
-beyond the interval of the A/A control, if the row has one, and beyond 1 %. A floor is compared only with the proxy
-that it is the ruler of.
+beyond the interval of the A/A control, if the row has one, and beyond 1 %. A floor is compared only
+with the proxy that it is the ruler of.
 """
 
 from __future__ import annotations

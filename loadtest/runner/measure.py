@@ -85,8 +85,8 @@ def _plan(row: Row, groups: list, port: int, seconds: float) -> dict:
 
 
 def _wrk(row: Row, port: int, seconds: float) -> list:
-    return ["wrk", "-t%d" % row.threads, "-c%d" % row.connections, "-d%ds" % max(1, round(seconds)), "--latency",
-            "http://127.0.0.1:%d/" % port]
+    return ["wrk", "-t%d" % row.threads, "-c%d" % row.connections,
+            "-d%ds" % max(1, round(seconds)), "--latency", "http://127.0.0.1:%d/" % port]
 
 
 def _iperf3(row: Row, port: int, seconds: float) -> list:

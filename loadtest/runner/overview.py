@@ -12,11 +12,11 @@ import tables
 
 EXPLAINED, UNEXPLAINED = "†", "‡"
 MOST_NAMED = 20  # cells of one explanation
-HEAD = """One line for each figure, medians over rounds. {0} and {1} mark a cell in which a peer is ahead
-of one of our proxies by more than the A/A interval, which the last column has: the smallest and the
-largest quotient of the same proxy measured twice. {0} is explained below by its number, {1} is
-unexplained. A floor, a relay without features, is compared only with the proxy on the same kind of
-kernel interface."""
+HEAD = """One line for each figure, medians over rounds. {0} and {1} mark a cell in which a peer is
+ahead of one of our proxies by more than the A/A interval, which the last column has: the smallest
+and the largest quotient of the same proxy measured twice; and by more than 1 %. {0} is explained
+below by its number, {1} is unexplained. A floor, a relay without features, is compared only with
+the proxy on the same kernel interface."""
 
 
 def section(rows: tables.Rows, known: list) -> list:
@@ -85,7 +85,8 @@ def _in_column(rows: tables.Rows, line: compare.Line, column: str) -> list:
 
 def _line(rows: tables.Rows, line: compare.Line, columns: list, notes: Notes) -> list:
     row, measure = line.entry["row"], line.measure
-    group = line.figure.rpartition(".")[0] if line.figure not in measures.MEASURES else ""
+    group = measures.split(row, line.figure)[0]
+    group = "" if group == row["of"] else group
     cells = [row["name"], "%s%s, %s" % (group + ": " if group else "", measure.title,
                                         measure.unit_of(row)),
              "–" if not measure.judged else "less" if measure.lower else "more"]

@@ -13,9 +13,9 @@ import tomllib
 from dataclasses import dataclass, field
 
 KINDS = ("direct", "self", "peer", "floor", "control")
-KEYS = ("title", "kind", "command", "version", "config", "fill", "like", "only", "same_as", "column",
-        "variant", "family", "ruler_of", "most_workers")
-OWN = ("title", "only", "same_as", "column", "variant")  # keys that are not those of another peer
+KEYS = ("title", "kind", "command", "version", "config", "fill", "like", "only", "same_as",
+        "column", "variant", "family", "ruler_of", "most_workers")
+OWN = ("title", "same_as", "column", "variant")  # what is not that of another peer
 REPEAT = ("before", "each", "count", "after")
 START_PATIENCE_S = 10
 POLL_S = 0.01
@@ -86,7 +86,7 @@ def _inherit(path: str, table: dict, name: str, seen: tuple) -> dict:
     base = _inherit(path, table, other, seen + (other,))
     fill = {**base.get("fill", {}), **values.get("fill", {})}
     values.pop("like", None)
-    return {**{key: value for key, value in base.items() if key not in OWN or key == "only"},
+    return {**{key: value for key, value in base.items() if key not in OWN},
             **values, "fill": fill}
 
 

@@ -34,6 +34,18 @@ class Building(unittest.TestCase):
         for name in programs.needed(list(TABLE.values())):
             self.assertTrue(name in programs.TARGETS or name == programs.TOKIO, name)
 
+    def test_a_program_is_made_again_when_its_source_has_changed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            program, source = os.path.join(folder, "p"), os.path.join(folder, "s", "a.rs")
+            os.mkdir(os.path.dirname(source))
+            self.assertTrue(programs._is_old(program, os.path.dirname(source)))
+            for path, time in ((program, 100), (source, 50)):
+                with open(path, "w", encoding="ascii"):
+                    os.utime(path, (time, time))
+            self.assertFalse(programs._is_old(program, os.path.dirname(source)))
+            os.utime(source, (200, 200))
+            self.assertTrue(programs._is_old(program, os.path.dirname(source)))
+
     def test_where_bazel_leaves_a_program(self):
         self.assertEqual(programs.path_of("//loadtest/upstream"), "loadtest/upstream/upstream")
         self.assertEqual(programs.path_of("//proxy:sluice"), "proxy/sluice")

@@ -20,7 +20,7 @@ LOADTEST = os.path.dirname(os.path.dirname(os.path.abspath(report.__file__)))
 SEVERAL = '''title = "t"
 figure = "several"
 place = "split"
-shows = ["p99", "rate", "other.mb_s", "memory_after", "evenness"]
+shows = ["p99", "rate", "other.mb_s", "other.p99.9", "memory_after", "evenness"]
 workers = 2
 [[group]]
 shape = "closed"
@@ -42,7 +42,8 @@ def measured(**p99) -> dict:
             one["groups"]["closed"]["latency"]["quantiles_us"] = [
                 [0.5, 10.0], [0.99, p99.get(peer, 100.0)], [0.999, 300.0]]
             one["groups"]["other"] = {"done": 0, "bytes_up": 0, "bytes_down": 8_000_000,
-                                      "seconds": 4.0, "errors": {"broken": 0}}
+                                      "seconds": 4.0, "errors": {"broken": 0},
+                                      "latency": {"quantiles_us": [[0.999, 7.0]]}}
             one["memory"] = {"memory_after": 2.0}
             one["cpu"]["threads"] = [0.6, 0.2, 0.1]
             entry["runs"].append(one)
@@ -64,6 +65,7 @@ class Marks(unittest.TestCase):
         self.assertEqual(cell(text, "some, p99, µs", "THEIRS"), "100")
         self.assertEqual(cell(text, "some, rate, requests/s", "OURS"), "1000")
         self.assertEqual(cell(text, "some, other: throughput, MB/s", "OURS"), "2.00")
+        self.assertEqual(cell(text, "some, other: p99.9, µs", "OURS"), "7.00")
         self.assertEqual(cell(text, "some, memory kept afterwards (Pss), MB", "direct".upper()),
                          "–")
         self.assertEqual(cell(text, "some, p99, µs", "A/A"), "1.00 to 1.00")
