@@ -131,6 +131,15 @@ class Pictures(unittest.TestCase):
         self.assertLess(float(text.split("set yrange [0:")[1].split("]")[0]), 20)
         self.assertIn("with vectors head filled", text)
 
+    def test_a_wide_sweep_has_a_logarithmic_axis(self):
+        def script(*values) -> str:
+            series = [{"peer": "p", "title": "P", "points": list(enumerate(values, 1))}]
+            return self.script({"kind": "sweep", "name": "n", "title": "t", "axis": "a",
+                                "better": "lower", "again": None, "over": "o", "series": series})
+        self.assertIn("set yrange [0:*]", script(5, 90))
+        self.assertIn("set logscale y", script(5, 110))
+        self.assertIn("set yrange [0:*]", script(0, 110))
+
     def test_give_every_peer_a_colour_of_its_own(self):
         peers = list(plots.COLOURS) + ["one", "another"]
         self.assertEqual(len(set(plots.colours(peers).values())), len(peers))
