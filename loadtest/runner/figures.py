@@ -147,7 +147,12 @@ def added(values: dict, direct: str = "direct") -> dict:
 
 def values(runs: list, row: dict, what: str) -> dict:
     """{peer: {round: value}} of a figure that a row shows."""
-    return added(by_round(runs, row, "cost")) if what == "added" else by_round(runs, row, what)
+    if what == "added":
+        return added(by_round(runs, row, "cost"))
+    found = by_round(runs, row, what)
+    if what == "user_kb":
+        found.pop("direct", None)  # there is no proxy
+    return found
 
 
 def ratios(one: dict, other: dict) -> Estimate | None:

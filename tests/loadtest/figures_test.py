@@ -90,6 +90,11 @@ class Several(unittest.TestCase):
         one["cpu"].update(cpu)
         return one
 
+    def test_the_memory_of_a_proxy_is_none_of_a_direct_run(self):
+        runs = [{**run(peer, 0, 1), "memory": {"user_kb": 8.0}} for peer in ("direct", "a")]
+        self.assertEqual(figures.values(runs, {**ROW, "figure": "memory"}, "user_kb"),
+                         {"a": {0: 2.0}})
+
     def test_a_group_has_its_own_time(self):
         for name, value in (("b.mb_s", 2.0), ("b.rate", 15.0), ("b.fairness", 0.5), ("b.p99", 7.0),
                             ("b.max", 9.0), ("p99", 20.0), ("rate", 1000.0), ("p99.9", 30.0)):
