@@ -1,5 +1,9 @@
 // Bulk: each connection carries streams without end: down, up, or both at once.
 //
+// With `write_bytes` what goes up is written in pieces of that size, each by its own send(2): as
+// many as the socket takes, or, with a rate, one at a time at fixed times. A write that finds the
+// socket full is not made up for.
+//
 // At the end each connection sends its FIN. The upstream then says how many bytes it has received
 // and sent, which must equal what was sent and received here. A proxy that does not keep the other
 // direction open after a FIN cuts this report off: such a stream is not counted as confirmed.
@@ -8,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -30,9 +35,13 @@ class Bulk final : public Shape {
       : Shape(plan, host),
         down_(plan.direction != "up"),
         up_(plan.direction != "down"),
+        paced_(plan.rate > 0),
+        gap_ns_(paced_ ? static_cast<double>(kSecond) / plan.rate : 0),
+        write_bytes_(plan.write_bytes > 0 ? plan.write_bytes : kPatternBytes),
         streams_(plan.connections) {}
 
   void Begin(uint64_t now) override {
+    begin_ns_ = now;
     for (Connection& connection : connections_) {
       if (connection.fd < 0) continue;
       connection.id = connection.answer_id = 0;
@@ -41,7 +50,7 @@ class Bulk final : public Shape {
       connection.answer_bytes = down_ ? kEndless : 0;
       ++in_flight_;
       ++tally_.sent;
-      host_.Watch(connection, EPOLLIN | EPOLLOUT);
+      host_.Watch(connection, paced_ ? EPOLLIN : EPOLLIN | EPOLLOUT);
     }
   }
 
@@ -53,9 +62,22 @@ class Bulk final : public Shape {
     }
   }
 
+  uint64_t Tick(uint64_t now) override {
+    if (!paced_ || finishing_) return kNever;
+    for (; DueAt(next_) <= now; ++next_) {
+      const size_t index = next_ % connections_.size();
+      if (connections_[index].fd >= 0) Send(connections_[index], streams_[index]);
+    }
+    return DueAt(next_);
+  }
+
   void OnEvent(Connection& connection, uint32_t events) override {
     Stream& stream = streams_[static_cast<size_t>(&connection - connections_.data())];
-    if ((events & EPOLLOUT) != 0 && !finishing_ && !Send(connection, stream)) return;
+    const int writes = plan_.write_bytes > 0 ? kWritesPerEvent : 1;
+    for (int i = 0; i < writes && (events & EPOLLOUT) != 0 && !finishing_; ++i) {
+      if (!Send(connection, stream)) break;
+      if (connection.fd < 0) return;
+    }
     if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) Receive(connection, stream);
   }
 
@@ -74,14 +96,23 @@ class Bulk final : public Shape {
   void Report(nlohmann::json& json) const override { json["fairness"] = fairness_; }
 
  private:
+  static constexpr int kWritesPerEvent = 64;
+
+  // Write `number` of the group.
+  uint64_t DueAt(uint64_t number) const {
+    return begin_ns_ + static_cast<uint64_t>(std::llround(static_cast<double>(number) * gap_ns_));
+  }
+
+  // Returns false when there is nothing more to send for now. Closes a failed connection.
   bool Send(Connection& connection, Stream& stream) {
-    if (stream.sent == connection.request_bytes) return true;
-    const int64_t size = host_.exchange().SendPattern(connection, stream.sent);
-    if (size == -EAGAIN) return true;
+    if (stream.sent == connection.request_bytes) return false;
+    const int64_t size = host_.exchange().SendPattern(connection, stream.sent, write_bytes_);
+    if (size == -EAGAIN) return false;
     if (size < 0) {
       Broken(connection);
-      return false;
+      return true;
     }
+    if (plan_.write_bytes > 0) ++tally_.done;
     stream.sent += static_cast<uint64_t>(size);
     tally_.bytes_up += static_cast<uint64_t>(size);
     if (stream.sent == connection.request_bytes) host_.Watch(connection, EPOLLIN);
@@ -142,6 +173,11 @@ class Bulk final : public Shape {
 
   const bool down_;
   const bool up_;
+  const bool paced_;
+  const double gap_ns_;
+  const size_t write_bytes_;
+  uint64_t begin_ns_ = 0;
+  uint64_t next_ = 0;  // the first write of the group that was not due yet
   std::vector<Stream> streams_;
   double fairness_ = 0;
 };

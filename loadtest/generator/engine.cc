@@ -61,12 +61,16 @@ Engine::~Engine() { close(epoll_); }
 bool Engine::Open(Connection& connection) {
   const int fd = Dial(plan_.target, serial_++, plan_.socket_buffer);
   if (fd < 0) return false;
+  Register(connection, fd);
+  return true;
+}
+
+void Engine::Register(Connection& connection, int fd) {
   connection.fd = fd;
   epoll_event event = {};
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
   event.data.ptr = &connection;
   epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
-  return true;
 }
 
 void Engine::Watch(Connection& connection, uint32_t events) {
@@ -84,7 +88,15 @@ void Engine::Close(Connection& connection) {
 void Engine::OpenAll() {
   for (const auto& shape : shapes_) {
     if (shape->opens_itself()) continue;
-    for (Connection& connection : shape->connections()) to_open_.push_back(&connection);
+    const std::vector<int>& descriptors = shape->plan().descriptors;
+    for (size_t i = 0; i < shape->connections().size(); ++i) {
+      if (descriptors.empty()) {
+        to_open_.push_back(&shape->connections()[i]);
+      } else {
+        Register(shape->connections()[i], descriptors[i]);
+        ++shape->tally().connections_ready;
+      }
+    }
   }
   std::reverse(to_open_.begin(), to_open_.end());
   OpenNext();
@@ -139,6 +151,11 @@ uint64_t Engine::TickAll() {
   return next;
 }
 
+bool Engine::complete() const {
+  return std::all_of(shapes_.begin(), shapes_.end(),
+                     [](const auto& shape) { return shape->complete(); });
+}
+
 void Engine::WaitAndDispatch(uint64_t until_ns) {
   const uint64_t now = NowNs();
   const uint64_t wait_ns = plan_.spin || until_ns <= now ? 0 : until_ns - now;
@@ -185,7 +202,7 @@ nlohmann::json Engine::Run() {
   for (const auto& shape : shapes_) shape->BeginMeasuring();
   const uint64_t begin = NowNs();
   if (plan_.seconds > 0) {
-    RunUntil(begin + static_cast<uint64_t>(plan_.seconds * kSecond), never);
+    RunUntil(begin + static_cast<uint64_t>(plan_.seconds * kSecond), [this] { return complete(); });
   } else {
     WatchStandardInput();
     RunUntil(kNever, [this] { return told_to_end_; });

@@ -34,12 +34,14 @@ class Engine final : public Host {
   // Opens all connections, a bounded number at a time.
   void OpenAll();
   void OpenNext();
+  void Register(Connection& connection, int fd);
   void OnOpening(Connection& connection, uint32_t events);
   void Opened(Connection& connection, bool well);
 
   // Handles events until `deadline_ns`, or until `enough` returns true.
   void RunUntil(uint64_t deadline_ns, const std::function<bool()>& enough);
   uint64_t TickAll();
+  bool complete() const;
   void WaitAndDispatch(uint64_t until_ns);
   void WatchStandardInput();
   nlohmann::json Report(double seconds);

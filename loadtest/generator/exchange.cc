@@ -34,13 +34,14 @@ Progress Exchange::SendRest(Connection& connection) {
   return Progress::kMore;
 }
 
-int64_t Exchange::SendPattern(Connection& connection, uint64_t offset) {
+int64_t Exchange::SendPattern(Connection& connection, uint64_t offset, size_t most) {
   const size_t at = offset % kPatternBytes;
   if (at < sizeof(RequestHeader)) {
     const RequestHeader header = {connection.id, connection.request_bytes, connection.answer_bytes};
     std::memcpy(pattern_->data(), &header, sizeof(header));
   }
-  const size_t size = std::min<uint64_t>(kPatternBytes - at, connection.request_bytes - offset);
+  const size_t size =
+      std::min({kPatternBytes - at, connection.request_bytes - offset, uint64_t{most}});
   const ssize_t sent = send(connection.fd, pattern_->data() + at, size, MSG_NOSIGNAL);
   return sent < 0 ? -errno : sent;
 }
@@ -67,7 +68,7 @@ Progress Exchange::Take(Connection& connection, size_t bytes) {
     const size_t size = std::min<size_t>(sizeof(connection.answer_id) - offset, bytes);
     std::memcpy(reinterpret_cast<char*>(&connection.answer_id) + offset, buffer_.get(), size);
   }
-  if (verify_ && !Right(offset, bytes)) return Progress::kWrong;
+  if (!Right(buffer_.get(), offset, bytes)) return Progress::kWrong;
   connection.answer_left -= bytes;
   if (connection.answer_left > 0) return Progress::kMore;
   return connection.answer_id == connection.id ? Progress::kDone : Progress::kWrong;
@@ -76,18 +77,19 @@ Progress Exchange::Take(Connection& connection, size_t bytes) {
 int64_t Exchange::Receive(Connection& connection, uint64_t offset, size_t most, bool* right) {
   const ssize_t size = recv(connection.fd, buffer_.get(), std::min(most, kReceiveBytes), 0);
   if (size < 0) return -errno;
-  *right = !verify_ || Right(offset, static_cast<size_t>(size));
+  *right = Right(buffer_.get(), offset, static_cast<size_t>(size));
   return size;
 }
 
-// Compares what was received with the pattern, but for the bytes of an id or a header.
-bool Exchange::Right(uint64_t offset, size_t bytes) const {
+// The bytes of an id or a header are not compared.
+bool Exchange::Right(const char* data, uint64_t offset, size_t bytes) const {
+  if (!verify_) return true;
   for (size_t done = 0; done < bytes;) {
     const size_t at = (offset + done) % kPatternBytes;
     const size_t size = std::min(bytes - done, kPatternBytes - at);
     const size_t skip = at < sizeof(RequestHeader) ? sizeof(RequestHeader) - at : 0;
     if (size > skip &&
-        std::memcmp(buffer_.get() + done + skip, pattern_->data() + at + skip, size - skip) != 0) {
+        std::memcmp(data + done + skip, pattern_->data() + at + skip, size - skip) != 0) {
       return false;
     }
     done += size;

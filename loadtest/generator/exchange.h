@@ -34,7 +34,12 @@ class Exchange {
   // Raw parts, for streams: the descriptor's recv and send, with the pattern as data.
   // What they return is the system call's; -errno for a failure.
   int64_t Receive(Connection& connection, uint64_t offset, size_t most, bool* right);
-  int64_t SendPattern(Connection& connection, uint64_t offset);
+  int64_t SendPattern(Connection& connection, uint64_t offset, size_t most = kPatternBytes);
+
+  // For shapes that keep requests themselves. Right() compares bytes of an answer, of which the
+  // first is the one at `offset`, with the pattern; only where that was asked for.
+  uint64_t NextId() { return next_id_++; }
+  bool Right(const char* data, uint64_t offset, size_t bytes) const;
 
   // The bytes that Receive() has just put there.
   const char* received() const { return buffer_.get(); }
@@ -44,7 +49,6 @@ class Exchange {
  private:
   Progress SendRest(Connection& connection);
   Progress Take(Connection& connection, size_t bytes);
-  bool Right(uint64_t offset, size_t bytes) const;
 
   const bool verify_;
   uint64_t next_id_ = 1;

@@ -10,10 +10,12 @@ namespace {
 
 using Json = nlohmann::json;
 
-const std::set<std::string> kShapes = {"closed", "open", "churn", "bulk", "idle", "slow"};
+const std::set<std::string> kShapes = {"closed", "open", "churn", "storm", "bulk", "idle", "slow"};
 const std::set<std::string> kDirections = {"down", "up", "both"};
+const std::set<std::string> kCloses = {"fin", "reset"};
 constexpr uint64_t kLargest = uint64_t{1} << 30;  // bytes of a request or an answer
 constexpr uint64_t kMostConnections = 1'000'000;
+constexpr uint64_t kMostInFlight = 1024;  // requests on one connection
 
 // Reads the members of one object; remembers the first mistake.
 class Reader {
@@ -51,6 +53,16 @@ class Reader {
     *value = found->get<double>();
   }
 
+  void Integers(const char* key, std::vector<int>* values) {
+    const Json* found = Find(key);
+    if (found == nullptr) return;
+    if (!found->is_array()) return Fail(key, "is no list");
+    for (const Json& value : *found) {
+      if (!value.is_number_unsigned()) return Fail(key, "has something else than integers");
+      values->push_back(value.get<int>());
+    }
+  }
+
   void Flag(const char* key, bool* value) {
     const Json* found = Find(key);
     if (found == nullptr) return;
@@ -84,12 +96,27 @@ class Reader {
   std::set<std::string> known_;
 };
 
+// What the members of a group do not allow each other.
+void CheckGroup(const GroupPlan& group, Reader* reader) {
+  if (group.shape == "open" && group.rate <= 0) reader->Fail("rate", "must be above 0 for open");
+  if (group.write_bytes > 0 && group.direction != "up") {
+    reader->Fail("write_bytes", "is for streams that go up");
+  }
+  if (group.shape == "bulk" && group.rate > 0 && group.write_bytes == 0) {
+    reader->Fail("rate", "needs write_bytes for bulk");
+  }
+  if (!group.descriptors.empty() && group.descriptors.size() != group.connections) {
+    reader->Fail("descriptors", "must be as many as connections");
+  }
+}
+
 GroupPlan ParseGroup(const Json& json, size_t index, std::string* error) {
   GroupPlan group;
   Reader reader(json, "groups[" + std::to_string(index) + "].", error);
   group.request_bytes = kSmallestRequest;
   group.answer_bytes = kSmallestAnswer;
   group.direction = "down";
+  group.close = "fin";
   reader.Text("shape", &group.shape, &kShapes);
   if (group.shape.empty()) reader.Fail("shape", "is missing");
   group.name = group.shape;
@@ -100,8 +127,13 @@ GroupPlan ParseGroup(const Json& json, size_t index, std::string* error) {
   reader.Real("rate", &group.rate);
   reader.Text("direction", &group.direction, &kDirections);
   reader.Integer("read_rate", &group.read_rate, 0, kLargest);
+  reader.Integer("pipeline", &group.pipeline, 1, kMostInFlight);
+  reader.Integer("write_bytes", &group.write_bytes, 0, kLargest);
+  reader.Text("close", &group.close, &kCloses);
+  reader.Real("lasts", &group.lasts_s);
+  reader.Integers("descriptors", &group.descriptors);
   reader.NothingElse();
-  if (group.shape == "open" && group.rate <= 0) reader.Fail("rate", "must be above 0 for open");
+  CheckGroup(group, &reader);
   return group;
 }
 

@@ -1,5 +1,7 @@
 #include "loadtest/generator/shape.h"
 
+#include <sys/socket.h>
+
 namespace sluice::loadtest {
 
 Shape::Shape(const GroupPlan& plan, Host& host)
@@ -31,6 +33,14 @@ bool Shape::Answered(Connection& connection) {
   return false;
 }
 
+void Shape::Close(Connection& connection) {
+  if (plan_.close == "reset") {
+    const linger now = {1, 0};
+    setsockopt(connection.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+  }
+  host_.Close(connection);
+}
+
 void Shape::Count(const Connection& connection, uint64_t now) {
   ++tally_.answered;
   if (finishing_) return;
@@ -40,9 +50,11 @@ void Shape::Count(const Connection& connection, uint64_t now) {
 }
 
 std::unique_ptr<Shape> MakeShape(const GroupPlan& plan, Host& host) {
+  if (plan.shape == "closed" && plan.pipeline > 1) return MakePipelined(plan, host);
   if (plan.shape == "closed") return MakeClosedLoop(plan, host);
   if (plan.shape == "open") return MakeOpenLoop(plan, host);
   if (plan.shape == "churn") return MakeChurn(plan, host);
+  if (plan.shape == "storm") return MakeStorm(plan, host);
   if (plan.shape == "bulk") return MakeBulk(plan, host);
   if (plan.shape == "idle") return MakeIdle(plan, host);
   return MakeSlowReader(plan, host);

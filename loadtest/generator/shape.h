@@ -47,6 +47,9 @@ class Shape {
 
   virtual void Begin(uint64_t now) = 0;
   virtual void BeginMeasuring() { tally_.BeginMeasuring(); }
+  // Returns true when all that it has to measure has been measured: measuring may end before its
+  // time.
+  virtual bool complete() const { return false; }
   virtual void OnEvent(Connection& connection, uint32_t events) = 0;
   // Does what is due; returns the time at which something is due again.
   virtual uint64_t Tick(uint64_t) { return kNever; }
@@ -68,6 +71,8 @@ class Shape {
   // Receives what has arrived; returns true when that completed the answer. Closes a failed
   // connection.
   bool Answered(Connection& connection);
+  // Closes the connection as the group's `close` says.
+  void Close(Connection& connection);
   // Counts an answer, and its latency while that is measured.
   void Count(const Connection& connection, uint64_t now);
 
@@ -80,8 +85,10 @@ class Shape {
 };
 
 std::unique_ptr<Shape> MakeClosedLoop(const GroupPlan& plan, Host& host);
+std::unique_ptr<Shape> MakePipelined(const GroupPlan& plan, Host& host);
 std::unique_ptr<Shape> MakeOpenLoop(const GroupPlan& plan, Host& host);
 std::unique_ptr<Shape> MakeChurn(const GroupPlan& plan, Host& host);
+std::unique_ptr<Shape> MakeStorm(const GroupPlan& plan, Host& host);
 std::unique_ptr<Shape> MakeBulk(const GroupPlan& plan, Host& host);
 std::unique_ptr<Shape> MakeIdle(const GroupPlan& plan, Host& host);
 std::unique_ptr<Shape> MakeSlowReader(const GroupPlan& plan, Host& host);

@@ -1,5 +1,6 @@
 // Slow readers: each asks for an answer without end and reads a fixed number of bytes per second of
-// it, or none at all.
+// it, or none at all. The readers take their turns one after the other, spread over a tenth of a
+// second: all at once would be a burst that others of this process wait behind.
 
 #include <algorithm>
 #include <cerrno>
@@ -14,7 +15,7 @@ class SlowReader final : public Shape {
   using Shape::Shape;
 
   void Begin(uint64_t now) override {
-    next_ns_ = now + kTurn;
+    begin_ns_ = now + kTurn;
     taken_.assign(connections_.size(), 0);
     for (Connection& connection : connections_) {
       if (connection.fd < 0) continue;
@@ -33,10 +34,8 @@ class SlowReader final : public Shape {
 
   uint64_t Tick(uint64_t now) override {
     if (plan_.read_rate == 0 || finishing_) return kNever;
-    if (now < next_ns_) return next_ns_;
-    next_ns_ += kTurn;
-    for (size_t i = 0; i < connections_.size(); ++i) Read(i);
-    return next_ns_;
+    for (; DueAt(next_) <= now; ++next_) Read(next_ % connections_.size());
+    return DueAt(next_);
   }
 
   void Finish() override {
@@ -50,6 +49,9 @@ class SlowReader final : public Shape {
 
  private:
   static constexpr uint64_t kTurn = kSecond / 10;
+
+  // Read `number` of the group.
+  uint64_t DueAt(uint64_t number) const { return begin_ns_ + number * kTurn / connections_.size(); }
 
   void Read(size_t index) {
     Connection& connection = connections_[index];
@@ -69,7 +71,8 @@ class SlowReader final : public Shape {
     host_.Close(connection);
   }
 
-  uint64_t next_ns_ = 0;
+  uint64_t begin_ns_ = 0;
+  uint64_t next_ = 0;            // the first read that has not been made
   std::vector<uint64_t> taken_;  // bytes per connection
 };
 

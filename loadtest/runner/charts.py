@@ -20,6 +20,7 @@ import json
 import statistics
 
 import figures
+import measures
 import report
 
 FORMAT = 1
@@ -35,11 +36,16 @@ def of(record: dict) -> dict:
     found = []
     for name, entry in record["rows"].items():
         row = entry["row"]
-        if rows.counted(entry) and not (row["sweep"] and row["figure"] == "cpu"):
+        if not rows.counted(entry) or row["sweep"] and row["figure"] in ("cpu", "several"):
+            continue
+        if row["figure"] != "several" or row.get("picture"):
             found.append(_row(rows, name, entry))
     for name, points in report.sweeps(record).items():
-        if points[0][1]["row"]["figure"] == "cpu" and len(points) > 1:
-            found.append(_sweep(rows, name, points))
+        row = points[0][1]["row"]
+        drawn = "added" if row["figure"] == "cpu" else row.get("picture")
+        if drawn and len(points) > 1 and not report.in_words(points[0][0]) and (
+                row["figure"] in ("cpu", "several")):
+            found.append(_sweep(rows, name, points, drawn))
     return {"format": FORMAT, "machine": report.machine_in_short(record["machine"]),
             "date": record.get("date", ""), "commit": record.get("commit", ""),
             "charts": [chart for chart in found if chart.get("bars") or chart.get("series")]}
@@ -75,6 +81,9 @@ def _row(rows: report.Rows, name: str, entry: dict) -> dict:
     if row["figure"] == "cpu":
         values = figures.added(figures.by_round(runs, row, "cost"))
         axis = "added CPU, " + report.COST_UNIT[row["unit"]]
+    elif row["figure"] == "several":
+        values = figures.values(runs, row, row["picture"])
+        axis, chart["better"] = _axis(row, row["picture"])
     elif row["figure"] == "memory":
         values = figures.by_round(runs, row, "user_kb")
         values.pop("direct", None)
@@ -110,17 +119,24 @@ def _quantiles(rows: report.Rows, entry: dict) -> list:
     return series
 
 
-def _sweep(rows: report.Rows, name: str, points: list) -> dict:
+def _axis(row: dict, figure: str) -> tuple:
+    """What stands along it, and which way is better."""
+    measure = measures.measure(row, figure)
+    return "%s, %s" % (measure.title, measure.unit_of(row)), "lower" if measure.lower else "higher"
+
+
+def _sweep(rows: report.Rows, name: str, points: list, drawn: str) -> dict:
     row = points[0][1]["row"]
     series: dict = {}
     for value, entry in points:
-        added = figures.added(figures.by_round(rows.counted(entry), entry["row"], "cost"))
+        found = figures.values(rows.counted(entry), entry["row"], drawn)
         for peer in rows.competitors(entry):
-            if added.get(peer):
+            if found.get(peer):
                 series.setdefault(peer, []).append(
-                    [float(value), _short(statistics.median(added[peer].values()))])
-    return {"kind": "sweep", "name": name, "title": row["title"], "better": "lower",
-            "axis": "added CPU, " + report.COST_UNIT[row["unit"]], "over": row["sweep"][1],
+                    [report.number_of(value), _short(statistics.median(found[peer].values()))])
+    axis, better = _axis(row, drawn)
+    return {"kind": "sweep", "name": name, "title": row["title"], "better": better,
+            "axis": axis, "over": row["sweep"][1],
             "again": None, "series": [{"peer": peer, "title": rows.title(peer), "points": found}
                                       for peer, found in series.items()]}
 

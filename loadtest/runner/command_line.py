@@ -1,7 +1,7 @@
 """Measures Sluice side by side with other TCP proxies on this machine.
 
     loadtest/run.py --quick                       about ten minutes
-    loadtest/run.py --full                        everything, some hours; can be stopped and resumed
+    loadtest/run.py --full                        everything, an hour; can be stopped and resumed
     loadtest/run.py --rows 'rr*' --peers direct,sluice,haproxy --rounds 6 --json my.json
     loadtest/run.py --merge a.json b.json --out results
     loadtest/run.py --draw loadtest/results/figures.json --out loadtest/results
@@ -24,8 +24,10 @@ import tempfile
 
 import busy
 import charts
+import explanations
 import machine
 import measure
+import overview
 import peers
 import plots
 import programs
@@ -38,7 +40,7 @@ import verdict
 HERE = programs.LOADTEST
 ROOT = programs.ROOT
 QUICK = {"rounds": 4, "seconds": 0.7}
-FULL = {"rounds": 10, "seconds": 3.0}
+FULL = {"rounds": 3, "seconds": 0.7}
 REPORT = "loadtest-report"  # the folder of a measurement's report, where --out names no other
 
 
@@ -47,7 +49,7 @@ def arguments() -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--quick", action="store_true", help="the rows marked quick, short")
-    which.add_argument("--full", action="store_true", help="all rows, ten rounds of three seconds")
+    which.add_argument("--full", action="store_true", help="all rows, three rounds")
     which.add_argument("--merge", nargs="+", metavar="JSON", help="measure nothing: merge records")
     which.add_argument("--draw", metavar="JSON", help="measure nothing: draw a figures.json again")
     which.add_argument("--list", action="store_true", help="the rows and the peers")
@@ -97,9 +99,28 @@ def asked_for(options: argparse.Namespace, every: dict) -> list | None:
     return asked
 
 
-def taking_part(rows: list, every: dict, asked: list | None) -> dict:
+def taking_part(rows: list, every: dict, asked: list | None, features: dict | None = None) -> dict:
     """{row: names of its peers}."""
-    return {row.name: rounds.chosen(row, every, asked) for row in rows}
+    return {row.name: rounds.chosen(row, every, asked, features) for row in rows}
+
+
+def check_features(rows: list, features: dict) -> None:
+    for row in rows:
+        if row.feature and row.feature not in features:
+            raise scenario.ScenarioError("%s: feature: %r is none of %s" % (
+                row.name, row.feature, ", ".join(features)))
+
+
+def in_advance(rows: list, takes_part: dict, record: dict, defaults: dict) -> str:
+    """What is going to be measured, and about how long it takes."""
+    runs, seconds = 0, 0.0
+    for row in rows:
+        left = sum(1 for number in range(rounds.rounds_of(row, defaults["rounds"]))
+                   for name in takes_part[row.name]
+                   if not records.done(record, row.name, name, number))
+        runs += left
+        seconds += left * rounds.expected_s(row, defaults["seconds"])
+    return "%d runs of %d rows, about %d minutes." % (runs, len(rows), -(-seconds // 60))
 
 
 def without_missing(every: dict, wanted: list, setting: peers.Setting) -> dict:
@@ -136,8 +157,14 @@ def open_record(options: argparse.Namespace) -> dict:
     return record
 
 
+def sizes(options: argparse.Namespace) -> dict:
+    """How often each run is made, and for how long it is measured."""
+    defaults = FULL if options.full or options.list and not options.quick else QUICK
+    return {key: getattr(options, key) or default for key, default in defaults.items()}
+
+
 def campaign(options: argparse.Namespace, rows: list, setting: peers.Setting, every: dict,
-             takes_part: dict) -> dict:
+             takes_part: dict, features: dict) -> dict:
     record = open_record(options)
     wanted = [name for name in every if any(name in names for names in takes_part.values())]
     every = without_missing(every, wanted, setting)
@@ -145,23 +172,28 @@ def campaign(options: argparse.Namespace, rows: list, setting: peers.Setting, ev
                   for row, names in takes_part.items()}
     record["versions"].update({name: peers.version(peer, setting) for name, peer in every.items()
                                if peer.version})
-    record["peers"].update({name: {"title": peer.title, "kind": peer.kind, "same_as": peer.same_as}
+    record["peers"].update({name: {key: getattr(peer, key) for key in records.OF_PEER}
                             for name, peer in every.items()})
-    defaults = FULL if options.full else QUICK
-    count = options.rounds or defaults["rounds"]
-    progress = rounds.Progress(count * sum(len(names) for names in takes_part.values()))
-    work = rounds.Campaign(every, setting, record, options.json,
-                           options.seconds or defaults["seconds"], count, progress, options.noisy)
+    size = sizes(options)
+    print("run.py: " + in_advance(rows, takes_part, record, size), file=sys.stderr, flush=True)
+    progress = rounds.Progress(sum(rounds.rounds_of(row, size["rounds"]) *
+                                   len(takes_part[row.name]) for row in rows))
+    work = rounds.Campaign(every, setting, record, options.json, size["seconds"], size["rounds"],
+                           progress, options.noisy, features)
     for group in rounds.together(rows):
-        work.measure(group, takes_part[group[0].name])
+        work.measure(group, takes_part)
     progress.end()
     return record
 
 
 def write(record: dict, out: str | None) -> None:
     """Prints the report and the verdict; the folder gets the report, the figures, the pictures."""
-    text = report.text(record)
+    known = explanations.load()
+    text = report.text(record, known)
     print(text)
+    for one in overview.unused(record, known):
+        print("run.py: %s:%d: no cell needs this explanation." % (explanations.PATH, one.line),
+              file=sys.stderr)
     if out:
         os.makedirs(out, exist_ok=True)
         with open(os.path.join(out, "report.md"), "w", encoding="utf-8") as file:
@@ -189,10 +221,13 @@ def print_list(rows: list, every: dict) -> None:
 def measure_all(options: argparse.Namespace) -> None:
     rows = select(scenario.load(scenario_paths(options.scenarios)), options)
     every = peers.load(options.peers_file)
+    features = peers.load_features(os.path.join(HERE, "peers", "features.toml"), every)
+    check_features(rows, features)
+    takes_part = taking_part(rows, every, asked_for(options, every), features)
     if options.list:
         print_list(rows, every)
+        print("In all: " + in_advance(rows, takes_part, records.new({}, {}), sizes(options)))
         return
-    takes_part = taking_part(rows, every, asked_for(options, every))
     if not options.noisy:
         check_quiet()
     folder = options.programs
@@ -206,7 +241,7 @@ def measure_all(options: argparse.Namespace) -> None:
     sluice = options.sluice or os.path.join(folder, programs.SLUICE)
     with tempfile.TemporaryDirectory() as scratch:
         setting = peers.Setting(scratch, os.path.abspath(sluice), os.path.abspath(folder))
-        record = campaign(options, rows, setting, every, takes_part)
+        record = campaign(options, rows, setting, every, takes_part, features)
     write(record, options.out or REPORT)
 
 
@@ -226,8 +261,8 @@ def run() -> None:
 def main() -> int:
     try:
         run()
-    except (scenario.ScenarioError, peers.PeerError, records.RecordError, charts.ChartError,
-            measure.RunError) as problem:
+    except (scenario.ScenarioError, explanations.ExplanationError, peers.PeerError,
+            records.RecordError, charts.ChartError, measure.RunError) as problem:
         print("run.py: %s" % problem, file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as problem:

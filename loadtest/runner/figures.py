@@ -6,6 +6,8 @@ import random
 import statistics
 from dataclasses import dataclass
 
+import measures
+
 RESAMPLES = 2000
 CONFIDENCE = 0.95
 GB = 1e9
@@ -66,20 +68,63 @@ def proxy_cost(run: dict, row: dict) -> float | None:
     return run["cpu"]["proxy"] / moved * (1 if row["unit"] == "GB" else 1e6)
 
 
-def metric(run: dict, row: dict, what: str) -> float | None:
-    """One number of one run by name."""
+def evenness(run: dict, row: dict) -> float | None:
+    """Jain's index of the CPU time of the threads that worked most, one for each worker."""
+    times = run["cpu"].get("threads", [])[:row["workers"]]
+    times += [0.0] * (row["workers"] - len(times))
+    squares = sum(time * time for time in times)
+    return sum(times) ** 2 / (len(times) * squares) if squares else None
+
+
+def _of_group(run: dict, group: str, what: str) -> float | None:
+    """A figure of one group."""
+    found = run["groups"].get(group, {})
+    seconds = found.get("seconds", run["seconds"])
+    if what == "mb_s":
+        return (found["bytes_up"] + found["bytes_down"]) / seconds / 1e6
+    if what == "fairness":
+        return found.get("fairness")
+    return quantile_us(run, group, 1 if what == "max" else float(what[1:]) / 100)
+
+
+def _of_proxy(run: dict, row: dict, what: str) -> float | None:
+    """A figure of the proxy's process, where this run has it."""
+    if what == "evenness":
+        return evenness(run, row)
+    if what == "proxy_cpu":
+        return 100 * run["cpu"]["proxy"] / run["seconds"]
+    if what == "switches":
+        return run["cpu"].get("switches")
+    if what in ("user_mb", "memory_after"):
+        return run.get("memory", {}).get(what)
+    return run.get("times", {}).get(what)
+
+
+def metric(run: dict, row: dict, name: str) -> float | None:
+    """One number of one run by name; a proxy's own figures are none of a run without one."""
+    group, what = measures.split(row, name)
+    if what in ("evenness", "proxy_cpu", "switches", "user_mb", "memory_after", "start_ms",
+                "stop_ms"):
+        return None if run["peer"] == "direct" else _of_proxy(run, row, what)
+    if what in ("mb_s", "fairness", "p50", "p99", "p99.9", "max"):
+        return _of_group(run, group, what)
+    if group != row["of"]:
+        row = {**row, "of": group}
+    return _of_work(run, row, what)
+
+
+def _of_work(run: dict, row: dict, what: str) -> float | None:
+    """A figure by the work that was done."""
     if what == "cost":
         return cost(run, row)
     if what == "proxy_cost":
         return proxy_cost(run, row)
     if what == "rate":
-        return units(run, row) / run["seconds"]
+        return units(run, row) / run["groups"][row["of"]].get("seconds", run["seconds"])
     if what == "machine_cost":
         moved = units(run, row)
         return run["cpu"]["busy"] / moved * (1 if row["unit"] == "GB" else 1e6) if moved else None
-    if what in ("user_kb", "kernel_kb"):
-        return run["memory"][what] / run["connections"]
-    return quantile_us(run, row["of"], float(what[1:]) / 100)
+    return run["memory"][what] / run["connections"]
 
 
 def by_round(runs: list, row: dict, what: str) -> dict:
@@ -98,6 +143,16 @@ def added(values: dict, direct: str = "direct") -> dict:
     return {peer: {number: value - base[number] for number, value in rounds.items()
                    if number in base}
             for peer, rounds in values.items() if peer != direct}
+
+
+def values(runs: list, row: dict, what: str) -> dict:
+    """{peer: {round: value}} of a figure that a row shows."""
+    if what == "added":
+        return added(by_round(runs, row, "cost"))
+    found = by_round(runs, row, what)
+    if what == "user_kb":
+        found.pop("direct", None)  # there is no proxy
+    return found
 
 
 def ratios(one: dict, other: dict) -> Estimate | None:

@@ -15,6 +15,7 @@ PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 CONNECTION_CACHES = re.compile(
     r"^(TCP|TCPv6|sock_inode_cache|filp|dentry|eventpoll_\w+|ep_head|io_kiocb|skbuff_\w+|"
     r"tcp_bind_\w+|lsm_\w+|kmalloc-.*)$")
+SWITCHES = re.compile(r"^(?:non)?voluntary_ctxt_switches:\s+(\d+)", re.M)
 
 
 def read(path: str) -> str:
@@ -71,6 +72,23 @@ def cpu(pids: list) -> Cpu:
     first = lines["cpu%d" % min(os.sched_getaffinity(0))]
     now.idle = (first[3] + first[4]) / TICKS
     return now
+
+
+def threads(pids: list) -> dict:
+    """{(process, thread): (CPU seconds, how often it was switched away)}."""
+    found = {}
+    for pid in pids:
+        try:
+            tasks = os.listdir("/proc/%d/task" % pid)
+        except OSError:
+            continue
+        for task in tasks:
+            folder = "/proc/%d/task/%s/" % (pid, task)
+            words = read(folder + "schedstat").split()
+            if len(words) >= 2:
+                switches = sum(map(int, SWITCHES.findall(read(folder + "status"))))
+                found[pid, int(task)] = int(words[0]) / NS, switches
+    return found
 
 
 @dataclass

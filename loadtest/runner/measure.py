@@ -7,21 +7,19 @@ import os
 import re
 import signal
 import subprocess
-import threading
 import time
 from dataclasses import dataclass
 
+import choosing
 import machine
 import peers
+import starting
+from generating import PATIENCE_S, Generator, RunError
 from scenario import Row
 
 SETTLE_S = 1.5  # before memory is read, so that what is freed late has been freed
-PATIENCE_S = 100  # beyond the measured time, before a driver that does not end is killed
 CAPACITY = 9500  # connections that every proxy is configured for
-
-
-class RunError(Exception):
-    """A run that gave no figures."""
+LISTENING = 5000  # the same where it needs descriptors for its listeners
 
 
 @dataclass
@@ -47,14 +45,14 @@ def place(row: Row) -> Cpus:
 class Upstream:
     """The process that the peers forward to."""
 
-    def __init__(self, row: Row, setting: peers.Setting, cpus: set | None):
+    def __init__(self, row: Row, setting: peers.Setting, cpus: set | None, urgent: bool = False):
         iperf3 = row.driver == "iperf3"
         self.port = peers.free_port() if iperf3 else 0
         program = os.path.join(setting.programs, "upstream")
         command = (["iperf3", "-s", "-p", str(self.port), "--forceflush"] if iperf3 else
                    [program, "--listen", "127.0.0.1:0", "--kind", row.upstream] + _flags(row))
-        self.process = peers.spawn(command, cpus, subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   text=True)
+        self.process = peers.spawn(command, cpus, subprocess.DEVNULL, urgent,
+                                   stdout=subprocess.PIPE, text=True)
         for line in self.process.stdout:
             if iperf3 and "listening" in line:
                 return
@@ -75,20 +73,20 @@ def _flags(row: Row) -> list:
     return flags + (["--endless-part", str(row.endless_part)] if row.endless_part else [])
 
 
-def _plan(row: Row, port: int, seconds: float) -> str:
-    return json.dumps({
+def _plan(row: Row, groups: list, port: int, seconds: float) -> dict:
+    return {
         "target": "127.0.0.1:%d" % port,
         "warmup_s": row.warmup,
         "seconds": 0 if row.figure == "memory" else seconds,
         "spin": row.spin,
         "socket_buffer": row.socket_buffer,
-        "groups": row.groups,
-    })
+        "groups": groups,
+    }
 
 
 def _wrk(row: Row, port: int, seconds: float) -> list:
-    return ["wrk", "-t1", "-c%d" % row.connections, "-d%ds" % max(1, round(seconds)), "--latency",
-            "http://127.0.0.1:%d/" % port]
+    return ["wrk", "-t%d" % row.threads, "-c%d" % row.connections,
+            "-d%ds" % max(1, round(seconds)), "--latency", "http://127.0.0.1:%d/" % port]
 
 
 def _iperf3(row: Row, port: int, seconds: float) -> list:
@@ -111,6 +109,9 @@ def parse_wrk(row: Row, text: str) -> dict:
     units = {"us": 1, "ms": 1e3, "s": 1e6}
     quantiles = [[float(at) / 100, float(value) * units[unit]] for at, value, unit in
                  re.findall(r"^\s+(\d+)%\s+([\d.]+)(us|ms|s)$", text, re.M)]
+    longest = re.search(r"^\s+Latency\s+\S+\s+\S+\s+([\d.]+)(us|ms|s)\s", text, re.M)
+    if longest:
+        quantiles.append([1.0, float(longest.group(1)) * units[longest.group(2)]])
     failed = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)",
                        text)
     groups = _group(row, done=int(done.group(1)), latency={"quantiles_us": quantiles})
@@ -131,23 +132,36 @@ def parse_iperf3(row: Row, text: str) -> dict:
 class Run:
     """Everything that one run starts, and what it measures."""
 
-    def __init__(self, row: Row, peer: peers.Peer, setting: peers.Setting, seconds: float):
+    def __init__(self, row: Row, peer: peers.Peer, setting: peers.Setting, seconds: float,
+                 feature: peers.Feature | None = None):
         self.row = row
+        self.setting = setting
         self.seconds = row.seconds or seconds
         self.cpus = place(row)
         self.kernel_threads = machine.softirq_threads()  # they do the network's work too
-        self.upstream = Upstream(row, setting, self.cpus.upstream)
+        self.upstreams: list = []
         try:
-            self.peer = peers.start(peer, setting, self.upstream.port, row.workers,
-                                    max(CAPACITY, row.connections), self.cpus.proxy)
+            for urgent in [False] + [True] * bool(row.priority):
+                self.upstreams.append(Upstream(row, setting, self.cpus.upstream, urgent))
+            self.peer = peers.begin(peer, setting, how(row, self.cpus, feature,
+                                                       [up.port for up in self.upstreams]))
         except BaseException:  # also for a signal that ends this process
-            self.upstream.stop()
+            self._stop_upstreams()
             raise
-        self.generator = os.path.join(setting.programs, "generator")
+        self.generators: list = []
+        self.chosen: choosing.Chosen | None = None
 
     def stop(self) -> None:
+        for generator in self.generators:
+            generator.stop()
+        if self.chosen:
+            self.chosen.close()
         self.peer.stop()
-        self.upstream.stop()
+        self._stop_upstreams()
+
+    def _stop_upstreams(self) -> None:
+        for upstream in self.upstreams:
+            upstream.stop()
 
     def measure(self) -> dict:
         """The figures. To be called once."""
@@ -174,53 +188,67 @@ class Run:
         result = parse(self.row, text)
         return {**result, **self._noise(begin, self._sample([]), result["seconds"])}
 
+    def _start_generator(self, urgent: bool) -> Generator:
+        """One for the groups that are urgent, or for the others."""
+        row = self.row
+        groups = [group for group in row.groups if (group["name"] in row.priority) == urgent]
+        if row.chosen:
+            self.chosen = choosing.Chosen(self.peer.port, self.peer.pids, row.connections,
+                                          row.chosen)
+            groups = [{**groups[0], "connections": len(self.chosen.descriptors),
+                       "descriptors": self.chosen.descriptors}]
+        counts = urgent or not row.priority
+        port = self.peer.second_port if urgent else self.peer.port
+        plan = _plan(row, groups, port, self.seconds if counts else 0)
+        self.generators.append(Generator(self.setting, plan, self.cpus.generator, urgent))
+        return self.generators[-1]
+
     def _generate(self, before: machine.Memory) -> dict:
-        command = [self.generator, _plan(self.row, self.peer.port, self.seconds)]
-        generator = peers.spawn(command, self.cpus.generator, None, stdin=subprocess.PIPE,
-                                stdout=subprocess.PIPE, text=True)
-        watchdog = threading.Timer(self.seconds + self.row.warmup + PATIENCE_S, generator.kill)
-        watchdog.start()
-        try:
-            self._expect(generator, "measuring")
-            begin = self._sample([generator.pid])
-            found = {}
-            if self.row.figure == "memory":
-                time.sleep(SETTLE_S)
-                grown = machine.memory(self.peer.pids).since(before)
-                found["memory"] = {"user_kb": grown.user, "kernel_kb": grown.kernel}
-                generator.stdin.close()
-            self._expect(generator, "measured")
-            end = self._sample([generator.pid])
-            result = self._expect(generator, "result")
-            del result["event"]
-            return {**result, **found, **self._noise(begin, end, result["seconds"])}
-        finally:
-            watchdog.cancel()
-            generator.kill()
-            generator.wait()
-            generator.stdin.close()
-            generator.stdout.close()
+        """The groups with priority are measured while the others, if there are any, go on."""
+        background = self._start_generator(False) if self.row.priority else None
+        if background:
+            background.expect("measuring")
+        generator = self._start_generator(bool(self.row.priority))
+        generator.expect("measuring")
+        begin = self._sample([one.pid for one in self.generators])
+        memory = {}
+        if self.row.figure == "memory":
+            time.sleep(SETTLE_S)
+            grown = machine.memory(self.peer.pids).since(before)
+            memory = {"user_kb": grown.user, "kernel_kb": grown.kernel}
+            generator.tell_to_end()
+        generator.expect("measured")
+        end = self._sample([one.pid for one in self.generators])
+        if "user_mb" in (self.row.shows or []):
+            memory["user_mb"] = machine.memory(self.peer.pids).user / 1024
+        result = generator.result()
+        if background:
+            background.tell_to_end()
+            background.expect("measured")
+            result["groups"].update(background.result()["groups"])
+        if "memory_after" in (self.row.shows or []):
+            time.sleep(SETTLE_S)
+            memory["memory_after"] = machine.memory(self.peer.pids).since(before).user / 1024
+        found = {"memory": memory} if memory else {}
+        return {**result, **found, **self._noise(begin, end, result["seconds"])}
 
-    def _expect(self, generator: subprocess.Popen, event: str) -> dict:
-        line = generator.stdout.readline()
-        if not line:
-            raise RunError("the generator ended before it wrote %r" % event)
-        said = json.loads(line)
-        if said["event"] != event:
-            raise RunError("the generator wrote %r instead of %r" % (said["event"], event))
-        return said
-
-    def _sample(self, generator: list) -> tuple:
-        rest = machine.cpu(generator + [self.upstream.process.pid] + self.kernel_threads)
-        return machine.cpu(self.peer.pids), rest
+    def _sample(self, generators: list) -> tuple:
+        others = [upstream.process.pid for upstream in self.upstreams] + self.kernel_threads
+        rest = machine.cpu(generators + others)
+        return machine.cpu(self.peer.pids), rest, machine.threads(self.peer.pids)
 
     def _noise(self, begin: tuple, end: tuple, seconds: float) -> dict:
         """CPU time, scaled from the time between the samples to the measured time."""
-        proxy, rest = (now.since(then) for now, then in zip(end, begin))
+        proxy, rest = (now.since(then) for now, then in zip(end[:2], begin))
         share = seconds / proxy.wall
+        worked = [(cpu - begin[2].get(thread, (0, 0))[0],
+                   switches - begin[2].get(thread, (0, 0))[1])
+                  for thread, (cpu, switches) in end[2].items()]
         found = {"proxy": proxy.ours * share, "proxy_user": proxy.user * share,
                  "proxy_system": proxy.system * share, "rest": rest.ours * share,
                  "busy": proxy.busy * share, "idle": proxy.idle * share,
+                 "threads": sorted((round(cpu * share, 4) for cpu, _ in worked), reverse=True)[:8],
+                 "switches": sum(switches for _, switches in worked) / proxy.wall,
                  "stolen": proxy.stolen / proxy.wall / (os.cpu_count() or 1)}
         if self.row.driver == "generator":  # others start uncounted processes
             ours = proxy.ours + rest.ours
@@ -240,8 +268,23 @@ def noise(row: Row, run: dict) -> str:
     return ""
 
 
-def run_once(row: Row, peer: peers.Peer, setting: peers.Setting, seconds: float) -> dict:
-    run = Run(row, peer, setting, seconds)
+def how(row: Row, cpus: Cpus, feature: peers.Feature | None, upstream_ports: list) -> peers.Start:
+    """How a row's peer is started in front of these upstreams."""
+    capacity = LISTENING if row.driver == "start" else max(CAPACITY, row.connections)
+    return peers.Start(upstream_ports[0], row.workers, capacity, cpus.proxy,
+                       feature, upstream_ports[1] if len(upstream_ports) > 1 else 0)
+
+
+def run_once(row: Row, peer: peers.Peer, setting: peers.Setting, seconds: float,
+             feature: peers.Feature | None = None) -> dict:
+    if row.driver == "start":
+        upstream = Upstream(row, setting, None)
+        try:
+            return starting.measure(row, peer, setting, how(row, place(row), feature,
+                                                            [upstream.port]))
+        finally:
+            upstream.stop()
+    run = Run(row, peer, setting, seconds, feature)
     try:
         return run.measure()
     finally:

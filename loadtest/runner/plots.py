@@ -22,6 +22,7 @@ OTHERS = ("#0072b2", "#882255", "#b3a100", "#44aa99", "#332288", "#aa4499", "#66
 # Intervals far above every value would make the bars flat: they are cut at this many times the
 # largest value, and end in an arrow there.
 MOST_ABOVE = 1.6
+WIDE = 20  # times the smallest value of a sweep
 HEAD = """set terminal svg noenhanced size %d,%d font "sans-serif,13" background rgb "white"
 set output %s
 set label 1 %s at screen 0.015,0.95 left font "sans-serif,16"
@@ -113,6 +114,13 @@ def two_lines(title: str) -> str:
     return title.replace(" (", "\n(", 1) if " (" in title else title.replace(" ", "\n", 1)
 
 
+def vertical_axis(chart: dict) -> str:
+    """From 0; logarithmic where the small values would lie on the axis."""
+    values = [value for series in chart["series"] for _, value in series["points"]]
+    wide = min(values) > 0 and max(values) > WIDE * min(values)
+    return "set logscale y" if wide else "set yrange [0:*]"
+
+
 def curves(chart: dict) -> str:
     """One line for each peer."""
     shade = colours([series["peer"] for series in chart["series"]])
@@ -123,7 +131,7 @@ def curves(chart: dict) -> str:
             number, (7, 5, 9, 11, 13, 6, 4, 8)[number % 8], shade[series["peer"]],
             quote(series["title"])))
     axes = LATENCY_AXES if chart["kind"] == "latency" else (
-        "set logscale x\nset yrange [0:*]\nset xlabel %s\n" % quote(chart["over"]))
+        "set logscale x\n%s\nset xlabel %s\n" % (vertical_axis(chart), quote(chart["over"])))
     return text + axes + "set key outside right\nplot " + ", \\\n     ".join(parts) + "\n"
 
 

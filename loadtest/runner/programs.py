@@ -16,6 +16,7 @@ LOADTEST = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROOT = os.path.dirname(LOADTEST)
 CARGO = "/usr/bin/cargo"
 TOKIO = "tokio-relay"
+TOKIO_SOURCES = os.path.join(LOADTEST, "peers", "tokio")
 SLUICE = "sluice"
 # What Bazel builds, by the name of the program.
 TARGETS = {
@@ -50,8 +51,17 @@ def build(folder: str, names: list) -> None:
         _replace(os.path.join(ROOT, "bazel-bin", path_of(TARGETS[name])),
                  os.path.join(folder, name))
     _say("built in %d s." % (time.monotonic() - begin))
-    if TOKIO in names and not os.path.exists(os.path.join(folder, TOKIO)):
+    if TOKIO in names and _is_old(os.path.join(folder, TOKIO), TOKIO_SOURCES):
         _build_tokio(folder)
+
+
+def _is_old(program: str, sources: str) -> bool:
+    """Whether the program is missing, or older than one of its sources."""
+    if not os.path.exists(program):
+        return True
+    made_at = os.path.getmtime(program)
+    return any(os.path.getmtime(os.path.join(folder, name)) > made_at
+               for folder, _, names in os.walk(sources) for name in names)
 
 
 def path_of(target: str) -> str:
@@ -67,8 +77,7 @@ def _build_tokio(folder: str) -> None:
     _say("building the Tokio relay with cargo, which takes about a minute ...")
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as work:
-        source = shutil.copytree(os.path.join(LOADTEST, "peers", "tokio"),
-                                 os.path.join(work, "tokio"))
+        source = shutil.copytree(TOKIO_SOURCES, os.path.join(work, "tokio"))
         done = subprocess.run([CARGO, "build", "--release", "--offline", "--quiet"], cwd=source,
                               capture_output=True, text=True, check=False)
         if done.returncode == 0:

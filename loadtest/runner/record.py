@@ -11,6 +11,8 @@ from dataclasses import asdict
 from scenario import Row
 
 FORMAT = 1
+# What a record says about a peer.
+OF_PEER = ("title", "kind", "same_as", "column", "variant", "ruler_of", "only")
 
 
 class RecordError(Exception):

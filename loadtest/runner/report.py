@@ -5,59 +5,13 @@ from __future__ import annotations
 import statistics
 
 import figures
+import measures
+import overview
 import scenario
+from measures import COST_UNIT, RATE_UNIT
+from tables import Rows, digits, interval, samples, table
 
 PLACE = scenario.PLACES
-COST_UNIT = {"request": "µs/request", "connection": "µs/connection", "GB": "s/GB"}
-RATE_UNIT = {"request": "requests/s", "connection": "connections/s", "GB": "GB/s"}
-
-
-def digits(value: float | None) -> str:
-    """Three significant digits, without an exponent."""
-    if value is None:
-        return "–"
-    size = abs(value)
-    return "%.0f" % value if size >= 100 else "%.1f" % value if size >= 10 else "%.2f" % value
-
-
-def interval(found: figures.Estimate | None) -> str:
-    if found is None:
-        return "–"
-    return "%s [%s, %s]" % (digits(found.value), digits(found.low), digits(found.high))
-
-
-def table(head: list, lines: list) -> list:
-    rule = ["---"] + ["---:"] * (len(head) - 1)
-    return ["| %s |" % " | ".join(cells) for cells in [head, rule] + lines] + [""]
-
-
-class Rows:
-    """What all tables of a record need."""
-
-    def __init__(self, record: dict):
-        self.record = record
-        self.peers = record["peers"]
-
-    def title(self, name: str) -> str:
-        return self.peers[name]["title"]
-
-    def names(self, entry: dict) -> list:
-        present = {run["peer"] for run in entry["runs"]}
-        return [name for name in self.peers if name in present]
-
-    def competitors(self, entry: dict) -> list:
-        """The peers that a reader compares: all but our own proxy measured a second time."""
-        return [name for name in self.names(entry) if self.peers[name]["kind"] != "control"]
-
-    def rivals(self, names: list) -> list:
-        return [name for name in names if self.peers[name]["kind"] == "peer"]
-
-    def counted(self, entry: dict) -> list:
-        return [run for run in entry["runs"] if not run["disturbed"]]
-
-
-def samples(rounds: dict) -> list:
-    return [rounds[number] for number in sorted(rounds)]
 
 
 def _note(entry: dict, name: str) -> str:
@@ -147,7 +101,34 @@ def rate_table(rows: Rows, entry: dict) -> list:
                   "CPU of the machine, " + COST_UNIT[row["unit"]], ""], lines)
 
 
-TABLES = {"cpu": cpu_table, "latency": latency_table, "memory": memory_table, "rate": rate_table}
+def several_table(rows: Rows, entry: dict) -> list:
+    """All figures that the row shows; and the CPU of each thread, where there are several."""
+    row, runs = entry["row"], rows.counted(entry)
+    shown = measures.shown(row)
+    found = {name: figures.values(runs, row, name) for name in shown}
+    many = row["workers"] > 1 and row["driver"] == "generator"
+    lines = []
+    for name in rows.names(entry):
+        cells = [interval(figures.estimate(samples(found[what].get(name, {})))) for what in shown]
+        lines.append([rows.title(name)] + cells + ([_threads(runs, row, name)] if many else []) +
+                     [_note(entry, name)])
+    head = ["%s, %s" % (name, measures.measure(row, name).unit_of(row)) for name in shown]
+    return table([""] + head + (["threads' CPU, %"] if many else []) + [""], lines)
+
+
+def _threads(runs: list, row: dict, name: str) -> str:
+    """The CPU time of the threads that worked most, of the run with the median evenness."""
+    mine = sorted((run for run in runs if run["peer"] == name and run["cpu"].get("threads")),
+                  key=lambda run: figures.evenness(run, row) or 0)
+    if not mine:
+        return "–"
+    run = mine[len(mine) // 2]
+    return " / ".join(digits(100 * time / run["seconds"])
+                      for time in run["cpu"]["threads"][:row["workers"]])
+
+
+TABLES = {"cpu": cpu_table, "latency": latency_table, "memory": memory_table, "rate": rate_table,
+          "several": several_table}
 
 
 def load_of(row: dict) -> str:
@@ -155,9 +136,17 @@ def load_of(row: dict) -> str:
     words = []
     for group in row["groups"]:
         text = "%d × %s" % (group["connections"], group["shape"])
-        if group["shape"] in ("closed", "open", "churn"):
+        if group["shape"] in ("closed", "open", "churn", "storm"):
             text += " %d → %d B" % (group["request_bytes"], group["answer_bytes"])
-        if group["shape"] == "open":
+        if group.get("pipeline", 1) > 1:
+            text += ", %d in flight on each" % group["pipeline"]
+        if group.get("lasts"):
+            text += " for %g s" % group["lasts"]
+        if group.get("write_bytes"):
+            text += " in writes of %d B" % group["write_bytes"]
+        if group.get("close", "fin") != "fin":
+            text += ", closed by a reset"
+        if group["rate"]:
             text += " at %s/s" % group["rate"]
         if group["shape"] == "bulk":
             text += " " + group["direction"]
@@ -173,13 +162,14 @@ def control(rows: Rows, entry: dict) -> tuple | None:
     The name of the figure and the quotient; None where the row has no control.
     """
     row = entry["row"]
-    what = {"cpu": "cost", "latency": "p50", "rate": "rate"}.get(row["figure"])
+    what = {"cpu": "cost", "latency": "p50", "rate": "rate",
+            "several": measures.shown(row)[0] if row["figure"] == "several" else None}.get(
+                row["figure"])
     for name in rows.names(entry):
         if rows.peers[name]["kind"] != "control" or what is None:
             continue
-        values = figures.by_round(rows.counted(entry), row, what)
-        if row["figure"] == "cpu":
-            values, what = figures.added(values), "added"
+        what = "added" if what == "cost" else what
+        values = figures.values(rows.counted(entry), row, what)
         original = rows.peers[name]["same_as"]
         ratio = figures.ratios(values.get(name, {}), values.get(original, {}))
         return (what, ratio) if ratio else None
@@ -198,8 +188,36 @@ def sweeps(record: dict) -> dict:
         if entry["row"]["sweep"]:
             name, _, value = entry["row"]["sweep"]
             found.setdefault(name, []).append((value, entry))
-    return {name: sorted(points, key=lambda point: float(str(point[0]).split("%")[0]))
+    return {name: sorted(points, key=lambda point: number_of(point[0]))
             for name, points in found.items()}
+
+
+def number_of(value: object) -> float:
+    """Of a swept value, such as "50% of peak"; words have none, and stay in their order."""
+    try:
+        return float(str(value).split("%", maxsplit=1)[0])
+    except ValueError:
+        return 0
+
+
+def in_words(value: object) -> bool:
+    """Whether a swept value is none that could be drawn along an axis."""
+    return isinstance(value, str) and "%" not in value
+
+
+def feature_table(rows: Rows, points: list) -> list:
+    """What is added with each feature by what is added without, within rounds."""
+    by_value = {value: figures.values(rows.counted(entry), entry["row"], "added")
+                for value, entry in points}
+    first = points[0][0]
+    lines = []
+    for name in rows.peers:
+        if not by_value[first].get(name):
+            continue
+        cells = [interval(figures.ratios(found.get(name, {}), by_value[first][name]))
+                 for value, found in by_value.items() if value != first]
+        lines.append([rows.title(name)] + cells)
+    return table(["added / %s's" % first] + [value for value in by_value if value != first], lines)
 
 
 def curve_table(rows: Rows, points: list) -> list:
@@ -259,12 +277,13 @@ def machine_lines(record: dict) -> list:
     return lines + [""]
 
 
-def text(record: dict) -> str:
+def text(record: dict, explanations: list | None = None) -> str:
     rows = Rows(record)
     lines = ["# Load test", ""] + machine_lines(record)
     lines += ["Medians over rounds; in brackets the interval that holds the median with 95 % "
               "confidence (bootstrap). *Added* is a run's CPU per unit less that of the direct run "
               "of the same round.", ""]
+    lines += overview.section(rows, explanations or [])
     controls = control_lines(rows)
     if controls:
         lines += ["## The same proxy twice (A/A)", "",
@@ -274,7 +293,8 @@ def text(record: dict) -> str:
     for name, points in sweeps(record).items():
         if points[0][1]["row"]["figure"] == "cpu":
             lines += ["## %s: over %s" % (name, points[0][1]["row"]["sweep"][1]), ""]
-            lines += curve_table(rows, points)
+            in_order = feature_table if in_words(points[0][0]) else curve_table
+            lines += in_order(rows, points)
         if points[0][1]["row"]["figure"] == "latency":
             lines += ["## %s: over %s" % (name, points[0][1]["row"]["sweep"][1]), ""]
             lines += latency_curve(rows, points, "p50") + latency_curve(rows, points, "p99")
@@ -290,6 +310,8 @@ def text(record: dict) -> str:
                       "; %d workers" % row["workers"] if row["workers"] > 1 else "",
                       rounds, measured), ""]
         lines += TABLES[row["figure"]](rows, entry)
+        if row.get("shows") and row["figure"] != "several":
+            lines += several_table(rows, entry)
         lines += ["Not measured: %s: %s" % (rows.title(peer), " ".join(why.split()))
                   for peer, why in entry["failed"].items()]
     return "\n".join(lines)

@@ -45,19 +45,49 @@ def order(names: list, number: int) -> list:
     return list(names) if number % 2 == 0 else list(reversed(names))
 
 
-def chosen(row: Row, table: dict, asked: list | None) -> list:
+def feature_of(row: Row) -> str:
+    """What a row switches on; groups with priority need a second listener."""
+    return row.feature or ("second_listener" if row.priority else "")
+
+
+def chosen(row: Row, table: dict, asked: list | None, features: dict | None = None) -> list:
     """The names of the peers that take part in a row."""
     names = asked or row.peers or [name for name, peer in table.items() if not peer.only]
     fitting = [name for name in names if row.workers <= table[name].most_workers]
+    wanted = feature_of(row)
+    if wanted and features is not None:
+        families = features[wanted].families
+        fitting = [name for name in fitting
+                   if table[name].kind == "direct" or table[name].family in families]
+    if row.driver == "start":
+        fitting = [name for name in fitting if table[name].kind != "direct"]
     if row.figure == "memory" or row.driver == "iperf3":
         fitting = [name for name in fitting if table[name].kind != "control"]
     return fitting
 
 
+def rounds_of(row: Row, asked: int) -> int:
+    return min(asked, row.rounds or asked)
+
+
+def expected_s(row: Row, seconds: float) -> float:
+    """About how long a run takes: what is measured, and what is done around it."""
+    if row.driver == "start":
+        return 1.2
+    around = 0.2 + row.connections / 20000
+    settling = row.figure == "memory" or "memory_after" in (row.shows or [])
+    measured = row.seconds or seconds
+    if all(group["shape"] == "storm" for group in row.groups):  # which ends when it is over
+        measured = min(measured, 0.2 + row.connections / 9000)
+    return (measured * (row.figure != "memory") + row.warmup * (
+        row.driver == "generator") + around + 0.5 * bool(row.priority) + 0.3 * bool(row.chosen) +
+        (measure.SETTLE_S if settling else 0))
+
+
 def together(rows: list) -> list:
     """Lists of rows that are measured in the same rounds: those of a sweep, else each row alone.
 
-    A sweep of workers is no such list, because not every peer takes part in each of its rows.
+    A sweep of workers is no such list: its rows are not compared.
     """
     found: dict = {}
     for row in rows:
@@ -95,8 +125,9 @@ class Campaign:
     rounds: int
     progress: Progress
     noisy: bool = False  # counts disturbed runs, too
+    features: dict = field(default_factory=dict)
 
-    def measure(self, rows: list, names: list) -> None:
+    def measure(self, rows: list, taking_part: dict) -> None:
         """Measures rows that are compared with each other: each round goes through all of them."""
         entries = []
         for row in rows:
@@ -106,7 +137,9 @@ class Campaign:
             entries.append((row, records.entry(self.record, row)))
         for number in range(self.rounds):
             for row, entry in order(entries, number):
-                for name in order(names, number):
+                if number >= rounds_of(row, self.rounds):
+                    continue
+                for name in order(taking_part[row.name], number):
                     if not records.done(self.record, row.name, name, number):
                         self._note(entry, row, name, number)
                         records.save(self.record, self.path)
@@ -123,7 +156,8 @@ class Campaign:
     def _run(self, row: Row, name: str, number: int) -> dict:
         self.progress.show("%s round %d/%d %s" % (row.name, number + 1, self.rounds, name))
         for attempt in range(1, ATTEMPTS + 1):
-            run = measure.run_once(row, self.table[name], self.setting, self.seconds)
+            run = measure.run_once(row, self.table[name], self.setting, self.seconds,
+                                   self.features.get(feature_of(row)))
             disturbed = "" if self.noisy else measure.noise(row, run)
             if not disturbed:
                 break

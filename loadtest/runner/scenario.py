@@ -11,18 +11,24 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 
+import measures
+
 PLACES = {
     "one_core": "all on one CPU, saturated",
     "split": "the generator on one CPU, upstream and proxy on another",
     "proxy_alone": "generator and upstream on one CPU, the proxy on another",
     "free": "nothing is pinned",
 }
-FIGURES = ("cpu", "latency", "memory", "rate")
-UNITS = ("request", "connection", "GB")
-SHAPES = ("closed", "open", "churn", "bulk", "idle", "slow")
+FIGURES = ("cpu", "latency", "memory", "rate", "several")
+UNITS = ("request", "connection", "GB", "write")
+SHAPES = ("closed", "open", "churn", "storm", "bulk", "idle", "slow")
+CLOSES = ("fin", "reset")
 DIRECTIONS = ("down", "up", "both")
 UPSTREAMS = ("framed", "echo", "sink", "source", "http")
-DRIVERS = ("generator", "wrk", "iperf3")
+DRIVERS = ("generator", "wrk", "iperf3", "start")
+CHOSEN = ("spread", "one_worker")
+SWEPT_OF_ROW = ("workers", "feature", "chosen")
+SWEPT = ("connections", "rate", "answer_bytes", "pipeline") + SWEPT_OF_ROW
 
 RATE_OF_ROW = re.compile(r"^(\d{1,3})% of (\S+)$")
 
@@ -52,6 +58,13 @@ class Row:
     socket_buffer: int = 0  # bytes, of generator's and upstream's sockets; 0 = the kernel's
     endless_part: int = 0   # bytes of an answer without end that are written at once; 0 = all
     peers: list | None = None
+    shows: list | None = None  # figures by name; those of `figure`
+    picture: str = ""   # the figure that is drawn of a row with several
+    feature: str = ""   # of features.toml; what is switched on
+    priority: list = field(default_factory=list)  # groups with a generator and an upstream apart
+    chosen: str = ""    # which of many connections are used: of one worker, or of all
+    threads: int = 1    # of wrk
+    rounds: int | None = None  # at most
     sweep: tuple | None = None  # (name of the scenario, key, value)
 
     @property
@@ -148,7 +161,13 @@ def _group(source: _Source, values: dict, number: int) -> dict:
         "rate": _rate(table, shape),
         "direction": table.word("direction", DIRECTIONS, "down"),
         "read_rate": table.number("read_rate", 0, 0, 1 << 30),
+        "pipeline": table.number("pipeline", 1, 1, 1024),
+        "write_bytes": table.number("write_bytes", 0, 0, 1 << 30),
+        "close": table.word("close", CLOSES, "fin"),
+        "lasts": table.number("lasts", 0, 0, 600, float),
     }
+    if group["write_bytes"] and group["direction"] != "up":
+        raise table.fail("write_bytes", "it is for streams that go up")
     table.end()
     return group
 
@@ -169,7 +188,7 @@ def _expand(source: _Source, row: Row, sweep: dict | None) -> list:
     if sweep is None:
         return [row]
     table = _Table(source, sweep, ("sweep", 1))
-    key = table.word("key", ("connections", "rate", "workers"), required=True)
+    key = table.word("key", SWEPT, required=True)
     values = table.take("values", list, required=True)
     swept = table.word("group", [group["name"] for group in row.groups], row.of)
     table.end()
@@ -178,8 +197,8 @@ def _expand(source: _Source, row: Row, sweep: dict | None) -> list:
         one = copy.deepcopy(row)
         one.name = "%s@%s" % (row.name, str(value).split("%", maxsplit=1)[0])
         one.sweep = (row.name, key, value)
-        if key == "workers":
-            one.workers = value
+        if key in SWEPT_OF_ROW:
+            setattr(one, key, value)
         else:
             next(group for group in one.groups if group["name"] == swept)[key] = value
         rows.append(one)
@@ -216,12 +235,42 @@ def parse(path: str, text: str) -> list:
         socket_buffer=top.number("socket_buffer", 0, 0, 1 << 30),
         endless_part=top.number("endless_part", 0, 0, 1 << 30),
         peers=top.take("peers", list),
+        shows=top.take("shows", list),
+        picture=top.take("picture", str, ""),
+        feature=top.take("feature", str, ""),
+        priority=top.take("priority", list, []),
+        chosen=top.word("chosen", CHOSEN) or "",
+        threads=top.number("threads", 1, 1, 64),
+        rounds=top.number("rounds", None, 1, 1000),
     )
     sweep = top.take("sweep", dict)
     top.end()
+    _check(top, row)
+    return _expand(source, row, sweep)
+
+
+def _check(top: _Table, row: Row) -> None:
+    """What the keys of a scenario do not allow each other."""
+    as_dict = {"groups": row.groups, "of": row.of}
+    for name in row.shows or []:
+        group, what = measures.split(as_dict, name)
+        if what not in measures.MEASURES:
+            raise top.fail("shows", "%r is none of %s" % (name, ", ".join(measures.MEASURES)))
+        if measures.MEASURES[what].of_machine and what != name:
+            raise top.fail("shows", "%r is no figure of the group %s" % (what, group))
+    if row.figure == "several" and not row.shows:
+        raise top.fail("shows", "a row with several figures names them")
+    if row.picture and row.picture not in (row.shows or []):
+        raise top.fail("picture", "%r is not among the figures that it shows" % row.picture)
+    names = [group["name"] for group in row.groups]
+    for name in row.priority:
+        if name not in names:
+            raise top.fail("priority", "%r is none of %s" % (name, ", ".join(names)))
+    if row.priority and (row.of not in row.priority or row.figure == "memory" or
+                         len(row.priority) == len(names)):
+        raise top.fail("priority", "it is for the group that counts, beside others")
     if row.driver == "wrk" and row.upstream != "http":
         raise top.fail("driver", "wrk needs upstream = \"http\"")
-    return _expand(source, row, sweep)
 
 
 def load(paths: list) -> list:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 
 import figures
+import measures
 import report
 
 # The figure that a row is judged by, and whether less of it is better.
@@ -16,10 +17,12 @@ BETTER, LEVEL, WORSE = "better", "level", "worse"
 def quotient(rows: report.Rows, entry: dict, own: str) -> figures.Estimate | None:
     """A proxy's figure by that of the best other proxy of the row; below 1 is better."""
     row = entry["row"]
-    what, lower = JUDGED_BY[row["figure"]]
-    values = figures.by_round(rows.counted(entry), row, what)
-    if row["figure"] == "cpu":
-        values = figures.added(values)
+    if row["figure"] == "several":
+        what = measures.shown(row)[0]
+        lower = measures.measure(row, what).lower
+    else:
+        what, lower = JUDGED_BY[row["figure"]]
+    values = figures.values(rows.counted(entry), row, "added" if what == "cost" else what)
     champion = figures.best(values, rows.rivals(rows.names(entry)), highest=not lower)
     if champion is None or not values.get(own):
         return None

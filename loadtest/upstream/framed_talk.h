@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <string>
 #include <string_view>
 
 #include "loadtest/upstream/talk.h"
@@ -22,18 +24,26 @@ class FramedTalk final : public Talk {
   void Sent(size_t bytes) override;
 
  private:
+  struct Answer {
+    uint64_t id;
+    uint64_t bytes;
+  };
+
+  // Both return how many bytes were taken.
   size_t TakeHeader(std::string_view data);
-  bool endless() const {
-    return header_.request_bytes == kEndless || header_.answer_bytes == kEndless;
-  }
+  size_t TakeBody(std::string_view data);
+  void Gather();
 
   const uint64_t endless_part_;
   RequestHeader header_ = {};
   uint64_t header_have_ = 0;   // bytes of it
   uint64_t request_left_ = 0;  // after the header
-  bool answering_ = false;
-  uint64_t received_ = 0;
-  uint64_t sent_ = 0;  // of the answer
+  bool endless_ = false;       // the last request or its answer has no end
+  std::deque<Answer> owed_;    // the first one is being sent
+  uint64_t received_ = 0;      // of the last request
+  uint64_t sent_ = 0;          // of the first answer
+  std::string gathered_;       // answers that are sent together
+  size_t gathered_sent_ = 0;
   bool ending_ = false;
   Trailer trailer_ = {};
   uint64_t trailer_sent_ = 0;

@@ -5,8 +5,9 @@
 //   trailer   | magic | received | sent |     after kEndless bytes, once the client has sent a FIN
 //
 // All integers are 64 bits in the byte order of the machine: both ends must have the same. A
-// request of kEndless bytes is answered at once, another one when it has arrived completely; the
-// next may be sent when the answer has arrived.
+// request of kEndless bytes is answered at once, another one when it has arrived completely. The
+// next may follow at once, except behind a request or an answer without end; answers come in the
+// order of their requests.
 #ifndef SLUICE_LOADTEST_UPSTREAM_WIRE_H_
 #define SLUICE_LOADTEST_UPSTREAM_WIRE_H_
 

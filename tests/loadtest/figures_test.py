@@ -78,6 +78,42 @@ class Costs(unittest.TestCase):
         self.assertEqual(figures.metric(run("a", 0, 1), row, "p50"), 10.0)
 
 
+class Several(unittest.TestCase):
+    ROW = {"figure": "several", "unit": "request", "of": "closed", "workers": 2,
+           "groups": [{"name": "closed"}, {"name": "b"}]}
+
+    def run_(self, **cpu) -> dict:
+        one = run("a", 0, 1000)
+        one["groups"]["b"] = {"done": 30, "bytes_up": 1_000_000, "bytes_down": 3_000_000,
+                              "seconds": 2.0, "fairness": 0.5,
+                              "latency": {"quantiles_us": [[0.99, 7.0], [1, 9.0]]}}
+        one["cpu"].update(cpu)
+        return one
+
+    def test_the_memory_of_a_proxy_is_none_of_a_direct_run(self):
+        runs = [{**run(peer, 0, 1), "memory": {"user_kb": 8.0}} for peer in ("direct", "a")]
+        self.assertEqual(figures.values(runs, {**ROW, "figure": "memory"}, "user_kb"),
+                         {"a": {0: 2.0}})
+
+    def test_a_group_has_its_own_time(self):
+        for name, value in (("b.mb_s", 2.0), ("b.rate", 15.0), ("b.fairness", 0.5), ("b.p99", 7.0),
+                            ("b.max", 9.0), ("p99", 20.0), ("rate", 1000.0), ("p99.9", 30.0)):
+            self.assertEqual(figures.metric(self.run_(), self.ROW, name), value, name)
+
+    def test_evenness_is_that_of_the_workers(self):
+        even = figures.metric(self.run_(threads=[0.5, 0.5, 0.0]), self.ROW, "evenness")
+        self.assertAlmostEqual(even, 1.0)
+        one = figures.metric(self.run_(threads=[0.5]), self.ROW, "evenness")
+        self.assertAlmostEqual(one, 0.5)
+        self.assertIsNone(figures.metric(self.run_(threads=[]), self.ROW, "evenness"))
+
+    def test_without_a_proxy_there_is_none_of_its_figures(self):
+        direct = {**self.run_(switches=5.0), "peer": "direct"}
+        self.assertIsNone(figures.metric(direct, self.ROW, "switches"))
+        self.assertEqual(figures.metric(self.run_(switches=5.0), self.ROW, "switches"), 5.0)
+        self.assertEqual(figures.metric(self.run_(), self.ROW, "proxy_cpu"), 50.0)
+
+
 class Comparisons(unittest.TestCase):
     def test_ratios_are_taken_within_rounds(self):
         # A machine that got twice as slow in the second round does not matter.

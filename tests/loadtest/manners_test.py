@@ -1,15 +1,19 @@
 """How run.py treats the person who runs it: what it builds, and when it does not begin."""
 
 import os
+import re
 import subprocess
 import sys
+import tempfile
 import unittest
 
 import busy
 import command_line
 import peers
 import programs
+import record as records
 import rounds
+import scenario
 
 TABLE = peers.load(os.path.join(programs.LOADTEST, "peers", "peers.toml"))
 
@@ -30,6 +34,18 @@ class Building(unittest.TestCase):
         for name in programs.needed(list(TABLE.values())):
             self.assertTrue(name in programs.TARGETS or name == programs.TOKIO, name)
 
+    def test_a_program_is_made_again_when_its_source_has_changed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            program, source = os.path.join(folder, "p"), os.path.join(folder, "s", "a.rs")
+            os.mkdir(os.path.dirname(source))
+            self.assertTrue(programs._is_old(program, os.path.dirname(source)))
+            for path, time in ((program, 100), (source, 50)):
+                with open(path, "w", encoding="ascii"):
+                    os.utime(path, (time, time))
+            self.assertFalse(programs._is_old(program, os.path.dirname(source)))
+            os.utime(source, (200, 200))
+            self.assertTrue(programs._is_old(program, os.path.dirname(source)))
+
     def test_where_bazel_leaves_a_program(self):
         self.assertEqual(programs.path_of("//loadtest/upstream"), "loadtest/upstream/upstream")
         self.assertEqual(programs.path_of("//proxy:sluice"), "proxy/sluice")
@@ -37,9 +53,87 @@ class Building(unittest.TestCase):
     def test_peers_that_no_row_asks_for_take_no_part(self):
         class Row:
             name, peers, workers, figure, driver = "r", None, 1, "cpu", "generator"
+            feature, priority = "", []
         names = command_line.taking_part([Row], TABLE, ["direct", "nginx"])["r"]
         self.assertEqual(names, ["direct", "nginx"])
         self.assertNotIn("sluice_busy", rounds.chosen(Row, TABLE, None))
+
+
+class Configurations(unittest.TestCase):
+    FEATURES = peers.load_features(os.path.join(programs.LOADTEST, "peers", "features.toml"), TABLE)
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.setting = peers.Setting(folder.name, "/s", "/p")
+
+    def ready(self, name: str, feature: str) -> peers.Ready:
+        return peers.Ready(TABLE[name], self.setting, peers.Start(
+            1111, 2, 77, feature=self.FEATURES[feature], second_upstream_port=2222))
+
+    def test_everything_is_filled_in(self):
+        own = re.compile(r"\$(?!remote_addr|time_|protocol|status|bytes_|session_|upstream_addr|"
+                         r"upstream_connect_time)")
+        for name, peer in TABLE.items():
+            for feature, found in self.FEATURES.items():
+                if peer.command and peer.family in found.families:
+                    ready = self.ready(name, feature)
+                    self.assertNotRegex(ready.text, own, (name, feature))
+                    self.assertNotRegex(" ".join(ready.command), r"\$", (name, feature))
+
+    def test_a_feature_changes_the_configuration_or_the_command(self):
+        for feature, found in self.FEATURES.items():
+            for family in found.families:
+                plain, with_it = self.ready(family, "none"), self.ready(family, feature)
+                said = [(one.text.replace(str(one.port), ""), len(one.command))
+                        for one in (plain, with_it)]
+                self.assertEqual(said[0] == said[1], feature == "none", (family, feature))
+
+    def test_what_is_repeated_has_its_number_and_an_address_of_its_own(self):
+        text = self.ready("haproxy", "listeners").text
+        self.assertEqual(text.count("frontend l"), 999)
+        self.assertEqual(len(set(re.findall(r"bind (127\.1\.\S+)", text))), 999)
+        self.assertIn("bind 127.1.3.249:", text)  # which is asked whether it listens
+        self.assertEqual(self.FEATURES["listeners"].probe, "127.1.3.249")
+
+    def test_a_peer_like_another_has_its_keys_and_its_own(self):
+        small = TABLE["sluice_epoll_64k"]
+        self.assertEqual((small.fill["backend"], small.column, small.family, small.only),
+                         ("epoll", "sluice_epoll", "sluice", True))
+        self.assertIn("send_buffer", small.fill["upstream"])
+        self.assertEqual((TABLE["control"].column, TABLE["control"].family), ("control", "sluice"))
+
+    def test_mistakes_in_the_tables_are_told(self):
+        for text, message in (('[a]\nkind = "peer"\nlike = "b"\n', "like: there is no .b."),
+                              ('[a]\nkind = "peer"\nlike = "a"\n', "like: there is no .a."),
+                              ('[a]\nkind = "peer"\ncolumn = "b"\n', "column: there is no .b."),
+                              ('[a]\nkind = "pear"\n', "kind: it must be one of")):
+            with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+                file.write(text)
+                file.flush()
+                with self.assertRaisesRegex(peers.PeerError, message):
+                    peers.load(file.name)
+        for text, message in (('[f.b]\n', "there is no such peer"),
+                              ('[f.haproxy]\nlistener = "x"\n', "listener is no place of it"),
+                              ('[f.haproxy]\nmore = { every = "x" }\n', "more is no place")):
+            with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+                file.write(text)
+                file.flush()
+                with self.assertRaisesRegex(peers.PeerError, message):
+                    peers.load_features(file.name, TABLE)
+
+
+class InAdvance(unittest.TestCase):
+    def test_says_how_much_is_left(self):
+        (row,) = scenario.parse("r.toml", 'title = "t"\nfigure = "cpu"\nplace = "one_core"\n'
+                                'seconds = 60\nwarmup = 0\nrounds = 2\n[[group]]\nshape = "idle"\n')
+        record = records.new({}, {})
+        size = {"rounds": 5, "seconds": 1}
+        self.assertRegex(command_line.in_advance([row], {"r": ["a", "b"]}, record, size),
+                         "^4 runs of 1 rows, about 5 minutes.$")
+        records.note(records.entry(record, row), {"peer": "a", "round": 0, "disturbed": ""})
+        self.assertRegex(command_line.in_advance([row], {"r": ["a", "b"]}, record, size),
+                         "^3 runs of 1 rows, about 4 minutes.$")
 
 
 class Quiet(unittest.TestCase):

@@ -65,6 +65,30 @@ class Charts(unittest.TestCase):
         self.assertEqual((chart["name"], chart["over"]), ("cost", "connections"))
         self.assertEqual(chart["series"][0]["points"], [[1.0, 5.0], [10.0, 5.0]])
 
+    def test_a_row_with_several_figures_is_drawn_only_where_it_says_so(self):
+        text = SWEPT.replace('"cpu"', '"several"\nshows = ["added", "rate"]')
+        for picture, expected in (("", []), ('picture = "rate"\n', [("cost", "rate, requests/s",
+                                                                     "higher")])):
+            record = make([])
+            for row in scenario.parse("cost.toml", picture + text):
+                records.entry(record, row)["runs"] += [run("ours", 0, 100_000)]
+            found = charts.of(record)["charts"]
+            self.assertEqual([(one["name"], one["axis"], one["better"]) for one in found], expected)
+        (row,) = scenario.parse("one.toml", 'picture = "rate"\n' + text.split("[sweep]")[0])
+        record = make([])
+        records.entry(record, row)["runs"] += [run("ours", 0, 100_000)]
+        (chart,) = charts.of(record)["charts"]
+        self.assertEqual((chart["kind"], chart["bars"][0]["value"]), ("bars", 100_000))
+
+    def test_a_sweep_over_words_is_no_chart(self):
+        record = make([])
+        text = SWEPT.replace('"connections"', '"feature"').replace("[1, 10]", '["none", "b"]')
+        for row in scenario.parse("cost.toml", text):
+            records.entry(record, row)["runs"] += [run("direct", 0, 200_000),
+                                                   run("ours", 0, 100_000)]
+        self.assertEqual(charts.of(record)["charts"], [])
+        self.assertIn("| OURS | 1.00 [1.00, 1.00] |", report.text(record))
+
     def test_what_is_saved_is_loaded(self):
         found = charts.of(measured())
         with tempfile.TemporaryDirectory() as folder:
@@ -106,6 +130,15 @@ class Pictures(unittest.TestCase):
         text = self.script(bars((10, 9, 500), (8, 7, 9)))
         self.assertLess(float(text.split("set yrange [0:")[1].split("]")[0]), 20)
         self.assertIn("with vectors head filled", text)
+
+    def test_a_wide_sweep_has_a_logarithmic_axis(self):
+        def script(*values) -> str:
+            series = [{"peer": "p", "title": "P", "points": list(enumerate(values, 1))}]
+            return self.script({"kind": "sweep", "name": "n", "title": "t", "axis": "a",
+                                "better": "lower", "again": None, "over": "o", "series": series})
+        self.assertIn("set yrange [0:*]", script(5, 90))
+        self.assertIn("set logscale y", script(5, 110))
+        self.assertIn("set yrange [0:*]", script(0, 110))
 
     def test_give_every_peer_a_colour_of_its_own(self):
         peers = list(plots.COLOURS) + ["one", "another"]

@@ -91,6 +91,25 @@ class Shapes(unittest.TestCase):
         self.assertLessEqual(abs(group["bytes_up"] // 300 - group["done"]), 20)
 
     @through_each
+    def test_pipelined_requests_are_answered_in_their_order(self, name):
+        # The generator checks the id of each answer, and every byte of it.
+        for answer in (8, 256, 5000, 70_000):
+            group = self.generate(name, {"shape": "closed", "connections": 3, "pipeline": 16,
+                                         "request_bytes": 100, "answer_bytes": answer})["closed"]
+            self.all_answered(group)
+            self.assertEqual(group["bytes_down"], group["done"] * answer)
+            self.assertLessEqual(abs(group["bytes_up"] // 100 - group["done"]), 3 * 16)
+
+    @through_each
+    def test_connections_of_a_burst_close_when_it_is_over(self, name):
+        groups = self.generate(name, {"shape": "closed", "connections": 30, "lasts": 0.01},
+                               {"shape": "idle", "connections": 2})
+        self.all_answered(groups["closed"])
+        # It was over before measuring began: each connection has closed after its answer.
+        self.assertEqual(groups["closed"]["done"], 0)
+        self.assertEqual(groups["idle"]["answered"], 2)
+
+    @through_each
     def test_large_requests_and_answers(self, name):
         group = self.generate(name, {"shape": "closed", "connections": 3,
                                      "request_bytes": 3_000_000,
@@ -112,6 +131,91 @@ class Shapes(unittest.TestCase):
         self.all_answered(group)
         self.assertGreaterEqual(group["ready"], group["answered"])
         self.assertEqual(group["bytes_down"], group["done"] * 256)
+
+    @through_each
+    def test_churn_that_is_scheduled(self, name):
+        for close in ("fin", "reset"):
+            group = self.generate(name, {"shape": "churn", "connections": 500, "rate": 400,
+                                         "close": close})["churn"]
+            self.all_answered(group)
+            self.assertEqual(group["ready"], group["sent"])
+            self.assertGreaterEqual(group["sent"] + group["overdue"], 400 * SECONDS)
+
+    def test_connections_that_are_due_wait_for_a_free_one(self):
+        # One at a time cannot keep such a schedule: the rest is told, and nothing is lost.
+        group = self.generate("direct", {"shape": "churn", "connections": 1,
+                                         "rate": 10_000_000})["churn"]
+        self.all_answered(group)
+        self.assertGreater(group["overdue"], 0)
+
+    def test_resets_arrive_as_such(self):
+        # Without the reset the same upstream sees an end.
+        for close, expected in (("fin", b""), ("reset", ConnectionResetError)):
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                server.settimeout(60)
+                plan = {"target": "127.0.0.1:%d" % server.getsockname()[1], "seconds": 20,
+                        "warmup_s": 0, "groups": [{"shape": "storm", "close": close}]}
+                generator = subprocess.Popen(
+                    [os.path.join(PROGRAMS, "generator"), json.dumps(plan)],
+                    stdout=subprocess.DEVNULL)
+                try:
+                    client, _ = server.accept()
+                    with client:
+                        client.settimeout(60)
+                        request = client.recv(24, socket.MSG_WAITALL)
+                        client.sendall(request[:8])  # the smallest answer is the id
+                        try:
+                            found = client.recv(1)
+                        except ConnectionResetError:
+                            found = ConnectionResetError
+                finally:
+                    generator.wait()
+            self.assertEqual(found, expected)
+
+    @through_each
+    def test_storm(self, name):
+        # It ends when all have been answered, long before its time.
+        group = self.generate(name, {"shape": "storm", "connections": 700}, seconds=100)["storm"]
+        self.all_answered(group)
+        self.assertEqual((group["ready"], group["done"]), (700, 700))
+
+    def test_a_storm_that_is_not_answered_is_told(self):
+        with socket.create_server(("127.0.0.1", 0), backlog=1) as silent:
+            plan = {"target": "127.0.0.1:%d" % silent.getsockname()[1], "seconds": 0.1,
+                    "warmup_s": 0, "groups": [{"shape": "storm", "connections": 40}]}
+            done = subprocess.run([os.path.join(PROGRAMS, "generator"), json.dumps(plan)],
+                                  capture_output=True, text=True, timeout=120, check=True)
+        group = json.loads(done.stdout.splitlines()[-1])["groups"]["storm"]
+        self.assertEqual((group["answered"], group["errors"]["unanswered"]), (0, 40))
+
+    @through_each
+    def test_small_writes(self, name):
+        for rate in (0, 500):
+            group = self.generate(name, {"shape": "bulk", "direction": "up", "connections": 3,
+                                         "write_bytes": 100, "rate": rate})["bulk"]
+            self.assertEqual((group["errors"], group["confirmed"]), (NO_ERRORS, 3))
+            self.assertGreater(group["done"], 0)
+            # A write may be cut where the pattern or the socket's free space ends.
+            self.assertLessEqual(group["bytes_up"], group["done"] * 100)
+            self.assertGreater(group["bytes_up"], (group["done"] - 1) * 100 * 0.9)
+
+    @through_each
+    def test_inherited_connections(self, name):
+        running = peers.start(peer(name), self.setting, self.upstream_port, 1, 1000, None)
+        self.addCleanup(running.stop)
+        clients = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(5)]
+        for client in clients:
+            self.addCleanup(client.close)
+            client.setblocking(False)
+        descriptors = [client.fileno() for client in clients[1:4]]
+        plan = {"target": "127.0.0.1:1", "seconds": SECONDS, "warmup_s": 0, "verify": True,
+                "groups": [{"shape": "closed", "connections": 3, "descriptors": descriptors}]}
+        done = subprocess.run([os.path.join(PROGRAMS, "generator"), json.dumps(plan)],
+                              pass_fds=descriptors, stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=120, check=True)
+        group = json.loads(done.stdout.splitlines()[-1])["groups"]["closed"]
+        self.all_answered(group)
+        self.assertEqual(group["ready"], 3)
 
     @through_each
     def test_bulk(self, name):
@@ -198,12 +302,53 @@ class Runs(unittest.TestCase):
         self.assertEqual(found["groups"]["idle"]["answered"], 500)
         self.assertGreater(found["memory"]["user_kb"], 0)
 
+    def test_groups_with_priority_have_a_way_of_their_own(self):
+        found = self.measure('title = "t"\nfigure = "several"\nplace = "free"\nwarmup = 0.1\n'
+                             'shows = ["p99", "b.mb_s", "user_mb", "memory_after"]\n'
+                             'priority = ["closed"]\n[[group]]\nshape = "closed"\n'
+                             '[[group]]\nname = "b"\nshape = "bulk"\nconnections = 2\n', "direct")
+        groups = found["groups"]
+        self.assertEqual([group["errors"] for group in groups.values()], [NO_ERRORS] * 2)
+        self.assertEqual((groups["closed"]["confirmed"], groups["b"]["confirmed"]), (0, 2))
+        # The streams went on for longer than the requests were measured.
+        self.assertGreater(groups["b"]["seconds"], groups["closed"]["seconds"])
+        self.assertGreater(groups["b"]["bytes_down"], 0)
+        self.assertEqual(set(found["memory"]), {"user_mb", "memory_after"})
+
+    def test_counts_the_threads(self):
+        found = self.measure('title = "t"\nfigure = "several"\nplace = "free"\nwarmup = 0\n'
+                             'shows = ["switches", "evenness"]\n[[group]]\nshape = "closed"\n',
+                             "floor_epoll")
+        self.assertEqual(len(found["cpu"]["threads"]), 1)
+        self.assertGreater(found["cpu"]["threads"][0], 0)
+        self.assertGreater(found["cpu"]["switches"], 0)
+
+    def test_uses_chosen_connections(self):
+        for which in ("spread", "one_worker"):
+            found = self.measure('title = "t"\nfigure = "several"\nplace = "free"\nwarmup = 0\n'
+                                 'shows = ["rate"]\nchosen = "%s"\n[[group]]\nshape = "closed"\n'
+                                 'connections = 7\n' % which, "floor_epoll")
+            self.assertEqual(found["groups"]["closed"]["errors"], NO_ERRORS)
+            self.assertEqual(found["groups"]["closed"]["ready"], 7)
+            self.assertGreater(found["groups"]["closed"]["answered"], 0)
+
+    def test_starts_and_stops(self):
+        found = self.measure('title = "t"\nfigure = "several"\nplace = "free"\ndriver = "start"\n'
+                             'shows = ["start_ms", "stop_ms", "user_mb"]\n[[group]]\n'
+                             'shape = "idle"\n', "floor_epoll")
+        self.assertGreater(found["times"]["start_ms"], 0)
+        self.assertGreater(found["times"]["stop_ms"], 0)
+        self.assertGreater(found["memory"]["user_mb"], 0)
+
     def test_drives_wrk(self):
         found = self.measure('title = "t"\nfigure = "cpu"\nplace = "free"\ndriver = "wrk"\n'
                              'upstream = "http"\n[[group]]\nshape = "closed"\nconnections = 4\n',
                              "floor_epoll")
-        self.assertGreater(found["groups"]["closed"]["done"], 0)
-        self.assertEqual(found["groups"]["closed"]["errors"], NO_ERRORS)
+        group = found["groups"]["closed"]
+        self.assertGreater(group["done"], 0)
+        self.assertEqual(group["errors"], NO_ERRORS)
+        quantiles = dict(map(tuple, group["latency"]["quantiles_us"]))
+        self.assertGreaterEqual(quantiles[1.0], quantiles[0.99])
 
     def test_drives_iperf3(self):
         found = self.measure('title = "t"\nfigure = "cpu"\nunit = "GB"\nplace = "free"\n'

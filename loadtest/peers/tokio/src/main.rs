@@ -1,5 +1,5 @@
-//! tokio-relay PORT UPSTREAM_PORT WORKERS: what one would write first on Tokio, between
-//! 127.0.0.1:PORT and 127.0.0.1:UPSTREAM_PORT. Reads of 16 KiB (copy_bidirectional's are 8 KiB, and
+//! tokio-relay PORT UPSTREAM_PORT WORKERS [PORT UPSTREAM_PORT]: what one would write first on Tokio,
+//! between 127.0.0.1:PORT and 127.0.0.1:UPSTREAM_PORT, and between a second pair. Reads of 16 KiB (copy_bidirectional's are 8 KiB, and
 //! slower). No limits, no timeouts, no log.
 
 use std::io;
@@ -47,13 +47,16 @@ async fn serve(port: u16, upstream_port: u16) -> io::Result<()> {
 
 fn main() -> io::Result<()> {
     let numbers: Vec<u16> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
-    if let [port, upstream_port, workers] = numbers[..] {
+    if let [port, upstream_port, workers, ref second @ ..] = numbers[..] {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(workers.into())
             .enable_all()
             .build()?;
+        if let [port, upstream_port] = *second {
+            runtime.spawn(serve(port, upstream_port));
+        }
         return runtime.block_on(serve(port, upstream_port));
     }
-    eprintln!("usage: tokio-relay PORT UPSTREAM_PORT WORKERS");
+    eprintln!("usage: tokio-relay PORT UPSTREAM_PORT WORKERS [PORT UPSTREAM_PORT]");
     std::process::exit(2)
 }
