@@ -18,7 +18,7 @@ class Pacer {
   // `own`: bytes per second of this direction. Either limit may be absent. `shared` outlives the
   // pacer.
   Pacer(uint64_t own, SharedPace& shared)
-      : own_(own), shared_(shared), piece_(std::min(PieceOf(own), PieceOf(shared.per_second()))) {}
+      : own_(own), shared_(shared), piece_(std::min(PieceAt(own), PieceAt(shared.per_second()))) {}
 
   // Bytes to take at a time: few enough that the pace is even and other flows get their turn.
   size_t piece() const { return piece_; }
@@ -32,14 +32,6 @@ class Pacer {
   SharedPace::PaceTurn SharedTurn(size_t bytes) { return shared_.Turn(share_, bytes); }
 
  private:
-  static constexpr uint64_t kMinPiece = 512;
-  static constexpr uint64_t kMaxPiece = 16384;
-  static constexpr uint64_t kPiecesPerSecond = 50;
-
-  static size_t PieceOf(uint64_t rate) {
-    return rate == 0 ? kMaxPiece : std::clamp(rate / kPiecesPerSecond, kMinPiece, kMaxPiece);
-  }
-
   core::TokenBucket own_;
   SharedPace& shared_;
   PaceShare share_;

@@ -49,6 +49,16 @@
 
 namespace sluice::proxy {
 
+// How many bytes a flow takes at a time at `rate` bytes per second (0: no limit): 20 ms worth, from
+// 512 bytes to 16 KiB; of a rate at which 16 KiB are nothing, 200 us' worth, up to 256 KiB. A limit
+// that is never reached must not cut a large buffer into small sends, which cost twice as much.
+inline uint64_t PieceAt(uint64_t rate) {
+  constexpr uint64_t kMost = 256 << 10;
+  if (rate == 0) return kMost;
+  const uint64_t even = std::clamp<uint64_t>(rate / 50, 512, 16384);
+  return std::clamp<uint64_t>(rate / 5000, even, kMost);
+}
+
 // What a flow has had of a SharedPace. Guarded by the pace's mutex.
 struct PaceShare {
   uint64_t finish = 0;  // its virtual time, in bytes
@@ -58,7 +68,7 @@ class SharedPace {
  public:
   // 0: no limit.
   explicit SharedPace(uint64_t per_second)
-      : bucket_(per_second), lag_(std::clamp<uint64_t>(per_second / 50, 512, 16384)) {}
+      : bucket_(per_second), lag_(PieceAt(per_second)) {}
   ~SharedPace() { SLUICE_DCHECK(waiting() == 0); }
 
   bool limited() const { return bucket_.limited(); }

@@ -10,7 +10,8 @@ PaceChecker::PaceChecker(const Scenario& scenario, const SimClock& clock, Trace&
       trace_(trace),
       total_{Meter(scenario.bandwidth_total), Meter(scenario.bandwidth_total)} {}
 
-// 20 ms worth of the smaller limit, at least 512 bytes, at most 16 KiB.
+// 20 ms worth of the smaller limit, at least 512 bytes, at most 16 KiB: no scenario has a rate at
+// which a piece is larger.
 uint64_t PaceChecker::Piece() const {
   const auto piece_of = [](uint64_t rate) {
     constexpr uint64_t kMost = 16384;

@@ -67,6 +67,17 @@ TEST(SharedPace, TheRateAndABurst) {
   }
 }
 
+// A limit that is hardly ever reached leaves large buffers whole; a low one lets others in between.
+TEST(SharedPace, ThePieceGrowsWithTheRate) {
+  EXPECT_EQ(PieceAt(1), 512u);
+  EXPECT_EQ(PieceAt(100'000), 2000u);
+  EXPECT_EQ(PieceAt(10 << 20), 16384u);
+  EXPECT_EQ(PieceAt(80 << 20), 16777u);
+  EXPECT_EQ(PieceAt(uint64_t{1} << 30), 214748u);
+  EXPECT_EQ(PieceAt(uint64_t{100} << 30), 262144u);
+  EXPECT_EQ(PieceAt(0), 262144u);
+}
+
 // Each of a hundred has its hundredth, also the one with tiny pieces and the one with large ones.
 TEST(SharedPace, AnEqualShareWhateverThePieces) {
   VirtualRuntime runtime;
