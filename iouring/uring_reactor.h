@@ -6,7 +6,7 @@
 // own worker, posts the last completion. So a cancel that races with the completion can never meet
 // the op's next life.
 //
-//   Submit ── refs 1 ──► IN KERNEL ── ENOBUFS ──► STARVED ── the ring has buffers ──► IN KERNEL
+//   Submit ── refs 1 ──► IN KERNEL ── ENOBUFS ──► STARVED ── only the ring has some ──► IN KERNEL
 //                           │  last completion       │ └─ the pool or the reserve has ──► ENDED,
 //                           ▼                        │    posted: reads in its task (Retry)
 //                         ENDED ── refs 0 ──► posted └─ cancel ──► LEAVING ── next turn ──► ENDED
