@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 NS = 1e9
@@ -48,18 +49,24 @@ def softirq_threads() -> list:
             read("/proc/%s/comm" % pid).startswith("ksoftirqd/")]
 
 
+def scheduled(pid: int) -> Iterator[tuple]:
+    """(thread, seconds that it ran, seconds that it waited for a CPU); none once it has ended."""
+    try:
+        tasks = os.listdir("/proc/%d/task" % pid)
+    except OSError:
+        return
+    for task in tasks:
+        words = read("/proc/%d/task/%s/schedstat" % (pid, task)).split()
+        if len(words) >= 2:
+            yield int(task), int(words[0]) / NS, int(words[1]) / NS
+
+
 def cpu(pids: list) -> Cpu:
     now = Cpu(wall=time.monotonic())
     for pid in pids:
-        try:
-            tasks = os.listdir("/proc/%d/task" % pid)
-        except OSError:
-            continue
-        for task in tasks:
-            words = read("/proc/%d/task/%s/schedstat" % (pid, task)).split()
-            if len(words) >= 2:
-                now.ours += int(words[0]) / NS
-                now.waited += int(words[1]) / NS
+        for _, ran, waited in scheduled(pid):
+            now.ours += ran
+            now.waited += waited
         words = read("/proc/%d/stat" % pid).rpartition(")")[2].split()
         if len(words) > 12:
             now.user += int(words[11]) / TICKS
@@ -78,16 +85,9 @@ def threads(pids: list) -> dict:
     """{(process, thread): (CPU seconds, how often it was switched away)}."""
     found = {}
     for pid in pids:
-        try:
-            tasks = os.listdir("/proc/%d/task" % pid)
-        except OSError:
-            continue
-        for task in tasks:
-            folder = "/proc/%d/task/%s/" % (pid, task)
-            words = read(folder + "schedstat").split()
-            if len(words) >= 2:
-                switches = sum(map(int, SWITCHES.findall(read(folder + "status"))))
-                found[pid, int(task)] = int(words[0]) / NS, switches
+        for task, ran, _ in scheduled(pid):
+            status = read("/proc/%d/task/%d/status" % (pid, task))
+            found[pid, task] = ran, sum(map(int, SWITCHES.findall(status)))
     return found
 
 

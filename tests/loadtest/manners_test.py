@@ -103,24 +103,23 @@ class Configurations(unittest.TestCase):
         self.assertIn("send_buffer", small.fill["upstream"])
         self.assertEqual((TABLE["control"].column, TABLE["control"].family), ("control", "sluice"))
 
+    def assert_told(self, load, text, message):
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write(text)
+            file.flush()
+            with self.assertRaisesRegex(peers.PeerError, message):
+                load(file.name)
+
     def test_mistakes_in_the_tables_are_told(self):
         for text, message in (('[a]\nkind = "peer"\nlike = "b"\n', "like: there is no .b."),
                               ('[a]\nkind = "peer"\nlike = "a"\n', "like: there is no .a."),
                               ('[a]\nkind = "peer"\ncolumn = "b"\n', "column: there is no .b."),
                               ('[a]\nkind = "pear"\n', "kind: it must be one of")):
-            with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
-                file.write(text)
-                file.flush()
-                with self.assertRaisesRegex(peers.PeerError, message):
-                    peers.load(file.name)
+            self.assert_told(peers.load, text, message)
         for text, message in (('[f.b]\n', "there is no such peer"),
                               ('[f.haproxy]\nlistener = "x"\n', "listener is no place of it"),
                               ('[f.haproxy]\nmore = { every = "x" }\n', "more is no place")):
-            with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
-                file.write(text)
-                file.flush()
-                with self.assertRaisesRegex(peers.PeerError, message):
-                    peers.load_features(file.name, TABLE)
+            self.assert_told(lambda path: peers.load_features(path, TABLE), text, message)
 
 
 class InAdvance(unittest.TestCase):

@@ -48,6 +48,16 @@ def tearDownModule():
     shutil.rmtree(PROGRAMS)
 
 
+def generate_to_silence(shape, connections):
+    """Its group, sent to a listener that never accepts: connecting works, nothing comes back."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1) as silent:
+        plan = {"target": "127.0.0.1:%d" % silent.getsockname()[1], "seconds": 0.1,
+                "warmup_s": 0, "groups": [{"shape": shape, "connections": connections}]}
+        done = subprocess.run([os.path.join(PROGRAMS, "generator"), json.dumps(plan)],
+                              capture_output=True, text=True, timeout=120, check=True)
+    return json.loads(done.stdout.splitlines()[-1])["groups"][shape]
+
+
 class Shapes(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -180,12 +190,7 @@ class Shapes(unittest.TestCase):
         self.assertEqual((group["ready"], group["done"]), (700, 700))
 
     def test_a_storm_that_is_not_answered_is_told(self):
-        with socket.create_server(("127.0.0.1", 0), backlog=1) as silent:
-            plan = {"target": "127.0.0.1:%d" % silent.getsockname()[1], "seconds": 0.1,
-                    "warmup_s": 0, "groups": [{"shape": "storm", "connections": 40}]}
-            done = subprocess.run([os.path.join(PROGRAMS, "generator"), json.dumps(plan)],
-                                  capture_output=True, text=True, timeout=120, check=True)
-        group = json.loads(done.stdout.splitlines()[-1])["groups"]["storm"]
+        group = generate_to_silence("storm", connections=40)
         self.assertEqual((group["answered"], group["errors"]["unanswered"]), (0, 40))
 
     @through_each
@@ -257,13 +262,7 @@ class Shapes(unittest.TestCase):
         self.assertEqual(groups["bulk"]["confirmed"], 2)
 
     def test_a_broken_proxy_is_told(self):
-        # A listener that never accepts: connecting works, nothing comes back.
-        with socket.create_server(("127.0.0.1", 0), backlog=1) as silent:
-            plan = {"target": "127.0.0.1:%d" % silent.getsockname()[1], "seconds": 0.1,
-                    "warmup_s": 0, "groups": [{"shape": "churn", "connections": 1}]}
-            done = subprocess.run([os.path.join(PROGRAMS, "generator"), json.dumps(plan)],
-                                  capture_output=True, text=True, timeout=120, check=True)
-        group = json.loads(done.stdout.splitlines()[-1])["groups"]["churn"]
+        group = generate_to_silence("churn", connections=1)
         self.assertEqual((group["answered"], group["errors"]["unanswered"]), (0, 1))
 
     def test_wrong_answers_are_told(self):
