@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -61,26 +60,22 @@ absl::StatusOr<std::unique_ptr<core::Reactor>> EpollReactor::Make(
     std::shared_ptr<DescriptorTable> table, core::BufferPool& pool) {
   const int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   if (epoll_fd < 0) return absl::ErrnoToStatus(errno, "epoll_create1");
-  const int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (wake_fd < 0) {
-    const int error = errno;
+  core::IoResult<int> wake_fd = core::Wakeup::Open();
+  if (!wake_fd.ok()) {
     close(epoll_fd);
-    return absl::ErrnoToStatus(error, "eventfd");
+    return absl::ErrnoToStatus(wake_fd.error(), "eventfd");
   }
   epoll_event event = {.events = EPOLLIN | EPOLLET, .data = {.u64 = kWakeCookie}};
-  SLUICE_CHECK(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, wake_fd, &event) == 0);
+  SLUICE_CHECK(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, *wake_fd, &event) == 0);
   return std::unique_ptr<core::Reactor>(
-      new EpollReactor(std::move(table), pool, epoll_fd, wake_fd));
+      new EpollReactor(std::move(table), pool, epoll_fd, *wake_fd));
 }
 
 EpollReactor::EpollReactor(std::shared_ptr<DescriptorTable> table, core::BufferPool& pool,
                            int epoll_fd, int wake_fd)
-    : table_(std::move(table)), pool_(pool), epoll_fd_(epoll_fd), wake_fd_(wake_fd) {}
+    : table_(std::move(table)), pool_(pool), epoll_fd_(epoll_fd), wakeup_(wake_fd) {}
 
-EpollReactor::~EpollReactor() {
-  close(wake_fd_);
-  close(epoll_fd_);
-}
+EpollReactor::~EpollReactor() { close(epoll_fd_); }
 
 EpollReactor& EpollReactor::OfCurrentWorker() {
   return static_cast<EpollReactor&>(*core::Reactor::Current());
@@ -313,13 +308,14 @@ void EpollReactor::Close(int fd) {
 
 void EpollReactor::Turn(std::optional<core::Duration> timeout, uint32_t limit) {
   core::Count(counters_.turns);
+  timeout = GiveOwedWakes(timeout);
   if (FeedStarved()) timeout = core::Duration::zero();
   std::array<epoll_event, kEventsPerTurn> events;
-  const bool sleep = timeout != core::Duration::zero() && wake_.BeginSleep();
+  const bool sleep = timeout != core::Duration::zero() && wakeup_.BeginSleep();
   core::Count(counters_.enters);
   const int wanted = static_cast<int>(std::clamp<uint32_t>(limit, 1, kEventsPerTurn));
   const int count = epoll_wait(epoll_fd_, events.data(), wanted, sleep ? TimeoutMs(timeout) : 0);
-  if (sleep) wake_.EndSleep();
+  if (sleep) wakeup_.EndSleep();
   // It could not even wait: asking again at once would only cost CPU time.
   if (count < 0 && errno != EINTR && sleep) usleep(kRestAfterFailure);
   for (int i = 0; i < count; ++i) Dispatch(events[i].events, events[i].data.u64);
@@ -344,12 +340,6 @@ void EpollReactor::Dispatch(uint32_t events, uint64_t cookie) {
       PostRetry(*op);
     }
   }
-}
-
-void EpollReactor::Wake() {
-  if (!wake_.Wake()) return;
-  const uint64_t one = 1;
-  (void)!write(wake_fd_, &one, sizeof(one));
 }
 
 }  // namespace sluice::epoll

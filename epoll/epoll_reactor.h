@@ -26,7 +26,7 @@
 #include "core/reactor/accept_op.h"
 #include "core/reactor/reactor.h"
 #include "core/reactor/recv_op.h"
-#include "core/reactor/wake_flag.h"
+#include "core/reactor/wakeup.h"
 #include "epoll/descriptor_table.h"
 
 namespace sluice::epoll {
@@ -45,8 +45,10 @@ class EpollReactor final : public core::Reactor {
   void Close(int fd) override;
   void Turn(std::optional<core::Duration> timeout, uint32_t limit) override;
   void Trim() override;
-  void Wake() override;
   int64_t in_flight() const override { return waiting_; }
+
+ protected:
+  bool TryWake() override { return wakeup_.Wake(); }
 
  private:
   // What an attempt at an op came to.
@@ -72,8 +74,7 @@ class EpollReactor final : public core::Reactor {
   const std::shared_ptr<DescriptorTable> table_;
   core::BufferPool& pool_;
   const int epoll_fd_;
-  const int wake_fd_;
-  core::WakeFlag wake_;
+  core::Wakeup wakeup_;
   int64_t waiting_ = 0;  // parked here minus taken up here: the sum over all reactors is in flight
   absl::Mutex starved_mutex_;
   core::NodeQueue starved_ ABSL_GUARDED_BY(starved_mutex_);

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -40,10 +39,10 @@ absl::StatusOr<std::unique_ptr<core::Reactor>> UringReactor::Make(const Features
       Ring::Make(kSubmissionEntries, kCompletionEntries,
                  std::bit_ceil(static_cast<uint32_t>(MostInRing(pool))));
   if (!ring.ok()) return ring.status();
-  const int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (wake_fd < 0) return absl::ErrnoToStatus(errno, "eventfd");
+  core::IoResult<int> wake_fd = core::Wakeup::Open();
+  if (!wake_fd.ok()) return absl::ErrnoToStatus(wake_fd.error(), "eventfd");
   return std::unique_ptr<core::Reactor>(
-      new UringReactor(features, pool, *std::move(ring), wake_fd));
+      new UringReactor(features, pool, *std::move(ring), *wake_fd));
 }
 
 UringReactor::UringReactor(const Features& features, core::BufferPool& pool,
@@ -51,7 +50,7 @@ UringReactor::UringReactor(const Features& features, core::BufferPool& pool,
     : features_(features),
       pool_(pool),
       ring_(std::move(ring)),
-      wake_fd_(wake_fd),
+      wakeup_(wake_fd),
       in_ring_(MostInRing(pool), nullptr),
       buffers_wanted_(std::min(kBuffersAtStart, in_ring_.size())),
       fewest_in_ring_(buffers_wanted_) {
@@ -62,7 +61,6 @@ UringReactor::UringReactor(const Features& features, core::BufferPool& pool,
 
 UringReactor::~UringReactor() {
   ring_->Enter(core::Duration::zero());  // closes that are still queued
-  close(wake_fd_);
   // The kernel fills no buffer any more: no op is in flight.
   for (core::Buffer* buffer : in_ring_) {
     if (buffer != nullptr) pool_.Release(buffer, /*owner=*/true);
@@ -236,18 +234,13 @@ void UringReactor::CloseNow(int fd) { close(fd); }
 
 void UringReactor::ArmWake() {
   io_uring_sqe* entry = ring_->NextEntry();
-  io_uring_prep_poll_multishot(entry, wake_fd_, POLLIN);
+  io_uring_prep_poll_multishot(entry, wakeup_.fd(), POLLIN);
   entry->user_data = kTagWake;
-}
-
-void UringReactor::Wake() {
-  if (!wake_.Wake()) return;
-  const uint64_t one = 1;
-  (void)!write(wake_fd_, &one, sizeof(one));
 }
 
 void UringReactor::Turn(std::optional<core::Duration> timeout, uint32_t limit) {
   core::Count(counters_.turns);
+  timeout = GiveOwedWakes(timeout);
   counters_.stocked.store(buffers_in_ring_, std::memory_order_relaxed);
   TakeRemoteCancels();
   FillBufferRing();
@@ -260,9 +253,9 @@ void UringReactor::Turn(std::optional<core::Duration> timeout, uint32_t limit) {
   }
   counters_.entries.store(ring_->entries(), std::memory_order_relaxed);
   if (ring_->has_completion()) timeout = core::Duration::zero();
-  const bool sleep = timeout != core::Duration::zero() && wake_.BeginSleep();
+  const bool sleep = timeout != core::Duration::zero() && wakeup_.BeginSleep();
   if (ring_->Enter(sleep ? timeout : core::Duration::zero())) core::Count(counters_.enters);
-  if (sleep) wake_.EndSleep();
+  if (sleep) wakeup_.EndSleep();
   limit = std::max<uint32_t>(limit, 1);
   limit -= Reap(limit);
   // A queue of connections is emptied faster than by one each turn: turns may be far apart.

@@ -37,7 +37,7 @@
 #include "core/reactor/accept_op.h"
 #include "core/reactor/reactor.h"
 #include "core/reactor/recv_op.h"
-#include "core/reactor/wake_flag.h"
+#include "core/reactor/wakeup.h"
 #include "iouring/probe.h"
 #include "iouring/ring.h"
 
@@ -58,8 +58,10 @@ class UringReactor final : public core::Reactor {
   void CloseNow(int fd) override;
   void Turn(std::optional<core::Duration> timeout, uint32_t limit) override;
   void Trim() override;
-  void Wake() override;
   int64_t in_flight() const override { return in_flight_; }
+
+ protected:
+  bool TryWake() override { return wakeup_.Wake(); }
 
  private:
   UringReactor(const Features& features, core::BufferPool& pool, std::unique_ptr<Ring> ring,
@@ -97,8 +99,7 @@ class UringReactor final : public core::Reactor {
   const Features features_;
   core::BufferPool& pool_;
   const std::unique_ptr<Ring> ring_;
-  const int wake_fd_;
-  core::WakeFlag wake_;
+  core::Wakeup wakeup_;
   int64_t in_flight_ = 0;
   std::vector<core::Buffer*> in_ring_;  // by id, as many as it may hold; null: the id is free
   std::vector<uint16_t> free_ids_;

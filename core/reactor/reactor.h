@@ -26,6 +26,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/base/atomic.h"
@@ -93,8 +94,11 @@ class Reactor : public SocketApi {
   // owner.
   virtual void Trim() = 0;
 
-  // Any thread.
-  virtual void Wake() = 0;
+  // Any thread. If the kernel refuses the signal, a worker tries again before its next wait and then
+  // every kRetryWake; another thread, which has nothing else to do then, until it succeeds.
+  void Wake() {
+    if (!TryWake()) [[unlikely]] OweWake();
+  }
 
   // Ops that began to wait here less those that stopped waiting here. An op may do one here and the
   // other elsewhere: the sum over a runtime's reactors is what is in flight. The owner, or others
@@ -104,7 +108,23 @@ class Reactor : public SocketApi {
   const ReactorCounters& counters() const { return counters_; }
 
  protected:
+  // Any thread. False: the kernel refused, and a sleeper sleeps on.
+  virtual bool TryWake() = 0;
+
+  // Gives the wake-ups that this worker owes to others. Returns for how long it may wait now.
+  std::optional<Duration> GiveOwedWakes(std::optional<Duration> timeout) {
+    return owed_wakes_.empty() ? timeout : RetryOwedWakes(timeout);
+  }
+
   ReactorCounters counters_;
+
+ private:
+  static constexpr Duration kRetryWake = 5ms;
+
+  void OweWake();
+  std::optional<Duration> RetryOwedWakes(std::optional<Duration> timeout);
+
+  std::vector<Reactor*> owed_wakes_;  // the owner's
 };
 
 // Inside a task, and not across a co_await: the reactor of the worker that runs it.

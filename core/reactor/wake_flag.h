@@ -7,6 +7,10 @@
 //        ▼
 //      WOKEN ── BeginSleep: false ──► AWAKE
 //
+// A caller that could not signal takes the flag back (WOKEN ── TakeBack ──► SLEEPING) and owes the
+// wake-up: the next Wake, its own or another's, signals again. Should the sleeper be awake by then,
+// a wait that it does not begin or a signal too many is all that comes of it.
+//
 // Threads: Wake any; the others the sleeper. All orders are acq_rel: what was written before Wake
 // is seen after BeginSleep answered false or EndSleep returned. Checked by: tests/contract (wake
 // from another thread), tests/model.
@@ -23,6 +27,12 @@ class WakeFlag {
  public:
   // True: the caller has to signal the sleeper (write to its eventfd).
   bool Wake() { return state_.exchange(kWoken, std::memory_order_acq_rel) == kSleeping; }
+
+  // The signal could not be given: Wake is to be called again.
+  void TakeBack() {
+    uint32_t woken = kWoken;
+    state_.compare_exchange_strong(woken, kSleeping, std::memory_order_acq_rel);
+  }
 
   // False: Wake has been called since the last EndSleep: do not wait.
   bool BeginSleep() {

@@ -120,6 +120,38 @@ class Refusal:
     def test_calls_that_wait(self):
         self.check_calls(WAITING, ("answered", "reset"), bystander_lives=False)
 
+    def open_echo(self):
+        client = self.web.connect()
+        sockets.exchange_echo(client)
+        return client
+
+    def test_a_sleeping_worker_is_woken_in_the_end(self):
+        """A session that was handed to another worker while the kernel refused to wake it."""
+        self.refuser = self.keep(Refuser("write"))
+        self.web = self.proxy([self.peer(echo).receive()], prepare=self.refuser.prepare)
+        idle = self.web.descriptors()
+        for _ in range(20):
+            clients = [self.open_echo() for _ in range(6)]  # to one worker and the other, by turns
+            for client in clients[1::2]:
+                client.close()
+            self.wait_for_sessions(3, idle)
+            self.refuser.refuse("write", errno.EPERM)
+            late = [attempt(self.web.address(), 0.05) for _ in range(2)]
+            refused = self.refuser.refused["write"]
+            self.refuser.allow()
+            for client in late:
+                if not isinstance(client, str):
+                    self.assertEqual(sockets.ending_after_echo(client), "answered")
+            for client in clients[::2]:
+                client.close()
+            self.wait_for_sessions(0, idle)
+            if refused > 0:
+                return
+        self.fail("nothing was handed over to a sleeping worker")
+
+    def wait_for_sessions(self, count, idle):
+        wait_for(lambda: self.web.descriptors() == idle + 2 * count, f"{count} sessions")
+
     def serve_by_hand(self, names):
         self.refuser = self.keep(Refuser(*names))
         self.listener = self.keep(sockets.Listener())

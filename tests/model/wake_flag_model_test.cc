@@ -32,6 +32,14 @@ struct State {
     if (flag.Wake()) eventfd.Set();
   }
 
+  // The kernel refuses the first signal: the wake-up is owed, and given later.
+  void PostRefused(int index, bool take_back) {
+    posted[index].store(1, kRelaxed);
+    if (!flag.Wake()) return;
+    if (take_back) flag.TakeBack();
+    if (flag.Wake()) eventfd.Set();
+  }
+
   core::WakeFlag flag;
   Signal eventfd;
   std::array<core::Atomic<int>, 3> posted;
@@ -48,6 +56,21 @@ void TwoWakers(Execution& run) {
 }
 
 TEST(WakeFlag, TwoWakers) { ExpectHolds(TwoWakers); }
+
+Model ARefusedSignal(bool take_back) {
+  return [take_back](Execution& run) {
+    auto& s = run.Make<State>();
+    run.Thread("sleeper", [&s] { s.Sleeper(3); });
+    run.Thread("refused waker", [&s, take_back] { s.PostRefused(0, take_back); });
+    run.Thread("waker", [&s] {
+      s.Post(1);
+      s.Post(2);
+    });
+  };
+}
+
+TEST(WakeFlag, ARefusedSignalIsGivenAgain) { ExpectHolds(ARefusedSignal(true)); }
+TEST(WakeFlagMutant, TheFlagIsNotTakenBack) { ExpectFails(ARefusedSignal(false)); }
 
 TEST(WakeFlagMutant, WakeWithoutRelease) {
   ExpectCaught(TwoWakers, {"::Wake(", Action::kUpdate, -1, std::memory_order_acquire});

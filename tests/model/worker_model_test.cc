@@ -28,10 +28,13 @@ class SleepingReactor final : public core::Reactor {
     wake_.EndSleep();
   }
   void Trim() override {}
-  void Wake() override {
-    if (wake_.Wake()) eventfd_.Set();
-  }
   int64_t in_flight() const override { return 0; }
+
+ protected:
+  bool TryWake() override {
+    if (wake_.Wake()) eventfd_.Set();
+    return true;
+  }
 
  private:
   core::WakeFlag wake_;

@@ -35,7 +35,6 @@ class SimReactor final : public core::Reactor {
   void Close(int fd) override;
   void Turn(std::optional<core::Duration> timeout, uint32_t limit) override;
   void Trim() override {}
-  void Wake() override {}
   int64_t in_flight() const override { return in_flight_; }
 
   core::IoResult<int> Listen(const core::Address& address, const core::ListenOptions& options,
@@ -62,6 +61,9 @@ class SimReactor final : public core::Reactor {
   // Whether a Turn would do anything.
   bool HasWork() const;
   bool starving() const { return !starved_.empty(); }
+
+ protected:
+  bool TryWake() override { return true; }
 
  private:
   enum class Attempt { kDone, kNotReady, kNoBuffer };

@@ -29,7 +29,6 @@ class ScriptedReactor final : public Reactor {
   IoResult<int> OpenSocket(int) override { SLUICE_CHECK(false); }
   void Close(int) override { SLUICE_CHECK(false); }
   int64_t in_flight() const override { return 0; }
-  void Wake() override {}
   void Trim() override {}
   void Turn(std::optional<Duration>, uint32_t limit) override {
     Count(counters_.turns);
@@ -37,6 +36,9 @@ class ScriptedReactor final : public Reactor {
   }
 
   std::function<uint64_t(uint32_t limit)> script;
+
+ protected:
+  bool TryWake() override { return true; }
 };
 
 // A task that does `work` whenever it is woken. It never ends.

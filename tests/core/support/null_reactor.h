@@ -42,10 +42,12 @@ class NullReactor final : public Reactor {
     woken_ = false;
   }
 
-  void Wake() override {
+ protected:
+  bool TryWake() override {
     absl::MutexLock lock(&mutex_);
     woken_ = true;
     changed_.Signal();
+    return true;
   }
 
  private:

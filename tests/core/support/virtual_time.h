@@ -35,7 +35,6 @@ class VirtualReactor final : public Reactor {
   IoResult<int> OpenSocket(int) override { SLUICE_CHECK(false); }
   void Close(int) override { SLUICE_CHECK(false); }
   int64_t in_flight() const override { return 0; }
-  void Wake() override { woken_ = true; }
   void Trim() override {}
   void Turn(std::optional<Duration> timeout, uint32_t) override {
     Count(counters_.turns);
@@ -43,6 +42,9 @@ class VirtualReactor final : public Reactor {
     SLUICE_CHECK(timeout.has_value());
     clock_.Advance(*timeout);
   }
+
+ protected:
+  bool TryWake() override { return woken_ = true; }
 
  private:
   VirtualClock& clock_;
