@@ -94,8 +94,8 @@ class Reactor : public SocketApi {
   // owner.
   virtual void Trim() = 0;
 
-  // Any thread. If the kernel refuses the signal, a worker tries again before its next wait and then
-  // every kRetryWake; another thread, which has nothing else to do then, until it succeeds.
+  // Any thread. If the kernel refuses the signal, a worker tries again before its next wait, then
+  // every kRetryWake; another thread, which has nothing else to do, until it succeeds.
   void Wake() {
     if (!TryWake()) [[unlikely]] OweWake();
   }
