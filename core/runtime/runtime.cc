@@ -55,6 +55,7 @@ Runtime::Runtime(const RuntimeOptions& options, const Clock& clock, ReactorFacto
       make_reactor_(std::move(make_reactor)),
       shared_(options.workers),
       cpus_(UsableCpus()) {
+  shared_.set_lost_exception(options.lost_exception);
   for (uint32_t i = 0; i < options.workers; ++i) {
     shared_.AddWorker(clock, options.worker);
   }

@@ -33,6 +33,9 @@ struct RuntimeOptions {
   uint32_t workers = 1;
   bool pin_workers = false;  // worker i to the i-th CPU that the process may run on
   WorkerOptions worker;
+  // Is told the exceptions of tasks whose outcome nothing has asked for; empty: they are written to
+  // stderr. Any worker.
+  Shared::LostException lost_exception = {};
 };
 
 class Runtime {
