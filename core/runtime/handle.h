@@ -43,6 +43,12 @@ class RuntimeHandle {
   // Spawned tasks that have not ended.
   size_t live_tasks() const { return shared_->live_tasks(); }
 
+  // Where RunBlocking makes its calls.
+  BlockingPool& blocking_pool() const {
+    SLUICE_CHECK_USE(shared_->blocking_pool() != nullptr, "blocking calls need a Runtime");
+    return *shared_->blocking_pool();
+  }
+
   // For what spawns: see spawn.h.
   Shared& shared() const { return *shared_; }
 

@@ -23,6 +23,7 @@
 
 namespace sluice::core {
 
+class BlockingPool;
 class Worker;
 
 class Shared final : public Scheduler {
@@ -59,6 +60,10 @@ class Shared final : public Scheduler {
   void set_lost_exception(LostException lost) { lost_exception_ = std::move(lost); }
   void LoseException(std::exception_ptr exception);
 
+  // Of the runtime; null where there is none (models, simulations).
+  BlockingPool* blocking_pool() const { return blocking_pool_; }
+  void set_blocking_pool(BlockingPool* pool) { blocking_pool_ = pool; }
+
   // For what runs tasks without workers (models): the oldest task in the inject queue, or null.
   Runnable* PopInjected() { return inject_.Pop(); }
 
@@ -68,6 +73,7 @@ class Shared final : public Scheduler {
   InjectQueue inject_;
   IdleSet idle_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  BlockingPool* blocking_pool_ = nullptr;
   LostException lost_exception_;  // empty: they are written to stderr
   Atomic<bool> stopping_{false};
   Atomic<size_t> live_tasks_{0};
