@@ -8,11 +8,11 @@
 //     C0 C1   the wait is cancelled from outside: its scope, that is, when its task runs next
 //     G  G    a grant, by a thread that runs no task
 //
-// in each of their 360 permutations, and after each event all tasks run that can ("."), or not. So a
-// cancellation comes before the wait, while it waits, together with the grant and before or behind
-// it, and after the end. Each order is run twice: a wait that is cancelled before it starts begins
-// in a scope that is cancelled already, or is cancelled as soon as it has begun. In the end what
-// still waits is cancelled. All runs in the calling thread, 23,040 runs in less than a second.
+// in each of their 360 permutations, and after each event all tasks run that can ("."), or not. So
+// a cancellation comes before the wait, while it waits, together with the grant and before or
+// behind it, and after the end. Each order is run twice: a wait that is cancelled before it starts
+// begins in a scope that is cancelled already, or is cancelled as soon as it has begun. In the end
+// what still waits is cancelled. All runs in the calling thread: 23,040 runs in 100 ms.
 //
 //     struct SlotCase {
 //       Slots slots{0};
