@@ -14,7 +14,7 @@
 // which also tells what does not wait for it.
 //
 // Threads: any; Wait inside a task. It outlives the tasks that wait for it.
-// Checked by: tests/core/sync/event_test.cc.
+// Checked by: tests/core/sync/event_test.cc, tests/model (event_model_test.cc).
 #ifndef SLUICE_CORE_SYNC_EVENT_H_
 #define SLUICE_CORE_SYNC_EVENT_H_
 

@@ -39,7 +39,8 @@
 // The semantics are those of Tokio's Notify.
 //
 // Threads: any; co_await inside a task. It outlives the tasks that wait for it.
-// Checked by: tests/core/sync/notify_test.cc, tests/model (notify_model_test.cc).
+// Checked by: tests/core/sync/notify_test.cc, tests/model (notify_model_test.cc and, with planted
+// mistakes, notify_mutant_test.cc).
 #ifndef SLUICE_CORE_SYNC_NOTIFY_H_
 #define SLUICE_CORE_SYNC_NOTIFY_H_
 

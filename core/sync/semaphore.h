@@ -214,15 +214,21 @@ class PermitAwaiter : public WaitAwaiter {
   template <typename Promise>
   bool await_suspend(std::coroutine_handle<Promise> handle) {
     return Suspend(handle, [this] {
-      if (semaphore_.TryTake(count_)) {
-        error_ = 0;
-        return GoOn();
-      }
-      return semaphore_.Queue(*this) || GoOn();
+      if (task().ConsumeBudget()) return Begin();
+      // Its turn is over. It takes nothing before the next one: others could not have it meanwhile.
+      gives_way_ = true;
+      task().Post(*this);
+      return true;
     });
   }
-  // Those behind it may be served now.
-  void Cancel() final { semaphore_.GiveUp(*this); }
+  void OnReady() final {
+    if (std::exchange(gives_way_, false) && Begin()) return;
+    WaitAwaiter::OnReady();
+  }
+  void Cancel() final {
+    gives_way_ = false;
+    semaphore_.GiveUp(*this);  // those behind it may be served now
+  }
 
  protected:
   ~PermitAwaiter() = default;
@@ -239,9 +245,17 @@ class PermitAwaiter : public WaitAwaiter {
  private:
   friend class Semaphore;
 
+  // True: it is in the queue.
+  bool Begin() {
+    if (!semaphore_.TryTake(count_)) return semaphore_.Queue(*this);
+    error_ = 0;
+    return false;
+  }
+
   Semaphore& semaphore_;
   const size_t count_;
-  int error_ = ECANCELED;  // until it is granted, or fails otherwise
+  int error_ = ECANCELED;   // until it is granted, or fails otherwise
+  bool gives_way_ = false;  // posted by itself
 };
 
 template <typename Owner>

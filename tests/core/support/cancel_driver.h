@@ -33,6 +33,7 @@
 
 #include <algorithm>
 #include <array>
+#include <coroutine>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -55,6 +56,19 @@ struct CancelRun {
   std::array<bool, 2> begun{};
   std::array<bool, 2> ended{};
   std::array<bool, 2> has_got{};
+};
+
+// `co_await SpendBudget();` in a Wait: the task's turn is over, so that what begins behind it gives
+// way first, if it does that at all, and may be cancelled meanwhile.
+struct SpendBudget {
+  bool await_ready() const { return false; }
+  template <typename Promise>
+  bool await_suspend(std::coroutine_handle<Promise> self) {
+    while (self.promise().task->ConsumeBudget()) {
+    }
+    return false;
+  }
+  void await_resume() const {}
 };
 
 namespace internal {

@@ -45,6 +45,29 @@ Task<void> OrderMain() {
 }
 TEST(MutexTest, OneAtATimeInOrderAlsoAcrossAwaits) { TestRuntime(1).Run(OrderMain()); }
 
+// A task whose turn is over gives way before it locks, not when it holds the lock.
+Task<void> GivesWayMain(TestRuntime& runtime) {
+  Mutex<int> number(0);
+  bool stop = false;
+  TaskGroup group(runtime.handle());
+  group.Spawn([](Mutex<int>& lock, const bool& until) -> Task<void> {
+    while (!until) ++**(co_await lock.Lock());
+  }(number, stop));
+  group.Spawn([](Mutex<int>& lock, bool& told) -> Task<void> {
+    for (int turn = 0; turn < 100; ++turn) {
+      EXPECT_TRUE(lock.TryLock().has_value());
+      co_await Yield();
+    }
+    told = true;
+  }(number, stop));
+  co_await group.Join();
+  EXPECT_GT(**number.TryLock(), 100);
+}
+TEST(MutexTest, ATaskThatGivesWayHoldsNothing) {
+  TestRuntime runtime(1);
+  runtime.Run(GivesWayMain(runtime));
+}
+
 TEST(MutexTest, OwnsItsValueAlsoOneThatCannotBeCopied) {
   Mutex<std::unique_ptr<int>> owner(std::make_unique<int>(1));
   auto guard = owner.TryLock();

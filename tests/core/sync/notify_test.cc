@@ -95,9 +95,15 @@ Task<void> PassesOnMain() {
 }
 TEST(NotifyTest, AWakeUpIsNotLostWithATaskThatGivesUp) { TestRuntime(1).Run(PassesOnMain()); }
 
-// Every order of cancellations. Two that are kept are one: those are not counted.
+// Every order of cancellations. Two that are kept are one: those are not counted. `gives_way`: the
+// waits begin when the turn of their task is over.
 struct OneCase {
-  Task<bool> Wait(int) { co_return (co_await notify.Wait()).ok(); }
+  explicit OneCase(bool gives_way) : gives_way(gives_way) {}
+
+  Task<bool> Wait(int) {
+    if (gives_way) co_await SpendBudget();
+    co_return (co_await notify.Wait()).ok();
+  }
   void Grant(int) {
     if (TakeKept()) {
       notify.One();
@@ -135,12 +141,15 @@ struct OneCase {
     kept = outcome.Get<0>().ok();
   }
 
+  const bool gives_way;
   Notify notify;
   int counted = 0;
 };
 
 TEST(NotifyTest, NoWakeUpIsLostInAnyOrderOfCancellations) {
-  EXPECT_EQ(FindBadOrder<OneCase>(), "");
+  for (const bool gives_way : {false, true}) {
+    EXPECT_EQ(FindBadOrder([=] { return std::make_unique<OneCase>(gives_way); }), "");
+  }
 }
 
 struct AllCase {

@@ -28,6 +28,7 @@ Task<void> Then(int yields, auto act) {
 Task<void> Expect(Cell& cell, int mine, int expected, int& calls) {
   auto made = co_await cell.GetOrInit([&calls, mine]() -> Task<std::unique_ptr<int>> {
     ++calls;
+    co_await Yield();  // the turn is over: the others give way, and queue in the next one
     co_await Yield();
     co_return std::make_unique<int>(mine);
   });
@@ -41,7 +42,7 @@ Task<void> OnceMain() {
   EXPECT_EQ(cell.Get(), nullptr);
   int calls = 0;
   co_await Join(Expect(cell, 1, 1, calls), Expect(cell, 2, 1, calls), Expect(cell, 3, 1, calls),
-                Then(0, [&] {
+                Then(1, [&] {
                   EXPECT_EQ(cell.waiting(), 2u);
                   EXPECT_FALSE(cell.Set(std::make_unique<int>(4)));  // one is being made
                 }));

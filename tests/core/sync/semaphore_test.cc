@@ -165,11 +165,13 @@ TEST(SemaphoreTest, ALoopThatNeverWaitsLetsOtherTasksRun) {
   runtime.Run(GivesWayMain(runtime));
 }
 
-// Every order of cancellations. Wait 0 wants `wanted`, wait 1 one permit.
+// Every order of cancellations. Wait 0 wants `wanted`, wait 1 one permit; `gives_way`: they begin
+// when the turn of their task is over.
 struct OrderCase {
-  explicit OrderCase(size_t wanted) : wants{wanted, 1} {}
+  OrderCase(size_t wanted, bool gives_way) : wants{wanted, 1}, gives_way(gives_way) {}
 
   Task<bool> Wait(int wait) {
+    if (gives_way) co_await SpendBudget();
     queue.push_back(wait);
     auto permit = co_await semaphore.Acquire(wants[wait]);
     if (permit.ok()) held[wait] = std::move(*permit);
@@ -191,6 +193,7 @@ struct OrderCase {
   }
 
   const std::array<size_t, 2> wants;
+  const bool gives_way;
   Semaphore semaphore{0};
   std::array<Semaphore::Permit, 2> held;
   std::vector<int> queue;  // in the order in which they came
@@ -198,7 +201,10 @@ struct OrderCase {
 
 TEST(SemaphoreTest, NothingIsLostInAnyOrderOfCancellations) {
   for (const size_t wanted : {size_t{1}, size_t{2}}) {
-    EXPECT_EQ(FindBadOrder([wanted] { return std::make_unique<OrderCase>(wanted); }), "");
+    for (const bool gives_way : {false, true}) {
+      const auto make = [=] { return std::make_unique<OrderCase>(wanted, gives_way); };
+      EXPECT_EQ(FindBadOrder(make), "");
+    }
   }
 }
 
