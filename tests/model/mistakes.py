@@ -225,4 +225,137 @@ MISTAKES = [
     next.error_ = EPIPE;
 """,
     ),
+    (
+        'oneshot.h',
+        """  bool TakeOrQueue(OneshotWait<T>& wait) {
+    absl::MutexLock lock(&mutex_);
+""",
+        """  bool TakeOrQueue(OneshotWait<T>& wait) {
+    if (model::Planted("oneshot looks before it queues")) {
+      {
+        absl::MutexLock look(&mutex_);
+        wait.error = TryTake(wait.value);
+        if (wait.error != EAGAIN) return false;
+      }
+      wait.error = ECANCELED;
+      absl::MutexLock queue(&mutex_);
+      receivers_.Push(wait);
+      return true;
+    }
+    absl::MutexLock lock(&mutex_);
+""",
+    ),
+    (
+        'oneshot.h',
+        '    if (receivers_.empty()) {\n      value_.emplace(',
+        """    if (receivers_.empty() || model::Planted("oneshot wakes none")) {
+      value_.emplace(""",
+    ),
+    (
+        'oneshot.h',
+        """    sender_done_ = true;
+    EndReceive(woken);
+""",
+        """    sender_done_ = true;
+    if (!model::Planted("oneshot's end is not told")) EndReceive(woken);
+""",
+    ),
+    (
+        'oneshot.h',
+        '    while (!closed_waits_.empty()) {\n',
+        """    while (!closed_waits_.empty() && !model::Planted("oneshot's close is not told")) {
+""",
+    ),
+    (
+        'bounded_channel.h',
+        """  bool ReceiveOrQueue(ItemWait<T>& wait) {
+    Woken woken;
+    absl::MutexLock lock(&mutex_);
+""",
+        """  bool ReceiveOrQueue(ItemWait<T>& wait) {
+    Woken woken;
+    if (model::Planted("receive looks before it queues")) {
+      {
+        absl::MutexLock look(&mutex_);
+        wait.error = TakeValue(wait.value, woken);
+        if (wait.error != EAGAIN) return false;
+      }
+      wait.error = ECANCELED;
+      absl::MutexLock queue(&mutex_);
+      receivers_.Push(wait);
+      return true;
+    }
+    absl::MutexLock lock(&mutex_);
+""",
+    ),
+    (
+        'bounded_channel.h',
+        """  bool SendOrQueue(SlotWait<T>& wait) {
+    Woken woken;
+    absl::MutexLock lock(&mutex_);
+""",
+        """  bool SendOrQueue(SlotWait<T>& wait) {
+    Woken woken;
+    if (model::Planted("send looks before it queues")) {
+      {
+        absl::MutexLock look(&mutex_);
+        wait.error = TakeSlot(wait.value, woken);
+        if (wait.error != EAGAIN) return false;
+      }
+      wait.error = ECANCELED;
+      absl::MutexLock queue(&mutex_);
+      senders_.Push(wait);
+      return true;
+    }
+    absl::MutexLock lock(&mutex_);
+""",
+    ),
+    (
+        'bounded_channel.h',
+        '    value.emplace(ring_.Pop());\n    Serve(woken);\n',
+        """    value.emplace(ring_.Pop());
+    if (!model::Planted("receive serves none")) Serve(woken);
+""",
+    ),
+    (
+        'bounded_channel.h',
+        '      Fill(sender.value, woken);\n      sender.error = 0;\n',
+        """      Fill(sender.value, woken);
+      if (!model::Planted("filled without its sender")) sender.error = 0;
+""",
+    ),
+    (
+        'bounded_channel.h',
+        '    receiver.value.emplace(std::move(value));\n    receiver.error = 0;\n',
+        """    receiver.value.emplace(std::move(value));
+    if (!model::Planted("handed to one that left")) receiver.error = 0;
+""",
+    ),
+    (
+        'bounded_channel.h',
+        '    --sender_count_;\n    EndReceives(woken);\n',
+        """    --sender_count_;
+    if (!model::Planted("the last sender is not told")) EndReceives(woken);
+""",
+    ),
+    (
+        'bounded_channel.h',
+        '    closed_ = true;\n',
+        '    closed_ = true;\n    if (model::Planted("close is not told")) return;\n',
+    ),
+    (
+        'bounded_channel.h',
+        """  void ReturnReserved() {
+    Woken woken;
+    absl::MutexLock lock(&mutex_);
+    --reserved_;
+    Serve(woken);
+""",
+        """  void ReturnReserved() {
+    Woken woken;
+    absl::MutexLock lock(&mutex_);
+    --reserved_;
+    if (!model::Planted("a returned slot serves none")) Serve(woken);
+""",
+    ),
 ]
