@@ -7,10 +7,10 @@
 //     (*connection)->Query(text);       // a Connection*
 //
 // The initialiser is called without arguments and returns an awaitable (a Task, as a rule) of T, or
-// of an IoResult<T>. One runs at a time. If it brings an error or is cancelled (its waits
+// of an IoResult<T>. One runs at a time. If it brings an error, throws, or is cancelled (its waits
 // end with ECANCELED, and it returns that), the cell stays empty, its own caller gets the error,
 // and the turn passes on to the next task that waits, with that one's initialiser. First in, first
-// out. What is not found again and again is better cached with a time.
+// out.
 //
 // Get takes no lock and no turn: ask it first where the value is needed often, for GetOrInit has a
 // frame of its own. The turn is a Semaphore of one permit, closed when the value is there, as in

@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 #include "core/runtime/task_group.h"
@@ -84,6 +85,26 @@ Task<void> FailsMain() {
   EXPECT_EQ(*cell.Get(), 1);
 }
 TEST(OnceCellTest, AnErrorIsItsCallersAndTheNextTries) { TestRuntime(1).Run(FailsMain()); }
+
+Task<void> Throws(OnceCell<int>& cell) {
+  bool thrown = false;
+  try {
+    (void)co_await cell.GetOrInit([]() -> Task<int> {
+      co_await Yield();
+      throw std::runtime_error("no");
+    });
+  } catch (const std::runtime_error&) {
+    thrown = true;
+  }
+  EXPECT_TRUE(thrown);
+}
+Task<void> ThrowsMain() {
+  OnceCell<int> cell;
+  int calls = 0;
+  co_await Join(Throws(cell), Try(cell, 0, calls));
+  EXPECT_EQ(calls, 1);
+}
+TEST(OnceCellTest, AnExceptionIsItsCallersAndTheNextTries) { TestRuntime(1).Run(ThrowsMain()); }
 
 Task<void> CancelledMain() {
   OnceCell<int> cell;
