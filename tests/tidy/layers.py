@@ -26,6 +26,8 @@ CORE = {
     "core/combine": ["core/base", "core/task", "core/sync", "core/runtime", "core/time"],
     "core/io": ["core/base", "core/net", "core/task", "core/reactor", "core/sched", "core/time",
                 "core/runtime"],
+    # For programs' tests; no part of the product uses it.
+    "core/testing": ["core/base", "core/reactor", "core/sched"],
 }
 
 # The backends implement the reactor's interface and know no scheduler.
