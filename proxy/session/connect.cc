@@ -18,9 +18,13 @@ core::Task<void> Session::Connect() {
     Tell(kClientReset);
     co_return;
   }
+  Upstream& upstream = *context().upstream;
+  const uint64_t key =
+      upstream.uses_key() ? upstream.KeyOf(CurrentReactor().PeerAddress(client_)) : 0;
   auto outcome =
-      co_await core::Select(core::Named<"connect">(ConnectUpstream({.upstream = *context().upstream,
+      co_await core::Select(core::Named<"connect">(ConnectUpstream({.upstream = upstream,
                                                                     .timeout = limits().connect,
+                                                                    .key = key,
                                                                     .stats = *context().stats,
                                                                     .logger = *context().logger},
                                                                    Seed())),

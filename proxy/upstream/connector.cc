@@ -158,13 +158,16 @@ void LogFailure(const ConnectContext& context, const Endpoint& endpoint, int err
 //   seen_    tried in the last round | tried in this one
 class Rounds {
  public:
-  Rounds(Upstream& upstream, uint64_t seed) : upstream_(upstream), seed_(seed) {
+  Rounds(Upstream& upstream, uint64_t key, uint64_t seed)
+      : upstream_(upstream), key_(key), seed_(seed) {
     in_round_ = MostInRound();
   }
 
   std::span<Endpoint* const> seen() const { return seen_; }
   std::span<Endpoint* const> tried() const { return seen().subspan(begin_); }
-  PickRequest request() const { return {.now = Worker::Current()->Now(), .random = seed_}; }
+  PickRequest request() const {
+    return {.key = key_, .now = Worker::Current()->Now(), .random = seed_};
+  }
 
   void Tries(Endpoint& endpoint) {
     if (round_ == 1 && seen_.empty()) {
@@ -209,6 +212,7 @@ class Rounds {
   }
 
   Upstream& upstream_;
+  const uint64_t key_;
   const uint64_t seed_;
   uint32_t in_round_ = 1;
   int round_ = 1;
@@ -217,6 +221,19 @@ class Rounds {
   size_t begin_ = 0;  // of this round
   absl::InlinedVector<Endpoint*, 4> seen_;
 };
+
+// No endpoint takes sessions, and a free slot would change nothing. Another configuration may.
+bool IsDown(const ConnectContext& context) {
+  if (context.upstream.queue().SetOf(Worker::Current()->index()).serving() > 0) return false;
+  uint64_t suppressed = 0;
+  if (context.upstream.failure_throttle().Pass(Worker::Current()->Now(), suppressed)) {
+    context.logger.Log(core::LogLevel::kWarn,
+                       "upstream %s: every endpoint has weight 0: no session can begin (%d more "
+                       "failures since the last line)",
+                       context.upstream.name(), suppressed);
+  }
+  return true;
+}
 
 // Another one than in the last round, if there is one that is usable.
 EndpointSlot TryAcquire(EndpointQueue& queue, const Rounds& rounds) {
@@ -231,21 +248,21 @@ EndpointSlot TryAcquire(EndpointQueue& queue, const Rounds& rounds) {
 core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed) {
   Upstream& upstream = context.upstream;
   const ConnectPolicy& policy = upstream.policy();
-  Rounds rounds(upstream, seed);
+  Rounds rounds(upstream, context.key, seed);
   Connected result;
   Duration pause{0};
   while (rounds.Next(pause)) {
     if (pause > 0s && !co_await core::Sleep(pause)) co_return result;
     result.slot = TryAcquire(upstream.queue(), rounds);
-    if (!result.slot.valid()) {
-      result.queue_timeout = true;
-      if (policy.queue_timeout == 0s) co_return result;
+    if (!result.slot.valid() && policy.queue_timeout > 0s) {
       const Instant begin = Worker::Current()->clock().Now();
       result.slot =
           co_await Queue(upstream.queue(), policy.queue_timeout, rounds.request(), rounds.tried());
       result.queued = result.queued.value_or(0s) + (Worker::Current()->clock().Now() - begin);
-      if (!result.slot.valid()) co_return result;
-      result.queue_timeout = false;
+    }
+    if (!result.slot.valid()) {
+      result.queue_timeout = !IsDown(context);
+      co_return result;
     }
     rounds.Tries(result.slot.endpoint());
     result.endpoint = &result.slot.endpoint();

@@ -26,7 +26,12 @@ ConnectPolicy PolicyOf(const conf::Upstream& upstream) {
 }  // namespace
 
 Upstream::Upstream(const conf::Upstream& config, uint32_t workers)
-    : name_(config.name), policy_(PolicyOf(config)), balancer_(MakeBalancer(config.balance)) {
+    : name_(config.name),
+      policy_(PolicyOf(config)),
+      hash_(config.hash),
+      uses_key_(config.balance == conf::Balance::kSourceHash ||
+                config.balance == conf::Balance::kMaglev),
+      balancer_(MakeBalancer(config)) {
   queue_ = std::make_unique<EndpointQueue>(*balancer_, workers, MakeSet(config.endpoints));
 }
 

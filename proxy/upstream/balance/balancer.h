@@ -48,9 +48,12 @@ class Balancer {
   virtual void OnConnect(Endpoint& endpoint) { (void)endpoint; }  // it has been given a session
   virtual void OnClose(Endpoint& endpoint) { (void)endpoint; }    // that session has gone
 
- protected:
   static bool MayTry(const Endpoint* endpoint, std::span<Endpoint* const> tried) {
     return endpoint->usable() && std::ranges::find(tried, endpoint) == tried.end();
+  }
+  // Compares (active + 1) / weight, without dividing. Weights are not 0.
+  static bool HasLessLoad(const Endpoint& a, const Endpoint& b) {
+    return (uint64_t{a.active()} + 1) * b.weight() < (uint64_t{b.active()} + 1) * a.weight();
   }
 };
 
