@@ -6,7 +6,7 @@
 // From Mirrokni, Thorup, Zadimoghaddam, "Consistent Hashing with Bounded Loads" (2016). As percent
 // is above 100, there is always an endpoint that is allowed among those that the sum is of.
 // Threads: one at a time (the queue's lock).
-// Checked by: tests/proxy/upstream/balance/load_bound_test.cc.
+// Checked by: tests/proxy/upstream/balance/hashed_test.cc.
 #ifndef SLUICE_PROXY_UPSTREAM_BALANCE_LOAD_BOUND_H_
 #define SLUICE_PROXY_UPSTREAM_BALANCE_LOAD_BOUND_H_
 

@@ -1,22 +1,22 @@
 // Maglev: consistent hashing by a table of slots. A key leads to one slot, whatever the number of
 // endpoints, and endpoints share the slots by their weights.
 //
-//   slots     a b a c b a c ...      each endpoint walks the slots in an order of its own, and takes
-//                                    the next free one whenever it is its turn
+//   slots     a b a c b a c ...      each endpoint walks the slots in an order of its own, and
+//                                    takes the next free one whenever it is its turn
 //   a pick    key ──► slot ── usable? ── no ──► the next slot ...
 //
 // The table depends on the names, the weights and the seed alone: not on the order in which the
 // endpoints are configured, and not on their health. So proxies with one configuration agree, and
-// an endpoint that fails moves its own keys only, for as long as it fails. When one joins or leaves,
-// few keys move besides its own: measured, at most 5 % of all.
+// an endpoint that fails moves its own keys only, for as long as it fails. When one joins or
+// leaves, few keys move besides its own: measured, at most 5 % of all.
 //
 // The number of slots is a prime, at least 65537 and at least 100 for each endpoint. It is one of a
-// few, of which each is about twice the one before: if it changed with each endpoint, each would
-// move all keys.
+// few, of which each is about twice the one before: if it changed with each endpoint, each of them
+// would move all keys.
 //
 // From Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer" (2016).
 // Threads: any; with a load bound one at a time (the queue's lock).
-// Checked by: tests/proxy/upstream/balance/maglev_test.cc.
+// Checked by: tests/proxy/upstream/balance/hashed_test.cc.
 #ifndef SLUICE_PROXY_UPSTREAM_BALANCE_MAGLEV_H_
 #define SLUICE_PROXY_UPSTREAM_BALANCE_MAGLEV_H_
 

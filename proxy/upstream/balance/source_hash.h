@@ -11,7 +11,7 @@
 // From Thaler, Ravishankar, "A Name-Based Mapping Scheme for Rendezvous" (1996); the weights from
 // Schindelhauer, Schomaker, "Weighted Distributed Hash Tables" (2005).
 // Threads: any; with a load bound one at a time (the queue's lock).
-// Checked by: tests/proxy/upstream/balance/source_hash_test.cc.
+// Checked by: tests/proxy/upstream/balance/hashed_test.cc.
 #ifndef SLUICE_PROXY_UPSTREAM_BALANCE_SOURCE_HASH_H_
 #define SLUICE_PROXY_UPSTREAM_BALANCE_SOURCE_HASH_H_
 
