@@ -31,6 +31,7 @@ enum class Balance {
   kSourceHash,
   kMaglev,
   kFirst,
+  kFastest,
 };
 enum class HashOn { kSource };
 
@@ -170,6 +171,7 @@ struct Endpoint {
   core::Address address;
   uint32_t weight = 1;           // 0 = drained: no new connections
   uint32_t max_connections = 0;  // 0 = no limit
+  uint32_t priority = 0;         // 0 = the best
 
   bool operator==(const Endpoint&) const = default;
 };
@@ -189,6 +191,7 @@ struct Upstream {
   std::string name;
   Balance balance = Balance::kRoundRobin;
   Hash hash = {};
+  Duration slow_start = 0s;       // of endpoints that join; 0 = off
   Duration queue_timeout = 5s;    // 0 = no waiting
   uint32_t connect_attempts = 3;  // endpoints tried in one round
   Duration connect_backoff = 20ms;

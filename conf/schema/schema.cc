@@ -196,6 +196,7 @@ Shape Of(Endpoint& endpoint) {
     v.Required("address", EndpointAddress(endpoint.address));
     v.Optional("weight", Count(endpoint.weight, 0, 256));
     v.Optional("max_connections", Count(endpoint.max_connections, 0, kConnectionsMax));
+    v.Optional("priority", Count(endpoint.priority, 0, 255));
   };
   return Map{fields, /*shorthand=*/"address"};
 }
@@ -213,15 +214,16 @@ Shape Of(Hash& hash) {
 Shape Of(Upstream& upstream) {
   return Map{[&upstream](Visitor& v) {
     v.Required("name", Name(upstream.name));
-    v.Optional("balance", OneOf(upstream.balance,
-                                {{"round_robin", Balance::kRoundRobin},
-                                 {"least_connections", Balance::kLeastConnections},
-                                 {"random_two", Balance::kRandomTwo},
-                                 {"source_hash", Balance::kSourceHash},
-                                 {"maglev", Balance::kMaglev},
-                                 {"first", Balance::kFirst}},
-                                {"fastest"}));
+    v.Optional("balance",
+               OneOf(upstream.balance, {{"round_robin", Balance::kRoundRobin},
+                                        {"least_connections", Balance::kLeastConnections},
+                                        {"random_two", Balance::kRandomTwo},
+                                        {"source_hash", Balance::kSourceHash},
+                                        {"maglev", Balance::kMaglev},
+                                        {"first", Balance::kFirst},
+                                        {"fastest", Balance::kFastest}}));
     v.Optional("hash", Of(upstream.hash));
+    v.Optional("slow_start", TimeOrZero(upstream.slow_start, "off", 100ms, kDay));
     v.Optional("queue_timeout", TimeOrZero(upstream.queue_timeout, "no waiting", 1ms, kDay));
     v.Optional("connect_attempts", Count(upstream.connect_attempts, 1, 100));
     v.Optional("connect_backoff", TimeOrZero(upstream.connect_backoff, "at once", 1ms, 10s));

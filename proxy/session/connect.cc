@@ -32,7 +32,12 @@ core::Task<void> Session::Connect() {
   Connected& connected = outcome.Get<"connect">();
   upstream_ = connected.fd;
   slot_ = std::move(connected.slot);
-  if (timeline_ != nullptr) timeline_->NoteConnect(connected);
+  if (timeline_ != nullptr) {
+    timeline_->NoteConnect(connected);
+    if (slot_.valid() && upstream.queue().measures_latency()) {
+      timeline_->MeasureAnswer(upstream.queue(), slot_.endpoint());
+    }
+  }
   if (upstream_ >= 0 || end_.ended()) co_return;
   if (outcome.Won<"client_gone">()) {
     Tell(kClientReset);

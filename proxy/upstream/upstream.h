@@ -35,6 +35,7 @@ struct ConnectPolicy {
   core::Duration backoff;        // before the third endpoint; doubled for each further one
   core::Duration retry_for;      // when all have failed; 0: each is tried once
   core::Duration queue_timeout;  // 0: no waiting for a free slot
+  core::Duration slow_start;     // 0: endpoints that join take their whole share at once
   std::optional<core::Address> source;
   std::optional<core::SocketOptions> socket;  // of TCP; none: all as the kernel has it
 };

@@ -36,7 +36,8 @@ TEST(Load, EveryPolicyArrives) {
   const std::vector<std::pair<std::string, Balance>> policies = {
       {"round_robin", Balance::kRoundRobin}, {"least_connections", Balance::kLeastConnections},
       {"random_two", Balance::kRandomTwo},   {"source_hash", Balance::kSourceHash},
-      {"maglev", Balance::kMaglev},          {"first", Balance::kFirst}};
+      {"maglev", Balance::kMaglev},          {"first", Balance::kFirst},
+      {"fastest", Balance::kFastest}};
   for (const auto& [word, balance] : policies) {
     const LoadResult result = Load(R"(
 listeners:
@@ -45,7 +46,8 @@ upstreams:
   - name: app
     balance: )" + word + R"(
     hash: { on: source, ipv4_prefix: 24, ipv6_prefix: 56, seed: 4294967295, max_load: 125% }
-    endpoints: ["127.0.0.1:3000"]
+    slow_start: 100ms
+    endpoints: [{ address: "127.0.0.1:3000", priority: 255 }]
 )");
     ASSERT_TRUE(result.ok()) << ErrorsOf(result);
     EXPECT_EQ(result.config.upstreams.at(0).balance, balance) << word;

@@ -1,6 +1,7 @@
 """How an endpoint is chosen, by the policies other than round robin."""
 
 import math
+import time
 
 import sockets
 from crowd import arrive
@@ -15,6 +16,29 @@ def held(link, address, count):
         link.send(list(outcomes.values()).count("answered"))
         link.receive()
     arrive(address, count, wait)
+
+
+def late_echo(link):
+    """A peer: an echo server that answers each connection once, after 100 ms."""
+    with sockets.Listener() as listener:
+        link.send(listener.text)
+        while True:
+            stream = listener.accept()
+            data = stream.recv(100)
+            time.sleep(0.1)  # what it stands for: a server that is slow
+            stream.sendall(data)
+            stream.close()
+
+
+def banner(link, seconds):
+    """A peer: a server that speaks first, after some time."""
+    with sockets.Listener() as listener:
+        link.send(listener.text)
+        while True:
+            stream = listener.accept()
+            time.sleep(seconds)  # what it stands for: a server that is slow
+            stream.sendall(b"hello")
+            stream.close()
 
 
 @matrix(workers=(1, 2))
@@ -163,7 +187,8 @@ class Balance:
         """Two of three refuse; each session reaches the third in the first round."""
         live = self.peer(echo).receive()
         dead = [sockets.text_of((sockets.HOST, sockets.free_port())) for _ in range(2)]
-        for balance in ("least_connections", "random_two", "source_hash", "maglev", "first"):
+        for balance in ("least_connections", "random_two", "source_hash", "maglev", "first",
+                        "fastest"):
             web = self.proxy([dead[0], live, dead[1]], upstream={"balance": balance})
             for number in range(1, 13):
                 self.echo_session(web).close()
@@ -171,10 +196,76 @@ class Balance:
                 self.assertEqual((end["endpoint"], end["reason"]), (live, "closed"))
                 self.assertLessEqual(int(end["attempts"]), 3)
 
+    def test_fastest(self):
+        """Three servers, of which one takes 100 ms to answer: it gets next to nothing."""
+        quick = self.servers(2)
+        late = self.peer(late_echo)
+        web = self.proxy([{"address": late.receive()}, *quick], log={"level": "info"},
+                         upstream={"balance": "fastest"})
+        for _ in range(60):
+            self.echo_session(web).close()
+        counts = self.counts()
+        self.assertGreaterEqual(sum(counts), 57, "one is tried again after 10 s and more")
+        self.assertGreater(min(counts), 0)
+
+    def test_fastest_where_the_server_speaks_first(self):
+        """A banner after 100 ms, and one at once."""
+        late, quick = self.peer(banner, 0.1), self.peer(banner, 0)
+        endpoints = [late.receive(), quick.receive()]
+        web = self.proxy(endpoints, upstream={"balance": "fastest"})
+        for number in range(1, 31):
+            client = self.keep(web.connect())
+            self.assertEqual(sockets.read_exactly(client, 5), b"hello")
+            client.close()
+            web.wait_session_end(number)
+        ends = [end["endpoint"] for end in web.session_ends()]
+        self.assertGreaterEqual(ends.count(endpoints[1]), 28)
+
+    def test_fastest_does_not_prefer_one_that_refuses(self):
+        live = self.peer(echo).receive()
+        dead = sockets.text_of((sockets.HOST, sockets.free_port()))
+        web = self.proxy([dead, live], upstream={"balance": "fastest"})
+        for number in range(1, 21):
+            self.echo_session(web).close()
+            web.wait_session_end(number)
+        attempts = [int(end["attempts"]) for end in web.session_ends()]
+        self.assertLessEqual(sum(attempts), 22, attempts)
+
+    def test_priority(self):
+        """A spare is for sessions that the better ones refuse, not for those that they let wait."""
+        best, spare = (self.keep(sockets.Listener()) for _ in range(2))
+        dead = sockets.text_of((sockets.HOST, sockets.free_port()))
+        endpoints = [{"address": spare.text, "priority": 1},
+                     {"address": best.text, "max_connections": 1}, {"address": dead}]
+        web = self.proxy(endpoints, upstream={"queue_timeout": "300ms", "retry_for": "0s"})
+        client = self.keep(web.connect())
+        upstream = self.keep(best.accept())
+        sockets.exchange(client, upstream)
+        waiting = self.keep(web.connect())  # has tried the dead one; the best one is taken
+        self.assertEqual(sockets.ending(waiting), "reset")
+        self.assertEqual(web.wait_session_end()["reason"], "queue_timeout")
+        best.close()
+        sockets.reset(client)
+        self.assertEqual(sockets.ending(upstream), "reset")
+        web.wait_session_end(2)
+        for _ in range(3):
+            client = self.keep(web.connect())
+            sockets.exchange(client, self.keep(spare.accept()))
+
+    def test_priority_of_one_that_drains(self):
+        for balance in ("round_robin", "least_connections", "maglev"):
+            spare = self.keep(sockets.Listener())
+            drained = {"address": sockets.text_of((sockets.HOST, 1)), "weight": 0}
+            web = self.proxy([drained, {"address": spare.text, "priority": 9}],
+                             upstream={"balance": balance})
+            for _ in range(3):
+                client = self.keep(web.connect())
+                sockets.exchange(client, self.keep(spare.accept()))
+
     def test_all_drain(self):
         """The upstream is down: the reason is that there is none, not that the queue was long."""
         for balance in ("round_robin", "least_connections", "random_two", "source_hash", "maglev",
-                        "first"):
+                        "first", "fastest"):
             endpoints = [{"address": sockets.text_of((sockets.HOST, 1)), "weight": 0}] * 2
             web = self.proxy(endpoints, upstream={"balance": balance, "queue_timeout": "50ms"})
             self.assertEqual(sockets.ending_of_connect(web.address()), "reset")

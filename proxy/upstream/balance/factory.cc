@@ -1,6 +1,7 @@
 #include "proxy/upstream/balance/factory.h"
 
 #include "core/base/check.h"
+#include "proxy/upstream/balance/fastest.h"
 #include "proxy/upstream/balance/first.h"
 #include "proxy/upstream/balance/least_connections.h"
 #include "proxy/upstream/balance/maglev.h"
@@ -25,6 +26,8 @@ std::unique_ptr<Balancer> MakeBalancer(const conf::Upstream& upstream) {
       return std::make_unique<Maglev>(hash.seed, hash.max_load);
     case conf::Balance::kFirst:
       return std::make_unique<First>();
+    case conf::Balance::kFastest:
+      return std::make_unique<Fastest>();
   }
   SLUICE_CHECK(false);
 }

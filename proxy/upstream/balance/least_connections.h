@@ -28,6 +28,7 @@ class LeastConnections final : public Balancer {
   Endpoint* Pick(const EndpointSet& set, const PickRequest& request,
                  std::span<Endpoint* const> tried) override;
   bool counts_sessions() const override { return true; }
+  bool weighs_ramps() const override { return true; }
 
  private:
   size_t begin_ = 0;  // where the next scan begins: behind the one that was picked last

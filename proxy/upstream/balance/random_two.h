@@ -18,6 +18,7 @@ class RandomTwo final : public Balancer {
   Endpoint* Pick(const EndpointSet& set, const PickRequest& request,
                  std::span<Endpoint* const> tried) override;
   bool counts_sessions() const override { return true; }
+  bool weighs_ramps() const override { return true; }
 };
 
 }  // namespace sluice::proxy

@@ -52,22 +52,19 @@ Endpoint* WeightedDraw::Draw(uint64_t random) const {
   return static_cast<uint32_t>(random) < column.lower_share ? column.lower : column.upper;
 }
 
-Endpoint* WeightedDraw::LessLoadedOfTwo(const PickRequest& request,
+WeightedDraw::Two WeightedDraw::DrawTwo(const PickRequest& request,
                                         std::span<Endpoint* const> tried) const {
-  if (columns_.empty()) return nullptr;
+  Two two;
+  if (columns_.empty()) return two;
   uint64_t random = request.random + tried.size();  // a retry draws others
-  Endpoint* first = nullptr;
-  for (int i = 0; i < kDraws; ++i) {
+  for (int i = 0; i < kDraws && two.second == nullptr; ++i) {
     random = core::Mix(random);
     Endpoint* const drawn = Draw(random);
-    if (drawn == first || !Balancer::MayTry(drawn, tried)) continue;
-    if (first == nullptr) {
-      first = drawn;
-      continue;
-    }
-    return Balancer::HasLessLoad(*drawn, *first) ? drawn : first;
+    if (drawn == two.first || !Balancer::MayTry(drawn, tried)) continue;
+    (two.first == nullptr ? two.first : two.second) = drawn;
   }
-  return first != nullptr ? first : FirstThatMayBeTried(random, tried);
+  if (two.first == nullptr) two.first = FirstThatMayBeTried(random, tried);
+  return two;
 }
 
 Endpoint* WeightedDraw::FirstThatMayBeTried(uint64_t random,

@@ -29,9 +29,17 @@ class WeightedDraw final : public PickTable {
   // Of one that is not empty.
   Endpoint* Draw(uint64_t random) const;
 
-  // Of two different members that may be tried: the one with less load. If but one is found, that
-  // one; null: there is none. After a few draws without any it looks at all members.
-  Endpoint* LessLoadedOfTwo(const PickRequest& request, std::span<Endpoint* const> tried) const;
+  // Of two different members that may be tried: the better one. If but one is found, that one;
+  // null: there is none. After a few draws without any it looks at all members.
+  template <typename IsBetter>
+  Endpoint* BetterOfTwo(const PickRequest& request, std::span<Endpoint* const> tried,
+                        IsBetter is_better) const {
+    const Two two = DrawTwo(request, tried);
+    return two.second != nullptr && is_better(*two.second, *two.first) ? two.second : two.first;
+  }
+  Endpoint* LessLoadedOfTwo(const PickRequest& request, std::span<Endpoint* const> tried) const {
+    return BetterOfTwo(request, tried, Balancer::HasLessLoad);
+  }
 
  private:
   struct Column {
@@ -40,6 +48,12 @@ class WeightedDraw final : public PickTable {
     uint32_t lower_share;  // of 2^32
   };
 
+  struct Two {
+    Endpoint* first = nullptr;
+    Endpoint* second = nullptr;  // null: only the first was found
+  };
+
+  Two DrawTwo(const PickRequest& request, std::span<Endpoint* const> tried) const;
   Endpoint* FirstThatMayBeTried(uint64_t random, std::span<Endpoint* const> tried) const;
 
   std::vector<Column> columns_;  // one for each member; each member is `lower` once

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/time.h"
 #include "proxy/upstream/endpoint_queue.h"
 #include "tests/proxy/upstream/endpoints.h"
 
@@ -19,9 +20,12 @@ class Policy {
  public:
   static constexpr uint32_t kNone = UINT32_MAX;
 
-  // `policy` makes no difference between its uses; at most `most` endpoints are ever used.
-  Policy(std::unique_ptr<Balancer> policy, const std::vector<uint32_t>& weights, size_t most = 0)
-      : balancer_(std::move(policy)), endpoints_(std::max(most, weights.size())) {
+  // At most `most` endpoints are ever used; 0: as many as there are weights.
+  Policy(std::unique_ptr<Balancer> policy, const std::vector<uint32_t>& weights, size_t most = 0,
+         core::Duration slow_start = core::Duration(0))
+      : balancer_(std::move(policy)),
+        endpoints_(std::max(most, weights.size())),
+        slow_start_(slow_start) {
     Use(MembersOf(weights));
   }
 
@@ -40,7 +44,7 @@ class Policy {
   void Use(std::vector<EndpointMember> members) {
     std::shared_ptr<const EndpointSet> set = Endpoints::MakeSet(std::move(members), *balancer_);
     if (queue_ == nullptr) {
-      queue_ = std::make_unique<EndpointQueue>(*balancer_, kWorkers, std::move(set));
+      queue_ = std::make_unique<EndpointQueue>(*balancer_, kWorkers, std::move(set), slow_start_);
     } else {
       queue_->Publish(std::move(set));
     }
@@ -66,12 +70,14 @@ class Policy {
     return all;
   }
   const Endpoints& endpoints() const { return endpoints_; }
+  EndpointQueue& queue() { return *queue_; }
 
   static constexpr uint32_t kWorkers = 4;
 
  private:
   const std::unique_ptr<Balancer> balancer_;
   const Endpoints endpoints_;
+  const core::Duration slow_start_;
   std::unique_ptr<EndpointQueue> queue_;
 };
 
