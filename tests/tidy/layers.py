@@ -92,6 +92,7 @@ LIBRARIES = {
     "sys/epoll.h": "epoll/",
     "yaml-cpp/": "conf/reader/yaml.cc",
     "spdlog/": "core/log/logger.cc",
+    "xxhash.h": "proxy/upstream/balance/hash.cc",
 }
 
 # Folders of headers that belong to the kernel and the C library.
