@@ -46,6 +46,23 @@ WhenExhausted WhenExhaustedOf(const conf::Listener& listener) {
   return listener.on_limit == conf::OnLimit::kWait ? WhenExhausted::kWait : WhenExhausted::kReject;
 }
 
+core::IntrusivePtr<SharedRate> ProcessRate(const conf::Config& config, ProcessLimits& limits,
+                                           const core::IntrusivePtr<SharedRate>& before) {
+  const core::IntrusivePtr<SharedRate>& same = before ? before : limits.rate;
+  if (same->bucket.per_second() == config.limits.new_connections) return same;
+  return core::MakeRef<SharedRate>(config.limits.new_connections);
+}
+
+uint32_t ConnectionsServed(const conf::Config& config, uint32_t workers) {
+  return std::min(config.limits.max_connections, SessionsThatFit(config, workers));
+}
+
+Rejection WhyExhausted(const conf::Config& config, uint32_t workers) {
+  return ConnectionsServed(config, workers) < config.limits.max_connections
+             ? Rejection::kBuffers
+             : Rejection::kConnections;
+}
+
 // Which upstreams a loop leads through depends on all of this (upstream_sockets.h).
 bool MayCarryUpstreams(const conf::Config& before, const conf::Config& now) {
   const auto leads_to_the_same = [](const conf::Listener& a, const conf::Listener& b) {
@@ -59,7 +76,10 @@ bool MayCarryUpstreams(const conf::Config& before, const conf::Config& now) {
 
 Topology::Topology(conf::Config config, const SessionServices& services, const Topology* before)
     : config_(std::move(config)),
-      carries_upstreams_(before != nullptr && MayCarryUpstreams(before->config_, config_)) {
+      carries_upstreams_(before != nullptr && MayCarryUpstreams(before->config_, config_)),
+      process_rate_(ProcessRate(
+          config_, services.limits,
+          before == nullptr ? core::IntrusivePtr<SharedRate>() : before->process_rate_)) {
   std::unordered_map<std::string_view, core::IntrusivePtr<Upstream>> by_name;
   if (carries_upstreams_) upstreams_ = before->upstreams_;
   for (size_t i = 0; i < config_.upstreams.size(); ++i) {
@@ -81,9 +101,12 @@ core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& l
                                                          const Topology* before) const {
   const AdmissionOptions limits = AdmissionOf(listener);
   const ListenerState* const same = before == nullptr ? nullptr : before->Find(listener.name);
-  auto admission = same != nullptr && same->admission()->options() == limits
+  const Admission* const counted = same == nullptr ? nullptr : same->admission().get();
+  const bool is_same = counted != nullptr && counted->options() == limits &&
+                       counted->process_rate() == process_rate_;
+  auto admission = is_same
                        ? same->admission()
-                       : core::MakeRef<Admission>(limits, services.limits);
+                       : core::MakeRef<Admission>(limits, services.limits, process_rate_, counted);
   auto bandwidth = same != nullptr && same->shared_bandwidth()->total == listener.bandwidth.total
                        ? same->shared_bandwidth()
                        : core::MakeRef<SharedBandwidth>(listener.bandwidth.total);
@@ -112,12 +135,18 @@ void Topology::EndTerm() const {
   for (const core::IntrusivePtr<ListenerState>& listener : listeners_) listener->EndTerm();
 }
 
+void Topology::PutLimitsInForce(ProcessLimits& limits, uint32_t workers) const {
+  limits.when_exhausted.store(WhyExhausted(config_, workers), std::memory_order_relaxed);
+  limits.connections.set_max(ConnectionsServed(config_, workers));
+  for (const core::IntrusivePtr<ListenerState>& listener : listeners_) {
+    listener->admission()->PutInForce();
+  }
+}
+
 // One limit for both keys: the connections that buffer_memory serves only make the other one lower.
 ProcessLimits ProcessLimitsOf(const conf::Config& config, size_t workers, HeapReserve& reserve) {
-  const uint32_t served = SessionsThatFit(config, static_cast<uint32_t>(workers));
-  const uint32_t asked_for = config.limits.max_connections;
-  return ProcessLimits(std::min(asked_for, served),
-                       served < asked_for ? Rejection::kBuffers : Rejection::kConnections,
+  const auto count = static_cast<uint32_t>(workers);
+  return ProcessLimits(ConnectionsServed(config, count), WhyExhausted(config, count),
                        config.limits.new_connections, workers, reserve);
 }
 

@@ -9,10 +9,10 @@
 //                 │   accept loop session        ▲
 //                 └──────────────────────────────┘
 //
-// What counts something is carried over from one topology to the next while its limits are the
-// same, so that the counts go on: a listener's admission and shared bandwidth, by the listener's
-// name, and the upstreams, all of them if nothing has changed about them and about which addresses
-// lead to them.
+// What counts something is carried over from one topology to the next, so that the counts go on:
+// what a listener's connections hold of its limits, by the listener's name; its rates and shared
+// bandwidth while they are the same; and the upstreams, all of them if nothing has changed about
+// them and about which addresses lead to them.
 //
 // Built by one task; then any thread may read it.
 #ifndef SLUICE_PROXY_SERVER_TOPOLOGY_H_
@@ -59,6 +59,9 @@ class Topology final : public core::RefCounted {
   // Whether the upstreams are those of the topology before.
   bool carries_upstreams() const { return carries_upstreams_; }
 
+  // Its limits hold from now on, also those of the process. `workers`: how many there are.
+  void PutLimitsInForce(ProcessLimits& limits, uint32_t workers) const;
+
   // Accept loops look for the next topology's listeners.
   void EndTerm() const;
 
@@ -71,6 +74,7 @@ class Topology final : public core::RefCounted {
 
   const conf::Config config_;
   const bool carries_upstreams_;
+  const core::IntrusivePtr<SharedRate> process_rate_;
   std::vector<core::IntrusivePtr<Upstream>> upstreams_;
   std::vector<core::IntrusivePtr<ListenerState>> listeners_;
 };

@@ -113,7 +113,7 @@ World::World(const RunOptions& options)
   server_ = std::make_unique<proxy::Server>(config_, core::RuntimeHandle(shared_), signals_,
                                             checker_, &records_.log(), reserve_);
   if (scenario_.has(Fault::kExchange)) {
-    server_->set_next_config([this] { return NextConfig(); });
+    server_->set_next_config([this] { return NextConfig(); }, proxy::RunHere);
   }
 }
 
