@@ -24,6 +24,8 @@ NextTopology MakeNextTopology(conf::Config config, const NextTopologySources& so
   next.topology = core::MakeRef<Topology>(std::move(config), sources.services, &sources.before);
   next.addresses = Addresses(next.topology->config(), sources.runtime, sources.accept_context,
                              sources.addresses);
+  const std::vector<std::string>& options = next.addresses.kept_options();
+  next.kept.insert(next.kept.end(), options.begin(), options.end());
   return next;
 }
 

@@ -63,6 +63,7 @@ Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::Si
           [this] { return kept_settings_; }, DropSources(logger, access_log)),
       accept_log_(logger),
       sessions_(runtime),
+      draining_(runtime),
       stop_signals_(signals, logger, access_log),
       accept_context_{
           .limits = limits_, .stats = stats_, .log = accept_log_, .sessions = sessions_},
@@ -85,11 +86,17 @@ core::Task<void> Server::Run() {
     const DrainContext context{.addresses = addresses_,
                                .sessions = sessions_,
                                .end_sessions = end_sessions_,
+                               .end_connected =
+                                   [this] {
+                                     topology_->EndSessions();
+                                     draining_.EndSessions();
+                                   },
                                .connections = limits_.connections,
                                .signals = stop_signals_,
                                .logger = logger_,
                                .timeout = topology_->config().shutdown.drain_timeout};
     co_await Drain(context);
+    co_await draining_.Stop();
     reporter_.Report();
   } else {
     addresses_.Close();
@@ -219,16 +226,20 @@ core::Task<std::vector<BindFailure>> Server::BindAdded(Addresses& addresses) {
 // Nothing can fail any more.
 void Server::PutInForce(NextTopology next) {
   const conf::Config& config = next.topology->config();
-  if (!next.topology->carries_upstreams()) {
-    LocateEndpoints(config, next.addresses.Bound(), core::CurrentReactor(),
-                    next.topology->upstreams(), logger_);
-  }
+  LocateEndpoints(config, next.addresses.Bound(), core::CurrentReactor(),
+                  next.topology->upstreams(), logger_);
   next.addresses.Without(addresses_).Log(logger_);
   Addresses removed = addresses_.Without(next.addresses);
+  next.topology->PutLimitsInForce(limits_, runtime_.workers());
+  draining_.Add(
+      next.topology->PutEndpointsInForce(*topology_, core::Worker::Current()->clock().Now()));
   next.addresses.Serve(*next.topology);
   removed.Stop();
-  next.topology->PutLimitsInForce(limits_, runtime_.workers());
   topology_->EndTerm();
+  if (config.log != topology_->config().log) {
+    logger_.Reconfigure(static_cast<LogLevel>(config.log.level),
+                        static_cast<core::LogFormat>(config.log.format));
+  }
   topology_ = std::move(next.topology);
   addresses_ = std::move(next.addresses);
   retired_.Retire(std::move(removed));

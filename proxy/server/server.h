@@ -44,6 +44,7 @@
 #include "proxy/observe/stats.h"
 #include "proxy/observe/stats_reporter.h"
 #include "proxy/server/addresses.h"
+#include "proxy/server/draining_endpoints.h"
 #include "proxy/server/next_topology.h"
 #include "proxy/server/retired_addresses.h"
 #include "proxy/server/run_elsewhere.h"
@@ -103,6 +104,7 @@ class Server {
   core::LogThrottle short_throttle_{5s};  // received into small pieces
   core::CancellationSource end_sessions_;
   core::TaskGroup sessions_;
+  DrainingEndpoints draining_;
   StopSignals stop_signals_;
   const AcceptContext accept_context_;
   const SessionServices session_services_;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <string>
-#include <unordered_map>
 #include <utility>
 
 #include "core/base/check.h"
@@ -63,36 +62,58 @@ Rejection WhyExhausted(const conf::Config& config, uint32_t workers) {
              : Rejection::kConnections;
 }
 
-// Which upstreams a loop leads through depends on all of this (upstream_sockets.h).
-bool MayCarryUpstreams(const conf::Config& before, const conf::Config& now) {
-  const auto leads_to_the_same = [](const conf::Listener& a, const conf::Listener& b) {
-    return a.bind == b.bind && a.upstream == b.upstream;
-  };
-  return before.upstreams == now.upstreams &&
-         std::ranges::equal(before.listeners, now.listeners, leads_to_the_same);
-}
-
 }  // namespace
 
 Topology::Topology(conf::Config config, const SessionServices& services, const Topology* before)
     : config_(std::move(config)),
-      carries_upstreams_(before != nullptr && MayCarryUpstreams(before->config_, config_)),
       process_rate_(ProcessRate(
           config_, services.limits,
           before == nullptr ? core::IntrusivePtr<SharedRate>() : before->process_rate_)) {
-  std::unordered_map<std::string_view, core::IntrusivePtr<Upstream>> by_name;
-  if (carries_upstreams_) upstreams_ = before->upstreams_;
-  for (size_t i = 0; i < config_.upstreams.size(); ++i) {
-    if (!carries_upstreams_) {
-      upstreams_.push_back(core::MakeRef<Upstream>(config_.upstreams[i], services.workers));
-    }
-    by_name.emplace(upstreams_[i]->name(), upstreams_[i]);
+  for (const conf::Upstream& upstream : config_.upstreams) {
+    upstream_index_.emplace(upstream.name, upstreams_.size());
+    upstreams_.push_back(MakeUpstream(upstream, services.workers, before));
   }
   for (const conf::Listener& listener : config_.listeners) {
-    const auto upstream = by_name.find(listener.upstream);
-    SLUICE_CHECK(upstream != by_name.end());  // validated
-    listeners_.push_back(MakeListener(listener, upstream->second, services, before));
+    const core::IntrusivePtr<Upstream>* const upstream = FindUpstream(listener.upstream);
+    SLUICE_CHECK(upstream != nullptr);  // validated
+    listeners_.push_back(MakeListener(listener, *upstream, services, before));
   }
+}
+
+// One about which nothing has changed is the same object.
+core::IntrusivePtr<Upstream> Topology::MakeUpstream(const conf::Upstream& upstream,
+                                                    uint32_t workers,
+                                                    const Topology* before) const {
+  const auto* const same = before == nullptr ? nullptr : before->FindUpstream(upstream.name);
+  if (same == nullptr) return core::MakeRef<Upstream>(upstream, workers);
+  const conf::Upstream& was = before->config_.upstreams[same - before->upstreams_.data()];
+  if (was == upstream) return *same;
+  return core::MakeRef<Upstream>(upstream, workers, same->get(), was.endpoints);
+}
+
+const core::IntrusivePtr<Upstream>* Topology::FindUpstream(std::string_view name) const {
+  const auto found = upstream_index_.find(name);
+  return found == upstream_index_.end() ? nullptr : &upstreams_[found->second];
+}
+
+std::vector<core::IntrusivePtr<EndpointPool>> Topology::PutEndpointsInForce(
+    const Topology& before, core::Instant now) const {
+  std::vector<core::IntrusivePtr<EndpointPool>> changed;
+  for (const core::IntrusivePtr<Upstream>& was : before.upstreams_) {
+    const core::IntrusivePtr<Upstream>* const is = FindUpstream(was->name());
+    if (is != nullptr && *is == was) continue;
+    changed.push_back(was->pool());
+    if (is != nullptr && (*is)->pool() == was->pool()) {
+      (*is)->PutInForce(*was, now);
+    } else {
+      was->Retire(/*stays=*/is != nullptr, now);
+    }
+  }
+  return changed;
+}
+
+void Topology::EndSessions() const {
+  for (const core::IntrusivePtr<Upstream>& upstream : upstreams_) upstream->pool()->EndSessions();
 }
 
 core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& listener,

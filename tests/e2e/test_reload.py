@@ -2,9 +2,8 @@
 
 import os
 import re
+import select
 import signal
-import socket
-import threading
 
 import servers
 import sockets
@@ -112,6 +111,18 @@ class Listeners(Reloading):
         host, port = first.rsplit(":", 1)
         self.echoes((host, int(port)))
 
+    def test_socket_options_of_an_address_that_is_kept(self):
+        """They stay, and are told; another address gets those of the file."""
+        listener = {**self.second, "name": "web"}
+        web = self.started_proxy(self.changed(self.config_now, listeners=[listener]))
+        listener["socket"] = {"keepalive": "7s"}
+        self.reload(web, self.changed(self.config_now, listeners=[listener]))
+        web.wait_line("settings that keep their value until a restart: "
+                      rf"listeners.socket .web, {self.second['bind']}.$")
+        del listener["socket"]
+        self.reload(web, self.changed(self.config_now, listeners=[listener]))
+        self.assertEqual(len(web.lines("settings that keep")), 1)
+
     def test_a_port_in_use_changes_nothing(self):
         web = self.lone_proxy(self.config_now)
         taken = self.keep(sockets.Listener())
@@ -128,6 +139,89 @@ class Listeners(Reloading):
         self.reload(web, self.both)
         self.echoes((sockets.HOST, self.port))
         self.assertEqual(web.stop(), 0)
+
+
+@matrix(workers=(2,))
+class Removed(Reloading):
+    """What becomes of the sessions of an endpoint that is removed, and of those that wait."""
+
+    def setUp(self):
+        self.ends = [self.keep(sockets.Listener()) for _ in range(2)]
+
+    def between(self, *ends, endpoint=None, **upstream):
+        each = [{"address": self.ends[end].text, **(endpoint or {})} for end in ends]
+        return self.config(each, upstream=upstream)
+
+    def session_with(self, web, end):
+        client = self.keep(web.connect())
+        server = self.keep(self.ends[end].accept())
+        sockets.exchange(client, server)
+        return client, server
+
+    def check_removed(self, web, config):
+        """Its sessions are reset on both sides, and those of the other one are not."""
+        gone, stays = self.session_with(web, 0), self.session_with(web, 1)
+        self.reload(web, config)
+        for side in gone:
+            self.assertEqual(sockets.ending(side), "reset")
+        web.wait_line("reason=endpoint_removed by=proxy")
+        sockets.exchange(*stays)
+        sockets.exchange(*self.session_with(web, 1))
+
+    def test_reset_at_once_by_the_rule_of_before(self):
+        web = self.started_proxy(self.between(0, 1, on_removed={"sessions": "reset"}))
+        self.check_removed(web, self.between(1))
+
+    def test_reset_when_they_are_late(self):
+        web = self.started_proxy(self.between(0, 1, on_removed={"drain_timeout": "300ms"}))
+        self.check_removed(web, self.between(1, on_removed={"drain_timeout": "1h"}))
+
+    def test_kept_as_long_as_they_want(self):
+        web = self.started_proxy(self.between(0, 1, on_removed={"drain_timeout": "1h"}))
+        gone = self.session_with(web, 0)
+        self.session_with(web, 1)
+        self.reload(web, self.between(1, on_removed={"sessions": "reset"}))
+        for _ in range(4):
+            sockets.exchange(*self.session_with(web, 1))
+        sockets.exchange(*gone)
+        self.reload(web, self.between(0, 1))
+        sockets.exchange(*gone)
+
+    def test_of_an_upstream_that_is_removed(self):
+        web = self.started_proxy(self.between(0, on_removed={"sessions": "reset"}))
+        client, server = self.session_with(web, 0)
+        other = self.between(1)
+        other["upstreams"][0]["name"] = other["listeners"][0]["upstream"] = "other"
+        self.reload(web, other)
+        for side in (client, server):
+            self.assertEqual(sockets.ending(side), "reset")
+        sockets.exchange(*self.session_with(web, 1))
+
+    def test_counts_and_the_queue_go_on(self):
+        """A limit holds for what began before; who waits is served by what joins or is raised."""
+        one = {"max_connections": 1}
+        web = self.started_proxy(self.between(0, endpoint=one, queue_timeout="1h"))
+        first = self.session_with(web, 0)
+        waiting = [self.keep(web.connect()) for _ in range(2)]
+        self.reload(web, self.between(0, endpoint=one, queue_timeout="2h", connect_attempts=1))
+        self.ends[0].socket.setblocking(False)
+        self.assertRaises(BlockingIOError, self.ends[0].socket.accept)
+        self.ends[0].socket.settimeout(10)
+        self.reload(web, self.between(0, 1, endpoint=one, queue_timeout="1h"))
+        servers_now = [self.keep(self.ends[1].accept())]
+        self.reload(web, self.between(0, 1, endpoint={"max_connections": 2}, queue_timeout="1h"))
+        servers_now.append(self.keep(sockets.Listener.accept(self.either())))
+        for client in waiting:
+            client.sendall(b"ping")
+        for server in servers_now:
+            self.assertEqual(sockets.read_exactly(server, 4), b"ping")
+        sockets.exchange(*first)
+
+    def either(self):
+        """The one of both that has a connection to accept."""
+        ready = wait_for(lambda: select.select(
+            [end.socket for end in self.ends], [], [], 0)[0], "a connection to one of both")
+        return next(end for end in self.ends if end.socket is ready[0])
 
 
 BAD = {
@@ -256,6 +350,22 @@ class Settings(Reloading):
             web.send_signal(signal.SIGTERM)
             web.wait_line("1 sessions may finish for 3600 s")
         self.assertEqual(web.wait(), 0)
+
+    def test_the_log_follows(self):
+        web = self.started_proxy(self.changed(self.config_now, log={"level": "info"}))
+        self.reload(web, self.changed(self.config_now,
+                                      log={"level": "debug", "format": "json"}))
+        web.wait_line('^{"time":.*"message":"signal SIGHUP: another configuration is in force')
+        with web.connect() as client:
+            sockets.exchange_echo(client)
+        web.wait_line('"level":"debug","message":"session end listener=web')
+        self.reload(web, self.changed(self.config_now, log={"level": "info"}))
+        web.wait_line("info signal SIGHUP: another configuration is in force")
+        ended = len(web.lines("session end"))
+        with web.connect() as client:
+            sockets.exchange_echo(client)
+        web.wait_stats(active=0, total=2)
+        self.assertEqual(len(web.lines("session end")), ended)
 
     def test_limits_hold_across_reloads(self):
         """Lower ones end nobody; what began under the ones before counts under the next."""

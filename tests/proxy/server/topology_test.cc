@@ -330,13 +330,14 @@ TEST(Topology, LivesAsLongAsSomethingRefersToIt) {
         admission->Admit(core::Address(), core::Instant(), WhenExhausted::kReject);
     auto same = core::MakeRef<Topology>(topology->config(), services, topology.get());
     EXPECT_EQ(same->listeners()[0]->admission(), admission) << "the same limits go on counting";
-    EXPECT_TRUE(same->carries_upstreams());
+    EXPECT_EQ(same->upstreams()[0], topology->upstreams()[0]);
     conf::Config other = topology->config();
     other.listeners[0].max_connections = 7;
     other.upstreams[0].endpoints[0].weight = 3;
     topology = core::MakeRef<Topology>(other, services, same.get());
     EXPECT_NE(topology->listeners()[0]->admission(), admission);
-    EXPECT_FALSE(topology->carries_upstreams());
+    EXPECT_NE(topology->upstreams()[0], same->upstreams()[0]);
+    EXPECT_EQ(topology->upstreams()[0]->pool(), same->upstreams()[0]->pool()) << "counts go on";
   }
   EXPECT_EQ(session->refs(), 1u);
   EXPECT_EQ(session->upstream->refs(), 1u);
