@@ -29,6 +29,13 @@ namespace sluice::core {
       ::sluice::core::CheckFailed(__FILE__, __LINE__, #condition); \
   } while (false)
 
+// For mistakes of those who use a library: `advice` is a sentence that says what to do instead.
+#define SLUICE_CHECK_USE(condition, advice)                                    \
+  do {                                                                         \
+    if (!(condition)) [[unlikely]]                                             \
+      ::sluice::core::CheckFailed(__FILE__, __LINE__, #condition ": " advice); \
+  } while (false)
+
 #ifdef NDEBUG
 #define SLUICE_DCHECK(condition) \
   do {                           \

@@ -4,6 +4,9 @@
 #ifndef SLUICE_CORE_BASE_RESULT_H_
 #define SLUICE_CORE_BASE_RESULT_H_
 
+#include <concepts>
+#include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "core/base/check.h"
@@ -27,12 +30,18 @@ class [[nodiscard]] IoResult {
 
   T& operator*() {
     SLUICE_DCHECK(ok());
-    return value_;
+    if constexpr (kHasDefault) {
+      return value_;
+    } else {
+      return *value_;
+    }
   }
   T* operator->() { return &**this; }
 
  private:
-  T value_{};
+  // Only a T that cannot be made from nothing costs a flag more.
+  static constexpr bool kHasDefault = std::default_initializable<T>;
+  std::conditional_t<kHasDefault, T, std::optional<T>> value_{};
   int error_ = 0;
 };
 

@@ -213,6 +213,15 @@ class WaitAwaiter : public WaitEntry {
     return true;
   }
 
+  // What `queue()` returns when there is nothing to wait for. The coroutine goes on at once or, if
+  // its task has used up its budget, when the worker's other tasks have had a turn: a loop over
+  // something that never makes it wait lets others run all the same. Not under the lock.
+  bool GoOn() {
+    if (task().ConsumeBudget()) return false;
+    task().Post(*this);
+    return true;
+  }
+
   // The first thing await_resume does.
   void Resumed() {
     if (scope_ != nullptr) scope_->Leave(*this);

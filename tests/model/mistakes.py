@@ -139,4 +139,223 @@ MISTAKES = [
     if (model::Planted("wakes only one")) return;
 """,
     ),
+    (
+        'notify.cc',
+        """    if (!waiters_.empty() ||
+        state_.compare_exchange_strong(""",
+        """    const bool planted = model::Planted("waits by an old look");
+    if (planted) state_.fetch_or(kWaiting, std::memory_order_relaxed);
+    if (planted || !waiters_.empty() ||
+        state_.compare_exchange_strong(""",
+    ),
+    (
+        'notify.cc',
+        '    WakeOneOrKeep(woken);\n  }\n',
+        '    if (!model::Planted("gives up with its wake-up")) WakeOneOrKeep(woken);\n  }\n',
+    ),
+    (
+        'notify.cc',
+        '  state_.fetch_add(uint64_t{1} << kShift, std::memory_order_release);\n',
+        """  if (!model::Planted("all is not counted")) {
+    state_.fetch_add(uint64_t{1} << kShift, std::memory_order_release);
+  }
+""",
+    ),
+    (
+        'notify.cc',
+        '  if (waiters_.empty()) state_.fetch_and(~kWaiting',
+        """  if (model::Planted("waiting stays set")) return;
+  if (waiters_.empty()) state_.fetch_and(~kWaiting""",
+    ),
+    (
+        'semaphore.cc',
+        """bool Semaphore::Queue(PermitAwaiter& waiter) {
+  absl::MutexLock lock(&mutex_);
+  uint64_t state = state_.load(std::memory_order_relaxed);
+""",
+        """bool Semaphore::Queue(PermitAwaiter& waiter) {
+  const uint64_t early = state_.load(std::memory_order_relaxed);
+  absl::MutexLock lock(&mutex_);
+  uint64_t state = model::Planted("queues by an old look")
+                       ? early
+                       : state_.load(std::memory_order_relaxed);
+""",
+    ),
+    (
+        'semaphore.cc',
+        '  while ((state & kWaiting) == 0) {  //',
+        '  while (!model::Planted("releases by an old look") && (state & kWaiting) == 0) {  //',
+    ),
+    (
+        'semaphore.cc',
+        """  if (!waiters_.Remove(waiter)) return;  // it has been granted: it is on its way
+  woken.Add(waiter);
+""",
+        """  if (!waiters_.Remove(waiter) && !model::Planted("granted and given up")) return;
+  woken.Add(waiter);
+  if (model::Planted("giving up serves none")) return;
+""",
+    ),
+    (
+        'semaphore.cc',
+        """  while (!waiters_.empty() && waiters_.first()->count_ <= free) {
+    PermitAwaiter& next = *waiters_.Pop();
+""",
+        """  while (!waiters_.empty()) {
+    if (!model::Planted("small overtakes large") && waiters_.first()->count_ > free) break;
+    PermitAwaiter* const fits = waiters_.PopFirst(
+        [free](const PermitAwaiter& waiter) { return waiter.count_ <= free; });
+    if (fits == nullptr) break;
+    PermitAwaiter& next = *fits;
+""",
+    ),
+    (
+        'semaphore.cc',
+        '(waiters_.empty() ? 0 : kWaiting)',
+        '(waiters_.empty() && !model::Planted("waiting stays") ? 0 : kWaiting)',
+    ),
+    (
+        'semaphore.cc',
+        """  while (!waiters_.empty()) {
+    PermitAwaiter& next = *waiters_.Pop();
+    next.error_ = EPIPE;
+""",
+        """  while (!waiters_.empty() && !model::Planted("close forgets those that wait")) {
+    PermitAwaiter& next = *waiters_.Pop();
+    next.error_ = EPIPE;
+""",
+    ),
+    (
+        'oneshot.h',
+        """  bool TakeOrQueue(OneshotWait<T>& wait) {
+    absl::MutexLock lock(&mutex_);
+""",
+        """  bool TakeOrQueue(OneshotWait<T>& wait) {
+    if (model::Planted("oneshot looks before it queues")) {
+      {
+        absl::MutexLock look(&mutex_);
+        wait.error = TryTake(wait.value);
+        if (wait.error != EAGAIN) return false;
+      }
+      wait.error = ECANCELED;
+      absl::MutexLock queue(&mutex_);
+      receivers_.Push(wait);
+      return true;
+    }
+    absl::MutexLock lock(&mutex_);
+""",
+    ),
+    (
+        'oneshot.h',
+        '    if (receivers_.empty()) {\n      value_.emplace(',
+        """    if (receivers_.empty() || model::Planted("oneshot wakes none")) {
+      value_.emplace(""",
+    ),
+    (
+        'oneshot.h',
+        """    sender_done_ = true;
+    EndReceive(woken);
+""",
+        """    sender_done_ = true;
+    if (!model::Planted("oneshot's end is not told")) EndReceive(woken);
+""",
+    ),
+    (
+        'oneshot.h',
+        '    while (!closed_waits_.empty()) {\n',
+        """    while (!closed_waits_.empty() && !model::Planted("oneshot's close is not told")) {
+""",
+    ),
+    (
+        'bounded_channel.h',
+        """  bool ReceiveOrQueue(ItemWait<T>& wait) {
+    Woken woken;
+    absl::MutexLock lock(&mutex_);
+""",
+        """  bool ReceiveOrQueue(ItemWait<T>& wait) {
+    Woken woken;
+    if (model::Planted("receive looks before it queues")) {
+      {
+        absl::MutexLock look(&mutex_);
+        wait.error = TakeValue(wait.value, woken);
+        if (wait.error != EAGAIN) return false;
+      }
+      wait.error = ECANCELED;
+      absl::MutexLock queue(&mutex_);
+      receivers_.Push(wait);
+      return true;
+    }
+    absl::MutexLock lock(&mutex_);
+""",
+    ),
+    (
+        'bounded_channel.h',
+        """  bool SendOrQueue(SlotWait<T>& wait) {
+    Woken woken;
+    absl::MutexLock lock(&mutex_);
+""",
+        """  bool SendOrQueue(SlotWait<T>& wait) {
+    Woken woken;
+    if (model::Planted("send looks before it queues")) {
+      {
+        absl::MutexLock look(&mutex_);
+        wait.error = TakeSlot(wait.value, woken);
+        if (wait.error != EAGAIN) return false;
+      }
+      wait.error = ECANCELED;
+      absl::MutexLock queue(&mutex_);
+      senders_.Push(wait);
+      return true;
+    }
+    absl::MutexLock lock(&mutex_);
+""",
+    ),
+    (
+        'bounded_channel.h',
+        '    value.emplace(ring_.Pop());\n    Serve(woken);\n',
+        """    value.emplace(ring_.Pop());
+    if (!model::Planted("receive serves none")) Serve(woken);
+""",
+    ),
+    (
+        'bounded_channel.h',
+        '      Fill(sender.value, woken);\n      sender.error = 0;\n',
+        """      Fill(sender.value, woken);
+      if (!model::Planted("filled without its sender")) sender.error = 0;
+""",
+    ),
+    (
+        'bounded_channel.h',
+        '    receiver.value.emplace(std::move(value));\n    receiver.error = 0;\n',
+        """    receiver.value.emplace(std::move(value));
+    if (!model::Planted("handed to one that left")) receiver.error = 0;
+""",
+    ),
+    (
+        'bounded_channel.h',
+        '    --sender_count_;\n    EndReceives(woken);\n',
+        """    --sender_count_;
+    if (!model::Planted("the last sender is not told")) EndReceives(woken);
+""",
+    ),
+    (
+        'bounded_channel.h',
+        '    closed_ = true;\n',
+        '    closed_ = true;\n    if (model::Planted("close is not told")) return;\n',
+    ),
+    (
+        'bounded_channel.h',
+        """  void ReturnReserved() {
+    Woken woken;
+    absl::MutexLock lock(&mutex_);
+    --reserved_;
+    Serve(woken);
+""",
+        """  void ReturnReserved() {
+    Woken woken;
+    absl::MutexLock lock(&mutex_);
+    --reserved_;
+    if (!model::Planted("a returned slot serves none")) Serve(woken);
+""",
+    ),
 ]

@@ -17,7 +17,7 @@ CORE = {
     "core/net": ["core/base", "core/text"],
     "core/log": ["core/base", "core/text"],
     "core/task": ["core/base"],
-    "core/sync": ["core/base", "core/task"],
+    "core/sync": ["core/base", "core/task", "core/sched"],
     "core/reactor": ["core/base", "core/net", "core/task"],
     "core/sched": ["core/base", "core/task", "core/reactor"],
     "core/runtime": ["core/base", "core/net", "core/task", "core/sync", "core/reactor",
