@@ -258,7 +258,7 @@ void Server::StartReporting() {
 core::Task<void> Server::StopReporting() {
   if (!reporting_) co_return;
   stop_reporting_->Cancel();
-  co_await *std::move(reporting_);
+  (void)co_await *std::move(reporting_);
   reporting_.reset();
 }
 
