@@ -155,6 +155,7 @@ core::Task<void> Server::WaitForStop() {
 
 // Returns SIGHUP, or the signal that has asked for an end meanwhile.
 core::Task<core::IoResult<int>> Server::Reload() {
+  logger_.Log(LogLevel::kInfo, "signal SIGHUP: reading the configuration");
   const auto next = std::make_shared<absl::StatusOr<conf::Config>>(absl::UnknownError("not read"));
   // It may wait for a file that does not answer, and never does.
   auto outcome = co_await core::Select(
