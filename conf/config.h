@@ -34,6 +34,7 @@ enum class Balance {
   kFastest,
 };
 enum class HashOn { kSource };
+enum class SessionsOfRemoved { kKeep, kReset };
 
 struct Runtime {
   Backend backend = Backend::kAuto;
@@ -187,6 +188,14 @@ struct Hash {
   bool operator==(const Hash&) const = default;
 };
 
+// What becomes of the sessions of an endpoint, or of an upstream, that a reload removes.
+struct OnRemoved {
+  SessionsOfRemoved sessions = SessionsOfRemoved::kKeep;
+  Duration drain_timeout = 5min;  // of those that are kept; then they are reset, too
+
+  bool operator==(const OnRemoved&) const = default;
+};
+
 struct Upstream {
   std::string name;
   Balance balance = Balance::kRoundRobin;
@@ -197,6 +206,7 @@ struct Upstream {
   Duration connect_backoff = 20ms;
   Duration retry_for = 5s;            // when all have failed; 0 = each is tried once
   core::Address source_address = {};  // an IP address with port 0, or empty
+  OnRemoved on_removed = {};
   Socket socket = {};
   std::vector<Endpoint> endpoints;  // at least one
 
@@ -213,6 +223,7 @@ struct Config {
   Log log;
   AccessLog access_log;
   Defaults defaults;
+  Upstream default_upstream;  // what upstreams inherit; without a name and endpoints
   std::vector<Listener> listeners;
   std::vector<Upstream> upstreams;
 

@@ -7,9 +7,11 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <deque>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/statusor.h"
+#include "conf/include.h"
 #include "conf/reader/advice.h"
 #include "conf/reader/reader.h"
 #include "conf/reader/validate.h"
@@ -93,40 +95,98 @@ bool HasListenersOrUpstreams(const Node& root) {
   });
 }
 
+bool HasIncludes(const Node& root) {
+  return std::ranges::any_of(root.entries,
+                             [](const Node::Entry& entry) { return entry.key->text == "include"; });
+}
+
+// One configuration; the trees of its files live as long as the Loader.
+class Loader {
+ public:
+  Loader(std::string_view filename, const Env& env)
+      : filename_(filename), env_(env), errors_(filename) {}
+
+  // `may_include`: it is a file, and may name others.
+  LoadResult Load(std::string_view text, bool may_include);
+
+ private:
+  const Node* Parse(std::string_view text, int file);
+  const Node* ParseFile(const std::string& path, int file);
+
+  const std::string filename_;
+  const Env& env_;
+  Errors errors_;
+  std::deque<Document> documents_;
+  size_t bytes_ = 0;
+};
+
 LoadResult Fail(Errors& errors) { return {.config = {}, .errors = errors.Take(), .warnings = {}}; }
 
-}  // namespace
-
-LoadResult LoadString(std::string_view text, std::string_view filename, const Env& env) {
-  Errors errors(filename);
+// Null: the errors say why not.
+const Node* Loader::Parse(std::string_view text, int file) {
+  const std::string name = errors_.files()[static_cast<size_t>(file)];
+  Errors errors(name);
+  const absl::Cleanup report = [&] { errors_.AddAll(errors.Take(), file); };
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  if (!CheckText(text, errors)) return Fail(errors);
+  if (!CheckText(text, errors)) return nullptr;
   // A text that ends in the middle of a line would hide where a quote was opened.
   std::string lines(text);
   if (!lines.ends_with('\n')) lines += '\n';
-  Document document;
-  if (Errors syntax(filename); !document.Parse(lines, syntax)) {
+  Document& document = documents_.emplace_back();
+  if (Errors syntax(name); !document.Parse(lines, syntax, file)) {
     Advise(lines, syntax.Take(), errors);
-    return Fail(errors);
+    return nullptr;
   }
-  if (!HasListenersOrUpstreams(document.root()) && AdviseOnForeignFile(lines, errors)) {
-    return Fail(errors);
+  const Node& root = document.root();
+  const bool is_ours = file > 0 || HasListenersOrUpstreams(root) || HasIncludes(root);
+  return !is_ours && AdviseOnForeignFile(lines, errors) ? nullptr : &root;
+}
+
+const Node* Loader::ParseFile(const std::string& path, int file) {
+  const absl::StatusOr<std::string> text = ReadFile(path);
+  if (!text.ok()) {
+    errors_.AddAll({{path, kWholeFile, Message(text.status())}}, file);
+    return nullptr;
   }
+  bytes_ += text->size();
+  if (bytes_ <= kMaxFileBytes) return Parse(*text, file);
+  errors_.AddAll({{path, kWholeFile,
+                   Cat("with this file all files together are larger than the "
+                       "limit of ",
+                       kMaxFileBytes, " bytes")}},
+                 file);
+  return nullptr;
+}
+
+LoadResult Loader::Load(std::string_view text, bool may_include) {
+  bytes_ = text.size();
+  const Node* const own = Parse(text, /*file=*/0);
+  if (own == nullptr) return Fail(errors_);
+  Includes includes(env_, errors_,
+                    [this](const std::string& path, int file) { return ParseFile(path, file); });
+  const Node root = may_include ? includes.Resolve(*own, filename_) : *own;
   LoadResult result;
   Positions positions;
-  ReadConfig(document.root(), env, result.config, positions, errors);
-  Validate(result.config, positions, errors);
-  result.errors = errors.Take();
+  ReadConfig(root, env_, result.config, positions, errors_);
+  Validate(result.config, positions, errors_);
+  result.errors = errors_.Take();
   if (!result.ok()) return result;
-  Errors warnings(filename, "warnings");
+  Errors warnings(filename_, "warnings");
+  for (size_t i = 1; i < errors_.files().size(); ++i) warnings.AddFile(errors_.files()[i]);
   Warn(result.config, positions, warnings);
   result.warnings = warnings.Take();
   return result;
 }
 
+}  // namespace
+
+LoadResult LoadString(std::string_view text, std::string_view filename, const Env& env) {
+  return Loader(filename, env).Load(text, /*may_include=*/false);
+}
+
 LoadResult LoadFile(const std::string& path, const Env& env) {
   const absl::StatusOr<std::string> text = ReadFile(path);
-  if (text.ok()) return LoadString(*text, path, env);
+  if (text.ok()) return Loader(path, env).Load(*text, /*may_include=*/true);
   Errors errors(path);
   errors.Add(kWholeFile, Message(text.status()));
   return Fail(errors);

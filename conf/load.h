@@ -3,6 +3,7 @@
 //
 // Never throws and never stops at the first error, unless the text is not YAML at all. `config` is
 // to be used only if ok(). A file that cannot be read is an error without a place (kWholeFile).
+// A file may include others (include.h), a string may not.
 
 #ifndef SLUICE_CONF_LOAD_H_
 #define SLUICE_CONF_LOAD_H_

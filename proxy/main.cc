@@ -10,7 +10,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
+#include "conf/diff.h"
 #include "conf/load.h"
 #include "conf/print.h"
 #include "core/base/clock.h"
@@ -23,7 +25,6 @@
 #include "proxy/app/descriptors.h"
 #include "proxy/app/exit.h"
 #include "proxy/app/flags.h"
-#include "proxy/observe/access_log/open_access_log.h"
 #include "proxy/app/process.h"
 #include "proxy/app/runtime_options.h"
 #include "proxy/app/standard_descriptors.h"
@@ -32,12 +33,15 @@
 #include "proxy/memory/buffer_budget.h"
 #include "proxy/memory/heap_reserve.h"
 #include "proxy/memory/shortage.h"
+#include "proxy/observe/access_log/open_access_log.h"
+#include "proxy/server/run_elsewhere.h"
 #include "proxy/server/server.h"
 
 namespace sluice::proxy {
 namespace {
 
-constexpr uint64_t kLogSpace = uint64_t{32} << 20;  // both threads with a heap each, and queues
+constexpr uint64_t kLogSpace = uint64_t{32} << 20;   // both threads with a heap each, and queues
+constexpr uint64_t kLoadSpace = uint64_t{64} << 20;  // a thread with a heap, and a large file
 
 using core::LogLevel;
 
@@ -59,8 +63,30 @@ conf::Config WithConnections(conf::Config config, const RuntimePlan& plan, core:
   return config;
 }
 
-int Serve(const conf::Config& file, const std::vector<conf::Error>& warnings,
-          core::SignalStream& signals) {
+// Reads the file again, on another thread, and logs its warnings. What cannot change while the
+// process runs is the server's to tell.
+NextConfig ReadAgain(const std::string& path, core::Logger& logger) {
+  return [path, &logger]() -> absl::StatusOr<conf::Config> {
+    const absl::Status memory = CheckAddressSpace(kLoadSpace, "reading the configuration",
+                                                  "raise RLIMIT_AS or RLIMIT_DATA");
+    if (!memory.ok()) return memory;
+    conf::LoadResult loaded = conf::LoadFile(path, conf::ProcessEnv());
+    if (!loaded.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrJoin(loaded.errors, "\n", [](std::string* out, const conf::Error& error) {
+            absl::StrAppend(out, conf::FormatError(error));
+          }));
+    }
+    for (const conf::Error& warning : loaded.warnings) {
+      logger.Log(LogLevel::kWarn, "%s", conf::FormatWarning(warning));
+    }
+    return std::move(loaded.config);
+  };
+}
+
+// `path`: of the configuration's file, which is read again on SIGHUP; "": there is none.
+int Serve(const std::string& path, const conf::Config& file,
+          const std::vector<conf::Error>& warnings, core::SignalStream& signals) {
   absl::Status status = CheckAddressSpace(kLogSpace, "the logs", "raise RLIMIT_AS or RLIMIT_DATA");
   if (!status.ok()) return Complain(status);
   const std::unique_ptr<core::Logger> logger = core::Logger::ToStderr(
@@ -100,6 +126,7 @@ int Serve(const conf::Config& file, const std::vector<conf::Error>& warnings,
   HeapReserve reserve(HeapReserve::BytesFor(config.limits.max_connections), MallocWorks);
   PrepareForShortage(reserve, *logger);
   Server server(config, runtime.handle(), signals, *logger, access_log->get(), reserve);
+  if (!path.empty()) server.set_next_config(ReadAgain(path, *logger), RunOnThread);
   status = CheckAddressSpace(plan.address_space, "the workers",
                              "lower runtime.workers or limits.buffer_memory, or raise RLIMIT_AS or "
                              "RLIMIT_DATA");
@@ -118,7 +145,7 @@ int ServeDemo(core::SignalStream& signals) {
   const absl::StatusOr<std::unique_ptr<DemoUpstream>> upstream = DemoUpstream::Start();
   if (!upstream.ok()) return Complain(upstream.status());
   std::fprintf(stderr, "demo: try  curl http://127.0.0.1:8080/  and end it with Ctrl-C\n");
-  return Serve(DemoConfig((*upstream)->port()), /*warnings=*/{}, signals);
+  return Serve(/*path=*/"", DemoConfig((*upstream)->port()), /*warnings=*/{}, signals);
 }
 
 // Prints what is allowed and surely not meant.
@@ -134,24 +161,42 @@ void PrintWarnings(const std::string& file, const conf::LoadResult& loaded) {
   }
 }
 
-int ServeOrAnswer(const Flags& flags) {
-  const bool serves = !flags.check && !flags.print_config;
-  EndOnStopSignal(serves ? EarlyStop::kSucceed : EarlyStop::kDie);
-  conf::LoadResult loaded;
-  if (!flags.demo) loaded = conf::LoadFile(flags.config, conf::ProcessEnv());
+// Prints the errors.
+conf::LoadResult Load(const std::string& path) {
+  conf::LoadResult loaded = conf::LoadFile(path, conf::ProcessEnv());
   for (const conf::Error& error : loaded.errors) {
     std::fprintf(stderr, "%s\n", conf::FormatError(error).c_str());
   }
+  return loaded;
+}
+
+int PrintDiff(const std::string& before, const conf::Config& after) {
+  const conf::LoadResult loaded = Load(before);
+  if (!loaded.ok()) return kExitConfig;
+  std::string text;
+  for (const std::string& sentence : conf::Sentences(conf::Compare(loaded.config, after))) {
+    absl::StrAppend(&text, sentence, "\n");
+  }
+  return PrintAndExit(text);
+}
+
+int ServeOrAnswer(const Flags& flags) {
+  const bool serves = !flags.check && !flags.print_config && !flags.diff;
+  EndOnStopSignal(serves ? EarlyStop::kSucceed : EarlyStop::kDie);
+  conf::LoadResult loaded;
+  if (!flags.demo) loaded = Load(flags.config);
   if (!loaded.ok()) return kExitConfig;
   if (flags.check) PrintWarnings(flags.config, loaded);
   if (flags.print_config) return PrintAndExit(conf::Print(loaded.config));
+  if (flags.diff) return PrintDiff(*flags.diff, loaded.config);
   if (flags.check) return kExitOk;
   RaiseDescriptorLimit();
   core::SignalStream signals({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2});
   if (signals.error() != 0) {
     return Complain(absl::ErrnoToStatus(signals.error(), "cannot open a descriptor for signals"));
   }
-  return flags.demo ? ServeDemo(signals) : Serve(loaded.config, loaded.warnings, signals);
+  return flags.demo ? ServeDemo(signals)
+                    : Serve(flags.config, loaded.config, loaded.warnings, signals);
 }
 
 int Main(int argc, char** argv) {

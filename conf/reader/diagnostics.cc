@@ -11,7 +11,7 @@ namespace sluice::conf {
 std::string FormatPosition(Position at) { return Cat(at.line, ":", at.column); }
 
 std::string FormatError(const Error& error) {
-  if (error.at == kWholeFile) return Cat(Printable(error.file), ": ", error.message);
+  if (error.at.line == kWholeFile.line) return Cat(Printable(error.file), ": ", error.message);
   return Cat(Printable(error.file), ":", FormatPosition(error.at), ": error: ", error.message);
 }
 
@@ -28,7 +28,24 @@ Position PositionOf(std::string_view text, size_t offset) {
 }
 
 void Errors::Add(Position at, std::string_view message) {
-  errors_.push_back({file_, at, std::string(message)});
+  errors_.push_back({files_[static_cast<size_t>(at.file)], at, std::string(message)});
+}
+
+int Errors::AddFile(std::string_view file) {
+  files_.emplace_back(file);
+  return static_cast<int>(files_.size()) - 1;
+}
+
+void Errors::AddAll(const std::vector<Error>& errors, int file) {
+  for (Error error : errors) {
+    error.at.file = file;
+    errors_.push_back(std::move(error));
+  }
+}
+
+std::string Errors::Place(Position at, Position from) const {
+  if (at.file == from.file) return FormatPosition(at);
+  return Cat(Printable(files_[static_cast<size_t>(at.file)]), ":", FormatPosition(at));
 }
 
 std::string Errors::DidYouMean(std::string_view name, const std::vector<std::string>& candidates) {
@@ -40,12 +57,14 @@ std::string Errors::DidYouMean(std::string_view name, const std::vector<std::str
 std::vector<Error> Errors::Take() {
   std::vector<Error> errors = std::move(errors_);
   errors_.clear();
-  std::ranges::sort(errors, {}, [](const Error& e) { return std::tie(e.at, e.message); });
+  std::ranges::sort(errors, {},
+                    [](const Error& e) { return std::tie(e.at.file, e.at, e.message); });
   if (errors.size() > kMaxErrors) {
     const size_t more = errors.size() - kMaxErrors;
     const Position at = errors[kMaxErrors].at;
     errors.resize(kMaxErrors);
-    errors.push_back({file_, at, Cat("and ", more, " more ", noun_, " from here on")});
+    errors.push_back({files_[static_cast<size_t>(at.file)], at,
+                      Cat("and ", more, " more ", noun_, " from here on")});
   }
   return errors;
 }

@@ -1,7 +1,7 @@
 // Errors in a configuration and warnings about it, each with its place.
 //
 // Lines and columns count from 1; columns count bytes. Errors takes them in any order and returns
-// them by position, at most kMaxErrors of them.
+// them by file and position, at most kMaxErrors of them.
 
 #ifndef SLUICE_CONF_READER_DIAGNOSTICS_H_
 #define SLUICE_CONF_READER_DIAGNOSTICS_H_
@@ -17,6 +17,7 @@ namespace sluice::conf {
 struct Position {
   int line = 1;
   int column = 1;
+  int file = 0;  // which of those that an Errors knows; 0: the first
 
   auto operator<=>(const Position&) const = default;
 };
@@ -52,11 +53,20 @@ class Errors {
 
   // `noun` is what they are called when there are too many: "errors", "warnings".
   explicit Errors(std::string_view file, std::string_view noun = "errors")
-      : file_(file), noun_(noun) {}
+      : files_{std::string(file)}, noun_(noun) {}
   Errors(const Errors&) = delete;
   Errors& operator=(const Errors&) = delete;
 
   void Add(Position at, std::string_view message);
+
+  // Another file that is a part of the configuration. Returns what Position::file is to be.
+  int AddFile(std::string_view file);
+
+  // Of a file that has been read by itself.
+  void AddAll(const std::vector<Error>& errors, int file);
+
+  // `line:column`, with the file in front if it is another one than that of `from`.
+  std::string Place(Position at, Position from) const;
 
   // DidYouMean() of conf/text/text.h, or "" once kMaxComparisons names have been compared: the time
   // is bounded however many names are wrong, and however many there are to be meant.
@@ -67,11 +77,14 @@ class Errors {
   // So many are there that advice on further ones would hardly be read: its time is saved.
   bool many() const { return errors_.size() >= kMaxErrors; }
 
+  // The first and those that were added.
+  const std::vector<std::string>& files() const { return files_; }
+
   // The errors in order. Leaves *this empty.
   std::vector<Error> Take();
 
  private:
-  const std::string file_;
+  std::vector<std::string> files_;
   const std::string noun_;
   std::vector<Error> errors_;
   size_t comparisons_ = 0;

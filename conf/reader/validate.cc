@@ -24,7 +24,7 @@ class OnlyOnce {
     const auto [first, is_new] = first_.emplace(text, at);
     if (is_new) return;
     errors_.Add(at, Cat(path, ": ", Quoted(text), " is here for the second time; the first is at ",
-                        FormatPosition(first->second)));
+                        errors_.Place(first->second, at)));
   }
 
  private:

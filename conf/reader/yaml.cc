@@ -311,7 +311,7 @@ void Document::Builder::Report(const YAML::ParserException& failure, Errors& err
   }
 }
 
-bool Document::Parse(const std::string& text, Errors& errors) {
+bool Document::Parse(const std::string& text, Errors& errors, int file) {
   Builder builder(text, *this);
   std::istringstream stream(text);
   try {
@@ -325,6 +325,7 @@ bool Document::Parse(const std::string& text, Errors& errors) {
     errors.Add(At(failure.mark), Reword(failure.msg));
     return false;
   }
+  for (Node& node : nodes_) node.at.file = file;
   if (root_ != nullptr) return true;
   errors.Add(kWholeFile,
              "the file is empty: it needs at least \"listeners:\" and \"upstreams:\", see "

@@ -38,9 +38,9 @@ class Document {
   static constexpr size_t kMaxNodes = 100'000;  // with each alias counted as a copy
   static constexpr size_t kMaxDepth = 64;
 
-  // Makes the tree of `text`, which must be valid UTF-8 without NUL bytes. On failure adds one
-  // error and returns false.
-  bool Parse(const std::string& text, Errors& errors);
+  // Makes the tree of `text`, which must be valid UTF-8 without NUL bytes; `file` is that of its
+  // positions. On failure adds one error and returns false.
+  bool Parse(const std::string& text, Errors& errors, int file = 0);
 
   // Only after Parse returned true.
   const Node& root() const { return *root_; }

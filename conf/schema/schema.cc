@@ -173,10 +173,6 @@ void DefaultsFields(Defaults& defaults, Visitor& v) {
   v.Optional("socket", Of(defaults.socket));
 }
 
-Shape Of(Defaults& defaults) {
-  return Map{[&defaults](Visitor& v) { DefaultsFields(defaults, v); }};
-}
-
 Shape Bind(core::Address& address) { return BindAddress(address); }
 
 Shape Of(Listener& listener) {
@@ -211,26 +207,47 @@ Shape Of(Hash& hash) {
   }};
 }
 
+Shape Of(OnRemoved& on_removed) {
+  return Map{[&on_removed](Visitor& v) {
+    v.Optional("sessions", OneOf(on_removed.sessions, {{"keep", SessionsOfRemoved::kKeep},
+                                                       {"reset", SessionsOfRemoved::kReset}}));
+    v.Optional("drain_timeout", Time(on_removed.drain_timeout, 0s, 365 * kDay));
+  }};
+}
+
+// What `defaults` may have for all upstreams, too.
+void UpstreamFields(Upstream& upstream, Visitor& v) {
+  v.Optional("balance", OneOf(upstream.balance, {{"round_robin", Balance::kRoundRobin},
+                                                 {"least_connections", Balance::kLeastConnections},
+                                                 {"random_two", Balance::kRandomTwo},
+                                                 {"source_hash", Balance::kSourceHash},
+                                                 {"maglev", Balance::kMaglev},
+                                                 {"first", Balance::kFirst},
+                                                 {"fastest", Balance::kFastest}}));
+  v.Optional("hash", Of(upstream.hash));
+  v.Optional("slow_start", TimeOrZero(upstream.slow_start, "off", 100ms, kDay));
+  v.Optional("queue_timeout", TimeOrZero(upstream.queue_timeout, "no waiting", 1ms, kDay));
+  v.Optional("connect_attempts", Count(upstream.connect_attempts, 1, 100));
+  v.Optional("connect_backoff", TimeOrZero(upstream.connect_backoff, "at once", 1ms, 10s));
+  v.Optional("retry_for", TimeOrZero(upstream.retry_for, "one round", 1ms, 1h));
+  v.Optional("source_address", HostOrEmpty(upstream.source_address));
+  v.Optional("on_removed", Of(upstream.on_removed));
+  v.Optional("socket", Of(upstream.socket));
+}
+
 Shape Of(Upstream& upstream) {
   return Map{[&upstream](Visitor& v) {
     v.Required("name", Name(upstream.name));
-    v.Optional("balance",
-               OneOf(upstream.balance, {{"round_robin", Balance::kRoundRobin},
-                                        {"least_connections", Balance::kLeastConnections},
-                                        {"random_two", Balance::kRandomTwo},
-                                        {"source_hash", Balance::kSourceHash},
-                                        {"maglev", Balance::kMaglev},
-                                        {"first", Balance::kFirst},
-                                        {"fastest", Balance::kFastest}}));
-    v.Optional("hash", Of(upstream.hash));
-    v.Optional("slow_start", TimeOrZero(upstream.slow_start, "off", 100ms, kDay));
-    v.Optional("queue_timeout", TimeOrZero(upstream.queue_timeout, "no waiting", 1ms, kDay));
-    v.Optional("connect_attempts", Count(upstream.connect_attempts, 1, 100));
-    v.Optional("connect_backoff", TimeOrZero(upstream.connect_backoff, "at once", 1ms, 10s));
-    v.Optional("retry_for", TimeOrZero(upstream.retry_for, "one round", 1ms, 1h));
-    v.Optional("source_address", HostOrEmpty(upstream.source_address));
-    v.Optional("socket", Of(upstream.socket));
+    UpstreamFields(upstream, v);
     v.Required("endpoints", OneOrListOf("one endpoint", upstream.endpoints, Of));
+  }};
+}
+
+Shape AllDefaults(Config& config) {
+  return Map{[&config](Visitor& v) {
+    DefaultsFields(config.defaults, v);
+    v.Optional("upstream",
+               Map{[&config](Visitor& inner) { UpstreamFields(config.default_upstream, inner); }});
   }};
 }
 
@@ -254,10 +271,10 @@ Map Describe(Config& config) {
     v.Optional("stats", Of(config.stats));
     v.Optional("log", Of(config.log));
     v.Optional("access_log", Of(config.access_log));
-    v.Optional("defaults", Of(config.defaults));
+    v.Optional("defaults", AllDefaults(config));
     // After limits and defaults: a reader has filled them in by now, wherever the file has them.
     v.Required("listeners", ListOf("listener", config.listeners, Of, FreshListener(config)));
-    v.Required("upstreams", ListOf("upstream", config.upstreams, Of));
+    v.Required("upstreams", ListOf("upstream", config.upstreams, Of, config.default_upstream));
   }};
 }
 

@@ -53,6 +53,10 @@ class AcceptStream {
   // ECANCELED, and nothing is in flight any more: always read up to that.
   NextAwaiter Next() { return NextAwaiter(op_); }
 
+  // Whether an accept has not ended yet: after a connection, too, when it was asked to end just
+  // before. It has to be read to its end.
+  bool in_flight() const { return op_.in_flight; }
+
   int fd() const { return op_.fd; }
 
  private:

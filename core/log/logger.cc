@@ -127,6 +127,13 @@ class SpdlogLogger final : public Logger {
     logger_->log(SpdlogLevel(level), spdlog::string_view_t(line.data(), line.size()));
   }
 
+  // The sink's thread formats, under the sink's lock.
+  void Reconfigure(LogLevel level, LogFormat format) override {
+    Logger::Reconfigure(level, format);
+    logger_->set_level(SpdlogLevel(level));
+    sink_->set_formatter(MakeFormatter(format));
+  }
+
   uint64_t dropped() const override { return queue_->overrun_counter() + sink_->dropped(); }
 
   bool Drain(Duration timeout) override {

@@ -26,7 +26,13 @@ class Logger {
   static std::unique_ptr<Logger> ToStderr(LogLevel level, LogFormat format);
   virtual ~Logger() = default;
 
-  bool enabled(LogLevel level) const { return level >= level_; }
+  bool enabled(LogLevel level) const { return level >= level_.load(std::memory_order_relaxed); }
+
+  // From now on. One thread at a time.
+  virtual void Reconfigure(LogLevel level, LogFormat format) {
+    (void)format;
+    level_.store(level, std::memory_order_relaxed);
+  }
 
   template <typename... Args>
   void Log(LogLevel level, const absl::FormatSpec<Args...>& format, const Args&... args) {
@@ -46,7 +52,7 @@ class Logger {
   explicit Logger(LogLevel level) : level_(level) {}
 
  private:
-  const LogLevel level_;
+  Atomic<LogLevel> level_;
 };
 
 // Lets a message through at most once per interval and says how many were held back. Any thread;

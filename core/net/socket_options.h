@@ -34,6 +34,8 @@ struct ListenOptions {
   Duration defer_accept{0};
   int fast_open = 0;              // length of the queue
   SocketOptions connection = {};  // inherited by accepted sockets
+
+  bool operator==(const ListenOptions&) const = default;
 };
 
 // How well a TCP connection's path did so far.

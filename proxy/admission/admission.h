@@ -22,8 +22,9 @@
 #include <cstdint>
 #include <variant>
 
-#include "core/base/time.h"
+#include "core/base/atomic.h"
 #include "core/base/intrusive_ptr.h"
+#include "core/base/time.h"
 #include "core/net/socket_api.h"
 #include "core/time/token_bucket.h"
 #include "proxy/admission/connection_limit.h"
@@ -34,6 +35,22 @@
 
 namespace sluice::proxy {
 
+// A rate that several listeners share. Another rate is another object.
+struct SharedRate final : core::RefCounted {
+  explicit SharedRate(uint32_t per_second) : bucket(per_second) {}
+  core::TokenBucket bucket;
+};
+
+// What connections hold of one listener's limits. It goes on counting when the limits change.
+struct CountedConnections final : core::RefCounted {
+  explicit CountedConnections(uint32_t max) : limit(max) {}
+  ConnectionLimit limit;
+};
+struct CountedSources final : core::RefCounted {
+  explicit CountedSources(const SourceOptions& options) : limit(options) {}
+  SourceLimit limit;
+};
+
 // The limits of the whole process, which its listeners share. They live as long as the server.
 struct ProcessLimits {
   // `when_exhausted`: why a connection is rejected that finds no slot among `max_connections`,
@@ -42,13 +59,13 @@ struct ProcessLimits {
                 size_t workers, HeapReserve& reserve)
       : connections(max_connections),
         when_exhausted(when_exhausted),
-        rate(new_connections),
+        rate(core::MakeRef<SharedRate>(new_connections)),
         placement(workers),
         reserve(reserve) {}
 
   ConnectionLimit connections;
-  const Rejection when_exhausted;
-  core::TokenBucket rate;
+  core::Atomic<Rejection> when_exhausted;
+  const core::IntrusivePtr<SharedRate> rate;  // of the start; a topology may have another one
   Placement placement;
   HeapReserve& reserve;
 };
@@ -88,17 +105,21 @@ class Admission final : public core::RefCounted {
  public:
   using Result = std::variant<Ticket, WaitForSlot, WaitUntil, Rejection>;
 
+  // `before`: of the same listener, whose connections this one counts on, or null. Until PutInForce
+  // the limits are those of `before`.
+  Admission(const AdmissionOptions& options, ProcessLimits& process,
+            core::IntrusivePtr<SharedRate> process_rate, const Admission* before);
   Admission(const AdmissionOptions& options, ProcessLimits& process)
-      : options_(options),
-        process_(process),
-        connections_(options.max_connections),
-        rate_(options.new_connections),
-        sources_(options.per_source) {}
+      : Admission(options, process, process.rate, /*before=*/nullptr) {}
 
   const AdmissionOptions& options() const { return options_; }
+  const core::IntrusivePtr<SharedRate>& process_rate() const { return process_rate_; }
+
+  // From now on these limits hold, also for what `before` has admitted.
+  void PutInForce();
 
   // Whether Admit needs to know the client's address, which costs a system call.
-  bool needs_client() const { return sources_.limited(); }
+  bool needs_client() const { return sources_->limit.limited(); }
 
   // With kReject the answer is a Ticket or a Rejection. A source over its limit is rejected in any
   // case: it would wait for itself.
@@ -110,9 +131,10 @@ class Admission final : public core::RefCounted {
 
   const AdmissionOptions options_;
   ProcessLimits& process_;
-  ConnectionLimit connections_;
+  const core::IntrusivePtr<SharedRate> process_rate_;
+  const core::IntrusivePtr<CountedConnections> connections_;
+  const core::IntrusivePtr<CountedSources> sources_;
   core::TokenBucket rate_;
-  SourceLimit sources_;
 };
 
 }  // namespace sluice::proxy

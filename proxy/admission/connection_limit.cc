@@ -12,6 +12,13 @@ bool ConnectionLimit::QueueIfExhausted(FreeSlotAwaiter& waiter) {
   return false;
 }
 
+// Those that wait look for themselves: each takes a slot, or wakes the next, or waits again.
+void ConnectionLimit::set_max(uint32_t max) {
+  max_.store(OrUnlimited(max), std::memory_order_relaxed);
+  core::AtomicFence(std::memory_order_seq_cst);
+  for (uint32_t waiting = waiters_.size(); waiting > 0 && !exhausted(); --waiting) WakeOne();
+}
+
 void ConnectionLimit::WakeOne() {
   core::Woken woken;
   absl::MutexLock lock(&mutex_);

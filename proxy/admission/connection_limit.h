@@ -1,11 +1,12 @@
 // ConnectionLimit: how many connections may be open; LimitSlot: the slots that one of them holds.
 //
-// count_ is never above max, not even for a moment: it is raised only by a CAS from below max.
+// count_ is never above max, not even for a moment: it is raised only by a CAS from below max. (A
+// max that is lowered ends no connection: none begins until enough have ended.)
 // A task that waits for a free slot is put into a list under the mutex; a release that finds the
 // list not empty wakes the one that has waited longest, which then tries again.
 //
 // No wake-up is lost (Dekker): a waiter enters the list, fences and looks at count_ once more; a
-// release lowers count_, fences and looks at the size of the list.
+// release lowers count_, fences and looks at the size of the list. Another max is a release, too.
 // Threads: any. Checked by: tests/proxy/admission/connection_limit_test.cc, tests/model.
 #ifndef SLUICE_PROXY_ADMISSION_CONNECTION_LIMIT_H_
 #define SLUICE_PROXY_ADMISSION_CONNECTION_LIMIT_H_
@@ -25,14 +26,15 @@ namespace sluice::proxy {
 class ConnectionLimit {
  public:
   // `max` 0: no limit.
-  explicit ConnectionLimit(uint32_t max) : max_(max == 0 ? UINT32_MAX : max) {}
+  explicit ConnectionLimit(uint32_t max) : max_(OrUnlimited(max)) {}
   ~ConnectionLimit() { SLUICE_CHECK(count() == 0); }  // nothing holds a slot of it
 
   // Takes a slot. Returns false if none is free.
   bool TryAcquire() {
+    const uint32_t max = this->max();
     uint32_t count = count_.load(std::memory_order_relaxed);
     do {
-      if (count >= max_) return false;
+      if (count >= max) return false;
     } while (!count_.compare_exchange_weak(count, count + 1, std::memory_order_acq_rel,
                                            std::memory_order_relaxed));
     return true;
@@ -47,8 +49,11 @@ class ConnectionLimit {
   }
 
   uint32_t count() const { return count_.load(std::memory_order_relaxed); }
-  uint32_t max() const { return max_; }
-  bool exhausted() const { return count() >= max_; }
+  uint32_t max() const { return max_.load(std::memory_order_relaxed); }
+  bool exhausted() const { return count() >= max(); }
+
+  // From now on. One thread at a time.
+  void set_max(uint32_t max);
 
   // `co_await limit.FreeSlot()`: until there may be a free slot, or the scope is cancelled. Then
   // TryAcquire, or PassOn.
@@ -61,10 +66,11 @@ class ConnectionLimit {
   }
 
  private:
+  static uint32_t OrUnlimited(uint32_t max) { return max == 0 ? UINT32_MAX : max; }
   bool QueueIfExhausted(FreeSlotAwaiter& waiter);
   void WakeOne();
 
-  const uint32_t max_;
+  core::Atomic<uint32_t> max_;
   alignas(64) core::Atomic<uint32_t> count_{0};
   absl::Mutex mutex_;
   core::WaitList<FreeSlotAwaiter> waiters_{mutex_};  // changed under mutex_

@@ -61,7 +61,7 @@ bool SourceLimit::TryAcquire(const core::Address& client, SourceSlot& slot) {
   absl::MutexLock lock(&shard.mutex);
   std::unique_ptr<SourceCount>& count = shard.counts[source];
   if (count == nullptr) count.reset(new SourceCount{.limit = *this, .source = source});
-  if (count->connections >= options_.max_connections) return false;
+  if (count->connections >= max()) return false;
   ++count->connections;
   slot.count_ = count.get();
   return true;

@@ -18,6 +18,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
+#include "core/base/atomic.h"
 #include "core/net/socket_api.h"
 
 namespace sluice::proxy {
@@ -68,10 +69,20 @@ class SourceSlot {
 
 class SourceLimit {
  public:
-  explicit SourceLimit(const SourceOptions& options) : options_(options) {}
+  explicit SourceLimit(const SourceOptions& options)
+      : options_(options), max_(options.max_connections) {}
   ~SourceLimit();
 
-  bool limited() const { return options_.max_connections != 0; }
+  bool limited() const { return max() != 0; }
+
+  // From now on; connections that came while there was no limit are not counted.
+  void set_max(uint32_t max) { max_.store(max, std::memory_order_relaxed); }
+
+  // Whether the same clients are one source.
+  bool SplitsLike(const SourceOptions& options) const {
+    return options.ipv4_prefix == options_.ipv4_prefix &&
+           options.ipv6_prefix == options_.ipv6_prefix;
+  }
 
   // Takes a slot for the client's source. Returns false if that has none free.
   bool TryAcquire(const core::Address& client, SourceSlot& slot);
@@ -84,11 +95,13 @@ class SourceLimit {
     absl::flat_hash_map<Source, std::unique_ptr<SourceCount>> counts ABSL_GUARDED_BY(mutex);
   };
 
+  uint32_t max() const { return max_.load(std::memory_order_relaxed); }
   Source ToSource(const core::Address& client) const;
   Shard& ShardOf(const Source& source);
   void Release(SourceCount& count);
 
   const SourceOptions options_;
+  core::Atomic<uint32_t> max_;
   std::array<Shard, kShards> shards_;
 };
 

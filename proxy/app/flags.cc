@@ -20,12 +20,13 @@ namespace {
 
 constexpr char kSeeHelp[] = "See sluice --help.";
 
-enum LongOnly { kPrintConfig = 256, kDemo, kVerbose };
+enum LongOnly { kPrintConfig = 256, kDiff, kDemo, kVerbose };
 
-constexpr std::array<option, 8> kOptions = {{
+constexpr std::array<option, 9> kOptions = {{
     {"config", required_argument, nullptr, 'c'},
     {"check", no_argument, nullptr, 't'},
     {"print-config", no_argument, nullptr, kPrintConfig},
+    {"diff", required_argument, nullptr, kDiff},
     {"demo", no_argument, nullptr, kDemo},
     {"version", no_argument, nullptr, 'V'},
     {"verbose", no_argument, nullptr, kVerbose},
@@ -100,8 +101,11 @@ absl::Status Validate(const Flags& flags) {
   if (flags.demo && !flags.config.empty()) {
     return Wrong("--demo needs no --config: it has a configuration of its own");
   }
-  if (flags.demo && (flags.check || flags.print_config)) {
-    return Wrong("--check and --print-config need --config, not --demo");
+  if (flags.demo && (flags.check || flags.print_config || flags.diff)) {
+    return Wrong("--check, --print-config and --diff need --config, not --demo");
+  }
+  if (flags.print_config && flags.diff) {
+    return Wrong("--print-config and --diff print two different things: one of them is enough");
   }
   if (!flags.demo && flags.config.empty()) {
     return Wrong("--config FILE or --demo is needed");
@@ -137,6 +141,9 @@ absl::StatusOr<Flags> ParseFlags(int argc, char** argv) {
         break;
       case kPrintConfig:
         flags.print_config = true;
+        break;
+      case kDiff:
+        flags.diff = optarg;
         break;
       case kDemo:
         flags.demo = true;

@@ -128,8 +128,12 @@ core::Task<void> AcceptLoop::AcceptForOneTerm(const ListenerState& listener) {
   core::Duration pause = kMinPause;
   IoResult<int> accepted = 0;
   for (;;) {
-    // The notice of the end is still on its way. One by one means that no other is taken now.
-    if (in_hand_ >= 0 && listener.term_ended() && when_exhausted == WhenExhausted::kWait) co_return;
+    // The notice of the end is still on its way. One by one means that no other is taken now; but
+    // the accept may have been asked to end just as it took this one, and then goes on to its end.
+    if (in_hand_ >= 0 && listener.term_ended() && when_exhausted == WhenExhausted::kWait &&
+        !arrivals.in_flight()) {
+      co_return;
+    }
     if (in_hand_ >= 0 && !listener.term_ended()) {
       accepted = std::exchange(in_hand_, -1);
     } else {

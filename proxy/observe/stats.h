@@ -15,9 +15,12 @@ namespace sluice::proxy {
 
 enum class Direction : uint8_t { kUp, kDown };  // client to upstream, and back
 
+enum class ReloadResult : uint8_t { kOk, kFailed };
+
 namespace metric_labels {
 
 inline constexpr std::array<std::string_view, 2> kDirections = {"up", "down"};
+inline constexpr std::array<std::string_view, 2> kReloadResults = {"ok", "failed"};
 inline constexpr auto kInitiators = NamesOf<Initiator, kInitiatorCount>();
 inline constexpr auto kEndCauses = NamesOf<EndCause, kEndCauseCount>();
 inline constexpr auto kRejections = [] {
@@ -49,6 +52,11 @@ inline constexpr MetricRow kMetrics[] = {
      .help = "Pauses in accepting because descriptors or memory had run out."},
     {.name = "short_buffers_total", .if_any = "short_buffers",
      .help = "Receives into a small block because buffers were short."},
+    {.name = "reloads_total", .if_any = "reloads_*",
+     .labels = {{{"result", metric_labels::kReloadResults}}},
+     .help = "Reloads of the configuration, and attempts that have changed nothing."},
+    {.name = "config_pending", .kind = MetricKind::kGauge, .if_any = "config_pending",
+     .help = "Settings of the configuration's file that wait for a restart."},
 };
 // clang-format on
 

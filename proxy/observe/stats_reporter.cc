@@ -13,11 +13,13 @@ using core::LogLevel;
 }  // namespace
 
 StatsReporter::StatsReporter(const Stats& stats, core::RuntimeHandle runtime, core::Logger& logger,
-                             std::function<uint64_t()> active, std::vector<DropSource> drops)
+                             std::function<uint64_t()> active, std::function<uint64_t()> pending,
+                             std::vector<DropSource> drops)
     : stats_(stats),
       runtime_(runtime),
       logger_(logger),
       active_(std::move(active)),
+      pending_(std::move(pending)),
       drops_(std::move(drops)) {}
 
 core::Task<void> StatsReporter::Run(core::Duration interval, core::CancellationToken stop) {
@@ -32,6 +34,7 @@ core::Task<void> StatsReporter::Run(core::Duration interval, core::CancellationT
 void StatsReporter::Report() {
   StatsValues values = stats_.Sum();
   values.at("sessions_active") = active_();
+  values.at("config_pending") = pending_();
   logger_.Log(LogLevel::kInfo, "stats %s", StatsLine(kMetrics, values.all()));
   ReportDrops();
   if (!logger_.enabled(LogLevel::kDebug)) return;

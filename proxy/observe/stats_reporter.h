@@ -27,9 +27,11 @@ struct DropSource {
 
 class StatsReporter {
  public:
-  // All of it outlives the reporter. `active`: how many sessions are open.
+  // All of it outlives the reporter. `active`: how many sessions are open. `pending`: how many
+  // settings of the file wait for a restart.
   StatsReporter(const Stats& stats, core::RuntimeHandle runtime, core::Logger& logger,
-                std::function<uint64_t()> active, std::vector<DropSource> drops);
+                std::function<uint64_t()> active, std::function<uint64_t()> pending,
+                std::vector<DropSource> drops);
 
   // One report in every `interval` until `stop` is cancelled.
   core::Task<void> Run(core::Duration interval, core::CancellationToken stop);
@@ -45,6 +47,7 @@ class StatsReporter {
   const core::RuntimeHandle runtime_;
   core::Logger& logger_;
   const std::function<uint64_t()> active_;
+  const std::function<uint64_t()> pending_;
   std::vector<DropSource> drops_;
 };
 

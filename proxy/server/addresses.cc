@@ -83,6 +83,10 @@ Addresses::Addresses(const conf::Config& config, core::RuntimeHandle runtime,
         entry.accepts = same->second.front()->accepts;
         entry.acceptor = same->second.front()->acceptor;
         same->second.erase(same->second.begin());
+        if (entry.acceptor->socket().options() != *options) {
+          kept_options_.push_back(
+              absl::StrCat("listeners.socket (", listener.name, ", ", entry.text, ")"));
+        }
       } else {
         entry.acceptor = std::make_shared<Acceptor>(address, *options, runtime, context);
       }

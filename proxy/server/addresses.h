@@ -54,6 +54,10 @@ class Addresses {
   // Those that are not in `other`.
   Addresses Without(const Addresses& other) const;
 
+  // Addresses that have been taken over and whose socket has other options than the configuration
+  // says: it keeps them.
+  const std::vector<std::string>& kept_options() const { return kept_options_; }
+
   // Where it listens: for each listener, in the order of the configuration.
   std::vector<std::vector<core::Address>> Bound() const;
 
@@ -82,6 +86,7 @@ class Addresses {
 
   size_t listeners_ = 0;
   std::vector<Entry> entries_;
+  std::vector<std::string> kept_options_;
   std::vector<BindFailure> unresolved_;  // listeners whose UNIX socket's owner is unknown
 };
 

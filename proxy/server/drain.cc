@@ -24,6 +24,7 @@ core::Task<void> EndLateSessions(const DrainContext& context, core::Cancellation
                      outcome.Won<"timeout">() ? "drain timeout" : "second signal",
                      context.connections.count());
   context.end_sessions.Cancel();
+  context.end_connected();
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #ifndef SLUICE_PROXY_SERVER_DRAIN_H_
 #define SLUICE_PROXY_SERVER_DRAIN_H_
 
+#include <functional>
+
 #include "core/base/time.h"
 #include "core/log/logger.h"
 #include "core/runtime/task_group.h"
@@ -23,6 +25,7 @@ struct DrainContext {
   Addresses& addresses;  // their accept loops have ended
   core::TaskGroup& sessions;
   core::CancellationSource& end_sessions;  // cancelled to end those that are late
+  std::function<void()> end_connected;     // then: for those whose notice is at their endpoint
   const ConnectionLimit& connections;      // how many there are
   StopSignals& signals;
   core::Logger& logger;

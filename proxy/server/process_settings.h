@@ -2,6 +2,7 @@
 #ifndef SLUICE_PROXY_SERVER_PROCESS_SETTINGS_H_
 #define SLUICE_PROXY_SERVER_PROCESS_SETTINGS_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -9,9 +10,11 @@
 
 namespace sluice::proxy {
 
-// Gives `next` the process's settings of `now`. Returns the names of the sections where they were
-// others.
-std::vector<std::string> KeepProcessSettings(const conf::Config& now, conf::Config& next);
+// Gives `next` the settings of `in_force` that cannot change while the process runs, and the number
+// that `limits.max_connections: auto` stands for. Returns the keys whose value would be another.
+// `prepared`: for so many connections the process was prepared at its start.
+std::vector<std::string> KeepProcessSettings(const conf::Config& in_force, uint32_t prepared,
+                                             conf::Config& next);
 
 }  // namespace sluice::proxy
 

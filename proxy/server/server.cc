@@ -5,18 +5,21 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "core/base/counter.h"
+#include "core/runtime/spawn.h"
+#include "core/sched/worker.h"
 #include "core/task/join.h"
 #include "core/task/select.h"
 #include "core/time/sleep.h"
 #include "proxy/server/drain.h"
-#include "proxy/server/process_settings.h"
 #include "proxy/upstream/to_core.h"
 #include "proxy/upstream/upstream_sockets.h"
 
@@ -57,10 +60,10 @@ Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::Si
       limits_(ProcessLimitsOf(config, runtime.workers(), reserve)),
       reporter_(
           stats_, runtime, logger, [this] { return limits_.connections.count(); },
-          DropSources(logger, access_log)),
+          [this] { return kept_settings_; }, DropSources(logger, access_log)),
       accept_log_(logger),
-      services_(runtime),
       sessions_(runtime),
+      draining_(runtime),
       stop_signals_(signals, logger, access_log),
       accept_context_{
           .limits = limits_, .stats = stats_, .log = accept_log_, .sessions = sessions_},
@@ -77,23 +80,26 @@ core::Task<void> Server::Run() {
   const bool serves = co_await BindAll();
   if (serves) {
     addresses_.Serve(*topology_);
-    if (config_.stats.interval > 0s) {
-      services_.Spawn(reporter_.Run(config_.stats.interval, stop_services_.token()));
-    }
+    StartReporting();
     co_await WaitForStop();
     co_await StopAccepting();
     const DrainContext context{.addresses = addresses_,
                                .sessions = sessions_,
                                .end_sessions = end_sessions_,
+                               .end_connected =
+                                   [this] {
+                                     topology_->EndSessions();
+                                     draining_.EndSessions();
+                                   },
                                .connections = limits_.connections,
                                .signals = stop_signals_,
                                .logger = logger_,
-                               .timeout = config_.shutdown.drain_timeout};
+                               .timeout = topology_->config().shutdown.drain_timeout};
     co_await Drain(context);
+    co_await draining_.Stop();
     reporter_.Report();
   } else {
     addresses_.Close();
-    co_await services_.Join();
     co_await sessions_.Join();
   }
   signals_.Close();
@@ -133,42 +139,80 @@ core::Task<bool> Server::MayTryAgain() {
 
 // Serves until a signal asks for an end.
 core::Task<void> Server::WaitForStop() {
+  const OnReload on_reload = next_config_ ? OnReload::kReturn : OnReload::kIgnore;
   for (;;) {
-    core::IoResult<int> signal = co_await stop_signals_.Next(/*reloads=*/next_config_ != nullptr);
+    core::IoResult<int> signal = co_await stop_signals_.Next(on_reload);
+    if (signal.ok() && *signal == SIGHUP) signal = co_await Reload();
     if (!signal.ok()) co_return;
-    if (*signal != SIGHUP) {
-      logger_.Log(LogLevel::kInfo,
-                  "signal SIG%s: no new connections; %d sessions may finish for %g s",
-                  sigabbrev_np(*signal), limits_.connections.count(),
-                  std::chrono::duration<double>(config_.shutdown.drain_timeout).count());
-      co_return;
-    }
-    absl::StatusOr<conf::Config> next = next_config_();
-    absl::Status status = next.status();
-    if (next.ok()) status = co_await Exchange(*std::move(next));
-    if (status.ok()) {
-      logger_.Log(LogLevel::kInfo, "signal SIGHUP: another configuration is in force");
-    } else {
-      logger_.Log(LogLevel::kError, "signal SIGHUP: the configuration stays as it is: %s",
-                  std::string(status.message()));
-    }
+    if (*signal == SIGHUP) continue;
+    logger_.Log(LogLevel::kInfo,
+                "signal SIG%s: no new connections; %d sessions may finish for %g s",
+                sigabbrev_np(*signal), limits_.connections.count(),
+                std::chrono::duration<double>(topology_->config().shutdown.drain_timeout).count());
+    co_return;
   }
 }
 
-// Another topology takes the place of this one, as a whole or, with an error, not at all. Its
-// limits of the whole process are those of the start. Sessions go on as they began; addresses that
-// both have in common stay open, and those that are gone are served to the end of their queues.
+// Returns SIGHUP, or the signal that has asked for an end meanwhile.
+core::Task<core::IoResult<int>> Server::Reload() {
+  logger_.Log(LogLevel::kInfo, "signal SIGHUP: reading the configuration");
+  const auto next = std::make_shared<absl::StatusOr<conf::Config>>(absl::UnknownError("not read"));
+  // It may wait for a file that does not answer, and never does.
+  auto outcome = co_await core::Select(
+      core::Named<"loaded">(elsewhere_([next, load = next_config_] { *next = load(); })),
+      core::Named<"signal">(stop_signals_.Next(OnReload::kDefer)));
+  if (core::IoResult<int> signal = outcome.Get<"signal">(); signal.ok()) co_return signal;
+  absl::Status status = outcome.Get<"loaded">();
+  if (status.ok()) status = next->status();
+  if (status.ok()) status = co_await Exchange(**std::move(next));
+  ReportReload(status);
+  co_return SIGHUP;
+}
+
+void Server::ReportReload(const absl::Status& status) {
+  WorkerStats& stats = stats_.of(core::Worker::Current()->index());
+  if (status.ok()) {
+    core::Count(stats.at("reloads_total", ReloadResult::kOk));
+    logger_.Log(LogLevel::kInfo, "signal SIGHUP: another configuration is in force");
+    return;
+  }
+  core::Count(stats.at("reloads_total", ReloadResult::kFailed));
+  for (const std::string& line : std::vector<std::string>(absl::StrSplit(status.message(), '\n'))) {
+    logger_.Log(LogLevel::kError, "%s", line);
+  }
+  logger_.Log(LogLevel::kError, "signal SIGHUP: the configuration stays as it is");
+}
+
+// Another topology takes the place of this one, as a whole or, with an error, not at all. Sessions
+// go on as they began; addresses that both have in common stay open, and those that are gone are
+// served to the end of their queues.
 core::Task<absl::Status> Server::Exchange(conf::Config config) {
   co_await retired_.Finish();
-  if (const std::vector<std::string> kept = KeepProcessSettings(config_, config); !kept.empty()) {
-    logger_.Log(LogLevel::kWarn, "settings that keep their value until a restart: %s",
-                absl::StrJoin(kept, ", "));
-  }
-  const auto next = core::MakeRef<Topology>(std::move(config), session_services_, topology_.get());
-  absl::Status status = CheckUpstreamSockets(core::CurrentReactor(), next->upstreams());
+  NextTopology next;
+  const NextTopologySources sources{.at_start = config_,
+                                    .services = session_services_,
+                                    .accept_context = accept_context_,
+                                    .runtime = runtime_,
+                                    .before = *topology_,
+                                    .addresses = addresses_};
+  absl::Status status =
+      co_await elsewhere_([&] { next = MakeNextTopology(std::move(config), sources); });
   if (!status.ok()) co_return status;
-  Addresses addresses(next->config(), runtime_, accept_context_, addresses_);
-  Addresses added = addresses.Without(addresses_);
+  status = CheckUpstreamSockets(core::CurrentReactor(), next.topology->upstreams());
+  if (!status.ok()) co_return status;
+  const std::vector<BindFailure> failures = co_await BindAdded(next.addresses);
+  if (!failures.empty()) co_return ToStatus(failures);
+  LogDiff(next, logger_);
+  const bool reports_as_before = next.topology->config().stats == topology_->config().stats;
+  PutInForce(std::move(next));
+  if (reports_as_before) co_return absl::OkStatus();
+  co_await StopReporting();
+  StartReporting();
+  co_return absl::OkStatus();
+}
+
+// Listens where it does not yet: everywhere, or nowhere else than before.
+core::Task<std::vector<BindFailure>> Server::BindAdded(Addresses& addresses) {
   std::vector<BindFailure> failures = addresses.TryBind();
   // An address that the exchange before has closed may be busy for a moment more (io_uring).
   for (int attempt = 1; !failures.empty() && MayPass(failures) && attempt < kBindAttempts;
@@ -176,32 +220,55 @@ core::Task<absl::Status> Server::Exchange(conf::Config config) {
     (void)co_await core::Sleep(kBindPause);
     failures = addresses.TryBind();
   }
-  if (!failures.empty()) {
-    added.Close();
-    co_return ToStatus(failures);
-  }
-  if (!next->carries_upstreams()) {
-    LocateEndpoints(next->config(), addresses.Bound(), core::CurrentReactor(), next->upstreams(),
-                    logger_);
-  }
-  added.Log(logger_);
-  Addresses removed = addresses_.Without(addresses);
-  addresses.Serve(*next);
+  if (!failures.empty()) addresses.Without(addresses_).Close();
+  co_return failures;
+}
+
+// Nothing can fail any more.
+void Server::PutInForce(NextTopology next) {
+  const conf::Config& config = next.topology->config();
+  LocateEndpoints(config, next.addresses.Bound(), core::CurrentReactor(),
+                  next.topology->upstreams(), logger_);
+  next.addresses.Without(addresses_).Log(logger_);
+  Addresses removed = addresses_.Without(next.addresses);
+  next.topology->PutLimitsInForce(limits_, runtime_.workers());
+  draining_.Add(
+      next.topology->PutEndpointsInForce(*topology_, core::Worker::Current()->clock().Now()));
+  next.addresses.Serve(*next.topology);
   removed.Stop();
   topology_->EndTerm();
-  topology_ = next;
-  addresses_ = std::move(addresses);
+  if (config.log != topology_->config().log) {
+    logger_.Reconfigure(static_cast<LogLevel>(config.log.level),
+                        static_cast<core::LogFormat>(config.log.format));
+  }
+  topology_ = std::move(next.topology);
+  addresses_ = std::move(next.addresses);
   retired_.Retire(std::move(removed));
-  co_return absl::OkStatus();
+  kept_settings_ = next.kept.size();
+}
+
+// The stats line, as the configuration in force says.
+void Server::StartReporting() {
+  const core::Duration interval = topology_->config().stats.interval;
+  if (interval == 0s) return;
+  stop_reporting_ = std::make_unique<core::CancellationSource>();
+  reporting_.emplace(
+      core::SpawnOn(runtime_, nullptr, reporter_.Run(interval, stop_reporting_->token())));
+}
+
+core::Task<void> Server::StopReporting() {
+  if (!reporting_) co_return;
+  stop_reporting_->Cancel();
+  (void)co_await *std::move(reporting_);
+  reporting_.reset();
 }
 
 core::Task<void> Server::StopAccepting() {
   addresses_.Stop();
   topology_->EndTerm();
-  stop_services_.Cancel();
   co_await addresses_.Join();
   co_await retired_.Finish();
-  co_await services_.Join();
+  co_await StopReporting();
 }
 
 }  // namespace sluice::proxy

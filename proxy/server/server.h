@@ -3,8 +3,12 @@
 //   BINDING ── error, or a signal that asks for an end ──► ENDED (status)
 //      │
 //   SERVING ── SIGTERM, SIGINT, SIGQUIT ──► DRAINING (drain.h) ──► ENDED
-//    ▲   │
-//    └───┘ Exchange: another topology takes the place of this one
+//    ▲   │ SIGHUP                               ▲
+//    │   ▼                                      │ a signal that asks for an end
+//   LOADING (elsewhere) ────────────────────────┘
+//    ▲   │ it is valid
+//    │   ▼
+//   EXCHANGING: another topology takes the place of this one, or nothing changes
 //
 // What lives how long: the members up to `sessions_` are the process's and stay until the last
 // session has ended, for which Run waits. Listeners and upstreams are a topology's, to which this
@@ -12,17 +16,23 @@
 #ifndef SLUICE_PROXY_SERVER_SERVER_H_
 #define SLUICE_PROXY_SERVER_SERVER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "conf/config.h"
 #include "core/base/intrusive_ptr.h"
+#include "core/base/result.h"
 #include "core/io/signals.h"
 #include "core/log/logger.h"
 #include "core/runtime/handle.h"
+#include "core/runtime/join_handle.h"
 #include "core/runtime/task_group.h"
 #include "core/sched/worker.h"
 #include "core/sync/cancellation.h"
@@ -34,13 +44,16 @@
 #include "proxy/observe/stats.h"
 #include "proxy/observe/stats_reporter.h"
 #include "proxy/server/addresses.h"
+#include "proxy/server/draining_endpoints.h"
+#include "proxy/server/next_topology.h"
 #include "proxy/server/retired_addresses.h"
+#include "proxy/server/run_elsewhere.h"
 #include "proxy/server/stop_signals.h"
 #include "proxy/server/topology.h"
 
 namespace sluice::proxy {
 
-// What the server is to serve from now on, or why that is not known.
+// What the server is to serve from now on, or why that is not known: one line for each reason.
 using NextConfig = std::function<absl::StatusOr<conf::Config>()>;
 
 class Server {
@@ -53,8 +66,12 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   // Before Run: SIGHUP exchanges the topology for that of `next_config()`, whose configuration has
-  // been validated. Without it SIGHUP is ignored.
-  void set_next_config(NextConfig next_config) { next_config_ = std::move(next_config); }
+  // been validated. Without it SIGHUP is ignored. What takes long is done by `elsewhere`, and
+  // `next_config` too: it may run on when the server has ended.
+  void set_next_config(NextConfig next_config, RunElsewhere elsewhere) {
+    next_config_ = std::move(next_config);
+    elsewhere_ = std::move(elsewhere);
+  }
 
   // The runtime's first task.
   core::Task<void> Run();
@@ -66,7 +83,13 @@ class Server {
   core::Task<bool> BindAll();
   core::Task<bool> MayTryAgain();
   core::Task<void> WaitForStop();
+  core::Task<core::IoResult<int>> Reload();
   core::Task<absl::Status> Exchange(conf::Config config);
+  core::Task<std::vector<BindFailure>> BindAdded(Addresses& addresses);
+  void PutInForce(NextTopology next);
+  void ReportReload(const absl::Status& status);
+  void StartReporting();
+  core::Task<void> StopReporting();
   core::Task<void> StopAccepting();
 
   const conf::Config& config_;
@@ -79,17 +102,20 @@ class Server {
   StatsReporter reporter_;
   AcceptLog accept_log_;
   core::LogThrottle short_throttle_{5s};  // received into small pieces
-  core::CancellationSource stop_services_;
   core::CancellationSource end_sessions_;
-  core::TaskGroup services_;  // the stats line
   core::TaskGroup sessions_;
+  DrainingEndpoints draining_;
   StopSignals stop_signals_;
   const AcceptContext accept_context_;
   const SessionServices session_services_;
   NextConfig next_config_;
+  RunElsewhere elsewhere_ = RunHere;
+  size_t kept_settings_ = 0;  // that the file has changed since the start, without effect
   core::IntrusivePtr<const Topology> topology_;
   Addresses addresses_;
   RetiredAddresses retired_;
+  std::unique_ptr<core::CancellationSource> stop_reporting_;
+  std::optional<core::JoinHandle<void>> reporting_;  // the stats line
   absl::Status status_;
 };
 

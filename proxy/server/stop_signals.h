@@ -10,6 +10,13 @@
 
 namespace sluice::proxy {
 
+// What SIGHUP, which asks for a reload, does while a task waits for a signal.
+enum class OnReload {
+  kIgnore,  // nothing reloads
+  kReturn,  // it is returned
+  kDefer,   // a reload is under way: those that come are one more, returned by a later kReturn
+};
+
 // One task at a time.
 class StopSignals {
  public:
@@ -17,13 +24,14 @@ class StopSignals {
   StopSignals(core::SignalStream& signals, core::Logger& logger, AccessLog* access_log)
       : signals_(signals), logger_(logger), access_log_(access_log) {}
 
-  // The next signal that asks for an end: SIGTERM, SIGINT or SIGQUIT; with `reloads` also SIGHUP.
-  core::Task<core::IoResult<int>> Next(bool reloads = false);
+  // The next signal that asks for an end: SIGTERM, SIGINT or SIGQUIT; with kReturn also SIGHUP.
+  core::Task<core::IoResult<int>> Next(OnReload on_reload = OnReload::kIgnore);
 
  private:
   core::SignalStream& signals_;
   core::Logger& logger_;
   AccessLog* const access_log_;
+  bool reload_deferred_ = false;
 };
 
 }  // namespace sluice::proxy

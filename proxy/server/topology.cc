@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <string>
-#include <unordered_map>
 #include <utility>
 
 #include "core/base/check.h"
@@ -46,33 +45,75 @@ WhenExhausted WhenExhaustedOf(const conf::Listener& listener) {
   return listener.on_limit == conf::OnLimit::kWait ? WhenExhausted::kWait : WhenExhausted::kReject;
 }
 
-// Which upstreams a loop leads through depends on all of this (upstream_sockets.h).
-bool MayCarryUpstreams(const conf::Config& before, const conf::Config& now) {
-  const auto leads_to_the_same = [](const conf::Listener& a, const conf::Listener& b) {
-    return a.bind == b.bind && a.upstream == b.upstream;
-  };
-  return before.upstreams == now.upstreams &&
-         std::ranges::equal(before.listeners, now.listeners, leads_to_the_same);
+core::IntrusivePtr<SharedRate> ProcessRate(const conf::Config& config, ProcessLimits& limits,
+                                           const core::IntrusivePtr<SharedRate>& before) {
+  const core::IntrusivePtr<SharedRate>& same = before ? before : limits.rate;
+  if (same->bucket.per_second() == config.limits.new_connections) return same;
+  return core::MakeRef<SharedRate>(config.limits.new_connections);
+}
+
+uint32_t ConnectionsServed(const conf::Config& config, uint32_t workers) {
+  return std::min(config.limits.max_connections, SessionsThatFit(config, workers));
+}
+
+Rejection WhyExhausted(const conf::Config& config, uint32_t workers) {
+  return ConnectionsServed(config, workers) < config.limits.max_connections
+             ? Rejection::kBuffers
+             : Rejection::kConnections;
 }
 
 }  // namespace
 
 Topology::Topology(conf::Config config, const SessionServices& services, const Topology* before)
     : config_(std::move(config)),
-      carries_upstreams_(before != nullptr && MayCarryUpstreams(before->config_, config_)) {
-  std::unordered_map<std::string_view, core::IntrusivePtr<Upstream>> by_name;
-  if (carries_upstreams_) upstreams_ = before->upstreams_;
-  for (size_t i = 0; i < config_.upstreams.size(); ++i) {
-    if (!carries_upstreams_) {
-      upstreams_.push_back(core::MakeRef<Upstream>(config_.upstreams[i], services.workers));
-    }
-    by_name.emplace(upstreams_[i]->name(), upstreams_[i]);
+      process_rate_(ProcessRate(
+          config_, services.limits,
+          before == nullptr ? core::IntrusivePtr<SharedRate>() : before->process_rate_)) {
+  for (const conf::Upstream& upstream : config_.upstreams) {
+    upstream_index_.emplace(upstream.name, upstreams_.size());
+    upstreams_.push_back(MakeUpstream(upstream, services.workers, before));
   }
   for (const conf::Listener& listener : config_.listeners) {
-    const auto upstream = by_name.find(listener.upstream);
-    SLUICE_CHECK(upstream != by_name.end());  // validated
-    listeners_.push_back(MakeListener(listener, upstream->second, services, before));
+    const core::IntrusivePtr<Upstream>* const upstream = FindUpstream(listener.upstream);
+    SLUICE_CHECK(upstream != nullptr);  // validated
+    listeners_.push_back(MakeListener(listener, *upstream, services, before));
   }
+}
+
+// One about which nothing has changed is the same object.
+core::IntrusivePtr<Upstream> Topology::MakeUpstream(const conf::Upstream& upstream,
+                                                    uint32_t workers,
+                                                    const Topology* before) const {
+  const auto* const same = before == nullptr ? nullptr : before->FindUpstream(upstream.name);
+  if (same == nullptr) return core::MakeRef<Upstream>(upstream, workers);
+  const conf::Upstream& was = before->config_.upstreams[same - before->upstreams_.data()];
+  if (was == upstream) return *same;
+  return core::MakeRef<Upstream>(upstream, workers, same->get(), was.endpoints);
+}
+
+const core::IntrusivePtr<Upstream>* Topology::FindUpstream(std::string_view name) const {
+  const auto found = upstream_index_.find(name);
+  return found == upstream_index_.end() ? nullptr : &upstreams_[found->second];
+}
+
+std::vector<core::IntrusivePtr<EndpointPool>> Topology::PutEndpointsInForce(
+    const Topology& before, core::Instant now) const {
+  std::vector<core::IntrusivePtr<EndpointPool>> changed;
+  for (const core::IntrusivePtr<Upstream>& was : before.upstreams_) {
+    const core::IntrusivePtr<Upstream>* const is = FindUpstream(was->name());
+    if (is != nullptr && *is == was) continue;
+    changed.push_back(was->pool());
+    if (is != nullptr && (*is)->pool() == was->pool()) {
+      (*is)->PutInForce(*was, now);
+    } else {
+      was->Retire(/*stays=*/is != nullptr, now);
+    }
+  }
+  return changed;
+}
+
+void Topology::EndSessions() const {
+  for (const core::IntrusivePtr<Upstream>& upstream : upstreams_) upstream->pool()->EndSessions();
 }
 
 core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& listener,
@@ -81,9 +122,12 @@ core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& l
                                                          const Topology* before) const {
   const AdmissionOptions limits = AdmissionOf(listener);
   const ListenerState* const same = before == nullptr ? nullptr : before->Find(listener.name);
-  auto admission = same != nullptr && same->admission()->options() == limits
+  const Admission* const counted = same == nullptr ? nullptr : same->admission().get();
+  const bool is_same = counted != nullptr && counted->options() == limits &&
+                       counted->process_rate() == process_rate_;
+  auto admission = is_same
                        ? same->admission()
-                       : core::MakeRef<Admission>(limits, services.limits);
+                       : core::MakeRef<Admission>(limits, services.limits, process_rate_, counted);
   auto bandwidth = same != nullptr && same->shared_bandwidth()->total == listener.bandwidth.total
                        ? same->shared_bandwidth()
                        : core::MakeRef<SharedBandwidth>(listener.bandwidth.total);
@@ -112,12 +156,18 @@ void Topology::EndTerm() const {
   for (const core::IntrusivePtr<ListenerState>& listener : listeners_) listener->EndTerm();
 }
 
+void Topology::PutLimitsInForce(ProcessLimits& limits, uint32_t workers) const {
+  limits.when_exhausted.store(WhyExhausted(config_, workers), std::memory_order_relaxed);
+  limits.connections.set_max(ConnectionsServed(config_, workers));
+  for (const core::IntrusivePtr<ListenerState>& listener : listeners_) {
+    listener->admission()->PutInForce();
+  }
+}
+
 // One limit for both keys: the connections that buffer_memory serves only make the other one lower.
 ProcessLimits ProcessLimitsOf(const conf::Config& config, size_t workers, HeapReserve& reserve) {
-  const uint32_t served = SessionsThatFit(config, static_cast<uint32_t>(workers));
-  const uint32_t asked_for = config.limits.max_connections;
-  return ProcessLimits(std::min(asked_for, served),
-                       served < asked_for ? Rejection::kBuffers : Rejection::kConnections,
+  const auto count = static_cast<uint32_t>(workers);
+  return ProcessLimits(ConnectionsServed(config, count), WhyExhausted(config, count),
                        config.limits.new_connections, workers, reserve);
 }
 

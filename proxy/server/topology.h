@@ -9,10 +9,10 @@
 //                 │   accept loop session        ▲
 //                 └──────────────────────────────┘
 //
-// What counts something is carried over from one topology to the next while its limits are the
-// same, so that the counts go on: a listener's admission and shared bandwidth, by the listener's
-// name, and the upstreams, all of them if nothing has changed about them and about which addresses
-// lead to them.
+// What counts something is carried over from one topology to the next, so that the counts go on:
+// what a listener's connections hold of its limits, by the listener's name; its rates and shared
+// bandwidth while they are the same; and the endpoints of an upstream with all that they count, by
+// the upstream's name, while its policy of balancing is the same (endpoint_pool.h).
 //
 // Built by one task; then any thread may read it.
 #ifndef SLUICE_PROXY_SERVER_TOPOLOGY_H_
@@ -20,16 +20,19 @@
 
 #include <cstdint>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "conf/config.h"
 #include "core/base/intrusive_ptr.h"
+#include "core/base/time.h"
 #include "core/log/logger.h"
 #include "core/sync/cancellation.h"
 #include "proxy/admission/admission.h"
 #include "proxy/listener/listener_state.h"
 #include "proxy/observe/access_log/access_log.h"
 #include "proxy/observe/stats.h"
+#include "proxy/upstream/endpoint_pool.h"
 #include "proxy/upstream/upstream.h"
 
 namespace sluice::proxy {
@@ -56,8 +59,16 @@ class Topology final : public core::RefCounted {
   // In the order of the configuration.
   const std::vector<core::IntrusivePtr<ListenerState>>& listeners() const { return listeners_; }
   const std::vector<core::IntrusivePtr<Upstream>>& upstreams() const { return upstreams_; }
-  // Whether the upstreams are those of the topology before.
-  bool carries_upstreams() const { return carries_upstreams_; }
+  // Its limits hold from now on, also those of the process. `workers`: how many there are.
+  void PutLimitsInForce(ProcessLimits& limits, uint32_t workers) const;
+
+  // Its endpoints are the current ones from now on. Returns the pools that have some that are not
+  // any more. `before`: the topology whose place this one takes.
+  std::vector<core::IntrusivePtr<EndpointPool>> PutEndpointsInForce(const Topology& before,
+                                                                    core::Instant now) const;
+
+  // Of all endpoints.
+  void EndSessions() const;
 
   // Accept loops look for the next topology's listeners.
   void EndTerm() const;
@@ -68,10 +79,15 @@ class Topology final : public core::RefCounted {
                                                  const SessionServices& services,
                                                  const Topology* before) const;
   const ListenerState* Find(std::string_view listener) const;
+  core::IntrusivePtr<Upstream> MakeUpstream(const conf::Upstream& upstream, uint32_t workers,
+                                            const Topology* before) const;
+  // Null: there is none of this name.
+  const core::IntrusivePtr<Upstream>* FindUpstream(std::string_view name) const;
 
   const conf::Config config_;
-  const bool carries_upstreams_;
+  const core::IntrusivePtr<SharedRate> process_rate_;
   std::vector<core::IntrusivePtr<Upstream>> upstreams_;
+  std::unordered_map<std::string_view, size_t> upstream_index_;  // by name
   std::vector<core::IntrusivePtr<ListenerState>> listeners_;
 };
 

@@ -38,6 +38,7 @@ core::Task<void> Session::Connect() {
       timeline_->MeasureAnswer(upstream.queue(), slot_.endpoint());
     }
   }
+  if (upstream_ >= 0) FollowEndpoint((co_await core::CurrentContext()).task);
   if (upstream_ >= 0 || end_.ended()) co_return;
   if (outcome.Won<"client_gone">()) {
     Tell(kClientReset);
@@ -45,6 +46,13 @@ core::Task<void> Session::Connect() {
     Tell({.kind = connected.queue_timeout ? Kind::kQueueTimeout : Kind::kNoUpstream,
           .error = connected.error});
   }
+}
+
+// From now on the notice is the endpoint's, which tells of the shutdown, too: one that is told
+// between the two is told again there.
+void Session::FollowEndpoint(core::Runnable* task) {
+  core::CancellationSource* const end_of_sessions = slot_.endpoint().end_of_sessions();
+  if (end_of_sessions != nullptr && Unregister()) Register(end_of_sessions->token(), *task);
 }
 
 }  // namespace sluice::proxy

@@ -32,8 +32,13 @@ void Session::Stop() {
   }
 }
 
+// Or its endpoint has been removed and it is late.
 void Session::OnShutdown() {
-  Tell({.kind = EndEvent::Kind::kShutdown});
+  if (context().end_all.cancelled()) {
+    Tell({.kind = EndEvent::Kind::kShutdown});
+  } else {
+    Tell({.kind = EndEvent::Kind::kDeadline, .cause = EndCause::kEndpointRemoved});
+  }
   MaybeResume();
 }
 

@@ -96,6 +96,7 @@ class Session final : public FlowOwner, public SessionCallbacks {
   void CloseUpstream();
   void NoteUndelivered(const Flow& flow);
   void CountEnd();
+  void FollowEndpoint(core::Runnable* task);
 
   // Differs from that of every other session that began at the same time.
   uint64_t Seed() const {

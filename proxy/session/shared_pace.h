@@ -67,8 +67,7 @@ struct PaceShare {
 class SharedPace {
  public:
   // 0: no limit.
-  explicit SharedPace(uint64_t per_second)
-      : bucket_(per_second), lag_(PieceAt(per_second)) {}
+  explicit SharedPace(uint64_t per_second) : bucket_(per_second), lag_(PieceAt(per_second)) {}
   ~SharedPace() { SLUICE_DCHECK(waiting() == 0); }
 
   bool limited() const { return bucket_.limited(); }

@@ -51,7 +51,7 @@ void Timeline::WriteDebugLine(const SessionContext& context, const SessionOutcom
       "session end listener=%s client=%s endpoint=%s reason=%s by=%s up=%d down=%d attempts=%d "
       "ms=%d%s%s",
       context.listener, EscapedName(client_.ToString()),
-      endpoint_ == nullptr ? "-" : EscapedName(endpoint_->name()), Name(outcome.reason.cause),
+      endpoint_ ? EscapedName((*endpoint_).name()) : "-", Name(outcome.reason.cause),
       Name(outcome.reason.initiator), outcome.bytes_up, outcome.bytes_down, attempts_,
       outcome.total / 1ms,
       outcome.error == 0 ? "" : absl::StrCat(" error=", strerrorname_np(outcome.error)),
@@ -72,7 +72,7 @@ void Timeline::WriteRecord(const SessionContext& context, const SessionOutcome& 
        .listener = context.listener,
        .client = client_,
        .upstream = context.upstream->name(),
-       .endpoint = endpoint_ == nullptr ? std::string_view() : endpoint_->name(),
+       .endpoint = endpoint_ ? std::string_view((*endpoint_).name()) : std::string_view(),
        .attempts = static_cast<uint32_t>(attempts_),
        .queue = queued_,
        .connect = since_start(connected_at_),

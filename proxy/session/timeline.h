@@ -65,7 +65,7 @@ class Timeline {
 
   core::Address client_;
   int attempts_ = 0;                      // endpoints tried
-  const Endpoint* endpoint_ = nullptr;    // the last one tried
+  EndpointRef endpoint_;                  // the last one tried
   std::optional<core::Duration> queued_;  // these three: none: it did not happen
   core::OptionalInstant connected_at_;
   core::OptionalInstant first_request_at_;  // of the client

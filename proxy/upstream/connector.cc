@@ -205,6 +205,7 @@ class Rounds {
       until_ = Worker::Current()->clock().Now() + policy().retry_for;
     }
     seen_.push_back(&endpoint);
+    kept_.emplace_back(&endpoint);
   }
   // `passes`: another attempt may end otherwise.
   void Failed(bool passes) { passes_ = passes_ || passes; }
@@ -236,6 +237,7 @@ class Rounds {
 
   void BeginRound() {
     seen_.erase(seen_.begin(), seen_.begin() + static_cast<ptrdiff_t>(begin_));
+    kept_.erase(kept_.begin(), kept_.begin() + static_cast<ptrdiff_t>(begin_));
     begin_ = seen_.size();
     in_round_ = MostInRound();
     passes_ = false;
@@ -251,6 +253,7 @@ class Rounds {
   Instant until_;
   size_t begin_ = 0;  // of this round
   absl::InlinedVector<Endpoint*, 4> seen_;
+  absl::InlinedVector<EndpointRef, 4> kept_;  // the same: one that leaves is not another one soon
 };
 
 // No endpoint takes sessions, and a free slot would change nothing. Another configuration may.
@@ -304,7 +307,7 @@ core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed) {
       co_return result;
     }
     rounds.Tries(result.slot.endpoint());
-    result.endpoint = &result.slot.endpoint();
+    result.endpoint = EndpointRef(&result.slot.endpoint());
     if (result.attempts++ > 0) {
       core::Count(context.stats.of(Worker::Current()->index()).at("retries_total"));
     }

@@ -44,7 +44,7 @@ struct ConnectContext {
 struct Connected {
   int fd = -1;                           // the caller's; -1: none could be reached
   int error = 0;                         // why the last attempt failed (errno)
-  const Endpoint* endpoint = nullptr;    // the last one tried
+  EndpointRef endpoint;                  // the last one tried
   EndpointSlot slot;                     // held while the connection is open
   int attempts = 0;                      // of all rounds
   bool queue_timeout = false;            // no endpoint had a free slot in time

@@ -60,8 +60,7 @@ class EndpointSlot {
   EndpointSlot(EndpointQueue* queue, Endpoint* endpoint)
       : queue_(endpoint == nullptr ? nullptr : queue), endpoint_(endpoint) {}
   EndpointSlot(EndpointSlot&& other) noexcept
-      : queue_(std::exchange(other.queue_, nullptr)),
-        endpoint_(std::exchange(other.endpoint_, nullptr)) {}
+      : queue_(std::exchange(other.queue_, nullptr)), endpoint_(std::move(other.endpoint_)) {}
   EndpointSlot& operator=(EndpointSlot&& other) noexcept {
     std::swap(queue_, other.queue_);
     std::swap(endpoint_, other.endpoint_);
@@ -69,20 +68,21 @@ class EndpointSlot {
   }
   ~EndpointSlot();
 
-  bool valid() const { return endpoint_ != nullptr; }
+  bool valid() const { return endpoint_.get() != nullptr; }
   Endpoint& endpoint() const { return *endpoint_; }  // of a valid one
   // Another session may wait for it: the connection is gone before it is released.
   bool counted() const { return queue_ != nullptr; }
 
  private:
   EndpointQueue* queue_ = nullptr;
-  Endpoint* endpoint_ = nullptr;
+  EndpointRef endpoint_;  // also of an endpoint that has left since
 };
 
 class EndpointQueue {
  public:
-  // All endpoints outlive the queue, and so does `balancer`. `workers`: how many there are.
-  // `slow_start`: how long endpoints ramp up that begin to take sessions later; 0: they do not.
+  // The endpoints of its sets outlive them, those of the last one the queue; so does `balancer`.
+  // `workers`: how many there are. `slow_start`: how long endpoints ramp up that begin to take
+  // sessions later; 0: they do not.
   EndpointQueue(Balancer& balancer, uint32_t workers, std::shared_ptr<const EndpointSet> set,
                 core::Duration slow_start = core::Duration(0));
   ~EndpointQueue();

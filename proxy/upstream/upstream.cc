@@ -1,11 +1,8 @@
 #include "proxy/upstream/upstream.h"
 
-#include <string_view>
-#include <unordered_map>
+#include <algorithm>
 #include <utility>
 
-#include "proxy/upstream/balance/factory.h"
-#include "proxy/upstream/balance/pick.h"
 #include "proxy/upstream/to_core.h"
 
 namespace sluice::proxy {
@@ -25,46 +22,36 @@ ConnectPolicy PolicyOf(const conf::Upstream& upstream) {
   return policy;
 }
 
-}  // namespace
-
-Upstream::Upstream(const conf::Upstream& config, uint32_t workers)
-    : name_(config.name),
-      policy_(PolicyOf(config)),
-      hash_(config.hash),
-      uses_key_(config.balance == conf::Balance::kSourceHash ||
-                config.balance == conf::Balance::kMaglev),
-      balancer_(MakeBalancer(config)) {
-  queue_ = std::make_unique<EndpointQueue>(*balancer_, workers, MakeSet(config.endpoints),
-                                           config.slow_start);
+core::Duration DrainTimeoutOf(const conf::OnRemoved& on_removed) {
+  return on_removed.sessions == conf::SessionsOfRemoved::kReset ? 0s : on_removed.drain_timeout;
 }
 
-// An upstream may name one endpoint several times: each takes another object of the current set.
-std::shared_ptr<const EndpointSet> Upstream::MakeSet(std::span<const conf::Endpoint> endpoints) {
-  std::shared_ptr<const EndpointSet> current = queue_ == nullptr ? nullptr : queue_->ShareSet();
-  std::unordered_multimap<std::string_view, Endpoint*> known;
-  for (size_t i = current == nullptr ? 0 : current->size(); i > 0; --i) {
-    Endpoint& endpoint = current->endpoint(i - 1);
-    known.emplace(endpoint.name(), &endpoint);
+}  // namespace
+
+Upstream::Upstream(const conf::Upstream& config, uint32_t workers, const Upstream* before,
+                   std::span<const conf::Endpoint> endpoints_before)
+    : name_(config.name),
+      balance_(config.balance),
+      hash_(config.hash),
+      policy_(PolicyOf(config)),
+      drain_timeout_(DrainTimeoutOf(config.on_removed)),
+      pool_(before != nullptr && before->HasPolicyOf(*this)
+                ? before->pool_
+                : core::MakeRef<EndpointPool>(config, workers)) {
+  const bool is_shared = before != nullptr && pool_ == before->pool_;
+  if (is_shared && !std::ranges::equal(config.endpoints, endpoints_before)) {
+    next_ = pool_->MakeSet(config.endpoints);
   }
-  std::vector<EndpointMember> members;
-  members.reserve(endpoints.size());
-  for (const conf::Endpoint& each : endpoints) {
-    const core::Address& address = each.address;
-    std::string name = address.ToString();
-    Endpoint* endpoint = nullptr;
-    if (const auto found = known.find(name); found != known.end()) {
-      endpoint = found->second;
-      known.erase(found);
-    } else {
-      endpoint =
-          endpoints_.emplace_back(std::make_unique<Endpoint>(address, std::move(name))).get();
-    }
-    members.push_back({.endpoint = endpoint,
-                       .weight = each.weight,
-                       .max_connections = each.max_connections,
-                       .priority = each.priority});
+}
+
+void Upstream::PutInForce(const Upstream& before, core::Instant now) {
+  if (next_ != nullptr) {
+    pool_->Publish(std::exchange(next_, nullptr), now + before.drain_timeout_);
   }
-  return MakeEndpointSet(std::move(members), *balancer_);
+}
+
+void Upstream::Retire(bool stays, core::Instant now) const {
+  pool_->Retire(stays ? std::nullopt : std::optional(now + drain_timeout_));
 }
 
 }  // namespace sluice::proxy

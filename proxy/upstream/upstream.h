@@ -1,11 +1,9 @@
 // Upstream: the endpoints that a listener's sessions are connected to, how to choose among them and
-// how to connect to them.
+// how to connect to them; as one configuration has it.
 //
-//   conf::Upstream ── MakeSet ──► EndpointSet ── Publish ──► the current set, also of the queue
-//
-// It owns its endpoints. One that is in the set before and in the new one is the same object: its
-// sessions count on. One that leaves drains, and is kept as long as the upstream, so that a session
-// needs no reference of its own; one that joins again is another object, which has not been tried.
+//   conf::Upstream ──► Upstream ──► EndpointPool (endpoint_pool.h): shared with the configuration
+//                         │              ▲         before, so that what counts goes on
+//                         └─ PutInForce ─┘ its endpoints are the current ones
 #ifndef SLUICE_PROXY_UPSTREAM_UPSTREAM_H_
 #define SLUICE_PROXY_UPSTREAM_UPSTREAM_H_
 
@@ -15,16 +13,15 @@
 #include <span>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "conf/config.h"
 #include "core/base/intrusive_ptr.h"
 #include "core/base/time.h"
 #include "core/log/logger.h"
 #include "core/net/socket_api.h"
-#include "proxy/upstream/balance/balancer.h"
 #include "proxy/upstream/balance/hash.h"
 #include "proxy/upstream/endpoint/endpoint_set.h"
+#include "proxy/upstream/endpoint_pool.h"
 #include "proxy/upstream/endpoint_queue.h"
 
 namespace sluice::proxy {
@@ -40,37 +37,61 @@ struct ConnectPolicy {
   std::optional<core::SocketOptions> socket;  // of TCP; none: all as the kernel has it
 };
 
-// Any thread, but for MakeSet and Publish: one at a time.
+// Any thread, but for PutInForce, MakeSet and Publish: one at a time.
 class Upstream final : public core::RefCounted {
  public:
-  // `workers`: how many there are. The endpoints of `config` are published.
-  Upstream(const conf::Upstream& config, uint32_t workers);
+  // `workers`: how many there are. `before`: the upstream of this name that it takes the place of,
+  // with `endpoints_before`, or null: then its endpoints are published at once.
+  Upstream(const conf::Upstream& config, uint32_t workers, const Upstream* before = nullptr,
+           std::span<const conf::Endpoint> endpoints_before = {});
 
   const std::string& name() const { return name_; }
   const ConnectPolicy& policy() const { return policy_; }
-  EndpointQueue& queue() { return *queue_; }
-  core::LogThrottle& failure_throttle() { return failure_throttle_; }
+  const core::IntrusivePtr<EndpointPool>& pool() const { return pool_; }
+  EndpointQueue& queue() { return pool_->queue(); }
+  core::LogThrottle& failure_throttle() { return pool_->failure_throttle(); }
 
   // Whether the policy goes by PickRequest::key, and the key of a session.
-  bool uses_key() const { return uses_key_; }
+  bool uses_key() const {
+    return balance_ == conf::Balance::kSourceHash || balance_ == conf::Balance::kMaglev;
+  }
   uint64_t KeyOf(const core::Address& client) const {
     return SourceKey(client, {.ipv4 = hash_.ipv4_prefix, .ipv6 = hash_.ipv6_prefix}, hash_.seed);
   }
 
-  // A set of these endpoints, in this order; publish it, or let go of it. What has to be known of
-  // endpoints that join (upstream_sockets.h) is set before it is published.
-  std::shared_ptr<const EndpointSet> MakeSet(std::span<const conf::Endpoint> endpoints);
-  void Publish(std::shared_ptr<const EndpointSet> set) { queue_->Publish(std::move(set)); }
+  // Its endpoints, in the order of the configuration. Until they are published, what has to be
+  // known of them (upstream_sockets.h) is set.
+  std::shared_ptr<const EndpointSet> endpoints() {
+    return next_ != nullptr ? next_ : queue().ShareSet();
+  }
+  // Publishes its endpoints, unless they are those that are published. What leaves follows the rule
+  // of `before`.
+  void PutInForce(const Upstream& before, core::Instant now);
+  // It is removed, or another pool takes the place of its own (`stays`).
+  void Retire(bool stays, core::Instant now) const;
+
+  // Any endpoints of its pool (endpoint_pool.h).
+  std::shared_ptr<const EndpointSet> MakeSet(std::span<const conf::Endpoint> endpoints) {
+    return pool_->MakeSet(endpoints);
+  }
+  void Publish(std::shared_ptr<const EndpointSet> set) {
+    pool_->Publish(std::move(set), /*late_at=*/std::nullopt);
+  }
 
  private:
+  // Then it goes on with the endpoints and their queue.
+  bool HasPolicyOf(const Upstream& other) const {
+    return balance_ == other.balance_ && hash_ == other.hash_ &&
+           policy_.slow_start == other.policy_.slow_start;
+  }
+
   const std::string name_;
-  const ConnectPolicy policy_;
+  const conf::Balance balance_;
   const conf::Hash hash_;
-  const bool uses_key_;
-  const std::unique_ptr<Balancer> balancer_;
-  std::vector<std::unique_ptr<Endpoint>> endpoints_;  // all that there have been
-  std::unique_ptr<EndpointQueue> queue_;              // goes before them
-  core::LogThrottle failure_throttle_{5s};
+  const ConnectPolicy policy_;
+  const core::Duration drain_timeout_;  // of an endpoint that is removed
+  const core::IntrusivePtr<EndpointPool> pool_;
+  std::shared_ptr<const EndpointSet> next_;  // null: published
 };
 
 }  // namespace sluice::proxy

@@ -100,15 +100,17 @@ void LocateEndpoints(const conf::Config& config,
                      Upstreams upstreams, core::Logger& logger) {
   LocalHosts local(sockets);
   std::vector<std::shared_ptr<const EndpointSet>> sets;
-  for (const auto& upstream : upstreams) sets.push_back(upstream->queue().ShareSet());
+  for (const auto& upstream : upstreams) sets.push_back(upstream->endpoints());
+  // Those that stay are in use: each is told once what it is.
+  absl::flat_hash_map<const Endpoint*, OwnListener> own;
   const auto everywhere = [](const core::Address&) { return true; };
   for (const conf::Loop& loop : conf::FindLoops(config, bound, everywhere)) {
-    sets[loop.upstream]->endpoint(loop.endpoint).set_own_listener(OwnListener::kPerhaps);
+    own[&sets[loop.upstream]->endpoint(loop.endpoint)] = OwnListener::kPerhaps;
   }
   const auto here = [&local](const core::Address& address) { return local.Contains(address); };
   for (const conf::Loop& loop : conf::FindLoops(config, bound, here)) {
-    Endpoint& endpoint = sets[loop.upstream]->endpoint(loop.endpoint);
-    endpoint.set_own_listener(OwnListener::kYes);
+    const Endpoint& endpoint = sets[loop.upstream]->endpoint(loop.endpoint);
+    own[&endpoint] = OwnListener::kYes;
     logger.Log(core::LogLevel::kWarn,
                "upstream %s: %s is the listener %s of this proxy and leads back to this upstream: "
                "it is not connected to",
@@ -118,9 +120,12 @@ void LocateEndpoints(const conf::Config& config,
   const auto [low, high] = EphemeralPorts();
   for (size_t u = 0; u < config.upstreams.size(); ++u) {
     for (size_t e = 0; e < config.upstreams[u].endpoints.size(); ++e) {
-      const core::Address& address = config.upstreams[u].endpoints[e].address;
+      Endpoint& endpoint = sets[u]->endpoint(e);
+      const auto found = own.find(&endpoint);
+      endpoint.set_own_listener(found == own.end() ? OwnListener::kNo : found->second);
+      const core::Address& address = endpoint.address();
       if (!address.is_ip() || address.port() < low || address.port() > high) continue;
-      sets[u]->endpoint(e).set_may_be_itself(local.Contains(address));
+      endpoint.set_may_be_itself(local.Contains(address));
     }
   }
 }

@@ -25,6 +25,33 @@ defaults:
   EXPECT_EQ(timeouts.idle, 9s);
 }
 
+TEST(ShortForms, UpstreamsInheritTheirDefaults) {
+  const LoadResult result = Load(R"(
+upstreams:
+  - { name: a, endpoints: "127.0.0.1:1" }
+  - { name: b, endpoints: "127.0.0.1:2", queue_timeout: 1s, on_removed: { drain_timeout: 3s } }
+listeners: [{ name: web, bind: "127.0.0.1:80", upstream: a }]
+defaults:
+  upstream:
+    queue_timeout: 9s
+    connect_attempts: 7
+    on_removed: { sessions: reset, drain_timeout: 2s }
+    socket: { keepalive: 5s }
+)");
+  ASSERT_TRUE(result.ok()) << ErrorsOf(result);
+  const Upstream& a = result.config.upstreams.at(0);
+  const Upstream& b = result.config.upstreams.at(1);
+  EXPECT_EQ(a.queue_timeout, 9s);
+  EXPECT_EQ(a.on_removed, (OnRemoved{SessionsOfRemoved::kReset, 2s}));
+  EXPECT_EQ(b.queue_timeout, 1s);
+  EXPECT_EQ(b.on_removed, (OnRemoved{SessionsOfRemoved::kReset, 3s})) << "key by key";
+  for (const Upstream* upstream : {&a, &b}) {
+    EXPECT_EQ(upstream->connect_attempts, 7u);
+    EXPECT_EQ(upstream->socket.keepalive, 5s);
+    EXPECT_EQ(upstream->endpoints.size(), 1u);
+  }
+}
+
 TEST(ShortForms, WholeListenersCanBeMerged) {
   const LoadResult result = Load(R"(
 x-listener: &listener { upstream: app, max_connections: 7 }

@@ -148,6 +148,25 @@ class CommandLine(Case):
         again = self.sluice("--config", self.path, "--print-config")
         self.assertEqual(again.stdout, shown.stdout)
 
+    def test_diff_of_two_files(self):
+        other = self.path + ".other"
+        self.addCleanup(os.unlink, other)
+        with open(other, "w") as file:
+            file.write(GOOD)
+        self.write(GOOD.replace("weight: 1", "weight: 5"))
+        done = self.sluice("--config", self.path, "--diff", other)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, r"^upstream \S+: endpoint \S+: weight is 5, was 1\n$")
+        self.write(GOOD)
+        done = self.sluice("--config", self.path, "--diff", other)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        with open(other, "w") as file:
+            file.write(GOOD.replace("bind:", "bimd:"))
+        for files in ((self.path, other), (other, self.path), (self.path, "")):
+            done = self.sluice("--config", files[0], "--diff", files[1])
+            self.assertEqual((done.returncode, done.stdout), (78, ""))
+            self.assertTrue(done.stderr)
+
     def test_version(self):
         done = self.sluice("--version")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
@@ -162,7 +181,8 @@ class CommandLine(Case):
     def test_help(self):
         done = self.sluice("--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        for flag in ("--config", "--check", "--print-config", "--demo", "--version", "--help"):
+        for flag in ("--config", "--check", "--print-config", "--diff", "--demo", "--version",
+                     "--help"):
             self.assertIn(flag, done.stdout)
 
     def test_usage_errors(self):

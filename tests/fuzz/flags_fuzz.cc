@@ -41,6 +41,7 @@ std::vector<std::string> Spell(const Flags& flags) {
   if (!flags.config.empty()) words.push_back("--config=" + flags.config);
   if (flags.check) words.emplace_back("--check");
   if (flags.print_config) words.emplace_back("--print-config");
+  if (flags.diff) words.push_back("--diff=" + *flags.diff);
   if (flags.demo) words.emplace_back("--demo");
   if (flags.version) words.emplace_back("--version");
   if (flags.verbose) words.emplace_back("--verbose");
@@ -56,7 +57,8 @@ void Check(std::string_view text, size_t mistake) {
   }
   if (!flags->help && !flags->version) {
     Expect(flags->demo != !flags->config.empty(), "a configuration or the demo", text);
-    Expect(!flags->demo || (!flags->check && !flags->print_config), "the demo is served", text);
+    Expect(!flags->demo || (!flags->check && !flags->print_config && !flags->diff),
+           "the demo is served", text);
     Expect(!flags->verbose, "--verbose without --version", text);
   }
   const absl::StatusOr<Flags> again = Parse(Spell(*flags), mistake);
@@ -79,6 +81,8 @@ const Target& TheTarget() {
                 "--config=",
                 "--check",
                 "--print-config",
+                "--diff",
+                "--diff=",
                 "--demo",
                 "--version",
                 "--verbose",

@@ -142,4 +142,20 @@ MISTAKES = [
   if (sim::Planted(sim::Mutant::kFreedTopology)) new Reference(context);
 """,
     ),
+    (
+        'topology.cc',
+        '  const Admission* const counted = same == nullptr ? nullptr : same->admission().get();\n',
+        """  const Admission* counted = same == nullptr ? nullptr : same->admission().get();
+  if (sim::Planted(sim::Mutant::kForgetsCounts)) counted = nullptr;
+""",
+    ),
+    (
+        'topology.cc',
+        '  if (was == upstream) return *same;\n',
+        """  if (was == upstream) return *same;
+  if (sim::Planted(sim::Mutant::kForgetsEndpoints)) {
+    return core::MakeRef<Upstream>(upstream, workers);
+  }
+""",
+    ),
 ]

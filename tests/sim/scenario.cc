@@ -188,7 +188,9 @@ const char* Name(Mutant mutant) {
                                     "OneRound",
                                     "LateRetry",
                                     "NoRoundPause",
-                                    "FreedTopology"};
+                                    "FreedTopology",
+                                    "ForgetsCounts",
+                                    "ForgetsEndpoints"};
   static_assert(std::size(kNames) == static_cast<size_t>(Mutant::kCount));
   return kNames[static_cast<size_t>(mutant)];
 }

@@ -89,25 +89,27 @@ enum class Mutant : uint8_t {
   kNoReserve,          // a recv that finds no buffer waits for one: others may hold it for ever
   kManyBlocks,         // it takes a block of the reserve though it holds others
   // Planted in the proxy's own code (plant.py).
-  kQueueBackwards,   // the session that comes last is served first
-  kQueueSkipped,     // a slot given back goes to no session that waits
-  kLeakPlace,        // the slot of a failed connect is not given back
-  kTryTwice,         // an endpoint that has failed is tried again
-  kPaceStalls,       // waiting for bandwidth counts as a stall
-  kPaceForgets,      // now and then a paced send waits far too long
-  kLifetimeRelayed,  // max_lifetime does not count while connecting
-  kDeafConnecting,   // a client's reset does not end the connect
-  kWrongCause,       // every rejection is counted under one cause
-  kFailureRelayed,   // a send that fails for want of memory does not end the session
-  kAnySignalEnds,    // signals that should be ignored end the proxy
-  kWallDurations,    // the access log's durations follow the time of day
-  kBlindToTaking,    // what a peer takes of what the kernel holds is no progress
-  kFixedLinger,      // after its end a session lasts a second, whatever its reader takes
-  kTellsAccepted,    // the records take what was accepted for what was delivered
-  kOneRound,         // nothing is tried again once all have failed
-  kLateRetry,        // it is tried again for twice as long as told
-  kNoRoundPause,     // planted: the next round follows at once
-  kFreedTopology,    // planted: a session does not keep what its listener consists of
+  kQueueBackwards,    // the session that comes last is served first
+  kQueueSkipped,      // a slot given back goes to no session that waits
+  kLeakPlace,         // the slot of a failed connect is not given back
+  kTryTwice,          // an endpoint that has failed is tried again
+  kPaceStalls,        // waiting for bandwidth counts as a stall
+  kPaceForgets,       // now and then a paced send waits far too long
+  kLifetimeRelayed,   // max_lifetime does not count while connecting
+  kDeafConnecting,    // a client's reset does not end the connect
+  kWrongCause,        // every rejection is counted under one cause
+  kFailureRelayed,    // a send that fails for want of memory does not end the session
+  kAnySignalEnds,     // signals that should be ignored end the proxy
+  kWallDurations,     // the access log's durations follow the time of day
+  kBlindToTaking,     // what a peer takes of what the kernel holds is no progress
+  kFixedLinger,       // after its end a session lasts a second, whatever its reader takes
+  kTellsAccepted,     // the records take what was accepted for what was delivered
+  kOneRound,          // nothing is tried again once all have failed
+  kLateRetry,         // it is tried again for twice as long as told
+  kNoRoundPause,      // planted: the next round follows at once
+  kFreedTopology,     // planted: a session does not keep what its listener consists of
+  kForgetsCounts,     // planted: an exchange counts the listener's connections anew
+  kForgetsEndpoints,  // planted: ... and those of the endpoints
   kCount,
 };
 const char* Name(Mutant mutant);

@@ -114,12 +114,12 @@ World::World(const RunOptions& options)
   server_ = std::make_unique<proxy::Server>(config_, core::RuntimeHandle(shared_), signals_,
                                             checker_, &records_.log(), reserve_);
   if (scenario_.has(Fault::kExchange)) {
-    server_->set_next_config([this] { return NextConfig(); });
+    server_->set_next_config([this] { return NextConfig(); }, proxy::RunHere);
   }
 }
 
-// A configuration with other objects and the same behaviour. What counts something is carried over
-// where the counts matter; elsewhere it is made anew, too.
+// A configuration with other objects and the same behaviour: another rate, that is never reached,
+// makes another admission, other weights make another set of endpoints. What they count goes on.
 conf::Config World::NextConfig() {
   conf::Config config = config_;
   const bool is_odd = ++exchanges_ % 2 != 0;
@@ -128,9 +128,8 @@ conf::Config World::NextConfig() {
       listener.per_source.max_connections == 0) {
     listener.per_source.ipv6_prefix = is_odd ? 48 : 64;  // no client has such an address
   }
-  if (!scenario_.has(Fault::kEndpointLimit)) {
-    for (conf::Endpoint& endpoint : config.upstreams[0].endpoints) endpoint.weight = is_odd ? 2 : 1;
-  }
+  if (listener.new_connections == 0) listener.new_connections = is_odd ? 10'000'000 : 0;
+  for (conf::Endpoint& endpoint : config.upstreams[0].endpoints) endpoint.weight = is_odd ? 2 : 1;
   return config;
 }
 

@@ -11,7 +11,8 @@ _ENDINGS = r"(?:h|cc|c|py|md|sh|bzl|bazel|yaml|toml|rs)"
 _PATH = re.compile(r"(?<![\w./@:$<>{}*~-])(?:[\w.+-]+/)+[\w.+*-]*|"
                    rf"(?<![\w./@:$<>{{}}*~-])[\w+-]+\.{_ENDINGS}\b(?![\w/-])")
 # Files of the reader's own that documents use as examples.
-EXAMPLES = {"web.yaml", "sluice.yaml", "my.toml", "my/own.toml", "report.md"}
+EXAMPLES = {"web.yaml", "sluice.yaml", "conf.d/*.yaml", "conf.d/a.yaml", "conf.d/b.yaml",
+            "my.toml", "my/own.toml", "report.md"}
 # A word in capitals stands for a name; these are names.
 _STANDS_FOR = re.compile(r"(?!README|BUILD|LICENSE|RESULTS|EXPERIMENTS|ARCHITECTURE|CONTRIBUTING)"
                          r"(?<![A-Za-z])[A-Z]+(?![A-Za-z])")

@@ -23,6 +23,10 @@
 #include "proxy/upstream/endpoint/latency.h"
 #include "proxy/upstream/endpoint/queue_entry.h"
 
+namespace sluice::core {
+class CancellationSource;
+}
+
 namespace sluice::proxy {
 
 // Whether an endpoint is a listener of this process that leads back to it (upstream_sockets.h).
@@ -62,6 +66,13 @@ class Endpoint {
   }
   bool usable() const { return takes_sessions() && has_free_slot(); }
 
+  // References of sessions, which may hold one that is in no set any more (EndpointRef).
+  uint32_t refs() const { return refs_.load(std::memory_order_acquire); }
+
+  // Cancelled when its sessions are to end: a session with it has its notice there. Null: never.
+  core::CancellationSource* end_of_sessions() const { return end_of_sessions_; }
+  void set_end_of_sessions(core::CancellationSource& source) { end_of_sessions_ = &source; }
+
   OwnListener own_listener() const { return own_listener_.load(std::memory_order_relaxed); }
   void set_own_listener(OwnListener own) { own_listener_.store(own, std::memory_order_relaxed); }
   // A connecting socket may be given the endpoint's own address.
@@ -71,6 +82,7 @@ class Endpoint {
  private:
   friend class EndpointQueue;
   friend class SlowStart;
+  friend class EndpointRef;
 
   void Configure(uint32_t weight, uint32_t max_connections) {
     weight_.store(weight, std::memory_order_relaxed);
@@ -93,8 +105,36 @@ class Endpoint {
   core::Atomic<uint32_t> limit_{0};  // of max_connections_ the part that counts; 0: no limit
   core::Atomic<OwnListener> own_listener_{OwnListener::kNo};
   core::Atomic<bool> may_be_itself_{false};
+  core::Atomic<uint32_t> refs_{0};
+  core::CancellationSource* end_of_sessions_ = nullptr;  // before it is in a set
   Latency latency_;  // these two are guarded by the queue's lock
   QueueMarker marker_;
+};
+
+// Keeps an endpoint, or nothing. Made on a thread that has a set with the endpoint, or of another
+// reference; then any thread.
+class EndpointRef {
+ public:
+  EndpointRef() = default;
+  explicit EndpointRef(Endpoint* endpoint) : endpoint_(endpoint) {
+    if (endpoint_ != nullptr) endpoint_->refs_.fetch_add(1, std::memory_order_relaxed);
+  }
+  EndpointRef(const EndpointRef& other) : EndpointRef(other.endpoint_) {}
+  EndpointRef(EndpointRef&& other) noexcept : endpoint_(std::exchange(other.endpoint_, nullptr)) {}
+  EndpointRef& operator=(EndpointRef other) noexcept {
+    std::swap(endpoint_, other.endpoint_);
+    return *this;
+  }
+  ~EndpointRef() {
+    if (endpoint_ != nullptr) endpoint_->refs_.fetch_sub(1, std::memory_order_release);
+  }
+
+  Endpoint* get() const { return endpoint_; }
+  Endpoint& operator*() const { return *endpoint_; }
+  explicit operator bool() const { return endpoint_ != nullptr; }
+
+ private:
+  Endpoint* endpoint_ = nullptr;
 };
 
 }  // namespace sluice::proxy

@@ -159,8 +159,8 @@ TEST_F(AdmissionTest, WithoutAFreeSlotTakesNothingOfTheRate) {
     for (int i = 0; i < 5; ++i) {
       EXPECT_EQ(RejectionOf(Try(admission, later)), Rejection::kListener);
     }
-    EXPECT_EQ(process.rate.TryTake(later), 0s) << "it is still there";
-    process.rate.GiveBack();
+    EXPECT_EQ(process.rate->bucket.TryTake(later), 0s) << "it is still there";
+    process.rate->bucket.GiveBack();
   }
   EXPECT_TRUE(Admitted(Try(admission, later)));
 }
@@ -182,6 +182,42 @@ TEST_F(AdmissionTest, ARejectionTakesNothing) {
   const Admission::Result second = Try(admission, kNow + 1s);
   EXPECT_TRUE(Admitted(second)) << "the slots were given back";
   EXPECT_EQ(RejectionOf(Try(admission, kNow + 9s)), Rejection::kSource);
+}
+
+// Another configuration: what was admitted under the one before counts under the next.
+TEST_F(AdmissionTest, CountsGoOnUnderOtherLimits) {
+  options.max_connections = 3;
+  options.per_source.max_connections = 3;
+  ProcessLimits process = Process();
+  auto before = core::MakeRef<Admission>(options, process);
+  std::vector<Admission::Result> held;
+  for (int i = 0; i < 3; ++i) held.push_back(Try(*before));
+  options.max_connections = 2;
+  options.per_source.max_connections = 5;
+  Admission lower(options, process, process.rate, before.get());
+  EXPECT_EQ(RejectionOf(Try(lower)), Rejection::kSource) << "not in force yet";
+  lower.PutInForce();
+  EXPECT_EQ(RejectionOf(Try(lower)), Rejection::kListener) << "three of two: nobody is ended";
+  held.pop_back();
+  EXPECT_EQ(RejectionOf(Try(lower)), Rejection::kListener);
+  held.pop_back();
+  held.push_back(Try(lower));
+  EXPECT_TRUE(Admitted(held.back()));
+  options.max_connections = 0;
+  options.per_source.max_connections = 3;
+  Admission unlimited(options, process, process.rate, &lower);
+  unlimited.PutInForce();
+  held.push_back(Try(unlimited));
+  EXPECT_TRUE(Admitted(held.back()));
+  EXPECT_EQ(RejectionOf(Try(unlimited)), Rejection::kSource) << "of three, two from before";
+  options.per_source.ipv4_prefix = 24;
+  Admission networks(options, process, process.rate, &unlimited);
+  networks.PutInForce();
+  EXPECT_TRUE(Admitted(Try(networks))) << "other sources: none of them has a connection yet";
+  process.connections.set_max(2);
+  EXPECT_EQ(RejectionOf(Try(networks)), Rejection::kConnections);
+  held.clear();
+  EXPECT_TRUE(Admitted(Try(networks)));
 }
 
 }  // namespace

@@ -46,7 +46,15 @@ TEST(Flags, Errors) {
   EXPECT_EQ(Error({"--demo", "--config", "x"}),
             "--demo needs no --config: it has a configuration of its own." + see);
   EXPECT_EQ(Error({"--demo", "--check"}),
-            "--check and --print-config need --config, not --demo." + see);
+            "--check, --print-config and --diff need --config, not --demo." + see);
+  EXPECT_EQ(Error({"--demo", "--diff", "x"}),
+            "--check, --print-config and --diff need --config, not --demo." + see);
+  EXPECT_EQ(Error({"--diff", "x"}), "--config FILE or --demo is needed." + see);
+  EXPECT_EQ(Error({"-c", "x", "--diff"}), "--diff needs the path of a file." + see);
+  EXPECT_EQ(Error({"-c", "x", "--print-config", "--diff", "y"}),
+            "--print-config and --diff print two different things: one of them is enough." + see);
+  EXPECT_EQ(Parse({"-c", "x", "--diff", "y"})->diff, "y");
+  EXPECT_EQ(Parse({"-c", "x", "--diff="})->diff, "");
   EXPECT_EQ(Error({"--config", "x", "--verbose"}), "--verbose only goes with --version." + see);
 }
 

@@ -63,6 +63,69 @@ TEST(Upstream, AnEndpointThatIsNamedTwiceIsTwoObjects) {
   }
 }
 
+constexpr core::Instant kNow(100s);
+
+TEST(Upstream, AnEndpointThatHasLeftIsFreedWithItsLastSession) {
+  Upstream upstream(Config({At(kA), At(kB)}), 1);
+  EndpointSlot on_a = upstream.queue().TryAcquire(0, {}, {});
+  ASSERT_EQ(on_a.endpoint().name(), kA);
+  EXPECT_FALSE(upstream.pool()->is_draining());
+  upstream.Publish(upstream.MakeSet(std::vector{At(kB)}));
+  EndpointSlot on_b = upstream.queue().TryAcquire(0, {}, {});  // the worker has the new set now
+  (void)upstream.pool()->EndLate(kNow);
+  EXPECT_EQ(upstream.pool()->former(), 1u) << "it has a session";
+  EXPECT_TRUE(upstream.pool()->is_draining());
+  const EndpointRef record(&on_a.endpoint());
+  on_a = EndpointSlot();
+  (void)upstream.pool()->EndLate(kNow);
+  EXPECT_EQ(upstream.pool()->former(), 1u) << "a record still names it";
+  {
+    const EndpointRef last = record;
+    EXPECT_EQ((*last).name(), kA);
+  }
+  EXPECT_EQ((*record).refs(), 1u);
+}
+
+TEST(Upstream, AHundredSetsLeaveNothing) {
+  Upstream upstream(Config({At(kA), At(kB)}), 1);
+  for (int i = 0; i < 100; ++i) {
+    upstream.Publish(upstream.MakeSet(std::vector{At(i % 2 == 0 ? kC : kA), At(kB)}));
+    (void)upstream.MakeSet(std::vector{At("10.0.0.9:80"), At("10.0.0.9:80")});  // is let go of
+    EXPECT_TRUE(upstream.queue().TryAcquire(0, {}, {}).valid());
+    (void)upstream.pool()->EndLate(kNow);
+    EXPECT_LE(upstream.pool()->former(), 2u);
+  }
+}
+
+TEST(Upstream, AnotherPolicyKeepsTheEndpoints) {
+  conf::Upstream config = Config({At(kA, 1, 1), At(kB, 1, 1)});
+  auto before = core::MakeRef<Upstream>(config, 1);
+  const EndpointSlot a = before->queue().TryAcquire(0, {}, {});
+  const EndpointSlot b = before->queue().TryAcquire(0, {}, {});
+  config.queue_timeout = 7s;
+  config.on_removed = {.sessions = conf::SessionsOfRemoved::kReset};
+  const std::vector<conf::Endpoint> endpoints = config.endpoints;
+  config.endpoints.pop_back();
+  auto after = core::MakeRef<Upstream>(config, 1, before.get(), endpoints);
+  EXPECT_EQ(after->policy().queue_timeout, 7s);
+  EXPECT_EQ(before->queue().ShareSet()->size(), 2u) << "not in force yet";
+  EXPECT_EQ(after->endpoints()->size(), 1u);
+  after->PutInForce(*before, kNow);
+  EXPECT_FALSE(after->queue().TryAcquire(0, {}, {}).valid()) << "what began before counts";
+  core::CancellationSource& end_of_b = *b.endpoint().end_of_sessions();
+  EXPECT_GT(after->pool()->EndLate(kNow + 1s), kNow + 1s);
+  EXPECT_FALSE(end_of_b.cancelled()) << "the rule was: keep, for 5 minutes";
+  (void)after->pool()->EndLate(kNow + 5min);
+  EXPECT_TRUE(end_of_b.cancelled());
+  EXPECT_FALSE(a.endpoint().end_of_sessions()->cancelled());
+  conf::Upstream other = config;
+  other.endpoints = {At(kC)};
+  const auto last = core::MakeRef<Upstream>(other, 1, after.get(), config.endpoints);
+  last->PutInForce(*after, kNow + 6min);
+  (void)last->pool()->EndLate(kNow + 6min);
+  EXPECT_TRUE(a.endpoint().end_of_sessions()->cancelled()) << "the rule was: reset";
+}
+
 TEST(Upstream, WeightZeroDrains) {
   Upstream upstream(Config({At(kA, 0), At(kB)}), 1);
   for (int i = 0; i < 4; ++i) {

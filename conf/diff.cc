@@ -1,0 +1,249 @@
+#include "conf/diff.h"
+
+#include <cstddef>
+#include <map>
+#include <set>
+#include <utility>
+#include <variant>
+
+#include "conf/schema/schema.h"
+#include "conf/schema/shape.h"
+#include "conf/text/text.h"
+#include "core/base/check.h"
+
+namespace sluice::conf {
+namespace {
+
+struct Leaf {
+  std::vector<std::string> values;
+  bool is_list = false;
+  bool is_default = false;
+};
+
+// In the order of the schema.
+struct Leaves {
+  std::vector<std::pair<Path, Leaf>> in_order;
+  std::map<Path, size_t> index;
+
+  void Add(const Path& path, Leaf leaf) {
+    index.emplace(path, in_order.size());
+    in_order.emplace_back(path, std::move(leaf));
+  }
+  const Leaf* Find(const Path& path) const {
+    const auto found = index.find(path);
+    return found == index.end() ? nullptr : &in_order[found->second].second;
+  }
+};
+
+Path Below(const Path& path, std::string_view name, bool is_item) {
+  Path below = path;
+  below.push_back({.name = std::string(name), .is_item = is_item});
+  return below;
+}
+
+// What a list calls an item: its value, or that of the first key that it requires.
+class Namer : public Visitor {
+ public:
+  void Field(std::string_view, const Shape& shape, Presence presence) override {
+    if (presence != Presence::kRequired || !name_.empty()) return;
+    if (const auto* scalar = std::get_if<Scalar>(&shape)) name_ = scalar->format();
+  }
+  std::string Take() { return std::move(name_); }
+
+ private:
+  std::string name_;
+};
+
+std::string NameOf(const Shape& item) {
+  if (const auto* scalar = std::get_if<Scalar>(&item)) return scalar->format();
+  Namer namer;
+  std::get<Map>(item).fields(namer);
+  return namer.Take();
+}
+
+// Items of one name get numbers, from the second on.
+std::string Unused(const std::string& name, const std::set<std::string>& used) {
+  std::string unused = name;
+  for (int i = 2; used.contains(unused); ++i) unused = Cat(name, " (", i, ")");
+  return unused;
+}
+
+// Of a scalar that is in a list: the list has its value.
+bool IsScalarList(const List& list, size_t size) {
+  return size > 0 && std::holds_alternative<Scalar>(list.item(0));
+}
+
+class Flattener : public Visitor {
+ public:
+  // `fresh`: the same part of a configuration in which nothing has been set, or null.
+  Flattener(Path path, const Leaves* fresh, Path fresh_path, Leaves& leaves)
+      : path_(std::move(path)),
+        fresh_(fresh),
+        fresh_path_(std::move(fresh_path)),
+        leaves_(leaves) {}
+
+  void Field(std::string_view key, const Shape& shape, Presence) override {
+    const Path path = Below(path_, key, /*is_item=*/false);
+    const Path fresh_path = Below(fresh_path_, key, /*is_item=*/false);
+    if (const auto* scalar = std::get_if<Scalar>(&shape)) {
+      AddLeaf(path, fresh_path, {.values = {scalar->format()}});
+    } else if (const auto* map = std::get_if<Map>(&shape)) {
+      Flattener inner(path, fresh_, fresh_path, leaves_);
+      map->fields(inner);
+    } else {
+      AddList(path, fresh_path, std::get<List>(shape));
+    }
+  }
+
+ private:
+  void AddLeaf(const Path& path, const Path& fresh_path, Leaf leaf) {
+    const Leaf* const fresh = fresh_ == nullptr ? nullptr : fresh_->Find(fresh_path);
+    leaf.is_default = fresh != nullptr && fresh->values == leaf.values;
+    leaves_.Add(path, std::move(leaf));
+  }
+
+  void AddList(const Path& path, const Path& fresh_path, const List& list) {
+    const size_t size = list.size();
+    Leaf leaf;
+    leaf.is_list = !IsScalarList(list, size);
+    std::set<std::string> used;
+    for (size_t i = 0; i < size; ++i) {
+      std::string name = NameOf(list.item(i));
+      if (leaf.is_list) used.insert(name = Unused(name, used));
+      leaf.values.push_back(std::move(name));
+    }
+    const std::vector<std::string> names = leaf.values;
+    const bool has_maps = leaf.is_list && size > 0;
+    AddLeaf(path, fresh_path, std::move(leaf));
+    if (!has_maps) return;
+    // What an item has before its keys are read: it is made by the list itself.
+    Leaves fresh;
+    list.add();
+    const Path nowhere;
+    Flattener(nowhere, nullptr, nowhere, fresh).AddItem(list.item(size));
+    for (size_t i = 0; i < size; ++i) {
+      Flattener(Below(path, names[i], /*is_item=*/true), &fresh, nowhere, leaves_)
+          .AddItem(list.item(i));
+    }
+  }
+
+  void AddItem(const Shape& item) { std::get<Map>(item).fields(*this); }
+
+  const Path path_;
+  const Leaves* const fresh_;
+  const Path fresh_path_;
+  Leaves& leaves_;
+};
+
+// The items that a Flattener adds to lists stay in the copy.
+Leaves Flatten(const Config& config) {
+  Config fresh_config;
+  Leaves fresh;
+  Flattener fresh_flattener({}, nullptr, {}, fresh);
+  Describe(fresh_config).fields(fresh_flattener);
+  Config copy = config;
+  Leaves leaves;
+  Flattener flattener({}, &fresh, {}, leaves);
+  Describe(copy).fields(flattener);
+  return leaves;
+}
+
+using Values = std::map<Path, std::vector<std::string>>;
+
+// Sets the fields of an empty configuration.
+class Setter : public Visitor {
+ public:
+  Setter(Path path, const Values& values) : path_(std::move(path)), values_(values) {}
+
+  void Field(std::string_view key, const Shape& shape, Presence) override {
+    const Path path = Below(path_, key, /*is_item=*/false);
+    if (const auto* map = std::get_if<Map>(&shape)) {
+      Setter inner(path, values_);
+      map->fields(inner);
+      return;
+    }
+    const auto found = values_.find(path);
+    if (found == values_.end()) return;
+    if (const auto* scalar = std::get_if<Scalar>(&shape)) {
+      Set(*scalar, found->second.front());
+    } else {
+      SetList(path, std::get<List>(shape), found->second);
+    }
+  }
+
+ private:
+  static void Set(const Scalar& scalar, const std::string& text) {
+    const absl::Status parsed = scalar.parse(text);
+    if (parsed.ok()) return;
+    SLUICE_CHECK(text.empty() && scalar.clear);  // it was printed by the same scalar
+    scalar.clear();
+  }
+
+  void SetList(const Path& path, const List& list, const std::vector<std::string>& items) {
+    for (const std::string& item : items) {
+      list.add();
+      const Shape shape = list.item(list.size() - 1);
+      if (const auto* scalar = std::get_if<Scalar>(&shape)) {
+        Set(*scalar, item);
+      } else {
+        Setter inner(Below(path, item, /*is_item=*/true), values_);
+        std::get<Map>(shape).fields(inner);
+      }
+    }
+  }
+
+  const Path path_;
+  const Values& values_;
+};
+
+}  // namespace
+
+Diff Compare(const Config& before, const Config& after) {
+  const Leaves old_leaves = Flatten(before);
+  const Leaves new_leaves = Flatten(after);
+  Diff diff;
+  for (const auto& [path, leaf] : new_leaves.in_order) {
+    const Leaf* const old = old_leaves.Find(path);
+    if (old != nullptr && old->values == leaf.values) continue;
+    Change change{
+        .path = path, .after = leaf.values, .is_list = leaf.is_list, .is_default = leaf.is_default};
+    if (old != nullptr) change.before = old->values;
+    diff.changes.push_back(std::move(change));
+  }
+  for (const auto& [path, leaf] : old_leaves.in_order) {
+    if (new_leaves.Find(path) != nullptr) continue;
+    diff.changes.push_back({.path = path, .before = leaf.values, .is_list = leaf.is_list});
+  }
+  return diff;
+}
+
+Config Apply(const Config& config, const Diff& diff) {
+  Values values;
+  for (auto& [path, leaf] : Flatten(config).in_order) values.emplace(path, std::move(leaf.values));
+  for (const Change& change : diff.changes) {
+    if (change.after) {
+      values[change.path] = *change.after;
+    } else {
+      values.erase(change.path);
+    }
+  }
+  Config result;
+  Setter setter({}, values);
+  Describe(result).fields(setter);
+  return result;
+}
+
+std::string KeyOf(const Path& path) {
+  std::string key;
+  for (const Step& step : path) {
+    if (!step.is_item) key += Cat(key.empty() ? "" : ".", step.name);
+  }
+  return key;
+}
+
+bool KeepsUntilRestart(std::string_view key) {
+  return key.starts_with("runtime.") || key.starts_with("buffers.") ||
+         key == "limits.buffer_memory";
+}
+
+}  // namespace sluice::conf

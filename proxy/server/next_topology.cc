@@ -1,0 +1,45 @@
+#include "proxy/server/next_topology.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "absl/strings/str_join.h"
+#include "proxy/server/process_settings.h"
+
+namespace sluice::proxy {
+namespace {
+
+using core::LogLevel;
+
+constexpr size_t kShown = 1000;  // lines; the log holds 8192
+
+}  // namespace
+
+NextTopology MakeNextTopology(conf::Config config, const NextTopologySources& sources) {
+  NextTopology next;
+  const conf::Config& in_force = sources.before.config();
+  next.kept = KeepProcessSettings(in_force, sources.at_start.limits.max_connections, config);
+  next.diff = conf::Sentences(conf::Compare(in_force, config));
+  next.topology = core::MakeRef<Topology>(std::move(config), sources.services, &sources.before);
+  next.addresses = Addresses(next.topology->config(), sources.runtime, sources.accept_context,
+                             sources.addresses);
+  const std::vector<std::string>& options = next.addresses.kept_options();
+  next.kept.insert(next.kept.end(), options.begin(), options.end());
+  return next;
+}
+
+void LogDiff(const NextTopology& next, core::Logger& logger) {
+  for (size_t i = 0; i < std::min(next.diff.size(), kShown); ++i) {
+    logger.Log(LogLevel::kInfo, "reload: %s", next.diff[i]);
+  }
+  if (next.diff.size() > kShown) {
+    logger.Log(LogLevel::kInfo, "reload: and %d more", next.diff.size() - kShown);
+  }
+  if (next.diff.empty()) logger.Log(LogLevel::kInfo, "reload: nothing else is different");
+  if (next.kept.empty()) return;
+  logger.Log(LogLevel::kWarn, "settings that keep their value until a restart: %s",
+             absl::StrJoin(next.kept, ", "));
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,139 @@
+#include "proxy/upstream/endpoint_pool.h"
+
+#include <algorithm>
+#include <string_view>
+#include <unordered_map>
+
+#include "absl/container/flat_hash_set.h"
+#include "core/base/atomic.h"
+#include "proxy/upstream/balance/factory.h"
+#include "proxy/upstream/balance/pick.h"
+
+namespace sluice::proxy {
+namespace {
+
+constexpr core::Duration kLookEvery = 1s;
+
+}  // namespace
+
+EndpointPool::EndpointPool(const conf::Upstream& config, uint32_t workers)
+    : balancer_(MakeBalancer(config)) {
+  std::shared_ptr<const EndpointSet> set = MakeSet(config.endpoints);
+  absl::MutexLock lock(&mutex_);
+  current_.swap(next_);
+  queue_ = std::make_unique<EndpointQueue>(*balancer_, workers, std::move(set), config.slow_start);
+}
+
+// An upstream may name one endpoint several times: each takes another object of the current set.
+std::shared_ptr<const EndpointSet> EndpointPool::MakeSet(
+    std::span<const conf::Endpoint> endpoints) {
+  absl::MutexLock lock(&mutex_);
+  std::move(next_.begin(), next_.end(), std::back_inserter(former_));  // of a set that was let go
+  next_.clear();
+  Free();
+  std::unordered_multimap<std::string_view, Endpoint*> known;
+  const std::shared_ptr<const EndpointSet> current =
+      queue_ == nullptr ? nullptr : queue_->ShareSet();
+  for (size_t i = current == nullptr ? 0 : current->size(); i > 0; --i) {
+    Endpoint& endpoint = current->endpoint(i - 1);
+    known.emplace(endpoint.name(), &endpoint);
+  }
+  std::vector<EndpointMember> members;
+  members.reserve(endpoints.size());
+  for (const conf::Endpoint& each : endpoints) {
+    std::string name = each.address.ToString();
+    Endpoint* endpoint = nullptr;
+    if (const auto found = known.find(name); found != known.end()) {
+      endpoint = found->second;
+      known.erase(found);
+    } else {
+      next_.push_back(std::make_unique<Known>(each.address, std::move(name)));
+      endpoint = &next_.back()->endpoint;
+    }
+    members.push_back({.endpoint = endpoint,
+                       .weight = each.weight,
+                       .max_connections = each.max_connections,
+                       .priority = each.priority});
+  }
+  std::shared_ptr<const EndpointSet> set = MakeEndpointSet(std::move(members), *balancer_);
+  sets_.push_back(set);
+  return set;
+}
+
+void EndpointPool::Publish(std::shared_ptr<const EndpointSet> set,
+                           std::optional<core::Instant> late_at) {
+  absl::flat_hash_set<const Endpoint*> stay;
+  for (const EndpointMember& member : set->members()) stay.insert(member.endpoint);
+  queue_->Publish(std::move(set));
+  absl::MutexLock lock(&mutex_);
+  std::move(next_.begin(), next_.end(), std::back_inserter(current_));
+  next_.clear();
+  const auto left = std::partition(
+      current_.begin(), current_.end(),
+      [&stay](const std::unique_ptr<Known>& each) { return stay.contains(&each->endpoint); });
+  for (auto each = left; each != current_.end(); ++each) {
+    (*each)->late_at = late_at;
+    former_.push_back(std::move(*each));
+  }
+  current_.erase(left, current_.end());
+}
+
+void EndpointPool::Retire(std::optional<core::Instant> late_at) {
+  absl::MutexLock lock(&mutex_);
+  is_retired_ = true;
+  for (const std::unique_ptr<Known>& each : current_) each->late_at = late_at;
+}
+
+core::Instant EndpointPool::EndLate(core::Instant now) {
+  core::Instant next = now + kLookEvery;
+  absl::MutexLock lock(&mutex_);
+  for (const AllKnown* all : {&former_, &current_}) {
+    for (const std::unique_ptr<Known>& each : *all) {
+      if (!each->late_at) continue;
+      if (*each->late_at > now) {
+        next = std::min(next, *each->late_at);
+      } else if (!each->end_of_sessions.cancelled()) {
+        each->end_of_sessions.Cancel();
+      }
+    }
+  }
+  Free();
+  return next;
+}
+
+// A session takes its reference while it has a set with the endpoint: what is in no set any more
+// and has no reference gets none again.
+void EndpointPool::Free() {
+  if (former_.empty()) return;
+  absl::flat_hash_set<const Endpoint*> in_sets;
+  std::erase_if(sets_, [&in_sets](const std::weak_ptr<const EndpointSet>& each) {
+    const std::shared_ptr<const EndpointSet> set = each.lock();
+    if (set == nullptr) return true;
+    for (const EndpointMember& member : set->members()) in_sets.insert(member.endpoint);
+    return false;
+  });
+  core::AtomicFence(std::memory_order_acquire);
+  std::erase_if(former_, [&in_sets](const std::unique_ptr<Known>& each) {
+    return each->endpoint.refs() == 0 && each->endpoint.active() == 0 &&
+           !in_sets.contains(&each->endpoint);
+  });
+}
+
+bool EndpointPool::is_draining() const {
+  absl::MutexLock lock(&mutex_);
+  return !former_.empty() || is_retired_;
+}
+
+void EndpointPool::EndSessions() {
+  absl::MutexLock lock(&mutex_);
+  for (const AllKnown* all : {&former_, &current_, &next_}) {
+    for (const std::unique_ptr<Known>& each : *all) each->end_of_sessions.Cancel();
+  }
+}
+
+size_t EndpointPool::former() const {
+  absl::MutexLock lock(&mutex_);
+  return former_.size();
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,278 @@
+// What is different about two configurations: nothing is forgotten, and it is told in sentences.
+//
+// SLUICE_SEED picks another seed, SLUICE_ROUNDS another number of pairs.
+
+#include "conf/diff.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <iostream>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "conf/print.h"
+#include "conf/schema/schema.h"
+#include "conf/schema/shape.h"
+#include "tests/conf/testing.h"
+
+namespace sluice::conf::testing {
+namespace {
+
+uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+// Any scalar of the schema takes some of these.
+constexpr const char* kTexts[] = {"",
+                                  "true",
+                                  "false",
+                                  "auto",
+                                  "io_uring",
+                                  "epoll",
+                                  "close",
+                                  "wait",
+                                  "relay",
+                                  "0",
+                                  "1",
+                                  "2",
+                                  "7",
+                                  "64",
+                                  "10%",
+                                  "20%",
+                                  "150%",
+                                  "5s",
+                                  "90s",
+                                  "250us",
+                                  "1h",
+                                  "0s",
+                                  "64KiB",
+                                  "1MiB",
+                                  "2GiB",
+                                  "0B",
+                                  "10/s",
+                                  "0/s",
+                                  "1MiB/s",
+                                  "0B/s",
+                                  "unix:/a",
+                                  "unix:/a b",
+                                  "10.0.0.1",
+                                  "10.0.0.1:80",
+                                  "[::1]:8080",
+                                  "info",
+                                  "warn",
+                                  "json",
+                                  "text",
+                                  "off",
+                                  "/var/log/a.log",
+                                  "stdout",
+                                  "0660",
+                                  "web",
+                                  "app",
+                                  "db-1",
+                                  "127.0.0.1:1",
+                                  "127.0.0.1:0",
+                                  "round_robin",
+                                  "least_connections",
+                                  "random_two",
+                                  "source_hash",
+                                  "maglev",
+                                  "first",
+                                  "source",
+                                  "keep",
+                                  "reset",
+                                  "[fe80::1]:1"};
+
+// Fills in a configuration, whatever keys the schema has. It need not pass validation: several
+// listeners may have one name.
+class Filler : public Visitor {
+ public:
+  explicit Filler(std::mt19937_64& random) : random_(random) {}
+
+  void Field(std::string_view, const Shape& shape, Presence) override { Fill(shape); }
+
+ private:
+  void Fill(const Shape& shape) {
+    if (const auto* scalar = std::get_if<Scalar>(&shape)) {
+      Fill(*scalar);
+    } else if (const auto* map = std::get_if<Map>(&shape)) {
+      map->fields(*this);
+    } else {
+      const auto& list = std::get<List>(shape);
+      for (uint64_t count = random_() % 4; count > 0; --count) {
+        list.add();
+        Fill(list.item(list.size() - 1));
+      }
+    }
+  }
+
+  void Fill(const Scalar& scalar) {
+    const std::string before = scalar.format();
+    std::vector<std::string> taken;
+    for (const char* text : kTexts) {
+      if (scalar.parse(text).ok()) taken.emplace_back(text);
+    }
+    EXPECT_FALSE(taken.empty()) << scalar.allowed;
+    if (!taken.empty()) EXPECT_TRUE(scalar.parse(taken[random_() % taken.size()]).ok());
+    const bool keeps = random_() % 2 == 0 && !before.empty();
+    if (keeps) EXPECT_TRUE(scalar.parse(before).ok()) << before;
+  }
+
+  std::mt19937_64& random_;
+};
+
+Config Generate(std::mt19937_64& random) {
+  Config config;
+  Filler filler(random);
+  Describe(config).fields(filler);
+  return config;
+}
+
+std::string Joined(const Diff& diff) {
+  std::string text;
+  for (const std::string& line : Sentences(diff)) text += line + "\n";
+  return text;
+}
+
+TEST(Diff, AppliedGivesTheOther) {
+  const uint64_t seed = FromEnvironment("SLUICE_SEED", 20261128);
+  const uint64_t rounds = FromEnvironment("SLUICE_ROUNDS", 200);
+  std::cout << "SLUICE_SEED=" << seed << " SLUICE_ROUNDS=" << rounds << "\n";
+  for (uint64_t i = 0; i < rounds && !::testing::Test::HasFailure(); ++i) {
+    SCOPED_TRACE("SLUICE_SEED=" + std::to_string(seed + i) + " SLUICE_ROUNDS=1");
+    std::mt19937_64 random(seed + i);
+    const Config a = Generate(random);
+    Config b = Generate(random);
+    if (random() % 2 == 0) {  // much in common
+      b.listeners.insert(b.listeners.begin(), a.listeners.begin(), a.listeners.end());
+      b.upstreams.insert(b.upstreams.end(), a.upstreams.rbegin(), a.upstreams.rend());
+    }
+    const Diff diff = Compare(a, b);
+    EXPECT_EQ(Apply(a, diff), b) << Print(a) << "\n" << Print(b) << Joined(diff);
+    EXPECT_EQ(Apply(b, Compare(b, a)), a);
+    EXPECT_EQ(diff.empty(), a == b);
+    EXPECT_EQ(Sentences(diff).empty(), a == b) << Print(a) << "\n" << Print(b);
+    EXPECT_TRUE(Compare(a, a).empty());
+    EXPECT_NE(Apply(a, Diff()), b);
+  }
+}
+
+// Every key alone: none is left out of the comparison, nor of the sentences.
+class OneChanger : public Visitor {
+ public:
+  OneChanger(int which, std::string prefix, int& seen, std::string& changed)
+      : which_(which), prefix_(std::move(prefix)), seen_(seen), changed_(changed) {}
+
+  void Field(std::string_view key, const Shape& shape, Presence) override {
+    const std::string path = prefix_ + std::string(key);
+    if (const auto* scalar = std::get_if<Scalar>(&shape)) {
+      if (seen_++ == which_) Change(*scalar, path);
+    } else if (const auto* map = std::get_if<Map>(&shape)) {
+      OneChanger inner(which_, path + ".", seen_, changed_);
+      map->fields(inner);
+    } else {
+      const Shape item = std::get<List>(shape).item(0);
+      if (const auto* map_item = std::get_if<Map>(&item)) {
+        OneChanger inner(which_, path + ".", seen_, changed_);
+        map_item->fields(inner);
+      } else if (seen_++ == which_) {
+        Change(std::get<Scalar>(item), path);
+      }
+    }
+  }
+
+ private:
+  void Change(const Scalar& scalar, const std::string& path) {
+    const std::string before = scalar.format();
+    for (const char* text : kTexts) {
+      if (scalar.parse(text).ok() && scalar.format() != before) {
+        changed_ = path;
+        return;
+      }
+    }
+  }
+
+  const int which_;
+  const std::string prefix_;
+  int& seen_;
+  std::string& changed_;
+};
+
+TEST(Diff, TellsEveryKey) {
+  const LoadResult loaded = Load(kMinimal);
+  ASSERT_TRUE(loaded.ok());
+  int keys = 0;
+  int with_one_value = 0;
+  for (int which = 0; which <= keys; ++which) {
+    Config changed = loaded.config;
+    std::string key;
+    keys = 0;
+    OneChanger changer(which, "", keys, key);
+    Describe(changed).fields(changer);
+    if (which == keys) break;
+    if (key.empty()) {
+      ++with_one_value;
+      continue;
+    }
+    const Diff diff = Compare(loaded.config, changed);
+    EXPECT_EQ(Apply(loaded.config, diff), changed) << key;
+    const std::string text = Joined(diff);
+    const std::string last = key.substr(key.rfind('.') + 1);
+    const bool is_identity =
+        key == "listeners.name" || key == "upstreams.name" || key == "upstreams.endpoints.address";
+    EXPECT_NE(text.find(is_identity ? " is removed" : last + " is "), text.npos) << key << "\n"
+                                                                                 << text;
+    EXPECT_EQ(text.find("only from the next start on") != text.npos, KeepsUntilRestart(key)) << key;
+  }
+  EXPECT_LE(with_one_value, 3) << "the version and, as long as there is one policy, balance";
+  EXPECT_GT(keys, 60);
+}
+
+constexpr char kBefore[] = R"(
+runtime: { workers: 2 }
+listeners:
+  - { name: web, bind: "127.0.0.1:8080", upstream: app }
+  - { name: old, bind: "127.0.0.1:8081", upstream: app }
+upstreams:
+  - name: app
+    endpoints: ["127.0.0.1:3000", { address: "127.0.0.1:3001", weight: 3 }, "127.0.0.1:3002"]
+)";
+
+constexpr char kAfter[] = R"(
+runtime: { workers: 4 }
+listeners:
+  - { name: web, bind: ["127.0.0.1:8080", "unix:/run/web"], upstream: app, timeouts: { idle: 5m } }
+  - { name: db, bind: "127.0.0.1:5432", upstream: db, max_connections: 7 }
+upstreams:
+  - name: db
+    endpoints: [{ address: "127.0.0.1:1", weight: 2 }]
+  - name: app
+    endpoints:
+      - "127.0.0.1:3002"
+      - { address: "127.0.0.1:3001", weight: 1, max_connections: 9 }
+      - { address: "127.0.0.1:3003", weight: 0 }
+)";
+
+TEST(Diff, InSentences) {
+  EXPECT_EQ(Joined(Compare(Load(kBefore).config, Load(kAfter).config)),
+            "runtime.workers is 4, was 2 (only from the next start on)\n"
+            "listener db is added (bind 127.0.0.1:5432; upstream db; max_connections 7)\n"
+            "listener old is removed\n"
+            "listener web: bind is 127.0.0.1:8080, unix:/run/web, was 127.0.0.1:8080\n"
+            "listener web: timeouts.idle is 5m, was 10m\n"
+            "upstream db is added (endpoints 127.0.0.1:1; endpoint 127.0.0.1:1 weight 2)\n"
+            "upstream app: endpoint 127.0.0.1:3003 is added (weight 0)\n"
+            "upstream app: endpoint 127.0.0.1:3000 is removed\n"
+            "upstream app: endpoints are in another order\n"
+            "upstream app: endpoint 127.0.0.1:3001: weight is 1, was 3\n"
+            "upstream app: endpoint 127.0.0.1:3001: max_connections is 9, was 0\n");
+}
+
+}  // namespace
+}  // namespace sluice::conf::testing
