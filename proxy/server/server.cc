@@ -96,12 +96,12 @@ core::Task<void> Server::Run() {
                                .logger = logger_,
                                .timeout = topology_->config().shutdown.drain_timeout};
     co_await Drain(context);
-    co_await draining_.Stop();
     reporter_.Report();
   } else {
     addresses_.Close();
     co_await sessions_.Join();
   }
+  co_await draining_.Stop();
   signals_.Close();
 }
 

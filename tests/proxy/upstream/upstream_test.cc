@@ -42,6 +42,7 @@ TEST(Upstream, AnEndpointThatStaysIsTheSameObject) {
 TEST(Upstream, AnEndpointThatLeavesDrainsAndIsAnotherObjectWhenItJoinsAgain) {
   Upstream upstream(Config({At(kA), At(kB)}), 1);
   Endpoint& a = upstream.queue().ShareSet()->endpoint(0);
+  const EndpointRef session(&a);
   upstream.Publish(upstream.MakeSet(std::vector{At(kB)}));
   EXPECT_FALSE(a.usable());
   EXPECT_EQ(a.name(), kA) << "a session may still name it";
