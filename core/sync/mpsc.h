@@ -66,7 +66,7 @@ struct Mpsc {
   // `capacity`: how many values it holds, at least 1.
   static std::pair<Sender, Receiver> Make(size_t capacity) {
     auto channel = MakeRef<internal::BoundedChannel<T>>(capacity, /*one_receiver=*/true);
-    return {Sender(channel), Receiver(channel)};
+    return {Sender(channel), Receiver(std::move(channel))};
   }
 };
 

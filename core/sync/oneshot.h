@@ -55,11 +55,6 @@ class OneshotWait : public WaitAwaiter {
   int error = ECANCELED;
   std::optional<T> value;
 
-  IoResult<T> TakeResult() {
-    if (error != 0) return IoError(error);
-    return *std::move(value);
-  }
-
  protected:
   ~OneshotWait() = default;
 };
@@ -185,7 +180,7 @@ struct Oneshot {
 
   static std::pair<Sender, Receiver> Make() {
     auto state = MakeRef<internal::OneshotState<T>>();
-    return {Sender(state), Receiver(state)};
+    return {Sender(state), Receiver(std::move(state))};
   }
 };
 
@@ -262,46 +257,57 @@ class Oneshot<T>::Receiver {
 
   class Awaiter final : public internal::OneshotWait<T> {
    public:
-    explicit Awaiter(internal::OneshotState<T>& state) : state_(state) {}
+    explicit Awaiter(Receiver& receiver) : receiver_(receiver) {}
     template <typename Promise>
     bool await_suspend(std::coroutine_handle<Promise> handle) {
-      return this->Suspend(handle, [this] { return state_.TakeOrQueue(*this) || this->GoOn(); });
+      return this->Suspend(handle,
+                           [this] { return receiver_.state().TakeOrQueue(*this) || this->GoOn(); });
     }
     IoResult<T> await_resume() {
       this->Resumed();
-      return this->TakeResult();
+      return receiver_.TakeResult(this->error, this->value);
     }
 
    private:
-    internal::OneshotState<T>& state_;
+    Receiver& receiver_;
   };
 
   // `IoResult<T> value = co_await receiver;`
-  Awaiter operator co_await() { return Awaiter(state()); }
+  Awaiter operator co_await() { return Awaiter(*this); }
 
   // EAGAIN: nothing has been sent yet.
   IoResult<T> TryTake() {
     std::optional<T> value;
-    if (const int error = state().Take(value); error != 0) return IoError(error);
-    return *std::move(value);
+    const int error = state().Take(value);
+    return TakeResult(error, value);
   }
 
   // A thread that runs no tasks waits here.
   IoResult<T> BlockingTake() {
     internal::BlockingWait<internal::OneshotWait<T>> wait;
     wait.Run([&] { return state().TakeOrQueue(wait); });
-    return wait.TakeResult();
+    return TakeResult(wait.error, wait.value);
   }
 
   // From now on nothing can be sent; a value that has been sent can still be taken.
-  void Close() { state().Close(/*drop=*/false); }
+  void Close() {
+    if (state_) state_->Close(/*drop=*/false);
+  }
 
  private:
   friend struct Oneshot<T>;
   explicit Receiver(IntrusivePtr<internal::OneshotState<T>> state) : state_(std::move(state)) {}
 
+  // With the value it has done what it is for: it needs not tell that it goes.
+  IoResult<T> TakeResult(int error, std::optional<T>& value) {
+    if (error != 0) return IoError(error);
+    state_ = {};
+    return *std::move(value);
+  }
   internal::OneshotState<T>& state() const {
-    SLUICE_CHECK_USE(state_, "this receiver was moved from");
+    SLUICE_CHECK_USE(state_,
+                     "this receiver has brought its value, or was moved from: make a oneshot for "
+                     "each value");
     return *state_;
   }
 
