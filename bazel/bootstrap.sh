@@ -15,7 +15,7 @@ build_packages=(
   # Bazel 4 (the command `bazel`) and the rules that it would otherwise download.
   bazel-bootstrap bazel-platforms bazel-rules-java bazel-rules-proto bazel-skylib
   # Libraries.
-  libabsl-dev libfmt-dev libjemalloc-dev liburing-dev libspdlog-dev libyaml-cpp-dev
+  libabsl-dev libfmt-dev libjemalloc-dev liburing-dev libspdlog-dev libxxhash-dev libyaml-cpp-dev
 )
 test_packages=(
   # The second compiler; sanitizers, coverage and their symbols; formatters.

@@ -24,7 +24,16 @@ enum class HalfClose { kRelay, kClose };
 enum class LogLevel { kTrace, kDebug, kInfo, kWarn, kError, kOff };
 enum class LogFormat { kText, kJson };
 enum class AccessFormat { kText, kJson };
-enum class Balance { kRoundRobin };
+enum class Balance {
+  kRoundRobin,
+  kLeastConnections,
+  kRandomTwo,
+  kSourceHash,
+  kMaglev,
+  kFirst,
+  kFastest,
+};
+enum class HashOn { kSource };
 
 struct Runtime {
   Backend backend = Backend::kAuto;
@@ -162,13 +171,27 @@ struct Endpoint {
   core::Address address;
   uint32_t weight = 1;           // 0 = drained: no new connections
   uint32_t max_connections = 0;  // 0 = no limit
+  uint32_t priority = 0;         // 0 = the best
 
   bool operator==(const Endpoint&) const = default;
+};
+
+// What the hashed policies go by: source_hash and maglev.
+struct Hash {
+  HashOn on = HashOn::kSource;
+  uint32_t ipv4_prefix = 32;
+  uint32_t ipv6_prefix = 64;
+  uint32_t seed = 0;
+  uint32_t max_load = 0;  // percent of an endpoint's fair share of the sessions; 0 = off
+
+  bool operator==(const Hash&) const = default;
 };
 
 struct Upstream {
   std::string name;
   Balance balance = Balance::kRoundRobin;
+  Hash hash = {};
+  Duration slow_start = 0s;       // of endpoints that join; 0 = off
   Duration queue_timeout = 5s;    // 0 = no waiting
   uint32_t connect_attempts = 3;  // endpoints tried in one round
   Duration connect_backoff = 20ms;

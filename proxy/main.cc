@@ -92,6 +92,10 @@ int Serve(const conf::Config& file, const std::vector<conf::Error>& warnings,
   }
   core::RuntimeOptions options = plan.options;
   options.worker.reserve = &buffer_reserve;
+  // No part of the proxy throws: what does is a mistake, of which nothing is known.
+  options.lost_exception = [](std::exception_ptr thrown) noexcept {
+    std::rethrow_exception(std::move(thrown));
+  };
   core::Runtime runtime(options, clock, backend->make_reactor);
   HeapReserve reserve(HeapReserve::BytesFor(config.limits.max_connections), MallocWorks);
   PrepareForShortage(reserve, *logger);

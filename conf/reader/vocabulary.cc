@@ -31,6 +31,10 @@ constexpr auto kVocabulary = std::to_array<Foreign>({
     {" algorithm algo lb lb_policy lb_algorithm strategy policy load_balancing balancer "
      "balance_type least_conn ip_hash roundrobin round_robin ",
      "upstreams[].balance", ""},
+    {" sticky stick session_affinity hash_policy persistence consistent_hash hash_key ",
+     "upstreams[].hash", ""},
+    {" slowstart slow_start_config warmup ", "upstreams[].slow_start", ""},
+    {" backup backups failover standby spare ", "upstreams[].endpoints[].priority", ""},
     {" maxconn max_conn max_conns maxconns worker_connections max_clients connection_limit "
      "conn_limit "
      "connlimit fullconn connections max_sessions ulimit_n ulimit nofile ",
@@ -118,13 +122,11 @@ constexpr auto kVocabulary = std::to_array<Foreign>({
      "rise "
      "fall health_uri active_health liveness ",
      "", "health checks are not supported yet; an endpoint that does not connect is skipped"},
-    {" max_fails fail_timeout passive_health outlier_detection observe slowstart slow_start "
-     "circuit_breakers circuit_breaker panic ",
+    {" max_fails fail_timeout passive_health outlier_detection observe circuit_breakers "
+     "circuit_breaker panic ",
      "", "judging endpoints by their failures is not supported yet"},
-    {" backup priority disabled down enabled zone ", "",
+    {" disabled down enabled zone ", "",
      "this is not supported yet; an endpoint with weight: 0 gets no new connections"},
-    {" sticky stick session_affinity hash hash_policy persistence ", "",
-     "choosing an endpoint by the client is not supported yet"},
     {" proxy_protocol accept_proxy send_proxy send_proxy_v2 proxyprotocol ", "",
      "the PROXY protocol is not supported yet"},
     {" allow deny acl acls access whitelist blacklist allowlist denylist tcp_request ip_allow_list "

@@ -204,6 +204,16 @@ Scalar Percent(uint32_t& field, uint32_t min, uint32_t max) {
           [&field] { return Cat(field, "%"); }, GuessPercent};
 }
 
+Scalar PercentOrZero(uint32_t& field, std::string_view zero_means, uint32_t min, uint32_t max) {
+  Scalar percent = Percent(field, min, max);
+  percent.allowed = Cat("0% (", zero_means, ") or ", percent.allowed);
+  percent.parse = [&field, min, max](std::string_view text) {
+    return Store(text, ParsePercent(text), field,
+                 [&](uint64_t value) { return value == 0 || (value >= min && value <= max); });
+  };
+  return percent;
+}
+
 Scalar Time(Duration& field, Duration min, Duration max) {
   return {Cat(FormatDuration(min), " to ", FormatDuration(max)),
           [&field, min, max](std::string_view text) {

@@ -33,6 +33,7 @@ Scalar RateOrZero(uint32_t& field, std::string_view zero_means, uint32_t min, ui
 Scalar ByteRateOrZero(uint64_t& field, std::string_view zero_means, uint64_t min, uint64_t max);
 
 Scalar Percent(uint32_t& field, uint32_t min, uint32_t max);  // "10%"
+Scalar PercentOrZero(uint32_t& field, std::string_view zero_means, uint32_t min, uint32_t max);
 
 Scalar Time(Duration& field, Duration min, Duration max);
 Scalar TimeOrZero(Duration& field, std::string_view zero_means, Duration min, Duration max);

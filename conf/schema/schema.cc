@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -195,15 +196,34 @@ Shape Of(Endpoint& endpoint) {
     v.Required("address", EndpointAddress(endpoint.address));
     v.Optional("weight", Count(endpoint.weight, 0, 256));
     v.Optional("max_connections", Count(endpoint.max_connections, 0, kConnectionsMax));
+    v.Optional("priority", Count(endpoint.priority, 0, 255));
   };
   return Map{fields, /*shorthand=*/"address"};
+}
+
+Shape Of(Hash& hash) {
+  return Map{[&hash](Visitor& v) {
+    v.Optional("on", OneOf(hash.on, {{"source", HashOn::kSource}}, {"proxy_source", "sni"}));
+    v.Optional("ipv4_prefix", Count(hash.ipv4_prefix, 1, 32));
+    v.Optional("ipv6_prefix", Count(hash.ipv6_prefix, 1, 128));
+    v.Optional("seed", Count(hash.seed, 0, std::numeric_limits<uint32_t>::max()));
+    v.Optional("max_load", PercentOrZero(hash.max_load, "off", 101, 1000));
+  }};
 }
 
 Shape Of(Upstream& upstream) {
   return Map{[&upstream](Visitor& v) {
     v.Required("name", Name(upstream.name));
-    v.Optional("balance", OneOf(upstream.balance, {{"round_robin", Balance::kRoundRobin}},
-                                {"least_connections", "random_two", "source_hash", "maglev"}));
+    v.Optional("balance",
+               OneOf(upstream.balance, {{"round_robin", Balance::kRoundRobin},
+                                        {"least_connections", Balance::kLeastConnections},
+                                        {"random_two", Balance::kRandomTwo},
+                                        {"source_hash", Balance::kSourceHash},
+                                        {"maglev", Balance::kMaglev},
+                                        {"first", Balance::kFirst},
+                                        {"fastest", Balance::kFastest}}));
+    v.Optional("hash", Of(upstream.hash));
+    v.Optional("slow_start", TimeOrZero(upstream.slow_start, "off", 100ms, kDay));
     v.Optional("queue_timeout", TimeOrZero(upstream.queue_timeout, "no waiting", 1ms, kDay));
     v.Optional("connect_attempts", Count(upstream.connect_attempts, 1, 100));
     v.Optional("connect_backoff", TimeOrZero(upstream.connect_backoff, "at once", 1ms, 10s));

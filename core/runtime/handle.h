@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/base/check.h"
 #include "core/reactor/reactor.h"
 #include "core/sched/shared.h"
 #include "core/sched/worker.h"
@@ -22,7 +23,12 @@ class RuntimeHandle {
   explicit RuntimeHandle(Shared& shared) : shared_(&shared) {}
 
   // Inside a task: of the runtime that runs it.
-  static RuntimeHandle Current() { return RuntimeHandle(Worker::Current()->shared()); }
+  static RuntimeHandle Current() {
+    const Worker* worker = Worker::Current();
+    SLUICE_CHECK_USE(worker != nullptr,
+                     "this thread runs no task; keep a Runtime::Handle and spawn on that");
+    return RuntimeHandle(worker->shared());
+  }
 
   uint32_t workers() const { return static_cast<uint32_t>(shared_->workers().size()); }
   Worker& worker(uint32_t index) const { return *shared_->workers()[index]; }
@@ -36,6 +42,12 @@ class RuntimeHandle {
   }
   // Spawned tasks that have not ended.
   size_t live_tasks() const { return shared_->live_tasks(); }
+
+  // Where RunBlocking makes its calls.
+  BlockingPool& blocking_pool() const {
+    SLUICE_CHECK_USE(shared_->blocking_pool() != nullptr, "blocking calls need a Runtime");
+    return *shared_->blocking_pool();
+  }
 
   // For what spawns: see spawn.h.
   Shared& shared() const { return *shared_; }

@@ -2,11 +2,74 @@
 
 namespace sluice::core {
 
+// An abort on its way to the task.
+class RootBase::AbortNote final : public Node {
+ public:
+  explicit AbortNote(RootBase& root) : root_(root) {}
+  void OnReady() override {
+    RootBase& root = root_;
+    delete this;
+    root.OnAbort();
+  }
+
+ private:
+  RootBase& root_;
+};
+
 bool RootBase::Await(Joiner& joiner, Runnable& waiting_task) {
   joiner.task_ = &waiting_task;
   uintptr_t none = kNoJoiner;
   return joiner_.compare_exchange_strong(none, reinterpret_cast<uintptr_t>(&joiner),
                                          std::memory_order_acq_rel, std::memory_order_acquire);
+}
+
+void RootBase::StopAwaiting(Joiner& joiner) {
+  auto word = reinterpret_cast<uintptr_t>(&joiner);
+  if (joiner_.compare_exchange_strong(word, kNoJoiner, std::memory_order_acq_rel,
+                                      std::memory_order_acquire)) {
+    joiner.task_->Post(joiner);
+  }
+}
+
+bool RootBase::Abort() {
+  uint8_t none = kNone;
+  if (abort_.load(std::memory_order_relaxed) != kNone) return false;
+  auto* const note = new AbortNote(*this);
+  if (!abort_.compare_exchange_strong(none, kRequested, std::memory_order_acq_rel,
+                                      std::memory_order_relaxed)) {
+    delete note;
+    return false;
+  }
+  Post(*note);
+  return true;
+}
+
+// The task's first event.
+void RootBase::OnReady() {
+  if (abort_.load(std::memory_order_relaxed) == kRequested) [[unlikely]] {
+    never_begun_ = true;
+    body_ended_ = true;
+    return;  // the note is on its way
+  }
+  Begin();
+}
+
+void RootBase::BodyEnded() {
+  if (abort_.exchange(kClosed, std::memory_order_acq_rel) == kNone) [[likely]] {
+    MarkDone();
+    return;
+  }
+  body_ended_ = true;
+  if (note_came_) MarkDone();
+}
+
+void RootBase::OnAbort() {
+  note_came_ = true;
+  if (body_ended_) {
+    MarkDone();
+  } else {
+    own_scope_.Cancel();
+  }
 }
 
 void RootBase::Finish() {
@@ -20,6 +83,12 @@ void RootBase::Finish() {
   Unref();
   if (observer != nullptr) observer->TaskEnded();
   runtime.NoteTaskEnd();
+}
+
+void RootBase::Free() {
+  if (failed() && !exception_taken_) [[unlikely]]
+    shared().LoseException(exception);
+  Destroy();
 }
 
 }  // namespace sluice::core

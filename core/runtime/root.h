@@ -3,20 +3,36 @@
 // A coroutine that returns a Root<T> is one itself; any other, a Task<T>, gets a small root that
 // awaits it. What lives as long as a session is a Root: that is one frame less.
 //
-// Two hold the control block: the running task and the JoinHandle; the last one frees it.
+// The running task, the JoinHandle and every AbortHandle hold the control block; the last one frees
+// it.
 //
 //   joiner_:   kNoJoiner ── handle awaits ──► the waiter ── task ends: posts it ──► kFinished
-//                  └─────────────────── task ends ─────────────────────────────────────▲
+//                  │ ▲                          │                                      ▲
+//                  │ └── the wait is cut short ─┘                                      │
+//                  └───────────────────── task ends ───────────────────────────────────┘
 //
-// Memory order: the task's acq_rel exchange to kFinished meets the handle's acquire (a load or a
+// An abort is an event of the task like any other: it cancels the task's scope. Only the first one
+// is posted, and none to a task that has ended:
+//
+//   abort_:    kNone ── Abort ──► kRequested: a note is on its way ── OnReady: cancels the scope
+//                │                    │
+//                │ the body ends      │ the body ends: the task ends when the note has come
+//                ▼                    ▼
+//              kClosed ◄──────────────┘
+//
+// A task that finds kRequested when it is to begin does not begin.
+//
+// Memory orders: the task's acq_rel exchange to kFinished meets the handle's acquire (a load or a
 // failed CAS): the result is seen; the waiter published by the handle's CAS is seen by the task.
-// Checked by: tests/core/runtime/spawn_test.cc, tests/model.
+// abort_ orders nothing: the note goes through the inbox.
+// Checked by: tests/core/runtime/spawn_test.cc, tests/core/runtime/abort_test.cc, tests/model.
 #ifndef SLUICE_CORE_RUNTIME_ROOT_H_
 #define SLUICE_CORE_RUNTIME_ROOT_H_
 
 #include <coroutine>
 #include <cstdint>
 #include <cstdlib>
+#include <exception>
 #include <optional>
 #include <utility>
 
@@ -24,6 +40,7 @@
 #include "core/base/check.h"
 #include "core/sched/shared.h"
 #include "core/task/cancel_scope.h"
+#include "core/task/outcome.h"
 #include "core/task/runnable.h"
 #include "core/task/task.h"
 
@@ -53,7 +70,7 @@ class RootBase : public PromiseBase, public Runnable, private Node {
   struct FinalAwaiter {
     RootBase& root;
     bool await_ready() noexcept { return false; }
-    void await_suspend(std::coroutine_handle<>) noexcept { root.MarkDone(); }
+    void await_suspend(std::coroutine_handle<>) noexcept { root.BodyEnded(); }
     [[noreturn]] void await_resume() noexcept { std::abort(); }
   };
   FinalAwaiter final_suspend() noexcept { return {*this}; }
@@ -66,7 +83,7 @@ class RootBase : public PromiseBase, public Runnable, private Node {
   }
 
   // The handle's side.
-  class Joiner : public Node {
+  class Joiner : public Waiter {
    protected:
     ~Joiner() = default;
 
@@ -76,21 +93,46 @@ class RootBase : public PromiseBase, public Runnable, private Node {
   };
   // True when `joiner`, of `waiting_task`, will be posted; false when the task has ended.
   bool Await(Joiner& joiner, Runnable& waiting_task);
+  // The wait is cut short: `joiner` is posted at once, unless it is on its way.
+  void StopAwaiting(Joiner& joiner);
   bool finished() const { return joiner_.load(std::memory_order_acquire) == kFinished; }
+
+  // Any thread that holds a reference: cancels the task's scope. Returns false if the task's
+  // code has ended, or if it has been aborted before.
+  bool Abort();
+
+  void Ref() { refs_.fetch_add(1, std::memory_order_relaxed); }
   void Unref() {
-    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) Destroy();
+    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) Free();
   }
 
-  virtual void Destroy() = 0;
+  // The result, once, when it has finished.
+  bool never_begun() const { return never_begun_; }
+  std::exception_ptr TakeException() {
+    exception_taken_ = true;
+    return failed() ? exception : nullptr;
+  }
 
  protected:
   ~RootBase() = default;
 
  private:
+  class AbortNote;
+
   static constexpr uintptr_t kNoJoiner = 0;
   static constexpr uintptr_t kFinished = 1;
+  static constexpr uint8_t kNone = 0;
+  static constexpr uint8_t kRequested = 1;
+  static constexpr uint8_t kClosed = 2;
 
+  virtual void Begin() = 0;
+  virtual void Destroy() = 0;
+
+  void OnReady() final;
+  void BodyEnded();
+  void OnAbort();
   void Finish() override;
+  void Free();
 
   Shared& shared() const { return static_cast<Shared&>(scheduler()); }
 
@@ -98,6 +140,12 @@ class RootBase : public PromiseBase, public Runnable, private Node {
   TaskEndObserver* end_observer_ = nullptr;
   Atomic<uintptr_t> joiner_{kNoJoiner};
   Atomic<uint32_t> refs_{2};
+  Atomic<uint8_t> abort_{kNone};
+  // Bits: a word less in each session. The task's, and after its end the handle's.
+  bool note_came_ : 1 = false;
+  bool body_ended_ : 1 = false;
+  bool never_begun_ : 1 = false;
+  bool exception_taken_ : 1 = false;
 };
 
 // Owns a root that has not been spawned. It cannot be awaited.
@@ -113,7 +161,7 @@ class [[nodiscard]] Root {
     return *this;
   }
   ~Root() {
-    if (promise_ != nullptr) promise_->Destroy();
+    if (promise_ != nullptr) promise_->DestroyUnspawned();
   }
 
   RootPromise<T>* Release() { return std::exchange(promise_, nullptr); }
@@ -126,7 +174,16 @@ template <typename T>
 class RootPromiseBase : public RootBase {
  public:
   Root<T> get_return_object() { return Root<T>(static_cast<RootPromise<T>&>(*this)); }
-  void Destroy() final { self().destroy(); }
+  void DestroyUnspawned() { self().destroy(); }
+
+  // When it has finished, once.
+  core::Outcome<T> TakeOutcome() {
+    if (this->never_begun()) return core::Outcome<T>::OfCancellation();
+    if (std::exception_ptr thrown = this->TakeException()) {
+      return core::Outcome<T>::OfException(std::move(thrown));
+    }
+    return core::Outcome<T>(static_cast<RootPromise<T>&>(*this).TakeValue());
+  }
 
  protected:
   ~RootPromiseBase() = default;
@@ -135,7 +192,8 @@ class RootPromiseBase : public RootBase {
   std::coroutine_handle<RootPromise<T>> self() {
     return std::coroutine_handle<RootPromise<T>>::from_promise(static_cast<RootPromise<T>&>(*this));
   }
-  void OnReady() final { self().resume(); }
+  void Begin() final { self().resume(); }
+  void Destroy() final { self().destroy(); }
 };
 
 template <typename T>
@@ -155,7 +213,7 @@ template <>
 class RootPromise<void> final : public RootPromiseBase<void> {
  public:
   void return_void() {}
-  void TakeValue() {}
+  Unit TakeValue() { return {}; }
 };
 
 namespace internal {

@@ -54,7 +54,10 @@ Runtime::Runtime(const RuntimeOptions& options, const Clock& clock, ReactorFacto
     : options_(options),
       make_reactor_(std::move(make_reactor)),
       shared_(options.workers),
+      blocking_pool_(options.blocking),
       cpus_(UsableCpus()) {
+  shared_.set_blocking_pool(&blocking_pool_);
+  shared_.set_lost_exception(options.lost_exception);
   for (uint32_t i = 0; i < options.workers; ++i) {
     shared_.AddWorker(clock, options.worker);
   }

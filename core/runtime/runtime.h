@@ -22,6 +22,7 @@
 #include "absl/status/status.h"
 #include "core/base/clock.h"
 #include "core/reactor/reactor.h"
+#include "core/runtime/blocking_pool.h"
 #include "core/runtime/handle.h"
 #include "core/sched/shared.h"
 #include "core/sched/worker.h"
@@ -33,6 +34,10 @@ struct RuntimeOptions {
   uint32_t workers = 1;
   bool pin_workers = false;  // worker i to the i-th CPU that the process may run on
   WorkerOptions worker;
+  BlockingOptions blocking = {};
+  // Is told the exceptions of tasks whose outcome nothing has asked for; empty: they are written to
+  // stderr. Any worker.
+  Shared::LostException lost_exception = {};
 };
 
 class Runtime {
@@ -71,6 +76,7 @@ class Runtime {
   const RuntimeOptions options_;
   ReactorFactory make_reactor_;
   Shared shared_;
+  BlockingPool blocking_pool_;
   std::vector<int> cpus_;           // that the process may use
   std::unique_ptr<Launch> launch_;  // while there are threads
   std::vector<std::thread> threads_;

@@ -5,6 +5,8 @@
 #ifndef SLUICE_CORE_RUNTIME_SPAWN_H_
 #define SLUICE_CORE_RUNTIME_SPAWN_H_
 
+#include <functional>
+#include <type_traits>
 #include <utility>
 
 #include "core/runtime/handle.h"
@@ -45,6 +47,31 @@ JoinHandle<T> SpawnOn(RuntimeHandle runtime, Worker* worker, Task<T> task,
 template <typename T>
 JoinHandle<T> Spawn(Task<T> task) {
   return SpawnOn(RuntimeHandle::Current(), nullptr, std::move(task));
+}
+
+namespace internal {
+
+// Keeps the callable and its arguments until the coroutine that they make has ended: what a lambda
+// has captured and what its parameters refer to lives there.
+template <typename F, typename... Args>
+auto Invoke(F function, Args... args) -> std::invoke_result_t<F&, Args&...> {
+  co_return co_await std::invoke(function, args...);
+}
+
+template <typename F, typename... Args>
+concept MakesTask = requires(F& function, Args&... args) {
+  []<typename T>(Task<T>) {}(std::invoke(function, args...));
+};
+
+}  // namespace internal
+
+// `Spawn([state](int n) -> Task<void> { ... }, 5)`: moves or copies the callable and its arguments
+// into the task and calls it there with references to them.
+template <typename F, typename... Args>
+requires internal::MakesTask<std::decay_t<F>, std::decay_t<Args>...>
+auto Spawn(F&& function, Args&&... args) {
+  return Spawn(internal::Invoke<std::decay_t<F>, std::decay_t<Args>...>(
+      std::forward<F>(function), std::forward<Args>(args)...));
 }
 
 }  // namespace sluice::core

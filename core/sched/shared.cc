@@ -1,5 +1,7 @@
 #include "core/sched/shared.h"
 
+#include <cstdio>
+
 #include "core/sched/worker.h"
 
 namespace sluice::core {
@@ -11,6 +13,17 @@ Worker& Shared::AddWorker(const Clock& clock, const WorkerOptions& options) {
   const auto index = static_cast<uint32_t>(workers_.size());
   workers_.push_back(std::make_unique<Worker>(*this, index, clock, options));
   return *workers_.back();
+}
+
+void Shared::LoseException(std::exception_ptr exception) {
+  if (lost_exception_) return lost_exception_(std::move(exception));
+  try {
+    std::rethrow_exception(exception);
+  } catch (const std::exception& thrown) {
+    std::fprintf(stderr, "a task that nothing waits for has thrown: %s\n", thrown.what());
+  } catch (...) {
+    std::fputs("a task that nothing waits for has thrown something\n", stderr);
+  }
 }
 
 void Shared::WakeAll() {

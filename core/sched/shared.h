@@ -7,8 +7,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/base/atomic.h"
@@ -20,6 +23,7 @@
 
 namespace sluice::core {
 
+class BlockingPool;
 class Worker;
 
 class Shared final : public Scheduler {
@@ -51,6 +55,15 @@ class Shared final : public Scheduler {
   void NoteTaskEnd() { live_tasks_.fetch_sub(1, std::memory_order_release); }
   size_t live_tasks() const { return live_tasks_.load(std::memory_order_acquire); }
 
+  // Is told the exceptions of tasks whose outcome nothing has asked for. Before tasks are spawned.
+  using LostException = std::function<void(std::exception_ptr)>;
+  void set_lost_exception(LostException lost) { lost_exception_ = std::move(lost); }
+  void LoseException(std::exception_ptr exception);
+
+  // Of the runtime; null where there is none (models, simulations).
+  BlockingPool* blocking_pool() const { return blocking_pool_; }
+  void set_blocking_pool(BlockingPool* pool) { blocking_pool_ = pool; }
+
   // For what runs tasks without workers (models): the oldest task in the inject queue, or null.
   Runnable* PopInjected() { return inject_.Pop(); }
 
@@ -60,6 +73,8 @@ class Shared final : public Scheduler {
   InjectQueue inject_;
   IdleSet idle_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  BlockingPool* blocking_pool_ = nullptr;
+  LostException lost_exception_;  // empty: they are written to stderr
   Atomic<bool> stopping_{false};
   Atomic<size_t> live_tasks_{0};
   // Workers that look every kOverdue whether a backlog has become overdue: none need be woken for

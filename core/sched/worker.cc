@@ -118,10 +118,8 @@ void Worker::RunTask(Runnable& task) {
   const Runnable::Outcome outcome = task.Run(copied);
   running_ = nullptr;
   work_ += kWorkPerTask + copied;
-  if (outcome == Runnable::Outcome::kYield) {
-    work_ = kWorkPerRound;
-    QueueHeavy(task);
-  }
+  if (outcome == Runnable::Outcome::kYield) work_ = kWorkPerRound;
+  if (outcome == Runnable::Outcome::kYield || outcome == Runnable::Outcome::kGiveWay) Queue(task);
 }
 
 bool Worker::RoundIsOver() const {

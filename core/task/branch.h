@@ -82,16 +82,23 @@ class Branch final : private BranchFrame {
     }
   }
 
-  bool done() const { return value_.has_value(); }
-  Value TakeValue() { return *std::move(value_); }
+  bool done() const { return resume_ == nullptr; }
+  Value TakeValue() {
+    promise_.RethrowIfFailed();
+    return *std::move(value_);
+  }
 
  private:
   void Finish() noexcept {
-    if constexpr (std::is_void_v<decltype(awaiter_.await_resume())>) {
-      awaiter_.await_resume();
-      value_.emplace();
-    } else {
-      value_.emplace(awaiter_.await_resume());
+    try {
+      if constexpr (std::is_void_v<decltype(awaiter_.await_resume())>) {
+        awaiter_.await_resume();
+        value_.emplace();
+      } else {
+        value_.emplace(awaiter_.await_resume());
+      }
+    } catch (...) {
+      promise_.unhandled_exception();
     }
     resume_ = nullptr;
     promise_.successor.Next().resume();  // the parent, perhaps: then this is gone

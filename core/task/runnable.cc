@@ -58,6 +58,11 @@ Runnable::Outcome Runnable::Run(int32_t& copied) {
     }
     if (ConsumeBudget()) continue;
     copied = copied_;
+    if (gives_way_) {
+      gives_way_ = false;
+      heavy_ = copied > kHeavyUnits;
+      return Outcome::kGiveWay;
+    }
     heavy_ = true;
     return Outcome::kYield;
   }

@@ -64,9 +64,10 @@ class Runnable {
   Runnable& operator=(const Runnable&) = delete;
 
   enum class Outcome : uint8_t {
-    kIdle,   // waits for a Post; may already run elsewhere: do not touch it
-    kYield,  // used up its budget: put it at the end of a run queue
-    kDone,   // finished and gone: do not touch it
+    kIdle,     // waits for a Post; may already run elsewhere: do not touch it
+    kYield,    // used up its budget: put it at the end of the heavy queue
+    kGiveWay,  // asked for it: put it at the end of a run queue
+    kDone,     // finished and gone: do not touch it
   };
 
   // Any thread. Hands over `node`; the task runs soon.
@@ -87,6 +88,12 @@ class Runnable {
     if (budget_ == 0) return false;
     --budget_;
     return true;
+  }
+
+  // Inside the task, which has posted itself something and suspends: the others run first.
+  void GiveWay() {
+    budget_ = 0;
+    gives_way_ = true;
   }
 
   // Inside the task: so many bytes have been copied at once. Large copies use up the budget too, or
@@ -124,7 +131,8 @@ class Runnable {
   Scheduler* scheduler_ = nullptr;
   int32_t budget_ = kCoopBudget;
   int16_t copied_ = 0;  // units of this run, at most kCoopBudget
-  bool done_ = false;
+  bool done_ : 1 = false;
+  bool gives_way_ : 1 = false;
   bool heavy_ = false;  // written by the running worker before the task can be scheduled again
 };
 

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <exception>
 #include <new>
 #include <optional>
 #include <type_traits>
@@ -57,13 +58,36 @@ class Successor {
   uintptr_t word_ = 0;
 };
 
+// An exception that leaves a coroutine goes on in the one that awaits it. It is kept where the
+// coroutine had its scope, which it needs no more: a frame is not larger for it.
 struct PromiseBase {
+  PromiseBase() {}
+  PromiseBase(const PromiseBase&) = delete;
+  PromiseBase& operator=(const PromiseBase&) = delete;
+  ~PromiseBase() {
+    if (failed()) [[unlikely]]
+      exception.~exception_ptr();
+  }
+
   Runnable* task = nullptr;
-  CancelScope* scope = nullptr;
+  union {
+    CancelScope* scope = nullptr;
+    std::exception_ptr exception;  // if it has failed
+  };
   Successor successor;
 
   std::suspend_always initial_suspend() noexcept { return {}; }
-  [[noreturn]] void unhandled_exception() noexcept { std::abort(); }
+
+  // In a catch block, or what the language calls there: keeps the exception.
+  void unhandled_exception() noexcept {
+    task = FailedMark();
+    new (&exception) std::exception_ptr(std::current_exception());
+  }
+  bool failed() const { return task == FailedMark(); }
+  void RethrowIfFailed() const {
+    if (failed()) [[unlikely]]
+      Rethrow();
+  }
 
   struct FinalAwaiter {
     bool await_ready() noexcept { return false; }
@@ -75,6 +99,10 @@ struct PromiseBase {
     [[noreturn]] void await_resume() noexcept { std::abort(); }
   };
   FinalAwaiter final_suspend() noexcept { return {}; }
+
+ private:
+  static Runnable* FailedMark() { return reinterpret_cast<Runnable*>(uintptr_t{1}); }
+  [[noreturn, gnu::noinline, gnu::cold]] void Rethrow() const { std::rethrow_exception(exception); }
 };
 
 template <typename T>
@@ -160,6 +188,7 @@ struct TaskPromise : PromiseBase {
     result.emplace(std::forward<U>(value));
   }
   T TakeResult() {
+    RethrowIfFailed();
     SLUICE_DCHECK(result.has_value());
     return std::move(*result);
   }
@@ -171,7 +200,7 @@ struct TaskPromise<void> : PromiseBase {
     return Task<void>(std::coroutine_handle<TaskPromise>::from_promise(*this));
   }
   void return_void() {}
-  void TakeResult() {}
+  void TakeResult() { RethrowIfFailed(); }
 };
 
 // `Context context = co_await CurrentContext();`: the task and scope of the running coroutine.

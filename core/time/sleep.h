@@ -1,4 +1,12 @@
-// Sleep: waits inside a task until some time has passed.
+// Sleep and SleepUntil: wait inside a task until some time has passed, or until a point in time.
+//
+//     if (!co_await Sleep(5ms)) co_return;       // false: the scope was cancelled first
+//     const Instant at = Now() + 1h;             // core/time/now.h
+//     co_await SleepUntil(at);                   // at once if that is past
+//
+// Time is the clock of the runtime, to the millisecond: a wait never ends early, and up to 1 ms
+// late while its worker is idle. Threads: inside a task.
+// Checked by: tests/core/time/sleep_test.cc, tests/core/time/sleep_until_test.cc.
 #ifndef SLUICE_CORE_TIME_SLEEP_H_
 #define SLUICE_CORE_TIME_SLEEP_H_
 
@@ -44,6 +52,47 @@ class SleepAwaiter final : public Timer {
 
 // `bool slept = co_await Sleep(5ms);`
 inline SleepAwaiter Sleep(Duration duration) { return SleepAwaiter(duration); }
+
+class SleepUntilAwaiter final : public Timer {
+ public:
+  explicit SleepUntilAwaiter(Instant at) : at_(at) {}
+  bool await_ready() const noexcept { return false; }
+  template <typename Promise>
+  bool await_suspend(std::coroutine_handle<Promise> handle) {
+    PromiseBase& promise = handle.promise();
+    scope_ = promise.scope;
+    if (scope_->cancelled()) return false;
+    // A loop over points that are past gives way when its budget is used up.
+    if (at_ <= Worker::Current()->clock().Now() && promise.task->ConsumeBudget()) return false;
+    task_ = promise.task;
+    waiter_ = handle;
+    scope_->Enter(*this);
+    Worker::Current()->wheel().Arm(*this, at_, *task_);
+    return true;
+  }
+  // False: the scope was cancelled before the time had come.
+  bool await_resume() const noexcept { return !scope_->cancelled(); }
+
+  void OnReady() override {
+    Fired();
+    Worker* worker = Worker::Current();
+    if (at_ > worker->clock().Now() && !scope_->cancelled()) {  // more than a year away
+      worker->wheel().Arm(*this, at_, *task_);
+      return;
+    }
+    scope_->Leave(*this);
+    waiter_.resume();
+  }
+
+ private:
+  const Instant at_;
+  Runnable* task_ = nullptr;
+  CancelScope* scope_ = nullptr;
+  std::coroutine_handle<> waiter_;
+};
+
+// `bool reached = co_await SleepUntil(at);`
+inline SleepUntilAwaiter SleepUntil(Instant at) { return SleepUntilAwaiter(at); }
 
 }  // namespace sluice::core
 

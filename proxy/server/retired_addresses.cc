@@ -30,7 +30,7 @@ core::Task<void> RetiredAddresses::Finish() {
   if (closing_ == nullptr) co_return;
   co_await core::Select(core::Sleep(kLongest), closing_->done.token().Cancelled());
   closing_->hurry.Cancel();
-  co_await *std::move(closing_->task);
+  (co_await *std::move(closing_->task)).value();
   closing_.reset();
 }
 

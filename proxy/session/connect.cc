@@ -18,9 +18,13 @@ core::Task<void> Session::Connect() {
     Tell(kClientReset);
     co_return;
   }
+  Upstream& upstream = *context().upstream;
+  const uint64_t key =
+      upstream.uses_key() ? upstream.KeyOf(CurrentReactor().PeerAddress(client_)) : 0;
   auto outcome =
-      co_await core::Select(core::Named<"connect">(ConnectUpstream({.upstream = *context().upstream,
+      co_await core::Select(core::Named<"connect">(ConnectUpstream({.upstream = upstream,
                                                                     .timeout = limits().connect,
+                                                                    .key = key,
                                                                     .stats = *context().stats,
                                                                     .logger = *context().logger},
                                                                    Seed())),
@@ -28,7 +32,12 @@ core::Task<void> Session::Connect() {
   Connected& connected = outcome.Get<"connect">();
   upstream_ = connected.fd;
   slot_ = std::move(connected.slot);
-  if (timeline_ != nullptr) timeline_->NoteConnect(connected);
+  if (timeline_ != nullptr) {
+    timeline_->NoteConnect(connected);
+    if (slot_.valid() && upstream.queue().measures_latency()) {
+      timeline_->MeasureAnswer(upstream.queue(), slot_.endpoint());
+    }
+  }
   if (upstream_ >= 0 || end_.ended()) co_return;
   if (outcome.Won<"client_gone">()) {
     Tell(kClientReset);

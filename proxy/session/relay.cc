@@ -32,7 +32,7 @@ void Session::BeginRelay(core::Waiter& pumps) {
 }
 
 void Session::SendBegins(Flow& flow, Instant now) {
-  if (timeline_ != nullptr && !flow.is_up) timeline_->NoteFirstByte(now);
+  if (timeline_ != nullptr) timeline_->NoteBytes(flow.is_up, now);
   if (limits().look_every != 0s) LookAgainAt(now + limits().look_every);
   // It may have waited for bandwidth, and the timer with it.
   if (flow.paced) LookAgainAt(CheckTimes(now));

@@ -16,7 +16,8 @@ using core::CurrentReactor;
 }  // namespace
 
 std::unique_ptr<Timeline> Timeline::IfAsked(const SessionContext& context, int client) {
-  if (context.access_log == nullptr && !context.logger->enabled(core::LogLevel::kDebug)) {
+  if (context.access_log == nullptr && !context.logger->enabled(core::LogLevel::kDebug) &&
+      !context.upstream->queue().measures_latency()) {
     return nullptr;
   }
   return std::make_unique<Timeline>(CurrentReactor().PeerAddress(client));
@@ -26,6 +27,12 @@ void Timeline::NoteConnect(const Connected& connected) {
   endpoint_ = connected.endpoint;
   attempts_ = connected.attempts;
   queued_ = connected.queued;
+}
+
+// Where the upstream speaks first, since it is connected.
+void Timeline::NoteAnswer(core::Instant now) {
+  const core::OptionalInstant asked_at = first_request_at_ ? first_request_at_ : connected_at_;
+  if (asked_at) queue_->Measured(*measured_, now - *asked_at, now);
 }
 
 void Timeline::NotePaths(int client, int upstream) {

@@ -1,5 +1,6 @@
-// Timeline: when a session did what, and with which endpoint. Only a log asks for it, so that a
-// session has one only if there is an access log or the debug level is on.
+// Timeline: when a session did what, and with which endpoint. Only logs and the policy that goes by
+// latency ask for it: a session has one only if there is an access log, the debug level is on, or
+// the upstream measures how long its endpoints take to answer.
 #ifndef SLUICE_PROXY_SESSION_TIMELINE_H_
 #define SLUICE_PROXY_SESSION_TIMELINE_H_
 
@@ -28,16 +29,24 @@ struct SessionOutcome {
 
 class Timeline {
  public:
-  // Null if no log of `context` asks for one. `client`: the session's descriptor.
+  // Null if nothing of `context` asks for one. `client`: the session's descriptor.
   static std::unique_ptr<Timeline> IfAsked(const SessionContext& context, int client);
 
   explicit Timeline(const core::Address& client) : client_(client) {}
 
   void NoteConnect(const Connected& connected);
+  // Tells `queue` how long `endpoint`, whose slot the session holds, takes to answer.
+  void MeasureAnswer(EndpointQueue& queue, Endpoint& endpoint) {
+    queue_ = &queue;
+    measured_ = &endpoint;
+  }
   void NoteRelay(core::Instant now) { connected_at_ = now; }
-  // The upstream has sent something.
-  void NoteFirstByte(core::Instant now) {
-    if (!first_byte_at_) first_byte_at_ = now;
+  // One side has sent something: `is_up`: the client.
+  void NoteBytes(bool is_up, core::Instant now) {
+    core::OptionalInstant& first_at = is_up ? first_request_at_ : first_byte_at_;
+    if (first_at) return;
+    first_at = now;
+    if (!is_up && measured_ != nullptr) NoteAnswer(now);
   }
   // What the kernel knows of the connections only while they are open. `upstream`: -1: none.
   void NotePaths(int client, int upstream);
@@ -50,6 +59,7 @@ class Timeline {
   void Report(const SessionContext& context, const SessionOutcome& outcome) const;
 
  private:
+  void NoteAnswer(core::Instant now);
   void WriteRecord(const SessionContext& context, const SessionOutcome& outcome) const;
   void WriteDebugLine(const SessionContext& context, const SessionOutcome& outcome) const;
 
@@ -58,7 +68,10 @@ class Timeline {
   const Endpoint* endpoint_ = nullptr;    // the last one tried
   std::optional<core::Duration> queued_;  // these three: none: it did not happen
   core::OptionalInstant connected_at_;
-  core::OptionalInstant first_byte_at_;
+  core::OptionalInstant first_request_at_;  // of the client
+  core::OptionalInstant first_byte_at_;     // of the upstream
+  EndpointQueue* queue_ = nullptr;          // these two: null: no policy goes by latency
+  Endpoint* measured_ = nullptr;
   core::PathQuality client_path_;
   core::PathQuality upstream_path_;
   uint32_t undelivered_up_ = 0;

@@ -28,6 +28,9 @@ constexpr Duration kLongestQueuePause = 50ms;
 constexpr Duration kShortestRoundPause = 20ms;
 constexpr Duration kLongestRoundPause = 250ms;
 constexpr int kMaxDoublings = 10;
+constexpr Duration kLatencyOfFailure = 1s;
+constexpr Duration kShortestRampStep = 10ms;
+constexpr Duration kLongestRampStep = 1s;
 // Among the errors of ConnectEndpoint: the kernel gave the socket the endpoint's own address.
 constexpr int kConnectedToItself = EISCONN;
 
@@ -96,6 +99,34 @@ IoResult<void> Prepare(core::Reactor& reactor, int fd, const core::Address& addr
   co_return std::move(outcome.Get<"slot">());  // also when it came just in time
 }
 
+// Sleeps, and lets the endpoints' ramps go on meanwhile.
+[[gnu::noinline]] core::Task<void> SleepOnRamp(EndpointQueue& queue, Duration timeout,
+                                               Duration slow_start) {
+  const Instant until = Worker::Current()->clock().Now() + timeout;
+  const Duration step = std::clamp<Duration>(slow_start / 100, kShortestRampStep, kLongestRampStep);
+  for (Duration left = timeout; left > 0s; left = until - Worker::Current()->clock().Now()) {
+    if (!co_await core::Sleep(std::min(left, step))) co_return;
+    queue.RampUp(Worker::Current()->clock().Now());
+  }
+}
+
+// As Queue, where time may free a slot.
+[[gnu::noinline]] core::Task<EndpointSlot> QueueOnRamp(EndpointQueue& queue,
+                                                       const ConnectPolicy& policy,
+                                                       const PickRequest& request,
+                                                       std::span<Endpoint* const> tried) {
+  auto outcome = co_await core::Select(
+      core::Named<"slot">(queue.WaitForSlot(request, tried)),
+      core::Named<"timeout">(SleepOnRamp(queue, policy.queue_timeout, policy.slow_start)));
+  co_return std::move(outcome.Get<"slot">());
+}
+
+core::Task<EndpointSlot> Queue(EndpointQueue& queue, const ConnectPolicy& policy,
+                               const PickRequest& request, std::span<Endpoint* const> tried) {
+  if (policy.slow_start > 0s) return QueueOnRamp(queue, policy, request, tried);
+  return Queue(queue, policy.queue_timeout, request, tried);
+}
+
 // True: the fault is this process's, not the endpoint's.
 bool RanOut(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
@@ -158,13 +189,16 @@ void LogFailure(const ConnectContext& context, const Endpoint& endpoint, int err
 //   seen_    tried in the last round | tried in this one
 class Rounds {
  public:
-  Rounds(Upstream& upstream, uint64_t seed) : upstream_(upstream), seed_(seed) {
+  Rounds(Upstream& upstream, uint64_t key, uint64_t seed)
+      : upstream_(upstream), key_(key), seed_(seed) {
     in_round_ = MostInRound();
   }
 
   std::span<Endpoint* const> seen() const { return seen_; }
   std::span<Endpoint* const> tried() const { return seen().subspan(begin_); }
-  PickRequest request() const { return {.now = Worker::Current()->Now(), .random = seed_}; }
+  PickRequest request() const {
+    return {.key = key_, .now = Worker::Current()->Now(), .random = seed_};
+  }
 
   void Tries(Endpoint& endpoint) {
     if (round_ == 1 && seen_.empty()) {
@@ -209,6 +243,7 @@ class Rounds {
   }
 
   Upstream& upstream_;
+  const uint64_t key_;
   const uint64_t seed_;
   uint32_t in_round_ = 1;
   int round_ = 1;
@@ -217,6 +252,28 @@ class Rounds {
   size_t begin_ = 0;  // of this round
   absl::InlinedVector<Endpoint*, 4> seen_;
 };
+
+// No endpoint takes sessions, and a free slot would change nothing. Another configuration may.
+bool IsDown(const ConnectContext& context) {
+  if (context.upstream.queue().SetOf(Worker::Current()->index()).serving() > 0) return false;
+  uint64_t suppressed = 0;
+  if (context.upstream.failure_throttle().Pass(Worker::Current()->Now(), suppressed)) {
+    context.logger.Log(core::LogLevel::kWarn,
+                       "upstream %s: every endpoint has weight 0: no session can begin (%d more "
+                       "failures since the last line)",
+                       context.upstream.name(), suppressed);
+  }
+  return true;
+}
+
+// A connect that fails counts as a long one, so that an endpoint that rejects at once is not the
+// fastest. One that was given up, or that this process could not make, says nothing.
+void Measure(Upstream& upstream, const EndpointSlot& slot, const IoResult<int>& fd, Instant begin) {
+  if (!fd.ok() && (fd.error() == ECANCELED || RanOut(fd.error()))) return;
+  const Instant now = Worker::Current()->clock().Now();
+  const Duration latency = fd.ok() ? now - begin : std::max(now - begin, kLatencyOfFailure);
+  upstream.queue().Measured(slot.endpoint(), latency, now);
+}
 
 // Another one than in the last round, if there is one that is usable.
 EndpointSlot TryAcquire(EndpointQueue& queue, const Rounds& rounds) {
@@ -231,21 +288,20 @@ EndpointSlot TryAcquire(EndpointQueue& queue, const Rounds& rounds) {
 core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed) {
   Upstream& upstream = context.upstream;
   const ConnectPolicy& policy = upstream.policy();
-  Rounds rounds(upstream, seed);
+  Rounds rounds(upstream, context.key, seed);
   Connected result;
   Duration pause{0};
   while (rounds.Next(pause)) {
     if (pause > 0s && !co_await core::Sleep(pause)) co_return result;
     result.slot = TryAcquire(upstream.queue(), rounds);
-    if (!result.slot.valid()) {
-      result.queue_timeout = true;
-      if (policy.queue_timeout == 0s) co_return result;
+    if (!result.slot.valid() && policy.queue_timeout > 0s) {
       const Instant begin = Worker::Current()->clock().Now();
-      result.slot =
-          co_await Queue(upstream.queue(), policy.queue_timeout, rounds.request(), rounds.tried());
+      result.slot = co_await Queue(upstream.queue(), policy, rounds.request(), rounds.tried());
       result.queued = result.queued.value_or(0s) + (Worker::Current()->clock().Now() - begin);
-      if (!result.slot.valid()) co_return result;
-      result.queue_timeout = false;
+    }
+    if (!result.slot.valid()) {
+      result.queue_timeout = !IsDown(context);
+      co_return result;
     }
     rounds.Tries(result.slot.endpoint());
     result.endpoint = &result.slot.endpoint();
@@ -254,7 +310,10 @@ core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed) {
     }
     const bool is_own = IsOwnListener(*result.endpoint);
     IoResult<int> fd = core::IoError(ELOOP);
+    const bool measures = upstream.queue().measures_latency();
+    const Instant begin = measures ? Worker::Current()->clock().Now() : Instant();
     if (!is_own) fd = co_await ConnectEndpoint(*result.endpoint, policy, context.timeout);
+    if (measures) Measure(upstream, result.slot, fd, begin);
     if (fd.ok()) {
       result.fd = *fd;
       result.error = 0;

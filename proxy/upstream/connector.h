@@ -36,6 +36,7 @@ namespace sluice::proxy {
 struct ConnectContext {
   Upstream& upstream;
   core::Duration timeout;  // of one attempt; 0: none but the kernel's
+  uint64_t key = 0;        // what sticks to an endpoint, if the policy uses it
   Stats& stats;
   core::Logger& logger;
 };
@@ -46,7 +47,7 @@ struct Connected {
   const Endpoint* endpoint = nullptr;    // the last one tried
   EndpointSlot slot;                     // held while the connection is open
   int attempts = 0;                      // of all rounds
-  bool queue_timeout = false;            // no endpoint was usable in time
+  bool queue_timeout = false;            // no endpoint had a free slot in time
   std::optional<core::Duration> queued;  // waited for a free slot; none: there was one
 };
 

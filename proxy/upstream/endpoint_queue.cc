@@ -4,6 +4,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "core/base/check.h"
+#include "proxy/upstream/balance/pick.h"
 
 namespace sluice::proxy {
 
@@ -11,15 +12,19 @@ EndpointSlot::~EndpointSlot() {
   if (queue_ != nullptr) queue_->Release(*endpoint_);
 }
 
-bool EndpointQueue::SlotAwaiter::Accepts(const Endpoint& endpoint) const {
-  return std::ranges::find(tried_, &endpoint) == tried_.end();
+bool EndpointQueue::SlotAwaiter::HasTried(const Endpoint& endpoint) const {
+  return std::ranges::find(tried_, &endpoint) != tried_.end();
 }
 
 EndpointQueue::EndpointQueue(Balancer& balancer, uint32_t workers,
-                             std::shared_ptr<const EndpointSet> set)
-    : balancer_(balancer), current_(workers, set) {
+                             std::shared_ptr<const EndpointSet> set, core::Duration slow_start)
+    : balancer_(balancer),
+      current_(workers, set),
+      has_ramps_(slow_start > core::Duration(0)),
+      measures_latency_(balancer.measures_latency()),
+      slow_start_(slow_start) {
   absl::MutexLock lock(&mutex_);
-  Configure(*set);
+  Configure(*set, When::kAtStart);
   set_ = std::move(set);
 }
 
@@ -32,11 +37,21 @@ EndpointQueue::~EndpointQueue() {
   }));
 }
 
-void EndpointQueue::Configure(const EndpointSet& set) {
-  counts_.store(set.limited() || balancer_.counts_sessions(), std::memory_order_relaxed);
+// One that has joined has taken no sessions before, like one that was drained.
+void EndpointQueue::Configure(const EndpointSet& set, When when) {
+  counts_.store(set.limited() || has_ramps_ || balancer_.counts_sessions(),
+                std::memory_order_relaxed);
   for (const EndpointMember& member : set.members()) {
+    const bool begins = when == When::kLater && !member.endpoint->takes_sessions();
     member.endpoint->Configure(member.weight, member.max_connections);
+    if (begins && member.endpoint->takes_sessions()) slow_start_.Begin(*member.endpoint);
   }
+}
+
+void EndpointQueue::RampUp(core::Instant now) {
+  core::Woken woken;
+  absl::MutexLock lock(&mutex_);
+  if (slow_start_.Advance(now)) ServeWaiting(woken);
 }
 
 void EndpointQueue::Take(Endpoint& endpoint) {
@@ -47,7 +62,7 @@ void EndpointQueue::Take(Endpoint& endpoint) {
 
 // A slot of it, unless there is none (null).
 Endpoint* EndpointQueue::PickAndTake(const PickRequest& request, std::span<Endpoint* const> tried) {
-  Endpoint* const endpoint = balancer_.Pick(*set_, request, tried);
+  Endpoint* const endpoint = PickEndpoint(balancer_, *set_, request, tried);
   if (endpoint != nullptr) Take(*endpoint);
   return endpoint;
 }
@@ -55,8 +70,9 @@ Endpoint* EndpointQueue::PickAndTake(const PickRequest& request, std::span<Endpo
 EndpointSlot EndpointQueue::TryAcquire(uint32_t worker, const PickRequest& request,
                                        std::span<Endpoint* const> tried) {
   if (!counts_.load(std::memory_order_relaxed)) {
-    return EndpointSlot(nullptr, balancer_.Pick(current_.Get(worker), request, tried));
+    return EndpointSlot(nullptr, PickEndpoint(balancer_, current_.Get(worker), request, tried));
   }
+  if (has_ramps_) RampUp(request.now);
   absl::MutexLock lock(&mutex_);
   return SlotFor(PickAndTake(request, tried));
 }
@@ -79,28 +95,30 @@ void EndpointQueue::Grant(SlotAwaiter& waiter, Endpoint& endpoint, core::Woken& 
   woken.Add(waiter);
 }
 
-// The marker of `endpoint` moves behind all that are passed over (I3).
+// The marker of `endpoint` moves behind all that have tried it, up to the first that has not (I3).
 EndpointQueue::SlotAwaiter* EndpointQueue::FindWaiter(Endpoint& endpoint) {
   using Queue = core::WaitList<QueueEntry>;
   QueueMarker& marker = endpoint.marker_;
   QueueEntry* entry = Queue::Contains(marker) ? Queue::Next(marker) : waiters_.first();
   bool passed_over = false;
+  SlotAwaiter* untried = nullptr;  // the first that has not tried it
   SlotAwaiter* found = nullptr;
   for (; entry != nullptr && found == nullptr; entry = Queue::Next(*entry)) {
     if (entry->is_marker) continue;
     auto& waiter = static_cast<SlotAwaiter&>(*entry);
-    if (waiter.Accepts(endpoint)) {
-      found = &waiter;
-    } else {
-      passed_over = true;
+    if (waiter.HasTried(endpoint)) {
+      passed_over = passed_over || untried == nullptr;
+      continue;
     }
+    if (untried == nullptr) untried = &waiter;
+    if (HasItsTurn(*set_, endpoint, waiter.tried_)) found = &waiter;
   }
   if (passed_over) {
     waiters_.Remove(marker);
-    if (found == nullptr) {
+    if (untried == nullptr) {
       waiters_.Push(marker);
     } else {
-      waiters_.InsertBefore(*found, marker);
+      waiters_.InsertBefore(*untried, marker);
     }
   }
   if (found != nullptr) waiters_.Remove(*found);
@@ -129,9 +147,10 @@ void EndpointQueue::Publish(std::shared_ptr<const EndpointSet> set) {
   for (const EndpointMember& member : set_->members()) {
     if (stay.contains(member.endpoint)) continue;
     member.endpoint->Configure(0, 0);
+    slow_start_.Forget(*member.endpoint);
     waiters_.Remove(member.endpoint->marker_);
   }
-  Configure(*set);
+  Configure(*set, When::kLater);
   before = std::exchange(set_, set);
   current_.Publish(std::move(set));
   ServeWaiting(woken);
@@ -145,7 +164,7 @@ void EndpointQueue::ServeWaiting(core::Woken& woken) {
     next = core::WaitList<QueueEntry>::Next(*entry);
     if (entry->is_marker) continue;
     auto& waiter = static_cast<SlotAwaiter&>(*entry);
-    if (Endpoint* const endpoint = balancer_.Pick(*set_, waiter.request_, waiter.tried_)) {
+    if (Endpoint* const endpoint = PickEndpoint(balancer_, *set_, waiter.request_, waiter.tried_)) {
       waiters_.Remove(waiter);
       Grant(waiter, *endpoint, woken);
     } else if (std::ranges::none_of(set_->members(), usable)) {

@@ -1,19 +1,22 @@
 // EndpointQueue: gives sessions to the endpoints of an upstream, and holds the sessions that wait
 // for one; EndpointSlot: the slot that one connection takes at its endpoint.
 //
-//     TryAcquire / WaitForSlot ── Balancer::Pick ── an endpoint is usable ──────► EndpointSlot
+//     TryAcquire / WaitForSlot ── PickEndpoint ──── an endpoint is usable ──────► EndpointSlot
 //                 └── none is ──► WAITING (first in, first out) ── a slot is released, or ──┘
 //                                                                  another set is published
+//
+// A waiter accepts an endpoint that it has not tried, and whose priority has its turn (pick.h).
 //
 //   I1  active <= max_connections for every endpoint, also while a slot passes from one session to
 //       the next. (If a set lowers the limit: as soon as enough sessions have ended.)
 //   I2  No waiter accepts an endpoint that is usable: a slot that is released goes to the waiter
-//       that has waited longest among those that have not tried that endpoint yet. So a session
-//       that comes later takes nothing from those that wait.
+//       that has waited longest among those that accept that endpoint. So a session that comes
+//       later takes nothing from those that wait.
 //   I3  Every session that waits before the marker of an endpoint has tried that endpoint. The
 //       search for the session that gets a slot of it begins there, so that none is passed over
 //       twice: what the releases of an endpoint walk is bounded by what was tried, however many
-//       wait. A session leaves the queue in constant time.
+//       wait. (Not for an endpoint whose priority is not the best: those that wait for a better one
+//       may be passed over again.) A session leaves the queue in constant time.
 //
 //           waits, has tried e ── waits, has tried e ── [marker of e] ── waits ── waits, tried e
 //
@@ -38,10 +41,12 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "core/base/atomic.h"
+#include "core/base/time.h"
 #include "core/sync/wait_list.h"
 #include "proxy/upstream/balance/balancer.h"
 #include "proxy/upstream/endpoint/current_set.h"
 #include "proxy/upstream/endpoint/endpoint_set.h"
+#include "proxy/upstream/endpoint/slow_start.h"
 
 namespace sluice::proxy {
 
@@ -77,7 +82,9 @@ class EndpointSlot {
 class EndpointQueue {
  public:
   // All endpoints outlive the queue, and so does `balancer`. `workers`: how many there are.
-  EndpointQueue(Balancer& balancer, uint32_t workers, std::shared_ptr<const EndpointSet> set);
+  // `slow_start`: how long endpoints ramp up that begin to take sessions later; 0: they do not.
+  EndpointQueue(Balancer& balancer, uint32_t workers, std::shared_ptr<const EndpointSet> set,
+                core::Duration slow_start = core::Duration(0));
   ~EndpointQueue();
 
   // The best usable endpoint that is not in `tried`. Not valid: there is none. On the thread of
@@ -93,6 +100,16 @@ class EndpointQueue {
   // From now on these are the endpoints.
   void Publish(std::shared_ptr<const EndpointSet> set);
 
+  // Lets endpoints on their ramps take as much as they may by now, also from sessions that wait.
+  void RampUp(core::Instant now);
+
+  // Whether Measured is to be told how long connects and first answers take.
+  bool measures_latency() const { return measures_latency_; }
+  void Measured(Endpoint& endpoint, core::Duration latency, core::Instant now) {
+    absl::MutexLock lock(&mutex_);
+    balancer_.OnLatency(endpoint, latency, now);
+  }
+
   // The current set: a reference for a moment, on the thread of `worker`; or for longer.
   const EndpointSet& SetOf(uint32_t worker) { return current_.Get(worker); }
   std::shared_ptr<const EndpointSet> ShareSet() const { return current_.Share(); }
@@ -100,7 +117,8 @@ class EndpointQueue {
  private:
   friend class EndpointSlot;
 
-  void Configure(const EndpointSet& set) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  enum class When : bool { kAtStart, kLater };
+  void Configure(const EndpointSet& set, When when) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Endpoint* PickAndTake(const PickRequest& request, std::span<Endpoint* const> tried)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Take(Endpoint& endpoint) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -118,7 +136,10 @@ class EndpointQueue {
   Balancer& balancer_;
   CurrentSet current_;
   core::Atomic<bool> counts_{false};  // written under the lock
+  const bool has_ramps_;
+  const bool measures_latency_;
   absl::Mutex mutex_;
+  SlowStart slow_start_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const EndpointSet> set_ ABSL_GUARDED_BY(mutex_);
   core::WaitList<QueueEntry> waiters_ ABSL_GUARDED_BY(mutex_){mutex_};
 };
@@ -139,7 +160,7 @@ class EndpointQueue::SlotAwaiter final : public QueueEntry {
 
  private:
   friend class EndpointQueue;
-  bool Accepts(const Endpoint& endpoint) const;
+  bool HasTried(const Endpoint& endpoint) const;
 
   EndpointQueue& queue_;
   const PickRequest request_;

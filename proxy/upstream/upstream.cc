@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proxy/upstream/balance/factory.h"
+#include "proxy/upstream/balance/pick.h"
 #include "proxy/upstream/to_core.h"
 
 namespace sluice::proxy {
@@ -15,6 +16,7 @@ ConnectPolicy PolicyOf(const conf::Upstream& upstream) {
                        .backoff = upstream.connect_backoff,
                        .retry_for = upstream.retry_for,
                        .queue_timeout = upstream.queue_timeout,
+                       .slow_start = upstream.slow_start,
                        .source = std::nullopt,
                        .socket = std::nullopt};
   if (upstream.source_address.is_ip()) policy.source = upstream.source_address;
@@ -26,8 +28,14 @@ ConnectPolicy PolicyOf(const conf::Upstream& upstream) {
 }  // namespace
 
 Upstream::Upstream(const conf::Upstream& config, uint32_t workers)
-    : name_(config.name), policy_(PolicyOf(config)), balancer_(MakeBalancer(config.balance)) {
-  queue_ = std::make_unique<EndpointQueue>(*balancer_, workers, MakeSet(config.endpoints));
+    : name_(config.name),
+      policy_(PolicyOf(config)),
+      hash_(config.hash),
+      uses_key_(config.balance == conf::Balance::kSourceHash ||
+                config.balance == conf::Balance::kMaglev),
+      balancer_(MakeBalancer(config)) {
+  queue_ = std::make_unique<EndpointQueue>(*balancer_, workers, MakeSet(config.endpoints),
+                                           config.slow_start);
 }
 
 // An upstream may name one endpoint several times: each takes another object of the current set.
@@ -51,11 +59,12 @@ std::shared_ptr<const EndpointSet> Upstream::MakeSet(std::span<const conf::Endpo
       endpoint =
           endpoints_.emplace_back(std::make_unique<Endpoint>(address, std::move(name))).get();
     }
-    members.push_back(
-        {.endpoint = endpoint, .weight = each.weight, .max_connections = each.max_connections});
+    members.push_back({.endpoint = endpoint,
+                       .weight = each.weight,
+                       .max_connections = each.max_connections,
+                       .priority = each.priority});
   }
-  std::unique_ptr<PickTable> table = balancer_->MakeTable(members);
-  return std::make_shared<const EndpointSet>(std::move(members), std::move(table));
+  return MakeEndpointSet(std::move(members), *balancer_);
 }
 
 }  // namespace sluice::proxy

@@ -23,6 +23,7 @@
 #include "core/log/logger.h"
 #include "core/net/socket_api.h"
 #include "proxy/upstream/balance/balancer.h"
+#include "proxy/upstream/balance/hash.h"
 #include "proxy/upstream/endpoint/endpoint_set.h"
 #include "proxy/upstream/endpoint_queue.h"
 
@@ -34,6 +35,7 @@ struct ConnectPolicy {
   core::Duration backoff;        // before the third endpoint; doubled for each further one
   core::Duration retry_for;      // when all have failed; 0: each is tried once
   core::Duration queue_timeout;  // 0: no waiting for a free slot
+  core::Duration slow_start;     // 0: endpoints that join take their whole share at once
   std::optional<core::Address> source;
   std::optional<core::SocketOptions> socket;  // of TCP; none: all as the kernel has it
 };
@@ -49,6 +51,12 @@ class Upstream final : public core::RefCounted {
   EndpointQueue& queue() { return *queue_; }
   core::LogThrottle& failure_throttle() { return failure_throttle_; }
 
+  // Whether the policy goes by PickRequest::key, and the key of a session.
+  bool uses_key() const { return uses_key_; }
+  uint64_t KeyOf(const core::Address& client) const {
+    return SourceKey(client, {.ipv4 = hash_.ipv4_prefix, .ipv6 = hash_.ipv6_prefix}, hash_.seed);
+  }
+
   // A set of these endpoints, in this order; publish it, or let go of it. What has to be known of
   // endpoints that join (upstream_sockets.h) is set before it is published.
   std::shared_ptr<const EndpointSet> MakeSet(std::span<const conf::Endpoint> endpoints);
@@ -57,6 +65,8 @@ class Upstream final : public core::RefCounted {
  private:
   const std::string name_;
   const ConnectPolicy policy_;
+  const conf::Hash hash_;
+  const bool uses_key_;
   const std::unique_ptr<Balancer> balancer_;
   std::vector<std::unique_ptr<Endpoint>> endpoints_;  // all that there have been
   std::unique_ptr<EndpointQueue> queue_;              // goes before them

@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/conf/testing.h"
 
@@ -28,6 +30,29 @@ TEST(Load, MinimalHasTheDefaults) {
                          .balance = Balance::kRoundRobin,
                          .endpoints = {{*core::Address::Parse("127.0.0.1:3000"), 1}}}};
   EXPECT_EQ(result.config, expected);
+}
+
+TEST(Load, EveryPolicyArrives) {
+  const std::vector<std::pair<std::string, Balance>> policies = {
+      {"round_robin", Balance::kRoundRobin}, {"least_connections", Balance::kLeastConnections},
+      {"random_two", Balance::kRandomTwo},   {"source_hash", Balance::kSourceHash},
+      {"maglev", Balance::kMaglev},          {"first", Balance::kFirst},
+      {"fastest", Balance::kFastest}};
+  for (const auto& [word, balance] : policies) {
+    const LoadResult result = Load(R"(
+listeners:
+  - { name: web, bind: "127.0.0.1:8080", upstream: app }
+upstreams:
+  - name: app
+    balance: )" + word + R"(
+    hash: { on: source, ipv4_prefix: 24, ipv6_prefix: 56, seed: 4294967295, max_load: 125% }
+    slow_start: 100ms
+    endpoints: [{ address: "127.0.0.1:3000", priority: 255 }]
+)");
+    ASSERT_TRUE(result.ok()) << ErrorsOf(result);
+    EXPECT_EQ(result.config.upstreams.at(0).balance, balance) << word;
+    EXPECT_EQ(result.config.upstreams.at(0).hash, (Hash{HashOn::kSource, 24, 56, 4294967295, 125}));
+  }
 }
 
 TEST(Load, EveryValueArrives) {

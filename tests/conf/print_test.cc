@@ -46,15 +46,17 @@ Config Unusual() {
   listener.socket.ipv6_only = false;
   config.listeners = {listener};
   config.upstreams = {{.name = "null",
-                       .balance = Balance::kRoundRobin,
+                       .balance = Balance::kMaglev,
+                       .hash = {HashOn::kSource, 1, 128, 4294967295, 1000},
+                       .slow_start = 24h,
                        .queue_timeout = 0s,
                        .connect_attempts = 100,
                        .connect_backoff = 10s,
                        .source_address = *core::Address::ParseHost("fe80::2"),
-                       .endpoints = {{*core::Address::Parse("[fe80::1]:1"), 256, 7},
+                       .endpoints = {{*core::Address::Parse("[fe80::1]:1"), 256, 7, 255},
                                      {*core::Address::Parse("unix:/$${y}"), 1}}},
                       {.name = "1e5",
-                       .balance = Balance::kRoundRobin,
+                       .balance = Balance::kLeastConnections,
                        .endpoints = {{*core::Address::Parse("unix:/trailing:"), 2}}},
                       {.name = "Null", .endpoints = {{*core::Address::Parse("127.0.0.1:1"), 1}}},
                       {.name = "NULL", .endpoints = {{*core::Address::Parse("127.0.0.1:2"), 1}}}};

@@ -195,7 +195,7 @@ Task<void> SleepingMain(core::RuntimeHandle runtime) {
     thread.Push(std::move(*only));
     co_await received[i];
   }
-  co_await std::move(waiter);
+  (co_await std::move(waiter)).value();
   co_await StopAndClose(stream);
 }
 TEST_P(PoolTest, ALeaseFromOutsideWakesTheWorker) {

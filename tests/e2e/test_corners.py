@@ -45,6 +45,9 @@ RANGES = [
     *((f"{place}.socket.{key}", *ends) for place in "LU" for key, *ends in SOCKET),
     ("U.queue_timeout", "1ms", DAY, "0s"), ("U.connect_attempts", 1, 100),
     ("U.connect_backoff", "1ms", "10s", "0s"), ("U.retry_for", "1ms", "1h", "0s"),
+    ("U.hash.ipv4_prefix", 1, 32), ("U.hash.ipv6_prefix", 1, 128),
+    ("U.hash.seed", 0, 4294967295), ("U.hash.max_load", "101%", "1000%", "0%"),
+    ("U.slow_start", "100ms", DAY, "0s"), ("E.priority", 0, 255),
     ("E.weight", 1, 256), ("E.max_connections", 0, 10_000_000),
 ]
 PROCESS = [each for each in RANGES if each[0] in (

@@ -355,7 +355,7 @@ Task<void> RunChannels(World& world, core::RuntimeHandle runtime, const Program&
     Worker* worker = &runtime.worker(i % runtime.workers());
     running.push_back(core::SpawnOn(runtime, worker, channels.back().Run(facts[i])));
   }
-  for (core::JoinHandle<void>& each : running) co_await std::move(each);
+  for (core::JoinHandle<void>& each : running) (co_await std::move(each)).value();
 }
 
 }  // namespace sluice::fuzz

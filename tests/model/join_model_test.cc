@@ -6,6 +6,7 @@
 #include "core/base/check.h"
 #include "core/runtime/spawn.h"
 #include "core/runtime/task_group.h"
+#include "core/task/select.h"
 #include "tests/model/expect.h"
 #include "tests/model/sync.h"
 #include "tests/model/tasks.h"
@@ -40,7 +41,7 @@ core::Task<int> Child(State& state) {
 }
 
 core::Task<void> Parent(State& state) {
-  SLUICE_CHECK(co_await *std::move(state.handle) == 42);
+  SLUICE_CHECK((co_await *std::move(state.handle)).value() == 42);
   SLUICE_CHECK(state.first.Get() == 7);
   state.handle.reset();
   ++state.joined;
@@ -79,6 +80,62 @@ void Detaching(Execution& run) {
   });
   run.Finally([&s] {
     SLUICE_CHECK(s.freed == 1);
+    SLUICE_CHECK(s.shared.live_tasks() == 0);
+  });
+}
+
+// The wait is cut short while the task ends; the next one brings the result.
+core::Task<void> Nothing() { co_return; }
+core::Task<void> ImpatientParent(State& state) {
+  auto outcome = co_await core::Select(state.handle->Ended(), Nothing());
+  if (!outcome.Get<0>()) SLUICE_CHECK(co_await state.handle->Ended());
+  SLUICE_CHECK(state.handle->TakeOutcome().value() == 42);
+  SLUICE_CHECK(state.first.Get() == 7);
+  state.handle.reset();
+  ++state.joined;
+}
+
+void JoiningTwice(Execution& run) {
+  auto& s = run.Make<State>();
+  core::RootPromise<int>& child = s.Make(Child(s));
+  s.handle.emplace(&child);
+  s.child = &child;
+  core::RootPromise<void>& parent = s.Make(ImpatientParent(s));
+  parent.Unref();
+  s.parent = &parent;
+  run.Thread("child", [&s] {
+    Tasks::Run(*s.child);
+    s.RunWoken();
+  });
+  run.Thread("parent", [&s] { Tasks::Run(*s.parent); });
+  run.Finally([&s] {
+    s.RunWoken();
+    SLUICE_CHECK(s.joined == 1 && s.freed == 1);
+  });
+}
+
+// An abort from outside, while the task begins and ends: it ends once, with its value or without
+// having begun, and not before the abort has arrived.
+void Aborting(Execution& run) {
+  auto& s = run.Make<State>();
+  core::RootPromise<int>& child = s.Make(Child(s));
+  s.handle.emplace(&child);
+  s.child = &child;
+  run.Thread("child", [&s] {
+    Tasks::Run(*s.child);
+    s.RunWoken();
+  });
+  run.Thread("aborts", [&s] {
+    const core::AbortHandle abort = s.handle->abort_handle();
+    (void)abort.Abort();
+    SLUICE_CHECK(!abort.Abort());
+  });
+  run.Finally([&s] {
+    s.RunWoken();
+    SLUICE_CHECK(s.handle->finished());
+    core::Outcome<int> outcome = s.handle->TakeOutcome();
+    SLUICE_CHECK(outcome.cancelled() ? s.freed == 0 : outcome.value() == 42 && s.freed == 1);
+    s.handle.reset();
     SLUICE_CHECK(s.shared.live_tasks() == 0);
   });
 }
@@ -141,6 +198,8 @@ void GroupGrows(Execution& run) {
 TEST(TaskGroup, SpawnsWhileItIsJoined) { ExpectHolds(GroupGrows); }
 
 TEST(JoinHandle, WaitsForTheResult) { ExpectHolds(Joining); }
+TEST(JoinHandle, AWaitThatIsCutShort) { ExpectHolds(JoiningTwice); }
+TEST(AbortHandle, WhileTheTaskBeginsAndEnds) { ExpectHolds(Aborting); }
 TEST(JoinHandle, Detached) { ExpectHolds(Detaching); }
 TEST(TaskGroup, Join) { ExpectHolds(Group); }
 

@@ -140,6 +140,92 @@ MISTAKES = [
 """,
     ),
     (
+        'notify.cc',
+        """    if (!waiters_.empty() ||
+        state_.compare_exchange_strong(""",
+        """    const bool planted = model::Planted("waits by an old look");
+    if (planted) state_.fetch_or(kWaiting, std::memory_order_relaxed);
+    if (planted || !waiters_.empty() ||
+        state_.compare_exchange_strong(""",
+    ),
+    (
+        'notify.cc',
+        '    WakeOneOrKeep(woken);\n  }\n',
+        '    if (!model::Planted("gives up with its wake-up")) WakeOneOrKeep(woken);\n  }\n',
+    ),
+    (
+        'notify.cc',
+        '  state_.fetch_add(uint64_t{1} << kShift, std::memory_order_release);\n',
+        """  if (!model::Planted("all is not counted")) {
+    state_.fetch_add(uint64_t{1} << kShift, std::memory_order_release);
+  }
+""",
+    ),
+    (
+        'notify.cc',
+        '  if (waiters_.empty()) state_.fetch_and(~kWaiting',
+        """  if (model::Planted("waiting stays set")) return;
+  if (waiters_.empty()) state_.fetch_and(~kWaiting""",
+    ),
+    (
+        'semaphore.cc',
+        """bool Semaphore::Queue(PermitAwaiter& waiter) {
+  absl::MutexLock lock(&mutex_);
+  uint64_t state = state_.load(std::memory_order_relaxed);
+""",
+        """bool Semaphore::Queue(PermitAwaiter& waiter) {
+  const uint64_t early = state_.load(std::memory_order_relaxed);
+  absl::MutexLock lock(&mutex_);
+  uint64_t state = model::Planted("queues by an old look")
+                       ? early
+                       : state_.load(std::memory_order_relaxed);
+""",
+    ),
+    (
+        'semaphore.cc',
+        '  while ((state & kWaiting) == 0) {  //',
+        '  while (!model::Planted("releases by an old look") && (state & kWaiting) == 0) {  //',
+    ),
+    (
+        'semaphore.cc',
+        """  if (!waiters_.Remove(waiter)) return;  // it has been granted: it is on its way
+  woken.Add(waiter);
+""",
+        """  if (!waiters_.Remove(waiter) && !model::Planted("granted and given up")) return;
+  woken.Add(waiter);
+  if (model::Planted("giving up serves none")) return;
+""",
+    ),
+    (
+        'semaphore.cc',
+        """  while (!waiters_.empty() && waiters_.first()->count_ <= free) {
+    PermitAwaiter& next = *waiters_.Pop();
+""",
+        """  while (!waiters_.empty()) {
+    if (!model::Planted("small overtakes large") && waiters_.first()->count_ > free) break;
+    PermitAwaiter* const fits = waiters_.PopFirst(
+        [free](const PermitAwaiter& waiter) { return waiter.count_ <= free; });
+    if (fits == nullptr) break;
+    PermitAwaiter& next = *fits;
+""",
+    ),
+    (
+        'semaphore.cc',
+        '(waiters_.empty() ? 0 : kWaiting)',
+        '(waiters_.empty() && !model::Planted("waiting stays") ? 0 : kWaiting)',
+    ),
+    (
+        'semaphore.cc',
+        """  while (!waiters_.empty()) {
+    PermitAwaiter& next = *waiters_.Pop();
+    next.error_ = EPIPE;
+""",
+        """  while (!waiters_.empty() && !model::Planted("close forgets those that wait")) {
+    PermitAwaiter& next = *waiters_.Pop();
+    next.error_ = EPIPE;
+""",
+    ),
+    (
         'oneshot.h',
         '      receiver_ = &wait;\n',
         """      receiver_ = &wait;

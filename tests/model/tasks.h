@@ -19,7 +19,9 @@ struct Tasks {
   }
 
   static void Run(core::Runnable& task) {
-    SLUICE_CHECK(task.Run() != core::Runnable::Outcome::kYield);
+    const core::Runnable::Outcome outcome = task.Run();
+    SLUICE_CHECK(outcome == core::Runnable::Outcome::kIdle ||
+                 outcome == core::Runnable::Outcome::kDone);
   }
   // Runs what is in the inject queue.
   void RunWoken() {

@@ -13,6 +13,8 @@ constexpr uint64_t kStream = 1;
 constexpr uint64_t kStreamApart = 5;
 constexpr uint64_t kStreamLinger = 6;
 constexpr uint64_t kStreamRetry = 7;
+constexpr uint64_t kStreamPolicy = 9;
+constexpr uint64_t kPolicies = 7;
 
 void ChooseFaults(Random& random, Scenario& scenario) {
   Random apart(scenario.options.seed, kStreamApart);
@@ -77,6 +79,12 @@ void ChooseLinger(Scenario& s) {
   Random random(s.options.seed, kStreamLinger);
   const core::Duration some = random.Skewed(50, 10000) * 1ms;
   s.linger = random.Chance(200) ? 0s : random.Chance(500) ? 60s : some;
+}
+
+// From a stream of its own as well; half of the seeds have the default.
+void ChoosePolicy(Scenario& s) {
+  Random random(s.options.seed, kStreamPolicy);
+  if (random.Chance(500)) s.policy = static_cast<uint32_t>(random.Below(kPolicies));
 }
 
 uint32_t Few(Random& random, uint32_t most) {
@@ -193,6 +201,7 @@ Scenario::Scenario(const RunOptions& run_options) : options(run_options) {
   ChooseRuntime(random, *this);
   ChooseTimes(random, *this);
   ChooseLinger(*this);
+  ChoosePolicy(*this);
   clients = static_cast<uint32_t>(random.Skewed(1, 24));
   endpoints = static_cast<uint32_t>(random.Between(1, 3));
   ChooseLimits(random, *this);

@@ -156,6 +156,7 @@ struct Scenario {
   uint32_t endpoints = 1;
   std::array<uint32_t, kEndpointsMax> endpoint_limits{};  // 0 = none
   uint32_t attempts = 3;
+  uint32_t policy = 0;                // how endpoints are chosen: the number of a conf::Balance
   uint32_t listener_connections = 0;  // 0 = none
   uint32_t source_connections = 0;    // 0 = none
   uint32_t source_prefix = 32;

@@ -59,6 +59,7 @@ conf::Upstream MakeUpstream(const Scenario& s) {
   const auto is = [&s](Mutant mutant) { return s.options.mutant == mutant; };
   conf::Upstream upstream;
   upstream.name = "sim";
+  upstream.balance = static_cast<conf::Balance>(s.policy);
   upstream.queue_timeout = TwiceIf(is(Mutant::kLateQueueTimeout), s.queue_timeout);
   upstream.connect_attempts = s.attempts + (is(Mutant::kManyAttempts) ? 1 : 0);
   upstream.connect_backoff = is(Mutant::kNoBackoff) ? 0s : s.backoff;

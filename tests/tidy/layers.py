@@ -9,7 +9,7 @@ row here and in ARCHITECTURE.md. (Rows of folders that do not exist are for thos
 # core/, the runtime. Programs use the folders of PUBLIC_CORE; the others are its inside, and a row
 # outside of core/ names them one by one where it needs them.
 PUBLIC_CORE = ["core/base", "core/text", "core/net", "core/task", "core/sync", "core/runtime",
-               "core/time", "core/io", "core/log"]
+               "core/time", "core/combine", "core/io", "core/log"]
 
 CORE = {
     "core/base": [],
@@ -23,8 +23,11 @@ CORE = {
     "core/runtime": ["core/base", "core/net", "core/task", "core/sync", "core/reactor",
                      "core/sched"],
     "core/time": ["core/base", "core/task", "core/sched"],
+    "core/combine": ["core/base", "core/task", "core/sync", "core/runtime", "core/time"],
     "core/io": ["core/base", "core/net", "core/task", "core/reactor", "core/sched", "core/time",
                 "core/runtime"],
+    # For programs' tests; no part of the product uses it.
+    "core/testing": ["core/base", "core/reactor", "core/sched"],
 }
 
 # The backends implement the reactor's interface and know no scheduler.
@@ -89,6 +92,7 @@ LIBRARIES = {
     "sys/epoll.h": "epoll/",
     "yaml-cpp/": "conf/reader/yaml.cc",
     "spdlog/": "core/log/logger.cc",
+    "xxhash.h": "proxy/upstream/balance/hash.cc",
 }
 
 # Folders of headers that belong to the kernel and the C library.

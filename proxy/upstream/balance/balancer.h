@@ -2,7 +2,8 @@
 //
 // To add a policy: derive from Balancer in a file of its own, add its name to conf::Balance, and
 // make it in MakeBalancer (factory.cc). A policy answers only which of several endpoints is the
-// best; whether one may be used at all is for the endpoint to say (Endpoint::usable).
+// best; whether one may be used at all is for the endpoint to say (Endpoint::usable). Priorities
+// and ramps are the same for all policies: see PickEndpoint (pick.h), which calls Pick.
 //
 //   for each set        MakeTable ──► EndpointSet::table
 //   for each attempt    Pick(set, request, tried) ──► OnConnect ── the connection ends ──► OnClose
@@ -42,15 +43,32 @@ class Balancer {
   virtual Endpoint* Pick(const EndpointSet& set, const PickRequest& request,
                          std::span<Endpoint* const> tried) = 0;
 
+  // Whether Pick goes by Endpoint::ramped_weight. The picks of another policy are thinned out while
+  // an endpoint is on its ramp (pick.h).
+  virtual bool weighs_ramps() const { return false; }
+
   // Whether the policy needs Endpoint::active, OnConnect and OnClose: only then are they kept for
   // an upstream without limits. They are called under the queue's lock.
   virtual bool counts_sessions() const { return false; }
   virtual void OnConnect(Endpoint& endpoint) { (void)endpoint; }  // it has been given a session
   virtual void OnClose(Endpoint& endpoint) { (void)endpoint; }    // that session has gone
 
- protected:
+  // Whether the policy goes by how long endpoints take to connect and to answer: only then is that
+  // measured. It is told under the queue's lock.
+  virtual bool measures_latency() const { return false; }
+  virtual void OnLatency(Endpoint& endpoint, core::Duration latency, core::Instant now) {
+    (void)endpoint;
+    (void)latency;
+    (void)now;
+  }
+
   static bool MayTry(const Endpoint* endpoint, std::span<Endpoint* const> tried) {
     return endpoint->usable() && std::ranges::find(tried, endpoint) == tried.end();
+  }
+  // Compares (active + 1) / weight, without dividing. Weights are not 0, and less on a ramp.
+  static bool HasLessLoad(const Endpoint& a, const Endpoint& b) {
+    return (uint64_t{a.active()} + 1) * b.ramped_weight() <
+           (uint64_t{b.active()} + 1) * a.ramped_weight();
   }
 };
 

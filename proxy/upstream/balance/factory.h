@@ -9,7 +9,7 @@
 
 namespace sluice::proxy {
 
-std::unique_ptr<Balancer> MakeBalancer(conf::Balance balance);
+std::unique_ptr<Balancer> MakeBalancer(const conf::Upstream& upstream);
 
 }  // namespace sluice::proxy
 

@@ -105,6 +105,8 @@ Endpoint* RoundRobin::PickInTurn(std::span<Endpoint* const> endpoints,
     if (i > 0) turn_.fetch_add(i, std::memory_order_relaxed);
     return endpoint;
   }
+  // Another set, of a priority that is not as good, is picked from next: no turn is lost in that.
+  turn_.fetch_sub(1, std::memory_order_relaxed);
   return nullptr;
 }
 

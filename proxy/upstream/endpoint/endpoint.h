@@ -5,10 +5,12 @@
 // whatever else is to keep sessions away from an endpoint becomes one more term of usable().
 //
 //   configured    weight, max_connections     change when a set is published (endpoint_queue.h)
+//   ramp          part of both that counts    changes while it ramps up (slow_start.h)
 //   active        sessions that hold a slot   counted only where a limit or the policy needs it
 //
 // An endpoint of weight 0 drains: it gets no new session, and those that it has go on.
-// Threads: any may read. EndpointQueue writes what is configured and `active`, under its lock.
+// Threads: any may read. EndpointQueue writes what is configured, the ramp and
+// `active`, under its lock.
 #ifndef SLUICE_PROXY_UPSTREAM_ENDPOINT_ENDPOINT_H_
 #define SLUICE_PROXY_UPSTREAM_ENDPOINT_ENDPOINT_H_
 
@@ -18,6 +20,7 @@
 
 #include "core/base/atomic.h"
 #include "core/net/socket_api.h"
+#include "proxy/upstream/endpoint/latency.h"
 #include "proxy/upstream/endpoint/queue_entry.h"
 
 namespace sluice::proxy {
@@ -41,8 +44,22 @@ class Endpoint {
   }
   uint32_t active() const { return active_.load(std::memory_order_relaxed); }
 
+  // While it ramps up (slow_start.h): which part of its weight and of its max_connections counts,
+  // in thousandths.
+  static constexpr uint32_t kWhole = 1000;
+  uint32_t ramp() const { return ramp_.load(std::memory_order_relaxed); }
+  bool is_ramping() const { return ramp() < kWhole; }
+  uint64_t ramped_weight() const { return uint64_t{weight()} * ramp(); }
+
+  // For the policy that goes by it; under the queue's lock.
+  const Latency& latency() const { return latency_; }
+  void AddLatency(core::Duration sample, core::Instant now) { latency_.Add(sample, now); }
+
   bool takes_sessions() const { return weight() > 0; }
-  bool has_free_slot() const { return max_connections() == 0 || active() < max_connections(); }
+  bool has_free_slot() const {
+    const uint32_t limit = limit_.load(std::memory_order_relaxed);
+    return limit == 0 || active() < limit;
+  }
   bool usable() const { return takes_sessions() && has_free_slot(); }
 
   OwnListener own_listener() const { return own_listener_.load(std::memory_order_relaxed); }
@@ -53,10 +70,17 @@ class Endpoint {
 
  private:
   friend class EndpointQueue;
+  friend class SlowStart;
 
   void Configure(uint32_t weight, uint32_t max_connections) {
     weight_.store(weight, std::memory_order_relaxed);
     max_connections_.store(max_connections, std::memory_order_relaxed);
+    SetRamp(ramp());
+  }
+  void SetRamp(uint32_t ramp) {
+    ramp_.store(ramp, std::memory_order_relaxed);
+    const uint64_t share = uint64_t{max_connections()} * ramp;
+    limit_.store(static_cast<uint32_t>((share + kWhole - 1) / kWhole), std::memory_order_relaxed);
   }
   void AddActive(uint32_t change) { active_.store(active() + change, std::memory_order_relaxed); }
 
@@ -65,9 +89,12 @@ class Endpoint {
   core::Atomic<uint32_t> weight_{0};  // until the first set with it is published
   core::Atomic<uint32_t> max_connections_{0};
   core::Atomic<uint32_t> active_{0};
+  core::Atomic<uint32_t> ramp_{kWhole};
+  core::Atomic<uint32_t> limit_{0};  // of max_connections_ the part that counts; 0: no limit
   core::Atomic<OwnListener> own_listener_{OwnListener::kNo};
   core::Atomic<bool> may_be_itself_{false};
-  QueueMarker marker_;  // guarded by the queue's lock
+  Latency latency_;  // these two are guarded by the queue's lock
+  QueueMarker marker_;
 };
 
 }  // namespace sluice::proxy

@@ -27,14 +27,20 @@ struct EndpointMember {
   Endpoint* endpoint;
   uint32_t weight = 1;           // 0: drain
   uint32_t max_connections = 0;  // 0: no limit
+  uint32_t priority = 0;         // 0: the best
 };
 
 class EndpointSet {
  public:
-  // `members` are in the order of the configuration; `table` may be null.
-  EndpointSet(std::vector<EndpointMember> members, std::unique_ptr<PickTable> table)
+  using Tiers = std::vector<std::shared_ptr<const EndpointSet>>;
+
+  // `members` are in the order of the configuration; `table` may be null. `tiers` (pick.h): those
+  // of each priority, the best first, if there are several.
+  EndpointSet(std::vector<EndpointMember> members, std::unique_ptr<PickTable> table,
+              Tiers tiers = {})
       : members_(std::move(members)),
         table_(std::move(table)),
+        tiers_(std::move(tiers)),
         serving_(static_cast<uint32_t>(std::ranges::count_if(
             members_, [](const EndpointMember& member) { return member.weight > 0; }))),
         limited_(std::ranges::any_of(
@@ -46,6 +52,7 @@ class EndpointSet {
   size_t size() const { return members_.size(); }
   Endpoint& endpoint(size_t index) const { return *members_[index].endpoint; }
   PickTable* table() const { return table_.get(); }
+  const Tiers& tiers() const { return tiers_; }
 
   uint32_t serving() const { return serving_; }  // members that do not drain
   bool limited() const { return limited_; }      // some member has max_connections
@@ -53,6 +60,7 @@ class EndpointSet {
  private:
   const std::vector<EndpointMember> members_;
   const std::unique_ptr<PickTable> table_;
+  const Tiers tiers_;
   const uint32_t serving_;
   const bool limited_;
 };

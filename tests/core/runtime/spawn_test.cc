@@ -31,19 +31,19 @@ Task<void> Increase(int& number) {
 }
 
 Task<void> ResultsMain() {
-  EXPECT_EQ(co_await Spawn(Number(4)), 4);
-  EXPECT_EQ(*co_await Spawn(BoxedLater(5)), 5);
+  EXPECT_EQ((co_await Spawn(Number(4))).value(), 4);
+  EXPECT_EQ(*(co_await Spawn(BoxedLater(5))).value(), 5);
   int number = 0;
-  co_await Spawn(Increase(number));
+  (co_await Spawn(Increase(number))).value();
   EXPECT_EQ(number, 1);
 
   JoinHandle<int> early = Spawn(Number(6));
   while (!early.finished()) co_await Yield();
-  EXPECT_EQ(co_await std::move(early), 6);
+  EXPECT_EQ((co_await std::move(early)).value(), 6);
 
   JoinHandle<int> late = Spawn(Number(7));  // not begun yet
   EXPECT_FALSE(late.finished());
-  EXPECT_EQ(co_await std::move(late), 7);
+  EXPECT_EQ((co_await std::move(late)).value(), 7);
 }
 TEST(SpawnTest, HandlesBringResults) { TestRuntime(1).Run(ResultsMain()); }
 
@@ -63,7 +63,7 @@ Root<std::unique_ptr<int>> RootOf(int value, Held) {
 Root<void> RootThatIncreases(int& number) {
   const Context context = co_await CurrentContext();
   EXPECT_FALSE(context.scope->cancelled());
-  number = *co_await Spawn(BoxedLater(number + 1));
+  number = *(co_await Spawn(BoxedLater(number + 1))).value();
 }
 Task<void> RootsMain(TestRuntime& runtime) {
   int held = 0;
@@ -71,7 +71,7 @@ Task<void> RootsMain(TestRuntime& runtime) {
     Root<std::unique_ptr<int>> never = RootOf(1, Held(held));
     Root<std::unique_ptr<int>> task = std::move(never);
     EXPECT_EQ(held, 1);
-    EXPECT_EQ(*co_await SpawnOn(runtime.handle(), nullptr, std::move(task)), 1);
+    EXPECT_EQ(*(co_await SpawnOn(runtime.handle(), nullptr, std::move(task))).value(), 1);
     EXPECT_EQ(held, 0);
     task = RootOf(2, Held(held));  // never spawned
     EXPECT_EQ(held, 1);
@@ -133,9 +133,7 @@ Task<void> DropMain() {
   JoinHandle<Tracked> handle = Spawn(MakeTracked(alive, second));
   while (!handle.finished()) co_await Yield();
   EXPECT_GE(alive.load(), 1);  // the result waits for its reader
-  {
-    JoinHandle<Tracked> dropped = std::move(handle);
-  }
+  { JoinHandle<Tracked> dropped = std::move(handle); }
   co_await Until([&alive] { return alive.load() == 0; });
 }
 TEST(SpawnTest, ADroppedHandleDropsTheResult) {
@@ -146,12 +144,12 @@ TEST(SpawnTest, ADroppedHandleDropsTheResult) {
 Task<void> Parent(std::atomic<int>& count, int children) {
   std::vector<JoinHandle<void>> handles;
   for (int i = 0; i < children; ++i) handles.push_back(Spawn(Parent(count, children / 3)));
-  for (JoinHandle<void>& handle : handles) co_await std::move(handle);
+  for (JoinHandle<void>& handle : handles) (co_await std::move(handle)).value();
   count.fetch_add(1);
 }
 Task<void> TreeMain() {
   std::atomic<int> count{0};
-  co_await Spawn(Parent(count, 30));
+  (co_await Spawn(Parent(count, 30))).value();
   EXPECT_EQ(count.load(), 1 + 30 + 30 * 10 + 30 * 10 * 3 + 30 * 10 * 3 * 1);
 }
 TEST(SpawnTest, ATreeOfTasks) {
@@ -169,10 +167,10 @@ Task<void> RaceMain(TestRuntime& runtime) {
     JoinHandle<int> handle = SpawnOn(runtime.handle(), runtime.worker(1), Elsewhere(i, i % 3));
     for (int yields = i % 7; yields > 0; --yields) co_await Yield();
     if (i % 5 == 0) continue;  // dropped, perhaps just as it ends
-    EXPECT_EQ(co_await std::move(handle), i);
+    EXPECT_EQ((co_await std::move(handle)).value(), i);
   }
   // The dropped ones have ended when the last one on that worker has.
-  co_await SpawnOn(runtime.handle(), runtime.worker(1), Elsewhere(0, 8));
+  (co_await SpawnOn(runtime.handle(), runtime.worker(1), Elsewhere(0, 8))).value();
 }
 TEST(SpawnTest, JoiningRacesWithEnding) {
   TestRuntime runtime(2);
@@ -239,7 +237,7 @@ Task<void> OutsideMain(TestRuntime& runtime) {
   }
   for (int t = 0; t < kThreads; ++t) {
     co_await gates[t];
-    for (int i = 0; i < kTasks; ++i) EXPECT_EQ(co_await std::move(handles[t][i]), i);
+    for (int i = 0; i < kTasks; ++i) EXPECT_EQ((co_await std::move(handles[t][i])).value(), i);
   }
   for (std::thread& thread : threads) thread.join();
 }

@@ -198,7 +198,8 @@ Task<uint32_t> WhereAmI() { co_return Worker::Current()->index(); }
 Task<void> PlaceMain(TestRuntime& runtime) {
   for (int i = 0; i < 1000; ++i) {
     const uint32_t wanted = i % 2;
-    EXPECT_EQ(co_await SpawnOn(runtime.handle(), runtime.worker(wanted), WhereAmI()), wanted);
+    EXPECT_EQ((co_await SpawnOn(runtime.handle(), runtime.worker(wanted), WhereAmI())).value(),
+              wanted);
   }
 }
 TEST(SchedulerTest, ANamedWorkerRunsTheTask) {
@@ -257,8 +258,8 @@ Task<void> Wander(TestRuntime& runtime, std::atomic<int>& count, int further) {
     JoinHandle<void> here = Spawn(Wander(runtime, count, further - 1));
     JoinHandle<void> there =
         SpawnOn(runtime.handle(), runtime.worker(further % 2), Wander(runtime, count, further - 2));
-    co_await std::move(there);
-    co_await std::move(here);
+    (co_await std::move(there)).value();
+    (co_await std::move(here)).value();
   }
   count.fetch_add(1);
 }

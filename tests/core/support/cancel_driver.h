@@ -8,11 +8,11 @@
 //     C0 C1   the wait is cancelled from outside: its scope, that is, when its task runs next
 //     G  G    a grant, by a thread that runs no task
 //
-// in each of their 360 permutations, and after each event all tasks run that can ("."), or not. So a
-// cancellation comes before the wait, while it waits, together with the grant and before or behind
-// it, and after the end. Each order is run twice: a wait that is cancelled before it starts begins
-// in a scope that is cancelled already, or is cancelled as soon as it has begun. In the end what
-// still waits is cancelled. All runs in the calling thread, 23,040 runs in less than a second.
+// in each of their 360 permutations, and after each event all tasks run that can ("."), or not. So
+// a cancellation comes before the wait, while it waits, together with the grant and before or
+// behind it, and after the end. Each order is run twice: a wait that is cancelled before it starts
+// begins in a scope that is cancelled already, or is cancelled as soon as it has begun. In the end
+// what still waits is cancelled. All runs in the calling thread: 23,040 runs in 100 ms.
 //
 //     struct SlotCase {
 //       Slots slots{0};
@@ -33,6 +33,7 @@
 
 #include <algorithm>
 #include <array>
+#include <coroutine>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -55,6 +56,19 @@ struct CancelRun {
   std::array<bool, 2> begun{};
   std::array<bool, 2> ended{};
   std::array<bool, 2> has_got{};
+};
+
+// `co_await SpendBudget();` in a Wait: the task's turn is over, so that what begins behind it gives
+// way first, if it does that at all, and may be cancelled meanwhile.
+struct SpendBudget {
+  bool await_ready() const { return false; }
+  template <typename Promise>
+  bool await_suspend(std::coroutine_handle<Promise> self) {
+    while (self.promise().task->ConsumeBudget()) {
+    }
+    return false;
+  }
+  void await_resume() const {}
 };
 
 namespace internal {

@@ -16,17 +16,19 @@ namespace sluice::core::testing {
 // Makes no worker before it runs: `TestRuntime runtime(2); runtime.Run(Main(runtime));`
 class TestRuntime {
  public:
-  explicit TestRuntime(uint32_t workers, const WorkerOptions& options = Small())
-      : runtime_({.workers = workers, .worker = options}, clock_, NullReactor::Factory()) {}
+  explicit TestRuntime(uint32_t workers, const WorkerOptions& options = Small(),
+                       Shared::LostException lost = {})
+      : runtime_({.workers = workers, .worker = options, .lost_exception = std::move(lost)}, clock_,
+                 NullReactor::Factory()) {}
 
   void Run(Task<void> main) { SLUICE_CHECK(runtime_.Run(std::move(main)).ok()); }
 
   RuntimeHandle handle() { return runtime_.handle(); }
   Worker* worker(uint32_t index) { return &runtime_.handle().worker(index); }
 
- private:
   static WorkerOptions Small() { return {.buffers = 4, .buffer_size = 4096}; }
 
+ private:
   MonotonicClock clock_;
   Runtime runtime_;
 };

@@ -162,7 +162,7 @@ Task<void> HandleMain() {
   auto outcome = co_await Select(Named<"joined">(std::move(handle)), Named<"slot">(slots.Take()),
                                  Named<"stopped">(source.token().Cancelled()));
   EXPECT_TRUE(outcome.Won<"joined">());
-  EXPECT_EQ(outcome.Get<"joined">(), 3);
+  EXPECT_EQ(outcome.Get<"joined">().value(), 3);
   EXPECT_FALSE(outcome.Get<"slot">());
   EXPECT_FALSE(outcome.Get<"stopped">());
   EXPECT_EQ(slots.waiting(), 0u);  // each loser has finished

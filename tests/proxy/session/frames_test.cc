@@ -128,7 +128,7 @@ Task<void> Finish(std::vector<Established>& sessions) {
   for (Established& each : sessions) {
     each.client.Close();
     each.upstream.Close();
-    co_await std::move(each.session);
+    (co_await std::move(each.session)).value();
   }
   sessions.clear();
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "proxy/upstream/balance/balancer.h"
+#include "proxy/upstream/balance/pick.h"
 #include "proxy/upstream/endpoint/endpoint.h"
 #include "proxy/upstream/endpoint/endpoint_set.h"
 
@@ -59,8 +60,7 @@ class Endpoints {
   }
   static std::shared_ptr<const EndpointSet> MakeSet(std::vector<EndpointMember> members,
                                                     const Balancer& balancer) {
-    std::unique_ptr<PickTable> table = balancer.MakeTable(members);
-    return std::make_shared<const EndpointSet>(std::move(members), std::move(table));
+    return MakeEndpointSet(std::move(members), balancer);
   }
 
  private:

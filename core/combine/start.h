@@ -1,0 +1,65 @@
+// Start: foreign code, on any thread, has something awaited and is told how it ended.
+//
+//     Start(runtime.handle(), Lookup(name), [](Outcome<Entry> entry) { Show(entry.value()); });
+//
+// It spawns a small task that awaits it. That task, on a worker, calls `on_done(Outcome<T>)`, which
+// must neither block nor throw. To get a std::future instead: core/combine/future.h.
+//
+// Threads: any, and inside a task. The runtime must still run.
+// Checked by: tests/core/combine/start_test.cc.
+#ifndef SLUICE_CORE_COMBINE_START_H_
+#define SLUICE_CORE_COMBINE_START_H_
+
+#include <concepts>
+#include <type_traits>
+#include <utility>
+
+#include "core/runtime/handle.h"
+#include "core/runtime/root.h"
+#include "core/runtime/spawn.h"
+#include "core/task/awaitable.h"
+#include "core/task/outcome.h"
+#include "core/task/task.h"
+
+namespace sluice::core {
+
+namespace internal {
+
+// The T of an Outcome<T>: void for what brings nothing.
+template <typename A>
+using OutcomeType = std::conditional_t<std::same_as<AwaitValue<A>, Unit>, void, AwaitValue<A>>;
+
+template <typename A>
+Task<Outcome<OutcomeType<A>>> OutcomeOf(HeldAwaitable<A> awaitable) {
+  using Result = Outcome<OutcomeType<A>>;
+  try {
+    if constexpr (std::is_void_v<OutcomeType<A>>) {
+      (void)co_await awaitable.get();
+      co_return Result(Unit{});
+    } else {
+      co_return Result(co_await awaitable.get());
+    }
+  } catch (...) {
+    co_return Result::OfException();
+  }
+}
+
+template <typename T, typename OnDone>
+Root<void> TellOutcome(Task<Outcome<T>> outcome, OnDone on_done) {
+  on_done(co_await std::move(outcome));
+}
+
+}  // namespace internal
+
+// `awaitable` is moved: it is a Task, or another awaitable that can be moved.
+template <Awaitable A, typename OnDone>
+  requires(!std::is_lvalue_reference_v<A>)
+void Start(RuntimeHandle runtime, A&& awaitable, OnDone on_done) {
+  static_assert(std::move_constructible<A>, "it outlives this call: wrap it in a Task");
+  auto outcome = internal::OutcomeOf<A>(HeldAwaitable<A>(std::forward<A>(awaitable)));
+  SpawnOn(runtime, nullptr, internal::TellOutcome(std::move(outcome), std::move(on_done))).Detach();
+}
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_COMBINE_START_H_

@@ -1,0 +1,195 @@
+// Unordered<T>: any number of awaitables side by side inside one task; values come as they end.
+//
+//     Unordered<Page> pages;
+//     for (const Url& url : urls) pages.Add(Fetch(url));              // may borrow: same task
+//     while (std::optional<Page> page = co_await pages.Next()) Show(*page);
+//
+//   FRESH ── Next is awaited ──► RUNNING ── ends ──► ENDED ── Next brings its value ──► gone
+//
+// What is added begins, in order, when Next is awaited, and then goes on also while the owner waits
+// for something else; what is added while Next waits begins at once. More may be added at any time,
+// also by what runs in it.
+//
+// Cancelling: when the scope in which Next waits is cancelled, or was before, all are, and Next
+// still brings each of them: the plain loop above always ends with an empty set. To wait for Next
+// *or* something else without cancelling what is in the set, use a SelectLoop
+// (core/task/select_loop.h). An exception that one of them throws is thrown by the Next that would
+// have brought its value; the others go on.
+//
+// It is destroyed only when nothing of it runs or waits to be taken: a loop that is left early ends
+// with `co_await pages.Drain()`. Like the `FuturesUnordered` of Rust's futures crate, but a part is
+// resumed by its own event: the others are not looked at.
+//
+// One allocation for each, besides its frame. Threads: inside one task.
+// Checked by: tests/core/combine/unordered_test.cc.
+#ifndef SLUICE_CORE_COMBINE_UNORDERED_H_
+#define SLUICE_CORE_COMBINE_UNORDERED_H_
+
+#include <concepts>
+#include <coroutine>
+#include <cstddef>
+#include <iterator>
+#include <list>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "core/base/check.h"
+#include "core/task/awaitable.h"
+#include "core/task/cancel_scope.h"
+#include "core/task/runnable.h"
+#include "core/task/task.h"
+
+namespace sluice::core {
+
+template <typename T = void>
+class Unordered {
+ public:
+  using Value = typename Task<T>::Value;  // Unit for void
+
+  Unordered() = default;
+  Unordered(const Unordered&) = delete;
+  Unordered& operator=(const Unordered&) = delete;
+  ~Unordered() {
+    SLUICE_CHECK_USE(running_.empty() && ended_.empty(),
+                     "await Next() until it brings nothing, or Drain(), before an Unordered goes");
+  }
+
+  void Add(Task<T> part) {
+    fresh_.emplace_back(*this, std::move(part));
+    if (waiting_ != nullptr) {
+      StartFresh();
+      if (!ended_.empty()) waiting_->PostOnce();
+    }
+  }
+  // Anything else that brings a T. A coroutine is made of it.
+  template <Awaitable A>
+    requires(!std::same_as<std::remove_cvref_t<A>, Task<T>>)
+  void Add(A&& awaitable) {
+    Add(Await<A>(HeldAwaitable<A>(std::forward<A>(awaitable))));
+  }
+
+  // How many there are whose value has not been taken.
+  size_t size() const { return fresh_.size() + running_.size() + ended_.size(); }
+  bool empty() const { return size() == 0; }
+
+  // Asks all of them to give up, also those that are added later; Next still brings each of them.
+  void Cancel() {
+    cancelled_ = true;
+    for (Part& part : running_) part.scope.Cancel();
+  }
+
+  class NextAwaiter;
+  // `std::optional<Value> value = co_await set.Next();` Nothing: the set is empty.
+  NextAwaiter Next() { return NextAwaiter(*this); }
+
+  // Drops what has not begun, cancels what runs and waits for it; values and exceptions are
+  // dropped. Afterwards the set is empty, and as good as new.
+  Task<void> Drain() {
+    fresh_.clear();
+    Cancel();
+    while (!empty()) {
+      try {
+        (void)co_await Next();
+      } catch (...) {  // it has ended, which is all that is asked for
+      }
+    }
+    cancelled_ = false;
+  }
+
+ private:
+  struct Part final : ChildObserver {
+    Part(Unordered& set, Task<T> task) : set(set), task(std::move(task)) {}
+    std::coroutine_handle<> ChildDone() override { return set.Ended(*this); }
+    Unordered& set;
+    Task<T> task;
+    CancelScope scope;
+    typename std::list<Part>::iterator place;  // in running_
+  };
+
+  template <typename A>
+  static Task<T> Await(HeldAwaitable<A> awaitable) {
+    co_return co_await awaitable.get();
+  }
+
+  void StartFresh() {
+    starting_ = true;
+    while (!fresh_.empty()) {
+      running_.splice(running_.end(), fresh_, fresh_.begin());
+      Part& part = running_.back();
+      part.place = std::prev(running_.end());
+      if (cancelled_) part.scope.Cancel();
+      part.task.Start(task_, &part.scope, part);
+    }
+    starting_ = false;
+  }
+
+  std::coroutine_handle<> Ended(Part& part) {
+    ended_.splice(ended_.end(), running_, part.place);
+    if (starting_ || waiting_ == nullptr || waiting_->posted()) return std::noop_coroutine();
+    return waiting_->parent();
+  }
+
+  std::list<Part> fresh_;
+  std::list<Part> running_;
+  std::list<Part> ended_;
+  NextAwaiter* waiting_ = nullptr;
+  Runnable* task_ = nullptr;  // the owner's; since the first Next
+  bool starting_ = false;     // the owner, or one of the parts, is below on the stack
+  bool cancelled_ = false;
+};
+
+template <typename T>
+class [[nodiscard]] Unordered<T>::NextAwaiter final : public Waiter {
+ public:
+  explicit NextAwaiter(Unordered& set) : set_(set) {}
+  NextAwaiter(const NextAwaiter&) = delete;
+  NextAwaiter& operator=(const NextAwaiter&) = delete;
+
+  bool await_ready() const noexcept { return false; }
+  template <typename Promise>
+  bool await_suspend(std::coroutine_handle<Promise> parent) {
+    PromiseBase& promise = parent.promise();
+    SLUICE_CHECK_USE(set_.waiting_ == nullptr, "await one Next() of an Unordered at a time");
+    SLUICE_CHECK_USE(set_.task_ == nullptr || set_.task_ == promise.task,
+                     "an Unordered stays in the task that first awaited its Next()");
+    set_.task_ = promise.task;
+    if (promise.scope->cancelled()) set_.Cancel();
+    set_.StartFresh();
+    if (!set_.ended_.empty() || set_.running_.empty()) return false;
+    parent_ = parent;
+    scope_ = promise.scope;
+    scope_->Enter(*this);
+    set_.waiting_ = this;
+    return true;
+  }
+  std::optional<Value> await_resume() {
+    if (scope_ != nullptr) scope_->Leave(*this);
+    set_.waiting_ = nullptr;
+    if (set_.ended_.empty()) return std::nullopt;
+    std::list<Part> part;
+    part.splice(part.begin(), set_.ended_, set_.ended_.begin());
+    return std::optional<Value>(part.front().task.TakeValue());
+  }
+
+  void Cancel() override { set_.Cancel(); }
+  void OnReady() override { parent_.resume(); }
+
+ private:
+  friend class Unordered;
+
+  bool posted() const { return posted_; }
+  std::coroutine_handle<> parent() const { return parent_; }
+  void PostOnce() {
+    if (!std::exchange(posted_, true)) set_.task_->Post(*this);
+  }
+
+  Unordered& set_;
+  std::coroutine_handle<> parent_;
+  CancelScope* scope_ = nullptr;  // while suspended
+  bool posted_ = false;
+};
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_COMBINE_UNORDERED_H_

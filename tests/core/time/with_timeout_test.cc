@@ -1,0 +1,135 @@
+// WithTimeout around awaitables that bring no IoResult, in virtual time.
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+
+#include "core/task/outcome.h"
+#include "core/task/select.h"
+#include "core/time/interval.h"
+#include "core/time/now.h"
+#include "core/time/sleep.h"
+#include "core/time/timeout.h"
+#include "tests/core/support/virtual_time.h"
+
+namespace sluice::core::testing {
+namespace {
+
+// Brings `value` after a while, or `given_up` if it is cancelled before.
+template <typename T>
+Task<T> Bring(Duration after, T value, T given_up) {
+  if (!co_await Sleep(after)) co_return std::move(given_up);
+  co_return std::move(value);
+}
+Task<int> Number(Duration after) {
+  if (!co_await Sleep(after)) throw Cancelled();
+  co_return 5;
+}
+
+template <typename T>
+Task<void> Kind(T value, T given_up) {
+  const Instant begin = Now();
+  std::optional<T> in_time = co_await WithTimeout(1s, Bring<T>(10ms, value, given_up));
+  EXPECT_EQ(in_time, std::optional<T>(value));
+  EXPECT_LE(Now() - begin, 15ms);  // it does not wait for the timer
+
+  std::optional<T> late = co_await WithTimeout(1s, Bring<T>(1h, value, given_up));
+  EXPECT_FALSE(late.has_value());
+  EXPECT_LE(Now() - begin, 1100ms);
+
+  // What it had got although it was asked to give up.
+  std::optional<T> won = co_await WithTimeout(1s, Bring<T>(1h, value, value));
+  EXPECT_EQ(won, std::optional<T>(value));
+
+  // It had ended before, by itself: the same value is no giving up.
+  std::optional<T> empty = co_await WithTimeout(1s, Bring<T>(10ms, given_up, value));
+  EXPECT_EQ(empty, std::optional<T>(given_up));
+}
+Task<void> KindsMain() {
+  co_await Kind<bool>(true, false);
+  co_await Kind<std::optional<std::string>>("line", std::nullopt);
+  co_await Kind<std::shared_ptr<int>>(std::make_shared<int>(3), nullptr);
+}
+TEST(WithTimeoutOfAnyTest, TellsGivingUpFromAValueThatWon) { VirtualRuntime().Run(KindsMain()); }
+
+Task<void> NumberMain() {
+  EXPECT_EQ(co_await WithTimeout(1s, Number(10ms)), std::optional<int>(5));
+  EXPECT_EQ(co_await WithTimeout(1s, Number(1h)), std::nullopt);
+  // An int says nothing: it is handed on, though late.
+  EXPECT_EQ(co_await WithTimeout(1s, Bring<int>(1h, 1, 0)), std::optional<int>(0));
+  EXPECT_EQ(co_await WithTimeout(0s, Number(1h)), std::optional<int>(5));
+}
+TEST(WithTimeoutOfAnyTest, ATaskGivesUpByThrowingCancelled) { VirtualRuntime().Run(NumberMain()); }
+
+Task<void> Nothing(Duration after) { (void)co_await Sleep(after); }
+Task<void> NothingMain() {
+  EXPECT_TRUE((co_await WithTimeout(1s, Nothing(10ms))).has_value());
+  EXPECT_FALSE((co_await WithTimeout(1s, Nothing(1h))).has_value());
+  EXPECT_TRUE((co_await WithTimeout(-1s, Nothing(1h))).has_value());
+}
+TEST(WithTimeoutOfAnyTest, OfATaskThatBringsNothing) { VirtualRuntime().Run(NothingMain()); }
+
+Task<int> Throw(Duration after, bool when_cancelled) {
+  if (!co_await Sleep(after) && !when_cancelled) co_return 0;
+  throw std::runtime_error("broken");
+}
+Task<int> CancelsItself() {
+  (void)co_await Sleep(1ms);
+  throw Cancelled();
+}
+Task<void> ThrowMain() {
+  EXPECT_THROW((void)co_await WithTimeout(1s, Throw(10ms, false)), std::runtime_error);
+  EXPECT_THROW((void)co_await WithTimeout(1s, Throw(1h, true)), std::runtime_error);
+  EXPECT_THROW((void)co_await WithTimeout(1s, CancelsItself()), Cancelled);
+}
+TEST(WithTimeoutOfAnyTest, AnExceptionGoesOn) { VirtualRuntime().Run(ThrowMain()); }
+
+Task<void> CancelMain() {
+  for (const Duration after : {Duration(0ns), Duration(1ms), Duration(1s)}) {
+    auto outcome = co_await Select(WithTimeout(1h, Number(2h)), Sleep(after));
+    EXPECT_TRUE(outcome.Won<1>());
+    EXPECT_EQ(outcome.Get<0>(), std::nullopt);
+    auto with_value = co_await Select(WithTimeout(1h, Bring<int>(2h, 0, 8)), Sleep(after));
+    EXPECT_EQ(with_value.Get<0>(), std::optional<int>(8));
+  }
+}
+TEST(WithTimeoutOfAnyTest, ACancelledScopeCancelsIt) { VirtualRuntime().Run(CancelMain()); }
+
+Task<void> AwaitersMain() {
+  // Neither a Task nor movable.
+  EXPECT_EQ(co_await WithTimeout(1s, Sleep(1ms)), std::optional<bool>(true));
+  EXPECT_EQ(co_await WithTimeout(1s, Sleep(1h)), std::nullopt);
+  Interval interval(1h);
+  EXPECT_TRUE((co_await WithTimeout(1s, interval.Tick())).has_value());
+  EXPECT_FALSE((co_await WithTimeout(1s, interval.Tick())).has_value());
+}
+TEST(WithTimeoutOfAnyTest, OfWhatIsNoTask) { VirtualRuntime().Run(AwaitersMain()); }
+
+// The form of an awaitable that brings an IoResult is another one.
+static_assert(
+    std::is_same_v<AwaitValue<decltype(WithTimeout(1s, Task<IoResult<int>>()))>, IoResult<int>>);
+static_assert(std::is_same_v<AwaitValue<decltype(WithTimeout(1s, Task<Outcome<int>>()))>,
+                             std::optional<Outcome<int>>>);
+
+TEST(GaveUpTest, DependsOnTheType) {
+  EXPECT_TRUE(GaveUp(Unit{}));
+  EXPECT_TRUE(GaveUp(false));
+  EXPECT_FALSE(GaveUp(true));
+  EXPECT_FALSE(GaveUp(0));
+  EXPECT_TRUE(GaveUp(IoResult<int>(IoError(ECANCELED))));
+  EXPECT_FALSE(GaveUp(IoResult<int>(IoError(EPIPE))));
+  EXPECT_FALSE(GaveUp(IoResult<int>(0)));
+  EXPECT_TRUE(GaveUp(Outcome<int>::OfCancellation()));
+  EXPECT_FALSE(GaveUp(Outcome<int>(0)));
+  EXPECT_TRUE(GaveUp(std::optional<int>()));
+  EXPECT_FALSE(GaveUp(std::optional<int>(0)));
+  EXPECT_TRUE(GaveUp(std::unique_ptr<int>()));
+  EXPECT_FALSE(GaveUp(std::string()));
+}
+
+}  // namespace
+}  // namespace sluice::core::testing
