@@ -219,7 +219,7 @@ struct Broadcast {
   // `capacity`: how many values a receiver may be behind, at least 1.
   static std::pair<Sender, Receiver> Make(size_t capacity) {
     auto ring = MakeRef<internal::BroadcastRing<T>>(capacity);
-    return {Sender(ring), Receiver(ring)};
+    return {Sender(ring), Receiver(std::move(ring))};
   }
 };
 

@@ -40,7 +40,7 @@ struct Mpmc {
   // `capacity`: how many values it holds, at least 1.
   static std::pair<Sender, Receiver> Make(size_t capacity) {
     auto channel = MakeRef<internal::BoundedChannel<T>>(capacity, /*one_receiver=*/false);
-    return {Sender(channel), Receiver(channel)};
+    return {Sender(channel), Receiver(std::move(channel))};
   }
 };
 

@@ -43,9 +43,10 @@
 // Algorithm: a ring under a lock with two queues of waiters, as Go's channels; Tokio's mpsc has a
 // semaphore and lists of blocks instead, and no hand-over from a sender to a waiting receiver.
 // Threads: an end is used by one at a time, any; the value is moved under a lock: it should be
-// small or cheap to move, as a std::unique_ptr is. Checked by: tests/core/sync/mpsc_test.cc (every
-// order of cancellations, a storm), tests/model (channel_model_test.cc and, with planted mistakes,
-// channel_mutant_test.cc).
+// small or cheap to move, as a std::unique_ptr is.
+// Checked by: tests/core/sync/mpsc_test.cc, tests/core/sync/mpsc_cancel_test.cc (every order of
+// cancellations, a storm), tests/core/sync/channel_memory_test.cc, tests/model
+// (channel_model_test.cc and, with planted mistakes, channel_mutant_test.cc).
 #ifndef SLUICE_CORE_SYNC_MPSC_H_
 #define SLUICE_CORE_SYNC_MPSC_H_
 
@@ -66,7 +67,7 @@ struct Mpsc {
   // `capacity`: how many values it holds, at least 1.
   static std::pair<Sender, Receiver> Make(size_t capacity) {
     auto channel = MakeRef<internal::BoundedChannel<T>>(capacity, /*one_receiver=*/true);
-    return {Sender(channel), Receiver(channel)};
+    return {Sender(channel), Receiver(std::move(channel))};
   }
 };
 

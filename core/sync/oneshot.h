@@ -7,13 +7,21 @@
 //
 //     (void)request.sender.Send(Compute(request.question));   // never waits, in any thread
 //
-// One allocation, which both ends share. The states of the channel, all under its lock:
+// One allocation, which both ends share; a value that is sent before it is awaited passes without a
+// lock and without waking anything. One word has the states:
 //
-//            Send: EPIPE for ever after if the receiver has gone
-//   OPEN ─────────────────────────────────────────► SENT ── the receiver takes it ──► TAKEN
-//    │ │                                              └── the receiver goes: the value goes
-//    │ └── Sender goes ──► a receive brings EPIPE
-//    └── Receiver::Close, or it goes ──► a Send gives its value back; Closed() ends
+//   value     OPEN ── Send ──────────────► SENT ── the receiver takes it, or goes with it
+//              │ └──── the sender goes ──► SENDER GONE: a receive brings EPIPE
+//              └ Close, the receiver goes ► CLOSED: a Send gives its value back; Closed() ends
+//   receiver  ── await ──► WAITS ── its scope is cancelled ──► waits no more
+//                            └── the first of SENT, SENDER GONE and CLOSED wakes it
+//
+// Invariants
+//   O1  SENT is not set after CLOSED. The value is the sender's until then, the receiver's after.
+//   O2  receiver_ is written by the receiver before it sets WAITS, and read by the thread that sets
+//       the first of the three; WAITS is neither set nor cleared after that.
+// Memory orders: each change of the word is acq_rel, so what a thread wrote before its change is
+// seen by the one that finds it: the value, receiver_, and what came before the send.
 //
 // Errors: a receive ends with the value; with EPIPE, no value will come; with ECANCELED, its scope
 // was cancelled first: then nothing is lost, and the receiver can be awaited again. A value that
@@ -22,7 +30,8 @@
 // Misuse is a failed check: to send twice, to receive what has been received, to receive twice at
 // the same time.
 //
-// Algorithm: that of Tokio's oneshot, under a lock instead of a state word, on a WaitList.
+// Algorithm: that of Tokio's oneshot, one word of state; a sender that waits for the end of the
+// receiver is in a WaitList.
 // Threads: each end is used by one at a time, any.
 // Checked by: tests/core/sync/oneshot_test.cc (every order of cancellations, blocking ends),
 // tests/model (channel_model_test.cc and, with planted mistakes, channel_mutant_test.cc).
@@ -31,12 +40,15 @@
 
 #include <cerrno>
 #include <coroutine>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "core/base/atomic.h"
 #include "core/base/check.h"
 #include "core/base/intrusive_ptr.h"
 #include "core/base/result.h"
@@ -48,16 +60,21 @@ namespace sluice::core {
 
 namespace internal {
 
+template <typename T>
+class OneshotState;
+
 // A wait for the value.
 template <typename T>
 class OneshotWait : public WaitAwaiter {
  public:
-  int error = ECANCELED;
-  std::optional<T> value;
+  explicit OneshotWait(OneshotState<T>& state) : state(state) {}
 
-  IoResult<T> TakeResult() {
-    if (error != 0) return IoError(error);
-    return *std::move(value);
+  OneshotState<T>& state;
+  bool begun = false;  // not in a cancelled scope
+
+  void Wake() { this->task().Post(*this); }
+  void Cancel() override {
+    if (state.StopWaiting()) Wake();
   }
 
  protected:
@@ -80,69 +97,78 @@ class OneshotState final : public RefCounted {
  public:
   ~OneshotState() override = default;
 
-  // Takes `value` unless it returns an error.
+  // The sender, once. Takes `value` unless it returns an error.
   int Send(T& value) {
-    Woken woken;
-    absl::MutexLock lock(&mutex_);
-    if (closed_) return EPIPE;
-    sender_done_ = true;
-    if (receivers_.empty()) {
-      value_.emplace(std::move(value));
-      return 0;
-    }
-    OneshotWait<T>& receiver = *receivers_.Pop();
-    receiver.value.emplace(std::move(value));
-    receiver.error = 0;
-    taken_ = true;
-    woken.Add(receiver);
+    uint32_t word = word_.load(std::memory_order_relaxed);
+    if ((word & kClosed) != 0) return EPIPE;
+    value_.emplace(std::move(value));
+    do {
+      if ((word & kClosed) != 0) {
+        std::destroy_at(&value);  // T need not be assignable
+        std::construct_at(&value, Take());
+        return EPIPE;
+      }
+    } while (!word_.compare_exchange_weak(word, word | kSent, std::memory_order_acq_rel,
+                                          std::memory_order_relaxed));
+    if ((word & kReceiverWaits) != 0) receiver_->Wake();
     return 0;
   }
 
   // The sender goes, or will not send.
   void EndSender() {
-    Woken woken;
-    absl::MutexLock lock(&mutex_);
-    sender_done_ = true;
-    EndReceive(woken);
+    const uint32_t word = word_.fetch_or(kSenderGone, std::memory_order_acq_rel);
+    if ((word & (kReceiverWaits | kEnded)) == kReceiverWaits) receiver_->Wake();
   }
 
-  // True: it is in the list. False: it has its value or its error.
-  bool TakeOrQueue(OneshotWait<T>& wait) {
-    absl::MutexLock lock(&mutex_);
-    SLUICE_CHECK_USE(receivers_.empty(), "a task waits for this oneshot already: await it once");
-    wait.error = TryTake(wait.value);
-    if (wait.error != EAGAIN) return false;
-    wait.error = ECANCELED;  // unless something else happens
-    receivers_.Push(wait);
+  // The receiver: what there is, 0, EPIPE or EAGAIN.
+  int Look() const {
+    const uint32_t word = word_.load(std::memory_order_acquire);
+    if ((word & kSent) != 0) return 0;
+    return (word & kEnded) != 0 ? EPIPE : EAGAIN;
+  }
+  T Take() { return *std::exchange(value_, std::nullopt); }
+
+  // True: it will be woken. False: there is something.
+  bool Queue(OneshotWait<T>& wait) {
+    wait.begun = true;
+    uint32_t word = word_.load(std::memory_order_relaxed);
+    do {
+      if ((word & kEnded) != 0) return false;
+      SLUICE_CHECK_USE((word & kReceiverWaits) == 0,
+                       "a task waits for this oneshot already: await it once");
+      receiver_ = &wait;
+    } while (!word_.compare_exchange_weak(word, word | kReceiverWaits, std::memory_order_acq_rel,
+                                          std::memory_order_relaxed));
     return true;
   }
-  int Take(std::optional<T>& value) {
-    absl::MutexLock lock(&mutex_);
-    return TryTake(value);
+  // The receiver waits no more. False: it is being woken.
+  bool StopWaiting() {
+    uint32_t word = word_.load(std::memory_order_relaxed);
+    do {
+      if ((word & kEnded) != 0 || (word & kReceiverWaits) == 0) return false;
+    } while (!word_.compare_exchange_weak(word, word & ~kReceiverWaits, std::memory_order_acq_rel,
+                                          std::memory_order_relaxed));
+    return true;
   }
 
   bool QueueClosed(ClosedWait& wait) {
     absl::MutexLock lock(&mutex_);
-    if (closed_) {
-      wait.error = 0;
-      return false;
-    }
     closed_waits_.Push(wait);
-    return true;
+    if ((word_.fetch_or(kSenderWaits, std::memory_order_acq_rel) & kClosed) == 0) return true;
+    closed_waits_.Remove(wait);
+    wait.error = 0;
+    return false;
   }
-  bool closed() {
-    absl::MutexLock lock(&mutex_);
-    return closed_;
-  }
+  bool closed() const { return (word_.load(std::memory_order_acquire) & kClosed) != 0; }
 
-  // No value can be sent any more; `drop`: nor can one be received.
+  // The receiver: no value can be sent any more; `drop`: it takes none either.
   void Close(bool drop) {
-    std::optional<T> dropped;  // goes when the lock has been released
+    const uint32_t word = word_.fetch_or(kClosed, std::memory_order_acq_rel);
+    if (drop && (word & kSent) != 0) value_.reset();
+    if ((word & (kReceiverWaits | kEnded)) == kReceiverWaits) receiver_->Wake();
+    if ((word & kSenderWaits) == 0) return;
     Woken woken;
     absl::MutexLock lock(&mutex_);
-    closed_ = true;
-    if (drop) dropped.swap(value_);
-    EndReceive(woken);
     while (!closed_waits_.empty()) {
       ClosedWait& wait = *closed_waits_.Pop();
       wait.error = 0;
@@ -151,29 +177,18 @@ class OneshotState final : public RefCounted {
   }
 
  private:
-  int TryTake(std::optional<T>& value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    SLUICE_CHECK_USE(!taken_, "this oneshot has brought its value: make one for each value");
-    if (value_.has_value()) {
-      value.swap(value_);
-      taken_ = true;
-      return 0;
-    }
-    return closed_ || sender_done_ ? EPIPE : EAGAIN;
-  }
-  void EndReceive(Woken& woken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (receivers_.empty()) return;
-    OneshotWait<T>& receiver = *receivers_.Pop();
-    receiver.error = EPIPE;
-    woken.Add(receiver);
-  }
+  static constexpr uint32_t kSent = 1;
+  static constexpr uint32_t kSenderGone = 2;
+  static constexpr uint32_t kClosed = 4;
+  static constexpr uint32_t kEnded = kSent | kSenderGone | kClosed;
+  static constexpr uint32_t kReceiverWaits = 8;
+  static constexpr uint32_t kSenderWaits = 16;
 
+  Atomic<uint32_t> word_{0};
+  OneshotWait<T>* receiver_ = nullptr;  // that waits: O2
+  std::optional<T> value_;              // O1
   absl::Mutex mutex_;
-  WaitList<OneshotWait<T>> receivers_ ABSL_GUARDED_BY(mutex_){mutex_};
   WaitList<ClosedWait> closed_waits_ ABSL_GUARDED_BY(mutex_){mutex_};
-  std::optional<T> value_ ABSL_GUARDED_BY(mutex_);
-  bool sender_done_ ABSL_GUARDED_BY(mutex_) = false;
-  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-  bool taken_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace internal
@@ -185,7 +200,7 @@ struct Oneshot {
 
   static std::pair<Sender, Receiver> Make() {
     auto state = MakeRef<internal::OneshotState<T>>();
-    return {Sender(state), Receiver(state)};
+    return {Sender(state), Receiver(std::move(state))};
   }
 };
 
@@ -262,46 +277,62 @@ class Oneshot<T>::Receiver {
 
   class Awaiter final : public internal::OneshotWait<T> {
    public:
-    explicit Awaiter(internal::OneshotState<T>& state) : state_(state) {}
+    explicit Awaiter(Receiver& receiver)
+        : internal::OneshotWait<T>(receiver.state()), receiver_(receiver) {}
     template <typename Promise>
     bool await_suspend(std::coroutine_handle<Promise> handle) {
-      return this->Suspend(handle, [this] { return state_.TakeOrQueue(*this) || this->GoOn(); });
+      return this->Suspend(handle, [this] { return this->state.Queue(*this) || this->GoOn(); });
     }
     IoResult<T> await_resume() {
       this->Resumed();
-      return this->TakeResult();
+      return receiver_.TakeResult(*this);
     }
 
    private:
-    internal::OneshotState<T>& state_;
+    Receiver& receiver_;
   };
 
   // `IoResult<T> value = co_await receiver;`
-  Awaiter operator co_await() { return Awaiter(state()); }
+  Awaiter operator co_await() { return Awaiter(*this); }
 
   // EAGAIN: nothing has been sent yet.
   IoResult<T> TryTake() {
-    std::optional<T> value;
-    if (const int error = state().Take(value); error != 0) return IoError(error);
-    return *std::move(value);
+    if (const int error = state().Look(); error != 0) return IoError(error);
+    return Take();
   }
 
   // A thread that runs no tasks waits here.
   IoResult<T> BlockingTake() {
-    internal::BlockingWait<internal::OneshotWait<T>> wait;
-    wait.Run([&] { return state().TakeOrQueue(wait); });
-    return wait.TakeResult();
+    internal::BlockingWait<internal::OneshotWait<T>> wait(state());
+    wait.Run([&] { return state().Queue(wait); });
+    return TakeResult(wait);
   }
 
   // From now on nothing can be sent; a value that has been sent can still be taken.
-  void Close() { state().Close(/*drop=*/false); }
+  void Close() {
+    if (state_) state_->Close(/*drop=*/false);
+  }
 
  private:
   friend struct Oneshot<T>;
   explicit Receiver(IntrusivePtr<internal::OneshotState<T>> state) : state_(std::move(state)) {}
 
+  IoResult<T> TakeResult(const internal::OneshotWait<T>& wait) {
+    if (!wait.begun) return IoError(ECANCELED);
+    const int error = state().Look();  // EAGAIN: it was cancelled
+    if (error != 0) return IoError(error == EAGAIN ? ECANCELED : error);
+    return Take();
+  }
+  // With the value it has done what it is for: it need not tell that it goes.
+  T Take() {
+    T value = state().Take();
+    state_ = {};
+    return value;
+  }
   internal::OneshotState<T>& state() const {
-    SLUICE_CHECK_USE(state_, "this receiver was moved from");
+    SLUICE_CHECK_USE(state_,
+                     "this receiver has brought its value, or was moved from: make a oneshot for "
+                     "each value");
     return *state_;
   }
 

@@ -186,7 +186,7 @@ struct Watch {
 
   static std::pair<Sender, Receiver> Make(T value) {
     auto state = MakeRef<internal::WatchState<T>>(std::move(value));
-    return {Sender(state), Receiver(state)};
+    return {Sender(state), Receiver(std::move(state))};
   }
 };
 

@@ -129,6 +129,23 @@ inline void OneshotClosed(Execution& run) {
   });
 }
 
+// A send meets a Close: the value can be taken, or is given back.
+inline void OneshotDrop(Execution& run) {
+  auto& s = run.Make<OneshotRun>();
+  run.Thread("sender", [&s] {
+    auto sent = s.sender.Send(7);
+    s.told = sent.ok();
+    if (!sent.ok()) SLUICE_CHECK(sent.TakeUnsent() == 7);
+  });
+  run.Thread("receiver", [&s] { s.receiver->Close(); });
+  run.Finally([&s] {
+    auto value = s.receiver->TryTake();
+    SLUICE_CHECK(value.ok() == s.told);
+    if (value.ok()) SLUICE_CHECK(*value == 7);
+    if (!value.ok()) SLUICE_CHECK(value.error() == EPIPE);
+  });
+}
+
 struct MpscRun : Tasks {
   explicit MpscRun(size_t capacity) {
     auto [first, second] = Ints::Make(capacity);

@@ -8,6 +8,7 @@ TEST(ChannelModel, OneshotPass) { ExpectHolds(OneshotPass); }
 TEST(ChannelModel, OneshotSend) { ExpectHolds(OneshotSend); }
 TEST(ChannelModel, OneshotEnd) { ExpectHolds(OneshotEnd); }
 TEST(ChannelModel, OneshotClosed) { ExpectHolds(OneshotClosed); }
+TEST(ChannelModel, OneshotDrop) { ExpectHolds(OneshotDrop); }
 TEST(ChannelModel, MpscPass) { ExpectHolds(MpscPass); }
 TEST(ChannelModel, MpscSendGivesUp) { ExpectHolds(MpscSendGivesUp); }
 TEST(ChannelModel, MpscReceiveGivesUp) { ExpectHolds(MpscReceiveGivesUp); }

@@ -29,6 +29,15 @@ TEST(ChannelMutant, OneshotEndIsNotTold) {
 TEST(ChannelMutant, OneshotCloseIsNotTold) {
   ExpectPlantedFails("oneshot's close is not told", OneshotClosed);
 }
+TEST(ChannelMutant, OneshotDoesNotLookAgain) {
+  ExpectPlantedFails("oneshot does not look again", OneshotClosed);
+}
+TEST(ChannelMutant, OneshotCancelledAndWoken) {
+  ExpectPlantedFails("oneshot cancelled and woken", OneshotSend);
+}
+TEST(ChannelMutant, OneshotSendsIntoNothing) {
+  ExpectPlantedFails("oneshot sends into nothing", OneshotDrop);
+}
 TEST(ChannelMutant, ReceiveLooksBeforeItQueues) {
   ExpectPlantedFails("receive looks before it queues", MpscPass);
 }

@@ -227,37 +227,28 @@ MISTAKES = [
     ),
     (
         'oneshot.h',
-        """  bool TakeOrQueue(OneshotWait<T>& wait) {
-    absl::MutexLock lock(&mutex_);
-""",
-        """  bool TakeOrQueue(OneshotWait<T>& wait) {
-    if (model::Planted("oneshot looks before it queues")) {
-      {
-        absl::MutexLock look(&mutex_);
-        wait.error = TryTake(wait.value);
-        if (wait.error != EAGAIN) return false;
+        '      receiver_ = &wait;\n',
+        """      receiver_ = &wait;
+      if (model::Planted("oneshot looks before it queues")) {
+        word_.fetch_or(kReceiverWaits, std::memory_order_acq_rel);
+        return true;
       }
-      wait.error = ECANCELED;
-      absl::MutexLock queue(&mutex_);
-      receivers_.Push(wait);
-      return true;
-    }
-    absl::MutexLock lock(&mutex_);
 """,
     ),
     (
         'oneshot.h',
-        '    if (receivers_.empty()) {\n      value_.emplace(',
-        """    if (receivers_.empty() || model::Planted("oneshot wakes none")) {
-      value_.emplace(""",
+        '    if ((word & kReceiverWaits) != 0) receiver_->Wake();\n    return 0;\n',
+        """    if (model::Planted("oneshot wakes none")) return 0;
+    if ((word & kReceiverWaits) != 0) receiver_->Wake();
+    return 0;
+""",
     ),
     (
         'oneshot.h',
-        """    sender_done_ = true;
-    EndReceive(woken);
+        """    const uint32_t word = word_.fetch_or(kSenderGone, std::memory_order_acq_rel);
 """,
-        """    sender_done_ = true;
-    if (!model::Planted("oneshot's end is not told")) EndReceive(woken);
+        """    const uint32_t word = word_.fetch_or(kSenderGone, std::memory_order_acq_rel);
+    if (model::Planted("oneshot's end is not told")) return;
 """,
     ),
     (
@@ -265,6 +256,29 @@ MISTAKES = [
         '    while (!closed_waits_.empty()) {\n',
         """    while (!closed_waits_.empty() && !model::Planted("oneshot's close is not told")) {
 """,
+    ),
+    (
+        'oneshot.h',
+        '    if ((word_.fetch_or(kSenderWaits, std::memory_order_acq_rel) & kClosed) == 0) '
+        'return true;\n',
+        """    if ((word_.fetch_or(kSenderWaits, std::memory_order_acq_rel) & kClosed) == 0 ||
+        model::Planted("oneshot does not look again")) {
+      return true;
+    }
+""",
+    ),
+    (
+        'oneshot.h',
+        '      if ((word & kEnded) != 0 || (word & kReceiverWaits) == 0) return false;\n',
+        """      if (model::Planted("oneshot cancelled and woken")) return true;
+      if ((word & kEnded) != 0 || (word & kReceiverWaits) == 0) return false;
+""",
+    ),
+    (
+        'oneshot.h',
+        '        std::destroy_at(&value);',
+        """        if (model::Planted("oneshot sends into nothing")) return 0;
+        std::destroy_at(&value);""",
     ),
     (
         'bounded_channel.h',

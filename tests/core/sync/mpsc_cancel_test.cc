@@ -1,6 +1,4 @@
 // Mpsc: nothing is lost or doubled, whatever is cancelled when: every order, and a storm.
-#include "core/sync/mpsc.h"
-
 #include <gtest/gtest.h>
 
 #include <array>
@@ -10,6 +8,7 @@
 #include <utility>
 
 #include "core/runtime/task_group.h"
+#include "core/sync/mpsc.h"
 #include "core/task/select.h"
 #include "tests/core/support/cancel_driver.h"
 #include "tests/core/support/counted.h"

@@ -199,7 +199,7 @@ TEST(OneshotDeathTest, MisuseIsToldWhatToDo) {
   ASSERT_TRUE(sender.Send(1).ok());
   EXPECT_DEATH((void)sender.Send(2), "make a oneshot for each value");
   ASSERT_TRUE(receiver.TryTake().ok());
-  EXPECT_DEATH((void)receiver.TryTake(), "make one for each value");
+  EXPECT_DEATH((void)receiver.TryTake(), "has brought its value");
 }
 Task<void> TwiceMain() {
   auto [sender, receiver] = Oneshot<int>::Make();
