@@ -118,8 +118,10 @@ void Worker::RunTask(Runnable& task) {
   const Runnable::Outcome outcome = task.Run(copied);
   running_ = nullptr;
   work_ += kWorkPerTask + copied;
-  if (outcome == Runnable::Outcome::kYield) work_ = kWorkPerRound;
-  if (outcome == Runnable::Outcome::kYield || outcome == Runnable::Outcome::kGiveWay) Queue(task);
+  if (outcome >= Runnable::Outcome::kYield) [[unlikely]] {  // there is more to do
+    if (outcome == Runnable::Outcome::kYield) work_ = kWorkPerRound;
+    Queue(task);
+  }
 }
 
 bool Worker::RoundIsOver() const {

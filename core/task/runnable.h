@@ -65,9 +65,9 @@ class Runnable {
 
   enum class Outcome : uint8_t {
     kIdle,     // waits for a Post; may already run elsewhere: do not touch it
+    kDone,     // finished and gone: do not touch it
     kYield,    // used up its budget: put it at the end of the heavy queue
     kGiveWay,  // asked for it: put it at the end of a run queue
-    kDone,     // finished and gone: do not touch it
   };
 
   // Any thread. Hands over `node`; the task runs soon.

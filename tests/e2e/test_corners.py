@@ -47,7 +47,8 @@ RANGES = [
     ("U.connect_backoff", "1ms", "10s", "0s"), ("U.retry_for", "1ms", "1h", "0s"),
     ("U.hash.ipv4_prefix", 1, 32), ("U.hash.ipv6_prefix", 1, 128),
     ("U.hash.seed", 0, 4294967295), ("U.hash.max_load", "101%", "1000%", "0%"),
-    ("U.slow_start", "100ms", DAY, "0s"), ("E.priority", 0, 255),
+    ("U.slow_start", "100ms", DAY, "0s"), ("U.on_removed.drain_timeout", "0s", YEAR),
+    ("E.priority", 0, 255),
     ("E.weight", 1, 256), ("E.max_connections", 0, 10_000_000),
 ]
 PROCESS = [each for each in RANGES if each[0] in (
@@ -149,8 +150,9 @@ class Corners:
                 self.assertEqual(sockets.read_exactly(client, 6), b"answer", values)
 
     def test_the_table_has_all(self):
-        """A new key with a range is tried too: those of `defaults` are the listener's."""
-        wanted = {re.sub(r"^defaults\.", "L.", path) for path in ranges_of_reference()}
+        """A new key with a range is tried too: `defaults` has the listener's and the upstream's."""
+        wanted = {re.sub(r"^defaults\.(upstream\.)?", lambda m: "U." if m[1] else "L.", path)
+                  for path in ranges_of_reference()}
         self.assertGreater(len(wanted), 40)
         self.assertEqual(wanted, {path for path, *_ in RANGES})
 
