@@ -31,6 +31,10 @@ class Cpus:
     proxy: set | None
 
 
+# iperf3 does not choose a port itself: a free one may be taken before it listens there.
+TRIES = 5
+
+
 def place(row: Row) -> Cpus:
     available = sorted(os.sched_getaffinity(0))
     first, second = {available[0]}, {available[min(1, len(available) - 1)]}
@@ -46,19 +50,20 @@ class Upstream:
     """The process that the peers forward to."""
 
     def __init__(self, row: Row, setting: peers.Setting, cpus: set | None, urgent: bool = False):
-        iperf3 = row.driver == "iperf3"
-        self.port = peers.free_port() if iperf3 else 0
         program = os.path.join(setting.programs, "upstream")
-        command = (["iperf3", "-s", "-p", str(self.port), "--forceflush"] if iperf3 else
-                   [program, "--listen", "127.0.0.1:0", "--kind", row.upstream] + _flags(row))
-        self.process = peers.spawn(command, cpus, subprocess.DEVNULL, urgent,
-                                   stdout=subprocess.PIPE, text=True)
-        for line in self.process.stdout:
-            if iperf3 and "listening" in line:
-                return
+        own = [program, "--listen", "127.0.0.1:0", "--kind", row.upstream] + _flags(row)
+        for _ in range(TRIES):
+            iperf3 = peers.free_port() if row.driver == "iperf3" else 0
+            command = ["iperf3", "-s", "-p", str(iperf3), "--forceflush"] if iperf3 else own
+            self.process = peers.spawn(command, cpus, subprocess.DEVNULL, urgent,
+                                       stdout=subprocess.PIPE, text=True)
+            for line in self.process.stdout:
+                if not iperf3 or "listening" in line:
+                    self.port = iperf3 or json.loads(line)["port"]
+                    return
+            self.stop()
             if not iperf3:
-                self.port = json.loads(line)["port"]
-                return
+                break
         raise RunError("the upstream did not start: %s" % " ".join(command))
 
     def stop(self) -> None:
@@ -120,8 +125,14 @@ def parse_wrk(row: Row, text: str) -> dict:
     return {"seconds": float(done.group(2)), "groups": groups}
 
 
+class ServerBusy(RunError):
+    """The server serves one client; for a moment that was the look whether the proxy serves."""
+
+
 def parse_iperf3(row: Row, text: str) -> dict:
     report = json.loads(text)
+    if re.search("control socket has closed|server is busy", report.get("error", "")):
+        raise ServerBusy("iperf3: %s" % report["error"])
     if "error" in report:
         raise RunError("iperf3: %s" % report["error"])
     received = report["end"]["sum_received"]
@@ -171,7 +182,13 @@ class Run:
         else:
             make, parse = {"wrk": (_wrk, parse_wrk), "iperf3": (_iperf3, parse_iperf3)}[
                 self.row.driver]
-            result = self._drive(make(self.row, self.peer.port, self.seconds), parse)
+            for tries_left in reversed(range(TRIES)):
+                try:
+                    result = self._drive(make(self.row, self.peer.port, self.seconds), parse)
+                    break
+                except ServerBusy:
+                    if tries_left == 0:
+                        raise
         result["connections"] = self.row.connections
         return result
 
