@@ -130,7 +130,7 @@ struct Counts {
 struct Round {
   const int kind;
   const uint64_t seed;
-  Gate completed;
+  Gate completed{};
   std::atomic<bool> over = false;
 };
 void CompleteOrDrop(Completer<Number> done, Round& round, Counts& counts) {
