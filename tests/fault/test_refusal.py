@@ -131,12 +131,12 @@ class Refusal:
         self.web = self.proxy([self.peer(echo).receive()], prepare=self.refuser.prepare)
         idle = self.web.descriptors()
         for _ in range(20):
-            clients = [self.open_echo() for _ in range(6)]  # to one worker and the other, by turns
+            clients = [self.open_echo() for _ in range(14)]  # on both workers
             for client in clients[1::2]:
                 client.close()
-            self.wait_for_sessions(3, idle)
+            self.wait_for_sessions(7, idle)
             self.refuser.refuse("write", errno.EPERM)
-            late = [attempt(self.web.address(), 0.05) for _ in range(2)]
+            late = [attempt(self.web.address(), 0.05) for _ in range(6)]
             refused = self.refuser.refused["write"]
             self.refuser.allow()
             for client in late:
