@@ -59,6 +59,7 @@
 #include "core/base/intrusive_ptr.h"
 #include "core/base/result.h"
 #include "core/sync/blocking_wait.h"
+#include "core/sync/sender_ref.h"
 #include "core/sync/wait_list.h"
 
 namespace sluice::core {
@@ -315,36 +316,21 @@ class Broadcast<T>::Sender {
 
  public:
   Sender() = default;  // can only be assigned to
-  Sender(const Sender& other) : Sender(other.ring_) {}
-  Sender(Sender&& other) noexcept = default;
-  Sender& operator=(Sender other) noexcept {
-    std::swap(ring_, other.ring_);
-    return *this;
-  }
-  ~Sender() {
-    if (ring_) ring_->DropSender();
-  }
 
   // To all receivers that there are now; returns how many. 0: the value goes.
-  size_t Send(T value) { return ring().Send(std::move(value)); }
+  size_t Send(T value) { return ring_->Send(std::move(value)); }
 
   // One more receiver, for what is sent from now on.
-  [[nodiscard]] Receiver Subscribe() { return Receiver(IntrusivePtr<Ring>(&ring())); }
+  [[nodiscard]] Receiver Subscribe() { return Receiver(IntrusivePtr<Ring>(&*ring_)); }
 
   // May be another a moment later.
-  size_t receivers() const { return ring().receivers(); }
+  size_t receivers() const { return ring_->receivers(); }
 
  private:
   friend struct Broadcast<T>;
-  explicit Sender(IntrusivePtr<Ring> ring) : ring_(std::move(ring)) {
-    if (ring_) ring_->AddSender();
-  }
-  Ring& ring() const {
-    SLUICE_CHECK_USE(ring_, "this sender was moved from");
-    return *ring_;
-  }
+  explicit Sender(IntrusivePtr<Ring> ring) : ring_(std::move(ring)) {}
 
-  IntrusivePtr<Ring> ring_;
+  internal::SenderRef<Ring> ring_;
 };
 
 }  // namespace sluice::core

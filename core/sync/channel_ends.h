@@ -22,6 +22,7 @@
 #include "core/sync/blocking_wait.h"
 #include "core/sync/bounded_channel.h"
 #include "core/sync/send_result.h"
+#include "core/sync/sender_ref.h"
 
 namespace sluice::core {
 
@@ -64,18 +65,7 @@ class ChannelSender {
   using Permit = ChannelPermit<T>;
 
   ChannelSender() = default;  // can only be assigned to
-  explicit ChannelSender(IntrusivePtr<Channel> channel) : channel_(std::move(channel)) {
-    if (channel_) channel_->AddSender();
-  }
-  ChannelSender(const ChannelSender& other) : ChannelSender(other.channel_) {}
-  ChannelSender(ChannelSender&& other) noexcept = default;
-  ChannelSender& operator=(ChannelSender other) noexcept {
-    std::swap(channel_, other.channel_);
-    return *this;
-  }
-  ~ChannelSender() {
-    if (channel_) channel_->DropSender();
-  }
+  explicit ChannelSender(IntrusivePtr<Channel> channel) : channel_(std::move(channel)) {}
 
   class SendAwaiter final : public SlotWait {
    public:
@@ -96,11 +86,11 @@ class ChannelSender {
   };
 
   // `SendResult<T> sent = co_await sender.Send(value);` Waits for a free slot.
-  [[nodiscard]] SendAwaiter Send(T value) { return SendAwaiter(channel(), std::move(value)); }
+  [[nodiscard]] SendAwaiter Send(T value) { return SendAwaiter(*channel_, std::move(value)); }
 
   // EAGAIN: no slot is free.
   SendResult<T> TrySend(T value) {
-    const int error = channel().TrySend(value);
+    const int error = channel_->TrySend(value);
     return SendResult<T>::Of(error, value);
   }
 
@@ -122,31 +112,26 @@ class ChannelSender {
   };
 
   // `IoResult<Permit> permit = co_await sender.Reserve();` Waits for a free slot.
-  [[nodiscard]] ReserveAwaiter Reserve() { return ReserveAwaiter(channel()); }
+  [[nodiscard]] ReserveAwaiter Reserve() { return ReserveAwaiter(*channel_); }
 
   IoResult<Permit> TryReserve() {
-    if (const int error = channel().TryReserve(); error != 0) return IoError(error);
-    return Permit(channel());
+    if (const int error = channel_->TryReserve(); error != 0) return IoError(error);
+    return Permit(*channel_);
   }
 
   // A thread that runs no tasks waits here for a free slot.
   SendResult<T> BlockingSend(T value) {
     internal::BlockingWait<SlotWait> wait(&value);
-    wait.Run([&] { return channel().SendOrQueue(wait); });
+    wait.Run([&] { return channel_->SendOrQueue(wait); });
     return SendResult<T>::Of(wait.error, value);
   }
 
   // Whether every Send would bring EPIPE.
-  bool closed() const { return channel().closed(); }
-  size_t capacity() const { return channel().capacity(); }
+  bool closed() const { return channel_->closed(); }
+  size_t capacity() const { return channel_->capacity(); }
 
  private:
-  Channel& channel() const {
-    SLUICE_CHECK_USE(channel_, "this sender was moved from");
-    return *channel_;
-  }
-
-  IntrusivePtr<Channel> channel_;
+  internal::SenderRef<Channel> channel_;
 };
 
 // kShared: it can be copied; the copies share what comes.

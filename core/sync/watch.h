@@ -48,6 +48,7 @@
 #include "core/base/intrusive_ptr.h"
 #include "core/base/result.h"
 #include "core/sync/blocking_wait.h"
+#include "core/sync/sender_ref.h"
 #include "core/sync/wait_list.h"
 
 namespace sluice::core {
@@ -277,29 +278,20 @@ class Watch<T>::Sender {
 
  public:
   Sender() = default;  // can only be assigned to
-  Sender(const Sender& other) : Sender(other.state_) {}
-  Sender(Sender&& other) noexcept = default;
-  Sender& operator=(Sender other) noexcept {
-    std::swap(state_, other.state_);
-    return *this;
-  }
-  ~Sender() {
-    if (state_) state_->DropSender();
-  }
 
   // Replaces the value and wakes those that wait for a change.
-  void Send(T value) { state().Send(value); }
+  void Send(T value) { state_->Send(value); }
 
   // `modify(T&)` runs under the lock and returns whether it has changed the value: if not, no
   // receiver is told. Returns the same.
   template <typename Modify>
   bool SendIfModified(Modify modify) {
-    return state().SendIfModified(modify);
+    return state_->SendIfModified(modify);
   }
 
   template <typename Look>
   decltype(auto) Borrow(Look look) const {
-    return state().Borrow(look);
+    return state_->Borrow(look);
   }
 
   class ClosedAwaiter final : public internal::WatchWait {
@@ -320,25 +312,19 @@ class Watch<T>::Sender {
   };
 
   // `IoResult<void> gone = co_await sender.Closed();` until no receiver is left, or ECANCELED.
-  [[nodiscard]] ClosedAwaiter Closed() { return ClosedAwaiter(state()); }
+  [[nodiscard]] ClosedAwaiter Closed() { return ClosedAwaiter(*state_); }
 
   // One more receiver, which has seen what is there.
-  [[nodiscard]] Receiver Subscribe() { return Receiver(IntrusivePtr<State>(&state())); }
+  [[nodiscard]] Receiver Subscribe() { return Receiver(IntrusivePtr<State>(&*state_)); }
 
   // May be another a moment later.
-  size_t receivers() const { return state().receivers(); }
+  size_t receivers() const { return state_->receivers(); }
 
  private:
   friend struct Watch<T>;
-  explicit Sender(IntrusivePtr<State> state) : state_(std::move(state)) {
-    if (state_) state_->AddSender();
-  }
-  State& state() const {
-    SLUICE_CHECK_USE(state_, "this sender was moved from");
-    return *state_;
-  }
+  explicit Sender(IntrusivePtr<State> state) : state_(std::move(state)) {}
 
-  IntrusivePtr<State> state_;
+  internal::SenderRef<State> state_;
 };
 
 }  // namespace sluice::core
