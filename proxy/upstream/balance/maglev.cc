@@ -53,7 +53,7 @@ class Maglev::Table final : public PickTable {
   // The first one in probe order that `allowed` takes. Each has a slot, so one is found if there is
   // one; before it walks far it looks whether there is.
   template <typename Allowed>
-  Endpoint* Probe(uint64_t key, Allowed allowed) const {
+  Endpoint* Best(uint64_t key, Allowed allowed) const {
     if (endpoints_.empty()) return nullptr;
     size_t slot = key % slots_.size();
     for (size_t i = 0; i < slots_.size(); ++i) {
@@ -128,21 +128,12 @@ class Maglev::Table final : public PickTable {
 };
 
 std::unique_ptr<PickTable> Maglev::MakeTable(std::span<const EndpointMember> members) const {
-  return std::make_unique<Table>(members, seed_);
+  return std::make_unique<Table>(members, seed());
 }
 
-// As in SourceHash::Pick.
 Endpoint* Maglev::Pick(const EndpointSet& set, const PickRequest& request,
                        std::span<Endpoint* const> tried) {
-  const auto& table = static_cast<const Table&>(*set.table());
-  uint64_t sum = table.sum_of_weights();
-  const auto allowed = [&](const Endpoint* endpoint) {
-    return MayTry(endpoint, tried) && bound_.Allows(*endpoint, sum);
-  };
-  Endpoint* const best = table.Probe(request.key, allowed);
-  if (best != nullptr || !bound_.exists()) return best;
-  sum = table.SumThatMayBeTried(tried);
-  return table.Probe(request.key, allowed);
+  return PickFrom(static_cast<const Table&>(*set.table()), request.key, tried);
 }
 
 }  // namespace sluice::proxy

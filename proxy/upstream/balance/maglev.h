@@ -25,31 +25,24 @@
 #include <memory>
 #include <span>
 
-#include "proxy/upstream/balance/balancer.h"
-#include "proxy/upstream/balance/load_bound.h"
+#include "proxy/upstream/balance/hashed_balancer.h"
 
 namespace sluice::proxy {
 
-class Maglev final : public Balancer {
+class Maglev final : public HashedBalancer {
  public:
-  Maglev(uint64_t seed, uint32_t max_load) : seed_(seed), bound_(max_load) {}
+  Maglev(uint64_t seed, uint32_t max_load) : HashedBalancer(seed, max_load) {}
 
   // With equal weights about as many steps as slots times the logarithm of the number of members;
   // with others more, at most by the heaviest divided by the average weight.
   std::unique_ptr<PickTable> MakeTable(std::span<const EndpointMember> members) const override;
   Endpoint* Pick(const EndpointSet& set, const PickRequest& request,
                  std::span<Endpoint* const> tried) override;
-  bool counts_sessions() const override { return bound_.exists(); }
-  void OnConnect(Endpoint&) override { bound_.OnConnect(); }
-  void OnClose(Endpoint&) override { bound_.OnClose(); }
 
   static size_t SlotsFor(size_t endpoints);
 
  private:
   class Table;
-
-  const uint64_t seed_;
-  LoadBound bound_;
 };
 
 }  // namespace sluice::proxy

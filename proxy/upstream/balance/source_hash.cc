@@ -66,22 +66,12 @@ class SourceHash::Table final : public PickTable {
 };
 
 std::unique_ptr<PickTable> SourceHash::MakeTable(std::span<const EndpointMember> members) const {
-  return std::make_unique<Table>(members, seed_);
+  return std::make_unique<Table>(members, seed());
 }
 
-// If all are above their shares, because others are not usable, the shares are those among the
-// usable ones.
 Endpoint* SourceHash::Pick(const EndpointSet& set, const PickRequest& request,
                            std::span<Endpoint* const> tried) {
-  const auto& table = static_cast<const Table&>(*set.table());
-  uint64_t sum = table.sum_of_weights();
-  const auto allowed = [&](const Endpoint* endpoint) {
-    return MayTry(endpoint, tried) && bound_.Allows(*endpoint, sum);
-  };
-  Endpoint* const best = table.Best(request.key, allowed);
-  if (best != nullptr || !bound_.exists()) return best;
-  sum = table.SumThatMayBeTried(tried);
-  return table.Best(request.key, allowed);
+  return PickFrom(static_cast<const Table&>(*set.table()), request.key, tried);
 }
 
 }  // namespace sluice::proxy

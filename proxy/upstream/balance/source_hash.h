@@ -19,27 +19,20 @@
 #include <memory>
 #include <span>
 
-#include "proxy/upstream/balance/balancer.h"
-#include "proxy/upstream/balance/load_bound.h"
+#include "proxy/upstream/balance/hashed_balancer.h"
 
 namespace sluice::proxy {
 
-class SourceHash final : public Balancer {
+class SourceHash final : public HashedBalancer {
  public:
-  SourceHash(uint64_t seed, uint32_t max_load) : seed_(seed), bound_(max_load) {}
+  SourceHash(uint64_t seed, uint32_t max_load) : HashedBalancer(seed, max_load) {}
 
   std::unique_ptr<PickTable> MakeTable(std::span<const EndpointMember> members) const override;
   Endpoint* Pick(const EndpointSet& set, const PickRequest& request,
                  std::span<Endpoint* const> tried) override;
-  bool counts_sessions() const override { return bound_.exists(); }
-  void OnConnect(Endpoint&) override { bound_.OnConnect(); }
-  void OnClose(Endpoint&) override { bound_.OnClose(); }
 
  private:
   class Table;
-
-  const uint64_t seed_;
-  LoadBound bound_;
 };
 
 }  // namespace sluice::proxy
