@@ -47,12 +47,17 @@ core::Task<void> Parent(State& state) {
   ++state.joined;
 }
 
-void Joining(Execution& run) {
+State& MakeWithChild(Execution& run) {
   auto& s = run.Make<State>();
   core::RootPromise<int>& child = s.Make(Child(s));
   s.handle.emplace(&child);
   s.child = &child;
-  core::RootPromise<void>& parent = s.Make(Parent(s));
+  return s;
+}
+
+void JoinedBy(Execution& run, core::Task<void> (*make_parent)(State&)) {
+  State& s = MakeWithChild(run);
+  core::RootPromise<void>& parent = s.Make(make_parent(s));
   parent.Unref();  // no task waits for the parent
   s.parent = &parent;
   run.Thread("child", [&s] {
@@ -66,13 +71,11 @@ void Joining(Execution& run) {
     SLUICE_CHECK(s.shared.live_tasks() == 0);
   });
 }
+void Joining(Execution& run) { JoinedBy(run, Parent); }
 
 // The handle goes while the task ends: the last of the two frees it, after what the other one did.
 void Detaching(Execution& run) {
-  auto& s = run.Make<State>();
-  core::RootPromise<int>& child = s.Make(Child(s));
-  s.handle.emplace(&child);
-  s.child = &child;
+  State& s = MakeWithChild(run);
   run.Thread("child", [&s] { Tasks::Run(*s.child); });
   run.Thread("parent", [&s] {
     if (s.handle->finished()) SLUICE_CHECK(s.first.Get() == 7);
@@ -95,32 +98,12 @@ core::Task<void> ImpatientParent(State& state) {
   ++state.joined;
 }
 
-void JoiningTwice(Execution& run) {
-  auto& s = run.Make<State>();
-  core::RootPromise<int>& child = s.Make(Child(s));
-  s.handle.emplace(&child);
-  s.child = &child;
-  core::RootPromise<void>& parent = s.Make(ImpatientParent(s));
-  parent.Unref();
-  s.parent = &parent;
-  run.Thread("child", [&s] {
-    Tasks::Run(*s.child);
-    s.RunWoken();
-  });
-  run.Thread("parent", [&s] { Tasks::Run(*s.parent); });
-  run.Finally([&s] {
-    s.RunWoken();
-    SLUICE_CHECK(s.joined == 1 && s.freed == 1);
-  });
-}
+void JoiningTwice(Execution& run) { JoinedBy(run, ImpatientParent); }
 
 // An abort from outside, while the task begins and ends: it ends once, with its value or without
 // having begun, and not before the abort has arrived.
 void Aborting(Execution& run) {
-  auto& s = run.Make<State>();
-  core::RootPromise<int>& child = s.Make(Child(s));
-  s.handle.emplace(&child);
-  s.child = &child;
+  State& s = MakeWithChild(run);
   run.Thread("child", [&s] {
     Tasks::Run(*s.child);
     s.RunWoken();

@@ -13,6 +13,7 @@
 #include "core/task/outcome.h"
 #include "core/task/select.h"
 #include "core/time/sleep.h"
+#include "tests/core/support/foreign.h"
 #include "tests/core/support/gate.h"
 #include "tests/core/support/run.h"
 #include "tests/core/support/yield.h"
@@ -20,31 +21,8 @@
 namespace sluice::core::testing {
 namespace {
 
-Task<std::unique_ptr<int>> Number(int number) {
-  co_await Yield();
-  co_return std::make_unique<int>(number);
-}
-Task<int> Throws(bool cancelled) {
-  co_await Yield();
-  if (cancelled) throw Cancelled();
-  throw std::runtime_error("broken");
-}
-Task<void> Nothing() { co_await Yield(); }
-
-// Runs `foreign` on a thread of its own while the runtime runs.
-template <typename Foreign>
-Task<void> Main(Foreign foreign) {
-  Gate ended;
-  std::thread thread([&, runtime = RuntimeHandle::Current()] {
-    foreign(runtime);
-    ended.Open();
-  });
-  co_await ended;
-  thread.join();
-}
-
 TEST(ToFutureTest, AForeignThreadGetsValuesAndExceptions) {
-  TestRuntime(2).Run(Main([](RuntimeHandle runtime) {
+  TestRuntime(2).Run(RunForeign([](RuntimeHandle runtime) {
     std::vector<std::future<std::unique_ptr<int>>> futures;
     for (int i = 0; i < 100; ++i) futures.push_back(ToFuture(runtime, Number(i)));
     for (int i = 0; i < 100; ++i) EXPECT_EQ(*futures[i].get(), i);

@@ -15,6 +15,7 @@
 #include "core/combine/from_callback.h"
 #include "core/task/outcome.h"
 #include "core/time/sleep.h"
+#include "tests/core/support/foreign.h"
 #include "tests/core/support/gate.h"
 #include "tests/core/support/run.h"
 #include "tests/core/support/yield.h"
@@ -22,31 +23,8 @@
 namespace sluice::core::testing {
 namespace {
 
-Task<std::unique_ptr<int>> Number(int number) {
-  co_await Yield();
-  co_return std::make_unique<int>(number);
-}
-Task<int> Throws(bool cancelled) {
-  co_await Yield();
-  if (cancelled) throw Cancelled();
-  throw std::runtime_error("broken");
-}
-Task<void> Nothing() { co_await Yield(); }
-
-// Runs `foreign` on a thread of its own while the runtime runs.
-template <typename Foreign>
-Task<void> Main(Foreign foreign) {
-  Gate ended;
-  std::thread thread([&, runtime = RuntimeHandle::Current()] {
-    foreign(runtime);
-    ended.Open();
-  });
-  co_await ended;
-  thread.join();
-}
-
 TEST(StartTest, TheCallbackIsToldHowItEnded) {
-  TestRuntime(2).Run(Main([](RuntimeHandle runtime) {
+  TestRuntime(2).Run(RunForeign([](RuntimeHandle runtime) {
     std::promise<Outcome<std::unique_ptr<int>>> value;
     Start(runtime, Number(3), [&](auto outcome) { value.set_value(std::move(outcome)); });
     EXPECT_EQ(*value.get_future().get().value(), 3);
