@@ -97,7 +97,8 @@ class Reactor : public SocketApi {
   // Any thread. If the kernel refuses the signal, a worker tries again before its next wait, then
   // every kRetryWake; another thread, which has nothing else to do, until it succeeds.
   void Wake() {
-    if (!TryWake()) [[unlikely]] OweWake();
+    if (!TryWake()) [[unlikely]]
+      OweWake();
   }
 
   // Ops that began to wait here less those that stopped waiting here. An op may do one here and the

@@ -16,8 +16,7 @@ BlockingPool::~BlockingPool() {
     absl::MutexLock lock(&mutex_);
     SLUICE_CHECK(waiting_.empty());
     stopping_ = true;
-    mutex_.Await(absl::Condition(
-        +[](uint32_t* threads) { return *threads == 0; }, &threads_));
+    mutex_.Await(absl::Condition(+[](uint32_t* threads) { return *threads == 0; }, &threads_));
     threads.swap(ended_);
   }
   for (std::thread& thread : threads) thread.join();

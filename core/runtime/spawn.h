@@ -68,7 +68,7 @@ concept MakesTask = requires(F& function, Args&... args) {
 // `Spawn([state](int n) -> Task<void> { ... }, 5)`: moves or copies the callable and its arguments
 // into the task and calls it there with references to them.
 template <typename F, typename... Args>
-requires internal::MakesTask<std::decay_t<F>, std::decay_t<Args>...>
+  requires internal::MakesTask<std::decay_t<F>, std::decay_t<Args>...>
 auto Spawn(F&& function, Args&&... args) {
   return Spawn(internal::Invoke<std::decay_t<F>, std::decay_t<Args>...>(
       std::forward<F>(function), std::forward<Args>(args)...));

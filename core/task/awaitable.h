@@ -15,13 +15,9 @@ struct Unit {};
 namespace internal {
 
 template <typename A>
-concept HasMemberCoAwait = requires(A&& a) {
-  std::forward<A>(a).operator co_await();
-};
+concept HasMemberCoAwait = requires(A&& a) { std::forward<A>(a).operator co_await(); };
 template <typename A>
-concept HasFreeCoAwait = requires(A&& a) {
-  operator co_await(std::forward<A>(a));
-};
+concept HasFreeCoAwait = requires(A&& a) { operator co_await(std::forward<A>(a)); };
 // Its await_suspend may be a template, or want a certain promise: that is seen when it is called.
 template <typename W>
 concept IsAwaiter = requires(W& awaiter) {

@@ -60,8 +60,7 @@ inline constexpr std::array<std::string_view, sizeof...(Result)> kNames = {
     ResultOf<Result>::kName...};
 
 template <BranchName kName, typename... Result>
-concept NamesOneBranch = std::ranges::count(kNames<Result...>, kName.view())
-== 1;
+concept NamesOneBranch = std::ranges::count(kNames<Result...>, kName.view()) == 1;
 
 template <BranchName kName, typename... Result>
 inline constexpr size_t kIndexOf =
@@ -79,22 +78,37 @@ class SelectResult {
 
   // Whether that branch was the first to finish.
   template <BranchName kName>
-  requires internal::NamesOneBranch<kName, Result...>
-  bool Won() const { return winner_ == internal::kIndexOf<kName, Result...>; }
+    requires internal::NamesOneBranch<kName, Result...>
+  bool Won() const {
+    return winner_ == internal::kIndexOf<kName, Result...>;
+  }
   template <size_t kIndex>
-  requires(kIndex < sizeof...(Result)) bool Won() const { return winner_ == kIndex; }
+    requires(kIndex < sizeof...(Result))
+  bool Won() const {
+    return winner_ == kIndex;
+  }
 
   // What that branch brought, whether it won or not.
   template <BranchName kName>
-  requires internal::NamesOneBranch<kName, Result...>
-  auto& Get() { return std::get<internal::kIndexOf<kName, Result...>>(values_); }
+    requires internal::NamesOneBranch<kName, Result...>
+  auto& Get() {
+    return std::get<internal::kIndexOf<kName, Result...>>(values_);
+  }
   template <BranchName kName>
-  requires internal::NamesOneBranch<kName, Result...>
-  const auto& Get() const { return std::get<internal::kIndexOf<kName, Result...>>(values_); }
+    requires internal::NamesOneBranch<kName, Result...>
+  const auto& Get() const {
+    return std::get<internal::kIndexOf<kName, Result...>>(values_);
+  }
   template <size_t kIndex>
-  requires(kIndex < sizeof...(Result)) auto& Get() { return std::get<kIndex>(values_); }
+    requires(kIndex < sizeof...(Result))
+  auto& Get() {
+    return std::get<kIndex>(values_);
+  }
   template <size_t kIndex>
-  requires(kIndex < sizeof...(Result)) const auto& Get() const { return std::get<kIndex>(values_); }
+    requires(kIndex < sizeof...(Result))
+  const auto& Get() const {
+    return std::get<kIndex>(values_);
+  }
 
   const Values& values() const { return values_; }
 

@@ -186,7 +186,9 @@ Task<void> DetachedMain() {
   Spawn(ThrowsVoid("detached")).Detach();
   JoinHandle<void> dropped = Spawn(ThrowsVoid("dropped"));
   while (!dropped.finished()) co_await Yield();
-  { JoinHandle<void> goes = std::move(dropped); }
+  {
+    JoinHandle<void> goes = std::move(dropped);
+  }
   (void)co_await Spawn(ThrowsVoid("asked for"));
   (void)co_await Spawn(GivesUp());
 }

@@ -133,7 +133,9 @@ Task<void> DropMain() {
   JoinHandle<Tracked> handle = Spawn(MakeTracked(alive, second));
   while (!handle.finished()) co_await Yield();
   EXPECT_GE(alive.load(), 1);  // the result waits for its reader
-  { JoinHandle<Tracked> dropped = std::move(handle); }
+  {
+    JoinHandle<Tracked> dropped = std::move(handle);
+  }
   co_await Until([&alive] { return alive.load() == 0; });
 }
 TEST(SpawnTest, ADroppedHandleDropsTheResult) {
