@@ -46,18 +46,19 @@ class Instant {
 
   constexpr Instant& operator+=(Duration span) {
     int64_t sum;
-    if (__builtin_add_overflow(nanos_, span.count(), &sum)) {
+    if (__builtin_add_overflow(nanos_, span.count(), &sum) || sum < kMin) [[unlikely]] {
       sum = span.count() < 0 ? kMin : kMax;
     }
-    *this = Instant(Duration(sum));
+    nanos_ = sum;
     return *this;
   }
   constexpr Instant& operator-=(Duration span) {
     int64_t difference;
-    if (__builtin_sub_overflow(nanos_, span.count(), &difference)) {
+    if (__builtin_sub_overflow(nanos_, span.count(), &difference) || difference < kMin)
+        [[unlikely]] {
       difference = span.count() < 0 ? kMax : kMin;
     }
-    *this = Instant(Duration(difference));
+    nanos_ = difference;
     return *this;
   }
   friend constexpr Instant operator+(Instant at, Duration span) { return at += span; }

@@ -100,6 +100,7 @@ class Unordered {
  private:
   struct Part final : ChildObserver {
     Part(Unordered& set, Task<T> task) : set(set), task(std::move(task)) {}
+    ~Part() { task.DropException(); }
     std::coroutine_handle<> ChildDone() override { return set.Ended(*this); }
     Unordered& set;
     Task<T> task;

@@ -86,8 +86,8 @@ void RootBase::Finish() {
 }
 
 void RootBase::Free() {
-  if (failed() && !exception_taken_) [[unlikely]]
-    shared().LoseException(exception);
+  if (failed()) [[unlikely]]
+    shared().LoseException(TakeException());
   Destroy();
 }
 

@@ -106,12 +106,9 @@ class RootBase : public PromiseBase, public Runnable, private Node {
     if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) Free();
   }
 
-  // The result, once, when it has finished.
+  // Of the result, which is taken once, when it has finished.
   bool never_begun() const { return never_begun_; }
-  std::exception_ptr TakeException() {
-    exception_taken_ = true;
-    return failed() ? exception : nullptr;
-  }
+  using PromiseBase::TakeException;
 
  protected:
   ~RootBase() = default;
@@ -145,7 +142,6 @@ class RootBase : public PromiseBase, public Runnable, private Node {
   bool note_came_ : 1 = false;
   bool body_ended_ : 1 = false;
   bool never_begun_ : 1 = false;
-  bool exception_taken_ : 1 = false;
 };
 
 // Owns a root that has not been spawned. It cannot be awaited.

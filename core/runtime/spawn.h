@@ -31,7 +31,7 @@ JoinHandle<T> SpawnOn(RuntimeHandle runtime, Worker* worker, Root<T> task,
   if (worker != nullptr) {
     worker->ScheduleHere(*root);
   } else if (current != nullptr && &current->shared() == &shared) {
-    current->ScheduleLast(*root);
+    current->ScheduleNew(*root);
   } else {
     shared.Schedule(*root);
   }

@@ -61,9 +61,13 @@ class IdleSet {
     }
   }
 
+  // Whether so few search that one more may. After BeginPark, whose fence meets StopSearching's:
+  // those that search and stop later will look at everything again.
+  bool MaySearch() const { return 2 * searching_.load(std::memory_order_relaxed) < workers_; }
+
   // Whether this worker may look for work at the others.
   bool TryStartSearching() {
-    if (2 * searching_.load(std::memory_order_relaxed) >= workers_) return false;
+    if (!MaySearch()) return false;
     searching_.fetch_add(1, std::memory_order_seq_cst);
     return true;
   }

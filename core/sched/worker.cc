@@ -107,7 +107,7 @@ void Worker::RunTask(Runnable& task) {
   if (searching_) {
     searching_ = false;
     // The last searcher has found something: there may be more.
-    if (shared_.idle_.StopSearching() && (SharedWork() || OverdueElsewhere())) {
+    if (shared_.idle_.StopSearching() && (SharedWork() || OverdueElsewhere() || NewElsewhere())) {
       shared_.NotifyOne();
     }
   }
@@ -132,13 +132,19 @@ bool Worker::RoundIsOver() const {
 void Worker::EndRound() {
   const bool heavy_ran = heavy_ran_;
   TurnReactor(0ns);
-  heavy_due_ = !heavy_ran;
+  due_ = static_cast<uint8_t>((due_ & kNewDue) | (heavy_ran ? 0 : kHeavyDue));
 }
 
 Runnable* Worker::NextTask() {
-  if (heavy_due_) {
-    heavy_due_ = false;
-    if (Runnable* task = NextHeavy()) return task;
+  if (due_ != 0) {
+    const bool heavy_due = (due_ & kHeavyDue) != 0;
+    due_ &= static_cast<uint8_t>(~kHeavyDue);
+    if (heavy_due) {
+      if (Runnable* task = NextHeavy()) return task;
+    }
+    if (due_ != 0) {
+      if (Runnable* task = NextNew()) return task;
+    }
   }
   if (tick_ % shared_interval_ == 0) {
     if (Runnable* task = NextShared()) return task;
@@ -249,7 +255,7 @@ bool Worker::TimersMayFire(Duration gap, Duration late, bool all_run) {
     hold_ = 0ns;
   } else if (hold_ == 0ns) {
     hold_ = kMinHold + std::min(late, kMaxHold);
-  } else if (nothing_came && all_run && late < kLate) {
+  } else if (nothing_came && all_run && new_.SizeHint() == 0 && late < kLate) {
     hold_ = 0ns;
   } else {
     hold_ = std::max(hold_ - std::min(gap, kLate), Duration::zero());
@@ -276,66 +282,11 @@ void Worker::UpdateGauges() {
 // Work that no worker has taken yet, or that is ours alone.
 bool Worker::SharedWork() const { return !shared_.inject_.empty() || !mailbox_.empty(); }
 
-// Whether what waits at `victim` will have waited too long before it gets there.
-bool Worker::Overdue(const Worker& victim) const {
-  if (&victim == this || !victim.HasBacklog()) return false;
-  const Duration unseen = now_ - victim.turned_.load(std::memory_order_relaxed);
-  const Duration work =
-      static_cast<int64_t>(victim.queued()) * victim.task_time_.load(std::memory_order_relaxed);
-  return unseen + work >= kOverdue;
-}
-
-bool Worker::OverdueElsewhere() const {
-  return options_.stealing && std::any_of(shared_.workers_.begin(), shared_.workers_.end(),
-                                          [this](const auto& other) { return Overdue(*other); });
-}
-
 bool Worker::BacklogElsewhere() const {
   return options_.stealing &&
          std::any_of(shared_.workers_.begin(), shared_.workers_.end(), [this](const auto& other) {
            return other.get() != this && other->HasBacklog();
          });
-}
-
-Runnable* Worker::Steal() {
-  if (!options_.stealing) return NextShared();
-  const size_t count = shared_.workers_.size();
-  random_ ^= random_ << 13;
-  random_ ^= random_ >> 7;
-  random_ ^= random_ << 17;
-  const size_t start = random_ % count;
-  for (size_t i = 0; i < count; ++i) {
-    Worker& victim = *shared_.workers_[(start + i) % count];
-    if (!Overdue(victim)) continue;
-    if (Runnable* task = StealFrom(victim)) {
-      Count(counters_.steals);
-      Count(counters_.stolen, queued() + 1);
-      return task;
-    }
-  }
-  return NextShared();
-}
-
-// Half of its light tasks; when there are none, half of the heavy ones.
-Runnable* Worker::StealFrom(Worker& victim) {
-  if (Runnable* task = victim.queue_.StealInto(queue_)) return task;
-  size_t more = victim.heavy_.size() / 2;
-  Runnable* first = victim.heavy_.Pop();
-  for (; first != nullptr && more > 0; --more) {
-    Runnable* task = victim.heavy_.Pop();
-    if (task == nullptr) break;
-    heavy_.Push(*task);
-  }
-  return first;
-}
-
-// Looks for work at the others, unless half of the workers do already.
-Runnable* Worker::Search() {
-  if (!searching_) {
-    if (!shared_.idle_.TryStartSearching()) return nullptr;
-    searching_ = true;
-  }
-  return Steal();
 }
 
 // Nothing to run here: ask the kernel, then the others, then sleep.
@@ -360,7 +311,10 @@ void Worker::Park() {
     shared_.idle_.StopSearching();
   }
   shared_.idle_.BeginPark(index_);
-  const bool look_again = SharedWork() || OverdueElsewhere() || shared_.stopping();
+  // What is new elsewhere is left to those that search, if they are enough: each of them looks at
+  // all queues once more before it sleeps.
+  const bool look_again = SharedWork() || OverdueElsewhere() || shared_.stopping() ||
+                          (NewElsewhere() && shared_.idle_.MaySearch());
   if (!look_again) Wait();
   searching_ = shared_.idle_.FinishPark(index_);
 }
@@ -391,7 +345,7 @@ bool Worker::BusyPoll() {
   do {
     TurnReactor(0ns);
     if (queued() != 0 || lifo_ != nullptr || SharedWork() || OverdueElsewhere()) return true;
-    if (shared_.stopping()) return true;
+    if (NewElsewhere() || shared_.stopping()) return true;
   } while (now_ < until);
   return false;
 }

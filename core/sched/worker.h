@@ -7,11 +7,16 @@
 // The scheduling rules are Tokio's (Lerche 2019, and its multi_thread scheduler since): a task
 // woken by the running one goes to the LIFO slot and runs next, at most kMaxLifoRuns times in a
 // row; what the reactor brings goes to the end of the queue; a full queue hands half to the inject
-// queue, which every worker looks at now and then. Unlike there, each worker has its own reactor, a
-// sleeping worker is woken only for a backlog, and a backlog is stolen from only when it is
-// overdue: it would keep its owner busy for longer than kOverdue, or its owner has not been seen
-// for so long. A stolen session depends on two threads until its operations have moved, which on
-// busy CPUs costs more than a short wait.
+// queue, which every worker looks at now and then. Unlike there, each worker has its own reactor:
+// a task that has run depends on two threads after it is stolen, until its operations have moved,
+// which on busy CPUs costs more than a short wait. For such tasks a sleeping worker is woken only
+// for a backlog, and a backlog is stolen from only when it is overdue: it would keep its owner busy
+// for longer than kOverdue, or its owner has not been seen for so long. A task that has never run
+// has nothing in any reactor. StealPolicy says whether that makes a difference:
+//
+//   kEager     a new task waits in a ring of its own, from which an idle worker takes at once; a
+//              sleeping one is woken for the second that a task spawns in one run, or when two wait
+//   kOverdue   a new task waits with those that have run
 //
 // Rounds and heavy tasks. A small request must not wait until every bulk stream has had its turn:
 //   S1  A round ends, and the reactor is turned, after kWorkPerRound: 61 small tasks, or 488 KiB
@@ -36,7 +41,8 @@
 // timer by about the hold, also one that falls due while it lasts.
 //
 // Threads: a worker's methods are for its own thread unless they say "any".
-// Checked by: tests/core/sched/scheduler_test.cc, tests/core/sched/rounds_test.cc, tests/model.
+// Checked by: tests/core/sched/scheduler_test.cc, tests/core/sched/rounds_test.cc,
+//             tests/core/sched/steal_policy_test.cc, tests/model.
 #ifndef SLUICE_CORE_SCHED_WORKER_H_
 #define SLUICE_CORE_SCHED_WORKER_H_
 
@@ -97,6 +103,10 @@ class Worker {
   // Puts a task at the end of this worker's queue: spawned tasks start in order.
   void ScheduleLast(Runnable& task);
 
+  // The same for a task that has never run: with StealPolicy::kEager another worker may take it at
+  // once. New tasks of one worker start in order.
+  void ScheduleNew(Runnable& task);
+
   // Any thread: has this very worker run it first (it may still be stolen later).
   void ScheduleHere(Runnable& task);
 
@@ -131,13 +141,17 @@ class Worker {
   static constexpr uint32_t kWakeBacklog = 16;  // queued tasks that are worth waking a worker for
   static constexpr uint32_t kStealBacklog = 4;  // queued tasks that may be worth stealing from
   static constexpr Duration kOverdue = 1ms;
+  static constexpr uint8_t kHeavyDue = 1;  // S3
+  static constexpr uint8_t kNewDue = 2;    // there may be new tasks
 
   void RunTask(Runnable& task);
   Runnable* NextTask();
   Runnable* NextLocal();
+  Runnable* NextNew();
   Runnable* NextHeavy();
   Runnable* NextShared();
   Runnable* Steal();
+  Runnable* StealNew(Worker& victim);
   Runnable* StealFrom(Worker& victim);
   Runnable* Search();
   void Queue(Runnable& task);
@@ -156,7 +170,10 @@ class Worker {
   size_t queued() const { return queue_.SizeHint() + heavy_.size(); }
   bool HasBacklog() const { return queued() >= kStealBacklog; }
   bool Overdue(const Worker& victim) const;
+  bool eager() const { return options_.stealing && options_.steal_policy == StealPolicy::kEager; }
+  bool HasNew(const Worker& victim) const { return &victim != this && victim.new_.SizeHint() != 0; }
   bool OverdueElsewhere() const;
+  bool NewElsewhere() const;
   bool BacklogElsewhere() const;
 
   Shared& shared_;
@@ -165,14 +182,17 @@ class Worker {
   const WorkerOptions options_;
 
   StealQueue<Runnable> queue_;
+  StealQueue<Runnable> new_;  // tasks that have never run; empty with StealPolicy::kOverdue
   Runnable* lifo_ = nullptr;
   int lifo_runs_ = 0;
   Runnable* running_ = nullptr;
   bool searching_ = false;
-  bool heavy_ran_ = false;  // in this round
-  bool heavy_due_ = false;  // S3
-  int32_t work_ = 0;        // in this round
-  uint32_t tick_ = 0;
+  bool heavy_ran_ = false;         // in this round
+  uint8_t due_ = 0;                // kHeavyDue, kNewDue
+  bool new_turn_ = false;          // whether the last look found it to be the new tasks' turn
+  int32_t work_ = 0;               // in this round
+  uint32_t tick_ = 0;              // one for each run of a task
+  uint32_t spawned_in_ = 0;        // the run in which a task was spawned last
   uint32_t shared_interval_ = 61;  // tasks between looks at the inject queue; tuned
   uint32_t tasks_since_turn_ = 0;
   uint64_t random_;

@@ -11,6 +11,19 @@
 
 namespace sluice::core {
 
+// Which queued tasks an idle worker takes from a busy one. Tasks that have run are taken when they
+// are overdue: see worker.h.
+//
+//   kEager     one that has never run is taken at once. A sleeping worker is woken when a task
+//              spawns a second one before it gives way (the first is what its worker runs next),
+//              and when two wait. For computations: what is spawned side by side runs side by side.
+//   kOverdue   new tasks are no exception. For many short tasks that do I/O: work stays where it
+//              is, and no worker is woken for less than a backlog.
+//
+// A task that spawns a single other and goes on computing shares nothing: it spawns both halves, or
+// gives way (Yield).
+enum class StealPolicy : uint8_t { kEager, kOverdue };
+
 struct WorkerOptions {
   size_t buffers = 1024;
   size_t buffer_size = 16384;  // bytes
@@ -19,7 +32,8 @@ struct WorkerOptions {
   BufferReserve* reserve = nullptr;  // of all workers; outlives them; or null
   Duration busy_poll{0};             // turn the reactor for so long before sleeping
   bool stealing = true;  // take queued tasks from other workers when there is nothing to do
-  uint64_t seed = 1;     // of the choice of victims
+  StealPolicy steal_policy = StealPolicy::kEager;
+  uint64_t seed = 1;              // of the choice of victims
   ThreadHeapFactory make_heap{};  // or null: nothing is trimmed but the buffers
 };
 

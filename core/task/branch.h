@@ -46,6 +46,7 @@ class BranchFrame {
   // the same as that of a function of one argument, but an optimiser that saw which function it is
   // (with LTO) would take such a call for one that cannot happen: it is not to see that.
   explicit BranchFrame(Function resume) : resume_(resume) { asm("" : "+r"(resume_)); }
+  ~BranchFrame() { (void)promise_.TakeException(); }
 
   // Null when done, as for a coroutine: coroutine_handle::done() looks at it.
   Function resume_;
@@ -117,6 +118,7 @@ class Branch<Task<T>> final {
   explicit Branch(Task<T>&& task) : task_(std::move(task)) {}
   Branch(const Branch&) = delete;
   Branch& operator=(const Branch&) = delete;
+  ~Branch() { task_.DropException(); }
 
   void Start(Runnable* task, CancelScope* scope, ChildObserver& observer) {
     task_.Start(task, scope, observer);

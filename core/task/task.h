@@ -59,21 +59,16 @@ class Successor {
 };
 
 // An exception that leaves a coroutine goes on in the one that awaits it. It is kept where the
-// coroutine had its scope, which it needs no more: a frame is not larger for it.
+// coroutine had its scope, which it needs no more: a frame is not larger for it. What is told of
+// the coroutine's end takes the exception or drops it: no frame's end has to look for one.
 struct PromiseBase {
   PromiseBase() {}
   PromiseBase(const PromiseBase&) = delete;
   PromiseBase& operator=(const PromiseBase&) = delete;
-  ~PromiseBase() {
-    if (failed()) [[unlikely]]
-      exception.~exception_ptr();
-  }
+  ~PromiseBase() { SLUICE_DCHECK(!failed()); }
 
   Runnable* task = nullptr;
-  union {
-    CancelScope* scope = nullptr;
-    std::exception_ptr exception;  // if it has failed
-  };
+  CancelScope* scope = nullptr;
   Successor successor;
 
   std::suspend_always initial_suspend() noexcept { return {}; }
@@ -81,12 +76,18 @@ struct PromiseBase {
   // In a catch block, or what the language calls there: keeps the exception.
   void unhandled_exception() noexcept {
     task = FailedMark();
-    new (&exception) std::exception_ptr(std::current_exception());
+    new (static_cast<void*>(&scope)) std::exception_ptr(std::current_exception());
   }
   bool failed() const { return task == FailedMark(); }
-  void RethrowIfFailed() const {
+  void RethrowIfFailed() {
     if (failed()) [[unlikely]]
       Rethrow();
+  }
+  // The exception, if it has failed; else null. It is kept here no longer.
+  std::exception_ptr TakeException() {
+    if (!failed()) [[likely]]
+      return nullptr;
+    return TakeKept();
   }
 
   struct FinalAwaiter {
@@ -101,8 +102,17 @@ struct PromiseBase {
   FinalAwaiter final_suspend() noexcept { return {}; }
 
  private:
+  static_assert(sizeof(std::exception_ptr) == sizeof(CancelScope*));
   static Runnable* FailedMark() { return reinterpret_cast<Runnable*>(uintptr_t{1}); }
-  [[noreturn, gnu::noinline, gnu::cold]] void Rethrow() const { std::rethrow_exception(exception); }
+  [[gnu::noinline, gnu::cold]] std::exception_ptr TakeKept() {
+    auto* const kept = std::launder(reinterpret_cast<std::exception_ptr*>(&scope));
+    std::exception_ptr exception = std::move(*kept);
+    kept->~exception_ptr();
+    scope = nullptr;
+    task = nullptr;
+    return exception;
+  }
+  [[noreturn, gnu::noinline, gnu::cold]] void Rethrow() { std::rethrow_exception(TakeKept()); }
 };
 
 template <typename T>
@@ -153,6 +163,10 @@ class [[nodiscard]] Task {
     handle_.resume();
   }
   bool done() const { return handle_.done(); }
+  // What has started it takes the value or, before it destroys the task, drops the exception.
+  void DropException() {
+    if (handle_) (void)handle_.promise().TakeException();
+  }
   Value TakeValue() {
     if constexpr (std::is_void_v<T>) {
       handle_.promise().TakeResult();

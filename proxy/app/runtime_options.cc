@@ -54,6 +54,7 @@ RuntimePlan PlanRuntime(const conf::Config& file, uint32_t cpus, const Descripto
   core::WorkerOptions& worker = plan.options.worker;
   worker.busy_poll = config.runtime.busy_poll;
   worker.stealing = config.runtime.work_stealing;
+  worker.steal_policy = core::StealPolicy::kOverdue;  // a session stays where its client arrived
   worker.make_heap = MakeThreadHeap;
   const bool is_auto = file.limits.max_connections == 0;
   if (is_auto) {

@@ -68,8 +68,8 @@ class Timeline {
   EndpointRef endpoint_;                  // the last one tried
   std::optional<core::Duration> queued_;  // these three: none: it did not happen
   core::OptionalInstant connected_at_;
+  core::OptionalInstant first_byte_at_;     // of the upstream; in this order, `is_up` is the index
   core::OptionalInstant first_request_at_;  // of the client
-  core::OptionalInstant first_byte_at_;     // of the upstream
   EndpointQueue* queue_ = nullptr;          // these two: null: no policy goes by latency
   Endpoint* measured_ = nullptr;
   core::PathQuality client_path_;

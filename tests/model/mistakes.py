@@ -372,4 +372,35 @@ MISTAKES = [
     if (!model::Planted("a returned slot serves none")) Serve(woken);
 """,
     ),
+    (
+        'worker_steal.cc',
+        """  new_.Push(&task, [this](Runnable* over) {
+""",
+        """  const bool early = model::Planted("wakes before it pushes");
+  if (early) shared_.NotifyOne();
+  new_.Push(&task, [this](Runnable* over) {
+""",
+    ),
+    (
+        'worker_steal.cc',
+        '  if (second || new_.SizeHint() >= 2) shared_.NotifyOne();\n',
+        """  if (early || model::Planted("new tasks wake none")) return;
+  const bool overlooked = model::Planted("a second task is one that waits alone");
+  if ((second && !overlooked) || new_.SizeHint() >= 2) shared_.NotifyOne();
+""",
+    ),
+    (
+        'worker_steal.cc',
+        """bool Worker::NewElsewhere() const {
+""",
+        """bool Worker::NewElsewhere() const {
+  if (model::Planted("a sleeper overlooks new tasks")) return false;
+""",
+    ),
+    (
+        'worker_steal.cc',
+        '  if (!HasNew(victim)) return nullptr;\n',
+        """  if (!HasNew(victim) || model::Planted("a search overlooks new tasks")) return nullptr;
+""",
+    ),
 ]

@@ -17,8 +17,14 @@ NOT_SANITIZED = select({
     "//conditions:default": [],
 })
 
-def model_test(name, deps = [], timer_wheel = ":timer_wheel", wait_list = ":wait_list", **kwargs):
-    """A test of models: <name>.cc; `timer_wheel`, `wait_list`: those that the code under it has."""
+def model_test(
+        name,
+        deps = [],
+        timer_wheel = ":timer_wheel",
+        wait_list = ":wait_list",
+        worker_steal = ":worker_steal",
+        **kwargs):
+    """A test of models: <name>.cc; the other labels: those parts of the code under it."""
     native.cc_test(
         name = name,
         size = "small",
@@ -30,6 +36,7 @@ def model_test(name, deps = [], timer_wheel = ":timer_wheel", wait_list = ":wait
             ":core",
             timer_wheel,
             wait_list,
+            worker_steal,
             "@system//:gtest_main",
         ],
         **kwargs

@@ -1,157 +1,10 @@
 // The scheduler, the real code of Worker, Shared, IdleSet, InjectQueue and WakeFlag: what is handed
 // in from outside runs once, whatever the workers are doing (no lost wake-up, not all asleep with
 // work queued), and all workers stop when they are told to.
-#include <memory>
-#include <optional>
-#include <vector>
-
-#include "core/base/check.h"
-#include "core/reactor/wake_flag.h"
-#include "core/sched/worker.h"
-#include "tests/model/expect.h"
-#include "tests/model/sync.h"
+#include "tests/model/worker_model.h"
 
 namespace sluice::model {
 namespace {
-
-// Waits and wakes like the real ones; no operation ever completes.
-class SleepingReactor final : public core::Reactor {
- public:
-  bool Submit(core::Op&) override { return false; }
-  void Cancel(core::Op&) override {}
-  bool Retry(core::Op&) override { return false; }
-  core::IoResult<int> OpenSocket(int) override { return 0; }
-  void Close(int) override {}
-  void Turn(std::optional<core::Duration> timeout, uint32_t) override {
-    if (timeout == core::Duration::zero() || !wake_.BeginSleep()) return;
-    eventfd_.Wait();
-    wake_.EndSleep();
-  }
-  void Trim() override {}
-  int64_t in_flight() const override { return 0; }
-
- protected:
-  bool TryWake() override {
-    if (wake_.Wake()) eventfd_.Set();
-    return true;
-  }
-
- private:
-  core::WakeFlag wake_;
-  Signal eventfd_;
-};
-
-class StoppedClock final : public core::Clock {
- public:
-  core::Instant Now() const override { return core::Instant(1ns); }
-};
-
-class Task;
-
-struct FirstNode final : core::Node {
-  void OnReady() override;
-  Cell<int> runs{"the task"};
-  Task* task = nullptr;
-};
-
-class Task final : public core::Runnable {
- public:
-  explicit Task(core::Scheduler& scheduler) : Runnable(scheduler, first_) { first_.task = this; }
-  using Runnable::MarkDone;
-  int runs() const { return first_.runs.Get(); }
-  bool finished = false;
-
- private:
-  void Finish() override { finished = true; }
-  FirstNode first_;
-};
-
-void FirstNode::OnReady() {
-  runs.Set(runs.Get() + 1);
-  task->MarkDone();
-}
-
-struct State {
-  explicit State(uint32_t count) : shared(count) {
-    const core::WorkerOptions options = {.buffers = 1, .buffer_size = 64};
-    for (uint32_t i = 0; i < count; ++i) {
-      const absl::Status status =
-          shared.AddWorker(clock, options)
-              .Start([](core::BufferPool&) -> absl::StatusOr<std::unique_ptr<core::Reactor>> {
-                return std::make_unique<SleepingReactor>();
-              });
-      SLUICE_CHECK(status.ok());
-    }
-  }
-  StoppedClock clock;
-  core::Shared shared;
-  std::vector<std::unique_ptr<Task>> tasks;
-};
-
-// Whose thread it is: the workers' come first.
-void FollowWorkers(Execution& run, State& state) {
-  run.OnSwitch([&state](int thread) {
-    const size_t index = static_cast<size_t>(thread - 1);
-    if (index < state.shared.workers().size()) {
-      state.shared.workers()[index]->Enter();
-    } else {
-      core::Worker::LeaveCurrent();
-    }
-  });
-}
-
-// Tasks are handed in from outside; the workers sleep for ever once there is nothing to do.
-Model Injecting(uint32_t workers, int tasks) {
-  return [=](Execution& run) {
-    auto& s = run.Make<State>(workers);
-    core::Worker::LeaveCurrent();
-    FollowWorkers(run, s);
-    for (uint32_t i = 0; i < workers; ++i) {
-      run.Daemon(i == 0 ? "worker 0" : "worker 1", [&s, i] { s.shared.workers()[i]->Run(); });
-    }
-    for (int i = 0; i < tasks; ++i) {
-      s.tasks.push_back(std::make_unique<Task>(s.shared));
-      run.Thread(i == 0 ? "outside 0" : "outside 1", [&s, i] { s.shared.Schedule(*s.tasks[i]); });
-    }
-    run.Finally([&s] {
-      core::Worker::LeaveCurrent();
-      SLUICE_CHECK(s.shared.PopInjected() == nullptr);
-      for (const auto& task : s.tasks) SLUICE_CHECK(task->finished && task->runs() == 1);
-    });
-  };
-}
-
-// A task is handed to worker 0 (its mailbox) while it goes to sleep.
-Model HandingToOne(uint32_t workers) {
-  return [=](Execution& run) {
-    auto& s = run.Make<State>(workers);
-    core::Worker::LeaveCurrent();
-    FollowWorkers(run, s);
-    for (uint32_t i = 0; i < workers; ++i) {
-      run.Daemon(i == 0 ? "worker 0" : "worker 1", [&s, i] { s.shared.workers()[i]->Run(); });
-    }
-    s.tasks.push_back(std::make_unique<Task>(s.shared));
-    run.Thread("outside", [&s] { s.shared.workers()[0]->ScheduleHere(*s.tasks[0]); });
-    run.Finally([&s] {
-      core::Worker::LeaveCurrent();
-      SLUICE_CHECK(s.tasks[0]->finished && s.tasks[0]->runs() == 1);
-    });
-  };
-}
-
-// One is told to run a task, all are told to stop.
-Model Stopping(uint32_t workers) {
-  return [=](Execution& run) {
-    auto& s = run.Make<State>(workers);
-    core::Worker::LeaveCurrent();
-    FollowWorkers(run, s);
-    for (uint32_t i = 0; i < workers; ++i) {
-      run.Thread(i == 0 ? "worker 0" : "worker 1", [&s, i] { s.shared.workers()[i]->Run(); });
-    }
-    run.Thread("outside", [&s] { s.shared.Stop(); });
-    run.Finally([] { core::Worker::LeaveCurrent(); });
-  };
-}
 
 TEST(Worker, OneWorkerOneTask) { ExpectHolds(Injecting(1, 1)); }
 TEST(Worker, OneWorkerStops) { ExpectHolds(Stopping(1)); }
@@ -178,6 +31,11 @@ TEST(Worker, MailboxOfOneOfTwo) {
   ExpectHolds(HandingToOne(2), {.samples = kSamples});
 }
 
+TEST(Worker, ABusyTasksChildrenBeginElsewhere) {
+  ExpectHolds(SpawnedByABusyTask(), {.preemptions = 2});
+  ExpectHolds(SpawnedByABusyTask(), {.samples = kSamples / 3});
+}
+
 // The mailbox is looked at without its lock: the wake-up is what makes the task visible.
 TEST(WorkerMutant, MailboxWithoutTheWakeUpsRelease) {
   ExpectCaught(HandingToOne(1),
@@ -194,6 +52,12 @@ TEST(WorkerMutant, SamplesFindItToo) {
 }
 TEST(WorkerMutant, ParkWithoutFence) {
   ExpectCaught(Injecting(1, 1), {"BeginPark(", Action::kFence});
+}
+TEST(WorkerMutant, NewTasksNotifyWithoutFence) {
+  ExpectCaught(SpawnedByABusyTask(), {"PickToWake(", Action::kFence}, {.preemptions = 2});
+}
+TEST(WorkerMutant, NewTasksParkWithoutFence) {
+  ExpectCaught(SpawnedByABusyTask(), {"BeginPark(", Action::kFence}, {.preemptions = 2});
 }
 
 }  // namespace

@@ -1,0 +1,104 @@
+// The part of a Worker that shares work with the others: see StealPolicy.
+#include <algorithm>
+#include <utility>
+
+#include "core/base/counter.h"
+#include "core/sched/worker.h"
+
+namespace sluice::core {
+
+// The first that a task spawns before it gives way is what this worker runs next, or soon; for a
+// second one another worker is woken, and for what has piled up here. The push comes before
+// NotifyOne's fence, which meets BeginPark's: a worker that is about to sleep sees the task, or is
+// woken.
+void Worker::ScheduleNew(Runnable& task) {
+  if (!eager() || shared_.workers_.size() == 1) return ScheduleLast(task);
+  new_.Push(&task, [this](Runnable* over) {
+    Count(counters_.overflow);
+    shared_.inject_.Push(*over);
+  });
+  due_ |= kNewDue;
+  const bool second = std::exchange(spawned_in_, tick_) == tick_;
+  if (second || new_.SizeHint() >= 2) shared_.NotifyOne();
+}
+
+// Every other time, so that neither new tasks nor those that have run keep the others waiting; and
+// whenever nothing else is queued here.
+Runnable* Worker::NextNew() {
+  new_turn_ = !new_turn_;
+  if (!new_turn_ && (lifo_ != nullptr || queue_.SizeHint() != 0)) return nullptr;
+  Runnable* task = new_.Pop();
+  if (task == nullptr) due_ &= static_cast<uint8_t>(~kNewDue);
+  return task;
+}
+
+// Whether what waits at `victim` will have waited too long before it gets there.
+bool Worker::Overdue(const Worker& victim) const {
+  if (&victim == this || !victim.HasBacklog()) return false;
+  const Duration unseen = now_ - victim.turned_.load(std::memory_order_relaxed);
+  const Duration work =
+      static_cast<int64_t>(victim.queued()) * victim.task_time_.load(std::memory_order_relaxed);
+  return unseen + work >= kOverdue;
+}
+
+bool Worker::OverdueElsewhere() const {
+  return options_.stealing && std::any_of(shared_.workers_.begin(), shared_.workers_.end(),
+                                          [this](const auto& other) { return Overdue(*other); });
+}
+
+bool Worker::NewElsewhere() const {
+  return eager() && std::any_of(shared_.workers_.begin(), shared_.workers_.end(),
+                                [this](const auto& other) { return HasNew(*other); });
+}
+
+Runnable* Worker::Steal() {
+  if (!options_.stealing) return NextShared();
+  const size_t count = shared_.workers_.size();
+  random_ ^= random_ << 13;
+  random_ ^= random_ >> 7;
+  random_ ^= random_ << 17;
+  const size_t start = random_ % count;
+  for (size_t i = 0; i < count; ++i) {
+    Worker& victim = *shared_.workers_[(start + i) % count];
+    Runnable* task = StealNew(victim);
+    if (task == nullptr && Overdue(victim)) task = StealFrom(victim);
+    if (task != nullptr) {
+      Count(counters_.steals);
+      Count(counters_.stolen, queued() + new_.SizeHint() + 1);
+      return task;
+    }
+  }
+  return NextShared();
+}
+
+// Half of its new tasks: from now on they are new here.
+Runnable* Worker::StealNew(Worker& victim) {
+  if (!HasNew(victim)) return nullptr;
+  Runnable* task = victim.new_.StealInto(new_);
+  if (new_.SizeHint() != 0) due_ |= kNewDue;
+  return task;
+}
+
+// Half of its light tasks; when there are none, half of the heavy ones.
+Runnable* Worker::StealFrom(Worker& victim) {
+  if (Runnable* task = victim.queue_.StealInto(queue_)) return task;
+  size_t more = victim.heavy_.size() / 2;
+  Runnable* first = victim.heavy_.Pop();
+  for (; first != nullptr && more > 0; --more) {
+    Runnable* task = victim.heavy_.Pop();
+    if (task == nullptr) break;
+    heavy_.Push(*task);
+  }
+  return first;
+}
+
+// Looks for work at the others, unless half of the workers do already.
+Runnable* Worker::Search() {
+  if (!searching_) {
+    if (!shared_.idle_.TryStartSearching()) return nullptr;
+    searching_ = true;
+  }
+  return Steal();
+}
+
+}  // namespace sluice::core

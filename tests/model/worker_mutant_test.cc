@@ -1,0 +1,28 @@
+// How workers share new tasks, with planted mistakes: each has to be found.
+#include "tests/model/planted.h"
+#include "tests/model/worker_model.h"
+
+namespace sluice::model {
+namespace {
+
+void ExpectPlantedFails(const char* mistake) {
+  planted = mistake;
+  ExpectFails(SpawnedByABusyTask(), {.preemptions = 2});
+  planted = "";
+}
+
+TEST(WorkerStealMutant, None) { ExpectHolds(SpawnedByABusyTask(), {.preemptions = 1}); }
+TEST(WorkerStealMutant, NewTasksWakeNone) { ExpectPlantedFails("new tasks wake none"); }
+TEST(WorkerStealMutant, WakesBeforeItPushes) { ExpectPlantedFails("wakes before it pushes"); }
+TEST(WorkerStealMutant, ASecondTaskIsOneThatWaitsAlone) {
+  ExpectPlantedFails("a second task is one that waits alone");
+}
+TEST(WorkerStealMutant, ASleeperOverlooksNewTasks) {
+  ExpectPlantedFails("a sleeper overlooks new tasks");
+}
+TEST(WorkerStealMutant, ASearchOverlooksNewTasks) {
+  ExpectPlantedFails("a search overlooks new tasks");
+}
+
+}  // namespace
+}  // namespace sluice::model
