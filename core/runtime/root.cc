@@ -1,5 +1,7 @@
 #include "core/runtime/root.h"
 
+#include "core/runtime/task_registry.h"
+
 namespace sluice::core {
 
 // An abort on its way to the task.
@@ -51,6 +53,12 @@ void RootBase::OnReady() {
     body_ended_ = true;
     return;  // the note is on its way
   }
+  if (TaskRegistry* registry = shared().registry(); registry != nullptr && !registry->Add(*this))
+      [[unlikely]] {
+    never_begun_ = true;
+    BodyEnded();
+    return;
+  }
   Begin();
 }
 
@@ -74,6 +82,7 @@ void RootBase::OnAbort() {
 
 void RootBase::Finish() {
   Shared& runtime = shared();
+  if (listed_) runtime.registry()->Remove(*this);
   TaskEndObserver* observer = end_observer_;
   const uintptr_t word = joiner_.exchange(kFinished, std::memory_order_acq_rel);
   if (word != kNoJoiner) {

@@ -20,7 +20,9 @@
 //                ▼                    ▼
 //              kClosed ◄──────────────┘
 //
-// A task that finds kRequested when it is to begin does not begin.
+// A task that finds kRequested when it is to begin does not begin. Nor does one whose runtime is
+// about to end then; such a runtime lists its tasks (task_registry.h), in words that a root does
+// not use while it runs.
 //
 // Memory orders: the task's acq_rel exchange to kFinished meets the handle's acquire (a load or a
 // failed CAS): the result is seen; the waiter published by the handle's CAS is seen by the task.
@@ -117,6 +119,7 @@ class RootBase : public PromiseBase, public Runnable, private Node {
   ~RootBase() = default;
 
  private:
+  friend class TaskRegistry;
   class AbortNote;
 
   static constexpr uintptr_t kNoJoiner = 0;
@@ -136,6 +139,13 @@ class RootBase : public PromiseBase, public Runnable, private Node {
 
   Shared& shared() const { return static_cast<Shared&>(scheduler()); }
 
+  // The TaskRegistry's, while it is listed: the Node has been its first event, and nothing awaits a
+  // root.
+  RootBase* next_listed() const { return static_cast<RootBase*>(Node::next); }
+  void set_next(RootBase* root) { Node::next = root; }
+  RootBase* previous_listed() const { return static_cast<RootBase*>(successor.kept()); }
+  void set_previous(RootBase* root) { successor.Keep(root); }
+
   CancelScope own_scope_;
   TaskEndObserver* end_observer_ = nullptr;
   Atomic<uintptr_t> joiner_{kNoJoiner};
@@ -146,6 +156,8 @@ class RootBase : public PromiseBase, public Runnable, private Node {
   bool body_ended_ : 1 = false;
   bool never_begun_ : 1 = false;
   bool exception_taken_ : 1 = false;
+  bool listed_ : 1 = false;
+  uint8_t list_ = 0;  // of the TaskRegistry
 };
 
 // Owns a root that has not been spawned. It cannot be awaited.

@@ -37,13 +37,6 @@ void Shared::Schedule(Runnable& runnable) {
   NotifyOne();
 }
 
-void Shared::NotifyOne() {
-  const int index = idle_.PickToWake();
-  if (index < 0) return;
-  workers_[static_cast<size_t>(index)]->Wake();
-  if (Worker* worker = Worker::Current()) Count(worker->counters_.wakes);
-}
-
 Worker::Worker(Shared& shared, uint32_t index, const Clock& clock, const WorkerOptions& options)
     : shared_(shared),
       index_(index),
@@ -72,8 +65,16 @@ void Worker::Abandon() {
 }
 
 void Worker::Run() {
+  RunLoop([] { return false; });
+}
+void Worker::RunUntil(const Atomic<bool>& done) {
+  RunLoop([&done] { return done.load(std::memory_order_acquire); });
+}
+
+template <typename Done>
+void Worker::RunLoop(Done done) {
   Enter();
-  for (;;) {
+  while (!done()) {
     ++tick_;
     if (RoundIsOver()) EndRound();
     if (Runnable* task = NextTask()) {

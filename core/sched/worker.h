@@ -83,6 +83,10 @@ class Worker {
   // Runs tasks until Shared::Stop has been called and nothing is left to do.
   void Run();
 
+  // The same, or until `done`, which is set before a Wake: then tasks may be left, and RunUntil or
+  // Run goes on with them. On one thread always.
+  void RunUntil(const Atomic<bool>& done);
+
   // One round of Run, for simulations: false when there was nothing to run (then it has turned the
   // reactor without waiting).
   bool Step();
@@ -132,6 +136,8 @@ class Worker {
   static constexpr uint32_t kStealBacklog = 4;  // queued tasks that may be worth stealing from
   static constexpr Duration kOverdue = 1ms;
 
+  template <typename Done>
+  void RunLoop(Done done);
   void RunTask(Runnable& task);
   Runnable* NextTask();
   Runnable* NextLocal();
