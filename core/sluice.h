@@ -40,6 +40,7 @@
 #include "core/runtime/options.h"
 #include "core/runtime/runtime.h"
 #include "core/runtime/spawn.h"
+#include "core/runtime/spawn_local.h"
 #include "core/runtime/task_group.h"
 #include "core/runtime/task_tracker.h"
 #include "core/sync/barrier.h"

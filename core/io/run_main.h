@@ -20,8 +20,8 @@
 //   1                         it threw something else, or the runtime could not start; one line on
 //                             stderr says what
 //
-// SIGPIPE is ignored. Signals are blocked in the threads that exist then: call it first in main, and
-// once. Other signals: core/io/signals.h.
+// SIGPIPE is ignored. The two signals are blocked in this thread and in those it starts: call
+// RunMain before there are others. Other signals: core/io/signals.h.
 //
 // The workers are as many as there are CPUs unless `options` says otherwise; the calling thread is
 // one of them. Threads: that of main. Checked by: tests/core/io/run_main_test.cc (both backends).

@@ -52,6 +52,10 @@ class RuntimeHandle {
   template <typename F, typename... Args>
     requires internal::MakesTask<std::decay_t<F>, std::decay_t<Args>...>
   auto Spawn(F&& function, Args&&... args) const;
+  // On this worker and on no other: see spawn_local.h, which is to be included.
+  template <typename F, typename... Args>
+    requires internal::MakesTask<std::decay_t<F>, std::decay_t<Args>...>
+  auto SpawnPinned(uint32_t worker, F&& function, Args&&... args) const;
 
   uint32_t workers() const { return static_cast<uint32_t>(shared_->workers().size()); }
   Worker& worker(uint32_t index) const { return *shared_->workers()[index]; }

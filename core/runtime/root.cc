@@ -48,17 +48,21 @@ bool RootBase::Abort() {
 
 // The task's first event.
 void RootBase::OnReady() {
-  if (abort_.load(std::memory_order_relaxed) == kRequested) [[unlikely]] {
+  const bool aborted = abort_.load(std::memory_order_relaxed) == kRequested;
+  if (aborted && !local()) [[unlikely]] {
     never_begun_ = true;
     body_ended_ = true;
     return;  // the note is on its way
   }
-  if (TaskRegistry* registry = shared().registry(); registry != nullptr && !registry->Add(*this))
-      [[unlikely]] {
+  TaskRegistry* const registry = shared().registry();
+  const bool refused = registry != nullptr && !registry->Add(*this);
+  if (refused && !local()) [[unlikely]] {
     never_begun_ = true;
     BodyEnded();
     return;
   }
+  if (aborted || refused) [[unlikely]]
+    own_scope_.Cancel();
   Begin();
 }
 

@@ -83,6 +83,12 @@ class RootBase : public PromiseBase, public Runnable, private Node {
     end_observer_ = observer;
     shared.NoteTaskBegin();
   }
+  // The same for a task that never leaves a worker. It begins even if it is aborted before, with
+  // its scope cancelled: what it holds goes where it would have run.
+  void LaunchLocal(Scheduler& local, Shared& shared, TaskEndObserver* observer) {
+    Launch(shared, observer);
+    set_scheduler(local);
+  }
 
   // The handle's side.
   class Joiner : public Waiter {
@@ -137,7 +143,8 @@ class RootBase : public PromiseBase, public Runnable, private Node {
   void Finish() override;
   void Free();
 
-  Shared& shared() const { return static_cast<Shared&>(scheduler()); }
+  Shared& shared() const { return static_cast<Shared&>(scheduler().whole()); }
+  bool local() const { return &scheduler() != &scheduler().whole(); }
 
   // The TaskRegistry's, while it is listed: the Node has been its first event, and nothing awaits a
   // root.

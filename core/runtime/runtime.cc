@@ -126,6 +126,10 @@ absl::Status Runtime::StartThreads(uint32_t first, State then) {
   absl::Status status = StartWithBackend(first);
   if (!status.ok()) return status;
   starter_ = std::this_thread::get_id();
+  for (const std::unique_ptr<Worker>& worker : shared_.workers()) {
+    local_queues_.push_back(std::make_unique<LocalQueue>(shared_, *worker));
+  }
+  shared_.set_local_queues(local_queues_);
   if (first == 0) {
     threads_.Go();
   } else {
@@ -269,6 +273,9 @@ void Runtime::DropUnbegun() {
   if (!registry_.has_value()) return;
   registry_->CancelAll();
   while (Runnable* task = shared_.PopInjected()) task->Run();
+  for (const std::unique_ptr<LocalQueue>& queue : local_queues_) {
+    while (Runnable* task = queue->PopRemote()) task->Run();
+  }
 }
 
 void Runtime::CheckNothingLeft() {

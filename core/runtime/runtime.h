@@ -59,6 +59,7 @@
 #include "core/runtime/backend.h"
 #include "core/runtime/blocking_pool.h"
 #include "core/runtime/handle.h"
+#include "core/runtime/local_queue.h"
 #include "core/runtime/options.h"
 #include "core/runtime/spawn.h"
 #include "core/runtime/standstill.h"
@@ -137,6 +138,7 @@ class Runtime {
   bool may_fall_back_ = true;  // the backend was chosen by options.backend
   Shared shared_;
   std::optional<TaskRegistry> registry_;
+  LocalQueues local_queues_;  // from the start on
   BlockingPool blocking_pool_;
   WorkerThreads threads_;
   std::optional<Standstill> standstill_;  // in the foreground

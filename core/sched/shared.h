@@ -24,6 +24,7 @@
 namespace sluice::core {
 
 class BlockingPool;
+class LocalQueue;
 class TaskRegistry;
 class Worker;
 
@@ -72,6 +73,12 @@ class Shared final : public Scheduler {
   TaskRegistry* registry() const { return registry_; }
   void set_registry(TaskRegistry* registry) { registry_ = registry; }
 
+  // Of the runtime, for tasks that never leave a worker, one for each; empty where there is none.
+  std::span<const std::unique_ptr<LocalQueue>> local_queues() const { return local_queues_; }
+  void set_local_queues(std::span<const std::unique_ptr<LocalQueue>> queues) {
+    local_queues_ = queues;
+  }
+
   // For what runs tasks without workers (models; those that do not begin): the oldest task in the
   // inject queue, or null.
   Runnable* PopInjected() { return inject_.Pop(); }
@@ -92,6 +99,7 @@ class Shared final : public Scheduler {
   std::vector<std::unique_ptr<Worker>> workers_;
   BlockingPool* blocking_pool_ = nullptr;
   TaskRegistry* registry_ = nullptr;
+  std::span<const std::unique_ptr<LocalQueue>> local_queues_;
   LostException lost_exception_;  // empty: they are written to stderr
   Atomic<uint8_t> stop_{kGoOn};
   Atomic<size_t> live_tasks_{0};

@@ -121,7 +121,7 @@ void Worker::RunTask(Runnable& task) {
   work_ += kWorkPerTask + copied;
   if (outcome >= Runnable::Outcome::kYield) [[unlikely]] {  // there is more to do
     if (outcome == Runnable::Outcome::kYield) work_ = kWorkPerRound;
-    Queue(task);
+    PutBack(task);
   }
 }
 

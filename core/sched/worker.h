@@ -147,6 +147,14 @@ class Worker {
   Runnable* StealFrom(Worker& victim);
   Runnable* Search();
   void Queue(Runnable& task);
+  // One that gives way, or has used up its budget.
+  void PutBack(Runnable& task) {
+    if (&task.scheduler() == &shared_) {
+      Queue(task);
+    } else {
+      task.scheduler().Schedule(task);  // it is not for every worker
+    }
+  }
   void QueueHeavy(Runnable& task);
   void WakeForBacklog();
   bool RoundIsOver() const;
