@@ -23,7 +23,8 @@
 // In the foreground the thread that has started the runtime is worker 0, and the other workers have
 // threads of their own. In IDLE no worker runs anything: tasks, timers and sockets stand still, and
 // go on with the next BlockOn; a timer that has become due meanwhile fires then. BlockOn returns
-// when its task has ended and each other worker has come to the end of the run it is in.
+// when its task has ended and each other worker has come to the end of the run it is in. To let the
+// others go and to hold them costs some wake-ups of threads each time.
 //
 // In the background every worker has a thread of its own and runs until Shutdown. BlockOn has the
 // calling thread sleep until its task has ended; several threads may do that at once.
