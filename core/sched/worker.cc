@@ -168,7 +168,7 @@ Runnable* Worker::NextLocal() {
 
 // The mailbox is ours alone; of the inject queue we take our share, the first to run at once.
 Runnable* Worker::NextShared() {
-  if (Runnable* task = mailbox_.Pop()) return task;
+  if (MailIsNext()) return mailbox_.Pop();
   const size_t queued = shared_.inject_.size();
   if (queued == 0) return nullptr;
   const size_t free = queue_.kSize / 2 - std::min(queue_.kSize / 2, queue_.SizeHint());

@@ -147,6 +147,13 @@ class Worker {
   Runnable* StealFrom(Worker& victim);
   Runnable* Search();
   void Queue(Runnable& task);
+  // Whether NextShared takes from the mailbox: in turn with the inject queue, because a task of the
+  // mailbox may come back there at once.
+  bool MailIsNext() {
+    if (mailbox_.empty()) return false;
+    mail_was_next_ = !mail_was_next_;
+    return mail_was_next_ || shared_.inject_.empty();
+  }
   // One that gives way, or has used up its budget.
   void PutBack(Runnable& task) {
     if (&task.scheduler() == &shared_) {
@@ -183,6 +190,7 @@ class Worker {
   int lifo_runs_ = 0;
   Runnable* running_ = nullptr;
   bool searching_ = false;
+  bool mail_was_next_ = false;
   bool heavy_ran_ = false;  // in this round
   bool heavy_due_ = false;  // S3
   int32_t work_ = 0;        // in this round

@@ -49,7 +49,7 @@ TEST_P(RunMainTest, AnExceptionIsOneLineAndAFailure) {
 
 TEST_P(RunMainTest, ARuntimeThatCannotStartIsOneLineAndAFailure) {
   RuntimeOptions options = Options();
-  options.worker.buffers = size_t{1} << 40;
+  options.worker.buffer_size = size_t{1} << 47;  // more than there is
   ::testing::internal::CaptureStderr();
   EXPECT_EQ(RunMain(Return(0), options), 1);
   const std::string text = ::testing::internal::GetCapturedStderr();
