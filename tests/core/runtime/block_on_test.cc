@@ -93,7 +93,7 @@ Task<void> Count(std::atomic<uint64_t>& counter, const std::atomic<bool>& stop) 
     co_await Yield();
   }
 }
-Task<void> WaitUntilAllCount(std::array<std::atomic<uint64_t>, 8>& counters) {
+Task<void> WaitUntilAllCount(std::array<std::atomic<uint64_t>, 4>& counters) {
   for (std::atomic<uint64_t>& counter : counters) {
     const uint64_t before = counter;
     while (counter == before) co_await Yield();
@@ -101,18 +101,18 @@ Task<void> WaitUntilAllCount(std::array<std::atomic<uint64_t>, 8>& counters) {
 }
 
 TEST_P(BlockOnTest, NothingRunsBetweenTwoOfThem) {
-  std::array<std::atomic<uint64_t>, 8> counters{};
+  std::array<std::atomic<uint64_t>, 4> counters{};
   std::atomic<bool> stop{false};
   Runtime runtime(Options());
   std::vector<JoinHandle<void>> handles;
   for (std::atomic<uint64_t>& counter : counters) {
     handles.push_back(runtime.handle().Spawn(Count(counter, stop)));
   }
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 8; ++round) {
     runtime.BlockOn(WaitUntilAllCount(counters));
-    std::array<uint64_t, 8> before;
+    std::array<uint64_t, 4> before;
     for (size_t i = 0; i < counters.size(); ++i) before[i] = counters[i];
-    if (round % 5 == 0) LetTimePass(5ms);
+    if (round % 4 == 0) LetTimePass(5ms);
     for (size_t i = 0; i < counters.size(); ++i) EXPECT_EQ(counters[i], before[i]);
   }
   stop = true;
