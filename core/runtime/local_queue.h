@@ -18,7 +18,7 @@
 // has queued it sees the flag cleared and posts again.
 //
 // Threads: Schedule any; the rest the worker's. Checked by: tests/core/runtime/spawn_local_test.cc
-// (tsan).
+// (tsan), tests/model.
 #ifndef SLUICE_CORE_RUNTIME_LOCAL_QUEUE_H_
 #define SLUICE_CORE_RUNTIME_LOCAL_QUEUE_H_
 
