@@ -1,5 +1,5 @@
-// LocalQueue, the real one on a real Worker: a task that another thread schedules runs once, whatever
-// the worker is doing, and so does one that a local task schedules.
+// LocalQueue, the real one on a real Worker: a task that another thread schedules runs once,
+// whatever the worker is doing, and so does one that a local task schedules.
 #include <cstddef>
 #include <memory>
 #include <utility>
