@@ -115,7 +115,9 @@ TEST_P(RuntimeTest, ItsDestructionCancelsAndAwaits) {
     Counts counts;
     {
       Runtime runtime(Options());
-      if (background) ASSERT_TRUE(runtime.StartInBackground().ok());
+      if (background) {
+        ASSERT_TRUE(runtime.StartInBackground().ok());
+      }
       SpawnWaiting(runtime, counts, 100);
     }
     EXPECT_EQ(counts.cancelled, 100);
@@ -156,7 +158,9 @@ TEST_P(RuntimeTest, ShutdownLosesPatience) {
     std::atomic<bool> begun{false};
     Counts counts;
     Runtime runtime(Options());
-    if (background) ASSERT_TRUE(runtime.StartInBackground().ok());
+    if (background) {
+      ASSERT_TRUE(runtime.StartInBackground().ok());
+    }
     JoinHandle<void> handle = runtime.handle().Spawn(Stubborn(event, begun));
     runtime.BlockOn(UntilTrue(begun));
     SpawnWaiting(runtime, counts, 10);
