@@ -208,8 +208,7 @@ void Runtime::WaitForBackground(Task<void> task) {
   {
     // The lock: the workers wait for what has been spawned before they are to stop.
     absl::MutexLock lock(&mutex_);
-    SLUICE_CHECK_USE(state_ == State::kBackground,
-                     "the runtime has been shut down: make another one");
+    if (state_ != State::kBackground) return;  // another thread shuts it down: it does not begin
     SpawnOn(handle(), nullptr, std::move(task), &observer).Detach();
   }
   observer.done.WaitForNotification();

@@ -27,7 +27,8 @@
 // others go and to hold them costs some wake-ups of threads each time.
 //
 // In the background every worker has a thread of its own and runs until Shutdown. BlockOn has the
-// calling thread sleep until its task has ended; several threads may do that at once.
+// calling thread sleep until its task has ended; several threads may do that at once. After
+// Shutdown its task does not begin, and it throws Cancelled.
 //
 // In STOPPING every task is cancelled, as by JoinHandle::Abort, and runs on to its end; tasks that
 // are spawned meanwhile do not begin. A destructor waits for that without a limit.
@@ -37,7 +38,7 @@
 //
 // Errors: what cannot be had (io_uring, threads, memory) is Start's status; a start that fails
 // undoes what it did, has run nothing, and may be repeated. Misuse ends the process: BlockOn and
-// Shutdown inside a task, or in the foreground on another thread.
+// Shutdown inside a task, or in the foreground on another thread, and BlockOn after its Shutdown.
 // Threads: handle() any; in the background BlockOn any and Shutdown one; else the one that starts
 // it.
 // Checked by: tests/core/runtime/block_on_test.cc, tests/core/runtime/runtime_test.cc,

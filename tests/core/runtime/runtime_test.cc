@@ -18,6 +18,7 @@
 #include "core/io/poll.h"
 #include "core/runtime/join_set.h"
 #include "core/sync/event.h"
+#include "core/task/outcome.h"
 #include "core/task/shield.h"
 #include "core/task/task.h"
 #include "core/task/yield.h"
@@ -259,6 +260,16 @@ TEST_P(RuntimeTest, BlockOnBringsWhatItsTaskSavesFromShutdown) {
   begun.WaitForNotification();
   EXPECT_TRUE(runtime.Shutdown());
   thread.join();
+}
+
+TEST_P(RuntimeTest, BlockOnAfterShutdownDoesNotBegin) {
+  Counts counts;
+  Runtime runtime(Options());
+  ASSERT_TRUE(runtime.StartInBackground().ok());
+  EXPECT_TRUE(runtime.Shutdown());
+  EXPECT_THROW(runtime.BlockOn(WaitLong(counts, Guard(counts))), Cancelled);
+  EXPECT_EQ(counts.begun, 0);
+  EXPECT_EQ(counts.gone, 1);
 }
 
 TEST_P(RuntimeTest, AsManyWorkersAsCpus) {
