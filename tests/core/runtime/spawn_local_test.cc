@@ -49,29 +49,37 @@ class OfOneThread {
   int uses_ = 0;
 };
 
-// Keeps every worker busy with more than it can do, so that there is much to steal.
-Task<void> Busy(const std::atomic<bool>& stop) {
+// Has worker 0 queue more than it can do soon, again and again, so that the others steal from it:
+// also what has been queued before, for each task spawns one more.
+Task<void> Compute(int more) {
+  if (more > 0) Spawn(Compute(more - 1)).Detach();
+  const auto end = std::chrono::steady_clock::now() + 100us;
+  while (std::chrono::steady_clock::now() < end) {
+  }
+  co_return;
+}
+Task<void> Overload(const std::atomic<bool>& stop) {
   while (!stop) {
-    const auto end = std::chrono::steady_clock::now() + 20us;
-    while (std::chrono::steady_clock::now() < end) {
-    }
-    co_await Yield();
+    std::vector<JoinHandle<void>> tasks;
+    for (int i = 0; i < 15; ++i) tasks.push_back(Spawn(Compute(1)));
+    for (JoinHandle<void>& task : tasks) (co_await std::move(task)).value();
   }
 }
 
-class BusyTasks {
+class Overloaded {
  public:
-  BusyTasks(Runtime& runtime, int tasks) {
-    for (int i = 0; i < tasks; ++i) handles_.push_back(runtime.handle().Spawn(Busy(stop_)));
-  }
-  Task<void> End() {
+  explicit Overloaded(Runtime& runtime)
+      : runtime_(runtime),
+        handle_(runtime.handle().SpawnPinned(0, [this] { return Overload(stop_); })) {}
+  ~Overloaded() {
     stop_ = true;
-    for (JoinHandle<void>& handle : handles_) (co_await std::move(handle)).value();
+    runtime_.BlockOn(std::move(handle_)).value();
   }
 
  private:
+  Runtime& runtime_;
   std::atomic<bool> stop_{false};
-  std::vector<JoinHandle<void>> handles_;
+  JoinHandle<void> handle_;
 };
 
 Task<int> UseOften(OfOneThread& state, int times) {
@@ -89,7 +97,7 @@ Task<int> UseOften(OfOneThread& state, int times) {
 TEST_P(SpawnLocalTest, NeverLeavesItsWorker) {
   Runtime runtime(Options());
   ASSERT_TRUE(runtime.StartInBackground().ok());
-  BusyTasks busy(runtime, 20);
+  const Overloaded overloaded(runtime);
   std::vector<JoinHandle<int>> handles;
   for (uint32_t i = 0; i < 12; ++i) {
     handles.push_back(runtime.handle().SpawnPinned(i % GetParam().workers, []() -> Task<int> {
@@ -100,7 +108,6 @@ TEST_P(SpawnLocalTest, NeverLeavesItsWorker) {
   for (JoinHandle<int>& handle : handles) {
     EXPECT_EQ(runtime.BlockOn(std::move(handle)).value(), 300);
   }
-  runtime.BlockOn(busy.End());
 }
 
 TEST_P(SpawnLocalTest, PinnedTasksRunOnTheWorkerNamed) {
@@ -124,10 +131,9 @@ Task<int> ShareMain() {
 TEST_P(SpawnLocalTest, LocalTasksOfATaskShareItsWorker) {
   Runtime runtime(Options());
   ASSERT_TRUE(runtime.StartInBackground().ok());
-  BusyTasks busy(runtime, 20);
+  const Overloaded overloaded(runtime);
   JoinHandle<int> handle = runtime.handle().SpawnPinned(0, ShareMain);
   EXPECT_EQ(runtime.BlockOn(std::move(handle)).value(), 1001);
-  runtime.BlockOn(busy.End());
 }
 
 // Woken from other workers and from plain threads while it runs and while it waits.
