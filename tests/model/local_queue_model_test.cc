@@ -67,16 +67,19 @@ TEST(LocalQueue, TasksThatScheduleTasks) {
   ExpectHolds(SchedulingInside, {.samples = kSamples});
 }
 
-// The thread that finds the flag set has queued its task before: the batch that clears it sees it.
-TEST(LocalQueueMutant, ClearedWithoutAcquire) {
-  ExpectCaught(Scheduling(2),
-               {"LocalQueue::OnReady(", Action::kUpdate, -1, std::memory_order_relaxed},
-               {.preemptions = 3});
+// The lock of the queue orders what is needed: a batch that runs sees one task, takes the lock, and
+// sees all that were queued before the flag was set.
+TEST(LocalQueue, TheOrdersOfTheFlagAreMoreThanNeeded) {
+  Options options{.preemptions = 3};
+  for (const char* place : {"LocalQueue::OnReady(", "LocalQueue::Schedule("}) {
+    options.mutations = {{place, Action::kUpdate, -1, std::memory_order_relaxed}};
+    ExpectHolds(Scheduling(2), options);
+  }
 }
-TEST(LocalQueueMutant, SetWithoutRelease) {
-  ExpectCaught(Scheduling(2),
-               {"LocalQueue::Schedule(", Action::kUpdate, -1, std::memory_order_relaxed},
-               {.preemptions = 3});
+
+// The batch comes through the mailbox, which is looked at without its lock.
+TEST(LocalQueueMutant, ScheduledWithoutTheWakeUpsRelease) {
+  ExpectCaught(Scheduling(1), {"WakeFlag::Wake(", Action::kUpdate, -1, std::memory_order_acquire});
 }
 
 }  // namespace
