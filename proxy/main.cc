@@ -18,8 +18,8 @@
 #include "core/base/clock.h"
 #include "core/io/signals.h"
 #include "core/log/logger.h"
+#include "core/runtime/backend.h"
 #include "core/runtime/runtime.h"
-#include "proxy/app/backend.h"
 #include "proxy/app/cpu_quota.h"
 #include "proxy/app/demo.h"
 #include "proxy/app/descriptors.h"
@@ -28,7 +28,6 @@
 #include "proxy/app/process.h"
 #include "proxy/app/runtime_options.h"
 #include "proxy/app/standard_descriptors.h"
-#include "proxy/app/start.h"
 #include "proxy/app/version.h"
 #include "proxy/memory/buffer_budget.h"
 #include "proxy/memory/heap_reserve.h"
@@ -94,10 +93,10 @@ int Serve(const std::string& path, const conf::Config& file,
   for (const conf::Error& warning : warnings) {
     logger->Log(LogLevel::kWarn, "%s", conf::FormatWarning(warning));
   }
-  absl::StatusOr<Backend> backend = ChooseBackend(file.runtime.backend);
-  if (!backend.ok()) Fail(*logger, backend.status());
   const Descriptors descriptors = {RaiseDescriptorLimit(), OpenDescriptors()};
   const RuntimePlan plan = PlanRuntime(file, UsableCpus(), descriptors);
+  absl::StatusOr<core::ChosenBackend> backend = core::ChooseBackend(plan.options.backend);
+  if (!backend.ok()) Fail(*logger, backend.status());
   for (const std::string& warning : plan.warnings) logger->Log(LogLevel::kWarn, "%s", warning);
   const conf::Config config = WithConnections(file, plan, *logger);
   const absl::StatusOr<std::string> shortage =
@@ -122,7 +121,10 @@ int Serve(const std::string& path, const conf::Config& file,
   options.lost_exception = [](std::exception_ptr thrown) noexcept {
     std::rethrow_exception(std::move(thrown));
   };
-  core::Runtime runtime(options, clock, backend->make_reactor);
+  options.warn = [&logger](const std::string& warning) {
+    logger->Log(LogLevel::kWarn, "%s", warning);
+  };
+  core::Runtime runtime(options, clock, *std::move(backend));
   HeapReserve reserve(HeapReserve::BytesFor(config.limits.max_connections), MallocWorks);
   PrepareForShortage(reserve, *logger);
   Server server(config, runtime.handle(), signals, *logger, access_log->get(), reserve);
@@ -131,8 +133,10 @@ int Serve(const std::string& path, const conf::Config& file,
                              "lower runtime.workers or limits.buffer_memory, or raise RLIMIT_AS or "
                              "RLIMIT_DATA");
   if (!status.ok()) Fail(*logger, status);
-  status = StartRuntime(runtime, config.runtime.backend, *backend, *logger);
+  status = runtime.Start();
   if (!status.ok()) Fail(*logger, status);
+  logger->Log(LogLevel::kInfo, "starting: backend %s, %d workers", runtime.backend().name,
+              runtime.handle().workers());
   status = runtime.Run(server.Run());
   status.Update(server.status());
   if (*access_log != nullptr) FinishAccessLog(**access_log, *logger);

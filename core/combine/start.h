@@ -19,30 +19,12 @@
 #include "core/runtime/spawn.h"
 #include "core/task/awaitable.h"
 #include "core/task/outcome.h"
+#include "core/task/outcome_of.h"
 #include "core/task/task.h"
 
 namespace sluice::core {
 
 namespace internal {
-
-// The T of an Outcome<T>: void for what brings nothing.
-template <typename A>
-using OutcomeType = std::conditional_t<std::same_as<AwaitValue<A>, Unit>, void, AwaitValue<A>>;
-
-template <typename A>
-Task<Outcome<OutcomeType<A>>> OutcomeOf(HeldAwaitable<A> awaitable) {
-  using Result = Outcome<OutcomeType<A>>;
-  try {
-    if constexpr (std::is_void_v<OutcomeType<A>>) {
-      (void)co_await awaitable.get();
-      co_return Result(Unit{});
-    } else {
-      co_return Result(co_await awaitable.get());
-    }
-  } catch (...) {
-    co_return Result::OfException();
-  }
-}
 
 template <typename T, typename OnDone>
 Root<void> TellOutcome(Task<Outcome<T>> outcome, OnDone on_done) {

@@ -5,16 +5,32 @@
 #ifndef SLUICE_CORE_RUNTIME_HANDLE_H_
 #define SLUICE_CORE_RUNTIME_HANDLE_H_
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <type_traits>
 
 #include "core/base/check.h"
 #include "core/reactor/reactor.h"
 #include "core/sched/shared.h"
 #include "core/sched/worker.h"
 #include "core/sched/worker_counters.h"
+#include "core/task/task.h"
 
 namespace sluice::core {
+
+template <typename T>
+class JoinHandle;
+
+namespace internal {
+
+template <typename F, typename... Args>
+concept MakesTask = requires(F& function, Args&... args) {
+  []<typename T>(Task<T>) {}(std::invoke(function, args...));
+};
+
+}  // namespace internal
 
 class RuntimeHandle {
  public:
@@ -29,6 +45,17 @@ class RuntimeHandle {
                      "this thread runs no task; keep a Runtime::Handle and spawn on that");
     return RuntimeHandle(worker->shared());
   }
+
+  // As the functions in spawn.h, which is to be included; from any thread.
+  template <typename T>
+  JoinHandle<T> Spawn(Task<T> task) const;
+  template <typename F, typename... Args>
+    requires internal::MakesTask<std::decay_t<F>, std::decay_t<Args>...>
+  auto Spawn(F&& function, Args&&... args) const;
+  // On this worker and on no other: see spawn_local.h, which is to be included.
+  template <typename F, typename... Args>
+    requires internal::MakesTask<std::decay_t<F>, std::decay_t<Args>...>
+  auto SpawnPinned(uint32_t worker, F&& function, Args&&... args) const;
 
   uint32_t workers() const { return static_cast<uint32_t>(shared_->workers().size()); }
   Worker& worker(uint32_t index) const { return *shared_->workers()[index]; }

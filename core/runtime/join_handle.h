@@ -5,7 +5,8 @@
 //     if (!co_await WithTimeout(5s, handle.Ended())) handle.Abort();  // then wait for the end
 //
 // It belongs to one task at a time; dropping it detaches the task, which goes on. An exception that
-// nothing has asked for is told to RuntimeOptions::lost_exception.
+// nothing has asked for is told to RuntimeOptions::lost_exception, so a handle that may hold one
+// goes before its runtime.
 // Checked by: tests/core/runtime/spawn_test.cc, tests/core/runtime/abort_test.cc, tests/model.
 #ifndef SLUICE_CORE_RUNTIME_JOIN_HANDLE_H_
 #define SLUICE_CORE_RUNTIME_JOIN_HANDLE_H_

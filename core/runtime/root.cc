@@ -1,5 +1,7 @@
 #include "core/runtime/root.h"
 
+#include "core/runtime/task_registry.h"
+
 namespace sluice::core {
 
 // An abort on its way to the task.
@@ -46,11 +48,21 @@ bool RootBase::Abort() {
 
 // The task's first event.
 void RootBase::OnReady() {
-  if (abort_.load(std::memory_order_relaxed) == kRequested) [[unlikely]] {
+  const bool aborted = abort_.load(std::memory_order_relaxed) == kRequested;
+  if (aborted && !local()) [[unlikely]] {
     never_begun_ = true;
     body_ended_ = true;
     return;  // the note is on its way
   }
+  TaskRegistry* const registry = shared().registry();
+  const bool refused = registry != nullptr && !registry->Add(*this);
+  if (refused && !local()) [[unlikely]] {
+    never_begun_ = true;
+    BodyEnded();
+    return;
+  }
+  if (aborted || refused) [[unlikely]]
+    own_scope_.Cancel();
   Begin();
 }
 
@@ -74,6 +86,7 @@ void RootBase::OnAbort() {
 
 void RootBase::Finish() {
   Shared& runtime = shared();
+  if (listed_) runtime.registry()->Remove(*this);
   TaskEndObserver* observer = end_observer_;
   const uintptr_t word = joiner_.exchange(kFinished, std::memory_order_acq_rel);
   if (word != kNoJoiner) {

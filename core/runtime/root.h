@@ -20,7 +20,9 @@
 //                ▼                    ▼
 //              kClosed ◄──────────────┘
 //
-// A task that finds kRequested when it is to begin does not begin.
+// A task that finds kRequested when it is to begin does not begin. Nor does one whose runtime is
+// about to end then; such a runtime lists its tasks (task_registry.h), in words that a root does
+// not use while it runs.
 //
 // Memory orders: the task's acq_rel exchange to kFinished meets the handle's acquire (a load or a
 // failed CAS): the result is seen; the waiter published by the handle's CAS is seen by the task.
@@ -81,6 +83,12 @@ class RootBase : public PromiseBase, public Runnable, private Node {
     end_observer_ = observer;
     shared.NoteTaskBegin();
   }
+  // The same for a task that never leaves a worker. It begins even if it is aborted before, with
+  // its scope cancelled: what it holds goes where it would have run.
+  void LaunchLocal(Scheduler& local, Shared& shared, TaskEndObserver* observer) {
+    Launch(shared, observer);
+    set_scheduler(local);
+  }
 
   // The handle's side.
   class Joiner : public Waiter {
@@ -114,6 +122,7 @@ class RootBase : public PromiseBase, public Runnable, private Node {
   ~RootBase() = default;
 
  private:
+  friend class TaskRegistry;
   class AbortNote;
 
   static constexpr uintptr_t kNoJoiner = 0;
@@ -131,7 +140,15 @@ class RootBase : public PromiseBase, public Runnable, private Node {
   void Finish() override;
   void Free();
 
-  Shared& shared() const { return static_cast<Shared&>(scheduler()); }
+  Shared& shared() const { return static_cast<Shared&>(scheduler().whole()); }
+  bool local() const { return &scheduler() != &scheduler().whole(); }
+
+  // The TaskRegistry's, while it is listed: the Node has been its first event, and nothing awaits a
+  // root.
+  RootBase* next_listed() const { return static_cast<RootBase*>(Node::next); }
+  void set_next(RootBase* root) { Node::next = root; }
+  RootBase* previous_listed() const { return static_cast<RootBase*>(successor.kept()); }
+  void set_previous(RootBase* root) { successor.Keep(root); }
 
   CancelScope own_scope_;
   TaskEndObserver* end_observer_ = nullptr;
@@ -142,6 +159,8 @@ class RootBase : public PromiseBase, public Runnable, private Node {
   bool note_came_ : 1 = false;
   bool body_ended_ : 1 = false;
   bool never_begun_ : 1 = false;
+  bool listed_ : 1 = false;
+  uint8_t list_ = 0;  // of the TaskRegistry
 };
 
 // Owns a root that has not been spawned. It cannot be awaited.

@@ -1,32 +1,21 @@
 #include "core/runtime/runtime.h"
 
-#include <pthread.h>
-#include <sched.h>
-
-#include <cstring>
-#include <new>
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <stdexcept>
 #include <string>
 #include <system_error>
-#include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "absl/synchronization/blocking_counter.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "core/base/atomic.h"
 #include "core/base/check.h"
-#include "core/runtime/spawn.h"
+#include "core/runtime/root.h"
 
 namespace sluice::core {
 namespace {
-
-std::vector<int> UsableCpus() {
-  std::vector<int> cpus;
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return cpus;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(cpu, &allowed)) cpus.push_back(cpu);
-  }
-  return cpus;
-}
 
 // Ends the run when the last task of all has ended.
 class StopWhenDone final : public TaskEndObserver {
@@ -38,119 +27,254 @@ class StopWhenDone final : public TaskEndObserver {
   Shared& shared_;
 };
 
-}  // namespace
+// Has worker 0 leave its loop.
+class LeaveWhenDone final : public TaskEndObserver {
+ public:
+  explicit LeaveWhenDone(Worker& worker) : worker_(worker) {}
+  void TaskEnded() override {
+    Worker& worker = worker_;
+    done.store(true, std::memory_order_release);  // this may be gone now
+    worker.Wake();
+  }
 
-// How the threads of one start are told whether it has become a run.
-struct Runtime::Launch {
-  explicit Launch(uint32_t workers) : statuses(workers), started(static_cast<int>(workers) - 1) {}
+  Atomic<bool> done{false};
 
-  std::vector<absl::Status> statuses;
-  absl::BlockingCounter started;
-  absl::Notification go;
-  bool run = false;  // before `go`
+ private:
+  Worker& worker_;
 };
 
+class NotifyWhenDone final : public TaskEndObserver {
+ public:
+  void TaskEnded() override { done.Notify(); }
+
+  absl::Notification done;
+};
+
+// Sets `over` and wakes the worker when `patience` is over, unless it goes before.
+class Deadline {
+ public:
+  Deadline(Worker& worker, std::optional<Duration> patience) {
+    if (!patience.has_value()) return;
+    try {
+      thread_ = std::thread([this, &worker, patience = absl::FromChrono(*patience)] {
+        if (gone_.WaitForNotificationWithTimeout(patience)) return;
+        over.store(true, std::memory_order_release);
+        worker.Wake();
+      });
+    } catch (const std::system_error&) {  // no thread to be had: no patience either
+      over.store(true, std::memory_order_release);
+    }
+  }
+  ~Deadline() {
+    gone_.Notify();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  Atomic<bool> over{false};
+
+ private:
+  absl::Notification gone_;
+  std::thread thread_;
+};
+
+RuntimeOptions WithWorkers(RuntimeOptions options) {
+  if (options.workers == 0) {
+    options.workers = std::clamp<uint32_t>(static_cast<uint32_t>(CpusOfAffinity().size()), 1,
+                                           IdleSet::kMaxWorkers);
+  }
+  return options;
+}
+
+}  // namespace
+
+Runtime::Runtime(const RuntimeOptions& options) : Runtime(options, own_clock_) {}
+Runtime::Runtime(const RuntimeOptions& options, const Clock& clock)
+    : Runtime(options, clock, ChosenBackend()) {}
 Runtime::Runtime(const RuntimeOptions& options, const Clock& clock, ReactorFactory make_reactor)
-    : options_(options),
-      make_reactor_(std::move(make_reactor)),
-      shared_(options.workers),
+    : Runtime(options, clock, ChosenBackend{.make_reactor = std::move(make_reactor)}) {
+  may_fall_back_ = false;
+}
+Runtime::Runtime(const RuntimeOptions& options, const Clock& clock, ChosenBackend backend)
+    : options_(WithWorkers(options)),
+      backend_(std::move(backend)),
+      shared_(options_.workers),
       blocking_pool_(options.blocking),
-      cpus_(UsableCpus()) {
+      threads_(shared_, options.thread_name, options.pin_workers) {
   shared_.set_blocking_pool(&blocking_pool_);
   shared_.set_lost_exception(options.lost_exception);
-  for (uint32_t i = 0; i < options.workers; ++i) {
-    shared_.AddWorker(clock, options.worker);
+  if (options.cancels_tasks) shared_.set_registry(&registry_.emplace(options_.workers));
+  for (uint32_t i = 0; i < options_.workers; ++i) shared_.AddWorker(clock, options.worker);
+}
+
+Runtime::~Runtime() { Shutdown(); }
+
+Runtime::State Runtime::state() const {
+  absl::MutexLock lock(&mutex_);
+  return state_;
+}
+
+void Runtime::set_state(State state) {
+  absl::MutexLock lock(&mutex_);
+  state_ = state;
+}
+
+absl::Status Runtime::Start() { return StartThreads(/*first=*/1, State::kIdle); }
+absl::Status Runtime::StartInBackground() { return StartThreads(/*first=*/0, State::kBackground); }
+
+absl::Status Runtime::StartThreads(uint32_t first, State then) {
+  SLUICE_CHECK_USE(state() == State::kCreated, "a runtime is started once");
+  absl::Status status = StartWithBackend(first);
+  if (!status.ok()) return status;
+  starter_ = std::this_thread::get_id();
+  for (const std::unique_ptr<Worker>& worker : shared_.workers()) {
+    local_queues_.push_back(std::make_unique<LocalQueue>(shared_, *worker));
   }
-}
-
-Runtime::~Runtime() {
-  if (launch_ != nullptr) EndThreads();
-}
-
-void Runtime::UseReactors(ReactorFactory make_reactor) { make_reactor_ = std::move(make_reactor); }
-
-absl::Status Runtime::Start() {
-  SLUICE_CHECK(launch_ == nullptr);
-  launch_ = std::make_unique<Launch>(options_.workers);
-  absl::Status status = StartThreads();
-  if (options_.pin_workers) PinToCpu(0);
-  launch_->statuses[0] = StartWorker(0);
-  launch_->started.Wait();
-  for (const absl::Status& each : launch_->statuses) status.Update(each);
-  if (!status.ok()) EndThreads();
+  shared_.set_local_queues(local_queues_);
+  if (first == 0) {
+    threads_.Go();
+  } else {
+    standstill_.emplace(shared_);
+  }
+  set_state(then);
   return status;
 }
 
-// When the kernel starts no thread (RLIMIT_NPROC, pids.max, memory) the library throws.
-absl::Status Runtime::StartThreads() {
-  for (uint32_t i = 1; i < options_.workers; ++i) {
-    try {
-      threads_.emplace_back([this, i] { RunThread(i); });
-    } catch (const std::system_error& error) {
-      for (uint32_t missing = i; missing < options_.workers; ++missing) {
-        launch_->started.DecrementCount();
-      }
-      return absl::ResourceExhaustedError(absl::StrCat(
-          "cannot start the thread of worker ", i, ": ", strerrordesc_np(error.code().value())));
-    }
+absl::Status Runtime::StartWithBackend(uint32_t first) {
+  if (!backend_.make_reactor) {
+    absl::StatusOr<ChosenBackend> chosen = ChooseBackend(options_.backend);
+    if (!chosen.ok()) return chosen.status();
+    backend_ = *std::move(chosen);
   }
-  return absl::OkStatus();
-}
-
-void Runtime::RunThread(uint32_t index) {
-  if (options_.pin_workers) PinToCpu(index);
-  pthread_setname_np(pthread_self(), ("sluice-" + std::to_string(index)).c_str());
-  launch_->statuses[index] = StartWorker(index);
-  launch_->started.DecrementCount();
-  launch_->go.WaitForNotification();
-  if (launch_->run) {
-    worker(index).Run();
+  absl::Status status = threads_.Start(first, backend_.make_reactor);
+  if (!status.ok() && may_fall_back_) {
+    std::optional<ChosenBackend> other = FallBack(options_.backend, backend_, status);
+    if (!other.has_value()) return status;
+    backend_ = *std::move(other);
+    status = threads_.Start(first, backend_.make_reactor);
+  }
+  if (!status.ok() || backend_.warning.empty()) return status;
+  if (options_.warn) {
+    options_.warn(backend_.warning);
   } else {
-    worker(index).Abandon();
+    std::fprintf(stderr, "%s: %s\n", options_.thread_name.c_str(), backend_.warning.c_str());
+  }
+  return status;
+}
+
+void Runtime::BlockOnTask(Task<void> task) {
+  SLUICE_CHECK_USE(Worker::Current() == nullptr,
+                   "this thread runs tasks, which would all stand still: co_await it instead of "
+                   "BlockOn, or leave BlockOn to a thread outside of the runtimes");
+  if (state() == State::kCreated) {
+    const absl::Status status = Start();
+    if (!status.ok()) throw std::runtime_error(std::string(status.message()));
+  }
+  if (standstill_.has_value()) {
+    RunForeground(std::move(task));
+  } else {
+    WaitForBackground(std::move(task));
   }
 }
 
-absl::Status Runtime::StartWorker(uint32_t index) {
-  try {
-    return worker(index).Start(make_reactor_);
-  } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError("there is no memory for the workers");
+void Runtime::CheckForegroundThread() const {
+  SLUICE_CHECK_USE(std::this_thread::get_id() == starter_,
+                   "a runtime in the foreground runs on the thread that has started it: call this "
+                   "there, or start the runtime with StartInBackground");
+}
+
+// To worker 0, which this thread is, the others are let go.
+void Runtime::GoOn() {
+  if (threads_.gone()) {
+    standstill_->End();
+  } else {
+    threads_.Go();
   }
 }
 
-// Wraps round when there are more workers than CPUs.
-void Runtime::PinToCpu(uint32_t index) const {
-  if (cpus_.empty()) return;
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(cpus_[index % cpus_.size()], &one);
-  pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
+void Runtime::RunForeground(Task<void> task) {
+  CheckForegroundThread();
+  SLUICE_CHECK_USE(state() == State::kIdle, "the runtime has been shut down: make another one");
+  set_state(State::kRunning);
+  LeaveWhenDone leave(worker(0));
+  SpawnOn(handle(), &worker(0), std::move(task), &leave).Detach();
+  GoOn();
+  worker(0).RunUntil(leave.done);
+  standstill_->Begin();
+  set_state(State::kIdle);
+}
+
+void Runtime::WaitForBackground(Task<void> task) {
+  NotifyWhenDone observer;
+  {
+    // The lock: the workers wait for what has been spawned before they are to stop.
+    absl::MutexLock lock(&mutex_);
+    if (state_ != State::kBackground) return;  // another thread shuts it down: it does not begin
+    SpawnOn(handle(), nullptr, std::move(task), &observer).Detach();
+  }
+  observer.done.WaitForNotification();
+}
+
+bool Runtime::Shutdown(std::optional<Duration> patience) {
+  SLUICE_CHECK_USE(Worker::Current() == nullptr,
+                   "a task cannot wait for the end of what runs it: have the task of BlockOn end, "
+                   "or call Shutdown on a thread outside of the runtimes");
+  const State before = state();
+  if (before == State::kCreated || before == State::kStopped) {
+    set_state(State::kStopped);
+    DropUnbegun();
+    return true;
+  }
+  if (standstill_.has_value()) CheckForegroundThread();
+  set_state(State::kStopping);
+  if (registry_.has_value()) registry_->CancelAll();
+  shared_.StopWhenDone();
+  const bool ended =
+      standstill_.has_value() ? EndForeground(patience) : threads_.WaitUntilEnded(patience);
+  if (!ended) return false;
+  threads_.End();
+  DropUnbegun();
+  CheckNothingLeft();
+  set_state(State::kStopped);
+  return true;
+}
+
+bool Runtime::EndForeground(std::optional<Duration> patience) {
+  GoOn();
+  Deadline deadline(worker(0), patience);
+  worker(0).RunUntil(deadline.over);
+  if (shared_.stopping()) {  // no task is left
+    shared_.WakeAll();
+    return true;
+  }
+  standstill_->Begin();
+  return false;
 }
 
 absl::Status Runtime::Run(Task<void> main) {
-  if (launch_ == nullptr) {
+  if (state() == State::kCreated) {
     absl::Status status = Start();
     if (!status.ok()) return status;
   }
+  SLUICE_CHECK_USE(state() == State::kIdle && !threads_.gone(), "Run is for a runtime of its own");
   StopWhenDone stop(shared_);
   SpawnOn(handle(), &worker(0), std::move(main), &stop).Detach();
-  launch_->run = true;
-  launch_->go.Notify();
+  set_state(State::kRunning);
+  threads_.Go();
   worker(0).Run();
-  EndThreads();
+  threads_.End();
   CheckNothingLeft();
+  set_state(State::kStopped);
   return absl::OkStatus();
 }
 
-// Has those that wait for a run give up what they have, and waits for all.
-void Runtime::EndThreads() {
-  if (!launch_->go.HasBeenNotified()) {
-    worker(0).Abandon();
-    launch_->go.Notify();
+// Tasks that were spawned before the start, or after the end: they do not begin.
+void Runtime::DropUnbegun() {
+  if (!registry_.has_value()) return;
+  registry_->CancelAll();
+  while (Runnable* task = shared_.PopInjected()) task->Run();
+  for (const std::unique_ptr<LocalQueue>& queue : local_queues_) {
+    while (Runnable* task = queue->PopRemote()) task->Run();
   }
-  for (std::thread& thread : threads_) thread.join();
-  threads_.clear();
-  launch_.reset();
 }
 
 void Runtime::CheckNothingLeft() {

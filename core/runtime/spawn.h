@@ -1,5 +1,8 @@
 // Spawn: makes a coroutine a task of its own.
 //
+//     JoinHandle<int> handle = Spawn(Count(words));                 // inside a task
+//     JoinHandle<int> handle = runtime.handle().Spawn(Count(words));   // from any thread
+//
 // The coroutine is a Root<T>, or a Task<T>, which gets a small root (root.h). Any thread; the task
 // starts soon, and what one task spawns starts in order.
 #ifndef SLUICE_CORE_RUNTIME_SPAWN_H_
@@ -43,10 +46,15 @@ JoinHandle<T> SpawnOn(RuntimeHandle runtime, Worker* worker, Task<T> task,
   return SpawnOn(runtime, worker, internal::MakeRoot(std::move(task)), observer);
 }
 
+template <typename T>
+JoinHandle<T> RuntimeHandle::Spawn(Task<T> task) const {
+  return SpawnOn(*this, nullptr, std::move(task));
+}
+
 // Inside a task: in its runtime.
 template <typename T>
 JoinHandle<T> Spawn(Task<T> task) {
-  return SpawnOn(RuntimeHandle::Current(), nullptr, std::move(task));
+  return RuntimeHandle::Current().Spawn(std::move(task));
 }
 
 namespace internal {
@@ -58,20 +66,20 @@ auto Invoke(F function, Args... args) -> std::invoke_result_t<F&, Args&...> {
   co_return co_await std::invoke(function, args...);
 }
 
-template <typename F, typename... Args>
-concept MakesTask = requires(F& function, Args&... args) {
-  []<typename T>(Task<T>) {}(std::invoke(function, args...));
-};
-
 }  // namespace internal
 
 // `Spawn([state](int n) -> Task<void> { ... }, 5)`: moves or copies the callable and its arguments
 // into the task and calls it there with references to them.
 template <typename F, typename... Args>
   requires internal::MakesTask<std::decay_t<F>, std::decay_t<Args>...>
-auto Spawn(F&& function, Args&&... args) {
+auto RuntimeHandle::Spawn(F&& function, Args&&... args) const {
   return Spawn(internal::Invoke<std::decay_t<F>, std::decay_t<Args>...>(
       std::forward<F>(function), std::forward<Args>(args)...));
+}
+template <typename F, typename... Args>
+  requires internal::MakesTask<std::decay_t<F>, std::decay_t<Args>...>
+auto Spawn(F&& function, Args&&... args) {
+  return RuntimeHandle::Current().Spawn(std::forward<F>(function), std::forward<Args>(args)...);
 }
 
 }  // namespace sluice::core

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "core/base/counter.h"
 #include "core/sched/worker.h"
 
 namespace sluice::core {
@@ -24,6 +25,13 @@ void Shared::LoseException(std::exception_ptr exception) {
   } catch (...) {
     std::fputs("a task that nothing waits for has thrown something\n", stderr);
   }
+}
+
+void Shared::NotifyOne() {
+  const int index = idle_.PickToWake();
+  if (index < 0) return;
+  workers_[static_cast<size_t>(index)]->Wake();
+  if (Worker* worker = Worker::Current()) Count(worker->counters_.wakes);
 }
 
 void Shared::WakeAll() {

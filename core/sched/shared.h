@@ -24,6 +24,8 @@
 namespace sluice::core {
 
 class BlockingPool;
+class LocalQueue;
+class TaskRegistry;
 class Worker;
 
 class Shared final : public Scheduler {
@@ -44,11 +46,14 @@ class Shared final : public Scheduler {
   void WakeAll();
 
   // The workers return from Run when nothing is left to do.
-  void Stop() {
-    stopping_.store(true, std::memory_order_release);
-    WakeAll();
+  void Stop() { StopAs(kStop); }
+  // The same, but only when the last task has ended. The worker that ran it finds out by itself;
+  // what runs the workers wakes the others then.
+  void StopWhenDone() { StopAs(kStopWhenDone); }
+  bool stopping() const {
+    const uint8_t stop = stop_.load(std::memory_order_acquire);
+    return stop != kGoOn && (stop == kStop || live_tasks() == 0);
   }
-  bool stopping() const { return stopping_.load(std::memory_order_acquire); }
 
   // Spawned tasks that have not ended. What a task did is seen after it has been counted down.
   void NoteTaskBegin() { live_tasks_.fetch_add(1, std::memory_order_relaxed); }
@@ -64,18 +69,39 @@ class Shared final : public Scheduler {
   BlockingPool* blocking_pool() const { return blocking_pool_; }
   void set_blocking_pool(BlockingPool* pool) { blocking_pool_ = pool; }
 
-  // For what runs tasks without workers (models): the oldest task in the inject queue, or null.
+  // Of the runtime, if it lists its tasks; else null. Before tasks are spawned.
+  TaskRegistry* registry() const { return registry_; }
+  void set_registry(TaskRegistry* registry) { registry_ = registry; }
+
+  // Of the runtime, for tasks that never leave a worker, one for each; empty where there is none.
+  std::span<const std::unique_ptr<LocalQueue>> local_queues() const { return local_queues_; }
+  void set_local_queues(std::span<const std::unique_ptr<LocalQueue>> queues) {
+    local_queues_ = queues;
+  }
+
+  // For what runs tasks without workers (models; those that do not begin): the oldest task in the
+  // inject queue, or null.
   Runnable* PopInjected() { return inject_.Pop(); }
 
  private:
   friend class Worker;
+  static constexpr uint8_t kGoOn = 0;
+  static constexpr uint8_t kStop = 1;
+  static constexpr uint8_t kStopWhenDone = 2;
+
+  void StopAs(uint8_t stop) {
+    stop_.store(stop, std::memory_order_release);
+    WakeAll();
+  }
 
   InjectQueue inject_;
   IdleSet idle_;
   std::vector<std::unique_ptr<Worker>> workers_;
   BlockingPool* blocking_pool_ = nullptr;
+  TaskRegistry* registry_ = nullptr;
+  std::span<const std::unique_ptr<LocalQueue>> local_queues_;
   LostException lost_exception_;  // empty: they are written to stderr
-  Atomic<bool> stopping_{false};
+  Atomic<uint8_t> stop_{kGoOn};
   Atomic<size_t> live_tasks_{0};
   // Workers that look every kOverdue whether a backlog has become overdue: none need be woken for
   // it. A hint, it orders nothing.

@@ -37,13 +37,6 @@ void Shared::Schedule(Runnable& runnable) {
   NotifyOne();
 }
 
-void Shared::NotifyOne() {
-  const int index = idle_.PickToWake();
-  if (index < 0) return;
-  workers_[static_cast<size_t>(index)]->Wake();
-  if (Worker* worker = Worker::Current()) Count(worker->counters_.wakes);
-}
-
 Worker::Worker(Shared& shared, uint32_t index, const Clock& clock, const WorkerOptions& options)
     : shared_(shared),
       index_(index),
@@ -72,8 +65,16 @@ void Worker::Abandon() {
 }
 
 void Worker::Run() {
+  RunLoop([] { return false; });
+}
+void Worker::RunUntil(const Atomic<bool>& done) {
+  RunLoop([&done] { return done.load(std::memory_order_acquire); });
+}
+
+template <typename Done>
+void Worker::RunLoop(Done done) {
   Enter();
-  for (;;) {
+  while (!done()) {
     ++tick_;
     if (RoundIsOver()) EndRound();
     if (Runnable* task = NextTask()) {
@@ -120,7 +121,7 @@ void Worker::RunTask(Runnable& task) {
   work_ += kWorkPerTask + copied;
   if (outcome >= Runnable::Outcome::kYield) [[unlikely]] {  // there is more to do
     if (outcome == Runnable::Outcome::kYield) work_ = kWorkPerRound;
-    Queue(task);
+    PutBack(task);
   }
 }
 
@@ -173,7 +174,7 @@ Runnable* Worker::NextLocal() {
 
 // The mailbox is ours alone; of the inject queue we take our share, the first to run at once.
 Runnable* Worker::NextShared() {
-  if (Runnable* task = mailbox_.Pop()) return task;
+  if (MailIsNext()) return mailbox_.Pop();
   const size_t queued = shared_.inject_.size();
   if (queued == 0) return nullptr;
   const size_t free = queue_.kSize / 2 - std::min(queue_.kSize / 2, queue_.SizeHint());

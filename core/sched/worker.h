@@ -89,6 +89,10 @@ class Worker {
   // Runs tasks until Shared::Stop has been called and nothing is left to do.
   void Run();
 
+  // The same, or until `done`, which is set before a Wake: then tasks may be left, and RunUntil or
+  // Run goes on with them. On one thread always.
+  void RunUntil(const Atomic<bool>& done);
+
   // One round of Run, for simulations: false when there was nothing to run (then it has turned the
   // reactor without waiting).
   bool Step();
@@ -144,6 +148,8 @@ class Worker {
   static constexpr uint8_t kHeavyDue = 1;  // S3
   static constexpr uint8_t kNewDue = 2;    // there may be new tasks
 
+  template <typename Done>
+  void RunLoop(Done done);
   void RunTask(Runnable& task);
   Runnable* NextTask();
   Runnable* NextLocal();
@@ -155,6 +161,21 @@ class Worker {
   Runnable* StealFrom(Worker& victim);
   Runnable* Search();
   void Queue(Runnable& task);
+  // Whether NextShared takes from the mailbox: in turn with the inject queue, because a task of the
+  // mailbox may come back there at once.
+  bool MailIsNext() {
+    if (mailbox_.empty()) return false;
+    mail_was_next_ = !mail_was_next_;
+    return mail_was_next_ || shared_.inject_.empty();
+  }
+  // One that gives way, or has used up its budget.
+  void PutBack(Runnable& task) {
+    if (&task.scheduler() == &shared_) {
+      Queue(task);
+    } else {
+      task.scheduler().Schedule(task);  // it is not for every worker
+    }
+  }
   void QueueHeavy(Runnable& task);
   void WakeForBacklog();
   bool RoundIsOver() const;
@@ -187,6 +208,7 @@ class Worker {
   int lifo_runs_ = 0;
   Runnable* running_ = nullptr;
   bool searching_ = false;
+  bool mail_was_next_ = false;
   bool heavy_ran_ = false;         // in this round
   uint8_t due_ = 0;                // kHeavyDue, kNewDue
   bool new_turn_ = false;          // whether the last look found it to be the new tasks' turn

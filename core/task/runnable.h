@@ -42,8 +42,16 @@ class Scheduler {
  public:
   virtual void Schedule(Runnable& runnable) = 0;
 
+  // That of the whole runtime: itself, or the one that it is a part of.
+  Scheduler& whole() const { return *whole_; }
+
  protected:
+  Scheduler() : whole_(this) {}
+  explicit Scheduler(Scheduler& whole) : whole_(&whole) {}
   ~Scheduler() = default;
+
+ private:
+  Scheduler* const whole_;
 };
 
 // How much a task may do without giving way: shared by everything it does in one run.

@@ -52,6 +52,10 @@ class Successor {
     return reinterpret_cast<ChildObserver*>(word_ - kObserver)->ChildDone();
   }
 
+  // The outermost coroutine of a task has none: it keeps a pointer of its own here.
+  void Keep(void* pointer) { word_ = reinterpret_cast<uintptr_t>(pointer); }
+  void* kept() const { return reinterpret_cast<void*>(word_); }
+
  private:
   static constexpr uintptr_t kObserver = 1;
   static_assert(alignof(ChildObserver) > kObserver);

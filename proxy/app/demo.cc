@@ -11,11 +11,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "core/base/check.h"
-#include "core/base/clock.h"
 #include "core/net/socket_api.h"
 #include "core/runtime/runtime.h"
 #include "core/sync/cancellation.h"
-#include "proxy/app/backend.h"
 #include "proxy/app/http_responder.h"
 
 namespace sluice::proxy {
@@ -36,6 +34,8 @@ core::RuntimeOptions OneSmallWorker() {
   core::RuntimeOptions options;
   options.worker.buffers = kBuffers;
   options.worker.buffer_size = kBufferSize;
+  options.backend = core::Backend::kEpoll;  // always there
+  options.cancels_tasks = false;            // the responder waits for all of its tasks
   return options;
 }
 
@@ -54,19 +54,15 @@ class RunningResponder final : public DemoUpstream {
                                  "the HTTP server of --demo cannot listen on 127.0.0.1");
     }
     port_ = sockets.LocalAddress(*listener).port();
-    absl::StatusOr<Backend> backend = ChooseBackend(conf::Backend::kEpoll);
-    SLUICE_CHECK(backend.ok());  // epoll is always there
-    thread_ = std::thread(
-        [this, fd = *listener, reactor = backend->make_reactor] { Serve(fd, reactor); });
+    thread_ = std::thread([this, fd = *listener] { Serve(fd); });
     started_.WaitForNotification();
     return status_;
   }
   int port() const override { return port_; }
 
  private:
-  void Serve(int listener, const core::ReactorFactory& make_reactor) {
-    const core::MonotonicClock clock;
-    core::Runtime runtime(OneSmallWorker(), clock, make_reactor);
+  void Serve(int listener) {
+    core::Runtime runtime(OneSmallWorker());
     HttpResponder responder(listener, stop_.token());
     status_ = runtime.Start();
     const bool runs = status_.ok();

@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/reactor/accept_op.h"
 #include "core/reactor/op.h"
-#include "proxy/app/backend.h"
+#include "core/runtime/backend.h"
 
 namespace sluice::proxy {
 namespace {
@@ -32,8 +32,8 @@ uint64_t DescriptorNeeds::unjudged() const { return addresses * workers * core::
 
 uint64_t RaiseDescriptorLimit() {
   rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return kMaxDescriptors;
-  const rlim_t wanted = std::min<rlim_t>(limit.rlim_max, kMaxDescriptors);
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return core::kMaxDescriptors;
+  const rlim_t wanted = std::min<rlim_t>(limit.rlim_max, core::kMaxDescriptors);
   if (limit.rlim_cur == wanted) return wanted;
   const rlim_t before = limit.rlim_cur;
   limit.rlim_cur = wanted;

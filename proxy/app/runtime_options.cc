@@ -14,6 +14,11 @@
 namespace sluice::proxy {
 namespace {
 
+static_assert(static_cast<int>(conf::Backend::kAuto) == static_cast<int>(core::Backend::kAuto));
+static_assert(static_cast<int>(conf::Backend::kIoUring) ==
+              static_cast<int>(core::Backend::kIoUring));
+static_assert(static_cast<int>(conf::Backend::kEpoll) == static_cast<int>(core::Backend::kEpoll));
+
 std::string FewerWorkers(const conf::Config& config, uint32_t workers, uint32_t wanted) {
   return absl::StrCat("limits.buffer_memory ", conf::FormatSize(config.limits.buffer_memory_bytes),
                       " is enough for the buffers of ", workers, " workers: there are ", workers,
@@ -51,6 +56,8 @@ RuntimePlan PlanRuntime(const conf::Config& file, uint32_t cpus, const Descripto
   if (workers < wanted) plan.warnings.push_back(FewerWorkers(config, workers, wanted));
   plan.options.workers = workers;
   plan.options.pin_workers = config.runtime.pin_workers;
+  plan.options.backend = static_cast<core::Backend>(config.runtime.backend);
+  plan.options.cancels_tasks = false;  // the server's task waits for all others
   core::WorkerOptions& worker = plan.options.worker;
   worker.busy_poll = config.runtime.busy_poll;
   worker.stealing = config.runtime.work_stealing;

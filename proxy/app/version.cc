@@ -4,7 +4,7 @@
 
 #include "absl/base/config.h"
 #include "absl/strings/str_cat.h"
-#include "proxy/app/backend.h"
+#include "core/runtime/backend.h"
 #include "proxy/memory/allocator.h"
 
 namespace sluice::proxy {
@@ -17,8 +17,8 @@ std::string Kernel() {
   return uname(&names) == 0 ? absl::StrCat(names.sysname, " ", names.release) : "unknown";
 }
 
-std::string BackendLine(conf::Backend wanted) {
-  const absl::StatusOr<Backend> backend = ChooseBackend(wanted);
+std::string BackendLine(core::Backend wanted) {
+  const absl::StatusOr<core::ChosenBackend> backend = core::ChooseBackend(wanted);
   if (!backend.ok()) return std::string(backend.status().message());
   return absl::StrCat(backend->name, " (", backend->features, ")",
                       backend->warning.empty() ? "" : "; ", backend->warning);
@@ -34,8 +34,8 @@ std::string VersionText(bool verbose) {
                   "\n");
   absl::StrAppend(&text, "allocator: ", AllocatorVersion(), "\n");
   absl::StrAppend(&text, "kernel: ", Kernel(), "\n");
-  absl::StrAppend(&text, "io_uring: ", BackendLine(conf::Backend::kIoUring), "\n");
-  absl::StrAppend(&text, "backend auto: ", BackendLine(conf::Backend::kAuto), "\n");
+  absl::StrAppend(&text, "io_uring: ", BackendLine(core::Backend::kIoUring), "\n");
+  absl::StrAppend(&text, "backend auto: ", BackendLine(core::Backend::kAuto), "\n");
   return text;
 }
 

@@ -1,6 +1,6 @@
 // The scheduler, the real code of Worker, Shared, IdleSet, InjectQueue and WakeFlag: what is handed
 // in from outside runs once, whatever the workers are doing (no lost wake-up, not all asleep with
-// work queued), and all workers stop when they are told to.
+// work queued), and all workers stop when they are told to, at once or with the last task.
 #include "tests/model/worker_model.h"
 
 namespace sluice::model {
@@ -9,6 +9,8 @@ namespace {
 TEST(Worker, OneWorkerOneTask) { ExpectHolds(Injecting(1, 1)); }
 TEST(Worker, OneWorkerStops) { ExpectHolds(Stopping(1)); }
 TEST(Worker, TwoWorkersStop) { ExpectHolds(Stopping(2)); }
+
+TEST(Worker, OneWorkerStopsWhenDone) { ExpectHolds(StoppingWhenDone(1, true)); }
 
 // Too many executions to see all: those with few preemptions, and some of the others.
 constexpr uint64_t kSamples = 50'000;
@@ -23,6 +25,11 @@ TEST(Worker, TwoWorkersOneTask) {
 TEST(Worker, TwoWorkersTwoTasks) {
   ExpectHolds(Injecting(2, 2), {.preemptions = 2});
   ExpectHolds(Injecting(2, 2), {.samples = kSamples});
+}
+
+TEST(Worker, TwoWorkersStopWhenDone) {
+  ExpectHolds(StoppingWhenDone(2, true), {.preemptions = 2});
+  ExpectHolds(StoppingWhenDone(2, true), {.samples = kSamples});
 }
 
 TEST(Worker, Mailbox) { ExpectHolds(HandingToOne(1)); }
@@ -43,6 +50,9 @@ TEST(WorkerMutant, MailboxWithoutTheWakeUpsRelease) {
 }
 TEST(WorkerMutant, StoppedWithoutTheWakeUpsRelease) {
   ExpectCaught(Stopping(1), {"WakeFlag::Wake(", Action::kUpdate, -1, std::memory_order_acquire});
+}
+TEST(WorkerMutant, DoneAndTheOthersNotWoken) {
+  ExpectFails(StoppingWhenDone(2, false), {.preemptions = 2});
 }
 TEST(WorkerMutant, NotifyWithoutFence) {
   ExpectCaught(Injecting(1, 1), {"PickToWake(", Action::kFence});

@@ -30,6 +30,9 @@ CORE = {
     "core/testing": ["core/base", "core/reactor", "core/sched"],
 }
 
+# All of PUBLIC_CORE in one include, for programs; no part of the product uses it.
+UMBRELLA = {"core/sluice.h": PUBLIC_CORE}
+
 # The backends implement the reactor's interface and know no scheduler.
 BACKENDS = {
     "iouring": ["core/base", "core/net", "core/task", "core/reactor"],
@@ -73,12 +76,12 @@ PROXY = {
     "proxy": ["proxy/app", "proxy/server", "proxy/memory", "proxy/observe/access_log"],
 }
 
-MAY_INCLUDE = {**CORE, **BACKENDS, **CONF,
+MAY_INCLUDE = {**CORE, **UMBRELLA, **BACKENDS, **CONF,
                **{folder: [*PUBLIC_CORE, *PUBLIC_CONF, *row] for folder, row in PROXY.items()}}
 
 # Includes that only this one file of the product may have, beside those of its folder.
 ONE_FILE = {
-    "proxy/app/backend.cc": ["iouring", "epoll"],
+    "core/runtime/backend.cc": ["iouring", "epoll"],
 }
 
 # The folders that make up the product.
@@ -104,7 +107,7 @@ APART = "loadtest"
 
 # What may lie directly in core/ and proxy/.
 FLAT = {
-    "core": ["BUILD.bazel", "README.md"],
+    "core": ["BUILD.bazel", "README.md", "sluice.h"],
     "proxy": ["BUILD.bazel", "main.cc"],
 }
 

@@ -50,7 +50,7 @@ class Rules(unittest.TestCase):
 
     def test_only_one_file_names_the_backends(self):
         include = '#include "epoll/epoll_reactor.h"\n'
-        self.holds({"proxy/app/backend.cc": include})
+        self.holds({"core/runtime/backend.cc": include})
         self.breaks("includes", "proxy/app/start.cc:1", {"proxy/app/start.cc": include})
 
     def test_libraries_have_one_includer(self):
