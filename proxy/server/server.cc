@@ -66,7 +66,7 @@ Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::Si
       draining_(runtime),
       stop_signals_(signals, logger, access_log),
       accept_context_{
-          .limits = limits_, .stats = stats_, .log = accept_log_, .sessions = sessions_},
+          .limits = limits_, .log = accept_log_, .sessions = sessions_},
       session_services_{.limits = limits_,
                         .stats = stats_,
                         .logger = logger,
@@ -170,7 +170,7 @@ core::Task<core::IoResult<int>> Server::Reload() {
 }
 
 void Server::ReportReload(const absl::Status& status) {
-  WorkerStats& stats = stats_.of(core::Worker::Current()->index());
+  WorkerStats& stats = stats_.process().of(core::Worker::Current()->index());
   if (status.ok()) {
     core::Count(stats.at("reloads_total", ReloadResult::kOk));
     logger_.Log(LogLevel::kInfo, "signal SIGHUP: another configuration is in force");

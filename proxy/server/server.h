@@ -41,7 +41,7 @@
 #include "proxy/listener/accept_log.h"
 #include "proxy/memory/heap_reserve.h"
 #include "proxy/observe/access_log/access_log.h"
-#include "proxy/observe/stats.h"
+#include "proxy/observe/stats_registry.h"
 #include "proxy/observe/stats_reporter.h"
 #include "proxy/server/addresses.h"
 #include "proxy/server/draining_endpoints.h"
@@ -97,7 +97,7 @@ class Server {
   core::SignalStream& signals_;
   core::Logger& logger_;
   AccessLog* const access_log_;
-  Stats stats_;
+  StatsRegistry stats_;
   ProcessLimits limits_;
   StatsReporter reporter_;
   AcceptLog accept_log_;
