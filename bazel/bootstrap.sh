@@ -15,16 +15,17 @@ build_packages=(
   # Bazel 4 (the command `bazel`) and the rules that it would otherwise download.
   bazel-bootstrap bazel-platforms bazel-rules-java bazel-rules-proto bazel-skylib
   # Libraries.
-  libabsl-dev libfmt-dev libjemalloc-dev liburing-dev libspdlog-dev libxxhash-dev libyaml-cpp-dev
+  libabsl-dev libfmt-dev libjemalloc-dev libmicrohttpd-dev liburing-dev libspdlog-dev
+  libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev
 )
 test_packages=(
   # The second compiler; sanitizers, coverage and their symbols; formatters.
   g++ libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19
   # Libraries.
-  libbenchmark-dev libgmock-dev libgtest-dev libseccomp-dev nlohmann-json3-dev
+  libbenchmark-dev libgmock-dev libgtest-dev libseccomp-dev
   # Clients, upstreams, peers and the system's own tools.
   curl haproxy iperf3 iproute2 libnginx-mod-stream nginx postgresql postgresql-contrib procps
-  python3 redis-server redis-tools strace util-linux wrk
+  prometheus python3 redis-server redis-tools strace util-linux wrk
 )
 # Bazel's package depends on these, and Bazel itself uses neither: it runs on a JRE, and compiles
 # with clang. They are a third of the download. Where they are not installed, a package without

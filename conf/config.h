@@ -80,6 +80,25 @@ struct Log {
   bool operator==(const Log&) const = default;
 };
 
+// Where the proxy is asked about itself, and told what to do.
+struct Admin {
+  core::Address bind;        // a UNIX socket or on loopback; empty: off
+  core::Address probe_bind;  // /healthz, /readyz and /metrics alone; empty: off
+  std::string token;         // "": none
+  std::string token_file;    // has the token; "": none
+
+  bool enabled() const { return !bind.is_empty() || !probe_bind.is_empty(); }
+  bool operator==(const Admin&) const = default;
+};
+
+// The proxy is ready while this upstream has as many endpoints that take sessions.
+struct ReadyWhen {
+  std::string upstream;  // the name of one of Config::upstreams
+  uint32_t usable = 1;
+
+  bool operator==(const ReadyWhen&) const = default;
+};
+
 // One record per session.
 struct AccessLog {
   std::string path = "off";  // or "stdout", "stderr", or a file
@@ -222,6 +241,8 @@ struct Config {
   Stats stats;
   Log log;
   AccessLog access_log;
+  Admin admin;
+  std::vector<ReadyWhen> ready_when;  // all of them; none: as soon as it serves
   Defaults defaults;
   Upstream default_upstream;  // what upstreams inherit; without a name and endpoints
   std::vector<Listener> listeners;

@@ -18,6 +18,7 @@ struct Leaf {
   std::vector<std::string> values;
   bool is_list = false;
   bool is_default = false;
+  bool is_secret = false;
 };
 
 // In the order of the schema.
@@ -86,7 +87,7 @@ class Flattener : public Visitor {
     const Path path = Below(path_, key, /*is_item=*/false);
     const Path fresh_path = Below(fresh_path_, key, /*is_item=*/false);
     if (const auto* scalar = std::get_if<Scalar>(&shape)) {
-      AddLeaf(path, fresh_path, {.values = {scalar->format()}});
+      AddLeaf(path, fresh_path, {.values = {scalar->format()}, .is_secret = scalar->is_secret});
     } else if (const auto* map = std::get_if<Map>(&shape)) {
       Flattener inner(path, fresh_, fresh_path, leaves_);
       map->fields(inner);
@@ -205,14 +206,20 @@ Diff Compare(const Config& before, const Config& after) {
   for (const auto& [path, leaf] : new_leaves.in_order) {
     const Leaf* const old = old_leaves.Find(path);
     if (old != nullptr && old->values == leaf.values) continue;
-    Change change{
-        .path = path, .after = leaf.values, .is_list = leaf.is_list, .is_default = leaf.is_default};
+    Change change{.path = path,
+                  .after = leaf.values,
+                  .is_list = leaf.is_list,
+                  .is_default = leaf.is_default,
+                  .is_secret = leaf.is_secret};
     if (old != nullptr) change.before = old->values;
     diff.changes.push_back(std::move(change));
   }
   for (const auto& [path, leaf] : old_leaves.in_order) {
     if (new_leaves.Find(path) != nullptr) continue;
-    diff.changes.push_back({.path = path, .before = leaf.values, .is_list = leaf.is_list});
+    diff.changes.push_back({.path = path,
+                            .before = leaf.values,
+                            .is_list = leaf.is_list,
+                            .is_secret = leaf.is_secret});
   }
   return diff;
 }
@@ -243,7 +250,7 @@ std::string KeyOf(const Path& path) {
 
 bool KeepsUntilRestart(std::string_view key) {
   return key.starts_with("runtime.") || key.starts_with("buffers.") ||
-         key == "limits.buffer_memory";
+         key == "limits.buffer_memory" || key == "admin.bind" || key == "admin.probe_bind";
 }
 
 }  // namespace sluice::conf

@@ -45,6 +45,7 @@ struct Change {
   std::optional<std::vector<std::string>> after = std::nullopt;   // none: there is none any more
   bool is_list = false;
   bool is_default = false;  // `after` is what the key has when the file does not name it
+  bool is_secret = false;   // no sentence has its values
 
   bool operator==(const Change&) const = default;
 };

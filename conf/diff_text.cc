@@ -92,6 +92,8 @@ class Writer {
       if (!change.before || !change.after) continue;
       if (change.is_list) {
         WriteList(change, i);
+      } else if (change.is_secret) {
+        sentences_.push_back(Cat(PathText(change.path, ": "), " is another one"));
       } else {
         const bool waits = KeepsUntilRestart(KeyOf(change.path));
         sentences_.push_back(Cat(PathText(change.path, ": "), " is ", ValueOf(*change.after),

@@ -39,17 +39,17 @@ std::string YamlScalar(std::string_view value) {
 class Printer : public Visitor {
  public:
   // `first` goes before the first key, `indent` before the others; both are equally long.
-  Printer(std::string first, std::string indent, std::string& out)
-      : prefix_(std::move(first)), indent_(std::move(indent)), out_(out) {}
+  Printer(std::string first, std::string indent, Secrets secrets, std::string& out)
+      : prefix_(std::move(first)), indent_(std::move(indent)), secrets_(secrets), out_(out) {}
 
   void Field(std::string_view key, const Shape& shape, Presence) override {
     out_ += Cat(prefix_, key, ":");
     prefix_ = indent_;
     if (const auto* scalar = std::get_if<Scalar>(&shape)) {
-      out_ += Cat(" ", YamlScalar(scalar->format()), "\n");
+      out_ += Cat(" ", YamlScalar(Shown(*scalar)), "\n");
     } else if (const auto* map = std::get_if<Map>(&shape)) {
       out_ += "\n";
-      Printer inner(indent_ + "  ", indent_ + "  ", out_);
+      Printer inner(indent_ + "  ", indent_ + "  ", secrets_, out_);
       map->fields(inner);
     } else {
       WriteList(std::get<List>(shape));
@@ -57,6 +57,12 @@ class Printer : public Visitor {
   }
 
  private:
+  std::string Shown(const Scalar& scalar) const {
+    std::string value = scalar.format();
+    const bool hides = scalar.is_secret && secrets_ == Secrets::kHide && !value.empty();
+    return hides ? std::string(kHidden) : value;
+  }
+
   void WriteList(const List& list) {
     if (list.size() == 0) {
       out_ += " []\n";
@@ -66,7 +72,7 @@ class Printer : public Visitor {
     for (size_t i = 0; i < list.size(); ++i) {
       const Shape item = list.item(i);
       if (const auto* map = std::get_if<Map>(&item)) {
-        Printer inner(indent_ + "  - ", indent_ + "    ", out_);
+        Printer inner(indent_ + "  - ", indent_ + "    ", secrets_, out_);
         map->fields(inner);
       } else {  // no list has lists in it
         out_ += Cat(indent_, "  - ", YamlScalar(std::get<Scalar>(item).format()), "\n");
@@ -76,15 +82,16 @@ class Printer : public Visitor {
 
   std::string prefix_;
   const std::string indent_;
+  const Secrets secrets_;
   std::string& out_;
 };
 
 }  // namespace
 
-std::string Print(const Config& config) {
+std::string Print(const Config& config, Secrets secrets) {
   Config copy = config;  // a Shape could also write
   std::string out;
-  Printer printer("", "", out);
+  Printer printer("", "", secrets, out);
   Describe(copy).fields(printer);
   return out;
 }

@@ -11,7 +11,10 @@
 
 namespace sluice::conf {
 
-std::string Print(const Config& config);
+// kHide: "***" stands for each secret that is set.
+enum class Secrets { kShow, kHide };
+
+std::string Print(const Config& config, Secrets secrets = Secrets::kShow);
 
 }  // namespace sluice::conf
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -20,6 +21,7 @@
 #include "core/log/logger.h"
 #include "core/runtime/backend.h"
 #include "core/runtime/runtime.h"
+#include "proxy/admin/admin.h"
 #include "proxy/app/cpu_quota.h"
 #include "proxy/app/demo.h"
 #include "proxy/app/descriptors.h"
@@ -29,6 +31,7 @@
 #include "proxy/app/runtime_options.h"
 #include "proxy/app/standard_descriptors.h"
 #include "proxy/app/version.h"
+#include "proxy/ctl/ctl.h"
 #include "proxy/memory/buffer_budget.h"
 #include "proxy/memory/heap_reserve.h"
 #include "proxy/memory/shortage.h"
@@ -39,8 +42,9 @@
 namespace sluice::proxy {
 namespace {
 
-constexpr uint64_t kLogSpace = uint64_t{32} << 20;   // both threads with a heap each, and queues
-constexpr uint64_t kLoadSpace = uint64_t{64} << 20;  // a thread with a heap, and a large file
+constexpr uint64_t kLogSpace = uint64_t{32} << 20;    // both threads with a heap each, and queues
+constexpr uint64_t kAdminSpace = uint64_t{32} << 20;  // a thread with a heap, and libraries
+constexpr uint64_t kLoadSpace = uint64_t{64} << 20;   // a thread with a heap, and a large file
 
 using core::LogLevel;
 
@@ -62,10 +66,10 @@ conf::Config WithConnections(conf::Config config, const RuntimePlan& plan, core:
   return config;
 }
 
-// Reads the file again, on another thread, and logs its warnings. What cannot change while the
-// process runs is the server's to tell.
-NextConfig ReadAgain(const std::string& path, core::Logger& logger) {
-  return [path, &logger]() -> absl::StatusOr<conf::Config> {
+// Reads the file again, on another thread, and logs its warnings, if there is a log. What cannot
+// change while the process runs is the server's to tell.
+NextConfig ReadAgain(const std::string& path, core::Logger* logger) {
+  return [path, logger]() -> absl::StatusOr<conf::Config> {
     const absl::Status memory = CheckAddressSpace(kLoadSpace, "reading the configuration",
                                                   "raise RLIMIT_AS or RLIMIT_DATA");
     if (!memory.ok()) return memory;
@@ -77,10 +81,23 @@ NextConfig ReadAgain(const std::string& path, core::Logger& logger) {
           }));
     }
     for (const conf::Error& warning : loaded.warnings) {
-      logger.Log(LogLevel::kWarn, "%s", conf::FormatWarning(warning));
+      if (logger != nullptr) logger->Log(LogLevel::kWarn, "%s", conf::FormatWarning(warning));
     }
     return std::move(loaded.config);
   };
+}
+
+// Null: there is to be none.
+absl::StatusOr<std::unique_ptr<Admin>> StartAdmin(const AdminSubject& subject) {
+  if (!subject.at_start.enabled()) return nullptr;
+  absl::Status memory =
+      CheckAddressSpace(kAdminSpace, "the admin endpoint", "raise RLIMIT_AS or RLIMIT_DATA");
+  if (!memory.ok()) return memory;
+  return Admin::Start(subject.at_start, subject);
+}
+
+uint64_t Dropped(const core::Logger& logger, const AccessLog* access_log) {
+  return logger.dropped() + (access_log == nullptr ? 0 : access_log->dropped());
 }
 
 // `path`: of the configuration's file, which is read again on SIGHUP; "": there is none.
@@ -128,7 +145,7 @@ int Serve(const std::string& path, const conf::Config& file,
   HeapReserve reserve(HeapReserve::BytesFor(config.limits.max_connections), MallocWorks);
   PrepareForShortage(reserve, *logger);
   Server server(config, runtime.handle(), signals, *logger, access_log->get(), reserve);
-  if (!path.empty()) server.set_next_config(ReadAgain(path, *logger), RunOnThread);
+  if (!path.empty()) server.set_next_config(ReadAgain(path, logger.get()), RunOnThread);
   status = CheckAddressSpace(plan.address_space, "the workers",
                              "lower runtime.workers or limits.buffer_memory, or raise RLIMIT_AS or "
                              "RLIMIT_DATA");
@@ -137,7 +154,19 @@ int Serve(const std::string& path, const conf::Config& file,
   if (!status.ok()) Fail(*logger, status);
   logger->Log(LogLevel::kInfo, "starting: backend %s, %d workers", runtime.backend().name,
               runtime.handle().workers());
+  const absl::StatusOr<std::unique_ptr<Admin>> admin = StartAdmin(
+      {.server = server,
+       .runtime = runtime.handle(),
+       .logger = *logger,
+       .version = Version(),
+       .backend = runtime.backend().name,
+       .at_start = config.admin,
+       .config_path = path,
+       .log_dropped = [&] { return Dropped(*logger, access_log->get()); },
+       .read_config = path.empty() ? NextConfig() : ReadAgain(path, /*logger=*/nullptr)});
+  if (!admin.ok()) Fail(*logger, admin.status());
   status = runtime.Run(server.Run());
+  if (*admin != nullptr) (*admin)->Stop();
   status.Update(server.status());
   if (*access_log != nullptr) FinishAccessLog(**access_log, *logger);
   if (!status.ok()) Fail(*logger, status);
@@ -191,7 +220,10 @@ int ServeOrAnswer(const Flags& flags) {
   if (!flags.demo) loaded = Load(flags.config);
   if (!loaded.ok()) return kExitConfig;
   if (flags.check) PrintWarnings(flags.config, loaded);
-  if (flags.print_config) return PrintAndExit(conf::Print(loaded.config));
+  if (flags.print_config) {
+    const auto secrets = flags.show_secrets ? conf::Secrets::kShow : conf::Secrets::kHide;
+    return PrintAndExit(conf::Print(loaded.config, secrets));
+  }
   if (flags.diff) return PrintDiff(*flags.diff, loaded.config);
   if (flags.check) return kExitOk;
   RaiseDescriptorLimit();
@@ -203,10 +235,23 @@ int ServeOrAnswer(const Flags& flags) {
                     : Serve(flags.config, loaded.config, loaded.warnings, signals);
 }
 
+// `words`: behind "ctl".
+int AskRunningProcess(const std::vector<std::string>& words) {
+  const CtlResult result =
+      RunCtl(words, [](const char* name) { return conf::ProcessEnv()(name).value_or(""); });
+  std::fputs(result.error.c_str(), stderr);
+  if (result.output.empty()) return result.code;
+  const int printed = PrintAndExit(result.output);
+  return result.code != kExitOk ? result.code : printed;
+}
+
 int Main(int argc, char** argv) {
   OpenStandardDescriptors();
   const absl::Status prepared = PrepareProcess();
   if (!prepared.ok()) return Complain(prepared);
+  if (argc > 1 && std::string_view(argv[1]) == "ctl") {
+    return AskRunningProcess({argv + 2, argv + argc});
+  }
   const absl::StatusOr<Flags> flags = ParseFlags(argc, argv);
   if (!flags.ok()) {
     return Complain(std::string(flags.status().message()), kExitUsage);

@@ -44,8 +44,8 @@ std::string Allowed(const Shape& shape) {
     return map->shorthand.empty() ? keys : Cat("one ", map->shorthand, ", or ", keys);
   }
   const auto& list = std::get<List>(shape);
-  return list.takes_single ? Cat(list.what, ", or a list of these")
-                           : Cat("a list of at least one ", list.what);
+  if (list.takes_single) return Cat(list.what, ", or a list of these");
+  return Cat(list.may_be_empty ? "a list, each item " : "a list of at least one ", list.what);
 }
 
 class Reader {
@@ -100,7 +100,8 @@ class Reader {
       return std::holds_alternative<Map>(item) ? Read(node, item, path)
                                                : FailType(node, item, path);
     }
-    if (node.kind != Node::Kind::kList || node.items.empty()) return FailType(node, list, path);
+    const bool is_short = node.items.empty() && !list.may_be_empty;
+    if (node.kind != Node::Kind::kList || is_short) return FailType(node, list, path);
     for (size_t i = 0; i < node.items.size(); ++i) {
       Read(*node.items[i], NewItem(list), Cat(path, "[", i, "]"));
     }

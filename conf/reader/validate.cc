@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "conf/text/text.h"
@@ -47,6 +48,17 @@ void CheckListeners(const Config& config, const Positions& positions, Errors& er
       if (!address.is_empty()) addresses.Add(address.ToString(), Cat(path, ".bind[", j, "]"));
     }
   }
+  for (const auto& [key, address] : {std::pair("admin.bind", &config.admin.bind),
+                                     {"admin.probe_bind", &config.admin.probe_bind}}) {
+    const bool any_port = address->is_ip() && address->port() == 0;
+    if (!address->is_empty() && !any_port) addresses.Add(address->ToString(), key);
+  }
+}
+
+void CheckAdmin(const Config& config, const Positions& positions, Errors& errors) {
+  if (config.admin.token.empty() || config.admin.token_file.empty()) return;
+  errors.Add(positions.At("admin.token_file"),
+             "admin.token_file: admin.token is set too: one of them is enough");
 }
 
 void CheckUpstreams(const Config& config, const Positions& positions, Errors& errors) {
@@ -89,12 +101,21 @@ void CheckReferences(const Config& config, const Positions& positions, Errors& e
                                                    errors.DidYouMean(name, names)),
                                                allowed));
   }
+  for (size_t i = 0; i < config.ready_when.size(); ++i) {
+    const std::string& name = config.ready_when[i].upstream;
+    if (name.empty() || known.contains(name)) continue;
+    const std::string path = Cat("ready_when[", i, "].upstream");
+    errors.Add(positions.At(path), WithAllowed(Cat(path, ": there is no upstream ", Quoted(name),
+                                                   errors.DidYouMean(name, names)),
+                                               allowed));
+  }
 }
 
 }  // namespace
 
 void Validate(const Config& config, const Positions& positions, Errors& errors) {
   CheckListeners(config, positions, errors);
+  CheckAdmin(config, positions, errors);
   CheckUpstreams(config, positions, errors);
   CheckSourceAddresses(config, positions, errors);
   CheckReferences(config, positions, errors);

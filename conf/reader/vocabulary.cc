@@ -137,14 +137,15 @@ constexpr auto kVocabulary = std::to_array<Foreign>({
      "", "routing by server name is not supported yet: a listener has one upstream"},
     {" resolver resolvers dns discover discovery nameservers service_discovery providers ", "",
      "host names and discovery are not supported yet: write IP addresses"},
-    {" admin api dashboard metrics prometheus stats_socket status ping tracing web ", "",
-     "an administrative interface is not supported yet"},
+    {" api dashboard prometheus stats_socket admin_address management ", "admin.bind", ""},
+    {" metrics status ping readiness probes ", "admin.probe_bind", ""},
+    {" password api_key bearer_token ", "admin.token", ""},
+    {" tracing web ", "", "this is not supported yet; metrics are at admin.bind"},
     {" include includes import imports reload watch ", "",
      "a configuration of several files and its reload are not supported yet"},
     {" user group chroot sandbox run_as ", "",
      "changing the user is not supported yet: start the process as the user it is to run as"},
-    {" secrets token password ", "", "nothing here needs a secret"},
-    {" lame_duck drain_window on_removed ready_when ", "", "this is not supported yet"},
+    {" lame_duck drain_window on_removed ", "", "this is not supported yet"},
 });
 
 }  // namespace

@@ -236,6 +236,46 @@ Scalar TimeOrZero(Duration& field, std::string_view zero_means, Duration min, Du
 Scalar BindAddress(core::Address& field) { return AddressFrom(field, 0); }
 Scalar EndpointAddress(core::Address& field) { return AddressFrom(field, 1); }
 
+Scalar AddressOrEmpty(core::Address& field) {
+  const Scalar address = BindAddress(field);
+  return {Cat(address.allowed, ", or \"\" (off)"),
+          [&field, address](std::string_view text) {
+            if (!text.empty()) return address.parse(text);
+            field = {};
+            return absl::OkStatus();
+          },
+          address.format, address.guess, address.clear};
+}
+
+Scalar AdminAddressOrEmpty(core::Address& field) {
+  const auto is_private = [](const core::Address& address) {
+    return address.is_empty() || address.is_unix() || address.is_loopback();
+  };
+  Scalar scalar = AddressOrEmpty(field);
+  scalar.allowed =
+      "unix:/path, unix:@name, 127.0.0.1:80 or [::1]:80 (UNIX sockets and loopback), or \"\" (off)";
+  scalar.parse = [&field, is_private, address = AddressOrEmpty(field)](std::string_view text) {
+    core::Address before = field;
+    absl::Status parsed = address.parse(text);
+    if (!parsed.ok() || is_private(field)) return parsed;
+    field = before;
+    return InvalidArgument(Cat(Quoted(text),
+                               " is neither a UNIX socket nor on loopback: other hosts could "
+                               "change the proxy (what only answers probes is probe_bind)"));
+  };
+  scalar.guess = [is_private](std::string_view text) {
+    Guesses guesses = GuessAddress(text, "127.0.0.1");
+    std::erase_if(guesses, [is_private](const std::string& guess) {
+      const absl::StatusOr<core::Address> address = core::Address::Parse(guess);
+      return !address.ok() || !is_private(*address);
+    });
+    const absl::StatusOr<core::Address> address = core::Address::Parse(text);
+    if (address.ok() && address->is_ip()) guesses.push_back(Cat("127.0.0.1:", address->port()));
+    return guesses;
+  };
+  return scalar;
+}
+
 Scalar HostOrEmpty(core::Address& field) {
   return {"an IP address without a port, or \"\" (the kernel's choice)",
           [&field](std::string_view text) {
@@ -302,6 +342,38 @@ Scalar LogPath(std::string& field) {
             return absl::OkStatus();
           },
           [&field] { return field; }};
+}
+
+Scalar PathOrEmpty(std::string& field, std::string_view empty_means) {
+  return {Cat("the path of a file, or \"\" (", empty_means, ")"),
+          [&field](std::string_view text) {
+            if (HasControlCharacter(text) || HasInvisible(text)) {
+              return InvalidArgument(Cat(Quoted(text), " has an invisible character"));
+            }
+            if (text.ends_with('/')) return InvalidArgument(Cat(Quoted(text), " is a directory"));
+            field = text;
+            return absl::OkStatus();
+          },
+          [&field] { return field; }};
+}
+
+// Its errors do not quote it.
+Scalar TokenOrEmpty(std::string& field) {
+  constexpr size_t kMost = 256;
+  Scalar scalar = {
+      Cat("printable ASCII characters without spaces, at most ", kMost, ", or \"\" (none)"),
+      [&field](std::string_view text) {
+        const auto is_visible = [](char c) { return c > ' ' && c < 0x7f; };
+        if (text.size() > kMost) return InvalidArgument("the token is too long");
+        if (!std::ranges::all_of(text, is_visible)) {
+          return InvalidArgument("the token has a space or a character that is not ASCII");
+        }
+        field = text;
+        return absl::OkStatus();
+      },
+      [&field] { return field; }};
+  scalar.is_secret = true;
+  return scalar;
 }
 
 }  // namespace sluice::conf

@@ -38,8 +38,10 @@ Scalar PercentOrZero(uint32_t& field, std::string_view zero_means, uint32_t min,
 Scalar Time(Duration& field, Duration min, Duration max);
 Scalar TimeOrZero(Duration& field, std::string_view zero_means, Duration min, Duration max);
 
-Scalar BindAddress(core::Address& field);      // any port
-Scalar EndpointAddress(core::Address& field);  // ports from 1
+Scalar BindAddress(core::Address& field);          // any port
+Scalar EndpointAddress(core::Address& field);      // ports from 1
+Scalar AddressOrEmpty(core::Address& field);       // "" is an empty Address
+Scalar AdminAddressOrEmpty(core::Address& field);  // a UNIX socket or on loopback
 Scalar HostOrEmpty(core::Address& field);  // an IP address without a port; "" is an empty Address
 
 Scalar NameOrEmpty(std::string& field, std::string_view empty_means);
@@ -47,6 +49,8 @@ Scalar FileModeOrEmpty(int32_t& field);  // octal permissions; "" is -1
 // `kind`: "a user" or "a group"; its name or number. Whether the system knows it is not asked.
 Scalar OwnerOrEmpty(std::string& field, std::string_view kind);
 Scalar LogPath(std::string& field);  // off, stdout, stderr or a path
+Scalar PathOrEmpty(std::string& field, std::string_view empty_means);
+Scalar TokenOrEmpty(std::string& field);  // a secret
 
 template <typename Enum>
 using Choices = std::vector<std::pair<std::string, Enum>>;

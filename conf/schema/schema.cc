@@ -102,6 +102,29 @@ Shape Of(AccessLog& log) {
   }};
 }
 
+Shape Of(Admin& admin) {
+  return Map{[&admin](Visitor& v) {
+    v.Optional("bind", AdminAddressOrEmpty(admin.bind));
+    v.Optional("probe_bind", AddressOrEmpty(admin.probe_bind));
+    v.Optional("token", TokenOrEmpty(admin.token));
+    v.Optional("token_file", PathOrEmpty(admin.token_file, "none"));
+  }};
+}
+
+Shape Of(ReadyWhen& ready_when) {
+  return Map{[&ready_when](Visitor& v) {
+    v.Required("upstream", Name(ready_when.upstream));
+    v.Optional("usable", Count(ready_when.usable, 1, 10'000));
+  }};
+}
+
+// No item: there is no condition.
+List ConditionsOf(std::vector<ReadyWhen>& ready_when) {
+  List list = ListOf("an upstream", ready_when, Of);
+  list.may_be_empty = true;
+  return list;
+}
+
 Shape Of(Timeouts& timeouts) {
   return Map{[&timeouts](Visitor& v) {
     v.Optional("connect", Timeout(timeouts.connect));
@@ -271,6 +294,8 @@ Map Describe(Config& config) {
     v.Optional("stats", Of(config.stats));
     v.Optional("log", Of(config.log));
     v.Optional("access_log", Of(config.access_log));
+    v.Optional("admin", Of(config.admin));
+    v.Optional("ready_when", ConditionsOf(config.ready_when));
     v.Optional("defaults", AllDefaults(config));
     // After limits and defaults: a reader has filled them in by now, wherever the file has them.
     v.Required("listeners", ListOf("listener", config.listeners, Of, FreshListener(config)));

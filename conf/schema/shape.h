@@ -32,7 +32,11 @@ struct Scalar {
   std::function<Guesses(std::string_view text)> guess = {};
   // Of a field without a default, whose value no text has: takes the value away again.
   std::function<void()> clear = {};
+  bool is_secret = false;  // shown as kHidden, and never in a message
 };
+
+// What stands for a secret that is set.
+inline constexpr std::string_view kHidden = "***";
 
 struct Map {
   std::function<void(Visitor&)> fields;
@@ -42,13 +46,14 @@ struct Map {
 struct List;
 using Shape = std::variant<Scalar, Map, List>;
 
-// A list has at least one item.
+// A list has at least one item, unless it may be empty.
 struct List {
   std::string what;  // "listener"
   std::function<size_t()> size;
   std::function<void()> add;          // appends an item with its default values
   std::function<Shape(size_t)> item;  // valid until the next add()
   bool takes_single = false;          // one item may stand without a list around it
+  bool may_be_empty = false;
 };
 
 enum class Presence { kOptional, kRequired };

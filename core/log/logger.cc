@@ -134,6 +134,11 @@ class SpdlogLogger final : public Logger {
     sink_->set_formatter(MakeFormatter(format));
   }
 
+  void SetLevel(LogLevel level) override {
+    Logger::SetLevel(level);
+    logger_->set_level(SpdlogLevel(level));
+  }
+
   uint64_t dropped() const override { return queue_->overrun_counter() + sink_->dropped(); }
 
   bool Drain(Duration timeout) override {

@@ -34,6 +34,10 @@ class Logger {
     level_.store(level, std::memory_order_relaxed);
   }
 
+  // From now on. Any thread; the last one counts.
+  virtual void SetLevel(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
+  LogLevel level() const { return level_.load(std::memory_order_relaxed); }
+
   template <typename... Args>
   void Log(LogLevel level, const absl::FormatSpec<Args...>& format, const Args&... args) {
     if (enabled(level)) Write(level, absl::StrFormat(format, args...));

@@ -11,12 +11,14 @@
 #include "core/reactor/accept_op.h"
 #include "core/reactor/op.h"
 #include "core/runtime/backend.h"
+#include "proxy/admin/http/http_server.h"
 
 namespace sluice::proxy {
 namespace {
 
 constexpr uint64_t kPerConnection = 2;
-constexpr uint64_t kSpare = 64;          // files that libraries open, closes that are on their way
+constexpr uint64_t kSpare = 64;  // files that libraries open, closes that are on their way
+constexpr uint64_t kAdminAddresses = 2;
 constexpr uint64_t kLogDescriptors = 3;  // the file, what ends its thread, a file to change to
 
 }  // namespace
@@ -25,6 +27,7 @@ DescriptorNeeds NeedsOf(const conf::Config& config, uint32_t workers) {
   DescriptorNeeds needs{.workers = workers};
   for (const conf::Listener& listener : config.listeners) needs.addresses += listener.bind.size();
   if (config.access_log.path != "off") needs.logs = kLogDescriptors;
+  if (config.admin.enabled()) needs.admin = HttpServer::kDescriptors + kAdminAddresses;
   return needs;
 }
 
@@ -72,7 +75,7 @@ absl::StatusOr<std::string> CheckDescriptors(const DescriptorNeeds& needs, uint6
         " and needs ", needs.to_run() + kPerConnection, " more: ", needs.to_listen(), " for ",
         needs.addresses, " addresses and ", needs.workers,
         " workers, each of which accepts at each, ", needs.to_run() - needs.to_listen(),
-        " for the workers themselves and the access log, ", kPerConnection,
+        " for the workers themselves, the access log and the admin endpoint, ", kPerConnection,
         " for a connection (raise RLIMIT_NOFILE or lower runtime.workers)"));
   }
   const uint64_t needed = before_any + kPerConnection * max_connections + needs.unjudged() + kSpare;

@@ -20,12 +20,13 @@ namespace {
 
 constexpr char kSeeHelp[] = "See sluice --help.";
 
-enum LongOnly { kPrintConfig = 256, kDiff, kDemo, kVerbose };
+enum LongOnly { kPrintConfig = 256, kShowSecrets, kDiff, kDemo, kVerbose };
 
-constexpr std::array<option, 9> kOptions = {{
+constexpr std::array<option, 10> kOptions = {{
     {"config", required_argument, nullptr, 'c'},
     {"check", no_argument, nullptr, 't'},
     {"print-config", no_argument, nullptr, kPrintConfig},
+    {"show-secrets", no_argument, nullptr, kShowSecrets},
     {"diff", required_argument, nullptr, kDiff},
     {"demo", no_argument, nullptr, kDemo},
     {"version", no_argument, nullptr, 'V'},
@@ -107,6 +108,9 @@ absl::Status Validate(const Flags& flags) {
   if (flags.print_config && flags.diff) {
     return Wrong("--print-config and --diff print two different things: one of them is enough");
   }
+  if (flags.show_secrets && !flags.print_config) {
+    return Wrong("--show-secrets only goes with --print-config");
+  }
   if (!flags.demo && flags.config.empty()) {
     return Wrong("--config FILE or --demo is needed");
   }
@@ -141,6 +145,9 @@ absl::StatusOr<Flags> ParseFlags(int argc, char** argv) {
         break;
       case kPrintConfig:
         flags.print_config = true;
+        break;
+      case kShowSecrets:
+        flags.show_secrets = true;
         break;
       case kDiff:
         flags.diff = optarg;

@@ -14,6 +14,7 @@ struct Flags {
   std::string config;  // a path; empty with --demo, --version and --help
   bool check = false;
   bool print_config = false;
+  bool show_secrets = false;
   std::optional<std::string> diff = std::nullopt;  // a path
   bool demo = false;
   bool version = false;
@@ -22,12 +23,14 @@ struct Flags {
 };
 
 inline constexpr std::string_view kUsage =
-    "usage: sluice --config FILE [--check] [--print-config] [--diff OTHER]\n"
+    "usage: sluice --config FILE [--check] [--print-config [--show-secrets]] [--diff OTHER]\n"
     "       sluice --demo | --version [--verbose] | --help\n"
+    "       sluice ctl COMMAND      asks a process that runs; see sluice ctl --help\n"
     "\n"
     "  -c, --config FILE   the configuration (YAML)\n"
     "  -t, --check         validate it and end: nothing is bound, silent when all is well\n"
     "      --print-config  print the effective configuration and end\n"
+    "      --show-secrets  with --print-config: show tokens, which are *** otherwise\n"
     "      --diff OTHER    print what would change if FILE took the place of OTHER, and end\n"
     "      --demo          needs no file: proxies 127.0.0.1:8080 to a small built-in HTTP server\n"
     "  -V, --version       print the version; with --verbose also libraries and kernel features\n"

@@ -26,6 +26,8 @@ std::string BackendLine(core::Backend wanted) {
 
 }  // namespace
 
+std::string Version() { return kVersion; }
+
 std::string VersionText(bool verbose) {
   std::string text = absl::StrCat("sluice ", kVersion, "\n");
   if (!verbose) return text;

@@ -6,6 +6,9 @@
 
 namespace sluice::proxy {
 
+// "0.1.0"
+std::string Version();
+
 // One line; with `verbose` also compiler, libraries, kernel and the backend `auto` would choose.
 std::string VersionText(bool verbose);
 

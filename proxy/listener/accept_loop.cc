@@ -66,7 +66,7 @@ void Reject(int connection) {
 // `result` does not ask to wait.
 void StartOrReject(const AcceptContext& context, const ListenerState& listener, int connection,
                    Admission::Result result) {
-  WorkerStats& stats = context.stats.of(Worker::Current()->index());
+  WorkerStats& stats = listener.stats->of(Worker::Current()->index());
   if (auto* ticket = std::get_if<Ticket>(&result)) {
     core::Count(stats.at("accepted_total"));
     Start(context, listener, connection, std::move(*ticket));
@@ -91,7 +91,7 @@ core::Task<void> PauseAccepting(const AcceptContext& context, const ListenerStat
                                 int error, core::Duration pause) {
   if (error == ECONNABORTED || error == EPROTO)
     co_return;  // the client was faster: nothing is short
-  core::Count(context.stats.of(Worker::Current()->index()).at("accept_pauses_total"));
+  core::Count(listener.stats->of(Worker::Current()->index()).at("accept_pauses_total"));
   context.log.CannotAccept(listener.name(), error, kMaxPause);
   (void)co_await core::Sleep(pause);
 }

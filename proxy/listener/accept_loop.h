@@ -28,7 +28,6 @@
 #include "proxy/admission/admission.h"
 #include "proxy/listener/accept_log.h"
 #include "proxy/listener/listener_state.h"
-#include "proxy/observe/stats.h"
 
 namespace sluice::proxy {
 
@@ -36,7 +35,6 @@ namespace sluice::proxy {
 // for the loops before it ends.
 struct AcceptContext {
   ProcessLimits& limits;
-  Stats& stats;
   AcceptLog& log;
   core::TaskGroup& sessions;
 };

@@ -12,11 +12,16 @@
 //
 //       core::Count(stats.of(worker).at("retries_total"));
 //       core::Count(stats.of(worker).at("rejections_total", Rejection::kRate));
+//       stats.of(worker).Observe("queue_duration_seconds", waited);
+//
+// A histogram has a slot for each of its bounds, one for what is above the last, and one for the
+// sum of all values in nanoseconds.
 //
 // A name that is in no row, or another number of labels than the row has, does not compile.
 #ifndef SLUICE_PROXY_OBSERVE_METRIC_TABLE_H_
 #define SLUICE_PROXY_OBSERVE_METRIC_TABLE_H_
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -28,6 +33,8 @@
 
 #include "core/base/atomic.h"
 #include "core/base/check.h"
+#include "core/base/counter.h"
+#include "core/base/time.h"
 
 namespace sluice::proxy {
 
@@ -35,9 +42,20 @@ namespace sluice::proxy {
 inline constexpr std::string_view kMetricPrefix = "sluice_";
 
 enum class MetricKind : uint8_t {
-  kCounter,  // never falls
-  kGauge,    // set when it is read; no worker counts it
+  kCounter,    // never falls
+  kGauge,      // set when it is read; no worker counts it
+  kHistogram,  // of times
 };
+
+// What has a series of its own outside of this process, besides each value of the row's labels.
+enum class MetricScope : uint8_t {
+  kProcess,
+  kListener,             // label `listener`
+  kUpstream,             // label `upstream`
+  kListenerAndUpstream,  // both
+};
+
+inline constexpr size_t kMostBuckets = 20;
 
 // A label and the values that it may have. An empty value is never counted.
 struct MetricLabel {
@@ -56,28 +74,44 @@ constexpr std::array<std::string_view, kCount> NamesOf() {
 struct MetricRow {
   std::string_view name;  // without the prefix; a counter's ends in _total
   MetricKind kind = MetricKind::kCounter;
+  MetricScope scope = MetricScope::kProcess;
   // Keys in the stats line: of columns that are always there, which come first, and of columns that
   // are there if they are not 0. Without a * the column has the sum of all slots; with one there is
   // a column for each value of the last label, whose name stands for the *.
   std::string_view always = {};
   std::string_view if_any = {};
-  std::array<MetricLabel, 2> labels = {};  // those that it has come first
-  std::string_view help;                   // a sentence
+  std::array<MetricLabel, 2> labels = {};       // those that it has come first
+  std::span<const core::Duration> bounds = {};  // of a histogram's buckets, inclusive, ascending
+  std::string_view help;                        // a sentence
 
   constexpr size_t label_count() const {
     return labels[0].name.empty() ? 0 : labels[1].name.empty() ? 1 : 2;
   }
   constexpr size_t slot_count() const {
+    if (kind == MetricKind::kHistogram) return bounds.size() + 2;
     size_t count = 1;
     for (size_t i = 0; i < label_count(); ++i) count *= labels[i].values.size();
     return count;
   }
 };
 
+// A metric without slots: its values, with whatever labels, are given when it is exposed.
+struct ReadMetric {
+  std::string_view name;
+  MetricKind kind = MetricKind::kGauge;
+  std::string_view help;
+};
+
 // Whether every row has what it needs, and its name for itself.
 constexpr bool IsWellFormed(std::span<const MetricRow> rows) {
   for (const MetricRow& row : rows) {
     const bool is_counter = row.kind == MetricKind::kCounter;
+    const bool is_histogram = row.kind == MetricKind::kHistogram;
+    if (is_histogram != row.name.ends_with("_seconds") || is_histogram == row.bounds.empty()) {
+      return false;
+    }
+    if (is_histogram && (row.label_count() != 0 || row.bounds.size() >= kMostBuckets)) return false;
+    if (!std::ranges::is_sorted(row.bounds)) return false;
     if (row.name.empty() || is_counter != row.name.ends_with("_total")) return false;
     for (const char c : row.name) {
       if (c != '_' && (c < 'a' || c > 'z')) return false;
@@ -107,6 +141,7 @@ class MetricId {
         SLUICE_CHECK(row.label_count() == kLabels);
         if (kLabels == 2) second_values_ = row.labels[1].values.size();
         slots_ = row.slot_count();
+        bounds_ = row.bounds;
         return;
       }
       offset_ += row.slot_count();
@@ -117,11 +152,13 @@ class MetricId {
   constexpr size_t offset() const { return offset_; }
   constexpr size_t slots() const { return slots_; }
   constexpr size_t second_values() const { return second_values_; }
+  constexpr std::span<const core::Duration> bounds() const { return bounds_; }
 
  private:
   size_t offset_ = 0;
   size_t slots_ = 0;
   size_t second_values_ = 0;
+  std::span<const core::Duration> bounds_;
 };
 
 // Where a metric's slots are among those of a whole table. `Slot` is what one consists of.
@@ -149,11 +186,29 @@ class MetricArray {
 
 // What one worker counts. Written by that worker alone, without locked instructions.
 template <const auto& kTable>
-class alignas(64) MetricSlots : public MetricArray<kTable, core::Atomic<uint64_t>> {};
+class alignas(64) MetricSlots : public MetricArray<kTable, core::Atomic<uint64_t>> {
+ public:
+  // One more value of a histogram: less than nothing is nothing.
+  void Observe(MetricId<kTable, 0> histogram, core::Duration value) {
+    value = std::max(value, core::Duration(0));
+    const std::span<const core::Duration> bounds = histogram.bounds();
+    const auto bucket =
+        static_cast<size_t>(std::ranges::lower_bound(bounds, value) - bounds.begin());
+    core::Count(this->all()[histogram.offset() + bucket]);
+    core::Count(this->all()[histogram.offset() + bounds.size() + 1],
+                static_cast<uint64_t>(value.count()));
+  }
+};
 
 // The sums at one moment, and what is set then.
 template <const auto& kTable>
-class MetricValues : public MetricArray<kTable, uint64_t> {};
+class MetricValues : public MetricArray<kTable, uint64_t> {
+ public:
+  MetricValues& operator+=(const MetricValues& other) {
+    for (size_t i = 0; i < this->all().size(); ++i) this->all()[i] += other.all()[i];
+    return *this;
+  }
+};
 
 // The metrics of a table, counted by each worker for itself.
 template <const auto& kTable>
@@ -165,12 +220,13 @@ class Metrics {
 
   MetricSlots<kTable>& of(uint32_t worker) { return workers_[worker]; }
 
-  // Any thread.
+  // Any thread. The rows are read one after the other: where one counts what another one has
+  // counted before, it is read first, and never the larger of the two.
   MetricValues<kTable> Sum() const {
     MetricValues<kTable> sum;
-    for (const MetricSlots<kTable>& worker : workers_) {
-      for (size_t i = 0; i < sum.all().size(); ++i) {
-        sum.all()[i] += worker.all()[i].load(std::memory_order_relaxed);
+    for (size_t i = 0; i < sum.all().size(); ++i) {
+      for (const MetricSlots<kTable>& worker : workers_) {
+        sum.all()[i] += worker.all()[i].load(std::memory_order_acquire);
       }
     }
     return sum;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/base/time.h"
 #include "proxy/observe/end_reason.h"
 #include "proxy/observe/metric_table.h"
 #include "proxy/observe/rejection.h"
@@ -31,22 +32,44 @@ inline constexpr auto kRejections = [] {
 
 }  // namespace metric_labels
 
+namespace metric_bounds {
+
+// 1, 2 and 5 of each power of ten: relative errors are alike everywhere, and a bucket is found
+// without a logarithm. What is above the last one has a bucket, too.
+constexpr auto Steps(core::Duration first) {
+  std::array<core::Duration, 19> bounds{};
+  core::Duration decade = first;
+  for (size_t i = 0; i < bounds.size(); ++i) {
+    constexpr int kFactors[] = {1, 2, 5};
+    bounds[i] = decade * kFactors[i % 3];
+    if (i % 3 == 2) decade *= 10;
+  }
+  return bounds;
+}
+
+inline constexpr auto kWaits = Steps(50us);     // up to 50 s
+inline constexpr auto kSessions = Steps(10ms);  // up to 10,000 s
+
+}  // namespace metric_bounds
+
 // clang-format off
 inline constexpr MetricRow kMetrics[] = {
-    {.name = "sessions_active", .kind = MetricKind::kGauge, .always = "active",
-     .help = "Sessions that are open."},
-    {.name = "accepted_total", .always = "total",
-     .help = "Connections that were accepted and became sessions."},
-    {.name = "session_ends_total", .if_any = "*",
+    {.name = "sessions_active", .kind = MetricKind::kGauge, .scope = MetricScope::kListener,
+     .always = "active", .help = "Sessions that are open."},
+    {.name = "session_ends_total", .scope = MetricScope::kListener, .if_any = "*",
      .labels = {{{"initiator", metric_labels::kInitiators}, {"reason", metric_labels::kEndCauses}}},
      .help = "Sessions that have ended."},
-    {.name = "rejections_total", .always = "rejected", .if_any = "rejected_*",
-     .labels = {{{"reason", metric_labels::kRejections}}},
+    {.name = "accepted_total", .always = "total",
+     .help = "Connections that were accepted and became sessions."},
+    {.name = "rejections_total", .scope = MetricScope::kListener, .always = "rejected",
+     .if_any = "rejected_*", .labels = {{{"reason", metric_labels::kRejections}}},
      .help = "Connections that were closed because of a limit before they became sessions."},
-    {.name = "bytes_total", .always = "*",
+    {.name = "bytes_total", .scope = MetricScope::kListener, .always = "*",
      .labels = {{{"direction", metric_labels::kDirections}}},
      .help = "Bytes that the kernel has accepted for the receiver."},
-    {.name = "retries_total",
+    {.name = "connect_failures_total", .scope = MetricScope::kUpstream,
+     .help = "Attempts to connect to an endpoint that have failed."},
+    {.name = "retries_total", .scope = MetricScope::kUpstream,
      .help = "Attempts to connect to another endpoint after one has failed."},
     {.name = "accept_pauses_total",
      .help = "Pauses in accepting because descriptors or memory had run out."},
@@ -57,10 +80,36 @@ inline constexpr MetricRow kMetrics[] = {
      .help = "Reloads of the configuration, and attempts that have changed nothing."},
     {.name = "config_pending", .kind = MetricKind::kGauge, .if_any = "config_pending",
      .help = "Settings of the configuration's file that wait for a restart."},
+    {.name = "queue_duration_seconds", .kind = MetricKind::kHistogram,
+     .scope = MetricScope::kListenerAndUpstream, .bounds = metric_bounds::kWaits,
+     .help = "Times that sessions waited for a free slot of an endpoint, of those that waited."},
+    {.name = "connect_duration_seconds", .kind = MetricKind::kHistogram,
+     .scope = MetricScope::kListenerAndUpstream, .bounds = metric_bounds::kWaits,
+     .help = "Times that it took to connect to an endpoint, of attempts that succeeded."},
+    {.name = "first_byte_duration_seconds", .kind = MetricKind::kHistogram,
+     .scope = MetricScope::kListenerAndUpstream, .bounds = metric_bounds::kWaits,
+     .help = "Times from the client's last bytes, or the connection, to the first of the answer."},
+    {.name = "session_duration_seconds", .kind = MetricKind::kHistogram,
+     .scope = MetricScope::kListenerAndUpstream, .bounds = metric_bounds::kSessions,
+     .help = "Times that sessions took, of those that have ended."},
 };
 // clang-format on
 
-// accepted_total = all of session_ends_total + the sessions that are open.
+// Metrics whose values are read where they are, and counted in no slot.
+// clang-format off
+inline constexpr ReadMetric kBuildInfo = {
+    .name = "build_info", .kind = MetricKind::kGauge,
+    .help = "Always 1; the version and the backend are labels."};
+inline constexpr ReadMetric kEndpointUsable = {
+    .name = "endpoint_usable", .kind = MetricKind::kGauge,
+    .help = "Whether new sessions may be given to the endpoint: 1 or 0."};
+inline constexpr ReadMetric kLogDropped = {
+    .name = "log_dropped_total", .kind = MetricKind::kCounter,
+    .help = "Lines and records that the log and the access log have dropped."};
+// clang-format on
+
+// accepted_total = all of session_ends_total + the sessions that are open; and the ends come first,
+// so that a sum never has more of them.
 using Stats = Metrics<kMetrics>;
 using WorkerStats = MetricSlots<kMetrics>;
 using StatsValues = MetricValues<kMetrics>;

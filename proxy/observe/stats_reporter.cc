@@ -12,9 +12,9 @@ using core::LogLevel;
 
 }  // namespace
 
-StatsReporter::StatsReporter(const Stats& stats, core::RuntimeHandle runtime, core::Logger& logger,
-                             std::function<uint64_t()> active, std::function<uint64_t()> pending,
-                             std::vector<DropSource> drops)
+StatsReporter::StatsReporter(const StatsRegistry& stats, core::RuntimeHandle runtime,
+                             core::Logger& logger, std::function<uint64_t()> active,
+                             std::function<uint64_t()> pending, std::vector<DropSource> drops)
     : stats_(stats),
       runtime_(runtime),
       logger_(logger),

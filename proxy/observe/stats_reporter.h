@@ -13,7 +13,7 @@
 #include "core/runtime/handle.h"
 #include "core/sync/cancellation.h"
 #include "core/task/task.h"
-#include "proxy/observe/stats.h"
+#include "proxy/observe/stats_registry.h"
 
 namespace sluice::proxy {
 
@@ -29,7 +29,7 @@ class StatsReporter {
  public:
   // All of it outlives the reporter. `active`: how many sessions are open. `pending`: how many
   // settings of the file wait for a restart.
-  StatsReporter(const Stats& stats, core::RuntimeHandle runtime, core::Logger& logger,
+  StatsReporter(const StatsRegistry& stats, core::RuntimeHandle runtime, core::Logger& logger,
                 std::function<uint64_t()> active, std::function<uint64_t()> pending,
                 std::vector<DropSource> drops);
 
@@ -43,7 +43,7 @@ class StatsReporter {
   void ReportDrops();
   void ReportWorker(uint32_t worker);
 
-  const Stats& stats_;
+  const StatsRegistry& stats_;
   const core::RuntimeHandle runtime_;
   core::Logger& logger_;
   const std::function<uint64_t()> active_;

@@ -11,6 +11,8 @@ std::vector<std::string> KeepProcessSettings(const conf::Config& in_force, uint3
     const std::string key = conf::KeyOf(change.path);
     if (conf::KeepsUntilRestart(key)) kept.push_back(key);
   }
+  next.admin.bind = in_force.admin.bind;
+  next.admin.probe_bind = in_force.admin.probe_bind;
   next.runtime = in_force.runtime;
   next.buffers = in_force.buffers;
   next.limits.buffer_memory_bytes = in_force.limits.buffer_memory_bytes;

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/base/counter.h"
@@ -65,8 +66,7 @@ Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::Si
       sessions_(runtime),
       draining_(runtime),
       stop_signals_(signals, logger, access_log),
-      accept_context_{
-          .limits = limits_, .stats = stats_, .log = accept_log_, .sessions = sessions_},
+      accept_context_{.limits = limits_, .log = accept_log_, .sessions = sessions_},
       session_services_{.limits = limits_,
                         .stats = stats_,
                         .logger = logger,
@@ -81,7 +81,11 @@ core::Task<void> Server::Run() {
   if (serves) {
     addresses_.Serve(*topology_);
     StartReporting();
+    if (next_config_) control_.set_can_reload();
+    ShowServing(/*pending=*/{});
     co_await WaitForStop();
+    control_.Enter(ServerState::kDraining);
+    control_.StopReloading();
     co_await StopAccepting();
     const DrainContext context{.addresses = addresses_,
                                .sessions = sessions_,
@@ -102,7 +106,15 @@ core::Task<void> Server::Run() {
     co_await sessions_.Join();
   }
   co_await draining_.Stop();
+  control_.Enter(ServerState::kStopped);
   signals_.Close();
+}
+
+void Server::ShowServing(std::vector<std::string> pending) {
+  control_.Show({.state = ServerState::kServing,
+                 .topology = topology_,
+                 .bound = addresses_.Bound(),
+                 .pending = std::move(pending)});
 }
 
 // Listens everywhere, in one window of time for all addresses. Returns false when the server is to
@@ -141,8 +153,9 @@ core::Task<bool> Server::MayTryAgain() {
 core::Task<void> Server::WaitForStop() {
   const OnReload on_reload = next_config_ ? OnReload::kReturn : OnReload::kIgnore;
   for (;;) {
-    core::IoResult<int> signal = co_await stop_signals_.Next(on_reload);
-    if (signal.ok() && *signal == SIGHUP) signal = co_await Reload();
+    bool is_asked = false;
+    core::IoResult<int> signal = co_await NextSignal(on_reload, is_asked);
+    if (signal.ok() && *signal == SIGHUP) signal = co_await Reload(is_asked);
     if (!signal.ok()) co_return;
     if (*signal == SIGHUP) continue;
     logger_.Log(LogLevel::kInfo,
@@ -153,9 +166,25 @@ core::Task<void> Server::WaitForStop() {
   }
 }
 
+// `is_asked`: another thread has asked for what SIGHUP asks for.
+core::Task<core::IoResult<int>> Server::NextSignal(OnReload on_reload, bool& is_asked) {
+  auto outcome = co_await core::Select(core::Named<"signal">(stop_signals_.Next(on_reload)),
+                                       core::Named<"asked">(control_.AskedToReload()));
+  core::IoResult<int> signal = outcome.Get<"signal">();  // it may come just in time
+  is_asked = !signal.ok() && outcome.Won<"asked">();
+  if (is_asked) co_return SIGHUP;
+  co_return signal;
+}
+
 // Returns SIGHUP, or the signal that has asked for an end meanwhile.
-core::Task<core::IoResult<int>> Server::Reload() {
-  logger_.Log(LogLevel::kInfo, "signal SIGHUP: reading the configuration");
+core::Task<core::IoResult<int>> Server::Reload(bool is_asked) {
+  const std::string_view cause = is_asked ? "admin" : "signal SIGHUP";
+  logger_.Log(LogLevel::kInfo, "%s: reading the configuration", cause);
+  const std::vector<ServerControl::Done> asked = control_.TakeReloads();
+  absl::Status result = absl::UnavailableError("the proxy stops: nothing is reloaded");
+  const absl::Cleanup tell = [&] {
+    for (const ServerControl::Done& done : asked) done(result);
+  };
   const auto next = std::make_shared<absl::StatusOr<conf::Config>>(absl::UnknownError("not read"));
   // It may wait for a file that does not answer, and never does.
   auto outcome = co_await core::Select(
@@ -165,22 +194,23 @@ core::Task<core::IoResult<int>> Server::Reload() {
   absl::Status status = outcome.Get<"loaded">();
   if (status.ok()) status = next->status();
   if (status.ok()) status = co_await Exchange(**std::move(next));
-  ReportReload(status);
+  ReportReload(status, cause);
+  result = status;
   co_return SIGHUP;
 }
 
-void Server::ReportReload(const absl::Status& status) {
-  WorkerStats& stats = stats_.of(core::Worker::Current()->index());
+void Server::ReportReload(const absl::Status& status, std::string_view cause) {
+  WorkerStats& stats = stats_.process().of(core::Worker::Current()->index());
   if (status.ok()) {
     core::Count(stats.at("reloads_total", ReloadResult::kOk));
-    logger_.Log(LogLevel::kInfo, "signal SIGHUP: another configuration is in force");
+    logger_.Log(LogLevel::kInfo, "%s: another configuration is in force", cause);
     return;
   }
   core::Count(stats.at("reloads_total", ReloadResult::kFailed));
   for (const std::string& line : std::vector<std::string>(absl::StrSplit(status.message(), '\n'))) {
     logger_.Log(LogLevel::kError, "%s", line);
   }
-  logger_.Log(LogLevel::kError, "signal SIGHUP: the configuration stays as it is");
+  logger_.Log(LogLevel::kError, "%s: the configuration stays as it is", cause);
 }
 
 // Another topology takes the place of this one, as a whole or, with an error, not at all. Sessions
@@ -245,6 +275,7 @@ void Server::PutInForce(NextTopology next) {
   addresses_ = std::move(next.addresses);
   retired_.Retire(std::move(removed));
   kept_settings_ = next.kept.size();
+  ShowServing(std::move(next.kept));
 }
 
 // The stats line, as the configuration in force says.

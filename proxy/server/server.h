@@ -3,7 +3,8 @@
 //   BINDING ── error, or a signal that asks for an end ──► ENDED (status)
 //      │
 //   SERVING ── SIGTERM, SIGINT, SIGQUIT ──► DRAINING (drain.h) ──► ENDED
-//    ▲   │ SIGHUP                               ▲
+//    ▲   │ SIGHUP, or asked to (server_control.h)
+//    │   │                                      ▲
 //    │   ▼                                      │ a signal that asks for an end
 //   LOADING (elsewhere) ────────────────────────┘
 //    ▲   │ it is valid
@@ -21,6 +22,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,13 +44,14 @@
 #include "proxy/listener/accept_log.h"
 #include "proxy/memory/heap_reserve.h"
 #include "proxy/observe/access_log/access_log.h"
-#include "proxy/observe/stats.h"
+#include "proxy/observe/stats_registry.h"
 #include "proxy/observe/stats_reporter.h"
 #include "proxy/server/addresses.h"
 #include "proxy/server/draining_endpoints.h"
 #include "proxy/server/next_topology.h"
 #include "proxy/server/retired_addresses.h"
 #include "proxy/server/run_elsewhere.h"
+#include "proxy/server/server_control.h"
 #include "proxy/server/stop_signals.h"
 #include "proxy/server/topology.h"
 
@@ -79,15 +83,22 @@ class Server {
   // After Run: why it could not start, one line for each reason, or OK.
   const absl::Status& status() const { return status_; }
 
+  // For other threads, as long as the server is there.
+  ServerControl& control() { return control_; }
+  const StatsRegistry& stats() const { return stats_; }
+  const ConnectionLimit& connections() const { return limits_.connections; }
+
  private:
   core::Task<bool> BindAll();
   core::Task<bool> MayTryAgain();
   core::Task<void> WaitForStop();
-  core::Task<core::IoResult<int>> Reload();
+  core::Task<core::IoResult<int>> NextSignal(OnReload on_reload, bool& is_asked);
+  core::Task<core::IoResult<int>> Reload(bool is_asked);
   core::Task<absl::Status> Exchange(conf::Config config);
   core::Task<std::vector<BindFailure>> BindAdded(Addresses& addresses);
   void PutInForce(NextTopology next);
-  void ReportReload(const absl::Status& status);
+  void ReportReload(const absl::Status& status, std::string_view cause);
+  void ShowServing(std::vector<std::string> pending);
   void StartReporting();
   core::Task<void> StopReporting();
   core::Task<void> StopAccepting();
@@ -97,7 +108,7 @@ class Server {
   core::SignalStream& signals_;
   core::Logger& logger_;
   AccessLog* const access_log_;
-  Stats stats_;
+  StatsRegistry stats_;
   ProcessLimits limits_;
   StatsReporter reporter_;
   AcceptLog accept_log_;
@@ -110,6 +121,7 @@ class Server {
   const SessionServices session_services_;
   NextConfig next_config_;
   RunElsewhere elsewhere_ = RunHere;
+  ServerControl control_;
   size_t kept_settings_ = 0;  // that the file has changed since the start, without effect
   core::IntrusivePtr<const Topology> topology_;
   Addresses addresses_;

@@ -131,6 +131,7 @@ core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& l
   auto bandwidth = same != nullptr && same->shared_bandwidth()->total == listener.bandwidth.total
                        ? same->shared_bandwidth()
                        : core::MakeRef<SharedBandwidth>(listener.bandwidth.total);
+  core::IntrusivePtr<SessionStats> counts = services.stats.Of(listener.name, upstream->name());
   return core::MakeRef<ListenerState>(
       WhenExhaustedOf(listener), std::move(admission), std::move(bandwidth),
       SessionSettings{.listener = listener.name,
@@ -139,7 +140,8 @@ core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& l
                       .credit = static_cast<uint32_t>(config_.buffers.per_direction_bytes),
                       .bandwidth = {.per_connection = listener.bandwidth.per_connection},
                       .upstream = std::move(upstream),
-                      .stats = &services.stats,
+                      .stats = &counts->stats,
+                      .counts = counts,
                       .logger = &services.logger,
                       .short_throttle = &services.short_throttle,
                       .access_log = services.access_log,

@@ -31,7 +31,7 @@
 #include "proxy/admission/admission.h"
 #include "proxy/listener/listener_state.h"
 #include "proxy/observe/access_log/access_log.h"
-#include "proxy/observe/stats.h"
+#include "proxy/observe/stats_registry.h"
 #include "proxy/upstream/endpoint_pool.h"
 #include "proxy/upstream/upstream.h"
 
@@ -41,7 +41,7 @@ namespace sluice::proxy {
 // sessions before it ends.
 struct SessionServices {
   ProcessLimits& limits;
-  Stats& stats;
+  StatsRegistry& stats;
   core::Logger& logger;
   core::LogThrottle& short_throttle;
   AccessLog* access_log;  // or null

@@ -32,6 +32,10 @@ core::Task<void> Session::Connect() {
   Connected& connected = outcome.Get<"connect">();
   upstream_ = connected.fd;
   slot_ = std::move(connected.slot);
+  if (connected.queued) {
+    WorkerStats& stats = context().stats->of(core::Worker::Current()->index());
+    stats.Observe("queue_duration_seconds", *connected.queued);
+  }
   if (timeline_ != nullptr) {
     timeline_->NoteConnect(connected);
     if (slot_.valid() && upstream.queue().measures_latency()) {

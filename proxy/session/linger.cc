@@ -65,7 +65,9 @@ void Session::Close(Ticket& ticket) {
 }
 
 void Session::CountEnd() {
-  WorkerStats& stats = context().stats->of(Worker::Current()->index());
+  Worker& worker = *Worker::Current();
+  WorkerStats& stats = context().stats->of(worker.index());
+  stats.Observe("session_duration_seconds", worker.Now() - started_at_);
   core::Count(stats.at("session_ends_total", end_.reason().initiator, end_.reason().cause));
 }
 

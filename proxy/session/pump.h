@@ -57,6 +57,7 @@ struct Flow {
   bool sending : 1 = false;      // there is something to send, and it may be sent
   bool partial : 1 = false;      // the last buffer was not taken in one go
   bool send_failed : 1 = false;  // `to` is broken
+  bool untouched : 1 = true;     // nothing has been received
 
   Direction direction() const { return is_up ? Direction::kUp : Direction::kDown; }
 };

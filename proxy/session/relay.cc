@@ -32,10 +32,19 @@ void Session::BeginRelay(core::Waiter& pumps) {
 }
 
 void Session::SendBegins(Flow& flow, Instant now) {
-  if (timeline_ != nullptr) timeline_->NoteBytes(flow.is_up, now);
+  if (flow.untouched) FirstBytes(flow, now);
   if (limits().look_every != 0s) LookAgainAt(now + limits().look_every);
   // It may have waited for bandwidth, and the timer with it.
   if (flow.paced) LookAgainAt(CheckTimes(now));
+}
+
+// What the client has sent before, or the connection, is what the upstream answers.
+void Session::FirstBytes(Flow& flow, Instant now) {
+  flow.untouched = false;
+  if (timeline_ != nullptr) timeline_->NoteBytes(flow.is_up, now);
+  if (flow.is_up) return;
+  WorkerStats& stats = context().stats->of(Worker::Current()->index());
+  stats.Observe("first_byte_duration_seconds", now - up_.last_byte_at);
 }
 
 void Session::BuffersShort() {

@@ -35,7 +35,7 @@
 #include "core/sync/cancellation.h"
 #include "proxy/admission/admission.h"
 #include "proxy/observe/access_log/access_log.h"
-#include "proxy/observe/stats.h"
+#include "proxy/observe/stats_registry.h"
 #include "proxy/session/deadlines.h"
 #include "proxy/session/shared_pace.h"
 #include "proxy/upstream/upstream.h"
@@ -61,6 +61,7 @@ struct SessionSettings {
   SessionBandwidth bandwidth;
   core::IntrusivePtr<Upstream> upstream;
   Stats* stats;
+  core::IntrusivePtr<SessionStats> counts = {};  // keeps those, if they are not the owner's
   core::Logger* logger;
   core::LogThrottle* short_throttle;  // of the line that says that buffers are short
   AccessLog* access_log = nullptr;    // or null

@@ -82,6 +82,7 @@ class Session final : public FlowOwner, public SessionCallbacks {
 
   // relay.cc
   void StartPace();
+  [[gnu::noinline]] void FirstBytes(Flow& flow, core::Instant now);
   EndEvent EventOf(const Flow& flow, FlowEnd end, int error) const;
   bool LooksReset(const Flow& flow) const;
   bool IsPassedOnNow(EndActions::PassOn pass_on, const Flow& flow) const;

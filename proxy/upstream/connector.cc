@@ -278,6 +278,17 @@ void Measure(Upstream& upstream, const EndpointSlot& slot, const IoResult<int>& 
   upstream.queue().Measured(slot.endpoint(), latency, now);
 }
 
+// One that was given up has neither succeeded nor failed.
+void CountAttempt(const ConnectContext& context, const IoResult<int>& fd, Instant begin) {
+  Worker& worker = *Worker::Current();
+  WorkerStats& stats = context.stats.of(worker.index());
+  if (fd.ok()) {
+    stats.Observe("connect_duration_seconds", worker.clock().Now() - begin);
+  } else if (fd.error() != ECANCELED) {
+    core::Count(stats.at("connect_failures_total"));
+  }
+}
+
 // Another one than in the last round, if there is one that is usable.
 EndpointSlot TryAcquire(EndpointQueue& queue, const Rounds& rounds) {
   const uint32_t worker = Worker::Current()->index();
@@ -314,9 +325,10 @@ core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed) {
     const bool is_own = IsOwnListener(*result.endpoint);
     IoResult<int> fd = core::IoError(ELOOP);
     const bool measures = upstream.queue().measures_latency();
-    const Instant begin = measures ? Worker::Current()->clock().Now() : Instant();
+    const Instant begin = Worker::Current()->clock().Now();
     if (!is_own) fd = co_await ConnectEndpoint(*result.endpoint, policy, context.timeout);
     if (measures) Measure(upstream, result.slot, fd, begin);
+    CountAttempt(context, fd, begin);
     if (fd.ok()) {
       result.fd = *fd;
       result.error = 0;

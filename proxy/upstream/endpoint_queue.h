@@ -103,6 +103,9 @@ class EndpointQueue {
   // Lets endpoints on their ramps take as much as they may by now, also from sessions that wait.
   void RampUp(core::Instant now);
 
+  // Whether Endpoint::active() counts sessions.
+  bool counts() const { return counts_.load(std::memory_order_relaxed); }
+
   // Whether Measured is to be told how long connects and first answers take.
   bool measures_latency() const { return measures_latency_; }
   void Measured(Endpoint& endpoint, core::Duration latency, core::Instant now) {

@@ -31,6 +31,7 @@ uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
 
 // Any scalar of the schema takes some of these.
 constexpr const char* kTexts[] = {"",
+                                  "unix:@admin",
                                   "true",
                                   "false",
                                   "auto",
@@ -204,9 +205,20 @@ class OneChanger : public Visitor {
   std::string& changed_;
 };
 
+TEST(Diff, TellsThatASecretHasChangedAndNotWhatItIs) {
+  Config before = Load(kMinimal).config;
+  Config after = before;
+  before.admin.token = "the-one-before";
+  after.admin.token = "the-one-after";
+  const Diff diff = Compare(before, after);
+  EXPECT_EQ(Apply(before, diff), after);
+  EXPECT_EQ(Joined(diff), "admin.token is another one\n");
+}
+
 TEST(Diff, TellsEveryKey) {
-  const LoadResult loaded = Load(kMinimal);
+  LoadResult loaded = Load(kMinimal);
   ASSERT_TRUE(loaded.ok());
+  loaded.config.ready_when.emplace_back().upstream = "app";
   int keys = 0;
   int with_one_value = 0;
   for (int which = 0; which <= keys; ++which) {
@@ -224,8 +236,8 @@ TEST(Diff, TellsEveryKey) {
     EXPECT_EQ(Apply(loaded.config, diff), changed) << key;
     const std::string text = Joined(diff);
     const std::string last = key.substr(key.rfind('.') + 1);
-    const bool is_identity =
-        key == "listeners.name" || key == "upstreams.name" || key == "upstreams.endpoints.address";
+    const bool is_identity = key == "listeners.name" || key == "upstreams.name" ||
+                             key == "ready_when.upstream" || key == "upstreams.endpoints.address";
     EXPECT_NE(text.find(is_identity ? " is removed" : last + " is "), text.npos) << key << "\n"
                                                                                  << text;
     EXPECT_EQ(text.find("only from the next start on") != text.npos, KeepsUntilRestart(key)) << key;

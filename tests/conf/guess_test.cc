@@ -284,7 +284,7 @@ TEST(Vocabulary, TheWordsOfOthers) {
              {"tls: {}", "TLS is not supported yet"},
              {"ssl_certificate: x", "TLS is not supported yet"},
              {"health_check: {}", "not supported yet"},
-             {"admin: {}", "not supported yet"},
+             {"stats_socket: /run/x", "\"admin.bind\""},
              {"include: []", "not supported yet"},
              {"resolvers: []", "not supported yet"},
              {"http: {}", "does not look into HTTP"},

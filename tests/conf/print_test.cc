@@ -22,6 +22,9 @@ Config Unusual() {
   config.stats = {1h + 1min + 1s + 1ms};
   config.log = {LogLevel::kOff, LogFormat::kJson};
   config.access_log = {"/var/log/#1: \"a\".log", AccessFormat::kJson};
+  config.admin = {*core::Address::Parse("unix:@a dmin"), *core::Address::Parse("0.0.0.0:9902"),
+                  "to:ken#\"\\${x}", ""};
+  config.ready_when = {{"null", 10'000}, {"1e5", 1}};
   config.defaults.timeouts.connect = 1ms;
   config.defaults.timeouts.max_lifetime = 365 * 24h;
   config.defaults.half_close = HalfClose::kClose;
@@ -77,6 +80,17 @@ TEST(Print, RoundTripsTheExample) {
   const LoadResult again = Load(Print(example.config));
   ASSERT_TRUE(again.ok()) << ErrorsOf(again);
   EXPECT_EQ(again.config, example.config);
+}
+
+TEST(Print, ShowsNoSecretUnlessItIsAskedTo) {
+  const std::string token = "a-token-that-is-secret";
+  Config config = Load(kMinimal).config;
+  EXPECT_NE(Print(config, Secrets::kHide).find("\n  token: \"\"\n"), std::string::npos);
+  config.admin.token = token;
+  const std::string hidden = Print(config, Secrets::kHide);
+  EXPECT_NE(hidden.find("\n  token: \"***\"\n"), std::string::npos) << hidden;
+  EXPECT_EQ(hidden.find(token), std::string::npos);
+  EXPECT_NE(Print(config, Secrets::kShow).find("\n  token: " + token + "\n"), std::string::npos);
 }
 
 TEST(Print, LooksLikeThis) {

@@ -60,6 +60,7 @@ TEST(Reference, HasTheDefaults) {
   upstream.endpoints = {endpoint};
   expected.listeners = {listener};
   expected.upstreams = {upstream};
+  expected.ready_when = {{.upstream = "app", .usable = 1}};
   EXPECT_EQ(Print(result.config), Print(expected));
   EXPECT_EQ(result.config, expected);
 }

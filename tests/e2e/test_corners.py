@@ -16,8 +16,8 @@ from sluice import binary, built_with, yaml
 
 LONG = "SLUICE_CORNERS" in os.environ  # small limits in small steps
 
-# Keys with a range: path, least, most, as conf/reference.yaml tells them. `L`, `U` and `E` are the
-# listener, the upstream, the endpoint. A third value has a meaning of its own: off, none, no limit.
+# Keys with a range: path, least, most, as conf/reference.yaml tells them. `L`, `U`, `E` and `R` are
+# the listener, the upstream, the endpoint, the condition of readiness. A third value has a meaning of its own: off, none, no limit.
 DAY, YEAR, KERNEL = "1d", "365d", "9h6m7s"
 SOCKET = [
     ("receive_buffer", "1KiB", "1GiB", "0B"), ("send_buffer", "1KiB", "1GiB", "0B"),
@@ -48,7 +48,7 @@ RANGES = [
     ("U.hash.ipv4_prefix", 1, 32), ("U.hash.ipv6_prefix", 1, 128),
     ("U.hash.seed", 0, 4294967295), ("U.hash.max_load", "101%", "1000%", "0%"),
     ("U.slow_start", "100ms", DAY, "0s"), ("U.on_removed.drain_timeout", "0s", YEAR),
-    ("E.priority", 0, 255),
+    ("R.usable", 1, 10_000), ("E.priority", 0, 255),
     ("E.weight", 1, 256), ("E.max_connections", 0, 10_000_000),
 ]
 PROCESS = [each for each in RANGES if each[0] in (
@@ -88,7 +88,7 @@ def ranges_of_reference():
         open_keys = [each for each in open_keys if each[0] < indent] + [(indent, key[2])]
         path = ".".join(name for _, name in open_keys)
         for long, short in (("listeners.", "L."), ("upstreams.endpoints.", "E."),
-                            ("upstreams.", "U.")):
+                            ("upstreams.", "U."), ("ready_when.", "R.")):
             path = re.sub("^" + re.escape(long), short, path)
         if re.search(r"Allowed:[^.]*(?<!\()\b\d[\w%/]* to \d", allowed) and "(port" not in allowed:
             found.add(path)
@@ -99,7 +99,9 @@ def ranges_of_reference():
 def put(config, path, value):
     """Sets the key of a configuration that `path` names."""
     first, *rest = path.split(".")
-    place = {"L": config["listeners"][0], "U": config["upstreams"][0],
+    if first == "R":
+        config.setdefault("ready_when", [{"upstream": "app"}])
+    place = {"R": config.get("ready_when", [None])[0], "L": config["listeners"][0], "U": config["upstreams"][0],
              "E": config["upstreams"][0]["endpoints"][0]}.get(first)
     if place is None:
         place = config.setdefault(first, {})

@@ -41,6 +41,7 @@ std::vector<std::string> Spell(const Flags& flags) {
   if (!flags.config.empty()) words.push_back("--config=" + flags.config);
   if (flags.check) words.emplace_back("--check");
   if (flags.print_config) words.emplace_back("--print-config");
+  if (flags.show_secrets) words.emplace_back("--show-secrets");
   if (flags.diff) words.push_back("--diff=" + *flags.diff);
   if (flags.demo) words.emplace_back("--demo");
   if (flags.version) words.emplace_back("--version");

@@ -71,9 +71,14 @@ PROXY = {
     "proxy/server": ["core/sched", "proxy/listener", "proxy/session", "proxy/upstream",
                      "proxy/admission", "proxy/observe", "proxy/observe/access_log",
                      "proxy/memory"],
-    "proxy/app": ["core/reactor", "core/sched", "proxy/memory"],
+    "proxy/admin/http": [],
+    "proxy/admin": ["core/sched", "proxy/admin/http", "proxy/listener", "proxy/observe",
+                    "proxy/server", "proxy/upstream"],
+    "proxy/ctl": ["proxy/admin", "proxy/admin/http"],
+    "proxy/app": ["core/reactor", "core/sched", "proxy/admin/http", "proxy/memory"],
     # main.cc itself
-    "proxy": ["proxy/app", "proxy/server", "proxy/memory", "proxy/observe/access_log"],
+    "proxy": ["proxy/admin", "proxy/app", "proxy/ctl", "proxy/server", "proxy/memory",
+              "proxy/observe/access_log"],
 }
 
 MAY_INCLUDE = {**CORE, **UMBRELLA, **BACKENDS, **CONF,
@@ -92,6 +97,8 @@ PRODUCT = ["core", "iouring", "epoll", "conf", "proxy"]
 # be included by all of them.
 LIBRARIES = {
     "liburing.h": "iouring/",
+    "microhttpd.h": "proxy/admin/http/library.h",
+    "nlohmann/": "proxy/ctl/json.cc",
     "sys/epoll.h": "epoll/",
     "yaml-cpp/": "conf/reader/yaml.cc",
     "spdlog/": "core/log/logger.cc",

@@ -28,6 +28,9 @@ TEST(Descriptors, EveryAddressCountsForEveryWorker) {
   conf::Config logging = Addresses(1, 1);
   logging.access_log.path = "/var/log/x";
   EXPECT_EQ(NeedsOf(logging, 1).to_run(), 2u + 2 + 3);
+  conf::Config administered = Addresses(1, 1);
+  administered.admin.bind = core::Address::UnixPath("/run/x");
+  EXPECT_EQ(NeedsOf(administered, 1).to_run(), 2u + 2 + 64 + 4 + 2) << "64 connections and 6 more";
 }
 
 TEST(Descriptors, TooFewForOneConnection) {

@@ -59,6 +59,37 @@ TEST(MetricTable, ARowDrivesTheSlotsTheSumAndTheLine) {
   EXPECT_EQ(sum.at("quiet_total"), 1u);
 }
 
+constexpr auto kBounds = metric_bounds::Steps(1ms);
+// clang-format off
+constexpr MetricRow kTimes[] = {
+    {.name = "before_total", .help = "Before."},
+    {.name = "waited_seconds", .kind = MetricKind::kHistogram, .bounds = kBounds, .help = "Wait."},
+    {.name = "after_total", .help = "After."},
+};
+// clang-format on
+
+// 18 steps are 1, 2 and 5 of six powers of ten; the last bucket has no bound.
+TEST(MetricTable, AHistogramPutsEachValueIntoTheBucketWhoseBoundIsTheFirstThatIsNotLess) {
+  Metrics<kTimes> times(2);
+  for (const core::Duration value :
+       {core::Duration(0), core::Duration(-5ms), core::Duration(1ms)}) {
+    times.of(0).Observe("waited_seconds", value);
+  }
+  times.of(1).Observe("waited_seconds", 1ms + 1ns);
+  times.of(1).Observe("waited_seconds", 1000s);
+  times.of(1).Observe("waited_seconds", 1000s + 1ns);
+  times.of(1).Observe("waited_seconds", 24h);
+  const MetricValues<kTimes> sum = times.Sum();
+  std::vector<uint64_t> expected(1 + kMostBuckets + 1 + 1);
+  expected[1] = 3;
+  expected[2] = 1;
+  expected[1 + 18] = 1;
+  expected[1 + 19] = 2;
+  expected[1 + 20] = 1'000'000 + 1'000'001 + 2'000'000'000'001 + 86'400'000'000'000;
+  EXPECT_EQ(std::vector<uint64_t>(sum.all().begin(), sum.all().end()), expected);
+  EXPECT_EQ(kBounds.back(), 1000s);
+}
+
 // Every pair of a row and its labels has a slot for itself.
 TEST(MetricTable, NoTwoShareASlot) {
   Fruits fruits(1);
@@ -84,6 +115,18 @@ TEST(MetricTable, SeesWhatIsWrongWithARow) {
   EXPECT_FALSE(IsWellFormed(Rows{{.name = "A_total", .help = "A capital."}}));
   EXPECT_FALSE(IsWellFormed(
       Rows{{.name = "a_total", .help = "A."}, {.name = "a_total", .help = "A again."}}));
+  EXPECT_TRUE(IsWellFormed(kTimes));
+  const auto histogram = [](std::string_view name, std::span<const core::Duration> bounds) {
+    return Rows{
+        {.name = name, .kind = MetricKind::kHistogram, .bounds = bounds, .help = "A time."}};
+  };
+  const std::vector<core::Duration> falling = {2s, 1s};
+  const std::vector<core::Duration> many(kMostBuckets, 1s);
+  EXPECT_TRUE(IsWellFormed(histogram("a_seconds", kBounds)));
+  EXPECT_FALSE(IsWellFormed(histogram("a", kBounds)));
+  EXPECT_FALSE(IsWellFormed(histogram("a_seconds", {})));
+  EXPECT_FALSE(IsWellFormed(histogram("a_seconds", falling)));
+  EXPECT_FALSE(IsWellFormed(histogram("a_seconds", many)));
   EXPECT_FALSE(
       IsWellFormed(Rows{{.name = "a_total", .labels = {{{"no_values", {}}}}, .help = "A."}}));
 }

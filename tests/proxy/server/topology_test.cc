@@ -310,7 +310,7 @@ TEST(Topology, LivesAsLongAsSomethingRefersToIt) {
   LineLogger logger;
   HeapReserve reserve(0, [] { return true; });
   ProcessLimits limits(10, Rejection::kConnections, 0, /*workers=*/1, reserve);
-  Stats stats(1);
+  StatsRegistry stats(1);
   core::LogThrottle throttle(1s);
   core::CancellationSource end_sessions;
   const SessionServices services{.limits = limits,

@@ -1,0 +1,197 @@
+#include "proxy/admin/api.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "conf/diff.h"
+#include "conf/print.h"
+#include "proxy/admin/json_writer.h"
+#include "proxy/admin/metrics.h"
+#include "proxy/admin/token_file.h"
+#include "proxy/admin/views.h"
+
+namespace sluice::proxy {
+namespace {
+
+constexpr char kText[] = "text/plain; charset=utf-8";
+constexpr std::string_view kLevels[] = {"trace", "debug", "info", "warn", "error", "off"};
+
+HttpResponse Lines(std::string_view key, const std::vector<std::string>& lines, int status) {
+  JsonWriter json;
+  json.BeginObject();
+  if (status != 200) json.Field("error", lines.empty() ? std::string() : lines.front());
+  json.Key(key);
+  json.BeginArray();
+  for (const std::string& line : lines) json.Value(line);
+  json.EndArray();
+  json.EndObject();
+  return {.status = status, .body = std::move(json).Finish()};
+}
+
+std::vector<std::string> LinesOf(const absl::Status& status) {
+  return absl::StrSplit(status.message(), '\n');
+}
+
+// What the file says, compared with what is in force.
+HttpResponse Compare(const AdminSubject& subject) {
+  const absl::StatusOr<conf::Config> file = subject.read_config();
+  if (!file.ok()) return Lines("errors", LinesOf(file.status()), 409);
+  const ServerView view = subject.server.control().View();
+  conf::Config next = *file;
+  const conf::Config& in_force = view.topology->config();
+  // `auto` stands for a number, which stays.
+  if (next.limits.max_connections == 0) {
+    next.limits.max_connections = in_force.limits.max_connections;
+  }
+  return Lines("differences", conf::Sentences(conf::Compare(in_force, next)), 200);
+}
+
+}  // namespace
+
+struct AdminApi::Route {
+  std::string_view method;
+  std::string_view path;
+  void (AdminApi::*handle)(const Call& call);
+};
+
+const AdminApi::Route AdminApi::kRoutes[] = {
+    {"GET", "/healthz", &AdminApi::Health},
+    {"GET", "/readyz", &AdminApi::Ready},
+    {"GET", "/metrics", &AdminApi::Metrics},
+    {"GET", "/api/v1/info", &AdminApi::Info},
+    {"GET", "/api/v1/config", &AdminApi::Config},
+    {"GET", "/api/v1/config/diff", &AdminApi::ConfigDiff},
+    {"GET", "/api/v1/listeners", &AdminApi::Listeners},
+    {"GET", "/api/v1/upstreams", &AdminApi::Upstreams},
+    {"GET", "/api/v1/endpoints", &AdminApi::Endpoints},
+    {"GET", "/api/v1/workers", &AdminApi::Workers},
+    {"POST", "/api/v1/reload", &AdminApi::Reload},
+    {"POST", "/api/v1/log-level", &AdminApi::LogLevel},
+};
+
+void AdminApi::Handle(Door door, const HttpRequest& request, const HttpAnswer& answer) {
+  const std::optional<HttpTarget> target = ParseHttpTarget(request.target);
+  if (!target) return answer(ErrorResponse(400, "the target of the request is not valid"));
+  const std::string path = target->Path();
+  std::optional<HttpResponse> error = NotAllowed(
+      request, path,
+      {.door = door, .token = Token(), .is_abstract = is_abstract_, .own_uid = geteuid()});
+  if (error) return answer(*std::move(error));
+  const std::string_view method =
+      request.method == "HEAD" ? "GET" : std::string_view(request.method);
+  std::string_view allowed;
+  for (const Route& route : kRoutes) {
+    if (route.path != path) continue;
+    if (route.method == method) {
+      return (this->*route.handle)({.request = request, .target = *target, .answer = answer});
+    }
+    allowed = route.method;
+  }
+  if (allowed.empty()) return answer(ErrorResponse(404, absl::StrCat("there is no ", path)));
+  HttpResponse response = ErrorResponse(405, absl::StrCat(path, " takes ", std::string(allowed)));
+  response.headers.emplace_back("Allow", allowed == "GET" ? "GET, HEAD" : allowed);
+  answer(std::move(response));
+}
+
+// The configuration in force has it: a reload may exchange it.
+absl::StatusOr<std::string> AdminApi::Token() const {
+  const ServerView view = subject_.server.control().View();
+  const conf::Admin& admin = view.topology ? view.topology->config().admin : subject_.at_start;
+  if (admin.token_file.empty()) return admin.token;
+  return ReadToken(admin.token_file);
+}
+
+void AdminApi::LogAct(const HttpRequest& request, std::string_view what) const {
+  subject_.logger.Log(core::LogLevel::kInfo, "admin: %s: %s", request.peer.name, what);
+}
+
+void AdminApi::Health(const Call& call) { call.answer({.content_type = kText, .body = "ok\n"}); }
+
+void AdminApi::Ready(const Call& call) {
+  const std::string why = WhyNotReady(subject_.server.control().View());
+  if (why.empty()) return call.answer({.content_type = kText, .body = "ready\n"});
+  call.answer(
+      {.status = 503, .content_type = kText, .body = absl::StrCat("not ready: ", why, "\n")});
+}
+
+void AdminApi::Metrics(const Call& call) {
+  const ExpositionFormat format = ExpositionFormatFor(call.request.accept);
+  call.answer(
+      {.content_type = std::string(ContentType(format)), .body = MetricsText(subject_, format)});
+}
+
+void AdminApi::Info(const Call& call) {
+  call.answer({.body = InfoJson(subject_, clock_.Now() - started_at_)});
+}
+
+void AdminApi::Config(const Call& call) {
+  const ServerView view = subject_.server.control().View();
+  if (!view.topology) return call.answer(ErrorResponse(503, "the proxy does not serve yet"));
+  call.answer({.content_type = "application/yaml",
+               .body = conf::Print(view.topology->config(), conf::Secrets::kHide)});
+}
+
+// On a thread of its own: a file may take long, and from a pipe for ever.
+void AdminApi::ConfigDiff(const Call& call) {
+  if (!subject_.read_config) {
+    return call.answer(ErrorResponse(409, "this process has no configuration file to read"));
+  }
+  if (!subject_.server.control().View().topology) {
+    return call.answer(ErrorResponse(503, "the proxy does not serve yet"));
+  }
+  if (compares_->exchange(true, std::memory_order_acq_rel)) {
+    return call.answer(ErrorResponse(503, "the file is being compared for another request"));
+  }
+  const auto compare = [subject = subject_, compares = compares_, answer = call.answer] {
+    HttpResponse response = Compare(subject);
+    compares->store(false, std::memory_order_release);
+    answer(std::move(response));
+  };
+  try {
+    std::thread(compare).detach();
+  } catch (const std::system_error&) {
+    compares_->store(false, std::memory_order_release);
+    call.answer(ErrorResponse(503, "the system is out of threads"));
+  }
+}
+
+void AdminApi::Listeners(const Call& call) { call.answer({.body = ListenersJson(subject_)}); }
+void AdminApi::Upstreams(const Call& call) { call.answer({.body = UpstreamsJson(subject_)}); }
+void AdminApi::Endpoints(const Call& call) { call.answer({.body = EndpointsJson(subject_)}); }
+void AdminApi::Workers(const Call& call) { call.answer({.body = WorkersJson(subject_)}); }
+
+void AdminApi::Reload(const Call& call) {
+  LogAct(call.request, "reload");
+  subject_.server.control().Reload([answer = call.answer](const absl::Status& status) {
+    if (status.ok()) return answer({.body = "{\"result\":\"ok\"}\n"});
+    answer(Lines("errors", LinesOf(status), 409));
+  });
+}
+
+void AdminApi::LogLevel(const Call& call) {
+  const std::string_view level = call.target.Query("level");
+  const auto* const found = std::ranges::find(kLevels, level);
+  if (found == std::end(kLevels)) {
+    return call.answer(
+        ErrorResponse(400, "level is one of trace, debug, info, warn, error, off: ?level=info"));
+  }
+  LogAct(call.request, absl::StrCat("log level ", std::string(level)));
+  subject_.logger.SetLevel(static_cast<core::LogLevel>(found - std::begin(kLevels)));
+  JsonWriter json;
+  json.BeginObject();
+  json.Field("log_level", level);
+  json.EndObject();
+  call.answer({.body = std::move(json).Finish()});
+}
+
+}  // namespace sluice::proxy

@@ -1,0 +1,73 @@
+// AdminApi: what the admin endpoint answers to which request.
+//
+//   GET   /healthz /readyz /metrics
+//   GET   /api/v1/{info,config,config/diff,listeners,upstreams,endpoints,workers}
+//   POST  /api/v1/reload                    200 when the file is in force, 409 with what is wrong
+//   POST  /api/v1/log-level?level=debug     until the next reload that changes log
+//
+// An answer is JSON unless its path says otherwise: /healthz and /readyz are a line of text,
+// /metrics is Prometheus's, /api/v1/config is YAML. An error is {"error": a sentence}. Each act is
+// logged with the peer that asked for it.
+//
+// Threads: Handle the HTTP server's. Checked by: tests/e2e/test_admin.py.
+#ifndef SLUICE_PROXY_ADMIN_API_H_
+#define SLUICE_PROXY_ADMIN_API_H_
+
+#include <memory>
+#include <string>
+
+#include "core/base/atomic.h"
+#include "core/base/clock.h"
+#include "core/base/time.h"
+#include "proxy/admin/access.h"
+#include "proxy/admin/http/exchange.h"
+#include "proxy/admin/http/target.h"
+#include "proxy/admin/subject.h"
+
+namespace sluice::proxy {
+
+class AdminApi {
+ public:
+  // `is_abstract`: the admin door is a UNIX socket without a file.
+  AdminApi(const AdminSubject& subject, bool is_abstract)
+      : subject_(subject), is_abstract_(is_abstract), started_at_(clock_.Now()) {}
+
+  // `door`: the one that it came through.
+  void Handle(Door door, const HttpRequest& request, const HttpAnswer& answer);
+
+ private:
+  struct Route;
+  struct Call {
+    const HttpRequest& request;
+    const HttpTarget& target;
+    const HttpAnswer& answer;
+  };
+  static const Route kRoutes[];
+
+  void Health(const Call& call);
+  void Ready(const Call& call);
+  void Metrics(const Call& call);
+  void Info(const Call& call);
+  void Config(const Call& call);
+  void ConfigDiff(const Call& call);
+  void Listeners(const Call& call);
+  void Upstreams(const Call& call);
+  void Endpoints(const Call& call);
+  void Workers(const Call& call);
+  void Reload(const Call& call);
+  void LogLevel(const Call& call);
+
+  absl::StatusOr<std::string> Token() const;
+  void LogAct(const HttpRequest& request, std::string_view what) const;
+
+  const AdminSubject subject_;
+  const bool is_abstract_;
+  const core::MonotonicClock clock_;
+  const core::Instant started_at_;
+  // Whether a thread reads the file for a comparison: one at a time.
+  const std::shared_ptr<core::Atomic<bool>> compares_ = std::make_shared<core::Atomic<bool>>(false);
+};
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_ADMIN_API_H_

@@ -1,0 +1,56 @@
+// HttpServer: HTTP/1.1 on listening sockets that it is given, on a thread of its own, for few
+// clients that may be slow, idle or of ill will.
+//
+//   accept ──► READING ── a request is complete ──► the handler ── answers ──► WRITING
+//                ▲ │                                    │                       │  │
+//                │ │                                    └─► WAITING ── answered ┘  │
+//                └─┼───────────── keep-alive ──────────────────────────────────────┘
+//                  ├── kTimeout since it was accepted, or since its last request ──► CLOSED
+//                  ├── the oldest of kMostAtRest, and another one comes ───────────► CLOSED
+//                  └── more than kMostBody bytes, or no HTTP ──► 413, 400, 431 ────► CLOSED
+//
+// Bounds: kMostConnections at once. kMostAtRest of them may be READING or WRITING when a new one
+// is accepted: then the one of them is closed that has gone longest without a complete request, so
+// clients that hold connections never keep others out. At most kMostWaiting are WAITING; further
+// requests that would have to wait are answered 503. So the rest is for requests that are complete
+// when they come.
+//
+// Threads: Start and Stop those of its owner; the handler runs on its own thread, an HttpAnswer on
+// any, also after Stop.
+// Checked by: tests/e2e/test_admin.py.
+#ifndef SLUICE_PROXY_ADMIN_HTTP_HTTP_SERVER_H_
+#define SLUICE_PROXY_ADMIN_HTTP_HTTP_SERVER_H_
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/base/time.h"
+#include "proxy/admin/http/exchange.h"
+
+namespace sluice::proxy {
+
+class HttpServer {
+ public:
+  static constexpr size_t kMostConnections = 64;
+  static constexpr size_t kMostAtRest = 56;
+  static constexpr size_t kMostWaiting = 16;
+  static constexpr size_t kMostBody = 64 << 10;
+  static constexpr core::Duration kTimeout = 30s;
+  // Connections, and what the thread waits with.
+  static constexpr size_t kDescriptors = kMostConnections + 4;
+
+  // `doors`: listening sockets, which stay the caller's and open until Stop.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(std::vector<int> doors,
+                                                           HttpHandler handler);
+
+  virtual ~HttpServer() = default;
+
+  // Ends the thread. Requests that wait are answered 503. Once.
+  virtual void Stop() = 0;
+};
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_ADMIN_HTTP_HTTP_SERVER_H_

@@ -1,0 +1,97 @@
+// Mailbox: answers on their way from any thread to the HTTP server's, and what wakes it.
+#ifndef SLUICE_PROXY_ADMIN_HTTP_MAILBOX_H_
+#define SLUICE_PROXY_ADMIN_HTTP_MAILBOX_H_
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "proxy/admin/http/exchange.h"
+
+struct MHD_Connection;
+
+namespace sluice::proxy {
+
+// A request whose handler has been called.
+//
+//   ASKED ── answered while the handler runs ──► ANSWERED
+//     └── it returns first ──► WAITING ── answered, and posted to the mailbox ──► ANSWERED
+struct Exchange {
+  explicit Exchange(MHD_Connection* connection) : connection(connection) {}
+
+  MHD_Connection* const connection;
+  absl::Mutex mutex;
+  bool waits ABSL_GUARDED_BY(mutex) = false;
+  std::optional<HttpResponse> response ABSL_GUARDED_BY(mutex);
+};
+
+// Threads: any; Take the server's.
+class Mailbox {
+ public:
+  Mailbox() : wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+  Mailbox(const Mailbox&) = delete;
+  Mailbox& operator=(const Mailbox&) = delete;
+  ~Mailbox() {
+    if (wake_ >= 0) close(wake_);
+  }
+
+  int wake() const { return wake_; }  // readable when there is something; -1: there is none
+
+  // Those to come are dropped once the server has stopped.
+  void Answer(const std::shared_ptr<Exchange>& exchange, HttpResponse response) {
+    {
+      absl::MutexLock lock(&exchange->mutex);
+      if (exchange->response) return;
+      exchange->response = std::move(response);
+      if (!exchange->waits) return;
+    }
+    Post(exchange);
+  }
+
+  void Post(std::shared_ptr<Exchange> exchange) {
+    {
+      absl::MutexLock lock(&mutex_);
+      answered_.push_back(std::move(exchange));
+    }
+    Wake();
+  }
+
+  void Stop() {
+    {
+      absl::MutexLock lock(&mutex_);
+      stopped_ = true;
+    }
+    Wake();
+  }
+
+  // Returns false once it is to stop.
+  bool Take(std::vector<std::shared_ptr<Exchange>>& answered) {
+    uint64_t count = 0;
+    (void)!read(wake_, &count, sizeof(count));
+    absl::MutexLock lock(&mutex_);
+    answered = std::exchange(answered_, {});
+    return !stopped_;
+  }
+
+ private:
+  void Wake() {
+    const uint64_t one = 1;
+    (void)!write(wake_, &one, sizeof(one));
+  }
+
+  const int wake_;
+  absl::Mutex mutex_;
+  std::vector<std::shared_ptr<Exchange>> answered_ ABSL_GUARDED_BY(mutex_);
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_ADMIN_HTTP_MAILBOX_H_

@@ -1,0 +1,22 @@
+// What the API shows of the proxy, as JSON: read without stopping a worker.
+//
+// Every object has the same keys in every answer; numbers of bytes and counts are integers, times
+// have their unit at the end of the key.
+#ifndef SLUICE_PROXY_ADMIN_VIEWS_H_
+#define SLUICE_PROXY_ADMIN_VIEWS_H_
+
+#include <string>
+
+#include "proxy/admin/subject.h"
+
+namespace sluice::proxy {
+
+std::string InfoJson(const AdminSubject& subject, core::Duration uptime);
+std::string ListenersJson(const AdminSubject& subject);  // in the order of the configuration
+std::string UpstreamsJson(const AdminSubject& subject);
+std::string EndpointsJson(const AdminSubject& subject);
+std::string WorkersJson(const AdminSubject& subject);
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_ADMIN_VIEWS_H_

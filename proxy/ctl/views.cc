@@ -1,0 +1,107 @@
+#include "proxy/ctl/views.h"
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "proxy/ctl/table.h"
+
+namespace sluice::proxy {
+namespace {
+
+using Rows = std::vector<std::vector<std::string>>;
+
+int64_t SumOf(const JsonValue& object) {
+  int64_t sum = 0;
+  for (const auto& [key, value] : object.fields) sum += value.number;
+  return sum;
+}
+
+// 0 is no limit.
+std::string Limit(const JsonValue& value) { return value.number == 0 ? "-" : value.Line(); }
+
+}  // namespace
+
+std::string StatusText(const JsonValue& info) {
+  const std::string state =
+      absl::StrCat(info["state"].Line(), info["ready"].flag ? ", ready" : ", not ready");
+  Rows rows = {
+      {"version", info["version"].Line()},
+      {"process",
+       absl::StrCat(info["pid"].Line(), ", for ", HumanSeconds(info["uptime_s"].number))},
+      {"state", state},
+      {"runs on", absl::StrCat(info["backend"].Line(), ", workers: ", info["workers"].Line())},
+      {"file", info["config"].Line()},
+      {"sessions",
+       absl::StrCat(info["sessions_active"].Line(), " of at most ", info["max_connections"].Line(),
+                    ", ", info["sessions_total"].Line(), " since the start")},
+      {"bytes", absl::StrCat(HumanBytes(info["bytes_up"].number), " up, ",
+                             HumanBytes(info["bytes_down"].number), " down")},
+      {"rejected", std::to_string(SumOf(info["rejections"]))},
+      {"reloads", absl::StrCat(info["reloads_ok"].Line(), " in force, ",
+                               info["reloads_failed"].Line(), " failed")},
+  };
+  if (!info["ready"].flag) rows.push_back({"not ready", info["not_ready_because"].Line()});
+  for (const auto& [cause, count] : info["rejections"].fields) {
+    if (count.number != 0) rows.push_back({absl::StrCat("  ", cause), count.Line()});
+  }
+  if (!info["config_pending"].items.empty()) {
+    rows.push_back({"waits for a restart", info["config_pending"].Line()});
+  }
+  return FormatTable(rows);
+}
+
+std::string ListenersText(const JsonValue& listeners) {
+  Rows rows = {
+      {"LISTENER", "UPSTREAM", "ACTIVE", "LIMIT", "TOTAL", "REJECTED", "UP", "DOWN", "ADDRESSES"}};
+  for (const JsonValue& each : listeners.items) {
+    rows.push_back({each["name"].Line(), each["upstream"].Line(), each["sessions_active"].Line(),
+                    Limit(each["max_connections"]), each["sessions_total"].Line(),
+                    std::to_string(SumOf(each["rejections"])), HumanBytes(each["bytes_up"].number),
+                    HumanBytes(each["bytes_down"].number), each["addresses"].Line()});
+  }
+  return FormatTable(rows);
+}
+
+std::string UpstreamsText(const JsonValue& upstreams) {
+  Rows rows = {
+      {"UPSTREAM", "BALANCE", "USABLE", "ACTIVE", "TOTAL", "FAILURES", "RETRIES", "UP", "DOWN"}};
+  for (const JsonValue& each : upstreams.items) {
+    rows.push_back({each["name"].Line(), each["balance"].Line(),
+                    absl::StrCat(each["usable"].Line(), "/", each["endpoints"].Line()),
+                    each["sessions_active"].Line(), each["sessions_total"].Line(),
+                    each["connect_failures"].Line(), each["retries"].Line(),
+                    HumanBytes(each["bytes_up"].number), HumanBytes(each["bytes_down"].number)});
+  }
+  return FormatTable(rows);
+}
+
+std::string EndpointsText(const JsonValue& endpoints) {
+  Rows rows = {{"ENDPOINT", "STATE", "USABLE", "WEIGHT", "PRIORITY", "ACTIVE", "LIMIT"}};
+  for (const JsonValue& each : endpoints.items) {
+    rows.push_back({absl::StrCat(each["upstream"].Line(), "/", each["name"].Line()),
+                    each["state"].Line(), each["usable"].Line(), each["weight"].Line(),
+                    each["priority"].Line(), each["sessions_active"].Line(),
+                    Limit(each["max_connections"])});
+  }
+  return FormatTable(rows);
+}
+
+std::string WorkersText(const JsonValue& workers) {
+  Rows rows = {{"WORKER", "TASKS", "STOLEN", "WAITS", "RECEIVED", "STARVED", "BUFFERS", "OPS"}};
+  for (const JsonValue& each : workers.items) {
+    rows.push_back({each["worker"].Line(), each["tasks"].Line(), each["stolen"].Line(),
+                    each["parks"].Line(), HumanBytes(each["received_bytes"].number),
+                    each["starved"].Line(), each["buffers"].Line(), each["in_flight"].Line()});
+  }
+  return FormatTable(rows);
+}
+
+std::string DiffText(const JsonValue& diff) {
+  std::string text;
+  for (const JsonValue& line : diff["differences"].items) absl::StrAppend(&text, line.text, "\n");
+  return text.empty() ? "the file is what is in force\n" : text;
+}
+
+}  // namespace sluice::proxy

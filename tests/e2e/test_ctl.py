@@ -1,0 +1,118 @@
+"""`sluice ctl`: what it prints and its exit codes, against proxies that run."""
+
+import json
+import os
+import signal
+
+from admin import Administered
+from harness import main, matrix
+from processes import run, wait_for
+from reloading import Reloading, put
+from sluice import binary, yaml
+from sockets import HOST, Listener, exchange, text_of
+
+
+@matrix(workers=(2,))
+class Ctl(Administered, Reloading):
+    def ctl(self, *words, admin=None, **environment):
+        environment = {"PATH": os.environ["PATH"],
+                       **({"SLUICE_ADMIN": str(admin)} if admin else {}), **environment}
+        return run(binary(), "ctl", *words, env=environment)
+
+    def printed(self, admin, *words):
+        done = self.ctl(*words, admin=admin)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), words)
+        return done.stdout
+
+    def test_what_it_prints(self):
+        server = self.keep(Listener())
+        proxy, admin = self.administered([{"address": server.text, "max_connections": 3}],
+                                         listener={"max_connections": 7})
+        client = self.keep(proxy.connect())
+        exchange(client, self.keep(server.accept()))
+        status = self.printed(admin, "status")
+        self.assertRegex(status, rf"(?m)^process +{proxy.pid}, for \d+s$")
+        self.assertRegex(status, r"(?m)^state +serving, ready$")
+        self.assertRegex(status, r"(?m)^sessions +1 of at most \d+, 1 since the start$")
+        for command, line in (
+                ("listeners", rf"web +app +1 +7 +1 +0 .* {text_of(proxy.address())}"),
+                ("upstreams", r"app +round_robin +1/1 +1 +1 +0 +0 "),
+                ("endpoints", rf"app/{server.text} +ready +yes +1 +0 +1 +3"),
+                ("workers", r"1 +\d+ ")):
+            self.assertRegex(self.printed(admin, command), rf"(?m)^{line}", command)
+        self.assertIn("sluice_accepted_total 1\n", self.printed(admin, "metrics"))
+        self.assertIn("\n    max_connections: 7\n", self.printed(admin, "config"))
+        self.assertEqual(self.printed(admin, "diff"), "the file is what is in force\n")
+        self.assertEqual(self.printed(admin, "config", "diff"), "the file is what is in force\n")
+        listeners = json.loads(self.printed(admin, "listeners", "--json"))
+        self.assertEqual(listeners[0]["sessions_active"], 1)
+        self.assertEqual(self.printed(admin, "ready"), "ready\n")
+
+    def test_it_finds_the_process(self):
+        _, admin = self.administered([text_of((HOST, 1))])
+        for done in (self.ctl("ready", "--admin", str(admin)),
+                     self.ctl(f"--admin={admin}", "ready"),
+                     self.ctl("ready", "--admin", str(admin), admin="unix:/absent"),
+                     self.ctl("ready", admin=admin)):
+            self.assertEqual((done.returncode, done.stdout), (0, "ready\n"), done.stderr)
+        absent = self.ctl("ready", admin="unix:/absent")
+        self.assertEqual((absent.returncode, absent.stdout), (1, ""))
+        self.assertIn("does the proxy run", absent.stderr)
+
+    def test_over_tcp_with_a_token(self):
+        token_file = os.path.join(self.new_folder(), "token")
+        put(token_file, "secret\n")
+        proxy = self.proxy([text_of((HOST, 1))], admin={"bind": f"{HOST}:0", "token": "secret"})
+        admin = self.found(proxy)
+        refused = self.ctl("status", admin=admin)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("SLUICE_ADMIN_TOKEN", refused.stderr)
+        self.assertEqual(self.ctl("ready", admin=admin).returncode, 0)
+        self.assertEqual(self.ctl("status", admin=admin, SLUICE_ADMIN_TOKEN="secret").returncode, 0)
+        for words in (("--token-file", token_file), (f"--token-file={token_file}",)):
+            self.assertEqual(self.ctl("reload", *words, admin=admin).returncode, 0)
+
+    def test_a_reload_that_fails_fails(self):
+        config = self.config([text_of((HOST, 1))], admin={"bind": f"unix:{self.unix_path()}"})
+        proxy = self.lone_proxy(config)
+        admin = self.found(proxy)
+        self.assertEqual(self.printed(admin, "reload"), "the file is in force\n")
+        put(proxy.config_path, yaml(self.changed(config, shutdown={"drain_timeout": "soon"})))
+        failed = self.ctl("reload", admin=admin)
+        self.assertEqual((failed.returncode, failed.stdout), (1, ""))
+        self.assertRegex(failed.stderr, r"^/.*\.yaml:\d+:\d+: error: shutdown.drain_timeout: .*\n$")
+        self.assertEqual(self.ctl("diff", admin=admin).returncode, 1)
+        with Listener() as taken:
+            config["listeners"][0]["bind"] = ["127.0.0.1:0", taken.text]
+            put(proxy.config_path, yaml(config))
+            failed = self.ctl("reload", admin=admin)
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn("Address already in use", failed.stderr)
+        self.assertEqual(proxy.stop(), 0)
+
+    def test_ready_is_for_scripts(self):
+        server = self.keep(Listener())
+        proxy, admin = self.administered([server.text], shutdown={"drain_timeout": "1m"})
+        client = self.keep(proxy.connect())
+        upstream = self.keep(server.accept())
+        exchange(client, upstream)
+        proxy.send_signal(signal.SIGTERM)
+        wait_for(lambda: self.ctl("ready", admin=admin).returncode == 1, "it to drain")
+        self.assertEqual(self.ctl("ready", admin=admin).stdout,
+                         "not ready: the proxy is draining\n")
+        client.close()
+        upstream.close()
+        self.assertEqual(proxy.wait(), 0)
+        self.assertEqual(self.ctl("ready", admin=admin).returncode, 1)
+
+    def test_the_log_level(self):
+        _, admin = self.administered([text_of((HOST, 1))])
+        self.assertEqual(self.printed(admin, "log-level", "warn"), "the log has level warn\n")
+        self.assertEqual(self.printed(admin, "log-level", "info"), "the log has level info\n")
+        wrong = self.ctl("log-level", "loud", admin=admin)
+        self.assertEqual(wrong.returncode, 1)
+        self.assertIn("level is one of trace, debug", wrong.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+// What `sluice ctl` makes of its command line and of answers. tests/e2e/test_ctl.py asks a proxy.
+
+#include "proxy/ctl/ctl.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "proxy/ctl/client.h"
+#include "proxy/ctl/json.h"
+#include "proxy/ctl/table.h"
+#include "proxy/ctl/views.h"
+
+namespace sluice::proxy {
+namespace {
+
+CtlResult Ask(const std::vector<std::string>& words, const std::string& admin = "unix:/absent") {
+  return RunCtl(words, [&admin](const char* name) {
+    return std::string(name) == "SLUICE_ADMIN" ? admin : "";
+  });
+}
+
+TEST(Ctl, WhatIsWrongWithTheCommandLine) {
+  for (const auto& [words, error] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{}, "a command is needed, such as status. See sluice ctl --help.\n"},
+           {{"statu"}, "there is no command statu: did you mean status? See sluice ctl --help.\n"},
+           {{"xyz"}, "there is no command xyz. See sluice ctl --help.\n"},
+           {{"status", "web"}, "status takes no argument. See sluice ctl --help.\n"},
+           {{"log-level"}, "log-level takes one argument. See sluice ctl --help.\n"},
+           {{"--admin"}, "--admin needs a value. See sluice ctl --help.\n"},
+           {{"--jason", "status"}, "unknown option --jason. See sluice ctl --help.\n"}}) {
+    const CtlResult result = Ask(words);
+    EXPECT_EQ(result.code, 2);
+    EXPECT_EQ(result.error, error);
+  }
+  EXPECT_EQ(Ask({"--help"}).code, 0);
+  EXPECT_EQ(RunCtl({"status"},
+                   [](const char* name) {
+                     return std::string(name) == "SLUICE_ADMIN_TOKEN" ? "a\r\nb" : "";
+                   })
+                .code,
+            2)
+      << "a token cannot make another header";
+}
+
+TEST(Ctl, AProcessThatIsNotThere) {
+  const CtlResult result = Ask({"ready"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_EQ(result.error,
+            "cannot ask the proxy at unix:/absent: No such file or directory: does the proxy run, "
+            "and does its configuration have admin.bind? Another address is given by --admin or "
+            "SLUICE_ADMIN\n");
+  for (const char* const admin : {"/run/x", "https://127.0.0.1:1", "http://", "http://127.0.0.1",
+                                  "http://127.0.0.1:0", "http://example.org:1", "unix:"}) {
+    const CtlResult wrong = Ask({"ready"}, admin);
+    EXPECT_EQ(wrong.code, 1) << admin;
+    EXPECT_NE(wrong.error.find("has none of the forms"), std::string::npos) << wrong.error;
+  }
+}
+
+TEST(Ctl, AnAnswerIsTakenAsAWholeOrNotAtAll) {
+  const auto reply = ParseReply("HTTP/1.1 409 Conflict\r\ncontent-length: 2\r\n\r\nab");
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->status, 409);
+  EXPECT_EQ(reply->body, "ab");
+  EXPECT_TRUE(ParseReply("HTTP/1.0 200 OK\r\n\r\n"));
+  for (const char* const text :
+       {"", "HTTP/1.1 200 OK\r\n", "HTTP/1.1\r\n\r\n", "HTTP/1.1 x\r\n\r\n", "SSH-2.0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab",
+        "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"}) {
+    EXPECT_FALSE(ParseReply(text)) << text;
+  }
+}
+
+TEST(Ctl, Json) {
+  const auto value = ParseJson(R"({"a":[1,true,null,"x"],"b":{"c":-5}})");
+  ASSERT_TRUE(value);
+  EXPECT_EQ((*value)["a"].Line(), "1, yes, -, x");
+  EXPECT_EQ((*value)["b"]["c"].number, -5);
+  EXPECT_EQ((*value)["d"]["e"].Line(), "-");
+  EXPECT_FALSE(ParseJson("{"));
+  EXPECT_FALSE(ParseJson(std::string(100, '[') + std::string(100, ']')));
+}
+
+TEST(Ctl, Tables) {
+  EXPECT_EQ(FormatTable({{"A", "LONG"}, {"value", "x"}, {"", "\x1b[1m"}}),
+            "A      LONG\nvalue  x\n       \\x1b[1m\n");
+  EXPECT_EQ(HumanBytes(0), "0 B");
+  EXPECT_EQ(HumanBytes(999), "999 B");
+  EXPECT_EQ(HumanBytes(1536), "1.5 KiB");
+  EXPECT_EQ(HumanBytes(12 << 20), "12.0 MiB");
+  EXPECT_EQ(HumanBytes(int64_t{200} << 30), "200 GiB");
+  EXPECT_EQ(HumanSeconds(59), "59s");
+  EXPECT_EQ(HumanSeconds(200), "3m 20s");
+  EXPECT_EQ(HumanSeconds(7500), "2h 5m");
+  EXPECT_EQ(HumanSeconds(4 * 86400 + 3 * 3600), "4d 3h");
+}
+
+TEST(Ctl, EndpointsAreNamedByTheirUpstream) {
+  const auto endpoints = ParseJson(
+      R"([{"upstream":"app","name":"10.0.0.1:1","state":"drain","usable":false,"weight":0,
+           "priority":0,"sessions_active":null,"max_connections":0}])");
+  EXPECT_EQ(EndpointsText(*endpoints),
+            "ENDPOINT        STATE  USABLE  WEIGHT  PRIORITY  ACTIVE  LIMIT\n"
+            "app/10.0.0.1:1  drain  no      0       0         -       -\n");
+}
+
+}  // namespace
+}  // namespace sluice::proxy
