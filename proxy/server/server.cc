@@ -74,7 +74,10 @@ Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::Si
                         .access_log = access_log,
                         .end_sessions = end_sessions_.token(),
                         .workers = runtime.workers()},
-      topology_(core::MakeRef<Topology>(config, session_services_, /*before=*/nullptr)) {}
+      topology_(core::MakeRef<Topology>(config, session_services_, /*before=*/nullptr)),
+      endpoint_actions_(runtime, draining_, logger) {
+  endpoint_actions_.Exchange([] {}, topology_, /*bound=*/{});
+}
 
 core::Task<void> Server::Run() {
   const bool serves = co_await BindAll();
@@ -101,6 +104,7 @@ core::Task<void> Server::Run() {
     addresses_.Close();
     co_await sessions_.Join();
   }
+  endpoint_actions_.Close();
   co_await draining_.Stop();
   signals_.Close();
 }
@@ -121,8 +125,12 @@ core::Task<bool> Server::BindAll() {
     if (attempt == 1) logger_.Log(LogLevel::kWarn, "%s", DescribeBusy(failures));
     if (!co_await MayTryAgain()) co_return false;
   }
-  LocateEndpoints(topology_->config(), addresses_.Bound(), core::CurrentReactor(),
-                  topology_->upstreams(), logger_);
+  endpoint_actions_.Exchange(
+      [this] {
+        LocateEndpoints(topology_->GivenConfig(), addresses_.Bound(), core::CurrentReactor(),
+                        topology_->upstreams(), logger_);
+      },
+      topology_, addresses_.Bound());
   addresses_.Log(logger_);
   co_return true;
 }
@@ -227,13 +235,11 @@ core::Task<std::vector<BindFailure>> Server::BindAdded(Addresses& addresses) {
 // Nothing can fail any more.
 void Server::PutInForce(NextTopology next) {
   const conf::Config& config = next.topology->config();
-  LocateEndpoints(config, next.addresses.Bound(), core::CurrentReactor(),
-                  next.topology->upstreams(), logger_);
   next.addresses.Without(addresses_).Log(logger_);
   Addresses removed = addresses_.Without(next.addresses);
   next.topology->PutLimitsInForce(limits_, runtime_.workers());
-  draining_.Add(
-      next.topology->PutEndpointsInForce(*topology_, core::Worker::Current()->clock().Now()));
+  endpoint_actions_.Exchange([&] { PutEndpointsInForce(next); }, next.topology,
+                             next.addresses.Bound());
   next.addresses.Serve(*next.topology);
   removed.Stop();
   topology_->EndTerm();
@@ -245,6 +251,15 @@ void Server::PutInForce(NextTopology next) {
   addresses_ = std::move(next.addresses);
   retired_.Retire(std::move(removed));
   kept_settings_ = next.kept.size();
+}
+
+// No act of an administrator comes between.
+void Server::PutEndpointsInForce(const NextTopology& next) {
+  next.topology->RefreshEndpoints(*topology_);
+  LocateEndpoints(next.topology->GivenConfig(), next.addresses.Bound(), core::CurrentReactor(),
+                  next.topology->upstreams(), logger_);
+  draining_.Add(
+      next.topology->PutEndpointsInForce(*topology_, core::Worker::Current()->clock().Now()));
 }
 
 // The stats line, as the configuration in force says.

@@ -45,6 +45,7 @@
 #include "proxy/observe/stats_reporter.h"
 #include "proxy/server/addresses.h"
 #include "proxy/server/draining_endpoints.h"
+#include "proxy/server/endpoint_actions.h"
 #include "proxy/server/next_topology.h"
 #include "proxy/server/retired_addresses.h"
 #include "proxy/server/run_elsewhere.h"
@@ -76,6 +77,9 @@ class Server {
   // The runtime's first task.
   core::Task<void> Run();
 
+  // What an administrator does to endpoints; any thread, as long as the server is there.
+  EndpointActions& endpoint_actions() { return endpoint_actions_; }
+
   // After Run: why it could not start, one line for each reason, or OK.
   const absl::Status& status() const { return status_; }
 
@@ -87,6 +91,7 @@ class Server {
   core::Task<absl::Status> Exchange(conf::Config config);
   core::Task<std::vector<BindFailure>> BindAdded(Addresses& addresses);
   void PutInForce(NextTopology next);
+  void PutEndpointsInForce(const NextTopology& next);
   void ReportReload(const absl::Status& status);
   void StartReporting();
   core::Task<void> StopReporting();
@@ -112,6 +117,7 @@ class Server {
   RunElsewhere elsewhere_ = RunHere;
   size_t kept_settings_ = 0;  // that the file has changed since the start, without effect
   core::IntrusivePtr<const Topology> topology_;
+  EndpointActions endpoint_actions_;
   Addresses addresses_;
   RetiredAddresses retired_;
   std::unique_ptr<core::CancellationSource> stop_reporting_;
