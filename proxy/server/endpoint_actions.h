@@ -1,10 +1,10 @@
-// EndpointActions: what an administrator does to endpoints while the process runs, and what there is
-// to see of them.
+// EndpointActions: what an administrator does to endpoints while the process runs, and what there
+// is to see of them.
 //
 //   EndpointActions& actions = server.endpoint_actions();
 //   const auto id = EndpointId::Parse("app/10.0.0.1:3000");
-//   const absl::StatusOr<EndpointView> drained = actions.SetState(*id, AdminState::kDrain, "uid 0");
-//   if (!drained.ok()) ...                  // a sentence: what was found, what is allowed
+//   const absl::StatusOr<EndpointView> drained = actions.SetState(*id, AdminState::kDrain, "uid
+//   0"); if (!drained.ok()) ...                  // a sentence: what was found, what is allowed
 //   co_await actions.UntilDrained(*id, 5min);
 //
 // An act holds when it returns: no session begins any more with an endpoint that has been taken
@@ -12,9 +12,9 @@
 // configuration (administrative.h), and a reload undoes none of it.
 //
 //   ready        new sessions, also after drain and maintenance
-//   drain        no new sessions; those that it has go on for as long as they want, as with weight 0
-//   maintenance  the same, and those that it has end as on_removed says: at once, or when
-//                drain_timeout is over (proxy/endpoint_removed)
+//   drain        no new sessions; those that it has go on for as long as they want, as with weight
+//   0 maintenance  the same, and those that it has end as on_removed says: at once, or when
+//                drain_timeout is over (reason endpoint_removed)
 //   reset        as the configuration says; one that was removed is back, one that was added stays
 //   remove       as one that a reload removes; it stays away until the configuration drops it and
 //                names it again, or until it is added or reset
@@ -106,8 +106,8 @@ class EndpointActions {
   // Before the server serves. Upstreams that are not configured are left out.
   void Restore(Changes changes);
 
-  // The server's: what is in force from now on, and where its listeners listen. No act comes between
-  // `exchange`'s steps.
+  // The server's: what is in force from now on, and where its listeners listen. No act comes
+  // between `exchange`'s steps.
   void Exchange(const std::function<void()>& exchange, const core::IntrusivePtr<const Topology>& is,
                 std::vector<std::vector<core::Address>> bound);
   // No act is carried out any more.

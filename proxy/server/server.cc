@@ -62,6 +62,8 @@ Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::Si
           stats_, runtime, logger, [this] { return limits_.connections.count(); },
           [this] { return kept_settings_; }, DropSources(logger, access_log)),
       accept_log_(logger),
+      registry_(runtime.workers()),
+      session_actions_(runtime, registry_, logger),
       sessions_(runtime),
       draining_(runtime),
       stop_signals_(signals, logger, access_log),
@@ -73,7 +75,8 @@ Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::Si
                         .short_throttle = short_throttle_,
                         .access_log = access_log,
                         .end_sessions = end_sessions_.token(),
-                        .workers = runtime.workers()},
+                        .workers = runtime.workers(),
+                        .registry = &registry_},
       topology_(core::MakeRef<Topology>(config, session_services_, /*before=*/nullptr)),
       endpoint_actions_(runtime, draining_, logger) {
   endpoint_actions_.Exchange([] {}, topology_, /*bound=*/{});

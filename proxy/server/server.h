@@ -49,8 +49,10 @@
 #include "proxy/server/next_topology.h"
 #include "proxy/server/retired_addresses.h"
 #include "proxy/server/run_elsewhere.h"
+#include "proxy/server/session_actions.h"
 #include "proxy/server/stop_signals.h"
 #include "proxy/server/topology.h"
+#include "proxy/session/session_registry.h"
 
 namespace sluice::proxy {
 
@@ -80,6 +82,9 @@ class Server {
   // What an administrator does to endpoints; any thread, as long as the server is there.
   EndpointActions& endpoint_actions() { return endpoint_actions_; }
 
+  // What an administrator sees of sessions and does to them; the same.
+  SessionActions& session_actions() { return session_actions_; }
+
   // After Run: why it could not start, one line for each reason, or OK.
   const absl::Status& status() const { return status_; }
 
@@ -108,6 +113,8 @@ class Server {
   AcceptLog accept_log_;
   core::LogThrottle short_throttle_{5s};  // received into small pieces
   core::CancellationSource end_sessions_;
+  SessionRegistry registry_;
+  SessionActions session_actions_;
   core::TaskGroup sessions_;
   DrainingEndpoints draining_;
   StopSignals stop_signals_;

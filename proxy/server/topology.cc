@@ -162,6 +162,7 @@ core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& l
                       .logger = &services.logger,
                       .short_throttle = &services.short_throttle,
                       .access_log = services.access_log,
+                      .registry = services.registry,
                       .end_all = services.end_sessions});
 }
 

@@ -46,7 +46,8 @@ struct SessionServices {
   core::LogThrottle& short_throttle;
   AccessLog* access_log;  // or null
   core::CancellationToken end_sessions;
-  uint32_t workers;  // how many there are
+  uint32_t workers;                     // how many there are
+  SessionRegistry* registry = nullptr;  // or null
 };
 
 class Topology final : public core::RefCounted {

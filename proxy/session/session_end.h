@@ -48,11 +48,12 @@ struct EndEvent {
     // From outside.
     kDeadline,  // `cause` says which
     kShutdown,
+    kAdmin,  // an administrator wants it; `cause` says what
   };
   Kind kind;
   Initiator sender = Initiator::kProxy;  // of a flow's events: which flow
   int error = 0;                         // errno, where there is one
-  EndCause cause = EndCause::kClosed;    // kDeadline's
+  EndCause cause = EndCause::kClosed;    // kDeadline's and kAdmin's
 };
 
 // What the session has to do because of an event.

@@ -51,8 +51,8 @@ class EndpointPool final : public core::RefCounted {
   EndpointQueue& queue() { return *queue_; }
   core::LogThrottle& failure_throttle() { return failure_throttle_; }
 
-  // A set of these endpoints, in this order; publish it, or let go of it. (Of two that are made at a
-  // time each may be published.)
+  // A set of these endpoints, in this order; publish it, or let go of it. (Of two that are made at
+  // a time each may be published.)
   std::shared_ptr<const EndpointSet> MakeSet(std::span<const GivenEndpoint> endpoints);
   // Those that leave have until `late_at`; none: as long as they want.
   void Publish(std::shared_ptr<const EndpointSet> set, std::optional<core::Instant> late_at);

@@ -86,8 +86,8 @@ class Upstream final : public core::RefCounted {
   std::vector<GivenEndpoint> given() const { return admin_->Apply(configured_); }
   const Administrative& administrative() const { return *admin_; }
 
-  // The acts of an administrator, of one that is in force. They hold at once: sessions that wait are
-  // served, and no session begins any more with what has been taken out.
+  // The acts of an administrator, of one that is in force. They hold at once: sessions that wait
+  // are served, and no session begins any more with what has been taken out.
   void SetState(std::string_view name, AdminState state, core::Instant now);
   void SetWeight(std::string_view name, uint32_t weight, core::Instant now);
   void Reset(std::string_view name, core::Instant now);

@@ -11,18 +11,19 @@
 //                   limit that counts
 //   active          sessions with a slot       counted only where a limit or the policy needs it
 //
-//   takes_sessions = weight > 0 and admin_state is ready   (what else there is to say: Settle)
+//   takes_sessions = weight > 0 and admin_state is ready   (what else there is to say: Decide)
 //   usable         = takes_sessions and a slot is free
 //
 // An endpoint of weight 0 drains: it gets no new session, and those that it has go on.
 // Threads: any may read. EndpointQueue writes what is configured, the ramp and
 // `active`, under its lock.
 //
-//   I1  A session that has been given an endpoint is counted in sessions(), or it gives the endpoint
+//   I1  A session that has been given an endpoint is counted in sessions(), or it gives the
+//   endpoint
 //       back because it sees that the endpoint takes no sessions any more. So a thread that has
 //       published that and then reads sessions() == 0 knows that none has it and none gets it.
 //       Both sides write, then read the other's word, all four sequentially consistent:
-//       EndpointUse and EndpointQueue::TryAcquire; Settle and sessions().
+//       EndpointUse and EndpointQueue::TryAcquire; Decide and sessions().
 #ifndef SLUICE_PROXY_UPSTREAM_ENDPOINT_ENDPOINT_H_
 #define SLUICE_PROXY_UPSTREAM_ENDPOINT_ENDPOINT_H_
 
@@ -128,10 +129,10 @@ class Endpoint {
     weight_.store(weight, std::memory_order_relaxed);
     max_connections_.store(max_connections, std::memory_order_relaxed);
     admin_state_.store(state, std::memory_order_relaxed);
-    Settle();
+    Decide();
     SetRamp(ramp());
   }
-  void Settle() {
+  void Decide() {
     const bool takes = weight() > 0 && admin_state() == AdminState::kReady;
     if (takes != takes_sessions()) takes_sessions_.store(takes, std::memory_order_seq_cst);
   }

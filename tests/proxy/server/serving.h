@@ -1,5 +1,5 @@
-// What tests of a server that serves have in common: upstreams that greet and echo, clients, and the
-// server itself beside a thread that drives it.
+// What tests of a server that serves have in common: upstreams that greet and echo, clients, and
+// the server itself beside a thread that drives it.
 #ifndef SLUICE_TESTS_PROXY_SERVER_SERVING_H_
 #define SLUICE_TESTS_PROXY_SERVER_SERVING_H_
 

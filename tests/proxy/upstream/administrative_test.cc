@@ -103,75 +103,93 @@ struct Expected {
   std::optional<uint32_t> added;  // its weight
 };
 
+class Against {
+ public:
+  explicit Against(uint64_t seed) : random_(seed) {}
+
+  void Step() {
+    const int name = Draw(kNames);
+    Expected& each = expected_[name];
+    switch (Draw(6)) {
+      case 0:
+        each.state = static_cast<AdminState>(Draw(3));
+        return admin_.SetState(Named(name), each.state);
+      case 1:
+        each.weight = Draw(5);
+        return admin_.SetWeight(Named(name), *each.weight);
+      case 2:
+        each = {};
+        each.added = Draw(5);
+        return admin_.Add(At(name, *each.added));
+      case 3:
+        each = {};
+        each.removed = named_.contains(name);
+        return admin_.Remove(Named(name), named_.contains(name));
+      case 4: {
+        const std::optional<uint32_t> added = each.added;
+        each = {};
+        each.added = added;
+        return admin_.Reset(Named(name));
+      }
+      default:
+        Reload();
+    }
+  }
+
+  void Compare() const {
+    std::vector<GivenEndpoint> want;
+    for (const conf::Endpoint& endpoint : configured_) {
+      const auto found = expected_.find(NameOf(endpoint)[7] - '0');
+      const Expected of = found == expected_.end() ? Expected() : found->second;
+      if (of.removed) continue;
+      want.push_back({.endpoint = endpoint, .state = of.state});
+      if (of.weight) want.back().endpoint.weight = *of.weight;
+    }
+    for (const auto& [number, of] : expected_) {
+      if (!of.added || named_.contains(number)) continue;
+      want.push_back({.endpoint = At(number, of.weight.value_or(*of.added)), .state = of.state});
+    }
+    ASSERT_EQ(Text(admin_.Apply(configured_)), Text(want));
+    Administrative restored;
+    restored.Restore(admin_.changes());
+    ASSERT_EQ(restored.Apply(configured_), admin_.Apply(configured_));
+  }
+
+ private:
+  static constexpr int kNames = 6;
+
+  int Draw(uint64_t below) {
+    random_ = core::Mix(random_ + 1);
+    return static_cast<int>(random_ % below);
+  }
+  void Reload() {
+    configured_.clear();
+    named_.clear();
+    for (int i = 0; i < kNames; ++i) {
+      if (Draw(2) == 0) continue;
+      named_.insert(i);
+      configured_.push_back(At(i, 10 + Draw(3)));
+    }
+    admin_.Forget(configured_);
+    std::erase_if(expected_, [this](const auto& known) {
+      return !known.second.added && !named_.contains(known.first);
+    });
+  }
+
+  uint64_t random_;
+  Administrative admin_;
+  std::map<int, Expected> expected_;
+  std::vector<conf::Endpoint> configured_{At(0), At(1), At(2)};
+  std::set<int> named_{0, 1, 2};
+};
+
 TEST(Administrative, DoesWhatAModelDoes) {
-  constexpr int kNames = 6;
   for (uint64_t seed = 1; seed <= 300; ++seed) {
-    uint64_t random = seed;
-    const auto draw = [&random](uint64_t below) {
-      random = core::Mix(random + 1);
-      return static_cast<int>(random % below);
-    };
-    Administrative admin;
-    std::map<int, Expected> expected;
-    std::vector<conf::Endpoint> configured{At(0), At(1), At(2)};
-    std::set<int> named{0, 1, 2};
+    Against against(seed);
     for (int step = 0; step < 60; ++step) {
-      const int name = draw(kNames);
-      Expected& each = expected[name];
-      switch (draw(6)) {
-        case 0:
-          each.state = static_cast<AdminState>(draw(3));
-          admin.SetState(Named(name), each.state);
-          break;
-        case 1:
-          each.weight = draw(5);
-          admin.SetWeight(Named(name), *each.weight);
-          break;
-        case 2:
-          each = {};
-          each.added = draw(5);
-          admin.Add(At(name, *each.added));
-          break;
-        case 3:
-          each = {};
-          each.removed = named.contains(name);
-          admin.Remove(Named(name), named.contains(name));
-          break;
-        case 4:
-          each.state = AdminState::kReady;
-          each.weight.reset();
-          each.removed = false;
-          admin.Reset(Named(name));
-          break;
-        default:
-          configured.clear();
-          named.clear();
-          for (int i = 0; i < kNames; ++i) {
-            if (draw(2) == 0) continue;
-            named.insert(i);
-            configured.push_back(At(i, 10 + draw(3)));
-          }
-          admin.Forget(configured);
-          std::erase_if(expected, [&named](const auto& known) {
-            return !known.second.added && !named.contains(known.first);
-          });
-      }
-      std::vector<GivenEndpoint> want;
-      for (const conf::Endpoint& endpoint : configured) {
-        const std::string text = NameOf(endpoint);
-        const Expected& of = expected[text[7] - '0'];
-        if (of.removed) continue;
-        want.push_back({.endpoint = endpoint, .state = of.state});
-        if (of.weight) want.back().endpoint.weight = *of.weight;
-      }
-      for (const auto& [number, of] : expected) {
-        if (!of.added || named.contains(number)) continue;
-        want.push_back({.endpoint = At(number, of.weight.value_or(*of.added)), .state = of.state});
-      }
-      ASSERT_EQ(Text(admin.Apply(configured)), Text(want)) << "seed " << seed << " step " << step;
-      Administrative restored;
-      restored.Restore(admin.changes());
-      ASSERT_EQ(restored.Apply(configured), admin.Apply(configured));
+      against.Step();
+      against.Compare();
+      if (HasFatalFailure()) FAIL() << "seed " << seed << " step " << step;
     }
   }
 }
