@@ -87,7 +87,7 @@ core::Task<void> Server::Run() {
   if (serves) {
     addresses_.Serve(*topology_);
     StartReporting();
-    co_await WaitForStop();
+    const bool hurries = co_await WaitForStop();
     co_await StopAccepting();
     const DrainContext context{.addresses = addresses_,
                                .sessions = sessions_,
@@ -100,7 +100,11 @@ core::Task<void> Server::Run() {
                                .connections = limits_.connections,
                                .signals = stop_signals_,
                                .logger = logger_,
-                               .timeout = topology_->config().shutdown.drain_timeout};
+                               .registry = registry_,
+                               .elsewhere = elsewhere_,
+                               .window = topology_->config().shutdown.drain_window,
+                               .timeout = topology_->config().shutdown.drain_timeout,
+                               .hurries = hurries};
     co_await Drain(context);
     reporter_.Report();
   } else {
@@ -108,6 +112,7 @@ core::Task<void> Server::Run() {
     co_await sessions_.Join();
   }
   endpoint_actions_.Close();
+  co_await session_actions_.Close();
   co_await draining_.Stop();
   signals_.Close();
 }
@@ -149,19 +154,32 @@ core::Task<bool> Server::MayTryAgain() {
 }
 
 // Serves until a signal asks for an end.
-core::Task<void> Server::WaitForStop() {
+core::Task<bool> Server::WaitForStop() {
   const OnReload on_reload = next_config_ ? OnReload::kReturn : OnReload::kIgnore;
   for (;;) {
     core::IoResult<int> signal = co_await stop_signals_.Next(on_reload);
     if (signal.ok() && *signal == SIGHUP) signal = co_await Reload();
-    if (!signal.ok()) co_return;
+    if (!signal.ok()) co_return false;
     if (*signal == SIGHUP) continue;
+    is_ending_.store(true, std::memory_order_relaxed);
+    const bool hurries = co_await LameDuck();
     logger_.Log(LogLevel::kInfo,
                 "signal SIG%s: no new connections; %d sessions may finish for %g s",
                 sigabbrev_np(*signal), limits_.connections.count(),
                 std::chrono::duration<double>(topology_->config().shutdown.drain_timeout).count());
-    co_return;
+    co_return hurries;
   }
+}
+
+// Serves as before, while those who ask are told that it is not ready.
+core::Task<bool> Server::LameDuck() {
+  const core::Duration length = topology_->config().shutdown.lame_duck;
+  if (length == 0s) co_return false;
+  logger_.Log(LogLevel::kInfo, "not ready any more; new connections are served for %g s",
+              std::chrono::duration<double>(length).count());
+  auto outcome = co_await core::Select(core::Named<"length">(core::Sleep(length)),
+                                       core::Named<"signal">(stop_signals_.Next()));
+  co_return outcome.Get<"signal">().ok();
 }
 
 // Returns SIGHUP, or the signal that has asked for an end meanwhile.

@@ -2,8 +2,11 @@
 //
 //   BINDING ── error, or a signal that asks for an end ──► ENDED (status)
 //      │
-//   SERVING ── SIGTERM, SIGINT, SIGQUIT ──► DRAINING (drain.h) ──► ENDED
-//    ▲   │ SIGHUP                               ▲
+//   SERVING ── SIGTERM, SIGINT, SIGQUIT ──► LAME DUCK: it says that it is not ready, and serves on
+//    ▲   │ SIGHUP                               │ lame_duck is over, or a second signal
+//    │   │                                      ▼
+//    │   │                                  DRAINING (drain.h) ──► ENDED
+//    │   │                                      ▲
 //    │   ▼                                      │ a signal that asks for an end
 //   LOADING (elsewhere) ────────────────────────┘
 //    ▲   │ it is valid
@@ -27,6 +30,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "conf/config.h"
+#include "core/base/atomic.h"
 #include "core/base/intrusive_ptr.h"
 #include "core/base/result.h"
 #include "core/io/signals.h"
@@ -85,13 +89,18 @@ class Server {
   // What an administrator sees of sessions and does to them; the same.
   SessionActions& session_actions() { return session_actions_; }
 
+  // Whether a signal has asked for the end: then it is not ready for new clients. Any thread.
+  bool is_ending() const { return is_ending_.load(std::memory_order_relaxed); }
+
   // After Run: why it could not start, one line for each reason, or OK.
   const absl::Status& status() const { return status_; }
 
  private:
   core::Task<bool> BindAll();
   core::Task<bool> MayTryAgain();
-  core::Task<void> WaitForStop();
+  // Returns true if a second signal has asked for the end at once.
+  core::Task<bool> WaitForStop();
+  core::Task<bool> LameDuck();
   core::Task<core::IoResult<int>> Reload();
   core::Task<absl::Status> Exchange(conf::Config config);
   core::Task<std::vector<BindFailure>> BindAdded(Addresses& addresses);
@@ -129,6 +138,7 @@ class Server {
   RetiredAddresses retired_;
   std::unique_ptr<core::CancellationSource> stop_reporting_;
   std::optional<core::JoinHandle<void>> reporting_;  // the stats line
+  core::Atomic<bool> is_ending_{false};
   absl::Status status_;
 };
 

@@ -47,11 +47,11 @@ void Session::OnShutdown() {
 }
 
 // Also while it is flushed: then that is cut short, and the reason stays as it is.
-void Session::OnKill(EndCause cause) {
+void Session::OnKill(const EndReason& reason) {
   if (stage() == SessionStage::kFlush) {
     scope_->Cancel();
   } else {
-    Tell({.kind = EndEvent::Kind::kAdmin, .cause = cause});
+    Tell({.kind = EndEvent::Kind::kKill, .sender = reason.initiator, .cause = reason.cause});
   }
   if (leaves_) waiter()->OnReady();
 }
@@ -60,16 +60,17 @@ bool Session::Leave() { return context().registry == nullptr || context().regist
 
 // Any thread, under the registry's lock.
 void Session::Describe(SessionRow& row, const Viewer& viewer) const {
-  row.listener = context().listener;
-  row.upstream = context().upstream->name();
-  if (slot_.valid()) row.endpoint = slot_.endpoint().name();
-  if (client_ >= 0) row.client = viewer.sockets.PeerAddress(client_);
   row.age = viewer.now - started_at_;
   const core::Instant last_at = std::max({started_at_, up_.LastByteAt(), down_.LastByteAt()});
   row.idle = std::max<Duration>(viewer.now - last_at, 0s);
   row.bytes_up = up_.Bytes();
   row.bytes_down = down_.Bytes();
-  if (!viewer.with_paths) return;
+  if (viewer.detail == RowDetail::kNumbers) return;
+  row.listener = context().listener;
+  row.upstream = context().upstream->name();
+  if (slot_.valid()) row.endpoint = slot_.endpoint().name();
+  if (client_ >= 0) row.client = viewer.sockets.PeerAddress(client_);
+  if (viewer.detail == RowDetail::kNames) return;
   SessionPaths& paths = row.paths.emplace();
   if (client_ >= 0) {
     paths.client = viewer.sockets.GetPathQuality(client_);

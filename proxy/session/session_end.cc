@@ -49,8 +49,8 @@ EndActions SessionEnd::On(const EndEvent& event) {
       return {.stop = End(Initiator::kProxy, event.cause)};
     case Kind::kShutdown:
       return {.stop = End(Initiator::kProxy, EndCause::kShutdown)};
-    case Kind::kAdmin:
-      return {.stop = End(Initiator::kAdmin, event.cause)};
+    case Kind::kKill:
+      return {.stop = End(event.sender, event.cause)};
   }
   return {};
 }

@@ -48,12 +48,12 @@ struct EndEvent {
     // From outside.
     kDeadline,  // `cause` says which
     kShutdown,
-    kAdmin,  // an administrator wants it; `cause` says what
+    kKill,  // `cause` says why, and `sender` who wants it
   };
   Kind kind;
   Initiator sender = Initiator::kProxy;  // of a flow's events: which flow
   int error = 0;                         // errno, where there is one
-  EndCause cause = EndCause::kClosed;    // kDeadline's and kAdmin's
+  EndCause cause = EndCause::kClosed;    // kDeadline's and kKill's
 };
 
 // What the session has to do because of an event.

@@ -51,8 +51,8 @@ void SessionRegistry::Walk(const Shard& shard, Visit visit, Between between) {
 
 // What allocates is done between two chunks.
 std::vector<SessionRow> SessionRegistry::Rows(core::SocketApi& sockets, core::Instant now,
-                                              bool with_paths) const {
-  const SessionEntry::Viewer viewer{.sockets = sockets, .now = now, .with_paths = with_paths};
+                                              RowDetail detail) const {
+  const SessionEntry::Viewer viewer{.sockets = sockets, .now = now, .detail = detail};
   std::vector<SessionRow> rows;
   for (const Shard& shard : shards_) {
     rows.reserve(rows.size() + kChunk);
@@ -71,7 +71,7 @@ std::vector<SessionRow> SessionRegistry::Rows(core::SocketApi& sockets, core::In
   return rows;
 }
 
-size_t SessionRegistry::Kill(const std::vector<uint64_t>& ids, EndCause cause) {
+size_t SessionRegistry::Kill(const std::vector<uint64_t>& ids, const EndReason& reason) {
   const absl::flat_hash_set<uint64_t> wanted(ids.begin(), ids.end());
   std::vector<bool> has_some(shards_.size());
   for (const uint64_t id : wanted) has_some[id % shards_.size()] = true;
@@ -86,7 +86,7 @@ size_t SessionRegistry::Kill(const std::vector<uint64_t>& ids, EndCause cause) {
           shard.mutex.AssertHeld();
           if (!wanted.contains(entry.id_)) return;
           shard.entries.Remove(entry);
-          entry.cause_ = cause;
+          entry.reason_ = reason;
           woken->Add(entry);
           ++killed;
         },

@@ -66,19 +66,19 @@ class RegistryEntry : public core::WaitEntry {
 
 class SessionEntry : public RegistryEntry {
  public:
-  // Shared by all walks: `sockets` for what the kernel knows.
+  // What a walk wants to know; `sockets` for what the kernel does.
   struct Viewer {
     core::SocketApi& sockets;
     core::Instant now;
-    bool with_paths;  // also what takes a system call more
+    RowDetail detail;
   };
   virtual void Describe(SessionRow& row, const Viewer& viewer) const = 0;
   // It is to end. Inside the task, once.
-  virtual void OnKill(EndCause cause) = 0;
+  virtual void OnKill(const EndReason& reason) = 0;
 
   void OnReady() final {
     is_listed_ = false;
-    OnKill(cause_);
+    OnKill(reason_);
   }
 
  protected:
@@ -96,7 +96,7 @@ class SessionEntry : public RegistryEntry {
   friend class SessionRegistry;
 
   core::Atomic<SessionStage> stage_{SessionStage::kConnect};
-  EndCause cause_ = EndCause::kKilled;
+  EndReason reason_;  // of a kill
   bool is_listed_ = false;
   uint64_t id_ = 0;
 };
@@ -116,12 +116,11 @@ class SessionRegistry {
   // Before the last descriptor is closed. Returns true if no OnKill will come.
   bool Leave(SessionEntry& entry);
 
-  // All sessions, in no order. `with_paths`: with round trips, retransmits and what the kernel
-  // holds for each side.
-  std::vector<SessionRow> Rows(core::SocketApi& sockets, core::Instant now, bool with_paths) const;
+  // All sessions, in no order.
+  std::vector<SessionRow> Rows(core::SocketApi& sockets, core::Instant now, RowDetail detail) const;
 
-  // Ends these sessions, for the reason admin/`cause`. Returns how many it has found.
-  size_t Kill(const std::vector<uint64_t>& ids, EndCause cause);
+  // Ends these sessions. Returns how many it has found.
+  size_t Kill(const std::vector<uint64_t>& ids, const EndReason& reason);
 
   static constexpr size_t kChunk = 16;
 

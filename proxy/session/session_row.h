@@ -46,6 +46,13 @@ struct SessionPaths {
   uint64_t buffered_down = 0;
 };
 
+// How much a row shows.
+enum class RowDetail : uint8_t {
+  kNumbers,  // id, stage, times and bytes: no system call
+  kNames,    // also the client, which takes one
+  kPaths,    // also SessionPaths, which take four more
+};
+
 struct SessionRow {
   uint64_t id = 0;  // of this session alone, as long as the process runs
   std::string listener = {};

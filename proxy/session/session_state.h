@@ -66,7 +66,7 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
 
   // SessionEntry: session.cc.
   void Describe(SessionRow& row, const Viewer& viewer) const override;
-  void OnKill(EndCause cause) override;
+  void OnKill(const EndReason& reason) override;
   friend class LeftRegistry;
   [[gnu::noinline]] bool Leave();
   // What rows show, and other threads read (SessionRegistry, R1).

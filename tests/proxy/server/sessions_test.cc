@@ -36,10 +36,10 @@ class SessionsTest : public testing::ServingTest {
   }
   SessionActions& actions() { return server->session_actions(); }
   // The session of this client.
-  SessionRow RowOf(const Fd& client, bool with_paths = false) {
+  SessionRow RowOf(const Fd& client, RowDetail detail = RowDetail::kNames) {
     const SessionFilter filter{.client = contract::AddressOf(client.get()).ToString()};
     for (;;) {
-      SessionPage page = actions().List({.filter = filter}, with_paths);
+      SessionPage page = actions().List({.filter = filter}, detail);
       if (!page.rows.empty()) return page.rows.front();
       std::this_thread::yield();
     }
@@ -64,8 +64,8 @@ TEST_P(SessionsTest, ARowShowsWhatASessionDoes) {
   Serve([this] {
     Visit visit(proxy);
     ASSERT_TRUE(visit.Works());
-    SessionRow row = RowOf(visit.fd, /*with_paths=*/true);
-    while (row.bytes_down < 11) row = RowOf(visit.fd, true);
+    SessionRow row = RowOf(visit.fd, RowDetail::kPaths);
+    while (row.bytes_down < 11) row = RowOf(visit.fd, RowDetail::kPaths);
     EXPECT_GT(row.id, 0u);
     EXPECT_EQ(row.listener, "web");
     EXPECT_EQ(row.upstream, "app");
@@ -80,7 +80,7 @@ TEST_P(SessionsTest, ARowShowsWhatASessionDoes) {
     EXPECT_FALSE(RowOf(visit.fd).paths.has_value());
     shutdown(visit.fd.get(), SHUT_WR);
     EXPECT_EQ(contract::ReceiveExactly(visit.fd.get(), 1), "") << "the server ends, too";
-    while (!actions().List({}, false).rows.empty()) std::this_thread::yield();
+    while (!actions().List({}).rows.empty()) std::this_thread::yield();
   });
 }
 

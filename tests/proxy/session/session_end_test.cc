@@ -40,7 +40,7 @@ const std::map<std::string, EndEvent> kEvents = {
     {"U resets", {.kind = Kind::kResetAfterEnd, .sender = kU, .error = ECONNRESET}},
     {"deadline", {.kind = Kind::kDeadline, .cause = EndCause::kIdleTimeout}},
     {"shutdown", {.kind = Kind::kShutdown}},
-    {"kill", {.kind = Kind::kAdmin, .cause = EndCause::kKilled}},
+    {"kill", {.kind = Kind::kKill, .sender = Initiator::kAdmin, .cause = EndCause::kKilled}},
 };
 const std::map<std::string, EndEvent> kConnectingEvents = {
     {"client reset", {.kind = Kind::kClientReset, .error = ECONNRESET}},
@@ -48,7 +48,7 @@ const std::map<std::string, EndEvent> kConnectingEvents = {
     {"queue timeout", {.kind = Kind::kQueueTimeout}},
     {"deadline", {.kind = Kind::kDeadline, .cause = EndCause::kMaxLifetime}},
     {"shutdown", {.kind = Kind::kShutdown}},
-    {"kill", {.kind = Kind::kAdmin, .cause = EndCause::kKilled}},
+    {"kill", {.kind = Kind::kKill, .sender = Initiator::kAdmin, .cause = EndCause::kKilled}},
 };
 
 struct Row {
@@ -282,7 +282,7 @@ SessionEnd EndedBy(const FlushRow& row, Initiator side) {
       end.On({.kind = Kind::kShutdown});
       break;
     case EndCause::kKilled:
-      end.On({.kind = Kind::kAdmin, .cause = row.cause});
+      end.On({.kind = Kind::kKill, .sender = Initiator::kAdmin, .cause = row.cause});
       break;
     default:
       end.On({.kind = Kind::kDeadline, .cause = row.cause});

@@ -22,6 +22,7 @@ using core::Task;
 using core::testing::TestRuntime;
 
 core::SocketApi sockets;
+constexpr EndReason kByHand = {.initiator = Initiator::kAdmin, .cause = EndCause::kKilled};
 
 // Stays until it is killed or told to go.
 class Listed final : public SessionEntry {
@@ -31,13 +32,12 @@ class Listed final : public SessionEntry {
     ++described_;
     row.bytes_up = number;
   }
-  void OnKill(EndCause cause) override {
-    killed_for = cause;
+  void OnKill(const EndReason& reason) override {
+    EXPECT_EQ(reason, kByHand);
     kills++;
   }
   uint64_t number = 0;
   int kills = 0;
-  EndCause killed_for = EndCause::kClosed;
 
  private:
   std::atomic<int>& described_;
@@ -54,7 +54,8 @@ struct World {
 
 std::vector<uint64_t> IdsOf(const SessionRegistry& registry) {
   std::vector<uint64_t> ids;
-  for (const SessionRow& row : registry.Rows(sockets, {}, false)) ids.push_back(row.id);
+  for (const SessionRow& row : registry.Rows(sockets, {}, RowDetail::kNumbers))
+    ids.push_back(row.id);
   std::sort(ids.begin(), ids.end());
   return ids;
 }
@@ -102,7 +103,7 @@ void RunWorld(World& world, int churning, Drive drive) {
   };
   runtime.Run(main(runtime.handle(), world, churning));
   driver.join();
-  EXPECT_EQ(world.registry.Rows(sockets, {}, false).size(), 0u);
+  EXPECT_EQ(world.registry.Rows(sockets, {}, RowDetail::kNumbers).size(), 0u);
 }
 
 TEST(SessionRegistry, AWalkVisitsEachThatStaysExactlyOnce) {
@@ -111,7 +112,7 @@ TEST(SessionRegistry, AWalkVisitsEachThatStaysExactlyOnce) {
     const auto walk = [&world] {
       for (int i = 0; i < 40; ++i) {
         std::vector<uint64_t> stay;
-        for (const SessionRow& row : world.registry.Rows(sockets, {}, false)) {
+        for (const SessionRow& row : world.registry.Rows(sockets, {}, RowDetail::kNumbers)) {
           if (row.bytes_up >= 1000) stay.push_back(row.bytes_up);
         }
         std::sort(stay.begin(), stay.end());
@@ -140,9 +141,9 @@ TEST(SessionRegistry, KillsThoseThatAreNamedAndNoOther) {
   RunWorld(world, 0, [&world] {
     const std::vector<uint64_t> ids = IdsOf(world.registry);
     const std::vector<uint64_t> some(ids.begin(), ids.begin() + 77);
-    EXPECT_EQ(world.registry.Kill(some, EndCause::kKilled), 77u);
-    EXPECT_EQ(world.registry.Kill(some, EndCause::kKilled), 0u) << "each once";
-    EXPECT_EQ(world.registry.Kill({0, 1u << 30}, EndCause::kKilled), 0u);
+    EXPECT_EQ(world.registry.Kill(some, kByHand), 77u);
+    EXPECT_EQ(world.registry.Kill(some, kByHand), 0u) << "each once";
+    EXPECT_EQ(world.registry.Kill({0, 1u << 30}, kByHand), 0u);
     while (world.killed < 77) std::this_thread::yield();
     EXPECT_EQ(IdsOf(world.registry), std::vector<uint64_t>(ids.begin() + 77, ids.end()));
   });
@@ -154,8 +155,7 @@ TEST(SessionRegistry, KillsWhileSessionsComeAndGo) {
   World world(4);
   size_t killed = 0;
   RunWorld(world, 40, [&] {
-    for (int i = 0; i < 300; ++i)
-      killed += world.registry.Kill(IdsOf(world.registry), EndCause::kKilled);
+    for (int i = 0; i < 300; ++i) killed += world.registry.Kill(IdsOf(world.registry), kByHand);
   });
   EXPECT_EQ(static_cast<size_t>(world.killed), killed);
   EXPECT_GE(killed, static_cast<size_t>(kStay));
@@ -174,7 +174,7 @@ TEST(SessionRegistry, AWalkHoldsALockForOneChunk) {
     }
     std::atomic<bool> over{false};
     std::thread walker([&] {
-      EXPECT_EQ(world.registry.Rows(sockets, {}, false).size(), all.size());
+      EXPECT_EQ(world.registry.Rows(sockets, {}, RowDetail::kNumbers).size(), all.size());
       over = true;
     });
     // Whenever this has the lock, the walk is between two chunks.
