@@ -50,7 +50,7 @@ core::Task<void> Session::Flush() {
     if (!up && !down) break;
     if (!up && upstream_ >= 0) CloseUpstream();
     if (!down && client_ >= 0 && end_.ClosesClientEarly()) CloseClient();
-    if (context().end_all.cancelled()) break;
+    if (is_killed_ || context().end_all.cancelled()) break;
     pause = std::min(pause, now < begun_at + kGrace ? kShortPauses : kLongPauses);
     if (!co_await core::Sleep(pause)) break;
     now = Worker::Current()->clock().Now();

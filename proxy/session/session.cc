@@ -48,6 +48,7 @@ void Session::OnShutdown() {
 
 // Also while it is flushed: then that is cut short, and the reason stays as it is.
 void Session::OnKill(const EndReason& reason) {
+  is_killed_ = true;
   if (stage() == SessionStage::kFlush) {
     scope_->Cancel();
   } else {

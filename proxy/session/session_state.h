@@ -126,9 +126,10 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
 
   SessionEnd end_;
   const SessionContext& context_;
-  bool leaves_ = false;  // waiter() is LeftRegistry
-  int client_;           // -1: closed
-  int upstream_ = -1;    // until it is connected, and when it is closed
+  bool leaves_ = false;     // waiter() is LeftRegistry
+  bool is_killed_ = false;  // there is nothing to flush any more
+  int client_;              // -1: closed
+  int upstream_ = -1;       // until it is connected, and when it is closed
   EndpointSlot slot_;
   std::unique_ptr<Timeline> timeline_;  // null: no log asks for it
   std::unique_ptr<Pace> pace_;          // null: no limit of bandwidth
