@@ -30,8 +30,10 @@ core::Task<void> Session::Connect() {
                                                                    Seed())),
                             core::Named<"client_gone">(PeerReset(client_, WhenBroken::kWaitOn)));
   Connected& connected = outcome.Get<"connect">();
-  upstream_ = connected.fd;
-  slot_ = std::move(connected.slot);
+  Change([&] {
+    upstream_ = connected.fd;
+    slot_ = std::move(connected.slot);
+  });
   if (connected.queued) {
     WorkerStats& stats = context().stats->of(core::Worker::Current()->index());
     stats.Observe("queue_duration_seconds", *connected.queued);

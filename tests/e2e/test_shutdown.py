@@ -162,6 +162,31 @@ class Shutdown(Sessions):
         reasons = [end["reason"] for end in self.draining.session_ends()]
         self.assertEqual(reasons.count("shutdown"), 3, reasons)
 
+    def test_ends_are_spread_over_the_window(self):
+        self.open(60, shutdown={"drain_window": "2s", "drain_timeout": "1h"})
+        asked = time.monotonic()
+        self.ask_to_end()
+        ends = []
+        for client, _ in self.ends:
+            self.assertEqual(sockets.ending(client), "reset")
+            ends.append(time.monotonic() - asked)
+        self.assertEqual(self.draining.wait(), 0)
+        self.assertGreater(max(ends), 1.5)
+        self.assertLess(max(ends), DEADLINE / 4)
+        reasons = [(end["by"], end["reason"]) for end in self.draining.session_ends()]
+        self.assertEqual(reasons.count(("proxy", "shutdown")), 60, reasons)
+        self.assertEqual(self.draining.lines("drain timeout"), [])
+
+    def test_a_lame_duck_serves_new_clients(self):
+        self.open(1, shutdown={"lame_duck": "700ms", "drain_timeout": "0s"})
+        asked = time.monotonic()
+        self.draining.send_signal(signal.SIGTERM)
+        self.draining.wait_line("not ready any more")
+        self.keep(self.draining.connect())  # accepted as before
+        self.assertEqual(self.draining.wait(), 0)
+        self.assertGreater(time.monotonic() - asked, 0.65)
+        self.assert_all_reset()
+
     def stop_in_a_storm(self, signals, bind="127.0.0.1:0", **shutdown):
         """The proxy ends although new connections never cease to arrive."""
         # It is rejected at once: nothing of it is left to wait for.
