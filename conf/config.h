@@ -69,6 +69,20 @@ struct Shutdown {
   bool operator==(const Shutdown&) const = default;
 };
 
+// Another configuration takes the place of this one.
+struct Reload {
+  bool watch = false;  // when the file changes
+
+  bool operator==(const Reload&) const = default;
+};
+
+// Another binary takes the place of this one.
+struct Upgrade {
+  Duration timeout = 30s;
+
+  bool operator==(const Upgrade&) const = default;
+};
+
 struct Stats {
   Duration interval = 10s;  // 0 = off
 
@@ -240,6 +254,8 @@ struct Config {
   Limits limits;
   Buffers buffers;
   Shutdown shutdown;
+  Reload reload;
+  Upgrade upgrade;
   Stats stats;
   Log log;
   AccessLog access_log;

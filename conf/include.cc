@@ -1,7 +1,5 @@
 #include "conf/include.h"
 
-#include <glob.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
@@ -27,18 +25,6 @@ std::string Relative(const std::string& path, const std::string& name) {
   const size_t slash = path.rfind('/');
   if (name.starts_with('/') || slash == std::string::npos) return name;
   return path.substr(0, slash + 1) + name;
-}
-
-std::vector<std::string> Matches(const std::string& pattern) {
-  if (!HasWildcard(pattern)) return {pattern};
-  std::vector<std::string> found;
-  glob_t matches{};
-  if (glob(pattern.c_str(), 0, nullptr, &matches) == 0) {
-    found.assign(matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
-  }
-  globfree(&matches);
-  std::ranges::sort(found);  // whatever the locale says
-  return found;
 }
 
 // By whatever name a file is included, it is one. `path` itself if there is none.
@@ -113,9 +99,11 @@ void Includes::IncludePattern(const Node& pattern, const std::string& path, List
   const absl::StatusOr<std::string> name = ExpandEnv(pattern.text, env_);
   if (!name.ok()) return errors_.Add(pattern.at, Cat("include: ", Message(name.status())));
   if (name->empty()) return errors_.Add(pattern.at, "include: the path of a file is needed");
-  for (const std::string& file : Matches(Relative(path, *name))) {
-    IncludeFile(pattern, file, lists);
-  }
+  const std::string relative = Relative(path, *name);
+  if (!HasWildcard(relative)) return IncludeFile(pattern, relative, lists);
+  const std::vector<std::string> files = FilesOf(relative);
+  sources_.push_back({.path = relative, .is_pattern = true, .digest = DigestOf(files)});
+  for (const std::string& file : files) IncludeFile(pattern, file, lists);
 }
 
 void Includes::IncludeFile(const Node& pattern, const std::string& path, Lists& lists) {

@@ -17,6 +17,7 @@
 
 #include "conf/reader/diagnostics.h"
 #include "conf/reader/yaml.h"
+#include "conf/sources.h"
 #include "conf/text/env.h"
 
 namespace sluice::conf {
@@ -28,9 +29,9 @@ class Includes {
   // Reads a file, whose places are to have this Position::file. Null: it has reported why not.
   using Parse = std::function<const Node*(const std::string& path, int file)>;
 
-  // `env` and `errors` outlive it.
-  Includes(const Env& env, Errors& errors, Parse parse)
-      : env_(env), errors_(errors), parse_(std::move(parse)) {}
+  // `env`, `errors` and `sources`, where patterns are added, outlive it.
+  Includes(const Env& env, Errors& errors, Sources& sources, Parse parse)
+      : env_(env), errors_(errors), sources_(sources), parse_(std::move(parse)) {}
 
   // `root` of the file `path`, and what it includes. Valid as long as this and what Parse gave.
   Node Resolve(const Node& root, const std::string& path);
@@ -51,6 +52,7 @@ class Includes {
 
   const Env& env_;
   Errors& errors_;
+  Sources& sources_;
   const Parse parse_;
   std::deque<Node> nodes_;
   std::vector<std::string> open_;  // the files on the way to the one that is read

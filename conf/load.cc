@@ -1,13 +1,10 @@
 #include "conf/load.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/statusor.h"
@@ -43,20 +40,10 @@ absl::Status CannotRead(const std::string& path, int error) {
 }
 
 // One byte more than allowed is enough to see that there are too many.
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return CannotRead(path, errno);
-  const absl::Cleanup close_fd = [fd] { close(fd); };
-  std::string text;
-  std::array<char, 65536> chunk;
-  while (text.size() <= kMaxFileBytes) {
-    const ssize_t count = read(fd, chunk.data(), chunk.size());
-    if (count == 0) break;
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return CannotRead(path, errno);  // EISDIR for a directory
-    text.append(chunk.data(), static_cast<size_t>(count));
-  }
-  return text;
+absl::StatusOr<std::string> ReadFile(const std::string& path, Sources& sources) {
+  FileText file = ReadSource(path, sources);
+  if (file.error != 0) return CannotRead(path, file.error);
+  return std::move(file.text);
 }
 
 // What YAML text may not contain at all. False if there was something, and it was reported.
@@ -103,8 +90,9 @@ bool HasIncludes(const Node& root) {
 // One configuration; the trees of its files live as long as the Loader.
 class Loader {
  public:
-  Loader(std::string_view filename, const Env& env)
-      : filename_(filename), env_(env), errors_(filename) {}
+  // `sources`: where files that are read are added.
+  Loader(std::string_view filename, const Env& env, Sources& sources)
+      : filename_(filename), env_(env), errors_(filename), sources_(sources) {}
 
   // `may_include`: it is a file, and may name others.
   LoadResult Load(std::string_view text, bool may_include);
@@ -116,11 +104,14 @@ class Loader {
   const std::string filename_;
   const Env& env_;
   Errors errors_;
+  Sources& sources_;
   std::deque<Document> documents_;
   size_t bytes_ = 0;
 };
 
-LoadResult Fail(Errors& errors) { return {.config = {}, .errors = errors.Take(), .warnings = {}}; }
+LoadResult Fail(Errors& errors) {
+  return {.config = {}, .errors = errors.Take(), .warnings = {}, .sources = {}};
+}
 
 // Null: the errors say why not.
 const Node* Loader::Parse(std::string_view text, int file) {
@@ -143,7 +134,7 @@ const Node* Loader::Parse(std::string_view text, int file) {
 }
 
 const Node* Loader::ParseFile(const std::string& path, int file) {
-  const absl::StatusOr<std::string> text = ReadFile(path);
+  const absl::StatusOr<std::string> text = ReadFile(path, sources_);
   if (!text.ok()) {
     errors_.AddAll({{path, kWholeFile, Message(text.status())}}, file);
     return nullptr;
@@ -162,7 +153,7 @@ LoadResult Loader::Load(std::string_view text, bool may_include) {
   bytes_ = text.size();
   const Node* const own = Parse(text, /*file=*/0);
   if (own == nullptr) return Fail(errors_);
-  Includes includes(env_, errors_,
+  Includes includes(env_, errors_, sources_,
                     [this](const std::string& path, int file) { return ParseFile(path, file); });
   const Node root = may_include ? includes.Resolve(*own, filename_) : *own;
   LoadResult result;
@@ -181,15 +172,22 @@ LoadResult Loader::Load(std::string_view text, bool may_include) {
 }  // namespace
 
 LoadResult LoadString(std::string_view text, std::string_view filename, const Env& env) {
-  return Loader(filename, env).Load(text, /*may_include=*/false);
+  Sources none;
+  return Loader(filename, env, none).Load(text, /*may_include=*/false);
 }
 
 LoadResult LoadFile(const std::string& path, const Env& env) {
-  const absl::StatusOr<std::string> text = ReadFile(path);
-  if (text.ok()) return Loader(path, env).Load(*text, /*may_include=*/true);
-  Errors errors(path);
-  errors.Add(kWholeFile, Message(text.status()));
-  return Fail(errors);
+  Sources sources;
+  LoadResult result;
+  if (const absl::StatusOr<std::string> text = ReadFile(path, sources); text.ok()) {
+    result = Loader(path, env, sources).Load(*text, /*may_include=*/true);
+  } else {
+    Errors errors(path);
+    errors.Add(kWholeFile, Message(text.status()));
+    result = Fail(errors);
+  }
+  result.sources = std::move(sources);
+  return result;
 }
 
 }  // namespace sluice::conf

@@ -8,24 +8,22 @@
 #ifndef SLUICE_CONF_LOAD_H_
 #define SLUICE_CONF_LOAD_H_
 
-#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "conf/config.h"
 #include "conf/reader/diagnostics.h"
+#include "conf/sources.h"
 #include "conf/text/env.h"
 
 namespace sluice::conf {
-
-// About twice what Document::kMaxNodes values take. yaml-cpp may need 240 times the text in memory.
-inline constexpr size_t kMaxFileBytes = size_t{2} << 20;
 
 struct LoadResult {
   Config config;
   std::vector<Error> errors;    // by position
   std::vector<Error> warnings;  // by position; none if there are errors
+  Sources sources;              // as far as it came
 
   bool ok() const { return errors.empty(); }
 };

@@ -22,6 +22,9 @@
 //   I2  Clear comes before the system call whose EAGAIN it is to guard, so an edge after that call
 //       is not lost.
 //   I3  The generation changes when the descriptor is closed; an event with an old one is dropped.
+//   I4  A listening descriptor leaves its epoll instance before it is closed. Its open file may
+//       live on, in another descriptor or in another process, and close(2) would leave the entry
+//       behind: then it could take the one wake-up that an arrival gives (EPOLLEXCLUSIVE).
 //
 // Memory orders: the release in Park meets the acquire in Signal and Remove (the op's fields are
 // seen); the release in Signal meets the acquire in Clear.
@@ -32,6 +35,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -88,6 +92,7 @@ struct Descriptor {
   core::Atomic<uint32_t> generation{0};
   core::Atomic<bool> registered{false};
   core::Atomic<bool> try_anyway{false};
+  core::Atomic<bool> is_listener{false};  // written and read by the task that has the descriptor
 };
 
 class DescriptorTable {
@@ -105,6 +110,24 @@ class DescriptorTable {
     if (chunk == nullptr) [[unlikely]]
       chunk = Grow(index / kChunk);
     return (*chunk)[index % kChunk];
+  }
+
+  // `epoll_fd` has an entry for this descriptor, which listens.
+  void EnterListener(int fd, int epoll_fd) {
+    at(fd).is_listener.store(true, std::memory_order_relaxed);
+    absl::MutexLock lock(&mutex_);
+    listeners_[fd] = epoll_fd;
+  }
+
+  // The epoll instance that has the entry: the caller takes it out.
+  int LeaveListener(int fd) {
+    at(fd).is_listener.store(false, std::memory_order_relaxed);
+    absl::MutexLock lock(&mutex_);
+    const auto found = listeners_.find(fd);
+    SLUICE_CHECK(found != listeners_.end());
+    const int epoll_fd = found->second;
+    listeners_.erase(found);
+    return epoll_fd;
   }
 
   // Just before the descriptor is closed.
@@ -134,6 +157,7 @@ class DescriptorTable {
   std::array<core::Atomic<Chunk*>, kChunks> chunks_{};  // made under the mutex
   absl::Mutex mutex_;
   std::vector<std::unique_ptr<Chunk>> owned_ ABSL_GUARDED_BY(mutex_);
+  std::unordered_map<int, int> listeners_ ABSL_GUARDED_BY(mutex_);  // epoll instances
 };
 
 }  // namespace sluice::epoll

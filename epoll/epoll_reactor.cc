@@ -238,7 +238,10 @@ bool EpollReactor::Register(Op& op, Descriptor& descriptor) {
     epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, op.fd, nullptr);
     result = epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, op.fd, &event);
   }
-  if (result == 0) return true;
+  if (result == 0) {
+    if (op.kind == OpKind::kAccept) table_->EnterListener(op.fd, epoll_fd_);
+    return true;
+  }
   descriptor.registered.store(false, std::memory_order_release);
   op.result = -errno;
   return false;
@@ -302,6 +305,9 @@ core::IoResult<int> EpollReactor::OpenSocket(int family) {
 }
 
 void EpollReactor::Close(int fd) {
+  if (table_->at(fd).is_listener.load(std::memory_order_relaxed)) [[unlikely]] {
+    epoll_ctl(table_->LeaveListener(fd), EPOLL_CTL_DEL, fd, nullptr);  // I4
+  }
   table_->Forget(fd);
   close(fd);
 }

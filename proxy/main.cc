@@ -3,6 +3,8 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,6 +18,7 @@
 #include "conf/diff.h"
 #include "conf/load.h"
 #include "conf/print.h"
+#include "conf/sources.h"
 #include "core/base/clock.h"
 #include "core/io/signals.h"
 #include "core/log/logger.h"
@@ -28,6 +31,7 @@
 #include "proxy/app/exit.h"
 #include "proxy/app/flags.h"
 #include "proxy/app/process.h"
+#include "proxy/app/program.h"
 #include "proxy/app/runtime_options.h"
 #include "proxy/app/standard_descriptors.h"
 #include "proxy/app/version.h"
@@ -36,8 +40,12 @@
 #include "proxy/memory/heap_reserve.h"
 #include "proxy/memory/shortage.h"
 #include "proxy/observe/access_log/open_access_log.h"
+#include "proxy/server/config_watch.h"
+#include "proxy/server/inheritance.h"
 #include "proxy/server/run_elsewhere.h"
 #include "proxy/server/server.h"
+#include "proxy/server/successor_process.h"
+#include "proxy/server/upgrade.h"
 
 namespace sluice::proxy {
 namespace {
@@ -66,14 +74,19 @@ conf::Config WithConnections(conf::Config config, const RuntimePlan& plan, core:
   return config;
 }
 
-// Reads the file again, on another thread, and logs its warnings, if there is a log. What cannot
-// change while the process runs is the server's to tell.
-NextConfig ReadAgain(const std::string& path, core::Logger* logger) {
-  return [path, logger]() -> absl::StatusOr<conf::Config> {
+// Reads the file again, on another thread, and logs its warnings, if there is a log; `watch`, or
+// null, follows it. What cannot change while the process runs is the server's to tell.
+NextConfig ReadAgain(const std::string& path, std::shared_ptr<ConfigWatch> watch,
+                     core::Logger* logger) {
+  return [path, watch = std::move(watch), logger]() -> absl::StatusOr<conf::Config> {
     const absl::Status memory = CheckAddressSpace(kLoadSpace, "reading the configuration",
                                                   "raise RLIMIT_AS or RLIMIT_DATA");
-    if (!memory.ok()) return memory;
+    if (!memory.ok()) {
+      if (watch) watch->Set(conf::LookAgain(watch->Get()));  // the next change is the next try
+      return memory;
+    }
     conf::LoadResult loaded = conf::LoadFile(path, conf::ProcessEnv());
+    if (watch) watch->Set(std::move(loaded.sources));
     if (!loaded.ok()) {
       return absl::InvalidArgumentError(
           absl::StrJoin(loaded.errors, "\n", [](std::string* out, const conf::Error& error) {
@@ -100,9 +113,32 @@ uint64_t Dropped(const core::Logger& logger, const AccessLog* access_log) {
   return logger.dropped() + (access_log == nullptr ? 0 : access_log->dropped());
 }
 
-// `path`: of the configuration's file, which is read again on SIGHUP; "": there is none.
-int Serve(const std::string& path, const conf::Config& file,
-          const std::vector<conf::Error>& warnings, core::SignalStream& signals) {
+// How the process can change while it serves.
+struct Changes {
+  std::string config;  // the path of the file that SIGHUP reads again, or "": there is none
+  std::shared_ptr<ConfigWatch> watch;        // of that file and those that it includes
+  Program program;                           // what SIGUSR2 starts
+  std::unique_ptr<Inheritance> inheritance;  // from the process whose place it takes, or null
+};
+
+void AllowChanges(Changes& changes, Server& server, core::Logger& logger) {
+  if (changes.config.empty()) return;
+  server.set_next_config(ReadAgain(changes.config, changes.watch, &logger), RunOnThread);
+  server.set_watch(changes.watch.get());
+  const char* const notify_socket = std::getenv("NOTIFY_SOCKET");
+  server.set_upgrade(std::make_unique<ProcessUpgrade>(changes.program, RunOnThread),
+                     notify_socket == nullptr ? "" : notify_socket);
+  if (changes.inheritance) server.set_inheritance(std::move(changes.inheritance));
+}
+
+// What is open before anything is bound; what is inherited counts as what it will be bound to.
+uint64_t OpenBeforeBinding(const Changes& changes) {
+  const uint64_t inherited = changes.inheritance ? changes.inheritance->sockets().size() : 0;
+  return OpenDescriptors() - inherited;
+}
+
+int Serve(Changes changes, const conf::Config& file, const std::vector<conf::Error>& warnings,
+          core::SignalStream& signals) {
   absl::Status status = CheckAddressSpace(kLogSpace, "the logs", "raise RLIMIT_AS or RLIMIT_DATA");
   if (!status.ok()) return Complain(status);
   const std::unique_ptr<core::Logger> logger = core::Logger::ToStderr(
@@ -110,7 +146,7 @@ int Serve(const std::string& path, const conf::Config& file,
   for (const conf::Error& warning : warnings) {
     logger->Log(LogLevel::kWarn, "%s", conf::FormatWarning(warning));
   }
-  const Descriptors descriptors = {RaiseDescriptorLimit(), OpenDescriptors()};
+  const Descriptors descriptors = {RaiseDescriptorLimit(), OpenBeforeBinding(changes)};
   const RuntimePlan plan = PlanRuntime(file, UsableCpus(), descriptors);
   absl::StatusOr<core::ChosenBackend> backend = core::ChooseBackend(plan.options.backend);
   if (!backend.ok()) Fail(*logger, backend.status());
@@ -145,7 +181,7 @@ int Serve(const std::string& path, const conf::Config& file,
   HeapReserve reserve(HeapReserve::BytesFor(config.limits.max_connections), MallocWorks);
   PrepareForShortage(reserve, *logger);
   Server server(config, runtime.handle(), signals, *logger, access_log->get(), reserve);
-  if (!path.empty()) server.set_next_config(ReadAgain(path, logger.get()), RunOnThread);
+  AllowChanges(changes, server, *logger);
   status = CheckAddressSpace(plan.address_space, "the workers",
                              "lower runtime.workers or limits.buffer_memory, or raise RLIMIT_AS or "
                              "RLIMIT_DATA");
@@ -161,9 +197,9 @@ int Serve(const std::string& path, const conf::Config& file,
        .version = Version(),
        .backend = runtime.backend().name,
        .at_start = config.admin,
-       .config_path = path,
+       .config_path = changes.config,
        .log_dropped = [&] { return Dropped(*logger, access_log->get()); },
-       .read_config = path.empty() ? NextConfig() : ReadAgain(path, /*logger=*/nullptr)});
+       .read_config = changes.config.empty() ? NextConfig() : ReadAgain(changes.config, nullptr, nullptr)});
   if (!admin.ok()) Fail(*logger, admin.status());
   status = runtime.Run(server.Run());
   if (*admin != nullptr) (*admin)->Stop();
@@ -174,11 +210,20 @@ int Serve(const std::string& path, const conf::Config& file,
   Exit(*logger, kExitOk);
 }
 
-int ServeDemo(core::SignalStream& signals) {
+constexpr std::initializer_list<int> kSignals = {SIGTERM, SIGINT,  SIGQUIT,
+                                                 SIGHUP,  SIGUSR1, SIGUSR2};
+
+int ComplainOfSignals(int error) {
+  return Complain(absl::ErrnoToStatus(error, "cannot open a descriptor for signals"));
+}
+
+int ServeDemo() {
+  core::SignalStream signals(kSignals);
+  if (signals.error() != 0) return ComplainOfSignals(signals.error());
   const absl::StatusOr<std::unique_ptr<DemoUpstream>> upstream = DemoUpstream::Start();
   if (!upstream.ok()) return Complain(upstream.status());
   std::fprintf(stderr, "demo: try  curl http://127.0.0.1:8080/  and end it with Ctrl-C\n");
-  return Serve(/*path=*/"", DemoConfig((*upstream)->port()), /*warnings=*/{}, signals);
+  return Serve(/*changes=*/{}, DemoConfig((*upstream)->port()), /*warnings=*/{}, signals);
 }
 
 // Prints what is allowed and surely not meant.
@@ -213,7 +258,24 @@ int PrintDiff(const std::string& before, const conf::Config& after) {
   return PrintAndExit(text);
 }
 
-int ServeOrAnswer(const Flags& flags) {
+// A successor gets its sockets here: until then a signal that asks for an end ends it at once.
+int ServeFile(const Flags& flags, Program program, const conf::LoadResult& loaded) {
+  Changes changes{.config = flags.config,
+                  .watch = std::make_shared<ConfigWatch>(),
+                  .program = std::move(program),
+                  .inheritance = nullptr};
+  changes.watch->Set(loaded.sources);
+  if (const int channel = TakeSuccessorChannel(); channel >= 0) {
+    absl::StatusOr<std::unique_ptr<Inheritance>> inheritance = Inheritance::Receive(channel);
+    if (!inheritance.ok()) return Complain(inheritance.status());
+    changes.inheritance = *std::move(inheritance);
+  }
+  core::SignalStream signals(kSignals);
+  if (signals.error() != 0) return ComplainOfSignals(signals.error());
+  return Serve(std::move(changes), loaded.config, loaded.warnings, signals);
+}
+
+int ServeOrAnswer(const Flags& flags, Program program) {
   const bool serves = !flags.check && !flags.print_config && !flags.diff;
   EndOnStopSignal(serves ? EarlyStop::kSucceed : EarlyStop::kDie);
   conf::LoadResult loaded;
@@ -227,12 +289,7 @@ int ServeOrAnswer(const Flags& flags) {
   if (flags.diff) return PrintDiff(*flags.diff, loaded.config);
   if (flags.check) return kExitOk;
   RaiseDescriptorLimit();
-  core::SignalStream signals({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2});
-  if (signals.error() != 0) {
-    return Complain(absl::ErrnoToStatus(signals.error(), "cannot open a descriptor for signals"));
-  }
-  return flags.demo ? ServeDemo(signals)
-                    : Serve(flags.config, loaded.config, loaded.warnings, signals);
+  return flags.demo ? ServeDemo() : ServeFile(flags, std::move(program), loaded);
 }
 
 // `words`: behind "ctl".
@@ -259,7 +316,7 @@ int Main(int argc, char** argv) {
   if (flags->help) return PrintAndExit(kUsage);
   if (flags->version) return PrintAndExit(VersionText(flags->verbose));
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // tests do that
-  return ServeOrAnswer(*flags);
+  return ServeOrAnswer(*flags, {.path = ProgramPath(argv[0]), .arguments = {argv, argv + argc}});
 }
 
 }  // namespace

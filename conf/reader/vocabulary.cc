@@ -96,8 +96,8 @@ constexpr auto kVocabulary = std::to_array<Foreign>({
     {" memory max_memory memory_limit memlimit ", "limits.buffer_memory", ""},
     {" stats_interval report_interval statistics ", "stats.interval", ""},
     {" global main settings options general config ", "",
-     "there is no such section here: the sections are runtime, limits, buffers, shutdown, stats, "
-     "log, access_log and defaults"},
+     "there is no such section here: the sections are runtime, limits, buffers, shutdown, reload, "
+     "upgrade, stats, log, access_log and defaults"},
     {" x anchors anchor aliases alias templates template common shared ", "",
      "keys that hold anchors begin with \"x-\", such as \"x-common\""},
     // What is always so, or not here for good.

@@ -77,6 +77,14 @@ Shape Of(Shutdown& shutdown) {
   }};
 }
 
+Shape Of(Reload& reload) {
+  return Map{[&reload](Visitor& v) { v.Optional("watch", Flag(reload.watch)); }};
+}
+
+Shape Of(Upgrade& upgrade) {
+  return Map{[&upgrade](Visitor& v) { v.Optional("timeout", Time(upgrade.timeout, 100ms, 1h)); }};
+}
+
 Shape Of(Stats& stats) {
   return Map{[&stats](Visitor& v) {
     v.Optional("interval", TimeOrZero(stats.interval, "off", 10ms, kDay));
@@ -293,6 +301,8 @@ Map Describe(Config& config) {
     v.Optional("limits", Of(config.limits));
     v.Optional("buffers", Of(config.buffers));
     v.Optional("shutdown", Of(config.shutdown));
+    v.Optional("reload", Of(config.reload));
+    v.Optional("upgrade", Of(config.upgrade));
     v.Optional("stats", Of(config.stats));
     v.Optional("log", Of(config.log));
     v.Optional("access_log", Of(config.access_log));

@@ -44,27 +44,56 @@ std::string_view Describe(int error) {
 
 absl::StatusOr<std::unique_ptr<LineLog>> LineLog::Open(const std::string& name, std::string path,
                                                        const Clock& clock, Logger& logger) {
-  auto log = absl::WrapUnique(new LineLog(name, std::move(path), clock, logger));
-  const int error = log->stop_fd_ < 0 ? errno : log->sink_.Reopen().error;
-  if (error != 0 && !MayPass(error)) {
-    if (error == EISDIR || error == LineSink::kIsSocket) {
-      return absl::InvalidArgumentError(absl::StrCat(log->name_, ": it is a ",
-                                                     error == EISDIR ? "directory" : "UNIX socket",
-                                                     ", allowed: a file, a FIFO, stdout, stderr"));
-    }
-    return absl::ErrnoToStatus(error, absl::StrCat(log->name_, ": cannot be opened"));
+  auto log = absl::WrapUnique(new LineLog(name, clock, logger));
+  if (log->stop_fd_ < 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat(name, " ", path, ": cannot be opened"));
   }
+  absl::StatusOr<Target> target = log->Prepare(std::move(path));
+  if (!target.ok()) return target.status();
+  log->path_ = std::move(target->path);
+  log->sink_ = std::move(target->sink);
   log->Start();
   return log;
 }
 
-LineLog::LineLog(const std::string& name, std::string path, const Clock& clock, Logger& logger)
-    : name_(absl::StrCat(name, " ", path)),
+LineLog::LineLog(std::string name, const Clock& clock, Logger& logger)
+    : name_(std::move(name)),
       clock_(clock),
       logger_(logger),
-      stop_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      sink_(std::move(path), stop_fd_) {
+      stop_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   queue_.lines.reserve(kQueueBytes);
+}
+
+absl::StatusOr<LineLog::Target> LineLog::Prepare(std::string path) const {
+  auto sink = std::make_unique<LineSink>(path, stop_fd_);
+  const int error = sink->Reopen().error;
+  if (error == 0 || MayPass(error)) {
+    return Target{.path = std::move(path), .sink = std::move(sink)};
+  }
+  const std::string name = absl::StrCat(name_, " ", path);
+  if (error == EISDIR || error == LineSink::kIsSocket) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": it is a ",
+                                                   error == EISDIR ? "directory" : "UNIX socket",
+                                                   ", allowed: a file, a FIFO, stdout, stderr"));
+  }
+  return absl::ErrnoToStatus(error, absl::StrCat(name, ": cannot be opened"));
+}
+
+void LineLog::Retarget(Target target) {
+  {
+    std::lock_guard lock(mutex_);
+    path_ = std::move(target.path);
+    queue_.sink = std::move(target.sink);
+    queue_.reopen_at = queue_.lines.size();
+    ++queue_.orders;
+    hurry_ = true;
+  }
+  wake_.notify_one();
+}
+
+std::string LineLog::Name() {
+  std::lock_guard lock(mutex_);
+  return absl::StrCat(name_, " ", path_);
 }
 
 LineLog::~LineLog() {
@@ -136,10 +165,15 @@ void LineLog::Run(absl::Notification& ready) {
   while (Take(batch)) {
     const std::string_view lines = batch.lines;
     const size_t before = batch.reopen_at.value_or(lines.size());
-    Settle(sink_.Write(lines.substr(0, before)));
+    Settle(sink_->Write(lines.substr(0, before)));
     if (!batch.reopen_at) continue;
-    Settle(sink_.Reopen());
-    Settle(sink_.Write(lines.substr(before)));
+    if (batch.sink != nullptr) {
+      Settle(sink_->Finish());
+      sink_ = std::move(batch.sink);
+    } else {
+      Settle(sink_->Reopen());
+    }
+    Settle(sink_->Write(lines.substr(before)));
   }
 }
 
@@ -160,6 +194,7 @@ bool LineLog::Take(Batch& batch) {
   batch.lines.clear();
   batch.lines.swap(queue_.lines);
   batch.reopen_at = std::exchange(queue_.reopen_at, std::nullopt);
+  batch.sink = std::move(queue_.sink);
   batch.orders = queue_.orders;
   return true;
 }
@@ -173,7 +208,7 @@ void LineLog::Drop(uint64_t lines, std::string_view why) {
   const uint64_t dropped = dropped_.fetch_add(lines, std::memory_order_relaxed) + lines;
   uint64_t suppressed;  // the number of lines says more
   if (!throttle_.Pass(clock_.Now(), suppressed)) return;
-  logger_.Log(LogLevel::kWarn, "%s: %s; lines dropped so far: %d", name_, why, dropped);
+  logger_.Log(LogLevel::kWarn, "%s: %s; lines dropped so far: %d", Name(), why, dropped);
 }
 
 }  // namespace sluice::core

@@ -58,6 +58,15 @@ class LineLog {
   // the new. If it cannot be opened, the old one stays in use until it can.
   void Reopen();
 
+  // Another file, in two steps. Prepare opens it, with the errors of Open, and changes nothing; it
+  // may wait for a disk. Retarget cannot fail: lines written before go to the old file.
+  struct Target {
+    std::string path;
+    std::unique_ptr<LineSink> sink;
+  };
+  absl::StatusOr<Target> Prepare(std::string path) const;
+  void Retarget(Target target);
+
   // Waits until every line and Reopen so far has been dealt with, at most `timeout`. False: not
   // yet.
   bool Drain(Duration timeout);
@@ -69,17 +78,20 @@ class LineLog {
   struct Batch {
     std::string lines;                // each ends with '\n'
     std::optional<size_t> reopen_at;  // offset in `lines`
+    std::unique_ptr<LineSink> sink;   // to be used from there on, or null: the same
     uint64_t orders = 0;              // calls of Write and Reopen up to here, since the beginning
   };
 
-  LineLog(const std::string& name, std::string path, const Clock& clock, Logger& logger);
+  LineLog(std::string name, const Clock& clock, Logger& logger);
   void Start();
   void Run(absl::Notification& ready);
   bool Take(Batch& batch);
   void Settle(const LineSink::Outcome& outcome);
   void Drop(uint64_t lines, std::string_view why);
 
-  const std::string name_;
+  std::string Name();
+
+  const std::string name_;  // without the path
   const Clock& clock_;
   Logger& logger_;
   LogThrottle throttle_{kWarnInterval};
@@ -90,14 +102,15 @@ class LineLog {
   std::mutex mutex_;
   std::condition_variable wake_;     // the thread waits for it
   std::condition_variable drained_;  // `done_` has grown
-  Batch queue_;                      // guarded by mutex_, as the four below
-  uint64_t done_ = 0;                // orders dealt with
-  bool sleeping_ = false;            // the thread waits for the next order, not for kNap only
-  bool hurry_ = false;               // the thread has been told not to wait
+  Batch queue_;                      // guarded by mutex_, as the five below
+  std::string path_;
+  uint64_t done_ = 0;      // orders dealt with
+  bool sleeping_ = false;  // the thread waits for the next order, not for kNap only
+  bool hurry_ = false;     // the thread has been told not to wait
   bool stopping_ = false;
 
-  const int stop_fd_;  // an eventfd, readable once the log is to end
-  LineSink sink_;      // the thread's
+  const int stop_fd_;               // an eventfd, readable once the log is to end
+  std::unique_ptr<LineSink> sink_;  // the thread's
   std::thread thread_;
 };
 

@@ -85,6 +85,14 @@ LineSink::Outcome LineSink::Reopen() {
   return outcome;
 }
 
+LineSink::Outcome LineSink::Finish() {
+  Outcome outcome;
+  if (fd_ >= 0 && !torn_.empty()) (void)WriteTornRest(outcome);
+  outcome.dropped += torn_.empty() ? 0 : 1;
+  torn_.clear();
+  return outcome;
+}
+
 LineSink::Outcome LineSink::Write(std::string_view lines) {
   Outcome outcome;
   if (reopen_ && !lines.empty()) outcome = Reopen();

@@ -55,6 +55,9 @@ class LineSink {
   // use, and every Write tries again. Does nothing for stdout and stderr.
   Outcome Reopen();
 
+  // Before the end: completes a line that an error cut, as far as that goes.
+  Outcome Finish();
+
   // `lines`: each ends with '\n'.
   Outcome Write(std::string_view lines);
 

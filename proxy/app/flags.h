@@ -38,7 +38,8 @@ inline constexpr std::string_view kUsage =
     "\n"
     "Exit codes: 0 ok, 1 failure at run time, 2 usage, 78 bad configuration.\n"
     "Signals: SIGTERM, SIGINT and SIGQUIT let sessions finish, a second one ends at once;\n"
-    "SIGHUP reloads the configuration, SIGUSR1 reopens the access log.\n";
+    "SIGHUP reloads the configuration, SIGUSR1 reopens the access log,\n"
+    "SIGUSR2 hands over to a new binary at the same path.\n";
 
 // INVALID_ARGUMENT with what is wrong with the command line.
 absl::StatusOr<Flags> ParseFlags(int argc, char** argv);

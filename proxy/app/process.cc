@@ -34,8 +34,8 @@ constexpr rlim_t kLeastStack = 512 << 10;
 constexpr int kStopSignals[] = {SIGTERM, SIGINT, SIGQUIT};
 
 // Children are not ours but handed to us, or left by the shell that has become this process by
-// exec: the kernel takes them away when they end, and those that have ended are taken here. (Code
-// that starts children of its own, and wants to know how they end, has to change this.)
+// exec: the kernel takes them away when they end, and those that have ended are taken here. (While
+// an upgrade is under way its process is waited for: proxy/server/successor_process.h.)
 void LeaveNoZombies() {
   std::signal(SIGCHLD, SIG_IGN);
   while (waitpid(-1, nullptr, WNOHANG) > 0) {

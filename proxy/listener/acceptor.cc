@@ -48,6 +48,12 @@ core::Task<void> Acceptor::Join() {
   loops_.clear();
 }
 
+void Acceptor::Resume() {
+  SLUICE_DCHECK(loops_running_ == nullptr);
+  absl::MutexLock lock(&mutex_);
+  stopped_ = false;
+}
+
 core::Task<void> Acceptor::AcceptRest(core::CancellationToken hurry) {
   core::IntrusivePtr<ListenerState> listener;
   {

@@ -4,7 +4,8 @@
 //   UNBOUND ── Socket().TryBind ──► LISTENING ── Start ──► ACCEPTING ── Stop ──► loops have ended
 //                                                           │    ▲                     │ AcceptRest
 //                                                           └────┘ SetListener         ▼ Close
-//                                                                                    CLOSED
+//                                                           ▲                        CLOSED
+//                                                           └── Resume, Start ◄── loops have ended
 //
 // Threads: CurrentListener any; the rest the server's task.
 #ifndef SLUICE_PROXY_LISTENER_ACCEPTOR_H_
@@ -41,7 +42,7 @@ class Acceptor final : public ListenerSource {
   // when the one of the listener before ends (ListenerState::EndTerm). Not after Stop.
   void SetListener(core::IntrusivePtr<ListenerState> listener);
 
-  // Starts a loop on every worker. There is a listener.
+  // Starts a loop on every worker. There is a listener, whose term has not ended.
   void Start();
 
   // Asks the loops to end, after their present term.
@@ -49,6 +50,9 @@ class Acceptor final : public ListenerSource {
 
   // Waits until the loops have ended; after Stop.
   core::Task<void> Join();
+
+  // After Join: Start may be called again.
+  void Resume();
 
   // After Join: serves what waits in the kernel's queue now, in rounds between which others run,
   // unless `hurry` is cancelled. Connections that come later are reset by Close.

@@ -1,5 +1,7 @@
 #include "proxy/listener/listening_socket.h"
 
+#include <utility>
+
 #include "core/sched/worker.h"
 
 namespace sluice::proxy {
@@ -14,9 +16,17 @@ int ListeningSocket::TryBind() {
   return 0;
 }
 
+void ListeningSocket::Adopt(int fd, core::ListenOptions options, core::SocketFile file) {
+  SLUICE_DCHECK(!listening());
+  fd_ = fd;
+  options_ = std::move(options);
+  file_ = std::move(file);
+  owns_file_ = false;
+}
+
 void ListeningSocket::Close() {
   if (!listening()) return;
-  CurrentReactor().CloseListener(fd_, file_);
+  CurrentReactor().CloseListener(fd_, owns_file_ ? file_ : core::SocketFile());
   fd_ = -1;
   file_ = core::SocketFile();
 }

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/check.h"
 #include "proxy/listener/listen_error.h"
 #include "proxy/listener/unix_owner.h"
 #include "proxy/upstream/to_core.h"
@@ -83,10 +84,7 @@ Addresses::Addresses(const conf::Config& config, core::RuntimeHandle runtime,
         entry.accepts = same->second.front()->accepts;
         entry.acceptor = same->second.front()->acceptor;
         same->second.erase(same->second.begin());
-        if (entry.acceptor->socket().options() != *options) {
-          kept_options_.push_back(
-              absl::StrCat("listeners.socket (", listener.name, ", ", entry.text, ")"));
-        }
+        if (entry.acceptor->socket().options() != *options) TellKeptOptions(entry);
       } else {
         entry.acceptor = std::make_shared<Acceptor>(address, *options, runtime, context);
       }
@@ -109,6 +107,61 @@ std::vector<BindFailure> Addresses::TryBind() {
          .message = ListenError(entry.name, socket.address(), socket.options(), error)});
   }
   return failures;
+}
+
+Handover Addresses::HandOver() const {
+  Handover result;
+  for (const Entry& entry : entries_) {
+    const ListeningSocket& socket = entry.acceptor->socket();
+    result.sockets.push_back({.address = entry.text,
+                              .options = socket.options(),
+                              .file = socket.file().path,
+                              .file_id = socket.file().id});
+    result.descriptors.push_back(socket.fd());
+  }
+  return result;
+}
+
+void Addresses::LeaveTo(const std::vector<bool>& serves) {
+  SLUICE_CHECK(serves.size() == entries_.size());
+  for (size_t i = 0; i < serves.size(); ++i) {
+    if (!serves[i]) continue;
+    entries_[i].left = true;
+    entries_[i].acceptor->socket().LeaveFile();
+  }
+}
+
+void Addresses::Resume() {
+  for (Entry& entry : entries_) {
+    entry.accepts = false;
+    entry.acceptor->Resume();
+  }
+}
+
+size_t Addresses::Adopt(std::vector<InheritedSocket>& sockets) {
+  std::unordered_map<std::string_view, std::vector<InheritedSocket*>> known;
+  for (InheritedSocket& each : sockets) known[each.socket.address].push_back(&each);
+  size_t adopted = 0;
+  for (Entry& entry : entries_) {
+    const auto same = known.find(entry.text);
+    ListeningSocket& socket = entry.acceptor->socket();
+    if (same == known.end() || same->second.empty() || socket.listening()) continue;
+    InheritedSocket& inherited = *same->second.front();  // of several with port 0, each once
+    same->second.erase(same->second.begin());
+    if (socket.options() != inherited.socket.options) TellKeptOptions(entry);
+    socket.Adopt(std::exchange(inherited.fd, -1), std::move(inherited.socket.options),
+                 {.path = inherited.socket.file, .id = inherited.socket.file_id, .live = {}});
+    ++adopted;
+  }
+  return adopted;
+}
+
+void Addresses::OwnFiles() {
+  for (const Entry& entry : entries_) entry.acceptor->socket().OwnFile();
+}
+
+void Addresses::TellKeptOptions(const Entry& entry) {
+  kept_options_.push_back(absl::StrCat("listeners.socket (", entry.name, ", ", entry.text, ")"));
 }
 
 Addresses Addresses::Without(const Addresses& other) const {
@@ -154,7 +207,7 @@ core::Task<void> Addresses::Join() {
 
 core::Task<void> Addresses::AcceptRest(core::CancellationToken hurry) {
   for (const Entry& entry : entries_) {
-    if (entry.accepts) co_await entry.acceptor->AcceptRest(hurry);
+    if (entry.accepts && !entry.left) co_await entry.acceptor->AcceptRest(hurry);
     entry.acceptor->Close();
   }
 }

@@ -4,6 +4,12 @@
 // lost when one takes the other's place. It is found by its text: the listener's name does not
 // matter.
 //
+// In an upgrade two processes share the sockets for a time (upgrade.h):
+//
+//   predecessor   HandOver ── Stop, Join ──► LeaveTo ──► Join .. AcceptRest close what it has left
+//                                   └── Resume, Serve: it has all of them as before
+//   successor     Adopt ──► TryBind, for the rest ──► Serve ──► OwnFiles
+//
 // Inside one task.
 #ifndef SLUICE_PROXY_SERVER_ADDRESSES_H_
 #define SLUICE_PROXY_SERVER_ADDRESSES_H_
@@ -20,7 +26,9 @@
 #include "core/sync/cancellation.h"
 #include "core/task/task.h"
 #include "proxy/listener/acceptor.h"
+#include "proxy/server/inheritance.h"
 #include "proxy/server/topology.h"
+#include "proxy/server/upgrade.h"
 
 namespace sluice::proxy {
 
@@ -51,6 +59,22 @@ class Addresses {
   // everywhere.
   std::vector<BindFailure> TryBind();
 
+  // What a successor needs to listen there; all of it listens.
+  Handover HandOver() const;
+
+  // The successor serves those that are true in `serves`, in the order of HandOver: their files and
+  // what is in their queues are its own.
+  void LeaveTo(const std::vector<bool>& serves);
+
+  // After Stop and Join: Serve starts to accept again.
+  void Resume();
+
+  // Takes over sockets with the same address as one where it does not listen. Returns how many.
+  size_t Adopt(std::vector<InheritedSocket>& sockets);
+
+  // The files of all UNIX sockets are this process's.
+  void OwnFiles();
+
   // Those that are not in `other`.
   Addresses Without(const Addresses& other) const;
 
@@ -69,7 +93,8 @@ class Addresses {
   void Serve(const Topology& topology);
 
   // The accept loops end with their present term; then the connections in the kernel's queues are
-  // served, and the sockets closed. `hurry`: they need not be served.
+  // served, and the sockets closed. `hurry`: they need not be served. What has been left to another
+  // process is closed only.
   void Stop();
   core::Task<void> Join();
   core::Task<void> AcceptRest(core::CancellationToken hurry);
@@ -82,7 +107,10 @@ class Addresses {
     std::string text;  // the address, as configured
     std::shared_ptr<Acceptor> acceptor = nullptr;
     bool accepts = false;  // loops have been started
+    bool left = false;     // another process serves it
   };
+
+  void TellKeptOptions(const Entry& entry);
 
   size_t listeners_ = 0;
   std::vector<Entry> entries_;

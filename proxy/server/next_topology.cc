@@ -19,7 +19,9 @@ constexpr size_t kShown = 1000;  // lines; the log holds 8192
 NextTopology MakeNextTopology(conf::Config config, const NextTopologySources& sources) {
   NextTopology next;
   const conf::Config& in_force = sources.before.config();
-  next.kept = KeepProcessSettings(in_force, sources.at_start.limits.max_connections, config);
+  const AccessLog* const log = sources.services.access_log;
+  next.kept = KeepProcessSettings(in_force, sources.at_start.limits.max_connections,
+                                  log != nullptr && log->can_change(), config);
   next.diff = conf::Sentences(conf::Compare(in_force, config));
   next.topology = core::MakeRef<Topology>(std::move(config), sources.services, &sources.before);
   next.addresses = Addresses(next.topology->config(), sources.runtime, sources.accept_context,

@@ -5,7 +5,7 @@
 namespace sluice::proxy {
 
 std::vector<std::string> KeepProcessSettings(const conf::Config& in_force, uint32_t prepared,
-                                             conf::Config& next) {
+                                             bool log_changes, conf::Config& next) {
   std::vector<std::string> kept;
   for (const conf::Change& change : conf::Compare(in_force, next).changes) {
     const std::string key = conf::KeyOf(change.path);
@@ -21,7 +21,7 @@ std::vector<std::string> KeepProcessSettings(const conf::Config& in_force, uint3
     kept.emplace_back("limits.max_connections");
     next.limits.max_connections = in_force.limits.max_connections;
   }
-  if (next.access_log != in_force.access_log) {
+  if (!log_changes && next.access_log != in_force.access_log) {
     kept.emplace_back("access_log");
     next.access_log = in_force.access_log;
   }

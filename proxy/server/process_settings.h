@@ -12,9 +12,10 @@ namespace sluice::proxy {
 
 // Gives `next` the settings of `in_force` that cannot change while the process runs, and the number
 // that `limits.max_connections: auto` stands for. Returns the keys whose value would be another.
-// `prepared`: for so many connections the process was prepared at its start.
+// `prepared`: for so many connections the process was prepared at its start. `log_changes`: it can
+// give the access log another file.
 std::vector<std::string> KeepProcessSettings(const conf::Config& in_force, uint32_t prepared,
-                                             conf::Config& next);
+                                             bool log_changes, conf::Config& next);
 
 }  // namespace sluice::proxy
 

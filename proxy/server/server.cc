@@ -20,6 +20,7 @@
 #include "core/task/join.h"
 #include "core/task/select.h"
 #include "core/time/sleep.h"
+#include "proxy/observe/access_log/open_access_log.h"
 #include "proxy/server/drain.h"
 #include "proxy/upstream/to_core.h"
 #include "proxy/upstream/upstream_sockets.h"
@@ -33,6 +34,8 @@ using core::LogLevel;
 // ring, and with it the port, a little longer than the process.
 constexpr int kBindAttempts = 25;
 constexpr core::Duration kBindPause = 20ms;
+
+constexpr ChangeSignals kDeferAll{.reload = OnChange::kDefer, .upgrade = OnChange::kDefer};
 
 bool MayPass(const std::vector<BindFailure>& failures) {
   return std::ranges::all_of(
@@ -85,10 +88,7 @@ Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::Si
 core::Task<void> Server::Run() {
   const bool serves = co_await BindAll();
   if (serves) {
-    addresses_.Serve(*topology_);
-    StartReporting();
-    if (next_config_) control_.set_can_reload();
-    ShowServing(/*pending=*/{});
+    co_await BeginToServe();
     const bool hurries = co_await WaitForStop();
     co_await StopAccepting();
     const DrainContext context{.addresses = addresses_,
@@ -111,6 +111,7 @@ core::Task<void> Server::Run() {
     reporter_.Report();
   } else {
     addresses_.Close();
+    if (inheritance_ != nullptr) inheritance_->Close();
     co_await sessions_.Join();
   }
   endpoint_actions_.Close();
@@ -133,6 +134,7 @@ core::Task<bool> Server::BindAll() {
   status_ = CheckUpstreamSockets(core::CurrentReactor(), topology_->upstreams());
   if (!status_.ok()) co_return false;
   addresses_ = Addresses(config_, runtime_, accept_context_, /*before=*/Addresses());
+  if (inheritance_ != nullptr) AdoptSockets();
   for (int attempt = 1;; ++attempt) {
     const std::vector<BindFailure> failures = addresses_.TryBind();
     if (failures.empty()) break;
@@ -150,7 +152,7 @@ core::Task<bool> Server::BindAll() {
       },
       topology_, addresses_.Bound());
   addresses_.Log(logger_);
-  co_return true;
+  co_return inheritance_ == nullptr || co_await TakeOver();
 }
 
 // Waits for a moment. Returns false if a signal has asked for an end.
@@ -165,17 +167,16 @@ core::Task<bool> Server::MayTryAgain() {
 
 // Serves until a signal asks for an end.
 core::Task<bool> Server::WaitForStop() {
-  const OnReload on_reload = next_config_ ? OnReload::kReturn : OnReload::kIgnore;
   for (;;) {
-    bool is_asked = false;
-    core::IoResult<int> signal = co_await NextSignal(on_reload, is_asked);
-    if (signal.ok() && *signal == SIGHUP) signal = co_await Reload(is_asked);
+    core::IoResult<int> signal = co_await NextChange();
+    if (signal.ok() && *signal == SIGHUP) signal = co_await Reload();
+    if (signal.ok() && *signal == SIGUSR2) signal = co_await UpgradeBinary();
     if (!signal.ok()) co_return false;
-    if (*signal == SIGHUP) continue;
+    if ((*signal == SIGHUP || *signal == SIGUSR2) && !handed_over_) continue;
     is_ending_.store(true, std::memory_order_relaxed);
     control_.Enter(ServerState::kDraining);
     control_.StopReloading();
-    const bool hurries = co_await LameDuck();
+    const bool hurries = !handed_over_ && co_await LameDuck();
     logger_.Log(LogLevel::kInfo,
                 "signal SIG%s: no new connections; %d sessions may finish for %g s",
                 sigabbrev_np(*signal), limits_.connections.count(),
@@ -184,14 +185,37 @@ core::Task<bool> Server::WaitForStop() {
   }
 }
 
-// `is_asked`: another thread has asked for what SIGHUP asks for.
-core::Task<core::IoResult<int>> Server::NextSignal(OnReload on_reload, bool& is_asked) {
-  auto outcome = co_await core::Select(core::Named<"signal">(stop_signals_.Next(on_reload)),
+// The next signal that asks for an end or a change; a change of the files is like SIGHUP.
+core::Task<core::IoResult<int>> Server::NextChange() {
+  const ChangeSignals changes{
+      .reload = next_config_ ? OnChange::kReturn : OnChange::kIgnore,
+      .upgrade = upgrade_ != nullptr ? OnChange::kReturn : OnChange::kIgnore};
+  why_reload_ = "signal SIGHUP";
+  const bool watches = watch_ != nullptr && topology_->config().reload.watch;
+  if (!watches) cannot_watch_ = false;
+  if (!watches || cannot_watch_) co_return co_await NextSignal(changes);
+  auto outcome = co_await core::Select(core::Named<"signal">(NextSignal(changes)),
+                                       core::Named<"file">(watch_->WaitForChange(elsewhere_)));
+  core::IoResult<int> signal = outcome.Get<"signal">();
+  const absl::Status& changed = outcome.Get<"file">();
+  if (signal.ok() || absl::IsCancelled(changed)) co_return signal;
+  if (!changed.ok()) {
+    cannot_watch_ = true;
+    logger_.Log(LogLevel::kWarn, "reload.watch: %s; SIGHUP still reloads", changed.message());
+    co_return co_await NextSignal(changes);
+  }
+  why_reload_ = "reload.watch";
+  co_return SIGHUP;
+}
+
+// Another thread may ask for what SIGHUP asks for.
+core::Task<core::IoResult<int>> Server::NextSignal(ChangeSignals changes) {
+  auto outcome = co_await core::Select(core::Named<"signal">(stop_signals_.Next(changes)),
                                        core::Named<"asked">(control_.AskedToReload()));
   core::IoResult<int> signal = outcome.Get<"signal">();  // it may come just in time
-  is_asked = !signal.ok() && outcome.Won<"asked">();
-  if (is_asked) co_return SIGHUP;
-  co_return signal;
+  if (signal.ok() || !outcome.Won<"asked">()) co_return signal;
+  why_reload_ = "admin";
+  co_return SIGHUP;
 }
 
 // Serves as before, while those who ask are told that it is not ready.
@@ -206,9 +230,8 @@ core::Task<bool> Server::LameDuck() {
 }
 
 // Returns SIGHUP, or the signal that has asked for an end meanwhile.
-core::Task<core::IoResult<int>> Server::Reload(bool is_asked) {
-  const std::string_view cause = is_asked ? "admin" : "signal SIGHUP";
-  logger_.Log(LogLevel::kInfo, "%s: reading the configuration", cause);
+core::Task<core::IoResult<int>> Server::Reload() {
+  logger_.Log(LogLevel::kInfo, "%s: reading the configuration", why_reload_);
   const std::vector<ServerControl::Done> asked = control_.TakeReloads();
   absl::Status result = absl::UnavailableError("the proxy stops: nothing is reloaded");
   const absl::Cleanup tell = [&] {
@@ -218,28 +241,28 @@ core::Task<core::IoResult<int>> Server::Reload(bool is_asked) {
   // It may wait for a file that does not answer, and never does.
   auto outcome = co_await core::Select(
       core::Named<"loaded">(elsewhere_([next, load = next_config_] { *next = load(); })),
-      core::Named<"signal">(stop_signals_.Next(OnReload::kDefer)));
+      core::Named<"signal">(stop_signals_.Next(kDeferAll)));
   if (core::IoResult<int> signal = outcome.Get<"signal">(); signal.ok()) co_return signal;
   absl::Status status = outcome.Get<"loaded">();
   if (status.ok()) status = next->status();
   if (status.ok()) status = co_await Exchange(**std::move(next));
-  ReportReload(status, cause);
+  ReportReload(status);
   result = status;
   co_return SIGHUP;
 }
 
-void Server::ReportReload(const absl::Status& status, std::string_view cause) {
+void Server::ReportReload(const absl::Status& status) {
   WorkerStats& stats = stats_.process().of(core::Worker::Current()->index());
   if (status.ok()) {
     core::Count(stats.at("reloads_total", ReloadResult::kOk));
-    logger_.Log(LogLevel::kInfo, "%s: another configuration is in force", cause);
+    logger_.Log(LogLevel::kInfo, "%s: another configuration is in force", why_reload_);
     return;
   }
   core::Count(stats.at("reloads_total", ReloadResult::kFailed));
   for (const std::string& line : std::vector<std::string>(absl::StrSplit(status.message(), '\n'))) {
     logger_.Log(LogLevel::kError, "%s", line);
   }
-  logger_.Log(LogLevel::kError, "%s: the configuration stays as it is", cause);
+  logger_.Log(LogLevel::kError, "%s: the configuration stays as it is", why_reload_);
 }
 
 // Another topology takes the place of this one, as a whole or, with an error, not at all. Sessions
@@ -248,12 +271,7 @@ void Server::ReportReload(const absl::Status& status, std::string_view cause) {
 core::Task<absl::Status> Server::Exchange(conf::Config config) {
   co_await retired_.Finish();
   NextTopology next;
-  const NextTopologySources sources{.at_start = config_,
-                                    .services = session_services_,
-                                    .accept_context = accept_context_,
-                                    .runtime = runtime_,
-                                    .before = *topology_,
-                                    .addresses = addresses_};
+  const NextTopologySources sources = SourcesOfNext();
   absl::Status status =
       co_await elsewhere_([&] { next = MakeNextTopology(std::move(config), sources); });
   if (!status.ok()) co_return status;
@@ -261,6 +279,11 @@ core::Task<absl::Status> Server::Exchange(conf::Config config) {
   if (!status.ok()) co_return status;
   const std::vector<BindFailure> failures = co_await BindAdded(next.addresses);
   if (!failures.empty()) co_return ToStatus(failures);
+  status = co_await ChangeAccessLog(next.topology->config().access_log);
+  if (!status.ok()) {
+    next.addresses.Without(addresses_).Close();
+    co_return status;
+  }
   LogDiff(next, logger_);
   const bool reports_as_before = next.topology->config().stats == topology_->config().stats;
   PutInForce(std::move(next));
@@ -268,6 +291,28 @@ core::Task<absl::Status> Server::Exchange(conf::Config config) {
   co_await StopReporting();
   StartReporting();
   co_return absl::OkStatus();
+}
+
+// The last thing that can fail.
+core::Task<absl::Status> Server::ChangeAccessLog(const conf::AccessLog& next) {
+  if (access_log_ == nullptr || !access_log_->can_change()) co_return absl::OkStatus();
+  if (next == topology_->config().access_log) co_return absl::OkStatus();
+  absl::StatusOr<AccessLog::Change> change = absl::UnknownError("not opened");
+  const absl::Status opened =
+      co_await elsewhere_([&] { change = access_log_->Prepare(SettingsOf(next)); });
+  if (!opened.ok()) co_return opened;
+  if (!change.ok()) co_return change.status();
+  access_log_->Apply(*std::move(change));
+  co_return absl::OkStatus();
+}
+
+NextTopologySources Server::SourcesOfNext() const {
+  return {.at_start = config_,
+          .services = session_services_,
+          .accept_context = accept_context_,
+          .runtime = runtime_,
+          .before = *topology_,
+          .addresses = addresses_};
 }
 
 // Listens where it does not yet: everywhere, or nowhere else than before.

@@ -1,17 +1,20 @@
 // Server: the proxy as a whole, from binding to the last session's end.
 //
 //   BINDING ── error, or a signal that asks for an end ──► ENDED (status)
-//      │
+//      │ a successor: until its predecessor accepts nothing any more
+//      ▼
 //   SERVING ── SIGTERM, SIGINT, SIGQUIT ──► LAME DUCK: it says that it is not ready, and serves on
-//    ▲   │ SIGHUP, or asked to (server_control.h)  │ lame_duck is over, or a second signal
-//    │   │                                      ▼
-//    │   │                                  DRAINING (drain.h) ──► ENDED
-//    │   │                                      ▲
-//    │   ▼                                      │ a signal that asks for an end
-//   LOADING (elsewhere) ────────────────────────┘
-//    ▲   │ it is valid
-//    │   ▼
-//   EXCHANGING: another topology takes the place of this one, or nothing changes
+//    ▲ │ ▲ │ SIGHUP, reload.watch, or asked     │ lame_duck is over, or a second signal
+//    │ │ │ │ to (server_control.h)              ▼
+//    │ │ │ │                                DRAINING (drain.h) ──► ENDED
+//    │ │ │ ▼                                    ▲   ▲
+//    │ │ LOADING (elsewhere) ───────────────────┼───┘ a signal that asks for an end
+//    │ │ ▲ │ it is valid                        │
+//    │ │ │ ▼                                    │
+//    │ │ EXCHANGING: another topology takes the place of this one, or nothing changes
+//    │ │ SIGUSR2                                │
+//    │ ▼                                        │ the successor serves, or a signal asks for an end
+//   UPGRADING (upgrade.h) ──────────────────────┘
 //
 // What lives how long: the members up to `sessions_` are the process's and stay until the last
 // session has ended, for which Run waits. Listeners and upstreams are a topology's, to which this
@@ -50,8 +53,10 @@
 #include "proxy/observe/stats_registry.h"
 #include "proxy/observe/stats_reporter.h"
 #include "proxy/server/addresses.h"
+#include "proxy/server/config_watch.h"
 #include "proxy/server/draining_endpoints.h"
 #include "proxy/server/endpoint_actions.h"
+#include "proxy/server/inheritance.h"
 #include "proxy/server/next_topology.h"
 #include "proxy/server/retired_addresses.h"
 #include "proxy/server/run_elsewhere.h"
@@ -60,6 +65,7 @@
 #include "proxy/server/stop_signals.h"
 #include "proxy/server/topology.h"
 #include "proxy/session/session_registry.h"
+#include "proxy/server/upgrade.h"
 
 namespace sluice::proxy {
 
@@ -81,6 +87,22 @@ class Server {
   void set_next_config(NextConfig next_config, RunElsewhere elsewhere) {
     next_config_ = std::move(next_config);
     elsewhere_ = std::move(elsewhere);
+  }
+
+  // Before Run, after set_next_config, which keeps `watch` up to date: with `reload.watch` a change
+  // of the files is like SIGHUP.
+  void set_watch(const ConfigWatch* watch) { watch_ = watch; }
+
+  // Before Run: SIGUSR2 hands the listening sockets to the successor that `upgrade` starts. Without
+  // it SIGUSR2 is ignored. `notify_socket`: where the service manager hears of it, or "".
+  void set_upgrade(std::unique_ptr<Upgrade> upgrade, std::string notify_socket) {
+    upgrade_ = std::move(upgrade);
+    notify_socket_ = std::move(notify_socket);
+  }
+
+  // Before Run: it takes over these sockets, and begins to serve when their process says so.
+  void set_inheritance(std::unique_ptr<Inheritance> inheritance) {
+    inheritance_ = std::move(inheritance);
   }
 
   // The runtime's first task.
@@ -106,16 +128,26 @@ class Server {
  private:
   core::Task<bool> BindAll();
   core::Task<bool> MayTryAgain();
+  void AdoptSockets();
+  core::Task<bool> TakeOver();
+  core::Task<void> BeginToServe();
   // Returns true if a second signal has asked for the end at once.
   core::Task<bool> WaitForStop();
   core::Task<bool> LameDuck();
-  core::Task<core::IoResult<int>> NextSignal(OnReload on_reload, bool& is_asked);
-  core::Task<core::IoResult<int>> Reload(bool is_asked);
+  core::Task<core::IoResult<int>> NextChange();
+  core::Task<core::IoResult<int>> NextSignal(ChangeSignals changes);
+  core::Task<core::IoResult<int>> Reload();
   core::Task<absl::Status> Exchange(conf::Config config);
+  core::Task<core::IoResult<int>> UpgradeBinary();
+  core::Task<absl::Status> HandOver();
+  void AcceptAgain();
+  void TellServiceManager();
+  NextTopologySources SourcesOfNext() const;
+  core::Task<absl::Status> ChangeAccessLog(const conf::AccessLog& next);
   core::Task<std::vector<BindFailure>> BindAdded(Addresses& addresses);
   void PutInForce(NextTopology next);
   void PutEndpointsInForce(const NextTopology& next);
-  void ReportReload(const absl::Status& status, std::string_view cause);
+  void ReportReload(const absl::Status& status);
   void ShowServing(std::vector<std::string> pending);
   void StartReporting();
   core::Task<void> StopReporting();
@@ -142,6 +174,13 @@ class Server {
   NextConfig next_config_;
   RunElsewhere elsewhere_ = RunHere;
   ServerControl control_;
+  const ConfigWatch* watch_ = nullptr;
+  bool cannot_watch_ = false;                 // it has been told
+  std::string why_reload_ = "signal SIGHUP";  // the last one
+  std::unique_ptr<Upgrade> upgrade_;          // or null
+  std::string notify_socket_;                 // or ""
+  std::unique_ptr<Inheritance> inheritance_;  // until it serves, or null
+  bool handed_over_ = false;                  // a successor serves
   size_t kept_settings_ = 0;  // that the file has changed since the start, without effect
   core::IntrusivePtr<const Topology> topology_;
   EndpointActions endpoint_actions_;

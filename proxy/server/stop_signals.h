@@ -10,11 +10,17 @@
 
 namespace sluice::proxy {
 
-// What SIGHUP, which asks for a reload, does while a task waits for a signal.
-enum class OnReload {
-  kIgnore,  // nothing reloads
+// What a signal that asks for a change does while a task waits for a signal.
+enum class OnChange {
+  kIgnore,  // nothing changes here: a line says so
   kReturn,  // it is returned
-  kDefer,   // a reload is under way: those that come are one more, returned by a later kReturn
+  kDefer,  // another change is under way: those that come are one more, returned by a later kReturn
+  kReject,  // another change is under way: a line says so
+};
+
+struct ChangeSignals {
+  OnChange reload = OnChange::kIgnore;   // SIGHUP
+  OnChange upgrade = OnChange::kIgnore;  // SIGUSR2
 };
 
 // One task at a time.
@@ -24,14 +30,18 @@ class StopSignals {
   StopSignals(core::SignalStream& signals, core::Logger& logger, AccessLog* access_log)
       : signals_(signals), logger_(logger), access_log_(access_log) {}
 
-  // The next signal that asks for an end: SIGTERM, SIGINT or SIGQUIT; with kReturn also SIGHUP.
-  core::Task<core::IoResult<int>> Next(OnReload on_reload = OnReload::kIgnore);
+  // The next signal that asks for an end: SIGTERM, SIGINT or SIGQUIT; with kReturn also one that
+  // asks for a change.
+  core::Task<core::IoResult<int>> Next(ChangeSignals changes = {});
 
  private:
+  bool HandleOther(int signal, ChangeSignals changes);
+
   core::SignalStream& signals_;
   core::Logger& logger_;
   AccessLog* const access_log_;
   bool reload_deferred_ = false;
+  bool upgrade_deferred_ = false;
 };
 
 }  // namespace sluice::proxy

@@ -62,6 +62,12 @@ Rejection WhyExhausted(const conf::Config& config, uint32_t workers) {
              : Rejection::kConnections;
 }
 
+// Null when `config` has it off. One that cannot change is in use whatever `config` says.
+AccessLog* AccessLogOf(const conf::Config& config, AccessLog* log) {
+  const bool is_off = log != nullptr && log->can_change() && config.access_log.path == "off";
+  return is_off ? nullptr : log;
+}
+
 }  // namespace
 
 Topology::Topology(conf::Config config, const SessionServices& services, const Topology* before)
@@ -163,7 +169,7 @@ core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& l
                       .counts = counts,
                       .logger = &services.logger,
                       .short_throttle = &services.short_throttle,
-                      .access_log = services.access_log,
+                      .access_log = AccessLogOf(config_, services.access_log),
                       .registry = services.registry,
                       .end_all = services.end_sessions});
 }

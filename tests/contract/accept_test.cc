@@ -18,6 +18,7 @@
 #include "core/runtime/task_group.h"
 #include "core/task/join.h"
 #include "core/task/select.h"
+#include "core/time/sleep.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/move.h"
 #include "tests/contract/sockets.h"
@@ -200,6 +201,34 @@ Task<void> AgainMain() {
   CloseHere(listener);
 }
 TEST_P(AcceptTest, ADuplicateMadeAgain) { Run(AgainMain()); }
+
+// A descriptor that has waited and is closed while its socket lives on, here or in another process:
+// an arrival, which wakes one of those that wait, wakes one that is still there. A worker that
+// sleeps is what the other would take the wake-up from: so the client is a thread, and comes later.
+Task<void> LeftMain() {
+  const int listener = ListenHere();
+  IoResult<int> closed = core::SocketApi().Duplicate(listener);
+  IoResult<int> stays = core::SocketApi().Duplicate(listener);
+  AcceptStream before(*closed);
+  co_await EndOf(before);
+  CloseHere(*closed);
+  co_await Turns(2);
+  AcceptStream stream(*stays);
+  std::thread guest([address = AddressOf(listener)] {
+    std::this_thread::sleep_for(50ms);
+    ConnectPlain(address);
+  });
+  const auto outcome = co_await core::Select(AcceptOne(stream), core::Sleep(10s));
+  const int fd = outcome.Get<0>();
+  guest.join();
+  EXPECT_TRUE(outcome.Won<0>());
+  EXPECT_GE(fd, 0);
+  if (fd >= 0) CloseHere(fd);
+  co_await EndOf(stream);
+  CloseHere(*stays);
+  CloseHere(listener);
+}
+TEST_P(AcceptTest, AClosedDuplicateTakesNoWakeUp) { Run(LeftMain()); }
 
 // No descriptors left: told once and for each new try; then it goes on.
 class DescriptorLimit {

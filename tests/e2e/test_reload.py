@@ -367,6 +367,55 @@ class Settings(Reloading):
         web.wait_stats(active=0, total=2)
         self.assertEqual(len(web.lines("session end")), ended)
 
+    def test_the_access_log_follows(self):
+        """Path and format, off and on; what cannot be opened changes nothing."""
+        folder = self.new_folder()
+        first, second = (os.path.join(folder, name) for name in ("first", "second"))
+        counts = {first: 0, second: 0}
+
+        def records(path):
+            with open(path) as file:
+                return file.read().splitlines()
+
+        def one_more(path, begin):
+            with web.connect() as client:
+                sockets.exchange_echo(client)
+            counts[path] += 1
+            wait_for(lambda: len(records(path)) == counts[path], f"a record in {path}")
+            self.assertEqual(records(path)[-1][0] == "{", begin == "{")
+            self.assertEqual({each: len(records(each)) for each in counts
+                              if os.path.exists(each)},
+                             {each: count for each, count in counts.items()
+                              if os.path.exists(each)})
+
+        def logging(**section):
+            return self.changed(self.config_now, access_log=section)
+
+        web = self.lone_proxy(self.config_now)
+        self.reload(web, logging(path=first, format="json"))
+        one_more(first, "{")
+        with web.connect() as held:
+            sockets.exchange_echo(held)
+            self.reload(web, logging(path=second, format="json"))
+            one_more(second, "{")
+        counts[second] += 1  # of a session that began before
+        wait_for(lambda: len(records(second)) == counts[second], "its record")
+        self.reload(web, logging(path=second, format="text"))
+        one_more(second, "1")
+        errors = self.rejected_reload(web, yaml(logging(path=folder)))
+        self.assertRegex(errors[0], f"^access log {folder}: it is a directory, allowed: ")
+        one_more(second, "1")
+        ended = web.lines("session end ")
+        self.reload(web, self.config_now)
+        with web.connect() as client:
+            sockets.exchange_echo(client)
+        web.wait_line("session end ", count=len(ended) + 1)
+        self.reload(web, logging(path=first))
+        one_more(first, "1")
+        self.assertEqual(len(records(second)), counts[second])
+        self.assertEqual(web.lines("settings that keep"), [])
+        self.assertEqual(web.stop(), 0)
+
     def test_limits_hold_across_reloads(self):
         """Lower ones end nobody; what began under the ones before counts under the next."""
         def limited(count, **keys):

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "core/base/atomic.h"
 #include "core/base/clock.h"
 #include "core/log/line_log.h"
 #include "core/log/logger.h"
@@ -19,7 +20,8 @@ namespace sluice::proxy {
 
 struct AccessLogSettings {
   enum class Format { kText, kJson };
-  std::string path;  // "stdout", "stderr", or the file to append to, created with mode 0640
+  // "stdout", "stderr", or the file to append to, created with mode 0640; OpenOrNot: also "off".
+  std::string path;
   Format format = Format::kText;
 };
 
@@ -31,22 +33,52 @@ class AccessLog {
                                                          const core::Clock& clock,
                                                          core::Logger& logger);
 
+  // One whose settings may change while it is in use; with "off" there is no file and no thread
+  // yet, and nothing is written to it.
+  static absl::StatusOr<std::unique_ptr<AccessLog>> OpenOrNot(const AccessLogSettings& settings,
+                                                              const core::Clock& clock,
+                                                              core::Logger& logger);
+  bool can_change() const { return can_change_; }
+
+  // A change, in two steps: Prepare opens what is to be opened, with the errors of Open, and
+  // changes nothing; it may wait for a disk. Apply cannot fail. Records written before go to the
+  // old file; after a change to "off" those that still come do, too.
+  struct Change {
+    AccessLogSettings settings;
+    std::unique_ptr<core::LineLog> log = nullptr;  // the first
+    core::LineLog::Target target = {};             // another file for the one there is
+  };
+  absl::StatusOr<Change> Prepare(const AccessLogSettings& settings) const;
+  void Apply(Change change);
+
+  // Not while it has been "off" since it was made.
   void Write(const SessionRecord& record);
 
   // After the file has been renamed: lines written before go to the old one, later ones to the new.
-  void Reopen() { lines_->Reopen(); }
+  void Reopen() {
+    if (core::LineLog* const lines = Lines()) lines->Reopen();
+  }
 
   // Waits until all lines so far have been written or dropped, at most `timeout`. False: not yet.
-  bool Drain(core::Duration timeout) { return lines_->Drain(timeout); }
+  bool Drain(core::Duration timeout) { return Lines() == nullptr || Lines()->Drain(timeout); }
 
-  uint64_t written() const { return lines_->written(); }
-  uint64_t dropped() const { return lines_->dropped(); }
+  bool is_open() const { return Lines() != nullptr; }
+  uint64_t written() const { return Lines() == nullptr ? 0 : Lines()->written(); }
+  uint64_t dropped() const { return Lines() == nullptr ? 0 : Lines()->dropped(); }
 
  private:
-  AccessLog(AccessLogSettings::Format format, std::unique_ptr<core::LineLog> lines);
+  AccessLog(const core::Clock& clock, core::Logger& logger, bool can_change)
+      : clock_(clock), logger_(logger), can_change_(can_change) {}
 
-  const AccessLogSettings::Format format_;
-  const std::unique_ptr<core::LineLog> lines_;
+  core::LineLog* Lines() const { return lines_.load(std::memory_order_acquire); }
+
+  const core::Clock& clock_;
+  core::Logger& logger_;
+  const bool can_change_;
+  core::Atomic<AccessLogSettings::Format> format_{AccessLogSettings::Format::kText};
+  std::string path_ = "off";                     // of Prepare and Apply
+  std::unique_ptr<core::LineLog> owned_;         // once there is one it stays
+  core::Atomic<core::LineLog*> lines_{nullptr};  // the same: set by Apply, read by any thread
 };
 
 }  // namespace sluice::proxy

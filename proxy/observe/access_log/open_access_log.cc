@@ -4,15 +4,16 @@
 
 namespace sluice::proxy {
 
+AccessLogSettings SettingsOf(const conf::AccessLog& log) {
+  using Format = AccessLogSettings::Format;
+  const bool is_json = log.format == conf::AccessFormat::kJson;
+  return {.path = log.path, .format = is_json ? Format::kJson : Format::kText};
+}
+
 absl::StatusOr<std::unique_ptr<AccessLog>> OpenAccessLog(const conf::Config& config,
                                                          const core::Clock& clock,
                                                          core::Logger& logger) {
-  using Format = AccessLogSettings::Format;
-  const conf::AccessLog& log = config.access_log;
-  if (log.path == "off") return nullptr;
-  const bool is_json = log.format == conf::AccessFormat::kJson;
-  return AccessLog::Open({.path = log.path, .format = is_json ? Format::kJson : Format::kText},
-                         clock, logger);
+  return AccessLog::OpenOrNot(SettingsOf(config.access_log), clock, logger);
 }
 
 void FinishAccessLog(AccessLog& access_log, core::Logger& logger) {

@@ -12,7 +12,9 @@
 
 namespace sluice::proxy {
 
-// Null when the configuration has none.
+AccessLogSettings SettingsOf(const conf::AccessLog& log);
+
+// Its settings may change. "off": nothing is opened yet.
 absl::StatusOr<std::unique_ptr<AccessLog>> OpenAccessLog(const conf::Config& config,
                                                          const core::Clock& clock,
                                                          core::Logger& logger);

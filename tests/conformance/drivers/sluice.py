@@ -38,7 +38,7 @@ class Sluice(Driver):
     }
     drain_signals = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
     end_signals = (signal.SIGTERM, signal.SIGINT)
-    also_survives = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+    also_survives = (signal.SIGHUP, signal.SIGUSR1)
     log_formats = ("json", "text")
     # A level in brackets or as a JSON value, never the word "error" inside a message.
     error_level = re.compile(r'^\S+ (error|critical) ')

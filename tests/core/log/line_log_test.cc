@@ -290,6 +290,30 @@ TEST_F(LineLogTest, LinesBeforeAReopenGoToTheOldFile) {
   }
 }
 
+TEST_F(LineLogTest, LinesBeforeARetargetGoToTheOldFile) {
+  const std::unique_ptr<LineLog> log = Open(File("log0"));
+  for (int i = 0; i < 20; ++i) {
+    log->Write(absl::StrFormat("line %d", i));
+    absl::StatusOr<LineLog::Target> target = log->Prepare(File(absl::StrFormat("log%d", i + 1)));
+    ASSERT_TRUE(target.ok()) << target.status();
+    log->Retarget(*std::move(target));
+  }
+  log->Write("line 20");
+  EXPECT_TRUE(log->Drain(kLong));
+  // Several in one go count as the last of them.
+  std::string all;
+  for (int i = 0; i <= 20; ++i) all += ReadFile(File(absl::StrFormat("log%d", i)));
+  EXPECT_EQ(static_cast<size_t>(std::ranges::count(all, '\n')), 21u);
+  EXPECT_EQ(ReadFile(File("log20")), "line 20\n");
+  log->Reopen();
+  log->Write("after");
+  EXPECT_TRUE(log->Drain(kLong));
+  EXPECT_EQ(ReadFile(File("log20")), "line 20\nafter\n");
+  EXPECT_FALSE(log->Prepare(File("")).ok()) << "a folder";
+  EXPECT_EQ(log->written(), 22u);
+  EXPECT_EQ(log->dropped(), 0u);
+}
+
 TEST_F(LineLogTest, AReopenThatFailsIsTriedAgain) {
   std::filesystem::create_directory(File("folder"));
   const std::unique_ptr<LineLog> log = Open(File("folder/log"));

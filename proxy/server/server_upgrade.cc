@@ -1,0 +1,107 @@
+// The server in an upgrade: as the one that hands over (upgrade.h), or takes over (inheritance.h).
+#include <csignal>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/task/select.h"
+#include "proxy/server/server.h"
+#include "proxy/server/service_manager.h"
+
+namespace sluice::proxy {
+
+using core::LogLevel;
+
+// Returns SIGUSR2, or the signal that has asked for an end meanwhile.
+core::Task<core::IoResult<int>> Server::UpgradeBinary() {
+  constexpr ChangeSignals kRejectAll{.reload = OnChange::kReject, .upgrade = OnChange::kReject};
+  logger_.Log(LogLevel::kInfo, "signal SIGUSR2: starting a successor");
+  co_await retired_.Finish();
+  auto outcome = co_await core::Select(core::Named<"handed over">(HandOver()),
+                                       core::Named<"signal">(stop_signals_.Next(kRejectAll)));
+  const absl::Status status = outcome.Get<"handed over">();
+  if (status.ok()) {
+    handed_over_ = true;
+    TellServiceManager();
+    logger_.Log(LogLevel::kInfo, "upgrade: process %d serves now, and this one ends",
+                upgrade_->successor());
+    co_return SIGUSR2;
+  }
+  if (core::IoResult<int> signal = outcome.Get<"signal">(); signal.ok()) co_return signal;
+  logger_.Log(LogLevel::kError, "upgrade: %s; this process serves on", status.message());
+  co_return SIGUSR2;
+}
+
+core::Task<absl::Status> Server::HandOver() {
+  const absl::StatusOr<std::vector<bool>> serves =
+      co_await upgrade_->Offer(addresses_.HandOver(), topology_->config().upgrade.timeout);
+  if (!serves.ok()) co_return serves.status();
+  // To the last completion: from here on what arrives stays in the queues, and a wake-up that went
+  // to this process makes no difference, because the successor begins by looking into them.
+  addresses_.Stop();
+  topology_->EndTerm();
+  co_await addresses_.Join();
+  absl::Status status = co_await upgrade_->Commit();
+  if (status.ok()) {
+    addresses_.LeaveTo(*serves);
+  } else {
+    AcceptAgain();
+  }
+  co_return status;
+}
+
+// The term of the listeners has ended: others like them take their place.
+void Server::AcceptAgain() {
+  addresses_.Resume();
+  const size_t kept = kept_settings_;
+  PutInForce(MakeNextTopology(topology_->config(), SourcesOfNext()));
+  kept_settings_ = kept;
+}
+
+void Server::TellServiceManager() {
+  if (notify_socket_.empty()) return;
+  const absl::Status told =
+      NotifyServiceManager(notify_socket_, absl::StrCat("MAINPID=", upgrade_->successor()));
+  if (!told.ok()) logger_.Log(LogLevel::kWarn, "upgrade: %s", told.message());
+}
+
+void Server::AdoptSockets() {
+  const size_t adopted = addresses_.Adopt(inheritance_->sockets());
+  logger_.Log(LogLevel::kInfo, "upgrade: %d of %d listening sockets are taken over", adopted,
+              inheritance_->sockets().size());
+  kept_settings_ = addresses_.kept_options().size();
+  if (kept_settings_ == 0) return;
+  logger_.Log(LogLevel::kWarn, "settings that keep their value until a restart: %s",
+              absl::StrJoin(addresses_.kept_options(), ", "));
+}
+
+// Returns false when the server is to end: the predecessor serves on, or a signal asks for it.
+core::Task<bool> Server::TakeOver() {
+  auto outcome = co_await core::Select(core::Named<"commit">(inheritance_->WaitForCommit()),
+                                       core::Named<"signal">(stop_signals_.Next()));
+  const absl::Status status = outcome.Get<"commit">();
+  if (core::IoResult<int> signal = outcome.Get<"signal">(); signal.ok()) {
+    logger_.Log(LogLevel::kInfo, "signal SIG%s: stopped before serving", sigabbrev_np(*signal));
+    co_return false;
+  }
+  status_ = status;
+  co_return status_.ok();
+}
+
+core::Task<void> Server::BeginToServe() {
+  addresses_.Serve(*topology_);
+  StartReporting();
+  if (next_config_) control_.set_can_reload();
+  ShowServing(/*pending=*/{});
+  if (inheritance_ == nullptr) co_return;
+  const absl::Status told = co_await inheritance_->TellServing();
+  addresses_.OwnFiles();
+  if (!told.ok()) logger_.Log(LogLevel::kWarn, "%s", told.message());
+  inheritance_->Close();
+  inheritance_.reset();
+}
+
+}  // namespace sluice::proxy
