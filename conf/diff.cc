@@ -1,7 +1,10 @@
 #include "conf/diff.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <map>
+#include <numeric>
 #include <set>
 #include <utility>
 #include <variant>
@@ -20,19 +23,34 @@ struct Leaf {
   bool is_default = false;
 };
 
-// In the order of the schema.
-struct Leaves {
-  std::vector<std::pair<Path, Leaf>> in_order;
-  std::map<Path, size_t> index;
+// In the order of the schema. Of a big configuration there are a hundred thousand: the index holds
+// no second copy of their paths.
+class Leaves {
+ public:
+  using Entry = std::pair<Path, Leaf>;
 
-  void Add(const Path& path, Leaf leaf) {
-    index.emplace(path, in_order.size());
-    in_order.emplace_back(path, std::move(leaf));
+  const std::vector<Entry>& in_order() const { return in_order_; }
+  void Add(const Path& path, Leaf leaf) { in_order_.emplace_back(path, std::move(leaf)); }
+  // When all have been added; before anything is found.
+  void Index() {
+    by_path_.resize(in_order_.size());
+    std::iota(by_path_.begin(), by_path_.end(), uint32_t{0});
+    std::ranges::sort(by_path_, {}, PathAt{&in_order_});
   }
   const Leaf* Find(const Path& path) const {
-    const auto found = index.find(path);
-    return found == index.end() ? nullptr : &in_order[found->second].second;
+    const auto found = std::ranges::lower_bound(by_path_, path, {}, PathAt{&in_order_});
+    if (found == by_path_.end() || in_order_[*found].first != path) return nullptr;
+    return &in_order_[*found].second;
   }
+
+ private:
+  struct PathAt {
+    const std::vector<Entry>* entries;
+    const Path& operator()(uint32_t index) const { return (*entries)[index].first; }
+  };
+
+  std::vector<Entry> in_order_;
+  std::vector<uint32_t> by_path_;
 };
 
 Path Below(const Path& path, std::string_view name, bool is_item) {
@@ -41,7 +59,7 @@ Path Below(const Path& path, std::string_view name, bool is_item) {
   return below;
 }
 
-// What a list calls an item: its value, or that of the first key that it requires.
+// Of an item that says nothing else: the value of the first key that it requires.
 class Namer : public Visitor {
  public:
   void Field(std::string_view, const Shape& shape, Presence presence) override {
@@ -56,17 +74,27 @@ class Namer : public Visitor {
 
 std::string NameOf(const Shape& item) {
   if (const auto* scalar = std::get_if<Scalar>(&item)) return scalar->format();
+  const auto& map = std::get<Map>(item);
+  if (map.identity) return map.identity();
   Namer namer;
-  std::get<Map>(item).fields(namer);
+  map.fields(namer);
   return namer.Take();
 }
 
 // Items of one name get numbers, from the second on.
-std::string Unused(const std::string& name, const std::set<std::string>& used) {
-  std::string unused = name;
-  for (int i = 2; used.contains(unused); ++i) unused = Cat(name, " (", i, ")");
-  return unused;
-}
+class Numberer {
+ public:
+  std::string Unused(const std::string& name) {
+    std::string unused = name;
+    size_t& number = last_[name];
+    while (!used_.insert(unused).second) unused = Cat(name, " (", ++number + 1, ")");
+    return unused;
+  }
+
+ private:
+  std::set<std::string> used_;
+  std::map<std::string, size_t> last_;  // so that many of one name take no time for each other
+};
 
 // Of a scalar that is in a list: the list has its value.
 bool IsScalarList(const List& list, size_t size) {
@@ -106,11 +134,10 @@ class Flattener : public Visitor {
     const size_t size = list.size();
     Leaf leaf;
     leaf.is_list = !IsScalarList(list, size);
-    std::set<std::string> used;
+    Numberer numberer;
     for (size_t i = 0; i < size; ++i) {
       std::string name = NameOf(list.item(i));
-      if (leaf.is_list) used.insert(name = Unused(name, used));
-      leaf.values.push_back(std::move(name));
+      leaf.values.push_back(leaf.is_list ? numberer.Unused(name) : std::move(name));
     }
     const std::vector<std::string> names = leaf.values;
     const bool has_maps = leaf.is_list && size > 0;
@@ -121,6 +148,7 @@ class Flattener : public Visitor {
     list.add();
     const Path nowhere;
     Flattener(nowhere, nullptr, nowhere, fresh).AddItem(list.item(size));
+    fresh.Index();
     for (size_t i = 0; i < size; ++i) {
       Flattener(Below(path, names[i], /*is_item=*/true), &fresh, nowhere, leaves_)
           .AddItem(list.item(i));
@@ -141,10 +169,12 @@ Leaves Flatten(const Config& config) {
   Leaves fresh;
   Flattener fresh_flattener({}, nullptr, {}, fresh);
   Describe(fresh_config).fields(fresh_flattener);
+  fresh.Index();
   Config copy = config;
   Leaves leaves;
   Flattener flattener({}, &fresh, {}, leaves);
   Describe(copy).fields(flattener);
+  leaves.Index();
   return leaves;
 }
 
@@ -202,7 +232,7 @@ Diff Compare(const Config& before, const Config& after) {
   const Leaves old_leaves = Flatten(before);
   const Leaves new_leaves = Flatten(after);
   Diff diff;
-  for (const auto& [path, leaf] : new_leaves.in_order) {
+  for (const auto& [path, leaf] : new_leaves.in_order()) {
     const Leaf* const old = old_leaves.Find(path);
     if (old != nullptr && old->values == leaf.values) continue;
     Change change{
@@ -210,7 +240,7 @@ Diff Compare(const Config& before, const Config& after) {
     if (old != nullptr) change.before = old->values;
     diff.changes.push_back(std::move(change));
   }
-  for (const auto& [path, leaf] : old_leaves.in_order) {
+  for (const auto& [path, leaf] : old_leaves.in_order()) {
     if (new_leaves.Find(path) != nullptr) continue;
     diff.changes.push_back({.path = path, .before = leaf.values, .is_list = leaf.is_list});
   }
@@ -219,7 +249,8 @@ Diff Compare(const Config& before, const Config& after) {
 
 Config Apply(const Config& config, const Diff& diff) {
   Values values;
-  for (auto& [path, leaf] : Flatten(config).in_order) values.emplace(path, std::move(leaf.values));
+  const Leaves leaves = Flatten(config);
+  for (const auto& [path, leaf] : leaves.in_order()) values.emplace(path, leaf.values);
   for (const Change& change : diff.changes) {
     if (change.after) {
       values[change.path] = *change.after;
