@@ -69,7 +69,8 @@ class Connect:
         for attempts in (1, 2, 3):
             with self.subTest(attempts=attempts):
                 endpoints = self.dead(attempts) + [live.text]
-                self.start(endpoints, connect_attempts=attempts, connect_backoff="1ms")
+                self.start(endpoints, connect_attempts=attempts, connect_backoff="1ms",
+                           balance="first")
                 record = self.record_of_failure()
                 self.assertEqual((record["attempts"], record["reason"], record["error"]),
                                  (attempts, "no_upstream", "ECONNREFUSED"))
@@ -79,7 +80,7 @@ class Connect:
 
     def test_attempts_until_one_answers(self):
         live = self.keep(sockets.Listener())
-        self.start(self.dead(2) + [live.text], connect_backoff="1ms")
+        self.start(self.dead(2) + [live.text], connect_backoff="1ms", balance="first")
         client = self.keep(self.web.connect())
         upstream = self.keep(live.accept())
         sockets.exchange(client, upstream)
