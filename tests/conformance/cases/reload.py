@@ -145,8 +145,8 @@ def under_load(t):
         client.close()
     after = lambda: (proxy.descriptors(), proxy.threads(), len(proxy.pids()))
     wait_until(lambda: all(a <= b for a, b in zip(after(), before)), 5.0,
-               "after %d reloads without a session there are more descriptors, threads or processes "
-               "than before" % count)
+               "after %d reloads without a session there are more descriptors, threads or "
+               "processes than before" % count)
     if t.has("least_connections"):
         counts_go_on(t)
 
