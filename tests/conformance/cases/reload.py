@@ -106,7 +106,7 @@ def wait_for_server(t, proxy, upstream) -> None:
     server.receive(3)
 
 
-@case(46, "reloads under load: no connection refused or reset, nothing left over",
+@case(46, "reloads under load lose no connection and no count, and leave nothing over",
       "its own manual: reload; listen(2)", needs=("reload",))
 def under_load(t):
     """Reload after reload while 2,000 connections come each second; five sessions stay for all.
