@@ -1,5 +1,6 @@
 """The program under test: its configuration, its log, its listeners."""
 
+import contextlib
 import functools
 import json
 import mmap
@@ -67,6 +68,7 @@ class Sluice(Process):
                                          delete=False) as file:
             file.write(yaml(config))
         self.config_path = file.name
+        self.workers = config.get("runtime", {}).get("workers")
         super().__init__(binary(), "--config", file.name, *arguments, prepare=prepare)
         try:
             self.addresses = {each["name"]: self._bound(each) for each in config["listeners"]}
@@ -103,6 +105,24 @@ class Sluice(Process):
 
     def connect(self, listener="web", index=0, **options):
         return connect(self.address(listener, index), **options)
+
+    def idle_descriptors(self):
+        """How many descriptors it has when each worker has its copy of each listening socket.
+
+        The workers make their copies when they begin to accept, after the addresses are logged.
+        """
+        wanted = self.workers * sum(map(len, self.addresses.values()))
+        wait_for(lambda: self._copies() == wanted, "every worker to accept")
+        return self.descriptors()
+
+    def _copies(self):
+        """How many of its descriptors are copies of another one."""
+        links = []
+        for number in os.listdir(f"/proc/{self.pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                links.append(os.readlink(f"/proc/{self.pid}/fd/{number}"))
+        sockets = [link for link in links if link.startswith("socket:")]
+        return len(sockets) - len(set(sockets))
 
     def session_ends(self):
         """The `session end` lines as dictionaries."""

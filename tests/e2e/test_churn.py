@@ -46,7 +46,7 @@ class Churn:
                               log={"level": "info"}, stats={"interval": "200ms"})
         self.done = 0
         self.run_clients(WARM_UP)
-        descriptors, memory = self.web.descriptors(), self.web.resident()
+        descriptors, memory = self.web.idle_descriptors(), self.web.resident()
         self.run_clients(SESSIONS)
         wait_for(lambda: self.web.descriptors() <= descriptors, "its descriptors to be closed")
         self.assert_memory_growth(memory, self.web.resident(), max(memory // 20, 2 * MiB), "RSS")

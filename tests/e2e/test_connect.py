@@ -123,18 +123,18 @@ class Connect:
 
     def test_client_resets_between_attempts(self):
         self.start(self.dead(3), connect_backoff="10s")
-        self.before = self.web.descriptors()
+        self.before = self.web.idle_descriptors()
         self.check_client_ends_it()
 
     def test_client_resets_while_connecting(self):
         self.start([self.keep(Blackhole()).text], {"connect": "1m"})
-        self.before = self.web.descriptors()
+        self.before = self.web.idle_descriptors()
         self.check_client_ends_it()
 
     def test_shutdown_between_attempts_and_while_connecting(self):
         for endpoints in (self.dead(3), [self.keep(Blackhole()).text]):
             self.start(endpoints, {"connect": "1m"}, connect_backoff="10s")
-            before = self.web.descriptors()
+            before = self.web.idle_descriptors()
             client = self.keep(self.web.connect())
             wait_for(lambda: self.web.descriptors() > before, "the client to be taken")
             self.assertEqual(self.web.stop(), 0)

@@ -30,7 +30,7 @@ class Queue:
 
     def queued(self, index=0):
         """A client whose connection the proxy has accepted and that has no upstream."""
-        before = self.web.descriptors()
+        before = self.web.idle_descriptors()
         client = self.keep(self.web.connect(index=index))
         wait_for(lambda: self.web.descriptors() > before, "the client to be taken")
         return client

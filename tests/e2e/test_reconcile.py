@@ -205,7 +205,7 @@ class Reconcile:
 
     def play_impatient(self, count):
         """Clients that reset while their connect is on its way to a server that does not answer."""
-        idle = self.web.descriptors()
+        idle = self.web.idle_descriptors()
         clients = [self.join("hole", self.books.open("reset", "client")) for _ in range(count)]
         wait_for(lambda: self.web.descriptors() >= idle + 2 * count, "connects on their way")
         for client in clients:

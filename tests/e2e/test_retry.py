@@ -172,7 +172,7 @@ class Rounds(Common):
 
     def test_a_client_that_leaves_between_rounds(self):
         self.start([self.dead()], retry_for="1m", connect_backoff="10s")
-        before = self.web.descriptors()
+        before = self.web.idle_descriptors()
         client = self.keep(self.web.connect())
         self.web.wait_line("cannot connect to ")
         sockets.reset(client)
@@ -196,7 +196,7 @@ class AcceptQueue(Common):
         return self.queue.text
 
     def waiting_client(self):
-        self.before = self.web.descriptors()
+        self.before = self.web.idle_descriptors()
         client = self.keep(self.web.connect())
         wait_for(lambda: self.web.descriptors() >= self.before + 2, "the connect to begin")
         time.sleep(0.1)  # some attempts

@@ -149,7 +149,7 @@ class Timeouts:
         """Its upstream socket goes with it, at the latest when the connect times out."""
         hole = self.keep(Blackhole())
         self.web = self.proxy([hole.text], defaults={"timeouts": {"connect": "1s"}})
-        before = self.web.descriptors()
+        before = self.web.idle_descriptors()
         for _ in range(10):
             sockets.reset(self.web.connect())
         self.web.wait_session_end(10)

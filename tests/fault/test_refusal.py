@@ -77,7 +77,7 @@ class Refusal:
                               defaults={"timeouts": {"half_close": "300ms"}})
         self.bystander = self.keep(self.web.connect())
         sockets.exchange_echo(self.bystander)
-        self.idle = self.web.descriptors()
+        self.idle = self.web.idle_descriptors()
 
     def served(self):
         return attempt(self.web.address(), DEADLINE) == "answered"
@@ -129,7 +129,7 @@ class Refusal:
         """A session that was handed to another worker while the kernel refused to wake it."""
         self.refuser = self.keep(Refuser("write"))
         self.web = self.proxy([self.peer(echo).receive()], prepare=self.refuser.prepare)
-        idle = self.web.descriptors()
+        idle = self.web.idle_descriptors()
         for _ in range(20):
             clients = [self.open_echo() for _ in range(14)]  # on both workers
             for client in clients[1::2]:

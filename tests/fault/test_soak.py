@@ -35,7 +35,7 @@ class Soak:
             defaults={"timeouts": {"connect": "2s", "idle": "15s", "half_close": "10s",
                                    "write_stall": "10s"}})
         wait_for(self.all_accept, "every worker to accept")
-        self.idle = self.web.descriptors()
+        self.idle = self.web.idle_descriptors()
         return self.web.address()
 
     def all_accept(self):

@@ -18,11 +18,22 @@ TEST(PlacementTest, OneWorkerTakesAll) {
   EXPECT_EQ(placement.sessions(0), 100u);
 }
 
-TEST(PlacementTest, FewStayWhereTheyArrive) {
-  Placement placement(4);
-  std::vector<WorkerShare> shares;
-  for (int i = 0; i < 5; ++i) shares.push_back(Arrive(placement, 2));
-  EXPECT_EQ(placement.sessions(2), 5u);
+// Long-lived and busy, as a few often are, they would share one processor beside an idle one.
+TEST(PlacementTest, FewAreSpreadEvenly) {
+  for (uint32_t workers : {2u, 3u, 4u}) {
+    Placement placement(workers);
+    std::vector<WorkerShare> shares;
+    for (uint32_t i = 0; i < workers; ++i) shares.push_back(Arrive(placement, 1));
+    for (uint32_t i = 0; i < workers; ++i) EXPECT_EQ(placement.sessions(i), 1u) << workers;
+  }
+}
+
+TEST(PlacementTest, OneAfterTheOtherStaysWhereItArrives) {
+  Placement placement(2);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(placement.Choose(1), 1u);
+    const WorkerShare gone_at_once = placement.Take(1);
+  }
 }
 
 // Whatever worker the kernel prefers, no two differ by more than an eighth (and a few).
