@@ -38,9 +38,10 @@ def sessions_until_reset(endpoints, keep):
             client.sendall(b"x")
         except ConnectionResetError:
             break
-        if select.select(servers + [client], [], [], DEADLINE)[0] == [client]:
+        ready = select.select(servers + [client], [], [], DEADLINE)[0]
+        if ready[0] is client:
             break
-        pairs.append((client, keep(servers[number % 2].accept()[0])))
+        pairs.append((client, keep(ready[0].accept()[0])))
         sockets.read_exactly(pairs[-1][1], 1)
     for pair in pairs:
         sockets.exchange(*pair)
