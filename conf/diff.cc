@@ -1,11 +1,10 @@
 #include "conf/diff.h"
 
-#include <algorithm>
 #include <cstddef>
-#include <cstdint>
+#include <functional>
 #include <map>
-#include <numeric>
 #include <set>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 
@@ -24,33 +23,33 @@ struct Leaf {
 };
 
 // In the order of the schema. Of a big configuration there are a hundred thousand: the index holds
-// no second copy of their paths.
+// no second copy of their paths, and finding one takes the same time among many.
 class Leaves {
  public:
-  using Entry = std::pair<Path, Leaf>;
+  const std::vector<std::pair<Path, Leaf>>& in_order() const { return in_order_; }
 
-  const std::vector<Entry>& in_order() const { return in_order_; }
-  void Add(const Path& path, Leaf leaf) { in_order_.emplace_back(path, std::move(leaf)); }
-  // When all have been added; before anything is found.
-  void Index() {
-    by_path_.resize(in_order_.size());
-    std::iota(by_path_.begin(), by_path_.end(), uint32_t{0});
-    std::ranges::sort(by_path_, {}, PathAt{&in_order_});
+  void Add(const Path& path, Leaf leaf) {
+    by_hash_.emplace(HashOf(path), in_order_.size());
+    in_order_.emplace_back(path, std::move(leaf));
   }
   const Leaf* Find(const Path& path) const {
-    const auto found = std::ranges::lower_bound(by_path_, path, {}, PathAt{&in_order_});
-    if (found == by_path_.end() || in_order_[*found].first != path) return nullptr;
-    return &in_order_[*found].second;
+    const auto [first, last] = by_hash_.equal_range(HashOf(path));
+    for (auto each = first; each != last; ++each) {
+      const auto& [its_path, leaf] = in_order_[each->second];
+      if (its_path == path) return &leaf;
+    }
+    return nullptr;
   }
 
  private:
-  struct PathAt {
-    const std::vector<Entry>* entries;
-    const Path& operator()(uint32_t index) const { return (*entries)[index].first; }
-  };
+  static size_t HashOf(const Path& path) {
+    size_t hash = 0;
+    for (const Step& step : path) hash = hash * 31 + std::hash<std::string>()(step.name);
+    return hash;
+  }
 
-  std::vector<Entry> in_order_;
-  std::vector<uint32_t> by_path_;
+  std::vector<std::pair<Path, Leaf>> in_order_;
+  std::unordered_multimap<size_t, size_t> by_hash_;
 };
 
 Path Below(const Path& path, std::string_view name, bool is_item) {
@@ -148,7 +147,6 @@ class Flattener : public Visitor {
     list.add();
     const Path nowhere;
     Flattener(nowhere, nullptr, nowhere, fresh).AddItem(list.item(size));
-    fresh.Index();
     for (size_t i = 0; i < size; ++i) {
       Flattener(Below(path, names[i], /*is_item=*/true), &fresh, nowhere, leaves_)
           .AddItem(list.item(i));
@@ -169,12 +167,10 @@ Leaves Flatten(const Config& config) {
   Leaves fresh;
   Flattener fresh_flattener({}, nullptr, {}, fresh);
   Describe(fresh_config).fields(fresh_flattener);
-  fresh.Index();
   Config copy = config;
   Leaves leaves;
   Flattener flattener({}, &fresh, {}, leaves);
   Describe(copy).fields(flattener);
-  leaves.Index();
   return leaves;
 }
 
