@@ -208,6 +208,10 @@ struct Endpoint {
   uint32_t weight = 1;           // 0 = drained: no new connections
   uint32_t max_connections = 0;  // 0 = no limit
   uint32_t priority = 0;         // 0 = the best
+  std::string name = {};         // unique in its upstream; "" = its address
+
+  // What it is known by: under this name it is the same one in another configuration.
+  std::string Identity() const { return name.empty() ? address.ToString() : name; }
 
   bool operator==(const Endpoint&) const = default;
 };

@@ -1,8 +1,10 @@
 #include "conf/diff.h"
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <set>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 
@@ -21,19 +23,34 @@ struct Leaf {
   bool is_secret = false;
 };
 
-// In the order of the schema.
-struct Leaves {
-  std::vector<std::pair<Path, Leaf>> in_order;
-  std::map<Path, size_t> index;
+// In the order of the schema. Of a big configuration there are a hundred thousand: the index holds
+// no second copy of their paths, and finding one takes the same time among many.
+class Leaves {
+ public:
+  const std::vector<std::pair<Path, Leaf>>& in_order() const { return in_order_; }
 
   void Add(const Path& path, Leaf leaf) {
-    index.emplace(path, in_order.size());
-    in_order.emplace_back(path, std::move(leaf));
+    by_hash_.emplace(HashOf(path), in_order_.size());
+    in_order_.emplace_back(path, std::move(leaf));
   }
   const Leaf* Find(const Path& path) const {
-    const auto found = index.find(path);
-    return found == index.end() ? nullptr : &in_order[found->second].second;
+    const auto [first, last] = by_hash_.equal_range(HashOf(path));
+    for (auto each = first; each != last; ++each) {
+      const auto& [its_path, leaf] = in_order_[each->second];
+      if (its_path == path) return &leaf;
+    }
+    return nullptr;
   }
+
+ private:
+  static size_t HashOf(const Path& path) {
+    size_t hash = 0;
+    for (const Step& step : path) hash = hash * 31 + std::hash<std::string>()(step.name);
+    return hash;
+  }
+
+  std::vector<std::pair<Path, Leaf>> in_order_;
+  std::unordered_multimap<size_t, size_t> by_hash_;
 };
 
 Path Below(const Path& path, std::string_view name, bool is_item) {
@@ -42,7 +59,7 @@ Path Below(const Path& path, std::string_view name, bool is_item) {
   return below;
 }
 
-// What a list calls an item: its value, or that of the first key that it requires.
+// Of an item that says nothing else: the value of the first key that it requires.
 class Namer : public Visitor {
  public:
   void Field(std::string_view, const Shape& shape, Presence presence) override {
@@ -57,17 +74,27 @@ class Namer : public Visitor {
 
 std::string NameOf(const Shape& item) {
   if (const auto* scalar = std::get_if<Scalar>(&item)) return scalar->format();
+  const auto& map = std::get<Map>(item);
+  if (map.identity) return map.identity();
   Namer namer;
-  std::get<Map>(item).fields(namer);
+  map.fields(namer);
   return namer.Take();
 }
 
 // Items of one name get numbers, from the second on.
-std::string Unused(const std::string& name, const std::set<std::string>& used) {
-  std::string unused = name;
-  for (int i = 2; used.contains(unused); ++i) unused = Cat(name, " (", i, ")");
-  return unused;
-}
+class Numberer {
+ public:
+  std::string Unused(const std::string& name) {
+    std::string unused = name;
+    size_t& number = last_[name];
+    while (!used_.insert(unused).second) unused = Cat(name, " (", ++number + 1, ")");
+    return unused;
+  }
+
+ private:
+  std::set<std::string> used_;
+  std::map<std::string, size_t> last_;  // so that many of one name take no time for each other
+};
 
 // Of a scalar that is in a list: the list has its value.
 bool IsScalarList(const List& list, size_t size) {
@@ -107,11 +134,10 @@ class Flattener : public Visitor {
     const size_t size = list.size();
     Leaf leaf;
     leaf.is_list = !IsScalarList(list, size);
-    std::set<std::string> used;
+    Numberer numberer;
     for (size_t i = 0; i < size; ++i) {
       std::string name = NameOf(list.item(i));
-      if (leaf.is_list) used.insert(name = Unused(name, used));
-      leaf.values.push_back(std::move(name));
+      leaf.values.push_back(leaf.is_list ? numberer.Unused(name) : std::move(name));
     }
     const std::vector<std::string> names = leaf.values;
     const bool has_maps = leaf.is_list && size > 0;
@@ -203,7 +229,7 @@ Diff Compare(const Config& before, const Config& after) {
   const Leaves old_leaves = Flatten(before);
   const Leaves new_leaves = Flatten(after);
   Diff diff;
-  for (const auto& [path, leaf] : new_leaves.in_order) {
+  for (const auto& [path, leaf] : new_leaves.in_order()) {
     const Leaf* const old = old_leaves.Find(path);
     if (old != nullptr && old->values == leaf.values) continue;
     Change change{.path = path,
@@ -214,7 +240,7 @@ Diff Compare(const Config& before, const Config& after) {
     if (old != nullptr) change.before = old->values;
     diff.changes.push_back(std::move(change));
   }
-  for (const auto& [path, leaf] : old_leaves.in_order) {
+  for (const auto& [path, leaf] : old_leaves.in_order()) {
     if (new_leaves.Find(path) != nullptr) continue;
     diff.changes.push_back({.path = path,
                             .before = leaf.values,
@@ -226,7 +252,8 @@ Diff Compare(const Config& before, const Config& after) {
 
 Config Apply(const Config& config, const Diff& diff) {
   Values values;
-  for (auto& [path, leaf] : Flatten(config).in_order) values.emplace(path, std::move(leaf.values));
+  const Leaves leaves = Flatten(config);
+  for (const auto& [path, leaf] : leaves.in_order()) values.emplace(path, leaf.values);
   for (const Change& change : diff.changes) {
     if (change.after) {
       values[change.path] = *change.after;

@@ -6,8 +6,9 @@
 //   Config b ─┘                         └─► Apply(a, diff) == b
 //
 // It is made of the schema's keys and knows none by name: a key that is added to the schema is in
-// it. Listeners and upstreams are the same in both if they have the same name, endpoints if they
-// have the same address (the second of two with one address in a list is another one).
+// it. Listeners, upstreams and endpoints are the same in both if they have the same name. That of
+// an endpoint is its address if it has no other (the second of two with one address in a list is
+// another one).
 //
 //     const Diff diff = Compare(running, next);
 //     for (const std::string& line : Sentences(diff)) puts(line.c_str());

@@ -9,6 +9,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "conf/text/text.h"
+
 namespace sluice::conf {
 namespace {
 
@@ -22,9 +24,25 @@ std::string UnixKey(const core::Address& address) {
   return error ? text : std::string(kPrefix) + path.string();
 }
 
-// What an endpoint and the listener that it may be have in common.
-std::string KeyOf(const core::Address& address) {
-  return address.is_ip() ? std::to_string(address.port()) : UnixKey(address);
+std::string PortKey(std::string_view kind, const core::Address& address) {
+  return Cat(kind, ":", address.port());
+}
+
+// What a listener may have in common with an endpoint that leads to it. So many listeners that
+// share a port, each on an address of its own, are not all compared with each endpoint of it.
+std::vector<std::string> KeysOfBind(const core::Address& bind) {
+  if (!bind.is_ip()) return {UnixKey(bind)};
+  const core::Address at = bind.Unmapped();
+  if (at.is_any()) return {PortKey("any", at)};
+  std::vector<std::string> keys = {at.ToString()};
+  if (at.is_loopback()) keys.push_back(PortKey("loopback", at));
+  return keys;
+}
+
+std::vector<std::string> KeysOfEndpoint(const core::Address& endpoint) {
+  if (!endpoint.is_ip()) return {UnixKey(endpoint)};
+  const core::Address to = endpoint.Unmapped();
+  return {PortKey("any", to), to.is_any() ? PortKey("loopback", to) : to.ToString()};
 }
 
 bool Reaches(const core::Address& endpoint, const core::Address& bind, bool ipv6_only,
@@ -103,7 +121,8 @@ class Components {
 };
 
 // The addresses that are listened on, by key: listener and the index of its address.
-using Listening = std::unordered_map<std::string, std::vector<std::pair<size_t, size_t>>>;
+using Place = std::pair<size_t, size_t>;
+using Listening = std::unordered_map<std::string, std::vector<Place>>;
 
 Listening ListeningByKey(const std::vector<std::vector<core::Address>>& bound) {
   Listening listening;
@@ -111,10 +130,30 @@ Listening ListeningByKey(const std::vector<std::vector<core::Address>>& bound) {
     for (size_t j = 0; j < bound[i].size(); ++j) {
       const core::Address& bind = bound[i][j];
       if (bind.is_ip() && bind.port() == 0) continue;  // the kernel will choose it
-      listening[KeyOf(bind)].emplace_back(i, j);
+      for (std::string& key : KeysOfBind(bind)) listening[std::move(key)].emplace_back(i, j);
     }
   }
   return listening;
+}
+
+// The first listener that the endpoint leads to.
+std::optional<Place> FindListener(const core::Address& endpoint, const Listening& listening,
+                                  const Config& config,
+                                  const std::vector<std::vector<core::Address>>& bound,
+                                  const IsLocal& is_local) {
+  std::optional<Place> first;
+  for (const std::string& key : KeysOfEndpoint(endpoint)) {
+    const auto found = listening.find(key);
+    if (found == listening.end()) continue;
+    for (const Place& place : found->second) {
+      if (first && *first < place) break;
+      const auto& [l, b] = place;
+      if (!Reaches(endpoint, bound[l][b], config.listeners[l].socket.ipv6_only, is_local)) continue;
+      first = place;
+      break;
+    }
+  }
+  return first;
 }
 
 }  // namespace
@@ -130,18 +169,13 @@ std::vector<Loop> FindLoops(const Config& config,
   std::vector<Loop> steps;  // from an upstream to a listener of ours
   for (size_t u = 0; u < config.upstreams.size(); ++u) {
     for (size_t e = 0; e < config.upstreams[u].endpoints.size(); ++e) {
-      const core::Address& endpoint = config.upstreams[u].endpoints[e].address;
-      const auto found = listening.find(KeyOf(endpoint));
-      if (found == listening.end()) continue;
-      for (const auto& [l, b] : found->second) {
-        const Listener& listener = config.listeners[l];
-        if (!Reaches(endpoint, bound[l][b], listener.socket.ipv6_only, is_local)) continue;
-        const auto to = upstreams.find(listener.upstream);
-        if (to == upstreams.end()) continue;
-        next[u].push_back(to->second);
-        steps.push_back({u, e, l});
-        break;
-      }
+      const auto place = FindListener(config.upstreams[u].endpoints[e].address, listening, config,
+                                      bound, is_local);
+      if (!place) continue;
+      const auto to = upstreams.find(config.listeners[place->first].upstream);
+      if (to == upstreams.end()) continue;
+      next[u].push_back(to->second);
+      steps.push_back({u, e, place->first});
     }
   }
   if (steps.empty()) return {};

@@ -31,7 +31,7 @@ struct Loop {
 using IsLocal = std::function<bool(const core::Address& address)>;
 
 // `bound[i]` is where listener i listens: its `bind`, or what the kernel made of it. In order of
-// the configuration; linear in its size, unless many listeners share a port.
+// the configuration; linear in its size.
 std::vector<Loop> FindLoops(const Config& config,
                             const std::vector<std::vector<core::Address>>& bound,
                             const IsLocal& is_local);

@@ -65,7 +65,12 @@ void CheckAdmin(const Config& config, const Positions& positions, Errors& errors
 void CheckUpstreams(const Config& config, const Positions& positions, Errors& errors) {
   OnlyOnce names(positions, errors);
   for (size_t i = 0; i < config.upstreams.size(); ++i) {
-    names.Add(config.upstreams[i].name, Cat("upstreams[", i, "].name"));
+    const Upstream& upstream = config.upstreams[i];
+    names.Add(upstream.name, Cat("upstreams[", i, "].name"));
+    OnlyOnce endpoints(positions, errors);  // one address may be there several times
+    for (size_t j = 0; j < upstream.endpoints.size(); ++j) {
+      endpoints.Add(upstream.endpoints[j].name, Cat("upstreams[", i, "].endpoints[", j, "].name"));
+    }
   }
 }
 

@@ -220,14 +220,21 @@ Shape Of(Listener& listener) {
   }};
 }
 
+Scalar NameOrAddress(std::string& field) {
+  Scalar name = NameOrEmpty(field, "its address");
+  name.guess = Name(field).guess;
+  return name;
+}
+
 Shape Of(Endpoint& endpoint) {
   const auto fields = [&endpoint](Visitor& v) {
     v.Required("address", EndpointAddress(endpoint.address));
+    v.Optional("name", NameOrAddress(endpoint.name));
     v.Optional("weight", Count(endpoint.weight, 0, 256));
     v.Optional("max_connections", Count(endpoint.max_connections, 0, kConnectionsMax));
     v.Optional("priority", Count(endpoint.priority, 0, 255));
   };
-  return Map{fields, /*shorthand=*/"address"};
+  return Map{fields, /*shorthand=*/"address", [&endpoint] { return endpoint.Identity(); }};
 }
 
 Shape Of(Hash& hash) {

@@ -41,6 +41,8 @@ inline constexpr std::string_view kHidden = "***";
 struct Map {
   std::function<void(Visitor&)> fields;
   std::string shorthand = {};  // the key that a text in place of the map stands for, or ""
+  // What an item of a list is called. None: it is the first key that it requires.
+  std::function<std::string()> identity = {};
 };
 
 struct List;

@@ -28,7 +28,7 @@ using Weights = std::unordered_map<std::string, uint32_t>;
 Weights ConfiguredWeights(const Upstream& upstream) {
   Weights weights;
   for (const conf::Endpoint& each : upstream.configured())
-    weights.emplace(NameOf(each), each.weight);
+    weights.emplace(each.Identity(), each.weight);
   return weights;
 }
 
@@ -55,7 +55,7 @@ EndpointView ViewOf(const Upstream& upstream, const EndpointMember& member,
 EndpointView ViewOfRemoved(const Upstream& upstream, const conf::Endpoint& endpoint,
                            const DrainingEndpoints& draining) {
   EndpointView view{.upstream = upstream.name(),
-                    .name = NameOf(endpoint),
+                    .name = endpoint.Identity(),
                     .address = endpoint.address,
                     .configured_weight = endpoint.weight,
                     .max_connections = endpoint.max_connections,
@@ -73,7 +73,7 @@ std::vector<EndpointView> ViewsOf(Upstream& upstream, const DrainingEndpoints& d
     views.push_back(ViewOf(upstream, member, configured, draining));
   }
   for (const conf::Endpoint& each : upstream.configured()) {
-    if (upstream.administrative().Of(NameOf(each)).removed) {
+    if (upstream.administrative().Of(each.Identity()).removed) {
       views.push_back(ViewOfRemoved(upstream, each, draining));
     }
   }
@@ -90,7 +90,7 @@ absl::StatusOr<EndpointView> ViewOf(Upstream& upstream, std::string_view name,
     }
   }
   for (const conf::Endpoint& each : upstream.configured()) {
-    if (NameOf(each) == name) return ViewOfRemoved(upstream, each, draining);
+    if (each.Identity() == name) return ViewOfRemoved(upstream, each, draining);
   }
   std::string names;
   for (size_t i = 0; i < std::min(set->size(), kNamesTold); ++i) {
@@ -189,7 +189,7 @@ EndpointActions::Answer EndpointActions::Reset(const EndpointId& id, std::string
 
 EndpointActions::Answer EndpointActions::Add(std::string_view upstream,
                                              const conf::Endpoint& endpoint, std::string_view who) {
-  const EndpointId id{.upstream = std::string(upstream), .name = NameOf(endpoint)};
+  const EndpointId id{.upstream = std::string(upstream), .name = endpoint.Identity()};
   if (endpoint.weight > kMaxWeight) {
     return absl::InvalidArgumentError(
         absl::StrCat("weight ", endpoint.weight, ", allowed: 0 to ", kMaxWeight));

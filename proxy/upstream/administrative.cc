@@ -25,7 +25,7 @@ std::vector<GivenEndpoint> Administrative::Apply(std::span<const conf::Endpoint>
   }
   absl::flat_hash_set<std::string> names;
   for (const conf::Endpoint& each : configured) {
-    const auto found = changes_.find(NameOf(each));
+    const auto found = changes_.find(each.Identity());
     if (found == changes_.end()) {
       given.push_back({.endpoint = each});
       continue;
@@ -81,7 +81,7 @@ void Administrative::SetWeight(std::string_view name, uint32_t weight) {
 }
 
 void Administrative::Add(const conf::Endpoint& endpoint) {
-  Update(NameOf(endpoint), [&endpoint](ByHand& by_hand) {
+  Update(endpoint.Identity(), [&endpoint](ByHand& by_hand) {
     by_hand = {};
     by_hand.added = endpoint;
   });
@@ -106,7 +106,7 @@ void Administrative::Forget(std::span<const conf::Endpoint> configured) {
   absl::MutexLock lock(&mutex_);
   if (changes_.empty()) return;
   absl::flat_hash_set<std::string> names;
-  for (const conf::Endpoint& each : configured) names.insert(NameOf(each));
+  for (const conf::Endpoint& each : configured) names.insert(each.Identity());
   const size_t forgotten = std::erase_if(changes_, [&names](const auto& change) {
     return !change.second.added && !names.contains(change.first);
   });

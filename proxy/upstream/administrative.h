@@ -14,7 +14,7 @@
 //   (void)admin.SetState("10.0.0.1:80", AdminState::kDrain);
 //   for (const GivenEndpoint& each : admin.Apply(config.endpoints)) ...
 //
-// Names: NameOf, which is an endpoint's identity within its upstream. One that several endpoints
+// Names: conf::Endpoint::Identity, which is unique within an upstream or an address. One that several endpoints
 // have names all of them.
 // Threads: any. Checked by: tests/proxy/upstream/administrative_test.cc.
 #ifndef SLUICE_PROXY_UPSTREAM_ADMINISTRATIVE_H_
@@ -36,8 +36,6 @@
 #include "proxy/upstream/endpoint/endpoint.h"
 
 namespace sluice::proxy {
-
-inline std::string NameOf(const conf::Endpoint& endpoint) { return endpoint.address.ToString(); }
 
 // One endpoint as it is to be: what is configured, with what has been changed by hand.
 struct GivenEndpoint {

@@ -180,7 +180,7 @@ void LogFailure(const ConnectContext& context, const Endpoint& endpoint, int err
   if (!context.upstream.failure_throttle().Pass(Worker::Current()->Now(), suppressed)) return;
   context.logger.Log(core::LogLevel::kWarn,
                      "upstream %s: cannot connect to %s: %s (%d more failures since the last line)",
-                     context.upstream.name(), endpoint.name(), Explain(endpoint, error),
+                     context.upstream.name(), endpoint.NameAndAddress(), Explain(endpoint, error),
                      suppressed);
 }
 

@@ -24,7 +24,8 @@ EndpointPool::EndpointPool(const conf::Upstream& config, std::span<const GivenEn
   queue_ = std::make_unique<EndpointQueue>(*balancer_, workers, std::move(set), config.slow_start);
 }
 
-// An upstream may name one endpoint several times: each takes another object of the current set.
+// An upstream may have one address without a name several times: each takes another object of the
+// current set.
 std::shared_ptr<const EndpointSet> EndpointPool::MakeSet(std::span<const GivenEndpoint> endpoints) {
   absl::MutexLock lock(&mutex_);
   std::move(next_.begin(), next_.end(), std::back_inserter(former_));  // of a set that was let go
@@ -41,9 +42,10 @@ std::shared_ptr<const EndpointSet> EndpointPool::MakeSet(std::span<const GivenEn
   std::vector<EndpointMember> members;
   members.reserve(endpoints.size());
   for (const auto& [each, state] : endpoints) {
-    std::string name = NameOf(each);
+    std::string name = each.Identity();
     Endpoint* endpoint = nullptr;
-    if (const auto found = known.find(name); found != known.end()) {
+    const auto found = known.find(name);
+    if (found != known.end() && found->second->address() == each.address) {
       endpoint = found->second;
       known.erase(found);
     } else {

@@ -7,7 +7,15 @@
 //                            no session and no set knows it any more: freed  ◄──────────────┘
 //
 // An endpoint that is in the set before and in the new one is the same object: its sessions count
-// on. One that leaves drains: it gets no new session. One that joins again is another object, which
+// on. It is the same if it has the same name and the same address:
+//
+//   in the set before   in the new one       what happens
+//   a = 10.0.0.1:80     a = 10.0.0.1:80      it stays
+//   a = 10.0.0.1:80     a = 10.0.0.2:80      another server: one joins, and the one before drains
+//   a = 10.0.0.1:80     b = 10.0.0.1:80      likewise: what is renamed is another one
+//   10.0.0.1:80         10.0.0.1:80          it stays: its name is its address
+//
+// One that leaves drains: it gets no new session. One that joins again is another object, which
 // has not been tried; so is one whose sessions have been told to end, as maintenance does.
 //
 // Threads: Publish one at a time; the rest any.

@@ -69,7 +69,7 @@ void Upstream::Retire(bool stays, core::Instant now) const {
 
 bool Upstream::is_configured(std::string_view name) const {
   return std::ranges::any_of(configured_,
-                             [name](const conf::Endpoint& each) { return NameOf(each) == name; });
+                             [name](const conf::Endpoint& each) { return each.Identity() == name; });
 }
 
 void Upstream::PublishGiven(core::Instant now) {
@@ -100,7 +100,7 @@ void Upstream::Add(const conf::Endpoint& endpoint, const std::function<void(Endp
   const std::shared_ptr<const EndpointSet> before = queue().ShareSet();
   admin_->Add(endpoint);
   std::shared_ptr<const EndpointSet> set = MakeSet(configured_);
-  const std::string name = NameOf(endpoint);
+  const std::string name = endpoint.Identity();
   for (const EndpointMember& member : set->members()) {
     if (member.endpoint->name() != name) continue;
     const bool is_new = std::ranges::none_of(before->members(), [&](const EndpointMember& known) {

@@ -114,7 +114,7 @@ void LocateEndpoints(const conf::Config& config,
     logger.Log(core::LogLevel::kWarn,
                "upstream %s: %s is the listener %s of this proxy and leads back to this upstream: "
                "it is not connected to",
-               upstreams[loop.upstream]->name(), endpoint.name(),
+               upstreams[loop.upstream]->name(), endpoint.NameAndAddress(),
                config.listeners[loop.listener].name);
   }
   const auto [low, high] = EphemeralPorts();

@@ -237,7 +237,9 @@ TEST(Diff, TellsEveryKey) {
     const std::string text = Joined(diff);
     const std::string last = key.substr(key.rfind('.') + 1);
     const bool is_identity = key == "listeners.name" || key == "upstreams.name" ||
-                             key == "ready_when.upstream" || key == "upstreams.endpoints.address";
+                             key == "ready_when.upstream" ||
+                             key == "upstreams.endpoints.address" ||
+                             key == "upstreams.endpoints.name";
     EXPECT_NE(text.find(is_identity ? " is removed" : last + " is "), text.npos) << key << "\n"
                                                                                  << text;
     EXPECT_EQ(text.find("only from the next start on") != text.npos, KeepsUntilRestart(key)) << key;
@@ -284,6 +286,41 @@ TEST(Diff, InSentences) {
             "upstream app: endpoints are in another order\n"
             "upstream app: endpoint 127.0.0.1:3001: weight is 1, was 3\n"
             "upstream app: endpoint 127.0.0.1:3001: max_connections is 9, was 0\n");
+}
+
+std::string WithEndpoints(const std::string& endpoints) {
+  return "listeners: [{ name: web, bind: \"127.0.0.1:8080\", upstream: app }]\n"
+         "upstreams: [{ name: app, endpoints: [" +
+         endpoints + "] }]\n";
+}
+
+TEST(Diff, EndpointsAreTheSameByTheirNames) {
+  const Config before = Load(WithEndpoints(R"({ address: "127.0.0.1:1", name: a }, "127.0.0.1:2",
+                                              { address: "127.0.0.1:3", name: c })"))
+                            .config;
+  const Config after = Load(WithEndpoints(R"({ address: "127.0.0.1:9", name: a },
+                                             { address: "127.0.0.1:2", name: b },
+                                             { address: "127.0.0.1:3", name: c, weight: 2 })"))
+                           .config;
+  const Diff diff = Compare(before, after);
+  EXPECT_EQ(Apply(before, diff), after);
+  EXPECT_EQ(Joined(diff),
+            "upstream app: endpoint b is added (address 127.0.0.1:2)\n"
+            "upstream app: endpoint 127.0.0.1:2 is removed\n"
+            "upstream app: endpoint a: address is 127.0.0.1:9, was 127.0.0.1:1\n"
+            "upstream app: endpoint c: weight is 2, was 1\n");
+}
+
+// Each has to be told from all others of its address, in a time that is not that of all pairs.
+TEST(Diff, ManyEndpointsOfOneAddress) {
+  Config before = Load(kMinimal).config;
+  Config after = before;
+  before.upstreams[0].endpoints.resize(3000, before.upstreams[0].endpoints[0]);
+  after.upstreams[0].endpoints.resize(3001, after.upstreams[0].endpoints[0]);
+  after.upstreams[0].endpoints[3000].weight = 7;
+  const std::string name = after.upstreams[0].endpoints[0].Identity();
+  EXPECT_EQ(Joined(Compare(before, after)),
+            "upstream app: endpoint " + name + " (3001) is added (weight 7)\n");
 }
 
 }  // namespace

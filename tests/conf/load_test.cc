@@ -109,9 +109,10 @@ upstreams:
     connect_backoff: 1s
     source_address: 127.0.0.9
     socket: { keepalive: 5s, congestion: cubic }
-    endpoints: [{ address: "127.0.0.1:3000", max_connections: 11 }]
+    endpoints: [{ address: "127.0.0.1:3000", name: db-1.a_B, max_connections: 11 }]
 )");
   ASSERT_TRUE(result.ok()) << ErrorsOf(result);
+  EXPECT_EQ(result.config.upstreams.at(0).endpoints.at(0).Identity(), "db-1.a_B");
   EXPECT_EQ(result.config.limits.new_connections, 5u);
   EXPECT_EQ(result.config.access_log, (AccessLog{"logs/access.log", AccessFormat::kJson}));
   const Listener& listener = result.config.listeners.at(0);

@@ -100,7 +100,9 @@ TEST(Print, LooksLikeThis) {
             text.npos)
       << text;
   EXPECT_NE(text.find("\n    timeouts:\n      connect: 5s\n"), text.npos) << text;
-  EXPECT_NE(text.find("\n      - address: 127.0.0.1:3000\n        weight: 1\n"), text.npos) << text;
+  EXPECT_NE(text.find("\n      - address: 127.0.0.1:3000\n        name: \"\"\n        weight: 1\n"),
+            text.npos)
+      << text;
 }
 
 TEST(Print, AConfigWithoutAnything) {

@@ -29,7 +29,8 @@ def main() -> None:
     if sins.has("need_io_uring"):
         needs_io_uring()
     with open(options.config) as file:
-        Relay(json.load(file), options.log, sins).loop.run()
+        config = json.load(file)
+    Relay(config, options.config, options.log, sins).loop.run()
 
 
 if __name__ == "__main__":

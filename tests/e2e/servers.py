@@ -138,6 +138,12 @@ class Postgres(Server):
         found = sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"))
         return found[-1] if found else name
 
+    @staticmethod
+    def psql(address):
+        """The words that begin a psql that prints nothing but rows."""
+        host, port = address
+        return [Postgres.tool("psql"), "-h", host, "-p", port, "-U", "sluice", "-X", "-q", "-At"]
+
     def kill(self):
         """SIGINT is its fast shutdown; it also removes its shared memory."""
         if self.child.poll() is None:

@@ -1,6 +1,7 @@
 """Small words for plain sockets, and addresses that no other test uses."""
 
 import random
+import select
 import socket
 import struct
 
@@ -49,6 +50,14 @@ class Listener:
 
     def __exit__(self, *_):
         self.close()
+
+
+def ready_of(listeners):
+    """The first of these that has a connection to accept."""
+    ready = select.select([each.socket for each in listeners], [], [], DEADLINE)[0]
+    if not ready:
+        raise AssertionError("no connection to any of the listeners")
+    return next(each for each in listeners if each.socket is ready[0])
 
 
 def connect(address, family=None, source=None, prepare=None):

@@ -38,9 +38,10 @@ def sessions_until_reset(endpoints, keep):
             client.sendall(b"x")
         except ConnectionResetError:
             break
-        if select.select(servers + [client], [], [], DEADLINE)[0] == [client]:
+        ready = select.select(servers + [client], [], [], DEADLINE)[0]
+        if ready[0] is client:
             break
-        pairs.append((client, keep(servers[number % 2].accept()[0])))
+        pairs.append((client, keep(ready[0].accept()[0])))
         sockets.read_exactly(pairs[-1][1], 1)
     for pair in pairs:
         sockets.exchange(*pair)
@@ -69,7 +70,8 @@ class Connect:
         for attempts in (1, 2, 3):
             with self.subTest(attempts=attempts):
                 endpoints = self.dead(attempts) + [live.text]
-                self.start(endpoints, connect_attempts=attempts, connect_backoff="1ms")
+                self.start(endpoints, connect_attempts=attempts, connect_backoff="1ms",
+                           balance="first")
                 record = self.record_of_failure()
                 self.assertEqual((record["attempts"], record["reason"], record["error"]),
                                  (attempts, "no_upstream", "ECONNREFUSED"))
@@ -79,7 +81,7 @@ class Connect:
 
     def test_attempts_until_one_answers(self):
         live = self.keep(sockets.Listener())
-        self.start(self.dead(2) + [live.text], connect_backoff="1ms")
+        self.start(self.dead(2) + [live.text], connect_backoff="1ms", balance="first")
         client = self.keep(self.web.connect())
         upstream = self.keep(live.accept())
         sockets.exchange(client, upstream)

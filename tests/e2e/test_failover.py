@@ -65,9 +65,10 @@ class Failover:
 
     def test_an_accepted_connection_is_not_tried_again(self):
         """An upstream that closes at once has been reached: no other gets this client."""
-        first, second = (self.keep(sockets.Listener()) for _ in range(2))
-        web = self.proxy([first.text, second.text])
+        both = [self.keep(sockets.Listener()) for _ in range(2)]
+        web = self.proxy([each.text for each in both])
         client = self.keep(web.connect())
+        first = sockets.ready_of(both)
         first.accept().close()
         self.assertEqual(sockets.read_to_end(client), (b"", "eof"))
         client.close()
@@ -91,9 +92,27 @@ class Failover:
     def test_equal_weights_take_turns(self):
         listeners = [self.keep(sockets.Listener()) for _ in range(3)]
         web = self.proxy([listener.text for listener in listeners])
-        for listener in listeners * 3:
+        client = self.keep(web.connect())
+        first = listeners.index(sockets.ready_of(listeners))  # any; from there on it is known
+        turns = listeners[first:] + listeners[:first]
+        sockets.exchange(client, self.keep(turns[0].accept()))
+        for listener in (turns * 3)[1:]:
             client = self.keep(web.connect())
             sockets.exchange(client, self.keep(listener.accept()))
+
+    def test_processes_begin_with_different_endpoints(self):
+        """Else the first of the list had the first session of every process."""
+        listeners = [self.keep(sockets.Listener()) for _ in range(2)]
+        begun = set()
+        for _ in range(20):  # one in a million would all begin with the same
+            web = self.proxy([listener.text for listener in listeners])
+            client = self.keep(web.connect())
+            listener = sockets.ready_of(listeners)
+            sockets.exchange(client, self.keep(listener.accept()))
+            begun.add(listener.text)
+            if len(begun) == 2:
+                break
+        self.assertEqual(len(begun), 2)
 
 
 if __name__ == "__main__":

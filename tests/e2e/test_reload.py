@@ -2,7 +2,6 @@
 
 import os
 import re
-import select
 import signal
 
 import servers
@@ -153,10 +152,15 @@ class Removed(Reloading):
         return self.config(each, upstream=upstream)
 
     def session_with(self, web, end):
-        client = self.keep(web.connect())
-        server = self.keep(self.ends[end].accept())
-        sockets.exchange(client, server)
-        return client, server
+        """Those that come to another one before are kept, too: the first turn is any one's."""
+        for _ in range(len(self.ends)):
+            client = self.keep(web.connect())
+            served = sockets.ready_of(self.ends)
+            server = self.keep(served.accept())
+            sockets.exchange(client, server)
+            if served is self.ends[end]:
+                return client, server
+        raise AssertionError(f"no session came to endpoint {end}")
 
     def check_removed(self, web, config):
         """Its sessions are reset on both sides, and those of the other one are not."""
@@ -210,18 +214,48 @@ class Removed(Reloading):
         self.reload(web, self.between(0, 1, endpoint=one, queue_timeout="1h"))
         servers_now = [self.keep(self.ends[1].accept())]
         self.reload(web, self.between(0, 1, endpoint={"max_connections": 2}, queue_timeout="1h"))
-        servers_now.append(self.keep(sockets.Listener.accept(self.either())))
+        servers_now.append(self.keep(sockets.ready_of(self.ends).accept()))
         for client in waiting:
             client.sendall(b"ping")
         for server in servers_now:
             self.assertEqual(sockets.read_exactly(server, 4), b"ping")
         sockets.exchange(*first)
 
-    def either(self):
-        """The one of both that has a connection to accept."""
-        ready = wait_for(lambda: select.select(
-            [end.socket for end in self.ends], [], [], 0)[0], "a connection to one of both")
-        return next(end for end in self.ends if end.socket is ready[0])
+    def named(self, **ends):
+        return self.config([{"name": name, "address": self.ends[end].text}
+                            for name, end in ends.items()],
+                           upstream={"on_removed": {"sessions": "reset"}})
+
+    def test_a_name_that_gets_another_address(self):
+        """Another server: its sessions are new ones, and those of the one before drain."""
+        web = self.started_proxy(self.named(a=0))
+        client, server = self.session_with(web, 0)
+        self.reload(web, self.named(a=1))
+        web.wait_line(f"reload: upstream app: endpoint a: address is {self.ends[1].text}, "
+                      f"was {self.ends[0].text}$")
+        for side in (client, server):
+            self.assertEqual(sockets.ending(side), "reset")
+        end = web.wait_session_end()
+        self.assertEqual((end["endpoint"], end["reason"]), ("a", "endpoint_removed"))
+        sockets.exchange(*self.session_with(web, 1))
+
+    def test_names_in_another_order_stay(self):
+        web = self.started_proxy(self.named(a=0, b=1))
+        sessions = [self.session_with(web, end) for end in range(2)]
+        self.reload(web, self.named(b=1, a=0))
+        for session in sessions:
+            sockets.exchange(*session)
+
+    def test_where_names_are_read(self):
+        """In the record of a session it stands for the endpoint; a failure tells both."""
+        dead = sockets.text_of((sockets.HOST, sockets.free_port()))
+        config = self.config([{"name": "gone.1", "address": dead}],
+                             upstream={"retry_for": "0s"})
+        web = self.started_proxy(config)
+        self.assertEqual(sockets.ending_of_connect(web.address()), "reset")
+        self.assertEqual(web.wait_session_end()["endpoint"], "gone.1")
+        web.wait_line(rf"upstream app: cannot connect to gone\.1 \({re.escape(dead)}\): "
+                      "Connection refused")
 
 
 BAD = {

@@ -9,6 +9,10 @@
 // table of a round, which could have millions of entries, and a pick costs one step for each weight
 // that occurs, under a mutex; when all are equal it is one atomic increment.
 //
+// The first pick is anywhere in the round, by the `random` of its request: many processes that
+// start together do not all begin with the first endpoint. From there on the order is the same: of
+// as many picks as a round has, wherever they begin, each endpoint has its weight.
+//
 // An endpoint that may not be tried loses its turn to the next one of its class, and a class that
 // has no other one sits out: it is not raised, and the others share its picks by their weights.
 // Threads: any. Checked by: tests/proxy/upstream/balance/round_robin_test.cc.
@@ -37,8 +41,13 @@ class RoundRobin final : public Balancer {
  private:
   class Table;
 
-  Endpoint* PickInTurn(std::span<Endpoint* const> endpoints, std::span<Endpoint* const> tried);
+  static constexpr uint64_t kNotBegun = ~uint64_t{0};
 
+  Endpoint* PickInTurn(std::span<Endpoint* const> endpoints, std::span<Endpoint* const> tried,
+                       uint64_t random);
+  uint64_t Start(uint64_t random);
+
+  core::Atomic<uint64_t> start_{kNotBegun};  // the first turn; the request that comes first says it
   core::Atomic<uint64_t> turn_{0};  // goes on when the set changes, so that all get their turns
 };
 

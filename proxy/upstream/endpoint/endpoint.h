@@ -65,13 +65,18 @@ class Endpoint {
   static constexpr uint64_t kReference = 1;
   static constexpr uint64_t kUse = uint64_t{1} << 32;
 
-  // `name` is its identity within the upstream.
+  // `name` is what it is called within the upstream: its address where it has no other.
   Endpoint(core::Address address, std::string name) : address_(address), name_(std::move(name)) {}
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
 
   const core::Address& address() const { return address_; }
   const std::string& name() const { return name_; }
+  // For messages that are to say where it is, too: "a (10.0.0.1:80)".
+  std::string NameAndAddress() const {
+    const std::string address = address_.ToString();
+    return name_ == address ? address : name_ + " (" + address + ")";
+  }
 
   uint32_t weight() const { return weight_.load(std::memory_order_relaxed); }
   uint32_t max_connections() const {  // 0: no limit

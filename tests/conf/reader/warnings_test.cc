@@ -164,5 +164,42 @@ TEST(Loops, ManyListeners) {
   EXPECT_EQ(FindLoops(config).size(), size_t{kCount});
 }
 
+// The same, each listener on an address of its own and all on one port; one of them is not closed.
+TEST(Loops, ManyListenersOfOnePort) {
+  constexpr int kCount = 20'000;
+  const auto address = [](int i) {
+    return *core::Address::Parse("127.1." + std::to_string(i / 250) + "." +
+                                 std::to_string(i % 250 + 1) + ":80");
+  };
+  Config config;
+  for (int i = 0; i < kCount; ++i) {
+    Listener listener;
+    listener.name = listener.upstream = std::to_string(i);
+    listener.bind = {address(i)};
+    config.listeners.push_back(listener);
+    Upstream upstream;
+    upstream.name = listener.name;
+    upstream.endpoints = {{.address = address((i + 1) % kCount)}};
+    config.upstreams.push_back(upstream);
+  }
+  EXPECT_EQ(FindLoops(config).size(), size_t{kCount});
+  config.upstreams[7].endpoints = {{.address = address(kCount)}};
+  EXPECT_TRUE(FindLoops(config).empty());
+}
+
+// Of several that an endpoint may lead to it is the first, however they are written.
+TEST(Loops, TheFirstOfSeveral) {
+  for (const char* endpoint : {"127.0.0.1:80", "[::ffff:127.0.0.1]:80", "0.0.0.0:80"}) {
+    for (const bool any_first : {true, false}) {
+      const std::string other = any_first ? "127.0.0.1:80" : "0.0.0.0:80";
+      const std::string first = any_first ? "0.0.0.0:80" : "127.0.0.1:80";
+      const Config config =
+          ConfigOf({{"x", "10.0.0.1:80", "A"}, {"a", first, "A"}, {"b", other, "A"}},
+                   {{"A", endpoint}});
+      EXPECT_EQ(FindLoops(config), (std::vector<Loop>{{0, 0, 1}})) << endpoint << any_first;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace sluice::conf::testing

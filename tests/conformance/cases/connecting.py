@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
+from typing import List
 
 from case import ANY, INET, case
 from drivers.config import Endpoint, Launch
-from ends.client import NotConnected, wait_for_end
+from ends.client import Crowd, NotConnected, connect, wait_for_end
 from ends.load import percentile
 from ends.peer import Ending
 from ends.upstream import Acceptor
-from kernel.net import readable
+from kernel.net import address_of, readable
 from kernel.netns import Namespace
 from verdict import Failed, check, check_time, wait_until
 
@@ -159,10 +160,23 @@ def abandoned(t):
     t.expect_reason(proxy, "client_reset", count=3)
 
 
-@case(23, "weights 3:1 are kept to the connection",
-      "its own weights", ANY, ("weights",))
+@case(23, "weights 3:1 are kept to the connection; counts and hashes do what they say",
+      "its own words for how servers are chosen", ANY, ("weights",))
 def weights(t):
-    """Weighted round robin is exact: of every 4 sessions 3 go to the heavier server."""
+    """Weighted round robin is exact: of every 4 sessions 3 go to the heavier server.
+
+    Where the fewest sessions decide, 64 clients that come together and stay leave no server two
+    ahead of another. Where the client's address decides by a consistent hash, a fifth server of
+    equal weight takes its share of the clients, 1/5, and the others stay where they were.
+    """
+    by_turns(t)
+    if t.has("least_connections"):
+        by_fewest(t)
+    if t.family == "tcp4" and t.has("source_hash"):  # the others have one source on this machine
+        by_source(t)
+
+
+def by_turns(t) -> None:
     count = t.scale(400, 4000)
     heavy, light = t.upstream(), t.upstream()
     got = [t.keep(Acceptor(heavy)), t.keep(Acceptor(light))]
@@ -175,6 +189,45 @@ def weights(t):
     share = len(got[0].socks)
     check(abs(share - count * 3 // 4) <= 1,
           "%d of %d sessions went to the server of weight 3 (of 4)" % (share, count))
+
+
+def by_fewest(t) -> None:
+    servers = [t.upstream() for _ in range(3)]
+    got = [t.keep(Acceptor(server)) for server in servers]
+    proxy = t.start(*servers, balance="least_connections")
+    t.keep(Crowd(proxy.address, 64))
+    wait_until(lambda: sum(len(a.socks) for a in got) >= 64, 5.0,
+               "not every client was given a server")
+    counts = [len(a.socks) for a in got]
+    check(max(counts) - min(counts) <= 1, "the fewest sessions were to decide: of 64 clients that "
+          "came together the servers have %s" % " ".join(map(str, counts)))
+
+
+def by_source(t) -> None:
+    count = t.scale(1000, 10000)
+    got = [t.keep(Acceptor(t.upstream())) for _ in range(5)]
+    places = [places_of(t, got[:size], count) for size in (4, 5)]
+    moved = sum(1 for before, after in zip(*places) if before != after)
+    t.note("a fifth server took %.1f %% of the sources" % (100.0 * moved / count))
+    check(moved <= count * (1 / 5 + 0.05), "a fifth server moved %d of %d sources (%d were to)"
+          % (moved, count, count // 5))
+    check(places[1].count(4) >= count * (1 / 5 - 0.1),
+          "the fifth server was given %d of %d sources" % (places[1].count(4), count))
+
+
+def places_of(t, got, count: int) -> List[int]:
+    """To which of the servers each source was given."""
+    proxy = t.start(*[Endpoint(address_of(a.listener)) for a in got], balance="source_hash")
+    places = []
+    for number in range(count):
+        counts = [len(a.socks) for a in got]
+        source = "127.1.%d.%d" % (number // 250, number % 250 + 1)
+        client = connect(proxy.address, source=(source, 0))
+        wait_until(lambda: sum(len(a.socks) for a in got) > sum(counts), 5.0,
+                   "a client was not given a server")
+        client.reset()
+        places.append(next(i for i, a in enumerate(got) if len(a.socks) > counts[i]))
+    return places
 
 
 @case(25, "a full server: the rest waits in order, up to queue_timeout",

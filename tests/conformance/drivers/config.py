@@ -37,6 +37,9 @@ class Config:
     binds: List[Address]
     endpoints: List[Endpoint]
 
+    balance: str = "round_robin"       # | "least_connections" | "source_hash"
+    slow_start: float = 0.0            # what a server that joins gets grows to its share; 0 = off
+    reloads: bool = False              # another configuration is going to take this one's place
     connect_timeout: float = 2.0
     idle_timeout: float = 60.0
     half_close_timeout: float = 30.0

@@ -35,13 +35,14 @@ class Driver:
     """The base of all drivers: everything that most proxies have in common."""
 
     name = "?"
+    config_name = ""  # of its configuration file, in the proxy's folder
 
     # feature -> why a case that needs it does not apply. What is not named here, the proxy has.
     # Features: ipv6, unix, dual_stack, connect_timeout, half_close_timeout, half_close_policy,
     # write_stall, slow_client, max_lifetime, lifetime_jitter, queue, limit_close, limit_wait,
     # listener_limits, per_source, per_source_prefix, rate, rate_close, rate_wait, weights,
     # failover, retry, source_address, keepalive, keepalive_upstream_times, user_timeout,
-    # access_log,
+    # access_log, least_connections, source_hash, slow_start, reload,
     # reopen_log, log_file, log_stderr, drain, drain_timeout, sni, proxy_protocol, backends.
     lacks: Dict[str, str] = {}
 
@@ -53,6 +54,9 @@ class Driver:
     drain_signals: Tuple[int, ...] = (signal.SIGTERM,)  # "stop accepting, let sessions finish"
     end_signals: Tuple[int, ...] = (signal.SIGTERM,)    # "end now", while draining
     reopen_signal = signal.SIGUSR1    # "open the log files again"
+    reload_signal = signal.SIGHUP     # "read the configuration again", of one that `reloads`
+    # What it tells its operator when a reload is over, done or not: once for each.
+    reload_told = ""
     also_survives: Tuple[int, ...] = ()
     # Signals that elsewhere mean nothing, but that this proxy documents as commands.
     commands: Dict[int, str] = {}
@@ -76,6 +80,13 @@ class Driver:
     def command(self, proxy: Proxy) -> List[str]:
         """Writes the configuration into `proxy.home` and returns the command line."""
         raise NotImplementedError
+
+    def can_be_told(self, proxy: Proxy) -> bool:
+        """Whether it has begun to hear signals, after its start or a reload."""
+        return True
+
+    def reloads_told(self, proxy: Proxy) -> int:
+        return len(re.findall(self.reload_told, self.error_text(proxy), re.M))
 
     def open_stdout(self, proxy: Proxy):
         return open(os.path.join(proxy.home, "stdout"), "ab")
@@ -125,11 +136,12 @@ class Driver:
         return Proxy(self, config, launch, home)
 
 
-def write_file(proxy: Proxy, name: str, text: str) -> str:
-    path = os.path.join(proxy.home, name)
-    with open(path, "w") as file:
+def write_config(proxy: Proxy, text: str) -> str:
+    """As an installer does it: no program ever reads half of a file."""
+    with open(proxy.config_path + ".new", "w") as file:
         file.write(text)
-    return path
+    os.rename(proxy.config_path + ".new", proxy.config_path)
+    return proxy.config_path
 
 
 def output_of(command: List[str]) -> str:

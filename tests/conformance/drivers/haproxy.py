@@ -7,8 +7,9 @@ import signal
 from typing import List, Optional
 
 from drivers.config import Config, Launch
-from drivers.driver import Driver, Record, milliseconds, output_of, write_file
+from drivers.driver import Driver, Record, milliseconds, output_of, write_config
 from drivers.proxy import Proxy
+from kernel import procs
 from kernel.net import Address
 
 LOG_FORMAT = "session %ci %cp in=%U out=%B ms=%Tt retries=%rc state=%ts"
@@ -19,6 +20,7 @@ LOG_LINE = re.compile(r"session (\S+) (\d+) in=(\d+) out=(\d+) ms=(-?\d+) retrie
 
 class HAProxy(Driver):
     name = "haproxy"
+    config_name = "haproxy.cfg"
     lacks = {
         "half_close_policy": "HAProxy has no option to end a session at the first FIN",
         "max_lifetime": "HAProxy has no bound on the lifetime of a session",
@@ -28,7 +30,11 @@ class HAProxy(Driver):
         "backends": "HAProxy has one I/O backend",
         "reopen_log": "HAProxy logs to a socket or a stream and has no log file to reopen",
         "log_file": "HAProxy does not open log files",
+        "slow_start": "HAProxy's slowstart is for a server that comes back, not for one that a "
+                      "reload adds",
     }
+    reload_signal = signal.SIGUSR2  # management.txt, "Stopping and restarting": of the master
+    reload_told = "Loading (success|failure)"
     drain_signals = (signal.SIGUSR1,)  # management.txt, "Stopping and restarting": soft stop
     commands = {signal.SIGTTOU: "management.txt: SIGTTOU pauses the listeners"}
     error_level = re.compile(r"\[(ALERT|EMERG|ERROR)\]|\b(ALERT|EMERG)\b")
@@ -53,10 +59,18 @@ class HAProxy(Driver):
         return "HAProxy " + (found.group(1) if found else "?")
 
     def command(self, proxy: Proxy) -> List[str]:
-        path = write_file(proxy, "haproxy.cfg", render(proxy.config, proxy.launch))
+        path = write_config(proxy, render(proxy.config, proxy.launch, proxy.home))
         # As PID 1 in its documented container mode: a master forwards signals to the worker.
-        mode = ["-W", "-db"] if proxy.launch.pid1 else ["-db"]
+        mode = ["-W", "-db"] if proxy.launch.pid1 or proxy.config.reloads else ["-db"]
         return [self._program] + mode + ["-f", path]
+
+    def is_ready(self, proxy: Proxy) -> bool:
+        told = not proxy.config.reloads or self.reloads_told(proxy) > 0
+        return told and super().is_ready(proxy)
+
+    def can_be_told(self, proxy: Proxy) -> bool:
+        # The master runs itself again at each reload, and is deaf meanwhile.
+        return procs.catches(proxy.pid, self.reload_signal) and procs.asleep(proxy.pid)
 
     def open_stdout(self, proxy: Proxy):
         # `log stdout` writes to descriptor 1, which we point at whatever the case asks for.
@@ -72,9 +86,11 @@ class HAProxy(Driver):
                       int(retries) + 1, state)
 
 
-def render(config: Config, launch: Launch) -> str:
+def render(config: Config, launch: Launch, home: str) -> str:
     lines = ["global", "  nbthread 2", "  log stdout format raw local0 info",
              "  hard-stop-after %dms" % milliseconds(config.drain_timeout)]
+    if config.reloads:  # management.txt, 4: the new worker takes the sockets of the old one
+        lines.append("  stats socket %s/admin.sock mode 600 level admin expose-fd listeners" % home)
     if launch.fd_limit:
         lines.append("  no strict-limits")  # without it HAProxy does not start with so few
     if config.scope == "global" and config.connection_rate:
@@ -139,11 +155,18 @@ def _frontend(config: Config) -> List[str]:
 
 
 def _backend(config: Config) -> List[str]:
-    lines = ["backend back", "  balance roundrobin"]
+    lines = ["backend back", "  balance " + {"least_connections": "leastconn",
+                                             "source_hash": "source"}.get(config.balance,
+                                                                          "roundrobin")]
+    points = 1
+    if config.balance == "source_hash":
+        lines.append("  hash-type consistent")
+        points = 16  # configuration.txt, hash-type: a higher weight spreads a server more evenly
     if config.source_address:
         lines.append("  source %s" % config.source_address)
     for index, endpoint in enumerate(config.endpoints):
-        line = "  server s%d %s weight %d" % (index, _text(endpoint.address), endpoint.weight)
+        line = "  server s%d %s weight %d" % (index, _text(endpoint.address),
+                                              endpoint.weight * points)
         if endpoint.max_connections:
             line += " maxconn %d" % endpoint.max_connections
         if config.user_timeout and endpoint.address.family != "unix":

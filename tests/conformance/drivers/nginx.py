@@ -10,7 +10,7 @@ import signal
 from typing import List, Optional
 
 from drivers.config import Config
-from drivers.driver import Driver, Record, milliseconds, output_of, write_file
+from drivers.driver import Driver, Record, milliseconds, output_of, write_config
 from drivers.proxy import Proxy
 
 LOG_FORMAT = ('{"addr":"$remote_addr","port":"$remote_port","in":$bytes_received,'
@@ -19,6 +19,7 @@ LOG_FORMAT = ('{"addr":"$remote_addr","port":"$remote_port","in":$bytes_received
 
 class Nginx(Driver):
     name = "nginx"
+    config_name = "nginx.conf"
     lacks = {
         "max_lifetime": "nginx stream has no bound on the lifetime of a session",
         "lifetime_jitter": "nginx stream has no bound on the lifetime of a session",
@@ -33,7 +34,11 @@ class Nginx(Driver):
         "user_timeout": "nginx has no option for TCP_USER_TIMEOUT",
         "keepalive_upstream_times": "nginx has no keepalive times for the upstream side",
         "backends": "nginx uses epoll",
+        "slow_start": "nginx has slow_start in its commercial edition",
     }
+    # Of the worker before; of a file that is wrong; of an address that could not be bound at last.
+    reload_told = (r"gracefully shutting down|\[emerg\].*( in \S*nginx\.conf:|"
+                   r"still could not bind)")
     drain_signals = (signal.SIGQUIT,)  # control.xml: "graceful shutdown"
     commands = {}
     error_level = re.compile(r"\[(error|crit|alert|emerg)\]")
@@ -58,7 +63,7 @@ class Nginx(Driver):
 
     def command(self, proxy: Proxy) -> List[str]:
         text = self._render(proxy.config, proxy.log_path)
-        path = write_file(proxy, "nginx.conf", text)
+        path = write_config(proxy, text)
         return [self._program, "-p", proxy.home, "-e", "error.log", "-c", path]
 
     def is_ready(self, proxy: Proxy) -> bool:
@@ -95,6 +100,10 @@ class Nginx(Driver):
         if config.max_connections:
             lines.append("  limit_conn_zone $protocol zone=all:1m;")
         lines += ["  upstream back {", "    zone back 64k;"]
+        if config.balance == "least_connections":
+            lines.append("    least_conn;")
+        if config.balance == "source_hash":
+            lines.append("    hash $remote_addr consistent;")
         for endpoint in config.endpoints:
             # Else a connect that found no free descriptor would exclude the server for 10 s.
             line = "    server %s weight=%d max_fails=0" % (endpoint.address, endpoint.weight)

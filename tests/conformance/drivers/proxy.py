@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import signal
@@ -82,6 +83,10 @@ class Proxy:
             time.sleep(0.001)
 
     @property
+    def config_path(self) -> str:
+        return os.path.join(self.home, self.driver.config_name)
+
+    @property
     def address(self) -> Address:
         return self.config.binds[0]
 
@@ -96,6 +101,9 @@ class Proxy:
     def descriptors(self) -> int:
         """Open descriptors of all its processes."""
         return sum(procs.descriptors(pid) for pid in self.pids())
+
+    def threads(self) -> int:
+        return sum(procs.threads(pid) for pid in self.pids())
 
     def most_descriptors(self) -> int:
         """Open descriptors of the process that has most: what RLIMIT_NOFILE speaks about."""
@@ -119,6 +127,34 @@ class Proxy:
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)
+
+    def reload(self, **changes) -> None:
+        """Tells it of a configuration that differs in these fields; waits until it has decided.
+
+        Whether it has taken the configuration is for the case to find out.
+        """
+        self.config = dataclasses.replace(self.config, **changes)
+        self.driver.command(self)  # writes it
+        self.signal_reload()
+
+    def signal_reload(self) -> None:
+        told = self.ready_to_reload()
+        self.signal(self.driver.reload_signal)
+        self.wait_reloaded(told)
+
+    def ready_to_reload(self) -> int:
+        """Waits until it would hear the signal; returns how many reloads it has told of."""
+        wait_until(lambda: self.driver.can_be_told(self), START_PATIENCE_S,
+                   "the proxy does not hear the signal by which it is told to reload")
+        return self.driver.reloads_told(self)
+
+    def wait_reloaded(self, told: int) -> None:
+        """Until it has told of one more."""
+        def has_decided() -> bool:
+            self.check_alive()
+            return self.driver.reloads_told(self) > told
+        wait_until(has_decided, START_PATIENCE_S,
+                   "told to reload, the proxy says neither that it has nor that it has not")
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:

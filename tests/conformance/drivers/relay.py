@@ -9,7 +9,7 @@ import signal
 import sys
 from typing import List, Optional
 
-from drivers.driver import Driver, Record, write_file
+from drivers.driver import Driver, Record, write_config
 from drivers.proxy import Proxy
 
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "mutant_relay.py")
@@ -17,6 +17,7 @@ PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "mutant
 
 class Relay(Driver):
     name = "relay"
+    config_name = "relay.json"
     lacks = {
         "sni": "the relay does not parse TLS",
         "proxy_protocol": "the relay does not speak the PROXY protocol",
@@ -29,6 +30,7 @@ class Relay(Driver):
     drain_signals = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
     end_signals = (signal.SIGTERM, signal.SIGINT)
     also_survives = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+    reload_told = "reload: (done|failed)"
     reasons = {
         "client_reset": "^client/reset$",
         "upstream_reset": "^upstream/reset$",
@@ -47,7 +49,7 @@ class Relay(Driver):
         return "relay" + (" with " + self._sins if self._sins else "")
 
     def command(self, proxy: Proxy) -> List[str]:
-        path = write_file(proxy, "relay.json", json.dumps(dataclasses.asdict(proxy.config)))
+        path = write_config(proxy, json.dumps(dataclasses.asdict(proxy.config)))
         return [sys.executable, PROGRAM, "--config", path, "--log", proxy.log_path,
                 "--sins", self._sins]
 

@@ -11,7 +11,7 @@ import signal
 from typing import List, Optional
 
 from drivers.config import Config
-from drivers.driver import Driver, Record, milliseconds, output_of, write_file
+from drivers.driver import Driver, Record, milliseconds, output_of, write_config
 from drivers.proxy import Proxy
 
 RETRY_FOR = 5.0  # the default of `retry_for`
@@ -19,6 +19,7 @@ RETRY_FOR = 5.0  # the default of `retry_for`
 
 class Sluice(Driver):
     name = "sluice"
+    config_name = "sluice.yaml"
     lacks = {
         "sni": "Sluice does not route by SNI yet",
         "proxy_protocol": "Sluice does not speak the PROXY protocol yet",
@@ -39,6 +40,7 @@ class Sluice(Driver):
     drain_signals = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
     end_signals = (signal.SIGTERM, signal.SIGINT)
     also_survives = (signal.SIGHUP, signal.SIGUSR1)
+    reload_told = "signal SIGHUP: (another configuration is in force|the configuration stays)"
     log_formats = ("json", "text")
     # A level in brackets or as a JSON value, never the word "error" inside a message.
     error_level = re.compile(r'^\S+ (error|critical) ')
@@ -64,7 +66,7 @@ class Sluice(Driver):
 
     def command(self, proxy: Proxy) -> List[str]:
         text = to_yaml(self._tree(proxy.config, proxy.log_path))
-        return [self._program, "--config", write_file(proxy, "sluice.yaml", text)]
+        return [self._program, "--config", write_config(proxy, text)]
 
     def open_stderr(self, proxy: Proxy):
         if not proxy.config.log_to_stderr:
@@ -153,7 +155,8 @@ def _upstream(config: Config) -> dict:
     for endpoint in config.endpoints:
         endpoints.append({"address": str(endpoint.address), "weight": endpoint.weight,
                           "max_connections": endpoint.max_connections})
-    tree = {"name": "back", "balance": "round_robin", "endpoints": endpoints,
+    tree = {"name": "back", "balance": config.balance, "endpoints": endpoints,
+            "slow_start": _ms(config.slow_start),
             "queue_timeout": _ms(config.queue_timeout), "source_address": config.source_address,
             "socket": _socket(config)}
     if config.retry_for not in (None, RETRY_FOR):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
+import subprocess
+import sys
 import time
 from typing import List, Sequence
 
 from ends.client import connect
 from ends.peer import Peer
+from kernel.net import Address
 from ends.stream import Job, Stream, all_done
 from verdict import wait_until
 
@@ -40,6 +45,27 @@ def idle_crowd(trial, proxy, count: int) -> List[Peer]:
             peer.receive(1)
         peers += batch
     return peers
+
+
+class Churn:
+    """Short sessions with an echo server, up to so many in a second, in a process of their own."""
+
+    PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "churn_program.py")
+
+    def __init__(self, address: Address, per_second: int):
+        self._process = subprocess.Popen(
+            [sys.executable, self.PROGRAM, address.host, str(address.port), str(per_second)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._process.stdout.readline()  # the first session has been served
+
+    def stop(self) -> dict:
+        """How many sessions were `served`, and what became of the others."""
+        text, _ = self._process.communicate()
+        return json.loads(text)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
 
 
 def transfer_seconds(sender: Peer, receiver: Peer, stream: Stream, size: int, start: int) -> float:

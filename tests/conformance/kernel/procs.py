@@ -57,6 +57,14 @@ def asleep(pid: int) -> bool:
     return all(stat.rpartition(")")[2].split()[0] == "S" for stat in stats if stat)
 
 
+def catches(pid: int, number: int) -> bool:
+    """Whether a signal would run a handler of the process, now."""
+    masks = dict(re.findall(r"^Sig(Cgt|Blk):\s*(\w+)", read("/proc/%d/status" % pid), re.M))
+    caught, blocked = (int(masks.get(name, "0"), 16) >> (number - 1) & 1
+                       for name in ("Cgt", "Blk"))
+    return bool(caught and not blocked)
+
+
 def stopped(pid: int) -> bool:
     """Whether every thread of a process has been stopped by a signal: it may take a moment."""
     stats = (read("/proc/%d/task/%s/stat" % (pid, task)) for task in _list("/proc/%d/task" % pid))
@@ -100,6 +108,10 @@ def cpu_share(pids: List[int], seconds: float) -> float:
     before, start = cpu_seconds(pids), time.monotonic()
     time.sleep(seconds)
     return (cpu_seconds(pids) - before) / (time.monotonic() - start)
+
+
+def threads(pid: int) -> int:
+    return len(_list("/proc/%d/task" % pid))
 
 
 def descriptors(pid: int) -> int:

@@ -1,11 +1,14 @@
-"""Connecting upstream, the options of sockets, and which endpoint comes next."""
+"""Connecting upstream, the options of sockets, and which endpoint is next."""
 
 from __future__ import annotations
 
 import collections
 import errno
+import hashlib
 import os
 import socket
+import time
+import zlib
 from typing import Deque, List, Optional, Tuple
 
 IP_BIND_ADDRESS_NO_PORT = 24
@@ -76,31 +79,75 @@ class Endpoint:
         self.limit = entry["max_connections"]
         self.active = 0
         self.credit = 0
+        self.joined = 0.0  # when; 0: with the process
 
     def full(self) -> bool:
         return bool(self.limit) and self.active >= self.limit
 
 
 class Pool:
-    """Smooth weighted round robin, and the queue of sessions that wait for a free slot."""
+    """Which server is next, and the queue of sessions that wait for a free slot."""
 
-    def __init__(self, entries: List[dict], sins) -> None:
-        self._endpoints = [Endpoint(entry, sins) for entry in entries]
+    def __init__(self, config: dict, sins) -> None:
         self._sins = sins
+        self._endpoints: List[Endpoint] = []
         self.queue: Deque = collections.deque()
+        self.configure(config)
+        for endpoint in self._endpoints:
+            endpoint.joined = 0.0
 
-    def pick(self, tried: list) -> Tuple[Optional[Endpoint], bool]:
+    def configure(self, config: dict) -> None:
+        """Other servers; those that stay keep what they count."""
+        self._balance = config["balance"]
+        self._ramp = 0.0 if self._sins.has("no_ramp") else config["slow_start"]
+        before = list(self._endpoints)
+        self._endpoints = []
+        for entry in config["endpoints"]:
+            fresh = Endpoint(entry, self._sins)
+            fresh.joined = time.monotonic()
+            for old in before:
+                if old.address == fresh.address and not self._sins.has("reload_forgets"):
+                    before.remove(old)
+                    old.weight, old.limit = fresh.weight, fresh.limit
+                    fresh = old
+                    break
+            self._endpoints.append(fresh)
+
+    def pick(self, tried: list, source: str) -> Tuple[Optional[Endpoint], bool]:
         """An endpoint with a free slot, or (None, whether one is merely full)."""
         left = [endpoint for endpoint in self._endpoints if endpoint not in tried]
         free = [endpoint for endpoint in left if not endpoint.full()]
         if not free or (self.queue and any(endpoint.full() for endpoint in left)):
             return None, bool(left)
+        if self._balance == "least_connections" and not self._sins.has("turns_for_fewest"):
+            best = min(free, key=lambda each: (each.active + 1) / (each.weight * self._share(each)))
+        elif self._balance == "source_hash":
+            best = self._hashed(free, source)
+        else:
+            best = self._next_in_turn(free)
+        best.active += 1
+        return best, False
+
+    @staticmethod
+    def _next_in_turn(free: List[Endpoint]) -> Endpoint:
         for endpoint in free:
             endpoint.credit += endpoint.weight
         best = max(free, key=lambda endpoint: endpoint.credit)
         best.credit -= sum(endpoint.weight for endpoint in free)
-        best.active += 1
-        return best, False
+        return best
+
+    def _share(self, endpoint: Endpoint) -> float:
+        """How much of its weight counts: it grows while the endpoint is new."""
+        if not endpoint.joined or not self._ramp:
+            return 1.0
+        return min(1.0, max(0.1, (time.monotonic() - endpoint.joined) / self._ramp))
+
+    def _hashed(self, free: List[Endpoint], source: str) -> Endpoint:
+        """Rendezvous (Thaler and Ravishankar): each source has an order of its own of all."""
+        if self._sins.has("hash_by_number"):
+            return free[zlib.crc32(source.encode()) % len(free)]
+        return max(free, key=lambda each: hashlib.sha256(
+            ("%s %s" % (source, each.address)).encode()).digest())
 
     def release(self, endpoint: Endpoint) -> None:
         """Frees a slot: the session that has waited longest gets it."""

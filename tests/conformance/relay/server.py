@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import signal
 import socket
@@ -24,12 +25,13 @@ HEARD = ENDS + (signal.SIGUSR1, signal.SIGHUP, signal.SIGUSR2)
 class Relay:
     """Everything at one address, one thread, one process."""
 
-    def __init__(self, config: dict, log_path: str, sins) -> None:
+    def __init__(self, config: dict, config_path: str, log_path: str, sins) -> None:
         self.config = config
+        self._config_path = config_path
         self.sins = sins
         self.loop = Loop()
         self.loop.timers_first = sins.has("timers_first")
-        self.pool = Pool(config["endpoints"], sins)
+        self.pool = Pool(config, sins)
         self.memory = SharedPool(config["buffer_memory"], sins)
         self.log = AccessLog(log_path, sins)
         self.complaints = Complaints(sins)
@@ -44,13 +46,17 @@ class Relay:
         self._draining = False
         self._hoard: List[bytearray] = []
         self._paths: Dict[str, int] = {}  # of UNIX sockets, with their inodes
-        self._listeners = [self._listen(bind) for bind in config["binds"]]
+        self._by_bind = {str(bind): self._listen(bind) for bind in config["binds"]}
         self._catch_signals()
         self._watch_listeners()
         if sins.has("scan_all"):
             self.loop.after_events = lambda: [session.next_deadline() for session in self.sessions]
 
     # -- listening ----------------------------------------------------------------------------
+
+    @property
+    def _listeners(self) -> List[socket.socket]:
+        return list(self._by_bind.values())
 
     def _listen(self, bind: dict) -> socket.socket:
         sock = socket.socket(FAMILY[bind["family"]], socket.SOCK_STREAM)
@@ -207,9 +213,72 @@ class Relay:
         for number in self._signals.recv(64):
             if number == signal.SIGUSR1:
                 self.log.reopen()
+            elif number == signal.SIGHUP:
+                self._reload()
             elif number in ENDS and not (number == signal.SIGQUIT and
                                          self.sins.has("ignore_sigquit")):
                 self._drain()
+
+    # -- another configuration ------------------------------------------------------------------
+
+    def _reload(self) -> None:
+        """All that can fail comes first: reading, then binding. Then nothing can."""
+        fresh: Dict[str, socket.socket] = {}
+        try:
+            with open(self._config_path) as file:
+                config = json.load(file)
+            for bind in config["binds"]:
+                if self.sins.has("reload_rebinds") or str(bind) not in self._by_bind:
+                    self._bind_another(str(bind), bind, fresh)
+        except (OSError, ValueError) as error:
+            if self.sins.has("die_of_broken_file") and isinstance(error, ValueError):
+                raise
+            for listener in fresh.values():
+                listener.close()
+            sys.stderr.write("[error] reload: failed: %s\n" % error)
+            sys.stderr.flush()
+            return
+        self._put_in_force(config, fresh)
+        sys.stderr.write("[notice] reload: done\n")
+        sys.stderr.flush()
+
+    def _bind_another(self, name: str, bind: dict, fresh: Dict[str, socket.socket]) -> None:
+        if name in self._by_bind:  # only a sinner binds it again
+            self.loop.forget(self._by_bind[name].fileno())
+            self._by_bind.pop(name).close()
+        try:
+            fresh[name] = self._listen(bind)
+        except OSError as error:
+            if not self.sins.has("half_a_reload"):
+                raise OSError(error.errno, "%s: %s" % (bind, error.strerror))
+
+    def _put_in_force(self, config: dict, fresh: Dict[str, socket.socket]) -> None:
+        for listener in self._listeners:
+            self.loop.forget(listener.fileno())
+        named = {str(bind) for bind in config["binds"]}
+        for name in list(self._by_bind):
+            if name not in named and not self.sins.has("keep_removed_listener"):
+                self._serve_queue(self._by_bind[name])
+                self._by_bind.pop(name).close()
+        self._by_bind.update(fresh)
+        if not self._paused:
+            self._watch_listeners()
+        self.config = config
+        self.pool.configure(config)
+        if self.sins.has("reload_cuts"):
+            for session in list(self.sessions):
+                session.end("admin", "reload", abort=True)
+        if self.sins.has("reload_leaks"):
+            self._hoard.append(os.dup(0))
+
+    def _serve_queue(self, listener: socket.socket) -> None:
+        """Those whom the kernel has connected already are ours."""
+        while True:
+            try:
+                client, name = listener.accept()
+            except OSError:
+                return
+            self._admit(client, name)
 
     def _drain(self) -> None:
         if self._draining:

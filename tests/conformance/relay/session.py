@@ -88,7 +88,7 @@ class Session:
         """The next endpoint that has not been tried; none left ends the session."""
         if self.state == "closed":
             return
-        self.endpoint, full = self.relay.pool.pick(self.tried)
+        self.endpoint, full = self.relay.pool.pick(self.tried, self.name.rpartition(":")[0])
         if self.endpoint:
             self.connect()
         elif full:

@@ -50,6 +50,47 @@ TEST(Upstream, AnEndpointThatLeavesDrainsAndIsAnotherObjectWhenItJoinsAgain) {
   EXPECT_NE(&upstream.queue().ShareSet()->endpoint(0), &a);
 }
 
+conf::Endpoint Named(const std::string& name, const std::string& address) {
+  conf::Endpoint endpoint = At(address);
+  endpoint.name = name;
+  return endpoint;
+}
+
+TEST(Upstream, UnderTheSameNameAnotherAddressIsAnotherEndpoint) {
+  Upstream upstream(Config({Named("a", kA), Named("b", kB)}), 1);
+  const auto before = upstream.queue().ShareSet();
+  Endpoint& a = before->endpoint(0);
+  EXPECT_EQ(a.name(), "a");
+  EXPECT_EQ(a.NameAndAddress(), "a (10.0.0.1:80)");
+  upstream.Publish(upstream.MakeSet(std::vector{Named("b", kB), Named("a", kC)}));
+  const auto after = upstream.queue().ShareSet();
+  EXPECT_EQ(&after->endpoint(0), &before->endpoint(1)) << "b stays, wherever it is in the list";
+  EXPECT_NE(&after->endpoint(1), &a);
+  EXPECT_EQ(after->endpoint(1).NameAndAddress(), "a (10.0.0.3:80)");
+  EXPECT_FALSE(a.usable()) << "it drains";
+  EXPECT_EQ(a.address().ToString(), kA) << "its sessions are with the server they began with";
+}
+
+TEST(Upstream, NamesThatSwapTheirAddressesAreOtherEndpoints) {
+  Upstream upstream(Config({Named("a", kA), Named("b", kB)}), 1);
+  const auto before = upstream.queue().ShareSet();
+  upstream.Publish(upstream.MakeSet(std::vector{Named("a", kB), Named("b", kA)}));
+  const auto after = upstream.queue().ShareSet();
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_FALSE(before->endpoint(i).usable());
+    EXPECT_EQ(after->endpoint(i).name(), before->endpoint(i).name());
+    EXPECT_EQ(after->endpoint(i).address(), before->endpoint(1 - i).address());
+  }
+}
+
+TEST(Upstream, OneThatIsRenamedIsAnother) {
+  Upstream upstream(Config({At(kA), Named("b", kB)}), 1);
+  const auto before = upstream.queue().ShareSet();
+  upstream.Publish(upstream.MakeSet(std::vector{Named("a", kA), At(kB)}));
+  for (size_t i = 0; i < 2; ++i) EXPECT_FALSE(before->endpoint(i).usable());
+  EXPECT_EQ(upstream.queue().ShareSet()->endpoint(1).NameAndAddress(), kB);
+}
+
 TEST(Upstream, AnEndpointThatIsNamedTwiceIsTwoObjects) {
   Upstream upstream(Config({At(kA, 1, 1), At(kA, 1, 2)}), 1);
   const auto before = upstream.queue().ShareSet();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <memory>
 #include <numeric>
 #include <set>
@@ -38,8 +39,8 @@ class Picks {
     queue_->Publish(set_);
   }
   // kNone: there is none.
-  uint32_t Pick(const std::vector<uint32_t>& tried = {}) {
-    Endpoint* const endpoint = balancer_.Pick(*set_, {}, endpoints_.Some(tried));
+  uint32_t Pick(const std::vector<uint32_t>& tried = {}, uint64_t random = 0) {
+    Endpoint* const endpoint = balancer_.Pick(*set_, {.random = random}, endpoints_.Some(tried));
     return endpoint == nullptr ? kNone : Endpoints::IndexOf(*endpoint);
   }
   std::vector<uint32_t> Some(size_t count, const std::vector<uint32_t>& tried = {}) {
@@ -118,6 +119,31 @@ TEST(RoundRobin, EightThousandEndpointsOfEveryWeight) {
   std::vector<uint64_t> picks(weights.size(), 0);
   for (uint64_t i = 0; i < sum; ++i) ++picks[balancer.Pick()];
   for (size_t e = 0; e < weights.size(); ++e) ASSERT_EQ(picks[e], weights[e]);
+}
+
+// Wherever it begins: 4,000 picks at 3:1 are 3,000 and 1,000, and so with several endpoints of a
+// weight. Only the first request says where; and the beginnings are spread over the round.
+TEST(RoundRobin, BeginsAnywhereAndStaysExact) {
+  core::testing::Random random(core::testing::Seed());
+  for (const std::vector<uint32_t>& weights :
+       {std::vector<uint32_t>{3, 1}, {1, 1, 1, 1}, {3, 1, 3, 1}, {5, 1, 2}}) {
+    const uint64_t sum = std::accumulate(weights.begin(), weights.end(), uint64_t{0});
+    std::vector<uint64_t> first(weights.size(), 0);
+    for (int process = 0; process < 200; ++process) {
+      Picks balancer(weights);
+      std::vector<uint64_t> picks(weights.size(), 0);
+      for (int i = 0; i < 4000; ++i) {
+        const uint32_t pick = balancer.Pick({}, random() | 1);
+        if (i == 0) ++first[pick];
+        ++picks[pick];
+      }
+      for (size_t e = 0; e < weights.size(); ++e) ASSERT_EQ(picks[e], 4000 / sum * weights[e]);
+    }
+    for (size_t e = 0; e < weights.size(); ++e) {
+      const double expected = 200.0 * weights[e] / static_cast<double>(sum);
+      EXPECT_NEAR(static_cast<double>(first[e]), expected, 4 * std::sqrt(expected));
+    }
+  }
 }
 
 TEST(RoundRobin, OneEndpoint) {
