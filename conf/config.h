@@ -62,6 +62,8 @@ struct Buffers {
 };
 
 struct Shutdown {
+  Duration lame_duck{0};         // readiness has failed, and clients are served as before
+  Duration drain_window{0};      // the ends of sessions are spread over it; 0 = off
   Duration drain_timeout = 30s;  // 0 = end at once
 
   bool operator==(const Shutdown&) const = default;

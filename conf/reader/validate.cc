@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "conf/text/text.h"
+#include "conf/text/units.h"
 
 namespace sluice::conf {
 namespace {
@@ -73,6 +74,17 @@ void CheckSourceAddresses(const Config& config, const Positions& positions, Erro
   }
 }
 
+// The spread would be cut short, and what is left ended all at once.
+void CheckShutdown(const Config& config, const Positions& positions, Errors& errors) {
+  const Shutdown& shutdown = config.shutdown;
+  if (shutdown.drain_window <= shutdown.drain_timeout) return;
+  const std::string path = "shutdown.drain_window";
+  errors.Add(positions.At(path),
+             Cat(path, ": ", FormatDuration(shutdown.drain_window),
+                 " is longer than shutdown.drain_timeout (", FormatDuration(shutdown.drain_timeout),
+                 "), when the sessions that are left are reset; allowed: at most that"));
+}
+
 void CheckReferences(const Config& config, const Positions& positions, Errors& errors) {
   std::vector<std::string> names;
   names.reserve(config.upstreams.size());
@@ -97,6 +109,7 @@ void Validate(const Config& config, const Positions& positions, Errors& errors) 
   CheckListeners(config, positions, errors);
   CheckUpstreams(config, positions, errors);
   CheckSourceAddresses(config, positions, errors);
+  CheckShutdown(config, positions, errors);
   CheckReferences(config, positions, errors);
 }
 

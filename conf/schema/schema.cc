@@ -71,6 +71,8 @@ Shape Of(Buffers& buffers) {
 
 Shape Of(Shutdown& shutdown) {
   return Map{[&shutdown](Visitor& v) {
+    v.Optional("lame_duck", Time(shutdown.lame_duck, 0s, kDay));
+    v.Optional("drain_window", TimeOrZero(shutdown.drain_window, "off", 10ms, kDay));
     v.Optional("drain_timeout", Time(shutdown.drain_timeout, 0s, kDay));
   }};
 }

@@ -23,8 +23,10 @@ enum class EndCause : uint8_t {
   kMaxLifetime,       // timeouts.max_lifetime
   kShutdown,          // the proxy stopped and the session outlived drain_timeout
   kEndpointRemoved,   // a reload removed the endpoint, and on_removed allowed no more time
+  kKilled,            // an administrator has ended this session
+  kShed,              // an administrator has asked for the end of a share of all sessions
 };
-inline constexpr size_t kEndCauseCount = 10;
+inline constexpr size_t kEndCauseCount = 12;
 
 struct EndReason {
   Initiator initiator = Initiator::kProxy;
@@ -40,10 +42,10 @@ constexpr std::string_view Name(Initiator initiator) {
 }
 
 constexpr std::string_view Name(EndCause cause) {
-  constexpr std::string_view kNames[] = {"closed",          "reset",        "no_upstream",
-                                         "queue_timeout",   "idle_timeout", "half_close_timeout",
-                                         "write_stall",     "max_lifetime", "shutdown",
-                                         "endpoint_removed"};
+  constexpr std::string_view kNames[] = {"closed",           "reset",        "no_upstream",
+                                         "queue_timeout",    "idle_timeout", "half_close_timeout",
+                                         "write_stall",      "max_lifetime", "shutdown",
+                                         "endpoint_removed", "killed",       "shed"};
   static_assert(sizeof(kNames) / sizeof(kNames[0]) == kEndCauseCount);
   return kNames[static_cast<size_t>(cause)];
 }

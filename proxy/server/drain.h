@@ -3,7 +3,9 @@
 //   connections in the kernel's queues become sessions ──► the sockets are closed
 //       │
 //   FINISHING ── the last session has ended ──────────────────────────────────► DONE
-//       │ drain_timeout is over, or a second signal                              ▲
+//       │    ▲ │                                                                 ▲
+//       │    └─┘ within drain_window: the most idle ones are reset, one by one   │
+//       │ drain_timeout is over, or a second signal                              │
 //       └──► ENDING (sessions are reset) ── the last session has ended ──────────┘
 #ifndef SLUICE_PROXY_SERVER_DRAIN_H_
 #define SLUICE_PROXY_SERVER_DRAIN_H_
@@ -17,7 +19,9 @@
 #include "core/task/task.h"
 #include "proxy/admission/connection_limit.h"
 #include "proxy/server/addresses.h"
+#include "proxy/server/run_elsewhere.h"
 #include "proxy/server/stop_signals.h"
+#include "proxy/session/session_registry.h"
 
 namespace sluice::proxy {
 
@@ -29,7 +33,11 @@ struct DrainContext {
   const ConnectionLimit& connections;      // how many there are
   StopSignals& signals;
   core::Logger& logger;
+  SessionRegistry& registry;
+  const RunElsewhere& elsewhere;  // it looks at all sessions there
+  core::Duration window;          // 0: sessions end by themselves
   core::Duration timeout;
+  bool hurries = false;  // a second signal has come already
 };
 
 // Returns when the last session has ended. `context` outlives it.

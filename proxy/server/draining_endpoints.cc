@@ -41,6 +41,13 @@ void DrainingEndpoints::Add(const EndpointPools& pools) {
   }
 }
 
+core::Task<void> DrainingEndpoints::AddLater(EndpointPools pools) {
+  Add(pools);
+  co_return;
+}
+
+// Of what has been added later than it began to wait it looks at the latest after a second: `Add`
+// has ended what had no time at all.
 core::Task<void> DrainingEndpoints::Run() {
   for (std::optional<core::Instant> next = Look(); next; next = Look()) {
     const core::Duration pause = *next - core::Worker::Current()->clock().Now();
@@ -64,6 +71,17 @@ std::optional<core::Instant> DrainingEndpoints::Look() {
   });
   if (!next) runs_ = false;
   return next;
+}
+
+uint32_t DrainingEndpoints::SessionsOf(std::string_view upstream, std::string_view endpoint,
+                                       const EndpointPool& except) const {
+  uint32_t sessions = 0;
+  absl::MutexLock lock(&mutex_);
+  for (const core::IntrusivePtr<EndpointPool>& pool : pools_) {
+    if (pool.get() == &except || pool->upstream() != upstream) continue;
+    sessions += pool->SessionsOf(endpoint);
+  }
+  return sessions;
 }
 
 void DrainingEndpoints::EndSessions() {

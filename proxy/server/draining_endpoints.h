@@ -3,11 +3,14 @@
 //
 //   IDLE ── Add ──► LOOKING (a task) ── nothing is left of them ──► IDLE
 //
-// Threads: Add, EndSessions and Stop one at a time.
+// Threads: Add, EndSessions and Stop one at a time; AddSoon any.
 #ifndef SLUICE_PROXY_SERVER_DRAINING_ENDPOINTS_H_
 #define SLUICE_PROXY_SERVER_DRAINING_ENDPOINTS_H_
 
+#include <cstdint>
 #include <optional>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -30,6 +33,13 @@ class DrainingEndpoints {
 
   // Looks after those of `pools` that have something to drain. Inside a task.
   void Add(const EndpointPools& pools);
+  // The same, soon; on any thread, before Stop.
+  void AddSoon(EndpointPools pools) { tasks_.Spawn(AddLater(std::move(pools))); }
+
+  // How many sessions the endpoints of this name have in pools of `upstream` that it looks after,
+  // but for `except`. Any thread.
+  uint32_t SessionsOf(std::string_view upstream, std::string_view endpoint,
+                      const EndpointPool& except) const;
 
   // Of all pools that it looks after. What has been cancelled for all sessions stays cancelled.
   void EndSessions();
@@ -37,6 +47,7 @@ class DrainingEndpoints {
   core::Task<void> Stop();
 
  private:
+  core::Task<void> AddLater(EndpointPools pools);
   core::Task<void> Run();
   // Returns when to look again; none: nothing is left.
   std::optional<core::Instant> Look();
@@ -44,7 +55,7 @@ class DrainingEndpoints {
   const core::RuntimeHandle runtime_;
   core::CancellationSource stop_;
   core::TaskGroup tasks_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   EndpointPools pools_ ABSL_GUARDED_BY(mutex_);
   bool runs_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -62,6 +62,8 @@ Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::Si
           stats_, runtime, logger, [this] { return limits_.connections.count(); },
           [this] { return kept_settings_; }, DropSources(logger, access_log)),
       accept_log_(logger),
+      registry_(runtime.workers()),
+      session_actions_(runtime, registry_, logger),
       sessions_(runtime),
       draining_(runtime),
       stop_signals_(signals, logger, access_log),
@@ -73,15 +75,19 @@ Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::Si
                         .short_throttle = short_throttle_,
                         .access_log = access_log,
                         .end_sessions = end_sessions_.token(),
-                        .workers = runtime.workers()},
-      topology_(core::MakeRef<Topology>(config, session_services_, /*before=*/nullptr)) {}
+                        .workers = runtime.workers(),
+                        .registry = &registry_},
+      topology_(core::MakeRef<Topology>(config, session_services_, /*before=*/nullptr)),
+      endpoint_actions_(runtime, draining_, logger) {
+  endpoint_actions_.Exchange([] {}, topology_, /*bound=*/{});
+}
 
 core::Task<void> Server::Run() {
   const bool serves = co_await BindAll();
   if (serves) {
     addresses_.Serve(*topology_);
     StartReporting();
-    co_await WaitForStop();
+    const bool hurries = co_await WaitForStop();
     co_await StopAccepting();
     const DrainContext context{.addresses = addresses_,
                                .sessions = sessions_,
@@ -94,13 +100,19 @@ core::Task<void> Server::Run() {
                                .connections = limits_.connections,
                                .signals = stop_signals_,
                                .logger = logger_,
-                               .timeout = topology_->config().shutdown.drain_timeout};
+                               .registry = registry_,
+                               .elsewhere = elsewhere_,
+                               .window = topology_->config().shutdown.drain_window,
+                               .timeout = topology_->config().shutdown.drain_timeout,
+                               .hurries = hurries};
     co_await Drain(context);
     reporter_.Report();
   } else {
     addresses_.Close();
     co_await sessions_.Join();
   }
+  endpoint_actions_.Close();
+  co_await session_actions_.Close();
   co_await draining_.Stop();
   signals_.Close();
 }
@@ -121,8 +133,12 @@ core::Task<bool> Server::BindAll() {
     if (attempt == 1) logger_.Log(LogLevel::kWarn, "%s", DescribeBusy(failures));
     if (!co_await MayTryAgain()) co_return false;
   }
-  LocateEndpoints(topology_->config(), addresses_.Bound(), core::CurrentReactor(),
-                  topology_->upstreams(), logger_);
+  endpoint_actions_.Exchange(
+      [this] {
+        LocateEndpoints(topology_->GivenConfig(), addresses_.Bound(), core::CurrentReactor(),
+                        topology_->upstreams(), logger_);
+      },
+      topology_, addresses_.Bound());
   addresses_.Log(logger_);
   co_return true;
 }
@@ -138,19 +154,32 @@ core::Task<bool> Server::MayTryAgain() {
 }
 
 // Serves until a signal asks for an end.
-core::Task<void> Server::WaitForStop() {
+core::Task<bool> Server::WaitForStop() {
   const OnReload on_reload = next_config_ ? OnReload::kReturn : OnReload::kIgnore;
   for (;;) {
     core::IoResult<int> signal = co_await stop_signals_.Next(on_reload);
     if (signal.ok() && *signal == SIGHUP) signal = co_await Reload();
-    if (!signal.ok()) co_return;
+    if (!signal.ok()) co_return false;
     if (*signal == SIGHUP) continue;
+    is_ending_.store(true, std::memory_order_relaxed);
+    const bool hurries = co_await LameDuck();
     logger_.Log(LogLevel::kInfo,
                 "signal SIG%s: no new connections; %d sessions may finish for %g s",
                 sigabbrev_np(*signal), limits_.connections.count(),
                 std::chrono::duration<double>(topology_->config().shutdown.drain_timeout).count());
-    co_return;
+    co_return hurries;
   }
+}
+
+// Serves as before, while those who ask are told that it is not ready.
+core::Task<bool> Server::LameDuck() {
+  const core::Duration length = topology_->config().shutdown.lame_duck;
+  if (length == 0s) co_return false;
+  logger_.Log(LogLevel::kInfo, "not ready any more; new connections are served for %g s",
+              std::chrono::duration<double>(length).count());
+  auto outcome = co_await core::Select(core::Named<"length">(core::Sleep(length)),
+                                       core::Named<"signal">(stop_signals_.Next()));
+  co_return outcome.Get<"signal">().ok();
 }
 
 // Returns SIGHUP, or the signal that has asked for an end meanwhile.
@@ -227,13 +256,11 @@ core::Task<std::vector<BindFailure>> Server::BindAdded(Addresses& addresses) {
 // Nothing can fail any more.
 void Server::PutInForce(NextTopology next) {
   const conf::Config& config = next.topology->config();
-  LocateEndpoints(config, next.addresses.Bound(), core::CurrentReactor(),
-                  next.topology->upstreams(), logger_);
   next.addresses.Without(addresses_).Log(logger_);
   Addresses removed = addresses_.Without(next.addresses);
   next.topology->PutLimitsInForce(limits_, runtime_.workers());
-  draining_.Add(
-      next.topology->PutEndpointsInForce(*topology_, core::Worker::Current()->clock().Now()));
+  endpoint_actions_.Exchange([&] { PutEndpointsInForce(next); }, next.topology,
+                             next.addresses.Bound());
   next.addresses.Serve(*next.topology);
   removed.Stop();
   topology_->EndTerm();
@@ -245,6 +272,15 @@ void Server::PutInForce(NextTopology next) {
   addresses_ = std::move(next.addresses);
   retired_.Retire(std::move(removed));
   kept_settings_ = next.kept.size();
+}
+
+// No act of an administrator comes between.
+void Server::PutEndpointsInForce(const NextTopology& next) {
+  next.topology->RefreshEndpoints(*topology_);
+  LocateEndpoints(next.topology->GivenConfig(), next.addresses.Bound(), core::CurrentReactor(),
+                  next.topology->upstreams(), logger_);
+  draining_.Add(
+      next.topology->PutEndpointsInForce(*topology_, core::Worker::Current()->clock().Now()));
 }
 
 // The stats line, as the configuration in force says.

@@ -2,8 +2,11 @@
 //
 //   BINDING ── error, or a signal that asks for an end ──► ENDED (status)
 //      │
-//   SERVING ── SIGTERM, SIGINT, SIGQUIT ──► DRAINING (drain.h) ──► ENDED
-//    ▲   │ SIGHUP                               ▲
+//   SERVING ── SIGTERM, SIGINT, SIGQUIT ──► LAME DUCK: it says that it is not ready, and serves on
+//    ▲   │ SIGHUP                               │ lame_duck is over, or a second signal
+//    │   │                                      ▼
+//    │   │                                  DRAINING (drain.h) ──► ENDED
+//    │   │                                      ▲
 //    │   ▼                                      │ a signal that asks for an end
 //   LOADING (elsewhere) ────────────────────────┘
 //    ▲   │ it is valid
@@ -27,6 +30,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "conf/config.h"
+#include "core/base/atomic.h"
 #include "core/base/intrusive_ptr.h"
 #include "core/base/result.h"
 #include "core/io/signals.h"
@@ -45,11 +49,14 @@
 #include "proxy/observe/stats_reporter.h"
 #include "proxy/server/addresses.h"
 #include "proxy/server/draining_endpoints.h"
+#include "proxy/server/endpoint_actions.h"
 #include "proxy/server/next_topology.h"
 #include "proxy/server/retired_addresses.h"
 #include "proxy/server/run_elsewhere.h"
+#include "proxy/server/session_actions.h"
 #include "proxy/server/stop_signals.h"
 #include "proxy/server/topology.h"
+#include "proxy/session/session_registry.h"
 
 namespace sluice::proxy {
 
@@ -76,17 +83,29 @@ class Server {
   // The runtime's first task.
   core::Task<void> Run();
 
+  // What an administrator does to endpoints; any thread, as long as the server is there.
+  EndpointActions& endpoint_actions() { return endpoint_actions_; }
+
+  // What an administrator sees of sessions and does to them; the same.
+  SessionActions& session_actions() { return session_actions_; }
+
+  // Whether a signal has asked for the end: then it is not ready for new clients. Any thread.
+  bool is_ending() const { return is_ending_.load(std::memory_order_relaxed); }
+
   // After Run: why it could not start, one line for each reason, or OK.
   const absl::Status& status() const { return status_; }
 
  private:
   core::Task<bool> BindAll();
   core::Task<bool> MayTryAgain();
-  core::Task<void> WaitForStop();
+  // Returns true if a second signal has asked for the end at once.
+  core::Task<bool> WaitForStop();
+  core::Task<bool> LameDuck();
   core::Task<core::IoResult<int>> Reload();
   core::Task<absl::Status> Exchange(conf::Config config);
   core::Task<std::vector<BindFailure>> BindAdded(Addresses& addresses);
   void PutInForce(NextTopology next);
+  void PutEndpointsInForce(const NextTopology& next);
   void ReportReload(const absl::Status& status);
   void StartReporting();
   core::Task<void> StopReporting();
@@ -103,6 +122,8 @@ class Server {
   AcceptLog accept_log_;
   core::LogThrottle short_throttle_{5s};  // received into small pieces
   core::CancellationSource end_sessions_;
+  SessionRegistry registry_;
+  SessionActions session_actions_;
   core::TaskGroup sessions_;
   DrainingEndpoints draining_;
   StopSignals stop_signals_;
@@ -112,10 +133,12 @@ class Server {
   RunElsewhere elsewhere_ = RunHere;
   size_t kept_settings_ = 0;  // that the file has changed since the start, without effect
   core::IntrusivePtr<const Topology> topology_;
+  EndpointActions endpoint_actions_;
   Addresses addresses_;
   RetiredAddresses retired_;
   std::unique_ptr<core::CancellationSource> stop_reporting_;
   std::optional<core::JoinHandle<void>> reporting_;  // the stats line
+  core::Atomic<bool> is_ending_{false};
   absl::Status status_;
 };
 

@@ -108,8 +108,27 @@ std::vector<core::IntrusivePtr<EndpointPool>> Topology::PutEndpointsInForce(
     } else {
       was->Retire(/*stays=*/is != nullptr, now);
     }
+    if (is != nullptr) (*is)->Forget();
   }
   return changed;
+}
+
+void Topology::RefreshEndpoints(const Topology& before) const {
+  for (const core::IntrusivePtr<Upstream>& upstream : upstreams_) {
+    const core::IntrusivePtr<Upstream>* const was = before.FindUpstream(upstream->name());
+    if (was != nullptr && *was != upstream) upstream->Refresh();
+  }
+}
+
+conf::Config Topology::GivenConfig() const {
+  conf::Config config = config_;
+  for (size_t i = 0; i < upstreams_.size(); ++i) {
+    config.upstreams[i].endpoints.clear();
+    for (GivenEndpoint& each : upstreams_[i]->given()) {
+      config.upstreams[i].endpoints.push_back(std::move(each.endpoint));
+    }
+  }
+  return config;
 }
 
 void Topology::EndSessions() const {
@@ -143,6 +162,7 @@ core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& l
                       .logger = &services.logger,
                       .short_throttle = &services.short_throttle,
                       .access_log = services.access_log,
+                      .registry = services.registry,
                       .end_all = services.end_sessions});
 }
 

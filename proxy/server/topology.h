@@ -46,7 +46,8 @@ struct SessionServices {
   core::LogThrottle& short_throttle;
   AccessLog* access_log;  // or null
   core::CancellationToken end_sessions;
-  uint32_t workers;  // how many there are
+  uint32_t workers;                     // how many there are
+  SessionRegistry* registry = nullptr;  // or null
 };
 
 class Topology final : public core::RefCounted {
@@ -67,6 +68,13 @@ class Topology final : public core::RefCounted {
   std::vector<core::IntrusivePtr<EndpointPool>> PutEndpointsInForce(const Topology& before,
                                                                     core::Instant now) const;
 
+  // Before that: what an administrator has changed since it was made holds for it, too.
+  void RefreshEndpoints(const Topology& before) const;
+  // Its configuration, with the endpoints that there are: also what an administrator has changed.
+  conf::Config GivenConfig() const;
+  // Null: there is none of this name.
+  const core::IntrusivePtr<Upstream>* FindUpstream(std::string_view name) const;
+
   // Of all endpoints.
   void EndSessions() const;
 
@@ -81,9 +89,6 @@ class Topology final : public core::RefCounted {
   const ListenerState* Find(std::string_view listener) const;
   core::IntrusivePtr<Upstream> MakeUpstream(const conf::Upstream& upstream, uint32_t workers,
                                             const Topology* before) const;
-  // Null: there is none of this name.
-  const core::IntrusivePtr<Upstream>* FindUpstream(std::string_view name) const;
-
   const conf::Config config_;
   const core::IntrusivePtr<SharedRate> process_rate_;
   std::vector<core::IntrusivePtr<Upstream>> upstreams_;

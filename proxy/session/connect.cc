@@ -30,8 +30,10 @@ core::Task<void> Session::Connect() {
                                                                    Seed())),
                             core::Named<"client_gone">(PeerReset(client_, WhenBroken::kWaitOn)));
   Connected& connected = outcome.Get<"connect">();
-  upstream_ = connected.fd;
-  slot_ = std::move(connected.slot);
+  Change([&] {
+    upstream_ = connected.fd;
+    slot_ = std::move(connected.slot);
+  });
   if (timeline_ != nullptr) {
     timeline_->NoteConnect(connected);
     if (slot_.valid() && upstream.queue().measures_latency()) {

@@ -2,6 +2,7 @@
 // and Close shows both peers the end.
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/counter.h"
 #include "core/time/sleep.h"
@@ -23,23 +24,25 @@ constexpr Duration kLongPauses = 250ms;
 }  // namespace
 
 bool Session::NeedsFlush(const Flow& flow, Instant now) const {
-  return end_.NeedsFlush(SenderOf(flow), Moves(limits(), flow.last_byte_at, now));
+  return end_.NeedsFlush(SenderOf(flow), Moves(limits(), flow.LastByteAt(), now));
 }
 
 bool Session::StillTakes(Flow& flow, Instant begun_at, Instant now) {
   const core::Delivery delivery = Look(flow, now);
   if (delivery.pending == 0 || delivery.kept) return false;
-  return now < std::max(begun_at, flow.last_byte_at) + kGrace;
+  return now < std::max(begun_at, flow.LastByteAt()) + kGrace;
 }
 
 // Waits, within bounds, until each peer that may take more has it all. The others are closed
 // meanwhile, but for a client that could take its end for a free slot.
 core::Task<void> Session::Flush() {
+  SetStage(SessionStage::kFlush);
   const Instant begun_at = Worker::Current()->clock().Now();
   bool up = NeedsFlush(up_, begun_at);
   bool down = NeedsFlush(down_, begun_at);
   // It may be in the future when the session is paced.
-  up_.last_byte_at = down_.last_byte_at = begun_at;
+  up_.NoteByteAt(begun_at);
+  down_.NoteByteAt(begun_at);
   Instant now = begun_at;
   for (Duration pause = 1ms;; pause *= 2) {
     up = up && StillTakes(up_, begun_at, now);
@@ -73,13 +76,17 @@ void Session::CloseUpstream() {
   core::Reactor& reactor = CurrentReactor();
   NoteUndelivered(up_);
   if (!end_.is_clean()) reactor.SetResetOnClose(upstream_);
-  if (slot_.counted()) {
-    reactor.CloseNow(upstream_);
+  const int fd = upstream_;
+  EndpointSlot slot;  // goes after the close
+  Change([&] {
+    upstream_ = -1;
+    slot = std::move(slot_);
+  });
+  if (slot.counted()) {
+    reactor.CloseNow(fd);
   } else {
-    reactor.Close(upstream_);
+    reactor.Close(fd);
   }
-  upstream_ = -1;
-  slot_ = EndpointSlot();
 }
 
 void Session::CloseClient() {
@@ -91,8 +98,9 @@ void Session::CloseClient() {
     // What it still sends turns the close into a reset: the end of stream goes first.
     (void)reactor.ShutdownWrite(client_);
   }
-  reactor.Close(client_);
-  client_ = -1;
+  const int fd = client_;
+  Change([this] { client_ = -1; });
+  reactor.Close(fd);
 }
 
 // Of what was accepted for this direction, what its reader had not acknowledged when it was reset.
@@ -104,7 +112,7 @@ void Session::NoteUndelivered(const Flow& flow) {
   if (end_.is_clean() && reactor.UnreadBytes(flow.to) == 0) return;
   const uint64_t end_of_stream = end_.ended_first(SenderOf(flow)) ? 1 : 0;
   timeline_->NoteUndelivered(flow.is_up, static_cast<uint32_t>(std::min<uint64_t>(
-                                             delivery.pending - end_of_stream, flow.bytes)));
+                                             delivery.pending - end_of_stream, flow.Bytes())));
 }
 
 }  // namespace sluice::proxy

@@ -23,15 +23,16 @@ using core::Worker;
 // Note: the worker may be another one after every co_await.
 void NoteSent(Flow& flow, size_t bytes) {
   Worker& worker = *Worker::Current();
-  flow.bytes += bytes;
-  flow.last_byte_at = worker.Now();
+  core::Count(flow.bytes, bytes);
+  flow.NoteByteAt(worker.Now());
   core::Count(flow.owner.stats().of(worker.index()).at("bytes_total", flow.direction()), bytes);
 }
 
 void NoteReceived(Flow& flow) {
-  flow.last_byte_at = Worker::Current()->Now();
+  const core::Instant now = Worker::Current()->Now();
+  flow.NoteByteAt(now);
   flow.sending = true;
-  flow.owner.SendBegins(flow, flow.last_byte_at);
+  flow.owner.SendBegins(flow, now);
 }
 
 FlowEnd HowEnded(const Flow& flow, int error) {
@@ -66,7 +67,7 @@ FlowEnd HowEnded(const Flow& flow, int error) {
     if (wait > 0s || !pacer.TryTakeShared(now, piece.size())) {
       constexpr core::Duration kLong = 1h;
       flow.sending = false;
-      flow.last_byte_at = now + kLong;
+      flow.NoteByteAt(now + kLong);
       if (wait == 0s || co_await core::Sleep(wait)) {
         (void)co_await pacer.SharedTurn(piece.size());  // cancelled: so is the send
       }
@@ -94,7 +95,7 @@ FlowEnd HowEnded(const Flow& flow, int error) {
     IoResult<size_t> sent = co_await core::Send(flow.to, own);
     if (!sent.ok()) co_return sent.error();
     own = own.subspan(*sent);
-    flow.last_byte_at = Worker::Current()->Now();
+    flow.NoteByteAt(Worker::Current()->Now());
   }
   for (BufferLease& lease : head.read) {
     core::Task<int> sending = SendReceived(flow, std::move(lease));

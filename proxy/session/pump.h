@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "core/base/atomic.h"
 #include "core/base/time.h"
 #include "core/task/task.h"
 #include "proxy/observe/stats.h"
@@ -42,14 +43,16 @@ class FlowOwner {
   ~FlowOwner() = default;
 };
 
-// One direction. Written by its pump, read by the session's timer; both are in one task.
+// One direction. Written by its pump, read by the session's timer; both are in one task. The two
+// atomics have that one writer, and any thread may read them.
 struct Flow {
   FlowOwner& owner;
   int from = -1;
   int to = -1;
-  uint64_t bytes = 0;               // sent
-  core::Instant last_byte_at = {};  // when something was last received or taken, or may be next
-  uint32_t credit;                  // bytes read ahead of what has been sent
+  core::Atomic<uint64_t> bytes{0};  // sent
+  // When something was last received or taken, or may be next.
+  core::Atomic<core::Instant> last_byte_at{core::Instant()};
+  uint32_t credit;  // bytes read ahead of what has been sent
   // Bits: a word less in each session.
   const bool is_up : 1;          // client to upstream
   bool paced : 1 = false;        // it has a Pacer; else its bytes are sent as fast as possible
@@ -58,6 +61,9 @@ struct Flow {
   bool partial : 1 = false;      // the last buffer was not taken in one go
   bool send_failed : 1 = false;  // `to` is broken
 
+  void NoteByteAt(core::Instant at) { last_byte_at.store(at, std::memory_order_relaxed); }
+  core::Instant LastByteAt() const { return last_byte_at.load(std::memory_order_relaxed); }
+  uint64_t Bytes() const { return bytes.load(std::memory_order_relaxed); }
   Direction direction() const { return is_up ? Direction::kUp : Direction::kDown; }
 };
 

@@ -24,7 +24,9 @@ void Session::BeginRelay(core::Waiter& pumps) {
   up_.from = down_.to = client_;
   up_.to = down_.from = upstream_;
   const Instant now = Worker::Current()->Now();
-  up_.last_byte_at = down_.last_byte_at = now;
+  up_.NoteByteAt(now);
+  down_.NoteByteAt(now);
+  SetStage(SessionStage::kRelay);
   if (timeline_ != nullptr) timeline_->NoteRelay(now);
   StartPace();
   LookAgainAt(CheckTimes(now));  // if a deadline has passed already, the pumps end at once
@@ -57,6 +59,7 @@ bool Session::FlowEnded(Flow& flow, FlowEnd end, int error) {
   if (actions.half_closes) {
     const Instant now = Worker::Current()->Now();
     half_closed_at_ = now;
+    SetStage(SessionStage::kHalfClosed);
     if (limits().half_close != 0s) LookAgainAt(now + QuarterOf(limits().half_close));
     if (limits().look_every != 0s) LookAgainAt(now + limits().look_every);
   }
@@ -103,11 +106,11 @@ void Session::ResetAfterEnd(Flow& flow) {
 // Notes when the peer has last taken something of what it was sent. The kernel is asked for this
 // when a timer fires, so it costs nothing per byte; what was never sent to needs no question.
 core::Delivery Session::Look(Flow& flow, Instant now) {
-  if (flow.bytes == 0 && !flow.sending) return {};
+  if (flow.Bytes() == 0 && !flow.sending) return {};
   const core::Delivery delivery = CurrentReactor().GetDelivery(flow.to);
   uint32_t& before = flow.is_up ? taken_up_ : taken_down_;
   const auto taken = static_cast<uint32_t>(delivery.taken);
-  if (taken != before) flow.last_byte_at = std::max(flow.last_byte_at, now - delivery.quiet_for);
+  if (taken != before) flow.NoteByteAt(std::max(flow.LastByteAt(), now - delivery.quiet_for));
   before = taken;
   return delivery;
 }
@@ -128,8 +131,8 @@ core::OptionalInstant Session::CheckTimes(Instant now) {
                       .connected = connected(),
                       .may_progress = may_progress,
                       .half_closed_at = half_closed_at_,
-                      .up = {.last_byte_at = up_.last_byte_at, .sending = up_.sending},
-                      .down = {.last_byte_at = down_.last_byte_at, .sending = down_.sending}},
+                      .up = {.last_byte_at = up_.LastByteAt(), .sending = up_.sending},
+                      .down = {.last_byte_at = down_.LastByteAt(), .sending = down_.sending}},
                      now);
   if (next.passed) Tell({.kind = EndEvent::Kind::kDeadline, .cause = *next.passed});
   return next.at;

@@ -1,5 +1,6 @@
 #include "proxy/session/session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/task/join.h"
@@ -14,6 +15,9 @@ void Session::Begin(const core::Context& here) {
   scope_ = here.scope;
   started_at_ = Worker::Current()->Now();
   timeline_ = Timeline::IfAsked(context(), client_);
+  if (SessionRegistry* const registry = context().registry) {
+    registry->Enter(*this, *here.task, Worker::Current()->index());
+  }
   Register(context().end_all, *here.task);
   LookAgainAt(ExpiryOf(limits(), started_at_, Seed()));
 }
@@ -42,6 +46,42 @@ void Session::OnShutdown() {
   MaybeResume();
 }
 
+// Also while it is flushed: then that is cut short, and the reason stays as it is.
+void Session::OnKill(const EndReason& reason) {
+  if (stage() == SessionStage::kFlush) {
+    scope_->Cancel();
+  } else {
+    Tell({.kind = EndEvent::Kind::kKill, .sender = reason.initiator, .cause = reason.cause});
+  }
+  if (leaves_) waiter()->OnReady();
+}
+
+bool Session::Leave() { return context().registry == nullptr || context().registry->Leave(*this); }
+
+// Any thread, under the registry's lock.
+void Session::Describe(SessionRow& row, const Viewer& viewer) const {
+  row.age = viewer.now - started_at_;
+  const core::Instant last_at = std::max({started_at_, up_.LastByteAt(), down_.LastByteAt()});
+  row.idle = std::max<Duration>(viewer.now - last_at, 0s);
+  row.bytes_up = up_.Bytes();
+  row.bytes_down = down_.Bytes();
+  if (viewer.detail == RowDetail::kNumbers) return;
+  row.listener = context().listener;
+  row.upstream = context().upstream->name();
+  if (slot_.valid()) row.endpoint = slot_.endpoint().name();
+  if (client_ >= 0) row.client = viewer.sockets.PeerAddress(client_);
+  if (viewer.detail == RowDetail::kNames) return;
+  SessionPaths& paths = row.paths.emplace();
+  if (client_ >= 0) {
+    paths.client = viewer.sockets.GetPathQuality(client_);
+    paths.buffered_down = viewer.sockets.GetDelivery(client_).pending;
+  }
+  if (upstream_ >= 0) {
+    paths.upstream = viewer.sockets.GetPathQuality(upstream_);
+    paths.buffered_up = viewer.sockets.GetDelivery(upstream_).pending;
+  }
+}
+
 void Session::OnTimer() {
   if (!end_.ended()) LookAgainAt(CheckTimes(Worker::Current()->clock().Now()));
   MaybeResume();
@@ -58,8 +98,8 @@ void Session::Report() {
   const Duration total = Worker::Current()->clock().Now() - started_at_;
   timeline_->Report(context(), {.started_at = started_at_,
                                 .total = total,
-                                .bytes_up = up_.bytes,
-                                .bytes_down = down_.bytes,
+                                .bytes_up = up_.Bytes(),
+                                .bytes_down = down_.Bytes(),
                                 .reason = end_.reason(),
                                 .error = end_.error()});
 }
@@ -83,6 +123,7 @@ core::Root<void> RunSession(core::IntrusivePtr<const SessionContext> context, in
   co_await CallbacksStopped{session};
   session.FinishTimeline();
   if (session.needs_flush()) co_await session.Flush();
+  co_await LeftRegistry{session};
   session.Close(ticket);
   session.Report();
 }

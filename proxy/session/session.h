@@ -42,6 +42,8 @@
 
 namespace sluice::proxy {
 
+class SessionRegistry;
+
 // Bytes per second; 0 = no limit. What sessions share is the listener's.
 struct SessionBandwidth {
   uint64_t per_connection = 0;  // each direction
@@ -62,9 +64,10 @@ struct SessionSettings {
   core::IntrusivePtr<Upstream> upstream;
   Stats* stats;
   core::Logger* logger;
-  core::LogThrottle* short_throttle;  // of the line that says that buffers are short
-  AccessLog* access_log = nullptr;    // or null
-  core::CancellationToken end_all;    // shutdown after drain_timeout
+  core::LogThrottle* short_throttle;    // of the line that says that buffers are short
+  AccessLog* access_log = nullptr;      // or null
+  SessionRegistry* registry = nullptr;  // or null: nothing looks at them
+  core::CancellationToken end_all;      // shutdown after drain_timeout
 };
 
 // The settings, with a count of the references to them: every session holds one, to its end. They

@@ -49,6 +49,8 @@ EndActions SessionEnd::On(const EndEvent& event) {
       return {.stop = End(Initiator::kProxy, event.cause)};
     case Kind::kShutdown:
       return {.stop = End(Initiator::kProxy, EndCause::kShutdown)};
+    case Kind::kKill:
+      return {.stop = End(event.sender, event.cause)};
   }
   return {};
 }

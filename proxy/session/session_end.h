@@ -48,11 +48,12 @@ struct EndEvent {
     // From outside.
     kDeadline,  // `cause` says which
     kShutdown,
+    kKill,  // `cause` says why, and `sender` who wants it
   };
   Kind kind;
   Initiator sender = Initiator::kProxy;  // of a flow's events: which flow
   int error = 0;                         // errno, where there is one
-  EndCause cause = EndCause::kClosed;    // kDeadline's
+  EndCause cause = EndCause::kClosed;    // kDeadline's and kKill's
 };
 
 // What the session has to do because of an event.

@@ -6,6 +6,7 @@
 #ifndef SLUICE_PROXY_SESSION_SESSION_STATE_H_
 #define SLUICE_PROXY_SESSION_SESSION_STATE_H_
 
+#include <coroutine>
 #include <cstdint>
 #include <memory>
 
@@ -20,6 +21,7 @@
 #include "proxy/session/pump.h"
 #include "proxy/session/session.h"
 #include "proxy/session/session_end.h"
+#include "proxy/session/session_registry.h"
 #include "proxy/session/timeline.h"
 #include "proxy/upstream/connector.h"
 
@@ -27,7 +29,7 @@ namespace sluice::proxy {
 
 using core::CurrentReactor;
 
-class Session final : public FlowOwner, public SessionCallbacks {
+class Session final : public FlowOwner, public SessionCallbacks, public SessionEntry {
  public:
   Session(const SessionContext& context, int client)
       : end_(context.close_after_fin), context_(context), client_(client) {}
@@ -61,6 +63,21 @@ class Session final : public FlowOwner, public SessionCallbacks {
   void ResetAfterEnd(Flow& flow) override;
   void BuffersShort() override;
   Pacer& PacerOf(const Flow& flow) override { return flow.is_up ? pace_->up : pace_->down; }
+
+  // SessionEntry: session.cc.
+  void Describe(SessionRow& row, const Viewer& viewer) const override;
+  void OnKill(const EndReason& reason) override;
+  friend class LeftRegistry;
+  [[gnu::noinline]] bool Leave();
+  // What rows show, and other threads read (SessionRegistry, R1).
+  template <typename F>
+  void Change(F change) {
+    if (is_listed()) {
+      context().registry->Change(*this, change);
+    } else {
+      change();
+    }
+  }
 
   // SessionCallbacks: session.cc.
   void OnTimer() override;
@@ -109,8 +126,9 @@ class Session final : public FlowOwner, public SessionCallbacks {
 
   SessionEnd end_;
   const SessionContext& context_;
-  int client_;         // -1: closed
-  int upstream_ = -1;  // until it is connected, and when it is closed
+  bool leaves_ = false;  // waiter() is LeftRegistry
+  int client_;           // -1: closed
+  int upstream_ = -1;    // until it is connected, and when it is closed
   EndpointSlot slot_;
   std::unique_ptr<Timeline> timeline_;  // null: no log asks for it
   std::unique_ptr<Pace> pace_;          // null: no limit of bandwidth
@@ -122,6 +140,26 @@ class Session final : public FlowOwner, public SessionCallbacks {
   uint32_t taken_down_ = 0;
   Flow up_{.owner = *this, .credit = context_.credit, .is_up = true};
   Flow down_{.owner = *this, .credit = context_.credit, .is_up = false};
+};
+
+// `co_await LeftRegistry(session)`: until nothing tells it any more that it is to end. Nothing
+// cancels it.
+class LeftRegistry final : public core::Waiter {
+ public:
+  explicit LeftRegistry(Session& session) : session_(session) {}
+  bool await_ready() { return session_.Leave(); }
+  void await_suspend(std::coroutine_handle<> handle) {
+    handle_ = handle;
+    session_.set_waiter(*this);
+    session_.leaves_ = true;
+  }
+  void await_resume() const noexcept {}
+  void OnReady() override { handle_.resume(); }
+  void Cancel() override {}
+
+ private:
+  Session& session_;
+  std::coroutine_handle<> handle_;
 };
 
 }  // namespace sluice::proxy

@@ -231,8 +231,7 @@ class Rounds {
 
   // Those that drain are not waited for while others are left.
   uint32_t MostInRound() const {
-    const EndpointSet& set = upstream_.queue().SetOf(Worker::Current()->index());
-    return std::clamp<uint32_t>(set.serving(), 1, policy().attempts);
+    return std::clamp<uint32_t>(upstream_.queue().serving(), 1, policy().attempts);
   }
 
   void BeginRound() {
@@ -256,15 +255,24 @@ class Rounds {
   absl::InlinedVector<EndpointRef, 4> kept_;  // the same: one that leaves is not another one soon
 };
 
+const char* WhyDown(Upstream& upstream) {
+  const EndpointSet& set = upstream.queue().SetOf(Worker::Current()->index());
+  if (set.size() == 0) return "has been removed";
+  const bool is_set_by_hand = std::ranges::any_of(set.members(), [](const EndpointMember& member) {
+    return member.state != AdminState::kReady;
+  });
+  return is_set_by_hand ? "has weight 0, or drains or is in maintenance" : "has weight 0";
+}
+
 // No endpoint takes sessions, and a free slot would change nothing. Another configuration may.
 bool IsDown(const ConnectContext& context) {
-  if (context.upstream.queue().SetOf(Worker::Current()->index()).serving() > 0) return false;
+  if (context.upstream.queue().serving() > 0) return false;
   uint64_t suppressed = 0;
   if (context.upstream.failure_throttle().Pass(Worker::Current()->Now(), suppressed)) {
     context.logger.Log(core::LogLevel::kWarn,
-                       "upstream %s: every endpoint has weight 0: no session can begin (%d more "
-                       "failures since the last line)",
-                       context.upstream.name(), suppressed);
+                       "upstream %s: every endpoint %s: no session can begin (%d more failures "
+                       "since the last line)",
+                       context.upstream.name(), WhyDown(context.upstream), suppressed);
   }
   return true;
 }

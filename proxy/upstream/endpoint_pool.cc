@@ -4,7 +4,6 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "absl/container/flat_hash_set.h"
 #include "core/base/atomic.h"
 #include "proxy/upstream/balance/factory.h"
 #include "proxy/upstream/balance/pick.h"
@@ -16,17 +15,17 @@ constexpr core::Duration kLookEvery = 1s;
 
 }  // namespace
 
-EndpointPool::EndpointPool(const conf::Upstream& config, uint32_t workers)
-    : balancer_(MakeBalancer(config)) {
-  std::shared_ptr<const EndpointSet> set = MakeSet(config.endpoints);
+EndpointPool::EndpointPool(const conf::Upstream& config, std::span<const GivenEndpoint> endpoints,
+                           uint32_t workers)
+    : upstream_(config.name), balancer_(MakeBalancer(config)) {
+  std::shared_ptr<const EndpointSet> set = MakeSet(endpoints);
   absl::MutexLock lock(&mutex_);
   current_.swap(next_);
   queue_ = std::make_unique<EndpointQueue>(*balancer_, workers, std::move(set), config.slow_start);
 }
 
 // An upstream may name one endpoint several times: each takes another object of the current set.
-std::shared_ptr<const EndpointSet> EndpointPool::MakeSet(
-    std::span<const conf::Endpoint> endpoints) {
+std::shared_ptr<const EndpointSet> EndpointPool::MakeSet(std::span<const GivenEndpoint> endpoints) {
   absl::MutexLock lock(&mutex_);
   std::move(next_.begin(), next_.end(), std::back_inserter(former_));  // of a set that was let go
   next_.clear();
@@ -36,12 +35,13 @@ std::shared_ptr<const EndpointSet> EndpointPool::MakeSet(
       queue_ == nullptr ? nullptr : queue_->ShareSet();
   for (size_t i = current == nullptr ? 0 : current->size(); i > 0; --i) {
     Endpoint& endpoint = current->endpoint(i - 1);
+    if (endpoint.end_of_sessions()->cancelled()) continue;
     known.emplace(endpoint.name(), &endpoint);
   }
   std::vector<EndpointMember> members;
   members.reserve(endpoints.size());
-  for (const conf::Endpoint& each : endpoints) {
-    std::string name = each.address.ToString();
+  for (const auto& [each, state] : endpoints) {
+    std::string name = NameOf(each);
     Endpoint* endpoint = nullptr;
     if (const auto found = known.find(name); found != known.end()) {
       endpoint = found->second;
@@ -53,35 +53,65 @@ std::shared_ptr<const EndpointSet> EndpointPool::MakeSet(
     members.push_back({.endpoint = endpoint,
                        .weight = each.weight,
                        .max_connections = each.max_connections,
-                       .priority = each.priority});
+                       .priority = each.priority,
+                       .state = state});
   }
   std::shared_ptr<const EndpointSet> set = MakeEndpointSet(std::move(members), *balancer_);
   sets_.push_back(set);
   return set;
 }
 
+void EndpointPool::MoveMembers(AllKnown& from, const Members& members, AllKnown& current) {
+  const auto first = std::partition(
+      from.begin(), from.end(),
+      [&](const std::unique_ptr<Known>& each) { return !members.contains(&each->endpoint); });
+  std::move(first, from.end(), std::back_inserter(current));
+  from.erase(first, from.end());
+}
+
+// A member may be among the former ones, because a set was made and let go of meanwhile.
 void EndpointPool::Publish(std::shared_ptr<const EndpointSet> set,
                            std::optional<core::Instant> late_at) {
-  absl::flat_hash_set<const Endpoint*> stay;
-  for (const EndpointMember& member : set->members()) stay.insert(member.endpoint);
+  Members members;
+  for (const EndpointMember& member : set->members()) members.insert(member.endpoint);
   queue_->Publish(std::move(set));
   absl::MutexLock lock(&mutex_);
-  std::move(next_.begin(), next_.end(), std::back_inserter(current_));
-  next_.clear();
-  const auto left = std::partition(
-      current_.begin(), current_.end(),
-      [&stay](const std::unique_ptr<Known>& each) { return stay.contains(&each->endpoint); });
-  for (auto each = left; each != current_.end(); ++each) {
-    (*each)->late_at = late_at;
-    former_.push_back(std::move(*each));
+  AllKnown current;
+  MoveMembers(current_, members, current);
+  MoveMembers(next_, members, current);
+  MoveMembers(former_, members, current);
+  current_.swap(current);
+  for (std::unique_ptr<Known>& each : current) {  // those that leave
+    each->late_at = late_at;
+    former_.push_back(std::move(each));
   }
-  current_.erase(left, current_.end());
 }
 
 void EndpointPool::Retire(std::optional<core::Instant> late_at) {
   absl::MutexLock lock(&mutex_);
   is_retired_ = true;
-  for (const std::unique_ptr<Known>& each : current_) each->late_at = late_at;
+  if (!late_at) return;  // some may have less time already
+  for (const std::unique_ptr<Known>& each : current_) {
+    each->late_at = std::min(each->late_at.value_or(*late_at), *late_at);
+  }
+}
+
+void EndpointPool::SetLateAt(std::string_view name, std::optional<core::Instant> late_at) {
+  absl::MutexLock lock(&mutex_);
+  for (const std::unique_ptr<Known>& each : current_) {
+    if (each->endpoint.name() == name) each->late_at = late_at;
+  }
+}
+
+uint32_t EndpointPool::SessionsOf(std::string_view name) const {
+  uint32_t sessions = 0;
+  absl::MutexLock lock(&mutex_);
+  for (const AllKnown* all : {&former_, &current_}) {
+    for (const std::unique_ptr<Known>& each : *all) {
+      if (each->endpoint.name() == name) sessions += each->endpoint.sessions();
+    }
+  }
+  return sessions;
 }
 
 core::Instant EndpointPool::EndLate(core::Instant now) {
@@ -114,14 +144,17 @@ void EndpointPool::Free() {
   });
   core::AtomicFence(std::memory_order_acquire);
   std::erase_if(former_, [&in_sets](const std::unique_ptr<Known>& each) {
-    return each->endpoint.refs() == 0 && each->endpoint.active() == 0 &&
+    return !each->endpoint.is_referenced() && each->endpoint.active() == 0 &&
            !in_sets.contains(&each->endpoint);
   });
 }
 
 bool EndpointPool::is_draining() const {
   absl::MutexLock lock(&mutex_);
-  return !former_.empty() || is_retired_;
+  return !former_.empty() || is_retired_ ||
+         std::ranges::any_of(current_, [](const std::unique_ptr<Known>& each) {
+           return each->late_at && !each->end_of_sessions.cancelled();
+         });
 }
 
 void EndpointPool::EndSessions() {

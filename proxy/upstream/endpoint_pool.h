@@ -8,9 +8,9 @@
 //
 // An endpoint that is in the set before and in the new one is the same object: its sessions count
 // on. One that leaves drains: it gets no new session. One that joins again is another object, which
-// has not been tried.
+// has not been tried; so is one whose sessions have been told to end, as maintenance does.
 //
-// Threads: MakeSet and Publish one at a time; the rest any.
+// Threads: Publish one at a time; the rest any.
 // Checked by: tests/proxy/upstream/upstream_test.cc.
 #ifndef SLUICE_PROXY_UPSTREAM_ENDPOINT_POOL_H_
 #define SLUICE_PROXY_UPSTREAM_ENDPOINT_POOL_H_
@@ -21,10 +21,12 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/synchronization/mutex.h"
 #include "conf/config.h"
 #include "core/base/intrusive_ptr.h"
@@ -32,6 +34,7 @@
 #include "core/log/logger.h"
 #include "core/net/socket_api.h"
 #include "core/sync/cancellation.h"
+#include "proxy/upstream/administrative.h"
 #include "proxy/upstream/balance/balancer.h"
 #include "proxy/upstream/endpoint/endpoint_set.h"
 #include "proxy/upstream/endpoint_queue.h"
@@ -41,22 +44,31 @@ namespace sluice::proxy {
 class EndpointPool final : public core::RefCounted {
  public:
   // `workers`: how many there are. The endpoints are published.
-  EndpointPool(const conf::Upstream& config, uint32_t workers);
+  EndpointPool(const conf::Upstream& config, std::span<const GivenEndpoint> endpoints,
+               uint32_t workers);
 
+  const std::string& upstream() const { return upstream_; }  // its name
   EndpointQueue& queue() { return *queue_; }
   core::LogThrottle& failure_throttle() { return failure_throttle_; }
 
-  // A set of these endpoints, in this order; publish it, or let go of it.
-  std::shared_ptr<const EndpointSet> MakeSet(std::span<const conf::Endpoint> endpoints);
+  // A set of these endpoints, in this order; publish it, or let go of it. (Of two that are made at
+  // a time each may be published.)
+  std::shared_ptr<const EndpointSet> MakeSet(std::span<const GivenEndpoint> endpoints);
   // Those that leave have until `late_at`; none: as long as they want.
   void Publish(std::shared_ptr<const EndpointSet> set, std::optional<core::Instant> late_at);
+  // Of the current endpoints with this name: until when their sessions have; none: as long as they
+  // want. What has been told to end, ends.
+  void SetLateAt(std::string_view name, std::optional<core::Instant> late_at);
+  // How many sessions the endpoints of this name have, also those that have left.
+  uint32_t SessionsOf(std::string_view name) const;
   // Its upstream has been removed: no new sessions come, and those that there are have as long.
   void Retire(std::optional<core::Instant> late_at);
 
   // Ends the sessions of former endpoints that are late, and frees endpoints that have none any
   // more. Returns when to look again: at the latest when the next is late.
   core::Instant EndLate(core::Instant now);
-  // Whether there are former endpoints, or sessions of an upstream that is removed.
+  // Whether there are former endpoints, sessions of an upstream that is removed, or some of current
+  // endpoints that are to end.
   bool is_draining() const;
   // Of all endpoints.
   void EndSessions();
@@ -75,7 +87,11 @@ class EndpointPool final : public core::RefCounted {
   using AllKnown = std::vector<std::unique_ptr<Known>>;
 
   void Free() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  using Members = absl::flat_hash_set<const Endpoint*>;
+  // Puts those of `from` that are `members` behind `current`; the rest stays.
+  static void MoveMembers(AllKnown& from, const Members& members, AllKnown& current);
 
+  const std::string upstream_;
   const std::unique_ptr<Balancer> balancer_;
   mutable absl::Mutex mutex_;
   AllKnown next_ ABSL_GUARDED_BY(mutex_);

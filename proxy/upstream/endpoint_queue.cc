@@ -43,9 +43,14 @@ void EndpointQueue::Configure(const EndpointSet& set, When when) {
                 std::memory_order_relaxed);
   for (const EndpointMember& member : set.members()) {
     const bool begins = when == When::kLater && !member.endpoint->takes_sessions();
-    member.endpoint->Configure(member.weight, member.max_connections);
+    member.endpoint->Configure(member.weight, member.max_connections, member.state);
     if (begins && member.endpoint->takes_sessions()) slow_start_.Begin(*member.endpoint);
   }
+  serving_.store(
+      static_cast<uint32_t>(std::ranges::count_if(
+          set.members(),
+          [](const EndpointMember& member) { return member.endpoint->takes_sessions(); })),
+      std::memory_order_relaxed);
 }
 
 void EndpointQueue::RampUp(core::Instant now) {
@@ -67,11 +72,18 @@ Endpoint* EndpointQueue::PickAndTake(const PickRequest& request, std::span<Endpo
   return endpoint;
 }
 
+// Without a lock: one that is taken out meanwhile is given back (endpoint.h, I1).
+EndpointSlot EndpointQueue::PickUncounted(uint32_t worker, const PickRequest& request,
+                                          std::span<Endpoint* const> tried) {
+  for (;;) {
+    EndpointSlot slot(nullptr, PickEndpoint(balancer_, current_.Get(worker), request, tried));
+    if (!slot.valid() || slot.endpoint().still_takes_sessions()) return slot;
+  }
+}
+
 EndpointSlot EndpointQueue::TryAcquire(uint32_t worker, const PickRequest& request,
                                        std::span<Endpoint* const> tried) {
-  if (!counts_.load(std::memory_order_relaxed)) {
-    return EndpointSlot(nullptr, PickEndpoint(balancer_, current_.Get(worker), request, tried));
-  }
+  if (!counts_.load(std::memory_order_relaxed)) return PickUncounted(worker, request, tried);
   if (has_ramps_) RampUp(request.now);
   absl::MutexLock lock(&mutex_);
   return SlotFor(PickAndTake(request, tried));

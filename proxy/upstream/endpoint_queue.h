@@ -75,7 +75,7 @@ class EndpointSlot {
 
  private:
   EndpointQueue* queue_ = nullptr;
-  EndpointRef endpoint_;  // also of an endpoint that has left since
+  EndpointUse endpoint_;  // also of an endpoint that has left since
 };
 
 class EndpointQueue {
@@ -110,6 +110,9 @@ class EndpointQueue {
     balancer_.OnLatency(endpoint, latency, now);
   }
 
+  // Members of the current set that take sessions, whether they have a free slot or not.
+  uint32_t serving() const { return serving_.load(std::memory_order_relaxed); }
+
   // The current set: a reference for a moment, on the thread of `worker`; or for longer.
   const EndpointSet& SetOf(uint32_t worker) { return current_.Get(worker); }
   std::shared_ptr<const EndpointSet> ShareSet() const { return current_.Share(); }
@@ -122,6 +125,8 @@ class EndpointQueue {
   Endpoint* PickAndTake(const PickRequest& request, std::span<Endpoint* const> tried)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Take(Endpoint& endpoint) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  EndpointSlot PickUncounted(uint32_t worker, const PickRequest& request,
+                             std::span<Endpoint* const> tried);
   EndpointSlot SlotFor(Endpoint* endpoint) { return EndpointSlot(SlotOwner(), endpoint); }
   EndpointQueue* SlotOwner() { return counts_.load(std::memory_order_relaxed) ? this : nullptr; }
   bool TakeOrQueue(SlotAwaiter& waiter);
@@ -135,7 +140,8 @@ class EndpointQueue {
 
   Balancer& balancer_;
   CurrentSet current_;
-  core::Atomic<bool> counts_{false};  // written under the lock
+  core::Atomic<bool> counts_{false};  // these two are written under the lock
+  core::Atomic<uint32_t> serving_{0};
   const bool has_ramps_;
   const bool measures_latency_;
   absl::Mutex mutex_;

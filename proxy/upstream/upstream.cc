@@ -31,16 +31,29 @@ core::Duration DrainTimeoutOf(const conf::OnRemoved& on_removed) {
 Upstream::Upstream(const conf::Upstream& config, uint32_t workers, const Upstream* before,
                    std::span<const conf::Endpoint> endpoints_before)
     : name_(config.name),
+      configured_(config.endpoints),
       balance_(config.balance),
       hash_(config.hash),
       policy_(PolicyOf(config)),
       drain_timeout_(DrainTimeoutOf(config.on_removed)),
+      admin_(before != nullptr ? before->admin_ : core::MakeRef<Administrative>()),
+      made_of_(admin_->version()),
       pool_(before != nullptr && before->HasPolicyOf(*this)
                 ? before->pool_
-                : core::MakeRef<EndpointPool>(config, workers)) {
-  const bool is_shared = before != nullptr && pool_ == before->pool_;
-  if (is_shared && !std::ranges::equal(config.endpoints, endpoints_before)) {
-    next_ = pool_->MakeSet(config.endpoints);
+                : core::MakeRef<EndpointPool>(config, given(), workers)),
+      shares_pool_(before != nullptr && pool_ == before->pool_) {
+  if (shares_pool_ && !std::ranges::equal(config.endpoints, endpoints_before)) {
+    next_ = MakeSet(configured_);
+  }
+}
+
+void Upstream::Refresh() {
+  const uint64_t version = admin_->version();
+  if (std::exchange(made_of_, version) == version) return;
+  if (next_ != nullptr) {
+    next_ = MakeSet(configured_);
+  } else if (!shares_pool_) {
+    Publish(MakeSet(configured_));
   }
 }
 
@@ -52,6 +65,60 @@ void Upstream::PutInForce(const Upstream& before, core::Instant now) {
 
 void Upstream::Retire(bool stays, core::Instant now) const {
   pool_->Retire(stays ? std::nullopt : std::optional(now + drain_timeout_));
+}
+
+bool Upstream::is_configured(std::string_view name) const {
+  return std::ranges::any_of(configured_,
+                             [name](const conf::Endpoint& each) { return NameOf(each) == name; });
+}
+
+void Upstream::PublishGiven(core::Instant now) {
+  pool_->Publish(MakeSet(configured_), now + drain_timeout_);
+}
+
+// The sessions that are to end do so as those of an endpoint that is removed.
+void Upstream::SetState(std::string_view name, AdminState state, core::Instant now) {
+  admin_->SetState(name, state);
+  PublishGiven(now);
+  pool_->SetLateAt(
+      name, state == AdminState::kMaintenance ? std::optional(now + drain_timeout_) : std::nullopt);
+}
+
+void Upstream::SetWeight(std::string_view name, uint32_t weight, core::Instant now) {
+  admin_->SetWeight(name, weight);
+  PublishGiven(now);
+}
+
+void Upstream::Reset(std::string_view name, core::Instant now) {
+  admin_->Reset(name);
+  PublishGiven(now);
+  pool_->SetLateAt(name, std::nullopt);
+}
+
+void Upstream::Add(const conf::Endpoint& endpoint, const std::function<void(Endpoint&)>& prepare,
+                   core::Instant now) {
+  const std::shared_ptr<const EndpointSet> before = queue().ShareSet();
+  admin_->Add(endpoint);
+  std::shared_ptr<const EndpointSet> set = MakeSet(configured_);
+  const std::string name = NameOf(endpoint);
+  for (const EndpointMember& member : set->members()) {
+    if (member.endpoint->name() != name) continue;
+    const bool is_new = std::ranges::none_of(before->members(), [&](const EndpointMember& known) {
+      return known.endpoint == member.endpoint;
+    });
+    if (is_new) prepare(*member.endpoint);
+  }
+  pool_->Publish(std::move(set), now + drain_timeout_);
+}
+
+void Upstream::Remove(std::string_view name, core::Instant now) {
+  admin_->Remove(name, is_configured(name));
+  PublishGiven(now);
+}
+
+void Upstream::Restore(Administrative::Changes changes, core::Instant now) {
+  admin_->Restore(std::move(changes));
+  PublishGiven(now);
 }
 
 }  // namespace sluice::proxy

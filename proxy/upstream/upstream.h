@@ -2,23 +2,28 @@
 // how to connect to them; as one configuration has it.
 //
 //   conf::Upstream ──► Upstream ──► EndpointPool (endpoint_pool.h): shared with the configuration
-//                         │              ▲         before, so that what counts goes on
+//                         │   │          ▲         before, so that what counts goes on
+//                         │   └──────────│──────► Administrative (administrative.h): the same
 //                         └─ PutInForce ─┘ its endpoints are the current ones
 #ifndef SLUICE_PROXY_UPSTREAM_UPSTREAM_H_
 #define SLUICE_PROXY_UPSTREAM_UPSTREAM_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "conf/config.h"
 #include "core/base/intrusive_ptr.h"
 #include "core/base/time.h"
 #include "core/log/logger.h"
 #include "core/net/socket_api.h"
+#include "proxy/upstream/administrative.h"
 #include "proxy/upstream/balance/hash.h"
 #include "proxy/upstream/endpoint/endpoint_set.h"
 #include "proxy/upstream/endpoint_pool.h"
@@ -37,7 +42,8 @@ struct ConnectPolicy {
   std::optional<core::SocketOptions> socket;  // of TCP; none: all as the kernel has it
 };
 
-// Any thread, but for PutInForce, MakeSet and Publish: one at a time.
+// Any thread, but for Refresh, PutInForce, Forget, Publish and the acts of an administrator: one at
+// a time.
 class Upstream final : public core::RefCounted {
  public:
   // `workers`: how many there are. `before`: the upstream of this name that it takes the place of,
@@ -64,15 +70,36 @@ class Upstream final : public core::RefCounted {
   std::shared_ptr<const EndpointSet> endpoints() {
     return next_ != nullptr ? next_ : queue().ShareSet();
   }
+  // Before PutInForce, or instead of it when the pool is another one: what an administrator has
+  // changed since it was made holds for its endpoints, too.
+  void Refresh();
   // Publishes its endpoints, unless they are those that are published. What leaves follows the rule
   // of `before`.
   void PutInForce(const Upstream& before, core::Instant now);
+  // It is in force: what an administrator has changed about others is forgotten.
+  void Forget() { admin_->Forget(configured_); }
   // It is removed, or another pool takes the place of its own (`stays`).
   void Retire(bool stays, core::Instant now) const;
 
+  // The endpoints of its configuration, and with what an administrator has changed.
+  std::span<const conf::Endpoint> configured() const { return configured_; }
+  std::vector<GivenEndpoint> given() const { return admin_->Apply(configured_); }
+  const Administrative& administrative() const { return *admin_; }
+
+  // The acts of an administrator, of one that is in force. They hold at once: sessions that wait
+  // are served, and no session begins any more with what has been taken out.
+  void SetState(std::string_view name, AdminState state, core::Instant now);
+  void SetWeight(std::string_view name, uint32_t weight, core::Instant now);
+  void Reset(std::string_view name, core::Instant now);
+  // `prepare` is given each new endpoint before it is published.
+  void Add(const conf::Endpoint& endpoint, const std::function<void(Endpoint&)>& prepare,
+           core::Instant now);
+  void Remove(std::string_view name, core::Instant now);
+  void Restore(Administrative::Changes changes, core::Instant now);
+
   // Any endpoints of its pool (endpoint_pool.h).
   std::shared_ptr<const EndpointSet> MakeSet(std::span<const conf::Endpoint> endpoints) {
-    return pool_->MakeSet(endpoints);
+    return pool_->MakeSet(admin_->Apply(endpoints));
   }
   void Publish(std::shared_ptr<const EndpointSet> set) {
     pool_->Publish(std::move(set), /*late_at=*/std::nullopt);
@@ -85,12 +112,19 @@ class Upstream final : public core::RefCounted {
            policy_.slow_start == other.policy_.slow_start;
   }
 
+  bool is_configured(std::string_view name) const;
+  void PublishGiven(core::Instant now);
+
   const std::string name_;
+  const std::vector<conf::Endpoint> configured_;
   const conf::Balance balance_;
   const conf::Hash hash_;
   const ConnectPolicy policy_;
   const core::Duration drain_timeout_;  // of an endpoint that is removed
+  const core::IntrusivePtr<Administrative> admin_;
+  uint64_t made_of_;  // version of admin_
   const core::IntrusivePtr<EndpointPool> pool_;
+  const bool shares_pool_;                   // with the one before
   std::shared_ptr<const EndpointSet> next_;  // null: published
 };
 

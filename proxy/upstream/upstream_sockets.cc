@@ -130,4 +130,16 @@ void LocateEndpoints(const conf::Config& config,
   }
 }
 
+void LocateAdded(const conf::Config& config, const std::vector<std::vector<core::Address>>& bound,
+                 std::string_view upstream, Endpoint& endpoint) {
+  endpoint.set_may_be_itself(endpoint.address().is_ip());
+  for (const conf::Loop& loop :
+       conf::FindLoops(config, bound, [](const core::Address&) { return true; })) {
+    const conf::Upstream& of = config.upstreams[loop.upstream];
+    if (of.name == upstream && of.endpoints[loop.endpoint].address == endpoint.address()) {
+      endpoint.set_own_listener(OwnListener::kPerhaps);
+    }
+  }
+}
+
 }  // namespace sluice::proxy

@@ -9,6 +9,7 @@
 #define SLUICE_PROXY_UPSTREAM_UPSTREAM_SOCKETS_H_
 
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -35,6 +36,11 @@ absl::Status CheckUpstreamSockets(core::Reactor& reactor, Upstreams upstreams);
 void LocateEndpoints(const conf::Config& config,
                      const std::vector<std::vector<core::Address>>& bound, core::SocketApi& sockets,
                      Upstreams upstreams, core::Logger& logger);
+
+// The same for `endpoint`, which has been added to `upstream` by hand and to `config`; on any
+// thread: whether it is on this host is left to be looked at before each connection.
+void LocateAdded(const conf::Config& config, const std::vector<std::vector<core::Address>>& bound,
+                 std::string_view upstream, Endpoint& endpoint);
 
 }  // namespace sluice::proxy
 

@@ -62,7 +62,7 @@ runtime:
   { backend: io_uring, workers: 7, pin_workers: true, work_stealing: false, busy_poll: 50us }
 limits: { max_connections: 123, buffer_memory: 3GiB, on_limit: wait }
 buffers: { per_direction: 8KiB }
-shutdown: { drain_timeout: 1m }
+shutdown: { lame_duck: 3s, drain_window: 40s, drain_timeout: 1m }
 stats: { interval: 0s }
 log: { level: trace, format: json }
 defaults:
@@ -74,7 +74,7 @@ defaults:
   EXPECT_EQ(config.runtime, (Runtime{Backend::kIoUring, 7, true, false, 50us}));
   EXPECT_EQ(config.limits, (Limits{123, uint64_t{3} << 30, OnLimit::kWait}));
   EXPECT_EQ(config.buffers.per_direction_bytes, 8192u);
-  EXPECT_EQ(config.shutdown.drain_timeout, 1min);
+  EXPECT_EQ(config.shutdown, (Shutdown{3s, 40s, 1min}));
   EXPECT_EQ(config.stats.interval, 0s);
   EXPECT_EQ(config.log, (Log{LogLevel::kTrace, LogFormat::kJson}));
   Timeouts timeouts{1ms, 2s, 3min, 4h, 5 * 24h};

@@ -18,7 +18,7 @@ Config Unusual() {
   config.runtime = {Backend::kEpoll, 256, true, false, 1us};
   config.limits = {1, 1'048'577, OnLimit::kWait, 7};
   config.buffers = {16 << 20};
-  config.shutdown = {0s};
+  config.shutdown = {1s, 2s, 3s};
   config.stats = {1h + 1min + 1s + 1ms};
   config.log = {LogLevel::kOff, LogFormat::kJson};
   config.access_log = {"/var/log/#1: \"a\".log", AccessFormat::kJson};

@@ -46,6 +46,12 @@ struct EndpointState : Tasks {
     }
     return std::make_shared<const proxy::EndpointSet>(std::move(members), nullptr);
   }
+  // Of both endpoints, without limits.
+  std::shared_ptr<const proxy::EndpointSet> Unlimited(proxy::AdminState first) {
+    std::vector<proxy::EndpointMember> members{{.endpoint = &endpoints[0], .state = first},
+                                               {.endpoint = &endpoints[1]}};
+    return std::make_shared<const proxy::EndpointSet>(std::move(members), nullptr);
+  }
   size_t IndexOf(const proxy::EndpointSlot& slot) {
     return static_cast<size_t>(&slot.endpoint() - endpoints.data());
   }
@@ -78,6 +84,7 @@ struct EndpointState : Tasks {
   std::array<core::Runnable*, 2> waiting{};
   int served = 0;
   int gave_up = 0;
+  bool drained = false;
   int last = -1;  // the one that was served last
 };
 
@@ -197,6 +204,24 @@ inline void PassesOver(Execution& run) {
   run.Finally([&s] {
     s.RunWoken();
     SLUICE_CHECK(s.served == 2);
+  });
+}
+
+// Without limits nothing is counted and no lock is taken. One session takes an endpoint while that
+// is taken out: if there was no session then, none has it (endpoint.h, I1).
+inline void OneIsTakenOut(Execution& run) {
+  auto& s = run.Make<EndpointState>(std::vector<uint32_t>{1});
+  s.queue.Publish(s.Unlimited(proxy::AdminState::kReady));
+  run.Thread("session", [&s] { s.slots[0] = s.queue.TryAcquire(0, {}, {}); });
+  run.Thread("administrator", [&s] {
+    s.queue.Publish(s.Unlimited(proxy::AdminState::kDrain));
+    s.drained = s.endpoints[0].sessions() == 0;
+  });
+  run.Finally([&s] {
+    SLUICE_CHECK(s.slots[0].valid());  // the other one is there all the time
+    SLUICE_CHECK(!s.drained || s.IndexOf(s.slots[0]) != 0);
+    s.slots[0] = proxy::EndpointSlot();
+    SLUICE_CHECK(s.endpoints[0].sessions() == 0 && s.endpoints[1].sessions() == 0);
   });
 }
 

@@ -27,6 +27,9 @@ TEST(EndpointQueueMutant, LooksBeforeItQueues) {
 TEST(EndpointQueueMutant, LastInFirstOut) {
   ExpectPlantedFails("last in, first out", NoneOvertakes);
 }
+TEST(EndpointQueueMutant, DoesNotLookAgain) {
+  ExpectPlantedFails("does not look again", OneIsTakenOut);
+}
 TEST(EndpointQueueMutant, ASetServesNone) { ExpectPlantedFails("a set serves none", OneJoins); }
 TEST(EndpointQueueMutant, OneThatLeavesIsGiven) {
   ExpectPlantedFails("one that leaves is given", OneLeaves);

@@ -69,6 +69,13 @@ MISTAKES = [
     ),
     (
         'endpoint_queue.cc',
+        '    if (!slot.valid() || slot.endpoint().still_takes_sessions()) return slot;\n',
+        """    if (!slot.valid() || model::Planted("does not look again")) return slot;
+    if (slot.endpoint().still_takes_sessions()) return slot;
+""",
+    ),
+    (
+        'endpoint_queue.cc',
         '  ServeWaiting(woken);\n}\n',
         '  if (!model::Planted("a set serves none")) ServeWaiting(woken);\n}\n',
     ),

@@ -50,10 +50,10 @@ MISTAKES = [
     ),
     (
         'pump.cc',
-        '      flow.sending = false;\n      flow.last_byte_at = now + kLong;\n'
+        '      flow.sending = false;\n      flow.NoteByteAt(now + kLong);\n'
         '      if (wait == 0s || co_await core::Sleep(wait)) {\n',
         """      flow.sending = sim::Planted(sim::Mutant::kPaceStalls);
-      flow.last_byte_at = now + (flow.sending ? 0s : kLong);
+      flow.NoteByteAt(now + (flow.sending ? 0s : kLong));
       const bool forgets = sim::Planted(sim::Mutant::kPaceForgets);
       if (wait == 0s || co_await core::Sleep(wait * (forgets ? 1000 : 1))) {
 """,
@@ -98,15 +98,15 @@ MISTAKES = [
     ),
     (
         'relay.cc',
-        '  if (taken != before) flow.last_byte_at',
+        '  if (taken != before) flow.NoteByteAt',
         """  if (taken != before && !sim::Planted(sim::Mutant::kBlindToTaking))
-    flow.last_byte_at""",
+    flow.NoteByteAt""",
     ),
     (
         'linger.cc',
-        '  return now < std::max(begun_at, flow.last_byte_at) + kGrace;\n',
+        '  return now < std::max(begun_at, flow.LastByteAt()) + kGrace;\n',
         """  if (sim::Planted(sim::Mutant::kFixedLinger)) return now < begun_at + kGrace;
-  return now < std::max(begun_at, flow.last_byte_at) + kGrace;
+  return now < std::max(begun_at, flow.LastByteAt()) + kGrace;
 """,
     ),
     (

@@ -24,9 +24,10 @@ class RoundRobin::Table final : public PickTable {
     uint32_t divisor = 0;
     std::map<uint32_t, std::vector<Endpoint*>, std::greater<>> by_weight;
     for (const EndpointMember& member : members) {
-      if (member.weight == 0) continue;
-      divisor = std::gcd(divisor, member.weight);
-      by_weight[member.weight].push_back(member.endpoint);
+      const uint32_t weight = member.shared_weight();
+      if (weight == 0) continue;
+      divisor = std::gcd(divisor, weight);
+      by_weight[weight].push_back(member.endpoint);
     }
     for (auto& [weight, endpoints] : by_weight) {
       const auto share = static_cast<int64_t>(endpoints.size()) * (weight / divisor);

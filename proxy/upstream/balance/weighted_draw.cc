@@ -20,7 +20,7 @@ size_t Below(size_t count, uint32_t random) {
 WeightedDraw::WeightedDraw(std::span<const EndpointMember> members) {
   uint64_t sum = 0;
   for (const EndpointMember& member : members) {
-    if (member.weight == 0) continue;
+    if (member.shared_weight() == 0) continue;
     columns_.push_back({.lower = member.endpoint, .upper = member.endpoint, .lower_share = 0});
     sum += member.weight;
   }
@@ -30,7 +30,7 @@ WeightedDraw::WeightedDraw(std::span<const EndpointMember> members) {
   std::vector<size_t> small;
   std::vector<size_t> large;
   for (const EndpointMember& member : members) {
-    if (member.weight == 0) continue;
+    if (member.shared_weight() == 0) continue;
     left.push_back(member.weight * count);
     (left.back() < sum ? small : large).push_back(left.size() - 1);
   }

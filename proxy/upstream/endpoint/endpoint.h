@@ -4,18 +4,33 @@
 // Whether a new session may be given to it is answered here, by usable(), and by no policy. So
 // whatever else is to keep sessions away from an endpoint becomes one more term of usable().
 //
-//   configured    weight, max_connections     change when a set is published (endpoint_queue.h)
-//   ramp          part of both that counts    changes while it ramps up (slow_start.h)
-//   active        sessions that hold a slot   counted only where a limit or the policy needs it
+//   configured      weight, max_connections    change when a set is published (endpoint_queue.h)
+//   administrative  admin_state; a weight      the same; kept apart from what is configured in
+//                   set by hand is `weight`    administrative.h
+//   operational     ramp: part of weight and   changes while it ramps up (slow_start.h)
+//                   limit that counts
+//   active          sessions with a slot       counted only where a limit or the policy needs it
+//
+//   takes_sessions = weight > 0 and admin_state is ready   (what else there is to say: Decide)
+//   usable         = takes_sessions and a slot is free
 //
 // An endpoint of weight 0 drains: it gets no new session, and those that it has go on.
 // Threads: any may read. EndpointQueue writes what is configured, the ramp and
 // `active`, under its lock.
+//
+//   I1  A session that has been given an endpoint is counted in sessions(), or it gives the
+//   endpoint
+//       back because it sees that the endpoint takes no sessions any more. So a thread that has
+//       published that and then reads sessions() == 0 knows that none has it and none gets it.
+//       Both sides write, then read the other's word, all four sequentially consistent:
+//       EndpointUse and EndpointQueue::TryAcquire; Decide and sessions().
 #ifndef SLUICE_PROXY_UPSTREAM_ENDPOINT_ENDPOINT_H_
 #define SLUICE_PROXY_UPSTREAM_ENDPOINT_ENDPOINT_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "core/base/atomic.h"
@@ -29,11 +44,27 @@ class CancellationSource;
 
 namespace sluice::proxy {
 
+// What an administrator wants of an endpoint.
+enum class AdminState : uint8_t {
+  kReady,        // sessions
+  kDrain,        // no new ones; those that it has go on
+  kMaintenance,  // no new ones; those that it has end as on_removed says
+};
+
+constexpr std::string_view Name(AdminState state) {
+  constexpr std::string_view kNames[] = {"ready", "drain", "maintenance"};
+  return kNames[static_cast<size_t>(state)];
+}
+
 // Whether an endpoint is a listener of this process that leads back to it (upstream_sockets.h).
 enum class OwnListener : uint8_t { kNo, kPerhaps, kYes };
 
 class Endpoint {
  public:
+  // Units of a count of references, whose upper half counts those of sessions that have it.
+  static constexpr uint64_t kReference = 1;
+  static constexpr uint64_t kUse = uint64_t{1} << 32;
+
   // `name` is its identity within the upstream.
   Endpoint(core::Address address, std::string name) : address_(address), name_(std::move(name)) {}
   Endpoint(const Endpoint&) = delete;
@@ -59,15 +90,24 @@ class Endpoint {
   const Latency& latency() const { return latency_; }
   void AddLatency(core::Duration sample, core::Instant now) { latency_.Add(sample, now); }
 
-  bool takes_sessions() const { return weight() > 0; }
+  AdminState admin_state() const { return admin_state_.load(std::memory_order_relaxed); }
+
+  bool takes_sessions() const { return takes_sessions_.load(std::memory_order_relaxed); }
+  // The same, asked after the caller has begun to use it (I1).
+  bool still_takes_sessions() const { return takes_sessions_.load(std::memory_order_seq_cst); }
   bool has_free_slot() const {
     const uint32_t limit = limit_.load(std::memory_order_relaxed);
     return limit == 0 || active() < limit;
   }
   bool usable() const { return takes_sessions() && has_free_slot(); }
 
-  // References of sessions, which may hold one that is in no set any more (EndpointRef).
-  uint32_t refs() const { return refs_.load(std::memory_order_acquire); }
+  // Sessions that have it, whether a limit counts them or not (I1).
+  uint32_t sessions() const {
+    return static_cast<uint32_t>(refs_.load(std::memory_order_seq_cst) / kUse);
+  }
+  // Whether there are sessions, or records of them, that refer to it, which may hold one that is in
+  // no set any more.
+  bool is_referenced() const { return refs_.load(std::memory_order_acquire) != 0; }
 
   // Cancelled when its sessions are to end: a session with it has its notice there. Null: never.
   core::CancellationSource* end_of_sessions() const { return end_of_sessions_; }
@@ -82,12 +122,19 @@ class Endpoint {
  private:
   friend class EndpointQueue;
   friend class SlowStart;
-  friend class EndpointRef;
+  template <uint64_t kUnit>
+  friend class CountedEndpoint;
 
-  void Configure(uint32_t weight, uint32_t max_connections) {
+  void Configure(uint32_t weight, uint32_t max_connections, AdminState state = AdminState::kReady) {
     weight_.store(weight, std::memory_order_relaxed);
     max_connections_.store(max_connections, std::memory_order_relaxed);
+    admin_state_.store(state, std::memory_order_relaxed);
+    Decide();
     SetRamp(ramp());
+  }
+  void Decide() {
+    const bool takes = weight() > 0 && admin_state() == AdminState::kReady;
+    if (takes != takes_sessions()) takes_sessions_.store(takes, std::memory_order_seq_cst);
   }
   void SetRamp(uint32_t ramp) {
     ramp_.store(ramp, std::memory_order_relaxed);
@@ -105,7 +152,9 @@ class Endpoint {
   core::Atomic<uint32_t> limit_{0};  // of max_connections_ the part that counts; 0: no limit
   core::Atomic<OwnListener> own_listener_{OwnListener::kNo};
   core::Atomic<bool> may_be_itself_{false};
-  core::Atomic<uint32_t> refs_{0};
+  core::Atomic<AdminState> admin_state_{AdminState::kReady};
+  core::Atomic<bool> takes_sessions_{false};
+  core::Atomic<uint64_t> refs_{0};
   core::CancellationSource* end_of_sessions_ = nullptr;  // before it is in a set
   Latency latency_;  // these two are guarded by the queue's lock
   QueueMarker marker_;
@@ -113,20 +162,22 @@ class Endpoint {
 
 // Keeps an endpoint, or nothing. Made on a thread that has a set with the endpoint, or of another
 // reference; then any thread.
-class EndpointRef {
+template <uint64_t kUnit>
+class CountedEndpoint {
  public:
-  EndpointRef() = default;
-  explicit EndpointRef(Endpoint* endpoint) : endpoint_(endpoint) {
-    if (endpoint_ != nullptr) endpoint_->refs_.fetch_add(1, std::memory_order_relaxed);
+  CountedEndpoint() = default;
+  explicit CountedEndpoint(Endpoint* endpoint) : endpoint_(endpoint) {
+    if (endpoint_ != nullptr) endpoint_->refs_.fetch_add(kUnit, std::memory_order_seq_cst);
   }
-  EndpointRef(const EndpointRef& other) : EndpointRef(other.endpoint_) {}
-  EndpointRef(EndpointRef&& other) noexcept : endpoint_(std::exchange(other.endpoint_, nullptr)) {}
-  EndpointRef& operator=(EndpointRef other) noexcept {
+  CountedEndpoint(const CountedEndpoint& other) : CountedEndpoint(other.endpoint_) {}
+  CountedEndpoint(CountedEndpoint&& other) noexcept
+      : endpoint_(std::exchange(other.endpoint_, nullptr)) {}
+  CountedEndpoint& operator=(CountedEndpoint other) noexcept {
     std::swap(endpoint_, other.endpoint_);
     return *this;
   }
-  ~EndpointRef() {
-    if (endpoint_ != nullptr) endpoint_->refs_.fetch_sub(1, std::memory_order_release);
+  ~CountedEndpoint() {
+    if (endpoint_ != nullptr) endpoint_->refs_.fetch_sub(kUnit, std::memory_order_release);
   }
 
   Endpoint* get() const { return endpoint_; }
@@ -136,6 +187,11 @@ class EndpointRef {
  private:
   Endpoint* endpoint_ = nullptr;
 };
+
+// Of whatever names it: a record, a list of what was tried.
+using EndpointRef = CountedEndpoint<Endpoint::kReference>;
+// Of the session that has it: counted in Endpoint::sessions.
+using EndpointUse = CountedEndpoint<Endpoint::kUse>;
 
 }  // namespace sluice::proxy
 

@@ -22,12 +22,18 @@ class PickTable {
   virtual ~PickTable() = default;
 };
 
-// One endpoint of a set, as it is configured in it.
+// One endpoint of a set, as it is to be in it.
 struct EndpointMember {
   Endpoint* endpoint;
   uint32_t weight = 1;           // 0: drain
   uint32_t max_connections = 0;  // 0: no limit
   uint32_t priority = 0;         // 0: the best
+  AdminState state = AdminState::kReady;
+
+  // For policies that share sessions out by tables of weights: of one that an administrator has
+  // taken out others have the share. (A hashed policy passes over it instead, so that no other key
+  // moves.)
+  uint32_t shared_weight() const { return state == AdminState::kReady ? weight : 0; }
 };
 
 class EndpointSet {
@@ -41,8 +47,6 @@ class EndpointSet {
       : members_(std::move(members)),
         table_(std::move(table)),
         tiers_(std::move(tiers)),
-        serving_(static_cast<uint32_t>(std::ranges::count_if(
-            members_, [](const EndpointMember& member) { return member.weight > 0; }))),
         limited_(std::ranges::any_of(
             members_, [](const EndpointMember& member) { return member.max_connections != 0; })) {}
   EndpointSet(const EndpointSet&) = delete;
@@ -54,14 +58,12 @@ class EndpointSet {
   PickTable* table() const { return table_.get(); }
   const Tiers& tiers() const { return tiers_; }
 
-  uint32_t serving() const { return serving_; }  // members that do not drain
-  bool limited() const { return limited_; }      // some member has max_connections
+  bool limited() const { return limited_; }  // some member has max_connections
 
  private:
   const std::vector<EndpointMember> members_;
   const std::unique_ptr<PickTable> table_;
   const Tiers tiers_;
-  const uint32_t serving_;
   const bool limited_;
 };
 

@@ -19,6 +19,7 @@
 #include "core/sync/cancellation.h"
 #include "proxy/admission/admission.h"
 #include "proxy/session/session.h"
+#include "proxy/session/session_registry.h"
 #include "proxy/session/shared_pace.h"
 #include "proxy/upstream/upstream.h"
 #include "tests/contract/contract.h"
@@ -82,6 +83,7 @@ struct World {
             .stats = &stats,
             .logger = logger.get(),
             .short_throttle = &throttle,
+            .registry = &registry,
             .end_all = end_all.token()})) {
     contract::SetBlocking(listener.get(), false);
   }
@@ -98,6 +100,7 @@ struct World {
   core::CancellationSource end_all;
   SharedPace pace{0};
   Stats stats{2};
+  SessionRegistry registry{1};
   core::IntrusivePtr<Upstream> upstream;
   core::IntrusivePtr<SessionContext> context;
 };

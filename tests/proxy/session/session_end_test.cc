@@ -40,6 +40,7 @@ const std::map<std::string, EndEvent> kEvents = {
     {"U resets", {.kind = Kind::kResetAfterEnd, .sender = kU, .error = ECONNRESET}},
     {"deadline", {.kind = Kind::kDeadline, .cause = EndCause::kIdleTimeout}},
     {"shutdown", {.kind = Kind::kShutdown}},
+    {"kill", {.kind = Kind::kKill, .sender = Initiator::kAdmin, .cause = EndCause::kKilled}},
 };
 const std::map<std::string, EndEvent> kConnectingEvents = {
     {"client reset", {.kind = Kind::kClientReset, .error = ECONNRESET}},
@@ -47,6 +48,7 @@ const std::map<std::string, EndEvent> kConnectingEvents = {
     {"queue timeout", {.kind = Kind::kQueueTimeout}},
     {"deadline", {.kind = Kind::kDeadline, .cause = EndCause::kMaxLifetime}},
     {"shutdown", {.kind = Kind::kShutdown}},
+    {"kill", {.kind = Kind::kKill, .sender = Initiator::kAdmin, .cause = EndCause::kKilled}},
 };
 
 struct Row {
@@ -63,6 +65,7 @@ const std::vector<Row> kRows = {
     {"C fails", "", "client/reset ETIMEDOUT: stop"},
     {"deadline", "", "proxy/idle_timeout: stop"},
     {"shutdown", "", "proxy/shutdown: stop"},
+    {"kill", "", "admin/killed: stop"},
 
     // One direction has ended.
     {"C ends", "U ends", "client/closed: stop"},
@@ -73,6 +76,7 @@ const std::vector<Row> kRows = {
     {"C ends", "C resets", "client/reset ECONNRESET: stop"},
     {"C ends", "deadline", "proxy/idle_timeout: stop"},
     {"C ends", "shutdown", "proxy/shutdown: stop"},
+    {"C ends", "kill", "admin/killed: stop"},
 
     // The client is gone, and what it sent before is still being relayed.
     {"C is gone", "C ends falsely", "client/reset EPIPE: stop"},
@@ -81,6 +85,7 @@ const std::vector<Row> kRows = {
     {"C is gone", "U fails", "upstream/reset EPIPE: stop"},
     {"C is gone", "deadline", "proxy/idle_timeout EPIPE: stop"},
     {"C is gone", "shutdown", "proxy/shutdown EPIPE: stop"},
+    {"C is gone", "kill", "admin/killed EPIPE: stop"},
 };
 
 const std::vector<Row> kCloseAfterFinRows = {
@@ -100,6 +105,7 @@ const std::vector<Row> kConnectingRows = {
     {"queue timeout", "", "proxy/queue_timeout:"},
     {"deadline", "", "proxy/max_lifetime: stop"},
     {"shutdown", "", "proxy/shutdown: stop"},
+    {"kill", "", "admin/killed: stop"},
 };
 
 std::string ReasonOf(const SessionEnd& end) {
@@ -258,6 +264,7 @@ constexpr FlushRow kFlushRows[] = {
     {EndCause::kIdleTimeout, false, false},
     {EndCause::kHalfCloseTimeout, false, false},
     {EndCause::kShutdown, false, false},
+    {EndCause::kKilled, false, false},
 };
 
 SessionEnd EndedBy(const FlushRow& row, Initiator side) {
@@ -273,6 +280,9 @@ SessionEnd EndedBy(const FlushRow& row, Initiator side) {
       break;
     case EndCause::kShutdown:
       end.On({.kind = Kind::kShutdown});
+      break;
+    case EndCause::kKilled:
+      end.On({.kind = Kind::kKill, .sender = Initiator::kAdmin, .cause = row.cause});
       break;
     default:
       end.On({.kind = Kind::kDeadline, .cause = row.cause});

@@ -84,7 +84,7 @@ TEST(Upstream, AnEndpointThatHasLeftIsFreedWithItsLastSession) {
     const EndpointRef last = record;
     EXPECT_EQ((*last).name(), kA);
   }
-  EXPECT_EQ((*record).refs(), 1u);
+  EXPECT_TRUE((*record).is_referenced());
 }
 
 TEST(Upstream, AHundredSetsLeaveNothing) {
@@ -134,7 +134,110 @@ TEST(Upstream, WeightZeroDrains) {
   }
   upstream.Publish(upstream.MakeSet(std::vector{At(kA, 0), At(kB, 0)}));
   EXPECT_FALSE(upstream.queue().TryAcquire(0, {}, {}).valid());
-  EXPECT_EQ(upstream.queue().ShareSet()->serving(), 0u);
+  EXPECT_EQ(upstream.queue().serving(), 0u);
+}
+
+// What an administrator does.
+using State = AdminState;
+
+std::string Served(Upstream& upstream) {
+  const EndpointSlot slot = upstream.queue().TryAcquire(0, {}, {});
+  return slot.valid() ? slot.endpoint().name() : "none";
+}
+
+TEST(Upstream, ADrainedEndpointKeepsItsSessionsAndGetsNoOther) {
+  Upstream upstream(Config({At(kA), At(kB)}), 1);
+  const EndpointSlot on_a = upstream.queue().TryAcquire(0, {}, {});
+  ASSERT_EQ(on_a.endpoint().name(), kA);
+  upstream.SetState(kA, State::kDrain, kNow);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(Served(upstream), kB);
+  EXPECT_EQ(upstream.queue().serving(), 1u);
+  EXPECT_EQ(upstream.pool()->SessionsOf(kA), 1u) << "counted also where no limit needs it";
+  (void)upstream.pool()->EndLate(kNow + 24h);
+  EXPECT_FALSE(on_a.endpoint().end_of_sessions()->cancelled()) << "for as long as it wants";
+  EXPECT_FALSE(upstream.pool()->is_draining());
+  upstream.SetState(kB, State::kMaintenance, kNow);
+  EXPECT_EQ(Served(upstream), "none");
+  EXPECT_EQ(upstream.queue().serving(), 0u);
+  upstream.SetState(kA, State::kReady, kNow);
+  EXPECT_EQ(Served(upstream), kA);
+  EXPECT_EQ(&upstream.queue().ShareSet()->endpoint(0), &on_a.endpoint()) << "the same object";
+}
+
+TEST(Upstream, MaintenanceEndsSessionsAsThoseOfARemovedEndpoint) {
+  Upstream upstream(Config({At(kA), At(kB)}), 1);
+  const EndpointSlot on_a = upstream.queue().TryAcquire(0, {}, {});
+  core::CancellationSource& end_of_a = *on_a.endpoint().end_of_sessions();
+  upstream.SetState(kA, State::kMaintenance, kNow);
+  EXPECT_TRUE(upstream.pool()->is_draining());
+  (void)upstream.pool()->EndLate(kNow + 4min);
+  EXPECT_FALSE(end_of_a.cancelled()) << "the rule is: keep, for 5 minutes";
+  upstream.SetState(kA, State::kReady, kNow + 4min);
+  (void)upstream.pool()->EndLate(kNow + 24h);
+  EXPECT_FALSE(end_of_a.cancelled()) << "it is back";
+  EXPECT_FALSE(upstream.pool()->is_draining());
+  upstream.SetState(kA, State::kMaintenance, kNow);
+  (void)upstream.pool()->EndLate(kNow + 5min);
+  EXPECT_TRUE(end_of_a.cancelled());
+  upstream.SetState(kA, State::kReady, kNow + 6min);
+  const auto set = upstream.queue().ShareSet();
+  EXPECT_EQ(set->endpoint(0).name(), kA);
+  EXPECT_FALSE(set->endpoint(0).end_of_sessions()->cancelled())
+      << "new sessions do not end at once";
+  EXPECT_EQ(upstream.pool()->SessionsOf(kA), 1u) << "until the old one has ended";
+}
+
+TEST(Upstream, OthersHaveTheShareOfADrainedEndpoint) {
+  Upstream upstream(Config({At(kA, 2), At(kB, 2), At(kC, 1)}), 1);
+  upstream.SetState(kB, State::kDrain, kNow);
+  int a = 0;
+  for (int i = 0; i < 300; ++i) a += Served(upstream) == kA ? 1 : 0;
+  EXPECT_EQ(a, 200) << "2 : 1, not 4 : 1";
+  upstream.SetWeight(kC, 6, kNow);
+  a = 0;
+  for (int i = 0; i < 400; ++i) a += Served(upstream) == kA ? 1 : 0;
+  EXPECT_EQ(a, 100) << "2 : 6";
+}
+
+// A reload may have been made before an act, and be put in force after it.
+TEST(Upstream, AReloadUndoesNothingThatAnAdministratorHasDone) {
+  for (const bool other_policy : {false, true}) {
+    conf::Upstream config = Config({At(kA), At(kB)});
+    auto before = core::MakeRef<Upstream>(config, 1);
+    before->SetState(kA, State::kDrain, kNow);
+    const std::vector<conf::Endpoint> endpoints = config.endpoints;
+    config.endpoints = {At(kA), At(kB), At(kC)};
+    if (other_policy) config.balance = conf::Balance::kLeastConnections;
+    auto after = core::MakeRef<Upstream>(config, 1, before.get(), endpoints);
+    EXPECT_EQ(after->pool() == before->pool(), !other_policy);
+    before->Remove(kB, kNow);
+    before->Add(At("10.0.0.4:80", 7), [](Endpoint&) {}, kNow);
+    after->Refresh();
+    after->PutInForce(*before, kNow);
+    after->Forget();
+    std::string names;
+    for (const EndpointMember& member : after->queue().ShareSet()->members()) {
+      names += member.endpoint->name() + "/" + std::to_string(member.endpoint->weight()) + "/" +
+               std::string(Name(member.endpoint->admin_state())) + " ";
+    }
+    EXPECT_EQ(names, "10.0.0.1:80/1/drain 10.0.0.3:80/1/ready 10.0.0.4:80/7/ready ");
+  }
+}
+
+TEST(Upstream, ASetThatIsMadeMeanwhileTakesNoEndpointAway) {
+  Upstream upstream(Config({At(kA)}), 1);
+  const auto set = upstream.MakeSet(std::vector{At(kA), At(kB)});
+  (void)upstream.MakeSet(std::vector{At(kC)});  // as a reload does, on another thread
+  upstream.Publish(set);
+  EXPECT_FALSE(upstream.pool()->is_draining() && upstream.pool()->former() > 1) << "only c";
+  const EndpointSlot a = upstream.queue().TryAcquire(0, {}, {});
+  const EndpointSlot b = upstream.queue().TryAcquire(0, {}, {});
+  EXPECT_EQ(b.endpoint().name(), kB);
+  upstream.Remove(kA, kNow);
+  upstream.Publish(upstream.MakeSet(std::vector{At(kC)}));
+  (void)upstream.pool()->EndLate(kNow + 5min);
+  EXPECT_TRUE(a.endpoint().end_of_sessions()->cancelled());
+  EXPECT_EQ(upstream.pool()->former(), 2u) << "a and b have sessions";
 }
 
 }  // namespace

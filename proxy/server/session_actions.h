@@ -1,0 +1,79 @@
+// SessionActions: what an administrator sees of the sessions that there are, and ends of them.
+//
+//   SessionActions& actions = server.session_actions();
+//   const SessionPage page = actions.List({.order = SessionOrder::kIdle, .limit = 20});
+//   const absl::Status killed = actions.Kill(page.rows[0].id, "uid 0");
+//
+// A session that is killed is reset, both ways and at once, in every stage; its reason is
+// admin/killed. One that is flushed has ended already: it is cut short and keeps its reason.
+//
+// Shed ends a share of the sessions that there are, chosen by chance, evenly over a time; their
+// reason is admin/shed. So the clients of long-lived connections move to other nodes, of which new
+// ones get their share, without a crowd that comes back at once.
+//
+//   IDLE ── Shed ──► SHEDDING (a task) ── all of the share have ended, or StopShedding ──► IDLE
+//
+// Each act is logged with `who` asked for it.
+// Threads: any; none of them stops a worker for long (session_registry.h).
+// Checked by: tests/proxy/server/sessions_test.cc.
+#ifndef SLUICE_PROXY_SERVER_SESSION_ACTIONS_H_
+#define SLUICE_PROXY_SERVER_SESSION_ACTIONS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "core/base/time.h"
+#include "core/log/logger.h"
+#include "core/runtime/handle.h"
+#include "core/runtime/task_group.h"
+#include "core/sync/cancellation.h"
+#include "core/task/task.h"
+#include "proxy/session/session_registry.h"
+#include "proxy/session/session_row.h"
+
+namespace sluice::proxy {
+
+class SessionActions {
+ public:
+  SessionActions(core::RuntimeHandle runtime, SessionRegistry& registry, core::Logger& logger)
+      : runtime_(runtime), registry_(registry), logger_(logger), tasks_(runtime) {}
+
+  // An order by round trip needs RowDetail::kPaths.
+  SessionPage List(const SessionQuery& query, RowDetail detail = RowDetail::kNames) const;
+
+  // NOT_FOUND: there is no such session, or it has ended meanwhile.
+  absl::Status Kill(uint64_t id, std::string_view who);
+  // Returns how many.
+  size_t Kill(const SessionFilter& filter, std::string_view who);
+
+  // Ends `percent` of the sessions that there are within `over`. Returns how many are to end.
+  // INVALID_ARGUMENT; FAILED_PRECONDITION: it sheds already.
+  absl::StatusOr<size_t> Shed(uint32_t percent, core::Duration over, std::string_view who);
+  void StopShedding(std::string_view who);
+
+  // The server's: nothing is shed any more.
+  core::Task<void> Close();
+
+ private:
+  core::Task<void> EndEach(std::vector<uint64_t> ids, core::Duration over,
+                           core::CancellationToken stop);
+
+  const core::RuntimeHandle runtime_;
+  SessionRegistry& registry_;
+  core::Logger& logger_;
+  core::TaskGroup tasks_;
+  absl::Mutex mutex_;
+  std::unique_ptr<core::CancellationSource> stop_ ABSL_GUARDED_BY(mutex_);  // null: IDLE
+  bool is_closed_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_SERVER_SESSION_ACTIONS_H_
