@@ -236,8 +236,8 @@ Scalar TimeOrZero(Duration& field, std::string_view zero_means, Duration min, Du
 Scalar BindAddress(core::Address& field) { return AddressFrom(field, 0); }
 Scalar EndpointAddress(core::Address& field) { return AddressFrom(field, 1); }
 
-Scalar HostOrEmpty(core::Address& field) {
-  return {"an IP address without a port, or \"\" (the kernel's choice)",
+Scalar HostOrEmpty(core::Address& field, std::string_view empty_means) {
+  return {Cat("an IP address without a port, or \"\" (", empty_means, ")"),
           [&field](std::string_view text) {
             const absl::StatusOr<core::Address> host =
                 text.empty() ? core::Address() : core::Address::ParseHost(text);

@@ -40,7 +40,8 @@ Scalar TimeOrZero(Duration& field, std::string_view zero_means, Duration min, Du
 
 Scalar BindAddress(core::Address& field);      // any port
 Scalar EndpointAddress(core::Address& field);  // ports from 1
-Scalar HostOrEmpty(core::Address& field);  // an IP address without a port; "" is an empty Address
+// An IP address without a port; "" is an empty Address.
+Scalar HostOrEmpty(core::Address& field, std::string_view empty_means = "the kernel's choice");
 
 Scalar NameOrEmpty(std::string& field, std::string_view empty_means);
 Scalar FileModeOrEmpty(int32_t& field);  // octal permissions; "" is -1

@@ -37,6 +37,8 @@ struct Scalar {
 struct Map {
   std::function<void(Visitor&)> fields;
   std::string shorthand = {};  // the key that a text in place of the map stands for, or ""
+  // Called when a file has the map, before its keys are read: for what its presence alone says.
+  std::function<void()> begin = {};
 };
 
 struct List;
@@ -49,6 +51,8 @@ struct List {
   std::function<void()> add;          // appends an item with its default values
   std::function<Shape(size_t)> item;  // valid until the next add()
   bool takes_single = false;          // one item may stand without a list around it
+  // Of a list that has items by default: takes them away, before others are read.
+  std::function<void()> clear = {};
 };
 
 enum class Presence { kOptional, kRequired };

@@ -66,6 +66,7 @@ Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::Si
       session_actions_(runtime, registry_, logger),
       sessions_(runtime),
       draining_(runtime),
+      health_monitors_(runtime, logger),
       stop_signals_(signals, logger, access_log),
       accept_context_{
           .limits = limits_, .stats = stats_, .log = accept_log_, .sessions = sessions_},
@@ -86,6 +87,7 @@ core::Task<void> Server::Run() {
   const bool serves = co_await BindAll();
   if (serves) {
     addresses_.Serve(*topology_);
+    health_monitors_.Follow(topology_->upstreams());
     StartReporting();
     const bool hurries = co_await WaitForStop();
     co_await StopAccepting();
@@ -112,6 +114,7 @@ core::Task<void> Server::Run() {
     co_await sessions_.Join();
   }
   endpoint_actions_.Close();
+  co_await health_monitors_.Stop();
   co_await session_actions_.Close();
   co_await draining_.Stop();
   signals_.Close();
@@ -268,6 +271,7 @@ void Server::PutInForce(NextTopology next) {
     logger_.Reconfigure(static_cast<LogLevel>(config.log.level),
                         static_cast<core::LogFormat>(config.log.format));
   }
+  health_monitors_.Follow(next.topology->upstreams());
   topology_ = std::move(next.topology);
   addresses_ = std::move(next.addresses);
   retired_.Retire(std::move(removed));

@@ -9,8 +9,8 @@
 //   CheckState state = CheckState::OfJoiner();
 //   if (state.On(passed, {.rise = 2, .fall = 3})) ...  // is_up() has changed, or is known now
 //
-// One result against the state begins a row, one that agrees with it ends that row: an endpoint that
-// flaps with every check stays as it is. Sessions go to what is UP.
+// One result against the state begins a row, one that agrees with it ends that row: an endpoint
+// that flaps with every check stays as it is. Sessions go to what is UP.
 // Pure. Checked by: tests/proxy/upstream/health/check_state_test.cc.
 #ifndef SLUICE_PROXY_UPSTREAM_HEALTH_CHECK_STATE_H_
 #define SLUICE_PROXY_UPSTREAM_HEALTH_CHECK_STATE_H_

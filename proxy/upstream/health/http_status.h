@@ -7,7 +7,7 @@
 //   if (status.state() == HttpStatus::State::kDone) Use(status.code());
 //
 // What follows the code is not looked at: the reason, headers, the body. 14 bytes decide.
-// Pure. Checked by: tests/proxy/upstream/health/answer_test.cc, tests/fuzz (http_status).
+// Pure. Checked by: tests/proxy/upstream/health/http_status_test.cc, tests/fuzz (http_status).
 #ifndef SLUICE_PROXY_UPSTREAM_HEALTH_HTTP_STATUS_H_
 #define SLUICE_PROXY_UPSTREAM_HEALTH_HTTP_STATUS_H_
 

@@ -13,8 +13,8 @@
 // So one that takes connections and resets them is found, though it takes them. What a session says
 // of an endpoint that is ejected (it began before, or in a panic) does not count.
 // n is the number of ejections: it grows by one with each, and falls by one for every `ejection` of
-// time in which the endpoint was in and nothing failed. The time is up to 10 % shorter by chance, so
-// that endpoints that were ejected together do not return together.
+// time in which the endpoint was in and nothing failed. The time is up to 10 % shorter by chance:
+// endpoints that were ejected together do not return together.
 //
 // Counted apart from active checks (check_state.h), which know nothing of it.
 // Pure. Checked by: tests/proxy/upstream/health/outlier_test.cc.
