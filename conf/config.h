@@ -34,6 +34,7 @@ enum class Balance {
   kFastest,
 };
 enum class HashOn { kSource };
+enum class Check { kOff, kConnect, kHttp };
 enum class SessionsOfRemoved { kKeep, kReset };
 
 struct Runtime {
@@ -235,6 +236,52 @@ struct OnRemoved {
   bool operator==(const OnRemoved&) const = default;
 };
 
+// Codes of HTTP answers, from the first to the last.
+struct HttpCodes {
+  uint32_t first = 0;
+  uint32_t last = 0;
+
+  bool operator==(const HttpCodes&) const = default;
+};
+
+struct HttpCheck {
+  std::string method = "GET";
+  std::string path = "/";
+  std::string host;  // "": the address that is checked
+  std::vector<HttpCodes> status = {{200, 299}, {300, 399}};
+
+  bool operator==(const HttpCheck&) const = default;
+};
+
+// Active checks of the endpoints.
+struct Health {
+  Check check = Check::kOff;
+  Duration interval = 2s;
+  Duration fast_interval = 500ms;
+  Duration down_interval = 5s;
+  Duration timeout = 1s;
+  uint32_t rise = 2;
+  uint32_t fall = 3;
+  core::Address address;  // an IP address with port 0, or empty: the endpoint's
+  uint32_t port = 0;      // 0: the endpoint's
+  HttpCheck http;
+
+  bool operator==(const Health&) const = default;
+};
+
+// What sessions meet at the endpoints.
+struct PassiveHealth {
+  uint32_t failures = 0;  // in a row; 0 = off
+  Duration ejection = 30s;
+  Duration max_ejection = 5min;
+  uint32_t max_ejected = 50;  // percent of the endpoints
+
+  bool operator==(const PassiveHealth&) const = default;
+};
+// What the words alone stand for, without the key that turns them on.
+inline constexpr Check kCheckIfAny = Check::kConnect;
+inline constexpr uint32_t kFailuresIfAny = 5;
+
 struct Upstream {
   std::string name;
   Balance balance = Balance::kRoundRobin;
@@ -246,6 +293,10 @@ struct Upstream {
   Duration retry_for = 5s;            // when all have failed; 0 = each is tried once
   core::Address source_address = {};  // an IP address with port 0, or empty
   OnRemoved on_removed = {};
+  Health health = {};
+  PassiveHealth passive_health = {};
+  uint32_t panic = 0;  // percent of the endpoints that are to be usable; 0 = off
+  bool panic_ignores_checks = false;
   Socket socket = {};
   std::vector<Endpoint> endpoints;  // at least one
 

@@ -207,6 +207,7 @@ class Setter : public Visitor {
   }
 
   void SetList(const Path& path, const List& list, const std::vector<std::string>& items) {
+    if (list.clear) list.clear();
     for (const std::string& item : items) {
       list.add();
       const Shape shape = list.item(list.size() - 1);

@@ -94,6 +94,7 @@ class Reader {
   }
 
   void ReadList(const Node& node, const List& list, const std::string& path) {
+    if (list.clear) list.clear();
     if (list.takes_single && node.kind == Node::Kind::kText) return Read(node, NewItem(list), path);
     if (list.takes_single && node.kind == Node::Kind::kMap) {
       const Shape item = NewItem(list);
@@ -255,6 +256,7 @@ void Reader::ReadMap(const Node& node, const Map& map, const std::string& path) 
   } else if (node.kind != Node::Kind::kMap) {
     FailType(node, map, path);
   } else {
+    if (map.begin) map.begin();
     const Node merged = WithMerges(node, path, *this);
     FieldReader fields(*this, merged, path);
     map.fields(fields);

@@ -91,6 +91,32 @@ void CheckSourceAddresses(const Config& config, const Positions& positions, Erro
   }
 }
 
+// A check that could reach no endpoint, or none of them, is not meant.
+void CheckHealth(const Config& config, const Positions& positions, Errors& errors) {
+  for (size_t i = 0; i < config.upstreams.size(); ++i) {
+    const Upstream& upstream = config.upstreams[i];
+    const Health& health = upstream.health;
+    const std::string path = Cat("upstreams[", i, "].");
+    const auto fail = [&](std::string_view key, const std::string& message) {
+      errors.Add(positions.At(Cat(path, key)), Cat(path, key, ": ", message));
+    };
+    const bool has_address = health.address.is_ip();
+    const auto unix_one = std::ranges::find_if(
+        upstream.endpoints, [](const Endpoint& endpoint) { return endpoint.address.is_unix(); });
+    if (unix_one != upstream.endpoints.end() && has_address != (health.port != 0)) {
+      fail(has_address ? "health.address" : "health.port",
+           Cat("the endpoint ", Quoted(unix_one->address.ToString()),
+               " is a UNIX socket and has no IP address and no port: give both, or none"));
+    }
+    const core::Address& source = upstream.source_address;
+    if (has_address && source.is_ip() && source.family() != health.address.family()) {
+      fail("health.address",
+           Cat(Quoted(health.address.HostToString()), " cannot be reached from the source_address ",
+               Quoted(source.HostToString()), ": both have to be IPv4, or both IPv6"));
+    }
+  }
+}
+
 // The spread would be cut short, and what is left ended all at once.
 void CheckShutdown(const Config& config, const Positions& positions, Errors& errors) {
   const Shutdown& shutdown = config.shutdown;
@@ -135,6 +161,7 @@ void Validate(const Config& config, const Positions& positions, Errors& errors) 
   CheckAdmin(config, positions, errors);
   CheckUpstreams(config, positions, errors);
   CheckSourceAddresses(config, positions, errors);
+  CheckHealth(config, positions, errors);
   CheckShutdown(config, positions, errors);
   CheckReferences(config, positions, errors);
 }

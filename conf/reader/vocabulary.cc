@@ -35,6 +35,18 @@ constexpr auto kVocabulary = std::to_array<Foreign>({
      "upstreams[].hash", ""},
     {" slowstart slow_start_config warmup ", "upstreams[].slow_start", ""},
     {" backup backups failover standby spare ", "upstreams[].endpoints[].priority", ""},
+    {" healthcheck health_check health_checks check checks option_httpchk httpchk active_health "
+     "liveness ",
+     "upstreams[].health", ""},
+    {" inter check_interval interval_ms ", "upstreams[].health.interval", ""},
+    {" fastinter ", "upstreams[].health.fast_interval", ""},
+    {" downinter ", "upstreams[].health.down_interval", ""},
+    {" health_uri health_path uri_path ", "upstreams[].health.http.path", ""},
+    {" expected_status expected_statuses expect_status ", "upstreams[].health.http.status", ""},
+    {" max_fails fail_timeout outlier_detection observe error_limit circuit_breakers "
+     "circuit_breaker ",
+     "upstreams[].passive_health", ""},
+    {" healthy_panic_threshold panic_threshold ", "upstreams[].panic", ""},
     {" maxconn max_conn max_conns maxconns worker_connections max_clients connection_limit "
      "conn_limit "
      "connlimit fullconn connections max_sessions ulimit_n ulimit nofile ",
@@ -118,13 +130,6 @@ constexpr auto kVocabulary = std::to_array<Foreign>({
      "private_key cert_file key_file ciphers tls_options transport_socket acme ssl_preread ",
      "", "TLS is not supported yet: Sluice forwards it as it is, to an upstream that speaks it"},
     // What is not here yet.
-    {" health healthcheck health_check health_checks check checks option_httpchk httpchk inter "
-     "rise "
-     "fall health_uri active_health liveness ",
-     "", "health checks are not supported yet; an endpoint that does not connect is skipped"},
-    {" max_fails fail_timeout passive_health outlier_detection observe circuit_breakers "
-     "circuit_breaker panic ",
-     "", "judging endpoints by their failures is not supported yet"},
     {" disabled down enabled zone ", "",
      "this is not supported yet; an endpoint with weight: 0 gets no new connections"},
     {" proxy_protocol accept_proxy send_proxy send_proxy_v2 proxyprotocol ", "",

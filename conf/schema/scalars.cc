@@ -276,8 +276,8 @@ Scalar AdminAddressOrEmpty(core::Address& field) {
   return scalar;
 }
 
-Scalar HostOrEmpty(core::Address& field) {
-  return {"an IP address without a port, or \"\" (the kernel's choice)",
+Scalar HostOrEmpty(core::Address& field, std::string_view empty_means) {
+  return {Cat("an IP address without a port, or \"\" (", empty_means, ")"),
           [&field](std::string_view text) {
             const absl::StatusOr<core::Address> host =
                 text.empty() ? core::Address() : core::Address::ParseHost(text);

@@ -42,7 +42,8 @@ Scalar BindAddress(core::Address& field);          // any port
 Scalar EndpointAddress(core::Address& field);      // ports from 1
 Scalar AddressOrEmpty(core::Address& field);       // "" is an empty Address
 Scalar AdminAddressOrEmpty(core::Address& field);  // a UNIX socket or on loopback
-Scalar HostOrEmpty(core::Address& field);  // an IP address without a port; "" is an empty Address
+// An IP address without a port; "" is an empty Address.
+Scalar HostOrEmpty(core::Address& field, std::string_view empty_means = "the kernel's choice");
 
 Scalar NameOrEmpty(std::string& field, std::string_view empty_means);
 Scalar FileModeOrEmpty(int32_t& field);  // octal permissions; "" is -1

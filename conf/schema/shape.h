@@ -43,6 +43,8 @@ struct Map {
   std::string shorthand = {};  // the key that a text in place of the map stands for, or ""
   // What an item of a list is called. None: it is the first key that it requires.
   std::function<std::string()> identity = {};
+  // Called when a file has the map, before its keys are read: for what its presence alone says.
+  std::function<void()> begin = {};
 };
 
 struct List;
@@ -56,6 +58,8 @@ struct List {
   std::function<Shape(size_t)> item;  // valid until the next add()
   bool takes_single = false;          // one item may stand without a list around it
   bool may_be_empty = false;
+  // Of a list that has items by default: takes them away, before others are read.
+  std::function<void()> clear = {};
 };
 
 enum class Presence { kOptional, kRequired };

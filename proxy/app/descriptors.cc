@@ -17,6 +17,7 @@ namespace sluice::proxy {
 namespace {
 
 constexpr uint64_t kPerConnection = 2;
+constexpr uint64_t kMostChecks = 256;  // HealthMonitors::kMostChecks
 constexpr uint64_t kSpare = 64;  // files that libraries open, closes that are on their way
 constexpr uint64_t kAdminAddresses = 2;
 constexpr uint64_t kLogDescriptors = 3;  // the file, what ends its thread, a file to change to
@@ -28,6 +29,10 @@ DescriptorNeeds NeedsOf(const conf::Config& config, uint32_t workers) {
   for (const conf::Listener& listener : config.listeners) needs.addresses += listener.bind.size();
   if (config.access_log.path != "off") needs.logs = kLogDescriptors;
   if (config.admin.enabled()) needs.admin = HttpServer::kDescriptors + kAdminAddresses;
+  for (const conf::Upstream& upstream : config.upstreams) {
+    if (upstream.health.check != conf::Check::kOff) needs.checks += upstream.endpoints.size();
+  }
+  needs.checks = std::min(needs.checks, kMostChecks);
   return needs;
 }
 
@@ -75,8 +80,8 @@ absl::StatusOr<std::string> CheckDescriptors(const DescriptorNeeds& needs, uint6
         " and needs ", needs.to_run() + kPerConnection, " more: ", needs.to_listen(), " for ",
         needs.addresses, " addresses and ", needs.workers,
         " workers, each of which accepts at each, ", needs.to_run() - needs.to_listen(),
-        " for the workers themselves, the access log and the admin endpoint, ", kPerConnection,
-        " for a connection (raise RLIMIT_NOFILE or lower runtime.workers)"));
+        " for the workers themselves, the access log, the admin endpoint and checks, ",
+        kPerConnection, " for a connection (raise RLIMIT_NOFILE or lower runtime.workers)"));
   }
   const uint64_t needed = before_any + kPerConnection * max_connections + needs.unjudged() + kSpare;
   if (needed <= limit) return "";

@@ -70,6 +70,7 @@ Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::Si
       session_actions_(runtime, registry_, logger),
       sessions_(runtime),
       draining_(runtime),
+      health_monitors_(runtime, logger),
       stop_signals_(signals, logger, access_log),
       accept_context_{.limits = limits_, .log = accept_log_, .sessions = sessions_},
       session_services_{.limits = limits_,
@@ -115,6 +116,7 @@ core::Task<void> Server::Run() {
     co_await sessions_.Join();
   }
   endpoint_actions_.Close();
+  co_await health_monitors_.Stop();
   co_await session_actions_.Close();
   co_await draining_.Stop();
   control_.Enter(ServerState::kStopped);
@@ -343,6 +345,7 @@ void Server::PutInForce(NextTopology next) {
     logger_.Reconfigure(static_cast<LogLevel>(config.log.level),
                         static_cast<core::LogFormat>(config.log.format));
   }
+  health_monitors_.Follow(next.topology->upstreams());
   topology_ = std::move(next.topology);
   addresses_ = std::move(next.addresses);
   retired_.Retire(std::move(removed));

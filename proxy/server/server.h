@@ -66,6 +66,7 @@
 #include "proxy/server/topology.h"
 #include "proxy/session/session_registry.h"
 #include "proxy/server/upgrade.h"
+#include "proxy/upstream/health_monitors.h"
 
 namespace sluice::proxy {
 
@@ -168,6 +169,7 @@ class Server {
   SessionActions session_actions_;
   core::TaskGroup sessions_;
   DrainingEndpoints draining_;
+  HealthMonitors health_monitors_;
   StopSignals stop_signals_;
   const AcceptContext accept_context_;
   const SessionServices session_services_;

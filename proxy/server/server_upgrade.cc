@@ -93,6 +93,7 @@ core::Task<bool> Server::TakeOver() {
 
 core::Task<void> Server::BeginToServe() {
   addresses_.Serve(*topology_);
+  health_monitors_.Follow(topology_->upstreams());
   StartReporting();
   if (next_config_) control_.set_can_reload();
   ShowServing(/*pending=*/{});

@@ -58,6 +58,17 @@ core::Task<void> Session::Flush() {
   }
 }
 
+// An end that is not the endpoint's, or without a byte of it, says nothing.
+void Session::TellHealth() {
+  UpstreamHealth& health = *context().upstream->passive_health();
+  if (down_.bytes > 0) return health.OnAnswered(slot_.endpoint());
+  const EndReason reset = {.initiator = Initiator::kUpstream, .cause = EndCause::kReset};
+  if (end_.reason() != reset) return;
+  health.OnFailure(slot_.endpoint(), Outlier::Failure::kReset,
+                   "it reset a connection before the first byte of an answer",
+                   core::Worker::Current()->clock().Now(), *context().logger);
+}
+
 // Releases the slots before the end is logged, and before the client sees it: a client that learns
 // of the end may connect again at once.
 void Session::Close(Ticket& ticket) {
@@ -78,6 +89,7 @@ void Session::CloseUpstream() {
   core::Reactor& reactor = CurrentReactor();
   NoteUndelivered(up_);
   if (!end_.is_clean()) reactor.SetResetOnClose(upstream_);
+  if (context().upstream->passive_health() != nullptr && slot_.valid()) TellHealth();
   const int fd = upstream_;
   EndpointSlot slot;  // goes after the close
   Change([&] {

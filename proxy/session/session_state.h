@@ -113,6 +113,7 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
   void CloseClient();
   void CloseUpstream();
   void NoteUndelivered(const Flow& flow);
+  [[gnu::noinline]] void TellHealth();
   void CountEnd();
   void FollowEndpoint(core::Runnable* task);
 

@@ -255,9 +255,23 @@ class Rounds {
   absl::InlinedVector<EndpointRef, 4> kept_;  // the same: one that leaves is not another one soon
 };
 
+// What was lacking here says nothing about the endpoint.
+[[gnu::noinline]] void TellHealth(UpstreamHealth& health, const ConnectContext& context,
+                                  Endpoint& endpoint, const IoResult<int>& fd) {
+  if (fd.ok()) return health.OnTaken(endpoint);
+  const int error = fd.error();
+  if (error == ECANCELED || error == EADDRNOTAVAIL || RanOut(error)) return;
+  const auto failure = HadTaken(error) ? Outlier::Failure::kReset : Outlier::Failure::kConnect;
+  health.OnFailure(endpoint, failure, Explain(endpoint, error), Worker::Current()->clock().Now(),
+                   context.logger);
+}
+
 const char* WhyDown(Upstream& upstream) {
   const EndpointSet& set = upstream.queue().SetOf(Worker::Current()->index());
   if (set.size() == 0) return "has been removed";
+  const bool is_out = std::ranges::any_of(
+      set.members(), [](const EndpointMember& member) { return member.endpoint->out() != 0; });
+  if (is_out) return "is down, ejected or drained";
   const bool is_set_by_hand = std::ranges::any_of(set.members(), [](const EndpointMember& member) {
     return member.state != AdminState::kReady;
   });
@@ -337,6 +351,9 @@ core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed) {
     if (!is_own) fd = co_await ConnectEndpoint(*result.endpoint, policy, context.timeout);
     if (measures) Measure(upstream, result.slot, fd, begin);
     CountAttempt(context, fd, begin);
+    if (UpstreamHealth* const health = upstream.passive_health(); health != nullptr && !is_own) {
+      TellHealth(*health, context, *result.endpoint, fd);
+    }
     if (fd.ok()) {
       result.fd = *fd;
       result.error = 0;

@@ -22,11 +22,13 @@ EndpointPool::EndpointPool(const conf::Upstream& config, std::span<const GivenEn
   absl::MutexLock lock(&mutex_);
   current_.swap(next_);
   queue_ = std::make_unique<EndpointQueue>(*balancer_, workers, std::move(set), config.slow_start);
+  health_ = std::make_unique<UpstreamHealth>(upstream_, *queue_);
 }
 
 // An upstream may have one address without a name several times: each takes another object of the
 // current set.
-std::shared_ptr<const EndpointSet> EndpointPool::MakeSet(std::span<const GivenEndpoint> endpoints) {
+std::shared_ptr<const EndpointSet> EndpointPool::MakeSet(std::span<const GivenEndpoint> endpoints,
+                                                         Joiners joiners) {
   absl::MutexLock lock(&mutex_);
   std::move(next_.begin(), next_.end(), std::back_inserter(former_));  // of a set that was let go
   next_.clear();
@@ -49,7 +51,7 @@ std::shared_ptr<const EndpointSet> EndpointPool::MakeSet(std::span<const GivenEn
       endpoint = found->second;
       known.erase(found);
     } else {
-      next_.push_back(std::make_unique<Known>(each.address, std::move(name)));
+      next_.push_back(std::make_unique<Known>(each.address, std::move(name), joiners));
       endpoint = &next_.back()->endpoint;
     }
     members.push_back({.endpoint = endpoint,
@@ -77,6 +79,7 @@ void EndpointPool::Publish(std::shared_ptr<const EndpointSet> set,
   Members members;
   for (const EndpointMember& member : set->members()) members.insert(member.endpoint);
   queue_->Publish(std::move(set));
+  health_->changed().All();
   absl::MutexLock lock(&mutex_);
   AllKnown current;
   MoveMembers(current_, members, current);

@@ -46,6 +46,7 @@
 #include "proxy/upstream/balance/balancer.h"
 #include "proxy/upstream/endpoint/endpoint_set.h"
 #include "proxy/upstream/endpoint_queue.h"
+#include "proxy/upstream/upstream_health.h"
 
 namespace sluice::proxy {
 
@@ -59,9 +60,13 @@ class EndpointPool final : public core::RefCounted {
   EndpointQueue& queue() { return *queue_; }
   core::LogThrottle& failure_throttle() { return failure_throttle_; }
 
+  // What checks and sessions have found out about its endpoints.
+  UpstreamHealth& health() { return *health_; }
+
   // A set of these endpoints, in this order; publish it, or let go of it. (Of two that are made at
-  // a time each may be published.)
-  std::shared_ptr<const EndpointSet> MakeSet(std::span<const GivenEndpoint> endpoints);
+  // a time each may be published.) `joiners`: those that are not current.
+  std::shared_ptr<const EndpointSet> MakeSet(std::span<const GivenEndpoint> endpoints,
+                                             Joiners joiners = Joiners::kUsable);
   // Those that leave have until `late_at`; none: as long as they want.
   void Publish(std::shared_ptr<const EndpointSet> set, std::optional<core::Instant> late_at);
   // Of the current endpoints with this name: until when their sessions have; none: as long as they
@@ -85,10 +90,13 @@ class EndpointPool final : public core::RefCounted {
 
  private:
   struct Known {
-    Known(const core::Address& address, std::string name) : endpoint(address, std::move(name)) {
+    Known(const core::Address& address, std::string name, Joiners joins)
+        : health(joins), endpoint(address, std::move(name)) {
       endpoint.set_end_of_sessions(end_of_sessions);
+      endpoint.set_health(health, health.out());
     }
     core::CancellationSource end_of_sessions;
+    EndpointHealth health;
     Endpoint endpoint;
     std::optional<core::Instant> late_at;
   };
@@ -109,6 +117,7 @@ class EndpointPool final : public core::RefCounted {
   // All that may still be in use.
   std::vector<std::weak_ptr<const EndpointSet>> sets_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<EndpointQueue> queue_;  // goes before the endpoints
+  std::unique_ptr<UpstreamHealth> health_;
   core::LogThrottle failure_throttle_{5s};
 };
 

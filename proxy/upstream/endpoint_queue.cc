@@ -26,6 +26,7 @@ EndpointQueue::EndpointQueue(Balancer& balancer, uint32_t workers,
   absl::MutexLock lock(&mutex_);
   Configure(*set, When::kAtStart);
   set_ = std::move(set);
+  ApplyHealth();
 }
 
 EndpointQueue::~EndpointQueue() {
@@ -46,11 +47,46 @@ void EndpointQueue::Configure(const EndpointSet& set, When when) {
     member.endpoint->Configure(member.weight, member.max_connections, member.state);
     if (begins && member.endpoint->takes_sessions()) slow_start_.Begin(*member.endpoint);
   }
-  serving_.store(
-      static_cast<uint32_t>(std::ranges::count_if(
-          set.members(),
-          [](const EndpointMember& member) { return member.endpoint->takes_sessions(); })),
-      std::memory_order_relaxed);
+}
+
+void EndpointQueue::ApplyHealth() {
+  uint32_t to_serve = 0;
+  uint32_t well = 0;
+  for (const EndpointMember& member : set_->members()) {
+    if (member.weight == 0 || member.state != AdminState::kReady) continue;
+    ++to_serve;
+    if (member.endpoint->out() == 0) ++well;
+  }
+  const bool is_panic = uint64_t{well} * 100 < uint64_t{to_serve} * panic_.percent;
+  uint8_t counts = Endpoint::kWhateverIsOut;
+  if (is_panic) counts = panic_.ignores_checks ? uint8_t{0} : Endpoint::kFailedCheck;
+  uint32_t serving = 0;
+  for (const EndpointMember& member : set_->members()) {
+    member.endpoint->CountOut(counts);
+    if (member.endpoint->takes_sessions()) ++serving;
+  }
+  is_in_panic_.store(is_panic, std::memory_order_relaxed);
+  serving_.store(serving, std::memory_order_relaxed);
+}
+
+// One that has left takes none whatever it is out for: its weight is 0.
+void EndpointQueue::SetOut(Endpoint& endpoint, uint8_t out) {
+  core::Woken woken;
+  absl::MutexLock lock(&mutex_);
+  const bool took = endpoint.takes_sessions();
+  endpoint.SetOut(out);
+  ApplyHealth();
+  if (endpoint.takes_sessions() && !took) slow_start_.Begin(endpoint);
+  ServeWaiting(woken);
+}
+
+void EndpointQueue::SetPanic(const PanicRule& rule) {
+  core::Woken woken;
+  absl::MutexLock lock(&mutex_);
+  if (panic_ == rule) return;
+  panic_ = rule;
+  ApplyHealth();
+  ServeWaiting(woken);
 }
 
 void EndpointQueue::RampUp(core::Instant now) {
@@ -164,6 +200,7 @@ void EndpointQueue::Publish(std::shared_ptr<const EndpointSet> set) {
   }
   Configure(*set, When::kLater);
   before = std::exchange(set_, set);
+  ApplyHealth();
   current_.Publish(std::move(set));
   ServeWaiting(woken);
 }

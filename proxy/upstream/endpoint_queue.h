@@ -52,6 +52,15 @@ namespace sluice::proxy {
 
 class EndpointQueue;
 
+// When fewer than `percent` of the endpoints that are to take sessions are usable for health, those
+// that sessions have ejected are used all the same. 0: never.
+struct PanicRule {
+  uint32_t percent = 0;
+  bool ignores_checks = false;  // those that have failed their checks, too
+
+  friend bool operator==(const PanicRule&, const PanicRule&) = default;
+};
+
 // Releases the slot when it goes.
 class EndpointSlot {
  public:
@@ -106,6 +115,12 @@ class EndpointQueue {
   // Whether Endpoint::active() counts sessions.
   bool counts() const { return counts_.load(std::memory_order_relaxed); }
 
+  // Health keeps sessions away from `endpoint` for these reasons (Endpoint::out) from now on; none:
+  // it may have sessions, and those that wait get it at once.
+  void SetOut(Endpoint& endpoint, uint8_t out);
+  void SetPanic(const PanicRule& rule);
+  bool is_in_panic() const { return is_in_panic_.load(std::memory_order_relaxed); }
+
   // Whether Measured is to be told how long connects and first answers take.
   bool measures_latency() const { return measures_latency_; }
   void Measured(Endpoint& endpoint, core::Duration latency, core::Instant now) {
@@ -125,6 +140,8 @@ class EndpointQueue {
 
   enum class When : bool { kAtStart, kLater };
   void Configure(const EndpointSet& set, When when) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // After a change of what takes sessions.
+  void ApplyHealth() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Endpoint* PickAndTake(const PickRequest& request, std::span<Endpoint* const> tried)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Take(Endpoint& endpoint) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -145,11 +162,13 @@ class EndpointQueue {
   CurrentSet current_;
   core::Atomic<bool> counts_{false};  // these two are written under the lock
   core::Atomic<uint32_t> serving_{0};
+  core::Atomic<bool> is_in_panic_{false};
   const bool has_ramps_;
   const bool measures_latency_;
   absl::Mutex mutex_;
   SlowStart slow_start_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const EndpointSet> set_ ABSL_GUARDED_BY(mutex_);
+  PanicRule panic_ ABSL_GUARDED_BY(mutex_);
   core::WaitList<QueueEntry> waiters_ ABSL_GUARDED_BY(mutex_){mutex_};
 };
 

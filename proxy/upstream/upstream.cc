@@ -26,6 +26,45 @@ core::Duration DrainTimeoutOf(const conf::OnRemoved& on_removed) {
   return on_removed.sessions == conf::SessionsOfRemoved::kReset ? 0s : on_removed.drain_timeout;
 }
 
+HealthRules HealthRulesOf(const conf::Upstream& upstream) {
+  const conf::Health& health = upstream.health;
+  const conf::PassiveHealth& passive = upstream.passive_health;
+  HealthRules rules;
+  if (health.check != conf::Check::kOff) {
+    rules.check = CheckRules{.rule = {.rise = health.rise, .fall = health.fall},
+                             .pace = {.interval = health.interval,
+                                      .fast_interval = health.fast_interval,
+                                      .down_interval = health.down_interval}};
+  }
+  if (passive.failures > 0) {
+    rules.passive = OutlierRule{.failures = passive.failures,
+                                .ejection = passive.ejection,
+                                .max_ejection = passive.max_ejection,
+                                .max_ejected = passive.max_ejected};
+  }
+  rules.panic = {.percent = upstream.panic, .ignores_checks = upstream.panic_ignores_checks};
+  return rules;
+}
+
+std::optional<CheckPlan> CheckOf(const conf::Upstream& upstream) {
+  const conf::Health& health = upstream.health;
+  if (health.check == conf::Check::kOff) return std::nullopt;
+  CheckPlan plan{.is_http = health.check == conf::Check::kHttp,
+                 .timeout = health.timeout,
+                 .address = health.address,
+                 .port = static_cast<uint16_t>(health.port),
+                 .source = std::nullopt,
+                 .method = health.http.method,
+                 .path = health.http.path,
+                 .host = health.http.host,
+                 .passes = {}};
+  if (upstream.source_address.is_ip()) plan.source = upstream.source_address;
+  for (const conf::HttpCodes& codes : health.http.status) {
+    plan.passes.push_back({.first = codes.first, .last = codes.last});
+  }
+  return plan;
+}
+
 }  // namespace
 
 Upstream::Upstream(const conf::Upstream& config, uint32_t workers, const Upstream* before,
@@ -36,12 +75,19 @@ Upstream::Upstream(const conf::Upstream& config, uint32_t workers, const Upstrea
       hash_(config.hash),
       policy_(PolicyOf(config)),
       drain_timeout_(DrainTimeoutOf(config.on_removed)),
+      health_rules_(HealthRulesOf(config)),
+      check_(CheckOf(config)),
       admin_(before != nullptr ? before->admin_ : core::MakeRef<Administrative>()),
       made_of_(admin_->version()),
       pool_(before != nullptr && before->HasPolicyOf(*this)
                 ? before->pool_
                 : core::MakeRef<EndpointPool>(config, given(), workers)),
-      shares_pool_(before != nullptr && pool_ == before->pool_) {
+      shares_pool_(before != nullptr && pool_ == before->pool_),
+      passive_health_(health_rules_.passive ? &pool_->health() : nullptr) {
+  if (!shares_pool_) {
+    if (before != nullptr) pool_->health().TakeOver(before->pool_->health());
+    PutHealthInForce();
+  }
   if (shares_pool_ && !std::ranges::equal(config.endpoints, endpoints_before)) {
     next_ = MakeSet(configured_);
   }
@@ -58,6 +104,7 @@ void Upstream::Refresh() {
 }
 
 void Upstream::PutInForce(const Upstream& before, core::Instant now) {
+  PutHealthInForce();
   if (next_ != nullptr) {
     pool_->Publish(std::exchange(next_, nullptr), now + before.drain_timeout_);
   }

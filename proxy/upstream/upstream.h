@@ -28,6 +28,8 @@
 #include "proxy/upstream/endpoint/endpoint_set.h"
 #include "proxy/upstream/endpoint_pool.h"
 #include "proxy/upstream/endpoint_queue.h"
+#include "proxy/upstream/health/check.h"
+#include "proxy/upstream/upstream_health.h"
 
 namespace sluice::proxy {
 
@@ -55,6 +57,12 @@ class Upstream final : public core::RefCounted {
   const ConnectPolicy& policy() const { return policy_; }
   const core::IntrusivePtr<EndpointPool>& pool() const { return pool_; }
   EndpointQueue& queue() { return pool_->queue(); }
+  // Where sessions tell what they meet at endpoints; null: nothing asks for it.
+  UpstreamHealth* passive_health() const { return passive_health_; }
+  // How its endpoints are checked; null: they are not.
+  const CheckPlan* check() const { return check_ ? &*check_ : nullptr; }
+  // Whether its endpoints are to be looked after (health_monitors.h).
+  bool has_health() const { return check_ || passive_health_ != nullptr; }
   core::LogThrottle& failure_throttle() { return pool_->failure_throttle(); }
 
   // Whether the policy goes by PickRequest::key, and the key of a session.
@@ -99,7 +107,8 @@ class Upstream final : public core::RefCounted {
 
   // Any endpoints of its pool (endpoint_pool.h).
   std::shared_ptr<const EndpointSet> MakeSet(std::span<const conf::Endpoint> endpoints) {
-    return pool_->MakeSet(admin_->Apply(endpoints));
+    return pool_->MakeSet(admin_->Apply(endpoints),
+                          check_ ? Joiners::kUnchecked : Joiners::kUsable);
   }
   void Publish(std::shared_ptr<const EndpointSet> set) {
     pool_->Publish(std::move(set), /*late_at=*/std::nullopt);
@@ -112,6 +121,8 @@ class Upstream final : public core::RefCounted {
            policy_.slow_start == other.policy_.slow_start;
   }
 
+  void PutHealthInForce() { pool_->health().SetRules(health_rules_); }
+
   bool is_configured(std::string_view name) const;
   void PublishGiven(core::Instant now);
 
@@ -121,10 +132,13 @@ class Upstream final : public core::RefCounted {
   const conf::Hash hash_;
   const ConnectPolicy policy_;
   const core::Duration drain_timeout_;  // of an endpoint that is removed
+  const HealthRules health_rules_;
+  const std::optional<CheckPlan> check_;
   const core::IntrusivePtr<Administrative> admin_;
   uint64_t made_of_;  // version of admin_
   const core::IntrusivePtr<EndpointPool> pool_;
   const bool shares_pool_;                   // with the one before
+  UpstreamHealth* const passive_health_;     // the pool's, or null
   std::shared_ptr<const EndpointSet> next_;  // null: published
 };
 

@@ -283,7 +283,7 @@ TEST(Vocabulary, TheWordsOfOthers) {
              {"defaults: { timeouts: { client_timeout: 5s } }", "\"idle\""},
              {"tls: {}", "TLS is not supported yet"},
              {"ssl_certificate: x", "TLS is not supported yet"},
-             {"health_check: {}", "not supported yet"},
+             {"health_check: {}", "\"upstreams[].health\""},
              {"stats_socket: /run/x", "\"admin.bind\""},
              {"include: []", "not supported yet"},
              {"resolvers: []", "not supported yet"},

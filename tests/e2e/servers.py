@@ -77,8 +77,8 @@ class Nginx(Server):
         }}
     """
 
-    def __init__(self):
-        folder, port = new_folder(), free_port()
+    def __init__(self, port=None):
+        folder, port = new_folder(), port or free_port()
         self.files = os.path.join(folder, "files")
         os.mkdir(self.files)
         config = os.path.join(folder, "nginx.conf")
@@ -90,8 +90,8 @@ class Nginx(Server):
 
 
 class Redis(Server):
-    def __init__(self):
-        folder, port = new_folder(), free_port()
+    def __init__(self, port=None):
+        folder, port = new_folder(), port or free_port()
         super().__init__("redis-server", "--bind", HOST, "--port", port, "--dir", folder,
                          "--save", "", "--appendonly", "no", "--protected-mode", "no",
                          folder=folder, port=port)

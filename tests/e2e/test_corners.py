@@ -48,7 +48,14 @@ RANGES = [
     ("U.hash.ipv4_prefix", 1, 32), ("U.hash.ipv6_prefix", 1, 128),
     ("U.hash.seed", 0, 4294967295), ("U.hash.max_load", "101%", "1000%", "0%"),
     ("U.slow_start", "100ms", DAY, "0s"), ("U.on_removed.drain_timeout", "0s", YEAR),
-    ("R.usable", 1, 10_000), ("E.priority", 0, 255),
+    ("R.usable", 1, 10_000),
+    *(("U.health." + key, "10ms", DAY) for key in ("interval", "fast_interval", "down_interval")),
+    ("U.health.timeout", "1ms", "1h"), ("U.health.rise", 1, 100), ("U.health.fall", 1, 100),
+    ("U.health.port", 0, 65535), ("U.health.http.status", "100", "599"),
+    ("U.passive_health.failures", 0, 1000), ("U.passive_health.ejection", "10ms", DAY),
+    ("U.passive_health.max_ejection", "10ms", DAY),
+    ("U.passive_health.max_ejected", "0%", "100%"), ("U.panic", "1%", "100%", "0%"),
+    ("E.priority", 0, 255),
     ("E.weight", 1, 256), ("E.max_connections", 0, 10_000_000),
 ]
 PROCESS = [each for each in RANGES if each[0] in (
@@ -123,6 +130,8 @@ class Corners:
         config["limits"] = {"max_connections": 1000}
         for path, value in values:
             put(config, path, value)
+        if "health" in config["upstreams"][0]:  # the listener takes this session alone
+            config["upstreams"][0]["health"]["check"] = "off"
         path = os.path.join(self.folder, "sluice.yaml")
         with open(path, "w") as file:
             file.write(yaml(config))

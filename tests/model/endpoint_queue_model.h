@@ -243,6 +243,23 @@ inline void OneJoins(Execution& run) {
   });
 }
 
+// One waits for the only endpoint, which health keeps sessions from; it is well again meanwhile.
+inline void OneIsWellAgain(Execution& run) {
+  auto& s = run.Make<EndpointState>(std::vector<uint32_t>{1});
+  s.queue.SetOut(s.endpoints[0], proxy::Endpoint::kEjected);
+  AddTask(s, 0, WaitAndServe(s, 0, {}));
+  run.Thread("waiter", [&s] { Tasks::Run(*s.waiting[0]); });
+  run.Thread("health", [&s] {
+    SLUICE_CHECK(s.served == 0);
+    s.queue.SetOut(s.endpoints[0], 0);
+    s.RunWoken();
+  });
+  run.Finally([&s] {
+    s.RunWoken();
+    SLUICE_CHECK(s.served == 1);
+  });
+}
+
 // One waits; the endpoint leaves while its slot is released, and the set has another one then. The
 // released slot may be given away before the change, but not after it.
 inline void OneLeaves(Execution& run) {

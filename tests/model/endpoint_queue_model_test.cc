@@ -10,6 +10,7 @@ TEST(EndpointQueue, OneGivesUp) { ExpectHolds(GivesUp); }
 TEST(EndpointQueue, NoneOvertakes) { ExpectHolds(NoneOvertakes); }
 TEST(EndpointQueue, PassesOver) { ExpectHolds(PassesOver); }
 TEST(EndpointQueue, OneJoins) { ExpectHolds(OneJoins); }
+TEST(EndpointQueue, OneIsWellAgain) { ExpectHolds(OneIsWellAgain); }
 TEST(EndpointQueue, OneLeaves) { ExpectHolds(OneLeaves); }
 
 }  // namespace

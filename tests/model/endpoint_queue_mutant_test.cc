@@ -31,6 +31,12 @@ TEST(EndpointQueueMutant, DoesNotLookAgain) {
   ExpectPlantedFails("does not look again", OneIsTakenOut);
 }
 TEST(EndpointQueueMutant, ASetServesNone) { ExpectPlantedFails("a set serves none", OneJoins); }
+TEST(EndpointQueueMutant, OneThatIsWellAgainServesNone) {
+  ExpectPlantedFails("one that is well again serves none", OneIsWellAgain);
+}
+TEST(EndpointQueueMutant, OneThatIsOutIsGiven) {
+  ExpectPlantedFails("one that is out is given", OneIsWellAgain);
+}
 TEST(EndpointQueueMutant, OneThatLeavesIsGiven) {
   ExpectPlantedFails("one that leaves is given", OneLeaves);
 }

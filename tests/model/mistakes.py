@@ -76,8 +76,22 @@ MISTAKES = [
     ),
     (
         'endpoint_queue.cc',
-        '  ServeWaiting(woken);\n}\n',
-        '  if (!model::Planted("a set serves none")) ServeWaiting(woken);\n}\n',
+        '  current_.Publish(std::move(set));\n  ServeWaiting(woken);\n',
+        '  current_.Publish(std::move(set));\n'
+        '  if (!model::Planted("a set serves none")) ServeWaiting(woken);\n',
+    ),
+    (
+        'endpoint_queue.cc',
+        '  if (endpoint.takes_sessions() && !took) slow_start_.Begin(endpoint);\n'
+        '  ServeWaiting(woken);\n',
+        '  if (endpoint.takes_sessions() && !took) slow_start_.Begin(endpoint);\n'
+        '  if (!model::Planted("one that is well again serves none")) ServeWaiting(woken);\n',
+    ),
+    (
+        'endpoint_queue.cc',
+        '  const bool is_panic = uint64_t{well} * 100 < uint64_t{to_serve} * panic_.percent;\n',
+        '  const bool is_panic = uint64_t{well} * 100 < uint64_t{to_serve} * panic_.percent ||\n'
+        '                        (well == 0 && model::Planted("one that is out is given"));\n',
     ),
     (
         'endpoint_queue.cc',

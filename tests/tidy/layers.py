@@ -60,7 +60,7 @@ PROXY = {
     "proxy/admission": ["proxy/memory", "proxy/observe"],
     "proxy/upstream/endpoint": [],
     "proxy/upstream/balance": ["proxy/upstream/endpoint"],
-    "proxy/upstream/health": ["proxy/observe", "proxy/identity"],
+    "proxy/upstream/health": ["core/reactor", "proxy/observe", "proxy/identity"],
     "proxy/upstream": ["conf/reader", "core/reactor", "core/sched", "proxy/observe",
                        "proxy/upstream/endpoint", "proxy/upstream/balance",
                        "proxy/upstream/health"],

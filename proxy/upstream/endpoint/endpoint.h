@@ -7,11 +7,13 @@
 //   configured      weight, max_connections    change when a set is published (endpoint_queue.h)
 //   administrative  admin_state; a weight      the same; kept apart from what is configured in
 //                   set by hand is `weight`    administrative.h
-//   operational     ramp: part of weight and   changes while it ramps up (slow_start.h)
+//   operational     out: what health keeps     changes as checks and sessions find
+//                   sessions away for          (proxy/upstream/upstream_health.h)
+//                   ramp: part of weight and   changes while it ramps up (slow_start.h)
 //                   limit that counts
 //   active          sessions with a slot       counted only where a limit or the policy needs it
 //
-//   takes_sessions = weight > 0 and admin_state is ready   (what else there is to say: Decide)
+//   takes_sessions = weight > 0 and admin_state is ready and nothing of `out` counts   (Decide)
 //   usable         = takes_sessions and a slot is free
 //
 // An endpoint of weight 0 drains: it gets no new session, and those that it has go on.
@@ -43,6 +45,8 @@ class CancellationSource;
 }
 
 namespace sluice::proxy {
+
+struct EndpointHealth;
 
 // What an administrator wants of an endpoint.
 enum class AdminState : uint8_t {
@@ -95,6 +99,20 @@ class Endpoint {
   const Latency& latency() const { return latency_; }
   void AddLatency(core::Duration sample, core::Instant now) { latency_.Add(sample, now); }
 
+  // Why health keeps sessions away; bits. In a panic some of them do not count.
+  static constexpr uint8_t kFailedCheck = 1;
+  static constexpr uint8_t kEjected = 2;
+  static constexpr uint8_t kWhateverIsOut = kFailedCheck | kEjected;
+  uint8_t out() const { return out_.load(std::memory_order_relaxed); }
+  // What has been found out about it, which is UpstreamHealth's; null: it cannot be. Both before it
+  // is in a set.
+  EndpointHealth* health() const { return health_; }
+  void set_health(EndpointHealth& health, uint8_t out) {
+    health_ = &health;
+    out_.store(out, std::memory_order_relaxed);
+    is_kept_out_ = out != 0;
+  }
+
   AdminState admin_state() const { return admin_state_.load(std::memory_order_relaxed); }
 
   bool takes_sessions() const { return takes_sessions_.load(std::memory_order_relaxed); }
@@ -137,8 +155,13 @@ class Endpoint {
     Decide();
     SetRamp(ramp());
   }
+  void SetOut(uint8_t out) { out_.store(out, std::memory_order_relaxed); }
+  void CountOut(uint8_t what_counts) {
+    is_kept_out_ = (out() & what_counts) != 0;
+    Decide();
+  }
   void Decide() {
-    const bool takes = weight() > 0 && admin_state() == AdminState::kReady;
+    const bool takes = weight() > 0 && admin_state() == AdminState::kReady && !is_kept_out_;
     if (takes != takes_sessions()) takes_sessions_.store(takes, std::memory_order_seq_cst);
   }
   void SetRamp(uint32_t ramp) {
@@ -159,8 +182,11 @@ class Endpoint {
   core::Atomic<bool> may_be_itself_{false};
   core::Atomic<AdminState> admin_state_{AdminState::kReady};
   core::Atomic<bool> takes_sessions_{false};
+  core::Atomic<uint8_t> out_{0};
+  bool is_kept_out_ = false;  // guarded by the queue's lock, once it is in a set
   core::Atomic<uint64_t> refs_{0};
   core::CancellationSource* end_of_sessions_ = nullptr;  // before it is in a set
+  EndpointHealth* health_ = nullptr;                     // likewise
   Latency latency_;  // these two are guarded by the queue's lock
   QueueMarker marker_;
 };

@@ -33,6 +33,20 @@ TEST(Descriptors, EveryAddressCountsForEveryWorker) {
   EXPECT_EQ(NeedsOf(administered, 1).to_run(), 2u + 2 + 64 + 4 + 2) << "64 connections and 6 more";
 }
 
+TEST(Descriptors, ThoseOfChecksAreBounded) {
+  conf::Config config = Addresses(1, 1);
+  conf::Upstream upstream;
+  upstream.endpoints.resize(10);
+  config.upstreams = {upstream, upstream};
+  EXPECT_EQ(NeedsOf(config, 1).checks, 0u);
+  config.upstreams[0].health.check = conf::Check::kHttp;
+  EXPECT_EQ(NeedsOf(config, 1).checks, 10u);
+  EXPECT_EQ(NeedsOf(config, 1).to_run(), 2u + 2 + 10);
+  config.upstreams[1].health.check = conf::Check::kConnect;
+  config.upstreams[1].endpoints.resize(1000);
+  EXPECT_EQ(NeedsOf(config, 1).checks, 256u);
+}
+
 TEST(Descriptors, TooFewForOneConnection) {
   const DescriptorNeeds needs = NeedsOf(Addresses(1, 60), 16);
   const uint64_t least = 5 + needs.to_run() + 2;

@@ -1,0 +1,95 @@
+#include "proxy/upstream/health_monitors.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/time.h"
+#include "core/sched/worker.h"
+#include "core/task/select.h"
+#include "core/time/sleep.h"
+
+namespace sluice::proxy {
+namespace {
+
+using core::Instant;
+using Is = CheckResult::Is;
+
+// Several that are due at about the same time are looked for once.
+constexpr core::Duration kShortestPause = 1ms;
+constexpr core::Duration kLongestPause = 1h;
+
+Instant Now() { return core::Worker::Current()->clock().Now(); }
+
+// It would be a connection of this process to itself, and to its endpoints in turn.
+bool LeadsBack(const Endpoint& endpoint, const CheckPlan& plan) {
+  if (plan.is_elsewhere() || endpoint.own_listener() == OwnListener::kNo) return false;
+  return endpoint.own_listener() == OwnListener::kYes ||
+         core::CurrentReactor().IsLocal(endpoint.address());
+}
+
+}  // namespace
+
+void HealthMonitors::Follow(std::span<const core::IntrusivePtr<Upstream>> upstreams) {
+  std::vector<Watched> watched;
+  for (const core::IntrusivePtr<Upstream>& upstream : upstreams) {
+    if (!upstream->has_health()) continue;
+    const auto same = std::ranges::find(watched_, upstream, &Watched::upstream);
+    if (same != watched_.end()) {
+      watched.push_back(std::move(*same));
+      watched_.erase(same);
+      continue;
+    }
+    watched.push_back({upstream, std::make_shared<core::CancellationSource>()});
+    tasks_.Spawn(Watch(upstream, watched.back().stop));
+  }
+  watched_.swap(watched);
+  for (const Watched& each : watched) each.stop->Cancel();
+}
+
+core::Task<void> HealthMonitors::Stop() {
+  for (const Watched& each : watched_) each.stop->Cancel();
+  watched_.clear();
+  co_await tasks_.Join();
+}
+
+core::Task<void> HealthMonitors::Watch(core::IntrusivePtr<Upstream> upstream, StopSource stop) {
+  UpstreamHealth& health = upstream->pool()->health();
+  while (!stop->cancelled()) {
+    auto change = health.changed().Wait();  // before it looks
+    UpstreamHealth::Due due = health.TakeDue(Now(), logger_);
+    for (EndpointRef& each : due.endpoints) {
+      const uint32_t next = next_worker_.fetch_add(1, std::memory_order_relaxed);
+      tasks_.Spawn(Check(upstream, stop, std::move(each)),
+                   &runtime_.worker(next % runtime_.workers()));
+    }
+    const core::Duration pause =
+        std::clamp<core::Duration>(due.next_at - Now(), kShortestPause, kLongestPause);
+    (void)co_await core::Select(core::Named<"change">(change),
+                                core::Named<"due">(core::Sleep(pause)),
+                                core::Named<"stop">(stop->token().Cancelled()));
+  }
+}
+
+core::Task<void> HealthMonitors::Check(core::IntrusivePtr<Upstream> upstream, StopSource stop,
+                                       EndpointRef endpoint) {
+  bool is_reported = false;
+  (void)co_await core::Select(core::Named<"check">(CheckInTurn(*upstream, *endpoint, is_reported)),
+                              core::Named<"stop">(stop->token().Cancelled()));
+  if (!is_reported) upstream->pool()->health().NotChecked(*endpoint, Now());
+}
+
+core::Task<void> HealthMonitors::CheckInTurn(Upstream& upstream, Endpoint& endpoint,
+                                             bool& is_reported) {
+  UpstreamHealth& health = upstream.pool()->health();
+  const CheckPlan& plan = *upstream.check();
+  auto turn = co_await turns_.Acquire();
+  if (!turn.ok()) co_return;
+  const Instant started_at = Now();
+  CheckResult result{Is::kFailed, "it is a listener of this proxy and leads back to this upstream"};
+  if (!LeadsBack(endpoint, plan)) result = co_await RunCheck(plan, endpoint.address());
+  if (result.is == Is::kNotMade) co_return;
+  is_reported = true;
+  health.Checked(endpoint, result.is == Is::kPassed, result.answer, started_at, Now(), logger_);
+}
+
+}  // namespace sluice::proxy

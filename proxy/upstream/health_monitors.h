@@ -1,0 +1,74 @@
+// HealthMonitors: the tasks that look after the endpoints of upstreams with `health` or
+// `passive_health`: one for each upstream, and one for each check while it is made.
+//
+//   Follow ──► WATCHING ── a check or the end of an ejection is due, or something changed ─┐
+//                 │ ▲                                                                      │
+//                 │ └── a task for each check that is due ◄── UpstreamHealth::TakeDue ◄────┘
+//                 └── another configuration takes its place, or Stop: what is under way is
+//                     given up
+//
+// An endpoint is checked once, whatever the number of workers: the tasks of checks are shared out
+// to the workers, and TakeDue gives each endpoint to one. At most kMostChecks are under way at a
+// time in the process. A check is a task among others: it waits its turn like a session does, and
+// it takes a worker only for moments.
+//
+// Threads: Follow and Stop one at a time, inside a task.
+// Checked by: tests/e2e/test_health.py.
+#ifndef SLUICE_PROXY_UPSTREAM_HEALTH_MONITORS_H_
+#define SLUICE_PROXY_UPSTREAM_HEALTH_MONITORS_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/base/atomic.h"
+#include "core/base/intrusive_ptr.h"
+#include "core/log/logger.h"
+#include "core/runtime/handle.h"
+#include "core/runtime/task_group.h"
+#include "core/sync/cancellation.h"
+#include "core/sync/semaphore.h"
+#include "core/task/task.h"
+#include "proxy/upstream/health/check.h"
+#include "proxy/upstream/upstream.h"
+
+namespace sluice::proxy {
+
+class HealthMonitors {
+ public:
+  static constexpr uint32_t kMostChecks = 256;
+
+  HealthMonitors(core::RuntimeHandle runtime, core::Logger& logger)
+      : runtime_(runtime), logger_(logger), tasks_(runtime) {}
+  HealthMonitors(const HealthMonitors&) = delete;
+  HealthMonitors& operator=(const HealthMonitors&) = delete;
+
+  // Looks after these upstreams from now on, and after no others.
+  void Follow(std::span<const core::IntrusivePtr<Upstream>> upstreams);
+  // Once; has to be awaited before it goes.
+  core::Task<void> Stop();
+
+ private:
+  using StopSource = std::shared_ptr<core::CancellationSource>;
+  struct Watched {
+    core::IntrusivePtr<Upstream> upstream;
+    StopSource stop;
+  };
+
+  core::Task<void> Watch(core::IntrusivePtr<Upstream> upstream, StopSource stop);
+  core::Task<void> Check(core::IntrusivePtr<Upstream> upstream, StopSource stop,
+                         EndpointRef endpoint);
+  core::Task<void> CheckInTurn(Upstream& upstream, Endpoint& endpoint, bool& is_reported);
+
+  const core::RuntimeHandle runtime_;
+  core::Logger& logger_;
+  core::Semaphore turns_{kMostChecks};
+  core::Atomic<uint32_t> next_worker_{0};
+  std::vector<Watched> watched_;
+  core::TaskGroup tasks_;
+};
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_UPSTREAM_HEALTH_MONITORS_H_
