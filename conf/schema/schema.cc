@@ -289,7 +289,7 @@ Shape Of(Health& health) {
   const auto begin = [&health] {
     if (health.check == Check::kOff) health.check = kCheckIfAny;
   };
-  return Map{fields, /*shorthand=*/"", begin};
+  return Map{.fields = fields, .begin = begin};
 }
 
 Shape Of(PassiveHealth& passive) {
@@ -302,7 +302,7 @@ Shape Of(PassiveHealth& passive) {
   const auto begin = [&passive] {
     if (passive.failures == 0) passive.failures = kFailuresIfAny;
   };
-  return Map{fields, /*shorthand=*/"", begin};
+  return Map{.fields = fields, .begin = begin};
 }
 
 // What `defaults` may have for all upstreams, too.
