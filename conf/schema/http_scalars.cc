@@ -64,10 +64,13 @@ Scalar HttpCodesOf(HttpCodes& field) {
         is_class ? HttpCodes{hundreds, hundreds + 99} : HttpCodes{hundreds + rest, hundreds + rest};
     return absl::OkStatus();
   };
-  const auto format = [&field] {
+  const auto format = [&field]() -> std::string {
+    if (field == HttpCodes()) return "";  // of an item that has not been read yet
     return field.first == field.last ? Cat(field.first) : Cat(field.first / 100, "xx");
   };
-  return {std::string(kHttpCodesForms), parse, format};
+  Scalar scalar = {std::string(kHttpCodesForms), parse, format};
+  scalar.clear = [&field] { field = {}; };
+  return scalar;
 }
 
 }  // namespace sluice::conf
