@@ -79,6 +79,7 @@ void EndpointPool::Publish(std::shared_ptr<const EndpointSet> set,
 }
 
 void EndpointPool::Retire(std::optional<core::Instant> late_at) {
+  if (late_at) queue_->Close();
   absl::MutexLock lock(&mutex_);
   is_retired_ = true;
   for (const std::unique_ptr<Known>& each : current_) each->late_at = late_at;

@@ -50,7 +50,8 @@ class EndpointPool final : public core::RefCounted {
   std::shared_ptr<const EndpointSet> MakeSet(std::span<const conf::Endpoint> endpoints);
   // Those that leave have until `late_at`; none: as long as they want.
   void Publish(std::shared_ptr<const EndpointSet> set, std::optional<core::Instant> late_at);
-  // Its upstream has been removed: no new sessions come, and those that there are have as long.
+  // Its upstream has been removed: no new sessions come, those that wait for an endpoint go without
+  // one, and those that there are have as long. None: another pool takes its place, and they go on.
   void Retire(std::optional<core::Instant> late_at);
 
   // Ends the sessions of former endpoints that are late, and frees endpoints that have none any
