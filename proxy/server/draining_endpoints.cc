@@ -34,7 +34,11 @@ void DrainingEndpoints::Add(const EndpointPools& pools) {
     }
     starts = !pools_.empty() && !std::exchange(runs_, true);
   }
-  if (starts) tasks_.Spawn(Run());
+  if (starts) {
+    tasks_.Spawn(Run());
+  } else {
+    added_.One();  // what has been added may be late before what is waited for
+  }
   // A worker that serves nothing would keep the set before, and with it what has left.
   for (uint32_t i = 0; i < runtime_.workers(); ++i) {
     core::SpawnOn(runtime_, &runtime_.worker(i), RenewSets(pools)).Detach();
@@ -53,7 +57,7 @@ core::Task<void> DrainingEndpoints::Run() {
     const core::Duration pause = *next - core::Worker::Current()->clock().Now();
     auto outcome = co_await core::Select(
         core::Named<"pause">(core::Sleep(std::max<core::Duration>(pause, 1ms))),
-        core::Named<"stop">(stop_.token().Cancelled()));
+        core::Named<"added">(added_.Wait()), core::Named<"stop">(stop_.token().Cancelled()));
     if (outcome.Won<"stop">()) co_return;
   }
 }

@@ -2,6 +2,8 @@
 // has ended: it ends by itself, or when the time that `on_removed` gives it is over.
 //
 //   IDLE ── Add ──► LOOKING (a task) ── nothing is left of them ──► IDLE
+//                     │  ▲ the next one is late, or Add has come
+//                     └──┘
 //
 // Threads: Add, EndSessions and Stop one at a time; AddSoon any.
 #ifndef SLUICE_PROXY_SERVER_DRAINING_ENDPOINTS_H_
@@ -20,6 +22,7 @@
 #include "core/runtime/handle.h"
 #include "core/runtime/task_group.h"
 #include "core/sync/cancellation.h"
+#include "core/sync/notify.h"
 #include "core/task/task.h"
 #include "proxy/upstream/endpoint_pool.h"
 
@@ -54,6 +57,7 @@ class DrainingEndpoints {
 
   const core::RuntimeHandle runtime_;
   core::CancellationSource stop_;
+  core::Notify added_;
   core::TaskGroup tasks_;
   mutable absl::Mutex mutex_;
   EndpointPools pools_ ABSL_GUARDED_BY(mutex_);

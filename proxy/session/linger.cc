@@ -33,6 +33,13 @@ bool Session::StillTakes(Flow& flow, Instant begun_at, Instant now) {
   return now < std::max(begun_at, flow.LastByteAt()) + kGrace;
 }
 
+// The time of the endpoint that it is still connected to is over: a reload has removed it.
+bool Session::EndpointIsLate() const {
+  if (!slot_.valid()) return false;
+  const core::CancellationSource* const end_of_sessions = slot_.endpoint().end_of_sessions();
+  return end_of_sessions != nullptr && end_of_sessions->cancelled();
+}
+
 // Waits, within bounds, until each peer that may take more has it all. The others are closed
 // meanwhile, but for a client that could take its end for a free slot.
 core::Task<void> Session::Flush() {
@@ -50,7 +57,7 @@ core::Task<void> Session::Flush() {
     if (!up && !down) break;
     if (!up && upstream_ >= 0) CloseUpstream();
     if (!down && client_ >= 0 && end_.ClosesClientEarly()) CloseClient();
-    if (is_killed_ || context().end_all.cancelled()) break;
+    if (is_killed_ || context().end_all.cancelled() || EndpointIsLate()) break;
     pause = std::min(pause, now < begun_at + kGrace ? kShortPauses : kLongPauses);
     if (!co_await core::Sleep(pause)) break;
     now = Worker::Current()->clock().Now();

@@ -110,6 +110,7 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
   // linger.cc
   bool NeedsFlush(const Flow& flow, core::Instant now) const;
   bool StillTakes(Flow& flow, core::Instant begun_at, core::Instant now);
+  bool EndpointIsLate() const;
   void CloseClient();
   void CloseUpstream();
   void NoteUndelivered(const Flow& flow);

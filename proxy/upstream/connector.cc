@@ -336,7 +336,7 @@ core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed) {
       result.queued = result.queued.value_or(0s) + (Worker::Current()->clock().Now() - begin);
     }
     if (!result.slot.valid()) {
-      result.queue_timeout = !IsDown(context);
+      result.queue_timeout = !upstream.queue().is_closed() && !IsDown(context);
       co_return result;
     }
     rounds.Tries(result.slot.endpoint());

@@ -3,7 +3,7 @@
 //
 //   PICK ── an endpoint ────► CONNECTING ── done ──► CONNECTED
 //    ▲ └─ none is usable ─► QUEUED ─┘  │ failed
-//    │                        └─ queue_timeout ──► NOT CONNECTED
+//    │                        └─ queue_timeout, or the upstream is removed ──► NOT CONNECTED
 //    ├── after a pause ◄── more to try ─┤
 //    │                                  │ round is over
 //    └── after a pause, all may be ◄────┴── retry_for is over ──► NOT CONNECTED

@@ -93,6 +93,7 @@ void EndpointPool::Publish(std::shared_ptr<const EndpointSet> set,
 }
 
 void EndpointPool::Retire(std::optional<core::Instant> late_at) {
+  if (late_at) queue_->Close();
   absl::MutexLock lock(&mutex_);
   is_retired_ = true;
   if (!late_at) return;  // some may have less time already

@@ -74,7 +74,8 @@ class EndpointPool final : public core::RefCounted {
   void SetLateAt(std::string_view name, std::optional<core::Instant> late_at);
   // How many sessions the endpoints of this name have, also those that have left.
   uint32_t SessionsOf(std::string_view name) const;
-  // Its upstream has been removed: no new sessions come, and those that there are have as long.
+  // Its upstream has been removed: no new sessions come, those that wait for an endpoint go without
+  // one, and those that there are have as long. None: another pool takes its place, and they go on.
   void Retire(std::optional<core::Instant> late_at);
 
   // Ends the sessions of former endpoints that are late, and frees endpoints that have none any

@@ -125,13 +125,14 @@ EndpointSlot EndpointQueue::TryAcquire(uint32_t worker, const PickRequest& reque
   return SlotFor(PickAndTake(request, tried));
 }
 
-// Returns true if it got a slot at once.
+// Returns true if it got a slot at once, or is to go without.
 bool EndpointQueue::TakeOrQueue(SlotAwaiter& waiter) {
   absl::MutexLock lock(&mutex_);
   if (Endpoint* const endpoint = PickAndTake(waiter.request_, waiter.tried_)) {
     waiter.slot_ = SlotFor(endpoint);
     return true;
   }
+  if (is_closed()) return true;
   waiters_.Push(waiter);
   return false;
 }
@@ -203,6 +204,16 @@ void EndpointQueue::Publish(std::shared_ptr<const EndpointSet> set) {
   ApplyHealth();
   current_.Publish(std::move(set));
   ServeWaiting(woken);
+}
+
+void EndpointQueue::Close() {
+  core::Woken woken;
+  absl::MutexLock lock(&mutex_);
+  closed_.store(true, std::memory_order_relaxed);
+  while (QueueEntry* const entry = waiters_.first()) {
+    waiters_.Remove(*entry);
+    if (!entry->is_marker) woken.Add(*entry);
+  }
 }
 
 // In the order in which they have come, as long as any endpoint is usable.

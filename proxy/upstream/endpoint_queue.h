@@ -22,7 +22,8 @@
 //
 // Waiting sessions wait on the current set: Publish serves all that an endpoint of the new set can
 // be given to. An endpoint that is in no set any more drains; the slots that it has given stay
-// valid, and are released like others.
+// valid, and are released like others. When the upstream itself is gone (Close) no session waits
+// any more: a free slot is still given, to connections that had come before.
 //
 // Where neither a limit nor the policy needs it nothing is counted and no lock taken. A session
 // that began so is not counted either when a set with limits is published: the limits then hold for
@@ -102,12 +103,17 @@ class EndpointQueue {
                           std::span<Endpoint* const> tried);
 
   // `EndpointSlot slot = co_await queue.WaitForSlot(request, tried);` The same, waiting for one.
-  // Not valid: the scope was cancelled first. `tried` stays valid until then.
+  // Not valid: the scope was cancelled first, or the queue is closed. `tried` stays valid until
+  // then.
   class SlotAwaiter;
   SlotAwaiter WaitForSlot(const PickRequest& request, std::span<Endpoint* const> tried);
 
   // From now on these are the endpoints.
   void Publish(std::shared_ptr<const EndpointSet> set);
+
+  // The upstream is gone: those that wait go without a slot, and so do those that would wait.
+  void Close();
+  bool is_closed() const { return closed_.load(std::memory_order_relaxed); }
 
   // Lets endpoints on their ramps take as much as they may by now, also from sessions that wait.
   void RampUp(core::Instant now);
@@ -163,6 +169,7 @@ class EndpointQueue {
   core::Atomic<bool> counts_{false};  // these two are written under the lock
   core::Atomic<uint32_t> serving_{0};
   core::Atomic<bool> is_in_panic_{false};
+  core::Atomic<bool> closed_{false};
   const bool has_ramps_;
   const bool measures_latency_;
   absl::Mutex mutex_;

@@ -201,6 +201,23 @@ class Removed(Reloading):
             self.assertEqual(sockets.ending(side), "reset")
         sockets.exchange(*self.session_with(web, 1))
 
+    def test_who_waits_for_an_upstream_that_is_removed_is_rejected(self):
+        """At once, though queue_timeout is long; what has an endpoint goes on."""
+        full = self.between(0, endpoint={"max_connections": 1}, queue_timeout="1h")
+        web = self.started_proxy(full)
+        served = self.session_with(web, 0)
+        usual = web.descriptors()
+        waiting = [self.keep(web.connect()) for _ in range(20)]
+        wait_for(lambda: web.descriptors() >= usual + len(waiting), "them to be taken")
+        other = self.between(1)
+        other["upstreams"][0]["name"] = other["listeners"][0]["upstream"] = "other"
+        self.reload(web, other)
+        for client in waiting:
+            self.assertEqual(sockets.ending(client), "reset")
+        web.wait_line("reason=no_upstream by=proxy", count=len(waiting))
+        sockets.exchange(*served)
+        sockets.exchange(*self.session_with(web, 1))
+
     def test_counts_and_the_queue_go_on(self):
         """A limit holds for what began before; who waits is served by what joins or is raised."""
         one = {"max_connections": 1}

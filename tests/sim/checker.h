@@ -44,9 +44,11 @@ class Checker final : public core::Logger {
   void PeerGotEnd(const Peer& peer, uint64_t received);
 
   // The kernel's side: what the proxy does.
-  void Accepted(const Session& session) {
+  void Accepted(Session& session) {
     ++accepted_;
-    if (session.client != nullptr) admission_.Accepted(session);
+    if (session.client == nullptr) return;
+    admission_.Accepted(session);
+    endpoints_.Accepted(session);
   }
   void Rejected(const Session& session) { admission_.Rejected(session); }
   void SessionBegins(Session& session, const core::Runnable& task);

@@ -34,6 +34,11 @@ void Checker::Write(core::LogLevel, std::string_view line) {
   if (!line.starts_with("worker ")) trace_.Add("log: %s", line);
   if (line.starts_with("session end ")) SessionEnds(line);
   if (line.starts_with("stats ")) CheckStats(line);
+  if (line == "signal SIGHUP: another configuration is in force") {
+    endpoints_.model().Reloaded(/*in_force=*/true);
+  } else if (line == "signal SIGHUP: the configuration stays as it is") {
+    endpoints_.model().Reloaded(/*in_force=*/false);
+  }
 }
 
 void Checker::SessionEnds(std::string_view line) {
@@ -86,8 +91,10 @@ void Checker::CheckCut(const Session& session, int direction, uint64_t undeliver
 bool Checker::MayCut(const Session& session, int direction) const {
   const Socket& to = session.to(direction);
   if (to.reset_arrived || session.broken() || session.reason.ends_with("_timeout")) return true;
+  if (session.reason == "endpoint_removed") return true;
   const core::Instant closing_at = to.closing_at.value();
   const core::Instant end = closing_at + kTolerance;
+  if (session.late_at && end >= *session.late_at) return true;  // its endpoint's time is over
   if (first_signal_ && (signals_ > 1 || end >= *first_signal_ + scenario_.drain_timeout)) {
     return true;
   }
@@ -110,6 +117,7 @@ bool FailedAt(const Session& session, bool near) {
 
 void Checker::CheckReason(const Session& session, std::string_view reason, std::string_view by) {
   bool is_true = false;
+  const bool changes = scenario_.has(Fault::kReload) || scenario_.has(Fault::kWeights);
   if (reason == "closed") {
     CheckClosed(session);
     return;
@@ -120,10 +128,12 @@ void Checker::CheckReason(const Session& session, std::string_view reason, std::
     is_true |= FailedAt(session, by == "client");
   } else if (reason == "no_upstream") {
     is_true = session.far == nullptr &&
-              (scenario_.has(Fault::kRefuse) || scenario_.has(Fault::kLost) ||
+              (changes || scenario_.has(Fault::kRefuse) || scenario_.has(Fault::kLost) ||
                scenario_.has(Fault::kConnectError) || scenario_.has(Fault::kDescriptors));
   } else if (reason == "queue_timeout") {
-    is_true = session.far == nullptr && scenario_.has(Fault::kEndpointLimit);
+    is_true = session.far == nullptr && (changes || scenario_.has(Fault::kEndpointLimit));
+  } else if (reason == "endpoint_removed") {
+    is_true = session.far != nullptr;  // that it was time is for endpoints_
   } else if (reason == "shutdown") {
     is_true = first_signal_ && (signals_ > 1 || *session.ended + kTolerance >=
                                                     *first_signal_ + scenario_.drain_timeout);
@@ -164,7 +174,7 @@ void Checker::CheckTimeoutReason(const Session& s, std::string_view reason) {
     is_true = s.half_closed && scenario_.half_close_timeout != 0s &&
               now >= std::max(*s.half_closed, LastProgress(s)) + scenario_.half_close_timeout;
   } else if (reason == "max_lifetime") {
-    is_true = scenario_.max_lifetime != 0s && now >= *s.began + EarliestLifetime();
+    is_true = scenario_.max_lifetime != 0s && now >= *s.began_from + EarliestLifetime();
   } else if (reason == "write_stall") {
     for (size_t i = 0; i < 2; ++i) {
       const Socket& to = s.to(static_cast<int>(i));

@@ -4,26 +4,45 @@
 #include <cerrno>
 
 namespace sluice::sim {
+namespace {
+
+bool HasTried(const Session& session, const Place* place) {
+  return std::ranges::find(session.tried, place) != session.tried.end();
+}
+
+}  // namespace
+
+void EndpointChecker::Accepted(Session& session) {
+  session.accepted_for = &model_.current();
+  session.accepted_surely = !model_.switched();
+}
 
 void EndpointChecker::Ask(Session& session, core::Instant from, core::Instant until) {
   session.asked = ++turns_;
   session.asked_from = from;
   session.asked_until = until;
   session.found_room = FindsRoom(session);
+  if (session.pool != nullptr) model_.Asked(*session.pool);
 }
 
-void EndpointChecker::Begins(Session& session) { Ask(session, clock_.Now(), clock_.Now()); }
+void EndpointChecker::Begins(Session& session) {
+  const bool sure =
+      session.accepted_surely && !model_.switched() && session.accepted_for == &model_.current();
+  if (sure) session.pool = &model_.current();
+  BeginRound(session);
+  Ask(session, clock_.Now(), clock_.Now());
+}
 
-bool EndpointChecker::HasRoom(uint32_t endpoint) const {
-  const uint32_t limit = scenario_.endpoint_limits[endpoint];
-  return limit == 0 || used_[endpoint] < limit;
+void EndpointChecker::BeginRound(Session& session) const {
+  if (session.pool == nullptr) return;
+  session.most_in_round = std::clamp<uint32_t>(session.pool->serving(), 1, scenario_.attempts);
 }
 
 bool EndpointChecker::FindsRoom(const Session& session) const {
-  for (uint32_t endpoint = 0; endpoint < scenario_.endpoints; ++endpoint) {
-    if ((session.tried >> endpoint & 1) == 0 && HasRoom(endpoint)) return true;
-  }
-  return false;
+  if (session.pool == nullptr) return false;
+  return std::ranges::any_of(session.pool->members, [&](const Place* place) {
+    return UpstreamModel::Accepts(*session.pool, *place, session.tried) && model_.HasRoom(*place);
+  });
 }
 
 // The middle of it: it may be half as long, and half as long again.
@@ -40,7 +59,7 @@ core::Duration EndpointChecker::PauseAfterRound(uint32_t rounds) const {
 // When it may try what next.
 void EndpointChecker::AskAgain(Session& session) {
   const core::Instant now = clock_.Now();
-  const bool is_over = session.in_round == scenario_.most_attempts();
+  const bool is_over = session.in_round >= session.most_in_round;
   core::Duration pause = PauseAfter(session.in_round);
   core::Duration least = pause / 2;
   core::Duration most = pause + pause / 2;
@@ -52,7 +71,8 @@ void EndpointChecker::AskAgain(Session& session) {
       least = pause / 2;
       most = pause;
       session.in_round = 0;
-      session.tried = 0;
+      session.tried_last = std::exchange(session.tried, {});
+      BeginRound(session);
     }
     least = std::clamp<core::Duration>(least, 0s, std::max<core::Duration>(left, 0s));
     most = std::clamp<core::Duration>(most, 0s, std::max<core::Duration>(left, 0s));
@@ -64,27 +84,99 @@ void EndpointChecker::AskAgain(Session& session) {
 void EndpointChecker::OpensSocket(Session& session, bool opened) {
   if (++session.attempts == 1) session.first_try = clock_.Now();
   ++session.in_round;
+  if (!opened) session.ran_out = true;
+  if (session.pool == nullptr) return;
   if (session.gave_up) {
     trace_.Fail("session %d tries more than %d endpoints in %d rounds, or after retry_for",
-                session.id, scenario_.most_attempts(), session.rounds + 1);
+                session.id, session.most_in_round, session.rounds + 1);
   }
   if (clock_.Now() < session.asked_from) {
     trace_.Fail("session %d tries the next endpoint without a pause", session.id);
   }
-  if (!opened) session.ran_out = true;
 }
 
-void EndpointChecker::Connects(Session& session, uint32_t endpoint) {
-  if ((session.tried >> endpoint & 1) != 0) {
-    trace_.Fail("session %d tries endpoint %d twice", session.id, endpoint);
+// Null: it is not known.
+Place* EndpointChecker::PlaceOf(Session& session, uint32_t upstream, uint32_t endpoint) {
+  if (session.pool == nullptr) {
+    Pool* const pool = model_.FindPool(upstream, endpoint);
+    return pool == nullptr ? nullptr : model_.Find(*pool, endpoint);
   }
-  const uint32_t limit = scenario_.endpoint_limits[endpoint];
-  if (++used_[endpoint] > limit && limit != 0) {
-    trace_.Fail("%d connections to endpoint %d, %d are allowed", used_[endpoint], endpoint, limit);
+  if (session.pool->upstream != upstream) {
+    trace_.Fail("session %d is given an endpoint of another upstream", session.id);
   }
-  session.tried |= uint32_t{1} << endpoint;
-  session.endpoint = static_cast<int>(endpoint);
-  winners_.push_back({session.id, session.asked, session.asked_from, endpoint});
+  Place* const place = model_.Find(*session.pool, endpoint);
+  if (place == nullptr) {
+    trace_.Fail("session %d is given endpoint %d, which is not there any more", session.id,
+                endpoint);
+  }
+  return place;
+}
+
+void EndpointChecker::Connects(Session& session, uint32_t upstream, uint32_t endpoint) {
+  session.connecting = true;
+  Place* const place = PlaceOf(session, upstream, endpoint);
+  session.place = place;
+  if (place == nullptr) return;
+  Count(session);
+  if (session.pool == nullptr) return;
+  CheckMayBeGiven(session, *place);
+  CheckSticks(session, *place);
+  session.tried.push_back(place);
+  winners_.push_back({session.id, session.asked, session.asked_from, place});
+}
+
+// Where nothing is limited and the policy needs it not, connections are not counted, and are not
+// for as long as they last.
+void EndpointChecker::Count(Session& session) {
+  using Counted = Session::Counted;
+  const Pool* const pool = session.pool;
+  Place& place = *session.place;
+  if (pool == nullptr || pool->counts_changed) {
+    session.counted = Counted::kPerhaps;
+    ++place.unsure;
+    return;
+  }
+  session.counted = pool->counts ? Counted::kYes : Counted::kNo;
+  if (!pool->counts) return;
+  ++place.used;
+  CheckLimit(place);
+}
+
+void EndpointChecker::CheckLimit(const Place& place) const {
+  const std::optional<uint32_t> most = model_.MostOf(place);
+  if (!most || place.used <= *most) return;
+  trace_.Fail("%d connections to endpoint %d, %d are allowed", place.used, place.endpoint, *most);
+}
+
+void EndpointChecker::CheckMayBeGiven(const Session& session, const Place& place) const {
+  if (HasTried(session, &place)) {
+    trace_.Fail("session %d tries endpoint %d twice", session.id, place.endpoint);
+  }
+  if (place.most_weight == 0) {
+    trace_.Fail("session %d is given endpoint %d, which drains", session.id, place.endpoint);
+  }
+  if (session.pool->changes > 0) return;
+  // It prefers others to those that it has tried in the round before.
+  std::vector<const Place*> seen = session.tried;
+  seen.insert(seen.end(), session.tried_last.begin(), session.tried_last.end());
+  if (UpstreamModel::Accepts(*session.pool, place, session.tried)) return;
+  if (UpstreamModel::Accepts(*session.pool, place, seen)) return;
+  trace_.Fail("session %d is given endpoint %d, whose priority has not its turn", session.id,
+              place.endpoint);
+}
+
+// By a policy that hashes, equal sources go to the same endpoint, as long as each can take all.
+void EndpointChecker::CheckSticks(const Session& session, const Place& place) {
+  Pool& pool = *session.pool;
+  const bool all_can = std::ranges::all_of(
+      pool.members, [](const Place* each) { return each->most_limit == 0 && !each->ramp_from; });
+  const bool sticks = scenario_.hash_prefix != 0 && scenario_.hash_load == 0;
+  if (!sticks || !all_can || pool.changes > 0 || session.attempts > 1) return;
+  const uint32_t source = session.id >> (32 - scenario_.hash_prefix);
+  const auto [found, is_first] = pool.sticks.emplace(source, place.endpoint);
+  if (is_first || found->second == place.endpoint) return;
+  trace_.Fail("session %d is given endpoint %d, another one of its source %d", session.id,
+              place.endpoint, found->second);
 }
 
 void EndpointChecker::ConnectFails(Session& session, int error) {
@@ -92,40 +184,78 @@ void EndpointChecker::ConnectFails(Session& session, int error) {
 }
 
 void EndpointChecker::Closes(Session& session) {
-  --used_[static_cast<size_t>(session.endpoint)];
-  session.endpoint = -1;
+  session.connecting = false;
+  if (Place* const place = std::exchange(session.place, nullptr)) {
+    if (session.counted == Session::Counted::kYes) --place->used;
+    if (session.counted == Session::Counted::kPerhaps) --place->unsure;
+    session.late_at = place->late_at;
+  }
   if (session.far != nullptr) return;
   AskAgain(session);
 }
 
 void EndpointChecker::Ended(const Session& session, std::string_view reason) {
-  bool is_true = true;
-  if (reason == "no_upstream") is_true = session.gave_up || session.ran_out;
-  if (reason == "queue_timeout") {
-    is_true = !session.gave_up && clock_.Now() >= session.asked_from + scenario_.queue_timeout;
-    // Without waiting no session is between a slot and its use, so that what was seen was all.
-    const bool sure = scenario_.queue_timeout == 0s && session.asked_from == session.asked_until;
-    if (sure && session.found_room) is_true = false;
+  if (IsTrue(session, reason)) return;
+  trace_.Fail("session %d: not true: %s after %d attempts", session.id, reason, session.attempts);
+}
+
+bool EndpointChecker::IsTrue(const Session& session, std::string_view reason) const {
+  const core::Instant now = clock_.Now();
+  const Pool* const pool = session.pool;
+  if (pool == nullptr) return true;
+  if (reason == "endpoint_removed") {
+    return session.late_at && now + kTolerance >= *session.late_at;
   }
-  if (!is_true) {
-    trace_.Fail("session %d: not true: %s after %d attempts", session.id, reason, session.attempts);
+  const bool has_waited = now >= session.asked_from + scenario_.queue_timeout;
+  if (reason == "no_upstream") {
+    const bool was_down = has_waited && (pool->serving() == 0 || !pool->was_serving());
+    return session.gave_up || session.ran_out || pool->is_removed || was_down;
   }
+  if (reason != "queue_timeout") return true;
+  if (session.gave_up || !has_waited) return false;
+  if (pool->changes == 0 && (pool->serving() == 0 || pool->is_removed)) return false;
+  // Without waiting no session is between a slot and its use, so that what was seen was all.
+  const bool sure = scenario_.queue_timeout == 0s && session.asked_from == session.asked_until;
+  return !sure || !session.found_room;
 }
 
 void EndpointChecker::CheckAtRest(const std::deque<Session>& sessions) {
   for (const Session& session : sessions) {
-    const bool waits = session.live() && session.far == nullptr && session.endpoint < 0;
-    if (waits) CheckWaiting(session);
+    if (!session.live()) continue;
+    CheckDrained(session);
+    const bool waits = session.far == nullptr && !session.connecting;
+    if (waits && session.pool != nullptr) CheckWaiting(session);
   }
   winners_.clear();
+  model_.Rested();
+}
+
+// It may have ended, and deliver what was accepted.
+bool EndpointChecker::MayLinger(const Session& session) const {
+  return scenario_.has(Fault::kShortTimeouts) || session.near->reset_arrived ||
+         session.far->reset_arrived || session.half_closed || session.broken();
+}
+
+// When its endpoint's time is over, its session is, too. One that lingers looks now and then.
+void EndpointChecker::CheckDrained(const Session& session) const {
+  if (session.far == nullptr || session.place == nullptr || !session.place->late_at) return;
+  constexpr core::Duration kLook = 300ms;
+  const core::Duration tolerance = kTolerance + (MayLinger(session) ? kLook : 0s);
+  if (clock_.Now() <= std::max(*session.place->late_at, *session.relaying) + tolerance) return;
+  trace_.Fail("session %d lives on at endpoint %d, whose time is over", session.id,
+              session.place->endpoint);
 }
 
 void EndpointChecker::CheckWaiting(const Session& session) {
+  model_.Asked(*session.pool);
   for (const Winner& winner : winners_) CheckOvertaken(session, winner);
   const bool asked_at_once = session.asked_from == session.asked_until;
   if (!asked_at_once && clock_.Now() <= session.asked_until + kTolerance) return;
   if (session.ran_out || session.gave_up) {
     trace_.Fail("session %d lives on after its last attempt", session.id);
+  }
+  if (session.pool->is_removed) {
+    trace_.Fail("session %d waits for an upstream that is gone", session.id);
   }
   if (FindsRoom(session)) {
     trace_.Fail("session %d waits though an endpoint has room", session.id);
@@ -137,13 +267,17 @@ void EndpointChecker::CheckWaiting(const Session& session) {
 
 // `session` still waits; `winner` has asked later, and got the slot that it would have taken.
 void EndpointChecker::CheckOvertaken(const Session& session, const Winner& winner) {
-  if ((session.tried >> winner.endpoint & 1) != 0) return;
+  const Pool& pool = *session.pool;
+  if (pool.changes > 1) return;
+  if (std::ranges::find(pool.members, winner.place) == pool.members.end()) return;
+  if (!UpstreamModel::Accepts(pool, *winner.place, session.tried)) return;
+  if (!UpstreamModel::AcceptedAtRest(pool, *winner.place, session.tried)) return;
   const bool asked_at_once = session.asked_from == session.asked_until;
   const bool earlier = asked_at_once ? session.asked < winner.asked
                                      : winner.asked_from > session.asked_until + kTolerance;
   if (!earlier) return;
   trace_.Fail("session %d waits for endpoint %d, and session %d that came later has got it",
-              session.id, winner.endpoint, winner.id);
+              session.id, winner.place->endpoint, winner.id);
 }
 
 }  // namespace sluice::sim

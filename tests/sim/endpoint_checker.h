@@ -3,10 +3,13 @@
 // A session asks for an endpoint when it begins and again, perhaps after a pause, when a connect
 // has failed, and again in further rounds until retry_for is over; it waits from then on unless it
 // has a socket. Seen at rest, when no session has been given a slot that it does not use yet.
+//
+// Reloads change what there is to be given (upstream_model.h). Of a session that is accepted while
+// one upstream takes the place of another it is not known which of them it goes to; then little is
+// asked of it.
 #ifndef SLUICE_TESTS_SIM_ENDPOINT_CHECKER_H_
 #define SLUICE_TESTS_SIM_ENDPOINT_CHECKER_H_
 
-#include <array>
 #include <cstdint>
 #include <deque>
 #include <string_view>
@@ -14,18 +17,23 @@
 
 #include "tests/sim/session.h"
 #include "tests/sim/trace.h"
+#include "tests/sim/upstream_model.h"
 
 namespace sluice::sim {
 
 class EndpointChecker {
  public:
   EndpointChecker(const Scenario& scenario, const SimClock& clock, Trace& trace)
-      : scenario_(scenario), clock_(clock), trace_(trace) {}
+      : scenario_(scenario), clock_(clock), trace_(trace), model_(scenario, clock, trace) {}
 
+  UpstreamModel& model() { return model_; }
+
+  void Accepted(Session& session);
   void Begins(Session& session);
   // It asks for a socket; `opened`: it gets one.
   void OpensSocket(Session& session, bool opened);
-  void Connects(Session& session, uint32_t endpoint);
+  // To that endpoint of that upstream.
+  void Connects(Session& session, uint32_t upstream, uint32_t endpoint);
   // The connect is over and has failed.
   void ConnectFails(Session& session, int error);
   // The proxy closes its socket to the endpoint.
@@ -41,22 +49,30 @@ class EndpointChecker {
     uint32_t id;
     uint64_t asked;
     core::Instant asked_from;
-    uint32_t endpoint;
+    const Place* place;
   };
 
   void Ask(Session& session, core::Instant from, core::Instant until);
   core::Duration PauseAfter(uint32_t attempts) const;
   core::Duration PauseAfterRound(uint32_t rounds) const;
   void AskAgain(Session& session);
-  bool HasRoom(uint32_t endpoint) const;
+  void BeginRound(Session& session) const;
   bool FindsRoom(const Session& session) const;
+  Place* PlaceOf(Session& session, uint32_t upstream, uint32_t endpoint);
+  void Count(Session& session);
+  void CheckLimit(const Place& place) const;
+  void CheckMayBeGiven(const Session& session, const Place& place) const;
+  void CheckSticks(const Session& session, const Place& place);
+  bool IsTrue(const Session& session, std::string_view reason) const;
   void CheckWaiting(const Session& session);
   void CheckOvertaken(const Session& session, const Winner& winner);
+  bool MayLinger(const Session& session) const;
+  void CheckDrained(const Session& session) const;
 
   const Scenario& scenario_;
   const SimClock& clock_;
   Trace& trace_;
-  std::array<uint32_t, Scenario::kEndpointsMax> used_{};
+  UpstreamModel model_;
   uint64_t turns_ = 0;
   std::vector<Winner> winners_;
 };

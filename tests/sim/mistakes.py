@@ -158,4 +158,82 @@ MISTAKES = [
   }
 """,
     ),
+    (
+        'endpoint_pool.cc',
+        '  if (late_at) queue_->Close();\n',
+        """  if (late_at && !sim::Planted(sim::Mutant::kWaitsForGone)) queue_->Close();
+""",
+    ),
+    (
+        'endpoint_pool.cc',
+        '      } else if (!each->end_of_sessions.cancelled()) {\n',
+        """      } else if (sim::Planted(sim::Mutant::kNeverLate)) {
+      } else if (!each->end_of_sessions.cancelled()) {
+""",
+    ),
+    (
+        'endpoint_pool.cc',
+        '.priority = each.priority',
+        '.priority = sim::Planted(sim::Mutant::kOnePriority) ? 0 : each.priority',
+    ),
+    (
+        'endpoint_pool.cc',
+        '.weight = each.weight,\n',
+        """.weight = sim::Planted(sim::Mutant::kServesDrained)
+                                     ? std::max(each.weight, 1u)
+                                     : each.weight,
+""",
+    ),
+    (
+        'endpoint_pool.cc',
+        '.max_connections = each.max_connections,\n',
+        """.max_connections = sim::Planted(sim::Mutant::kKeepsLimit) &&
+                                                  endpoint->max_connections() != 0
+                                              ? endpoint->max_connections()
+                                              : each.max_connections,
+""",
+    ),
+    (
+        'endpoint_pool.cc',
+        '    if (const auto found = known.find(name); found != known.end()) {\n',
+        """    if (sim::Planted(sim::Mutant::kForgetsPlaces)) known.clear();
+    if (const auto found = known.find(name); found != known.end()) {
+""",
+    ),
+    (
+        'endpoint_queue.cc',
+        '    member.endpoint->Configure(0, 0);\n',
+        """    if (!sim::Planted(sim::Mutant::kServesLeaver)) member.endpoint->Configure(0, 0);
+""",
+    ),
+    (
+        'endpoint_queue.cc',
+        '    if (begins && ',
+        '    if (begins && !sim::Planted(sim::Mutant::kNoRamp) && ',
+    ),
+    (
+        'endpoint_queue.cc',
+        '  current_.Publish(std::move(set));\n  ServeWaiting(woken);\n',
+        """  current_.Publish(std::move(set));
+  if (sim::Planted(sim::Mutant::kJoinsInSilence)) return;
+  QueueEntry* const first = waiters_.first();
+  if (sim::Planted(sim::Mutant::kServesLastFirst) && first != nullptr) {
+    waiters_.Remove(*first);
+    waiters_.Push(*first);
+  }
+  ServeWaiting(woken);
+""",
+    ),
+    (
+        'linger.cc',
+        '  if (!slot_.valid()) return false;\n',
+        '  if (!slot_.valid() || sim::Planted(sim::Mutant::kLingersOn)) return false;\n',
+    ),
+    (
+        'connect.cc',
+        'upstream.KeyOf(CurrentReactor().PeerAddress(client_))',
+        """sim::Planted(sim::Mutant::kForgetsSource)
+          ? Seed()
+          : upstream.KeyOf(CurrentReactor().PeerAddress(client_))""",
+    ),
 ]

@@ -13,6 +13,14 @@ constexpr uint64_t kStream = 1;
 constexpr uint64_t kStreamApart = 5;
 constexpr uint64_t kStreamLinger = 6;
 constexpr uint64_t kStreamRetry = 7;
+constexpr uint64_t kStreamPolicy = 9;
+constexpr uint64_t kStreamCrowd = 11;
+constexpr uint64_t kPolicies = 7;
+constexpr uint32_t kLeastConnections = 1;  // numbers of conf::Balance
+constexpr uint32_t kRandomTwo = 2;
+constexpr uint32_t kSourceHash = 3;
+constexpr uint32_t kMaglev = 4;
+constexpr uint32_t kFastest = 6;
 
 void ChooseFaults(Random& random, Scenario& scenario) {
   Random apart(scenario.options.seed, kStreamApart);
@@ -129,7 +137,39 @@ void ChooseUpstream(Random& random, Scenario& s) {
   s.queue_timeout = queue_timeout;
 }
 
+// From a stream of its own.
+void ChoosePolicy(Scenario& s) {
+  Random random(s.options.seed, kStreamPolicy);
+  const auto policy = static_cast<uint32_t>(random.Below(kPolicies));
+  const uint32_t prefix = 32 - Few(random, 4);
+  const uint32_t load = random.Chance(300) ? 125 : 0;
+  const bool hashes = policy == kSourceHash || policy == kMaglev;
+  if (s.has(Fault::kPolicy)) {
+    s.policy = policy;
+    if (hashes) s.hash_prefix = prefix;
+    if (hashes) s.hash_load = load;
+  }
+  const core::Duration slow_start = random.Skewed(100, 10000) * 1ms;
+  if (s.has(Fault::kSlowStart)) s.slow_start = slow_start;
+  s.removed_timeout = random.Chance(300) ? 0s : random.Skewed(10, 10000) * 1ms;
+}
+
+// Many clients at about the same time: some wait for an endpoint when a reload comes.
+void ChooseCrowd(Scenario& s) {
+  Random random(s.options.seed, kStreamCrowd);
+  if (!s.has(Fault::kReload) || !s.has(Fault::kEndpointLimit) || random.Chance(500)) return;
+  s.clients = static_cast<uint32_t>(random.Between(10, 24));
+  s.clients_within = random.Between(0s, 2s);
+  s.queue_timeout = random.Between(1000, 8000) * 1ms;
+  if (s.has(Fault::kSlowStart)) s.slow_start = random.Between(2000, 10000) * 1ms;
+}
+
 }  // namespace
+
+bool Scenario::policy_counts() const {
+  return policy == kLeastConnections || policy == kRandomTwo || policy == kFastest ||
+         hash_load != 0;
+}
 
 const char* Name(Mutant mutant) {
   constexpr const char* kNames[] = {"None",
@@ -182,7 +222,20 @@ const char* Name(Mutant mutant) {
                                     "NoRoundPause",
                                     "FreedTopology",
                                     "ForgetsCounts",
-                                    "ForgetsEndpoints"};
+                                    "ForgetsEndpoints",
+                                    "LateRemoval",
+                                    "ForgetsPlaces",
+                                    "ServesLeaver",
+                                    "ServesDrained",
+                                    "KeepsLimit",
+                                    "JoinsInSilence",
+                                    "ServesLastFirst",
+                                    "WaitsForGone",
+                                    "NeverLate",
+                                    "LingersOn",
+                                    "OnePriority",
+                                    "NoRamp",
+                                    "ForgetsSource"};
   static_assert(std::size(kNames) == static_cast<size_t>(Mutant::kCount));
   return kNames[static_cast<size_t>(mutant)];
 }
@@ -199,6 +252,8 @@ Scenario::Scenario(const RunOptions& run_options) : options(run_options) {
   endpoints = static_cast<uint32_t>(random.Between(1, 3));
   ChooseLimits(random, *this);
   ChooseUpstream(random, *this);
+  ChoosePolicy(*this);
+  ChooseCrowd(*this);
 }
 
 }  // namespace sluice::sim

@@ -50,6 +50,11 @@ enum class Fault : uint8_t {
   kWallJumps,     // the time of day is set
   kSteady,        // peers read little at a time, and never stop
   kExchange,      // the topology is exchanged for another one
+  kReload,        // endpoints join and leave, and so do upstreams; limits and weights change
+  kWeights,       // endpoints have different weights, 0 too
+  kPriorities,    // ... and priorities
+  kPolicy,        // they are not chosen by turns
+  kSlowStart,     // those that join ramp up
   kCount,
 };
 inline constexpr size_t kFaultCount = static_cast<size_t>(Fault::kCount);
@@ -110,6 +115,19 @@ enum class Mutant : uint8_t {
   kFreedTopology,     // planted: a session does not keep what its listener consists of
   kForgetsCounts,     // planted: an exchange counts the listener's connections anew
   kForgetsEndpoints,  // planted: ... and those of the endpoints
+  kLateRemoval,       // sessions of what is removed have twice as long as told
+  kForgetsPlaces,     // planted: an endpoint that stays is another object after a reload
+  kServesLeaver,      // planted: a session that waits gets a slot of an endpoint that has left
+  kServesDrained,     // planted: weight 0 is a weight
+  kKeepsLimit,        // planted: a limit stays as it was
+  kJoinsInSilence,    // planted: an endpoint that joins serves no session that waits
+  kServesLastFirst,   // planted: ... and another change serves the one that came first last
+  kWaitsForGone,      // planted: sessions wait on when their upstream has been removed
+  kNeverLate,         // planted: sessions of an endpoint that was removed go on for ever
+  kLingersOn,         // planted: ... those that linger there do
+  kOnePriority,       // planted: all priorities are one
+  kNoRamp,            // planted: slow_start is forgotten
+  kForgetsSource,     // planted: what is hashed is not the source
   kCount,
 };
 const char* Name(Mutant mutant);
@@ -137,8 +155,8 @@ struct Scenario {
     return listener_connections == 0 ? max_connections
                                      : std::min(max_connections, listener_connections);
   }
-  // Endpoints that one session may try in a round.
-  uint32_t most_attempts() const { return std::min(attempts, endpoints); }
+  // Whether the policy needs to know how many sessions each endpoint has.
+  bool policy_counts() const;
 
   RunOptions options;
   std::array<uint32_t, kFaultCount> levels{};
@@ -158,6 +176,11 @@ struct Scenario {
   uint32_t endpoints = 1;
   std::array<uint32_t, kEndpointsMax> endpoint_limits{};  // 0 = none
   uint32_t attempts = 3;
+  uint32_t policy = 0;       // how endpoints are chosen: the number of a conf::Balance
+  uint32_t hash_prefix = 0;  // of a source's address, by which it chooses; 0: it goes by no source
+  uint32_t hash_load = 0;    // percent of an endpoint's share; 0 = no bound
+  core::Duration slow_start{0};       // 0 = off
+  core::Duration removed_timeout{0};  // for sessions of what a reload removes; 0: reset at once
   uint32_t listener_connections = 0;  // 0 = none
   uint32_t source_connections = 0;    // 0 = none
   uint32_t source_prefix = 32;

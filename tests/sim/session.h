@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/base/time.h"
 #include "tests/sim/network.h"
@@ -15,6 +16,8 @@
 namespace sluice::sim {
 
 class Peer;
+struct Place;
+struct Pool;
 
 struct Session {
   static constexpr int kUp = 0;    // near to far
@@ -49,8 +52,16 @@ struct Session {
   std::array<core::OptionalInstant, 2> send_failed{};
   int first_fin = -1;  // the direction that ended first
   // Its way to an upstream; see endpoint_checker.h.
-  int endpoint = -1;          // whose connection it has, or is making
-  uint32_t tried = 0;         // endpoints of this round, one bit each
+  Pool* pool = nullptr;                // its upstream; null: not known
+  const Pool* accepted_for = nullptr;  // the current one when it was accepted
+  bool accepted_surely = false;        // ... and before, since the last rest
+  Place* place = nullptr;              // whose connection it has, or is making
+  bool connecting = false;             // or has a connection, though its place is not known
+  enum class Counted : uint8_t { kNo, kPerhaps, kYes } counted = Counted::kNo;  // there
+  core::OptionalInstant late_at;         // the time of the endpoint that it had is over then
+  std::vector<const Place*> tried;       // in this round
+  std::vector<const Place*> tried_last;  // in the round before
+  uint32_t most_in_round = 1;
   uint32_t attempts = 0;      // sockets asked for
   uint32_t in_round = 0;      // of these, since all endpoints could be tried last
   uint32_t rounds = 0;        // that are over

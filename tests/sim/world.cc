@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_format.h"
+#include "tests/sim/plan.h"
 #include "tests/sim/planted.h"
 
 namespace sluice::sim {
@@ -28,7 +30,6 @@ conf::Listener MakeListener(const Scenario& s) {
   const bool late = is(Mutant::kLateTimeouts);
   conf::Listener listener;
   listener.name = "sim";
-  listener.upstream = "sim";
   listener.on_limit = s.wait_on_limit ? conf::OnLimit::kWait : conf::OnLimit::kClose;
   listener.bind.push_back(ToAddress("10.1.0.1:80"));
   if (s.has(Fault::kTwoAddresses)) listener.bind.push_back(ToAddress("10.1.0.2:80"));
@@ -55,25 +56,38 @@ conf::Listener MakeListener(const Scenario& s) {
   return listener;
 }
 
-conf::Upstream MakeUpstream(const Scenario& s) {
+std::string NameOf(uint32_t upstream) { return upstream == 0 ? "sim" : "other"; }
+
+conf::Upstream MakeUpstream(const Scenario& s, const Plan& plan) {
   const auto is = [&s](Mutant mutant) { return s.options.mutant == mutant; };
   conf::Upstream upstream;
-  upstream.name = "sim";
+  upstream.name = NameOf(plan.upstream);
+  upstream.balance = static_cast<conf::Balance>(s.policy);
+  if (s.hash_prefix != 0) {
+    upstream.hash.ipv4_prefix = s.hash_prefix;
+    upstream.hash.max_load = s.hash_load;
+  }
+  upstream.slow_start = s.slow_start;
+  upstream.on_removed.drain_timeout = TwiceIf(is(Mutant::kLateRemoval), s.removed_timeout);
+  if (s.removed_timeout == 0s) upstream.on_removed.sessions = conf::SessionsOfRemoved::kReset;
   upstream.queue_timeout = TwiceIf(is(Mutant::kLateQueueTimeout), s.queue_timeout);
   upstream.connect_attempts = s.attempts + (is(Mutant::kManyAttempts) ? 1 : 0);
   upstream.connect_backoff = is(Mutant::kNoBackoff) ? 0s : s.backoff;
   upstream.retry_for = is(Mutant::kOneRound) ? 0s : TwiceIf(is(Mutant::kLateRetry), s.retry_for);
-  for (uint32_t i = 0; i < s.endpoints; ++i) {
-    const std::string address = "10.2.0." + std::to_string(i + 1) + ":3000";
-    const uint32_t limit = s.endpoint_limits[i];
-    const bool loose = limit != 0 && is(Mutant::kLooseEndpoint);
+  for (size_t i = 0; i < plan.endpoints.size(); ++i) {
+    const PlannedEndpoint& endpoint = plan.endpoints[i];
+    if (!endpoint.is_in) continue;
+    const bool loose = endpoint.limit != 0 && is(Mutant::kLooseEndpoint);
     upstream.endpoints.push_back(
-        {.address = ToAddress(address), .weight = 1, .max_connections = limit + (loose ? 1 : 0)});
+        {.address = ToAddress(absl::StrFormat("10.2.%d.%d:3000", plan.upstream, i + 1)),
+         .weight = endpoint.weight,
+         .max_connections = endpoint.limit + (loose ? 1 : 0),
+         .priority = endpoint.priority});
   }
   return upstream;
 }
 
-conf::Config MakeConfig(const Scenario& s) {
+conf::Config MakeConfig(const Scenario& s, const Plan& plan) {
   const auto is = [&s](Mutant mutant) { return s.options.mutant == mutant; };
   conf::Config config;
   config.limits.max_connections = s.max_connections + (is(Mutant::kLooseLimit) ? 1 : 0);
@@ -82,7 +96,8 @@ conf::Config MakeConfig(const Scenario& s) {
   config.shutdown.drain_timeout = TwiceIf(is(Mutant::kSlowDrain), s.drain_timeout);
   config.stats.interval = s.stats_interval;
   config.listeners.push_back(MakeListener(s));
-  config.upstreams.push_back(MakeUpstream(s));
+  config.listeners.back().upstream = NameOf(plan.upstream);
+  config.upstreams.push_back(MakeUpstream(s, plan));
   return config;
 }
 
@@ -101,7 +116,7 @@ World::World(const RunOptions& options)
       checker_(scenario_, clock_, trace_),
       records_(trace_, checker_),
       kernel_(scenario_, network_, checker_, trace_),
-      config_(MakeConfig(scenario_)),
+      config_(MakeConfig(scenario_, FirstPlan(scenario_))),
       buffer_reserve_(size_t{2} * scenario_.clients, kReserveBlock),
       shared_(scenario_.workers),
       signals_({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2}) {
@@ -112,23 +127,28 @@ World::World(const RunOptions& options)
   };
   server_ = std::make_unique<proxy::Server>(config_, core::RuntimeHandle(shared_), signals_,
                                             checker_, &records_.log(), reserve_);
-  if (scenario_.has(Fault::kExchange)) {
+  if (scenario_.has(Fault::kExchange) || scenario_.has(Fault::kReload)) {
     server_->set_next_config([this] { return NextConfig(); }, proxy::RunHere);
   }
 }
 
-// A configuration with other objects and the same behaviour: another rate, that is never reached,
-// makes another admission, other weights make another set of endpoints. What they count goes on.
+// That of the next plan. With kExchange it also has other objects and the same behaviour: another
+// rate, that is never reached, makes another admission, other weights make another set of
+// endpoints. What they count goes on.
 conf::Config World::NextConfig() {
-  conf::Config config = config_;
-  const bool is_odd = ++exchanges_ % 2 != 0;
+  UpstreamModel& upstream = checker_.endpoints().model();
+  const Plan plan = NextPlan(scenario_, upstream.plan(), ++reloads_);
+  upstream.Expect(plan);
+  conf::Config config = MakeConfig(scenario_, plan);
+  if (!scenario_.has(Fault::kExchange)) return config;
+  const bool is_odd = reloads_ % 2 != 0;
   conf::Listener& listener = config.listeners[0];
   if (listener.max_connections == 0 && listener.new_connections == 0 &&
       listener.per_source.max_connections == 0) {
     listener.per_source.ipv6_prefix = is_odd ? 48 : 64;  // no client has such an address
   }
   if (listener.new_connections == 0) listener.new_connections = is_odd ? 10'000'000 : 0;
-  for (conf::Endpoint& endpoint : config.upstreams[0].endpoints) endpoint.weight = is_odd ? 2 : 1;
+  for (conf::Endpoint& endpoint : config.upstreams[0].endpoints) endpoint.weight *= is_odd ? 2 : 1;
   return config;
 }
 
@@ -162,7 +182,8 @@ void World::Run() {
     network_.After(*scenario_.second_signal, [this] { Signal(SIGINT); });
   }
   ScheduleOtherSignals();
-  ScheduleExchanges();
+  ScheduleReloads(Fault::kExchange, 8, 2);
+  ScheduleReloads(Fault::kReload, 10, 4);
   ScheduleWallJumps();
   core::SpawnOn(core::RuntimeHandle(shared_), shared_.workers()[0].get(), server_->Run(), this)
       .Detach();
@@ -197,13 +218,13 @@ void World::ScheduleOtherSignals() {
   }
 }
 
-void World::ScheduleExchanges() {
-  if (!scenario_.has(Fault::kExchange)) return;
-  Random random(scenario_.options.seed, 8);
-  for (int64_t i = random.Between(1, 6); i > 0; --i) {
+void World::ScheduleReloads(Fault fault, uint64_t stream, int64_t most) {
+  if (!scenario_.has(fault)) return;
+  Random random(scenario_.options.seed, stream);
+  for (int64_t i = random.Between(1, most); i > 0; --i) {
     network_.After(random.Skewed(0s, 10s), [this] {
       if (server_ended_) return;
-      trace_.Add("the topology is to be exchanged");
+      trace_.Add("a reload is asked for");
       std::raise(SIGHUP);
       kernel_.SignalRaised();
     });

@@ -37,7 +37,7 @@ class World final : private core::TaskEndObserver {
   void ClientComes(uint32_t id);
   void Signal(int signal);
   void ScheduleOtherSignals();
-  void ScheduleExchanges();
+  void ScheduleReloads(Fault fault, uint64_t stream, int64_t most);
   conf::Config NextConfig();
   void ScheduleWallJumps();
   bool Step(core::Worker& worker);
@@ -61,7 +61,7 @@ class World final : private core::TaskEndObserver {
   Kernel kernel_;
   std::deque<Peer> peers_;
   uint64_t servers_ = 0;
-  uint64_t exchanges_ = 0;
+  uint64_t reloads_ = 0;
   const conf::Config config_;
   core::BufferReserve buffer_reserve_;  // a block for each direction of each session
   core::Shared shared_;

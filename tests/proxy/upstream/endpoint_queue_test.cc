@@ -144,6 +144,29 @@ TEST(EndpointQueue, ASessionThatGivesUpLeavesTheQueue) {
   runtime.Run(GivesUp(queue));
 }
 
+Task<void> IsClosed(core::RuntimeHandle runtime, Queue& queue) {
+  std::optional<EndpointSlot> held = queue.limits.TryAcquire(0, {});
+  core::TaskGroup group(runtime);
+  group.Spawn(WaitAs(queue, 'a', {1}));
+  group.Spawn(WaitAs(queue, 'b', {}));
+  for (int i = 0; i < 10; ++i) co_await core::testing::Yield();
+  EXPECT_EQ(queue.served, "");
+  queue.limits.queue.Close();
+  co_await group.Join();
+  EXPECT_TRUE(queue.served == "a-b-" || queue.served == "b-a-") << queue.served;
+  queue.served.clear();
+  co_await WaitAs(queue, 'c', {});
+  EXPECT_EQ(queue.served, "c-") << "it does not wait";
+  held.reset();
+  EXPECT_TRUE(queue.limits.TryAcquire(0, {}).valid()) << "a free slot is still given";
+}
+
+TEST(EndpointQueue, ThoseThatWaitGoWithoutASlotWhenItIsClosed) {
+  TestRuntime runtime(1);
+  Queue queue({1});
+  runtime.Run(IsClosed(runtime.handle(), queue));
+}
+
 // Random arrivals, departures and releases against a vector that is searched from its beginning:
 // the one that has waited longest among those that accept an endpoint gets it.
 struct Expected {
