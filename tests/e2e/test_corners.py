@@ -17,7 +17,8 @@ from sluice import binary, built_with, yaml
 LONG = "SLUICE_CORNERS" in os.environ  # small limits in small steps
 
 # Keys with a range: path, least, most, as conf/reference.yaml tells them. `L`, `U`, `E` and `R` are
-# the listener, the upstream, the endpoint, the condition of readiness. A third value has a meaning of its own: off, none, no limit.
+# the listener, the upstream, the endpoint, the condition of readiness. A third value has a meaning
+# of its own: off, none, no limit.
 DAY, YEAR, KERNEL = "1d", "365d", "9h6m7s"
 SOCKET = [
     ("receive_buffer", "1KiB", "1GiB", "0B"), ("send_buffer", "1KiB", "1GiB", "0B"),
@@ -108,7 +109,8 @@ def put(config, path, value):
     first, *rest = path.split(".")
     if first == "R":
         config.setdefault("ready_when", [{"upstream": "app"}])
-    place = {"R": config.get("ready_when", [None])[0], "L": config["listeners"][0], "U": config["upstreams"][0],
+    place = {"R": config.get("ready_when", [None])[0],
+             "L": config["listeners"][0], "U": config["upstreams"][0],
              "E": config["upstreams"][0]["endpoints"][0]}.get(first)
     if place is None:
         place = config.setdefault(first, {})
