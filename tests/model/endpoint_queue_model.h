@@ -250,7 +250,7 @@ inline void OneIsWellAgain(Execution& run) {
   AddTask(s, 0, WaitAndServe(s, 0, {}));
   run.Thread("waiter", [&s] { Tasks::Run(*s.waiting[0]); });
   run.Thread("health", [&s] {
-    SLUICE_CHECK(s.served == 0);
+    SLUICE_CHECK(!s.TryTake().valid());
     s.queue.SetOut(s.endpoints[0], 0);
     s.RunWoken();
   });
