@@ -100,14 +100,42 @@ NextConfig ReadAgain(const std::string& path, std::shared_ptr<ConfigWatch> watch
   };
 }
 
-// Null: there is to be none.
-absl::StatusOr<std::unique_ptr<Admin>> StartAdmin(const AdminSubject& subject) {
-  if (!subject.at_start.enabled()) return nullptr;
-  absl::Status memory =
-      CheckAddressSpace(kAdminSpace, "the admin endpoint", "raise RLIMIT_AS or RLIMIT_DATA");
-  if (!memory.ok()) return memory;
-  return Admin::Start(subject.at_start, subject);
-}
+// The admin endpoint, if there is to be one. Two processes cannot have its address: in an upgrade
+// the one that takes over opens it when the other one has closed it. Threads: any; it waits.
+class AdminDoor {
+ public:
+  explicit AdminDoor(AdminSubject subject) : subject_(std::move(subject)) {}
+
+  absl::Status Open() {
+    absl::MutexLock lock(&mutex_);
+    if (!subject_.at_start.enabled() || has_ended_) return absl::OkStatus();
+    absl::Status memory =
+        CheckAddressSpace(kAdminSpace, "the admin endpoint", "raise RLIMIT_AS or RLIMIT_DATA");
+    if (!memory.ok()) return memory;
+    absl::StatusOr<std::unique_ptr<Admin>> admin = Admin::Start(subject_.at_start, subject_);
+    if (admin.ok()) admin_ = *std::move(admin);
+    return admin.status();
+  }
+  void Close() {
+    absl::MutexLock lock(&mutex_);
+    if (admin_ != nullptr) admin_->Stop();
+    admin_.reset();
+  }
+  // Closes it for good.
+  void End() {
+    {
+      absl::MutexLock lock(&mutex_);
+      has_ended_ = true;
+    }
+    Close();
+  }
+
+ private:
+  const AdminSubject subject_;
+  absl::Mutex mutex_;
+  std::unique_ptr<Admin> admin_ ABSL_GUARDED_BY(mutex_);
+  bool has_ended_ ABSL_GUARDED_BY(mutex_) = false;
+};
 
 uint64_t Dropped(const core::Logger& logger, const AccessLog* access_log) {
   return logger.dropped() + (access_log == nullptr ? 0 : access_log->dropped());
@@ -135,6 +163,20 @@ void AllowChanges(Changes& changes, Server& server, core::Logger& logger) {
 uint64_t OpenBeforeBinding(const Changes& changes) {
   const uint64_t inherited = changes.inheritance ? changes.inheritance->sockets().size() : 0;
   return OpenDescriptors() - inherited;
+}
+
+core::RuntimeOptions OptionsOf(const RuntimePlan& plan, core::BufferReserve& reserve,
+                               core::Logger& logger) {
+  core::RuntimeOptions options = plan.options;
+  options.worker.reserve = &reserve;
+  // No part of the proxy throws: what does is a mistake, of which nothing is known.
+  options.lost_exception = [](std::exception_ptr thrown) noexcept {
+    std::rethrow_exception(std::move(thrown));
+  };
+  options.warn = [&logger](const std::string& warning) {
+    logger.Log(LogLevel::kWarn, "%s", warning);
+  };
+  return options;
 }
 
 int Serve(Changes changes, const conf::Config& file, const std::vector<conf::Error>& warnings,
@@ -168,19 +210,12 @@ int Serve(Changes changes, const conf::Config& file, const std::vector<conf::Err
                       "cannot reserve the address space for the smallest buffers (lower "
                       "limits.max_connections or limits.buffer_memory, or raise RLIMIT_AS)"));
   }
-  core::RuntimeOptions options = plan.options;
-  options.worker.reserve = &buffer_reserve;
-  // No part of the proxy throws: what does is a mistake, of which nothing is known.
-  options.lost_exception = [](std::exception_ptr thrown) noexcept {
-    std::rethrow_exception(std::move(thrown));
-  };
-  options.warn = [&logger](const std::string& warning) {
-    logger->Log(LogLevel::kWarn, "%s", warning);
-  };
+  const core::RuntimeOptions options = OptionsOf(plan, buffer_reserve, *logger);
   core::Runtime runtime(options, clock, *std::move(backend));
   HeapReserve reserve(HeapReserve::BytesFor(config.limits.max_connections), MallocWorks);
   PrepareForShortage(reserve, *logger);
   Server server(config, runtime.handle(), signals, *logger, access_log->get(), reserve);
+  const bool takes_over = changes.inheritance != nullptr;
   AllowChanges(changes, server, *logger);
   status = CheckAddressSpace(plan.address_space, "the workers",
                              "lower runtime.workers or limits.buffer_memory, or raise RLIMIT_AS or "
@@ -190,19 +225,22 @@ int Serve(Changes changes, const conf::Config& file, const std::vector<conf::Err
   if (!status.ok()) Fail(*logger, status);
   logger->Log(LogLevel::kInfo, "starting: backend %s, %d workers", runtime.backend().name,
               runtime.handle().workers());
-  const absl::StatusOr<std::unique_ptr<Admin>> admin = StartAdmin(
-      {.server = server,
-       .runtime = runtime.handle(),
-       .logger = *logger,
-       .version = Version(),
-       .backend = runtime.backend().name,
-       .at_start = config.admin,
-       .config_path = changes.config,
-       .log_dropped = [&] { return Dropped(*logger, access_log->get()); },
-       .read_config = changes.config.empty() ? NextConfig() : ReadAgain(changes.config, nullptr, nullptr)});
-  if (!admin.ok()) Fail(*logger, admin.status());
+  const auto admin = std::make_shared<AdminDoor>(AdminSubject{
+      .server = server,
+      .runtime = runtime.handle(),
+      .logger = *logger,
+      .version = Version(),
+      .backend = runtime.backend().name,
+      .at_start = config.admin,
+      .config_path = changes.config,
+      .log_dropped = [&] { return Dropped(*logger, access_log->get()); },
+      .read_config =
+          changes.config.empty() ? NextConfig() : ReadAgain(changes.config, nullptr, nullptr)});
+  server.set_admin([admin] { return admin->Open(); }, [admin] { admin->Close(); });
+  if (!takes_over) status = admin->Open();
+  if (!status.ok()) Fail(*logger, status);
   status = runtime.Run(server.Run());
-  if (*admin != nullptr) (*admin)->Stop();
+  admin->End();
   status.Update(server.status());
   if (*access_log != nullptr) FinishAccessLog(**access_log, *logger);
   if (!status.ok()) Fail(*logger, status);

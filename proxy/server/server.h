@@ -64,8 +64,8 @@
 #include "proxy/server/session_actions.h"
 #include "proxy/server/stop_signals.h"
 #include "proxy/server/topology.h"
-#include "proxy/session/session_registry.h"
 #include "proxy/server/upgrade.h"
+#include "proxy/session/session_registry.h"
 #include "proxy/upstream/health_monitors.h"
 
 namespace sluice::proxy {
@@ -106,6 +106,13 @@ class Server {
     inheritance_ = std::move(inheritance);
   }
 
+  // Before Run: what opens and closes the admin endpoint, which the process's first task has opened
+  // unless it takes over.
+  void set_admin(std::function<absl::Status()> open, std::function<void()> close) {
+    open_admin_ = std::move(open);
+    close_admin_ = std::move(close);
+  }
+
   // The runtime's first task.
   core::Task<void> Run();
 
@@ -141,6 +148,8 @@ class Server {
   core::Task<absl::Status> Exchange(conf::Config config);
   core::Task<core::IoResult<int>> UpgradeBinary();
   core::Task<absl::Status> HandOver();
+  core::Task<void> OpenAdmin();
+  core::Task<void> CloseAdmin();
   void AcceptAgain();
   void TellServiceManager();
   NextTopologySources SourcesOfNext() const;
@@ -183,6 +192,8 @@ class Server {
   std::string notify_socket_;                 // or ""
   std::unique_ptr<Inheritance> inheritance_;  // until it serves, or null
   bool handed_over_ = false;                  // a successor serves
+  std::function<absl::Status()> open_admin_;  // or empty, as is the next one
+  std::function<void()> close_admin_;
   size_t kept_settings_ = 0;  // that the file has changed since the start, without effect
   core::IntrusivePtr<const Topology> topology_;
   EndpointActions endpoint_actions_;

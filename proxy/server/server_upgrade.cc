@@ -1,6 +1,7 @@
 // The server in an upgrade: as the one that hands over (upgrade.h), or takes over (inheritance.h).
 #include <csignal>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,13 +45,31 @@ core::Task<absl::Status> Server::HandOver() {
   addresses_.Stop();
   topology_->EndTerm();
   co_await addresses_.Join();
+  co_await CloseAdmin();
   absl::Status status = co_await upgrade_->Commit();
   if (status.ok()) {
     addresses_.LeaveTo(*serves);
   } else {
     AcceptAgain();
+    co_await OpenAdmin();
   }
   co_return status;
+}
+
+// Its address may have been taken meanwhile, and to serve comes first.
+core::Task<void> Server::OpenAdmin() {
+  if (!open_admin_) co_return;
+  const auto opened = std::make_shared<absl::Status>();
+  const absl::Status ran = co_await elsewhere_([opened, open = open_admin_] { *opened = open(); });
+  if (absl::IsCancelled(ran)) co_return;
+  opened->Update(ran);
+  if (!opened->ok()) logger_.Log(LogLevel::kError, "%s; serving without it", opened->message());
+}
+
+core::Task<void> Server::CloseAdmin() {
+  if (!close_admin_) co_return;
+  const absl::Status ran = co_await elsewhere_(close_admin_);
+  if (!ran.ok() && !absl::IsCancelled(ran)) close_admin_();  // no thread is left: it waits here
 }
 
 // The term of the listeners has ended: others like them take their place.
@@ -101,6 +120,7 @@ core::Task<void> Server::BeginToServe() {
   const absl::Status told = co_await inheritance_->TellServing();
   addresses_.OwnFiles();
   if (!told.ok()) logger_.Log(LogLevel::kWarn, "%s", told.message());
+  co_await OpenAdmin();
   inheritance_->Close();
   inheritance_.reset();
 }

@@ -14,8 +14,8 @@
 //   (void)admin.SetState("10.0.0.1:80", AdminState::kDrain);
 //   for (const GivenEndpoint& each : admin.Apply(config.endpoints)) ...
 //
-// Names: conf::Endpoint::Identity, which is unique within an upstream or an address. One that several endpoints
-// have names all of them.
+// Names: conf::Endpoint::Identity. One that several endpoints have (the same address, without a
+// name) names all of them.
 // Threads: any. Checked by: tests/proxy/upstream/administrative_test.cc.
 #ifndef SLUICE_PROXY_UPSTREAM_ADMINISTRATIVE_H_
 #define SLUICE_PROXY_UPSTREAM_ADMINISTRATIVE_H_

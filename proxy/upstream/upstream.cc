@@ -115,8 +115,8 @@ void Upstream::Retire(bool stays, core::Instant now) const {
 }
 
 bool Upstream::is_configured(std::string_view name) const {
-  return std::ranges::any_of(configured_,
-                             [name](const conf::Endpoint& each) { return each.Identity() == name; });
+  return std::ranges::any_of(
+      configured_, [name](const conf::Endpoint& each) { return each.Identity() == name; });
 }
 
 void Upstream::PublishGiven(core::Instant now) {

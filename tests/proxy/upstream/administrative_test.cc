@@ -19,12 +19,12 @@ conf::Endpoint At(int number, uint32_t weight = 1) {
   return {.address = *core::Address::Parse("10.0.0." + std::to_string(number) + ":80"),
           .weight = weight};
 }
-std::string Named(int number) { return NameOf(At(number)); }
+std::string Named(int number) { return At(number).Identity(); }
 
 std::string Text(const std::vector<GivenEndpoint>& given) {
   std::string text;
   for (const auto& [endpoint, state] : given) {
-    const std::string name = NameOf(endpoint);
+    const std::string name = endpoint.Identity();
     text += name.substr(7, name.find(':') - 7) + ":" + std::to_string(endpoint.weight) +
             std::string(Name(state)).substr(0, 1) + " ";
   }
@@ -139,7 +139,7 @@ class Against {
   void Compare() const {
     std::vector<GivenEndpoint> want;
     for (const conf::Endpoint& endpoint : configured_) {
-      const auto found = expected_.find(NameOf(endpoint)[7] - '0');
+      const auto found = expected_.find(endpoint.Identity()[7] - '0');
       const Expected of = found == expected_.end() ? Expected() : found->second;
       if (of.removed) continue;
       want.push_back({.endpoint = endpoint, .state = of.state});
