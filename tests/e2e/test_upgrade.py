@@ -7,6 +7,7 @@ import socket
 
 import servers
 import sockets
+from admin import Endpoint
 from echo import echo
 from harness import main, matrix
 from processes import Process, run, scaled, wait_for
@@ -44,6 +45,14 @@ def visit(link, address):
             mistakes.append(repr(mistake))
         visits += 1
     return visits, mistakes
+
+
+def answering(path):
+    """The process that answers at an admin endpoint, or None."""
+    try:
+        return Endpoint(path).json("info")["pid"]
+    except OSError:
+        return None
 
 
 @matrix(workers=(2,))
@@ -136,6 +145,25 @@ class Upgrades(Upgrading):
             client.close()
         self.wait_ended(web, web.pid)
         self.end(web)
+
+    def test_the_admin_endpoint_goes_along(self):
+        """It has one address: at first the one process answers there, then the other."""
+        path = os.path.join(self.new_folder(), "admin.sock")
+        web = self.start({**self.config_now, "admin": {"bind": "unix:" + path}})
+        held = self.keep(web.connect())
+        sockets.exchange_echo(held)
+        self.assertEqual(answering(path), web.pid)
+        self.install_script(FAKE + "ready(); sys.exit(5)\n")
+        self.failed_upgrade(web)
+        wait_for(lambda: answering(path) == web.pid, "the process that serves on to answer again")
+        self.upgrade(web)
+        wait_for(lambda: answering(path) == self.pid, "the successor to answer")
+        sockets.exchange_echo(held)
+        held.close()
+        self.wait_ended(web, web.pid)
+        self.assertEqual(answering(path), self.pid, "whose socket file stays")
+        self.end(web, errors=1)
+        self.assertFalse(os.path.exists(path))
 
     def test_another_configuration(self):
         """What the file does not name any more is closed, what is new is bound."""
