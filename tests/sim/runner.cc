@@ -18,6 +18,9 @@ namespace sluice::sim {
 namespace {
 
 constexpr unsigned kSecondsPerSeed = 60;
+// While shrinking: one that has to be waited for is no smaller failure. A mistake that leaves
+// memory in disorder may also end in a loop.
+constexpr unsigned kSecondsPerTry = 5;
 
 // Written by the child, read by the parent when it has ended.
 struct Report {
@@ -35,11 +38,11 @@ Report& SharedReport() {
   return *report;
 }
 
-[[noreturn]] void RunChild(RunOptions options, uint64_t count, bool quiet) {
+[[noreturn]] void RunChild(RunOptions options, uint64_t count, bool quiet, unsigned seconds) {
   if (quiet) dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
   for (uint64_t i = 0; i < count; ++i, ++options.seed) {
     SharedReport().seed = options.seed;
-    alarm(kSecondsPerSeed);
+    alarm(seconds);
     World(options).Run();
   }
   _exit(0);
@@ -63,13 +66,15 @@ void ReportFailure(const std::string& why) {
   report.why[length] = '\0';
 }
 
-Outcome RunSeeds(const RunOptions& options, uint64_t count, bool quiet) {
+namespace {
+
+Outcome RunFor(unsigned seconds, const RunOptions& options, uint64_t count, bool quiet) {
   Report& report = SharedReport();
   report = Report();
   std::fflush(nullptr);
   const pid_t child = fork();
   SLUICE_CHECK(child >= 0);
-  if (child == 0) RunChild(options, count, quiet);
+  if (child == 0) RunChild(options, count, quiet, seconds);
   int status = 0;
   SLUICE_CHECK(waitpid(child, &status, 0) == child);
   Outcome outcome;
@@ -86,6 +91,12 @@ Outcome RunSeeds(const RunOptions& options, uint64_t count, bool quiet) {
   return outcome;
 }
 
+}  // namespace
+
+Outcome RunSeeds(const RunOptions& options, uint64_t count, bool quiet) {
+  return RunFor(kSecondsPerSeed, options, count, quiet);
+}
+
 Outcome Shrink(const Outcome& failed) {
   Outcome best = failed;
   const auto try_without = [&best](auto member, unsigned bit) {
@@ -93,7 +104,7 @@ Outcome Shrink(const Outcome& failed) {
     const auto mask = static_cast<std::remove_cvref_t<decltype(fewer.*member)>>(uint64_t{1} << bit);
     if ((fewer.*member & mask) == 0) return;
     fewer.*member &= ~mask;
-    const Outcome outcome = RunSeeds(fewer, 1, /*quiet=*/true);
+    const Outcome outcome = RunFor(kSecondsPerTry, fewer, 1, /*quiet=*/true);
     if (!outcome.ok && Kind(outcome.why) == Kind(best.why)) best = outcome;
   };
   best.options.clients &= (uint64_t{1} << Scenario(best.options).clients) - 1;
