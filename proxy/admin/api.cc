@@ -97,6 +97,7 @@ void AdminApi::Handle(Door door, const HttpRequest& request, const HttpAnswer& a
     }
     allowed = route.method;
   }
+  if (allowed.empty() && acts_.Handle(method, *target, request, answer)) return;
   if (allowed.empty()) return answer(ErrorResponse(404, absl::StrCat("there is no ", path)));
   HttpResponse response = ErrorResponse(405, absl::StrCat(path, " takes ", std::string(allowed)));
   response.headers.emplace_back("Allow", allowed == "GET" ? "GET, HEAD" : allowed);

@@ -3,6 +3,7 @@
 //   GET   /healthz /readyz /metrics
 //   GET   /api/v1/{info,config,config/diff,listeners,upstreams,endpoints,workers}
 //   POST  /api/v1/reload                    200 when the file is in force, 409 with what is wrong
+//   and what acts.h names
 //   POST  /api/v1/log-level?level=debug     until the next reload that changes log
 //
 // An answer is JSON unless its path says otherwise: /healthz and /readyz are a line of text,
@@ -20,6 +21,7 @@
 #include "core/base/clock.h"
 #include "core/base/time.h"
 #include "proxy/admin/access.h"
+#include "proxy/admin/acts.h"
 #include "proxy/admin/http/exchange.h"
 #include "proxy/admin/http/target.h"
 #include "proxy/admin/subject.h"
@@ -61,6 +63,7 @@ class AdminApi {
   void LogAct(const HttpRequest& request, std::string_view what) const;
 
   const AdminSubject subject_;
+  AdminActs acts_{subject_};
   const bool is_abstract_;
   const core::MonotonicClock clock_;
   const core::Instant started_at_;

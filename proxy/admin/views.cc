@@ -69,6 +69,17 @@ void Rejections(JsonWriter& json, StatsValues& values) {
   json.EndObject();
 }
 
+// Without a weight it drains, too.
+std::string_view StateOf(AdminState state, uint32_t weight) {
+  return Name(state == AdminState::kReady && weight == 0 ? AdminState::kDrain : state);
+}
+
+// What checks and sessions say of it.
+std::string_view HealthOf(const Endpoint& endpoint) {
+  if ((endpoint.out() & Endpoint::kFailedCheck) != 0) return "down";
+  return (endpoint.out() & Endpoint::kEjected) != 0 ? "ejected" : "up";
+}
+
 }  // namespace
 
 std::string InfoJson(const AdminSubject& subject, core::Duration uptime) {
@@ -153,6 +164,59 @@ std::string UpstreamsJson(const AdminSubject& subject) {
   return std::move(json).Finish();
 }
 
+std::string EndpointJson(const EndpointView& endpoint) {
+  JsonWriter json;
+  json.BeginObject();
+  json.Field("upstream", endpoint.upstream);
+  json.Field("name", endpoint.name);
+  json.Field("address", endpoint.address.ToString());
+  json.Field("state", endpoint.is_removed ? "removed" : StateOf(endpoint.state, endpoint.weight));
+  json.Field("usable", endpoint.is_usable);
+  json.Field("weight", endpoint.weight);
+  json.Key("configured_weight");
+  if (endpoint.configured_weight) {
+    json.Value(*endpoint.configured_weight);
+  } else {
+    json.Null();
+  }
+  json.Field("priority", endpoint.priority);
+  json.Field("max_connections", endpoint.max_connections);
+  json.Field("sessions_active", endpoint.sessions);
+  json.EndObject();
+  return std::move(json).Finish();
+}
+
+std::string SessionsJson(const SessionPage& page) {
+  using std::chrono::duration_cast;
+  using Seconds = std::chrono::seconds;
+  JsonWriter json;
+  json.BeginArray();
+  for (const SessionRow& row : page.rows) {
+    json.BeginObject();
+    json.Field("id", row.id);
+    json.Field("listener", row.listener);
+    json.Field("client", row.client.is_empty() ? std::string() : row.client.ToString());
+    json.Field("upstream", row.upstream);
+    json.Field("endpoint", row.endpoint);
+    json.Field("state", Name(row.stage));
+    json.Field("age_s", duration_cast<Seconds>(row.age).count());
+    json.Field("idle_s", duration_cast<Seconds>(row.idle).count());
+    json.Field("bytes_up", row.bytes_up);
+    json.Field("bytes_down", row.bytes_down);
+    if (row.paths) {
+      json.Field("client_rtt_us", row.paths->client.rtt_us);
+      json.Field("client_retransmits", row.paths->client.retransmits);
+      json.Field("upstream_rtt_us", row.paths->upstream.rtt_us);
+      json.Field("upstream_retransmits", row.paths->upstream.retransmits);
+      json.Field("buffered_up", row.paths->buffered_up);
+      json.Field("buffered_down", row.paths->buffered_down);
+    }
+    json.EndObject();
+  }
+  json.EndArray();
+  return std::move(json).Finish();
+}
+
 std::string EndpointsJson(const AdminSubject& subject) {
   const ServerView view = subject.server.control().View();
   JsonWriter json;
@@ -167,18 +231,14 @@ std::string EndpointsJson(const AdminSubject& subject) {
       json.Field("upstream", upstream.name());
       json.Field("name", endpoint.name());
       json.Field("address", endpoint.address().ToString());
-      json.Field("state", endpoint.takes_sessions() ? "ready" : "drain");
+      json.Field("state", StateOf(endpoint.admin_state(), endpoint.weight()));
+      json.Field("health", HealthOf(endpoint));
       json.Field("usable", endpoint.takes_sessions());
       json.Field("weight", endpoint.weight());
       json.Field("priority", member.priority);
       json.Field("max_connections", endpoint.max_connections());
       json.Field("ramp", endpoint.ramp());
-      json.Key("sessions_active");
-      if (upstream.queue().counts()) {
-        json.Value(endpoint.active());
-      } else {
-        json.Null();
-      }
+      json.Field("sessions_active", endpoint.sessions());
       json.EndObject();
     }
   }

@@ -8,6 +8,8 @@
 #include <string>
 
 #include "proxy/admin/subject.h"
+#include "proxy/server/endpoint_actions.h"
+#include "proxy/session/session_row.h"
 
 namespace sluice::proxy {
 
@@ -15,6 +17,8 @@ std::string InfoJson(const AdminSubject& subject, core::Duration uptime);
 std::string ListenersJson(const AdminSubject& subject);  // in the order of the configuration
 std::string UpstreamsJson(const AdminSubject& subject);
 std::string EndpointsJson(const AdminSubject& subject);
+std::string EndpointJson(const EndpointView& endpoint);
+std::string SessionsJson(const SessionPage& page);
 std::string WorkersJson(const AdminSubject& subject);
 
 }  // namespace sluice::proxy

@@ -1,17 +1,15 @@
 #include "proxy/ctl/ctl.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "conf/text/text.h"
-#include "core/base/time.h"
-#include "proxy/admin/http/target.h"
 #include "proxy/admin/token_file.h"
 #include "proxy/ctl/client.h"
 #include "proxy/ctl/json.h"
+#include "proxy/ctl/request.h"
 #include "proxy/ctl/views.h"
 
 namespace sluice::proxy {
@@ -19,55 +17,16 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kWrong = 2;
-constexpr core::Duration kPatience = 10s;
-constexpr core::Duration kReloadPatience = 5min;  // the file may be long in coming
 
 constexpr std::string_view kUsage =
     "usage: sluice ctl [--admin ADDRESS] [--token-file FILE] [--json] COMMAND\n"
-    "\n"
-    "  status               what the process does\n"
-    "  listeners            where clients connect, and what they do\n"
-    "  upstreams            where connections go\n"
-    "  endpoints            the servers of the upstreams\n"
-    "  workers              the threads that move the bytes\n"
-    "  metrics              what Prometheus reads\n"
-    "  config               the configuration in force\n"
-    "  diff                 what a reload would change\n"
-    "  ready                exit code 0 if the proxy is ready, 1 if it is not\n"
-    "  reload               read the file and put it in force; exit code 1 if that fails\n"
-    "  log-level LEVEL      trace, debug, info, warn, error or off, until the next reload of log\n"
+    "\n";
+constexpr std::string_view kOptions =
     "\n"
     "  --admin ADDRESS      unix:PATH or http://HOST:PORT; else SLUICE_ADMIN, else\n"
     "                       unix:/run/sluice/admin.sock\n"
     "  --token-file FILE    has the token; else SLUICE_ADMIN_TOKEN\n"
     "  --json               what the API answers\n";
-
-struct Command {
-  std::string_view name;
-  std::string_view method;
-  std::string_view target;
-  std::string (*text)(const JsonValue&) = nullptr;  // null: the answer is text already
-  std::string_view argument = {};                   // the query that the next word is
-};
-
-constexpr Command kCommands[] = {
-    {"status", "GET", "/api/v1/info", &StatusText},
-    {"listeners", "GET", "/api/v1/listeners", &ListenersText},
-    {"upstreams", "GET", "/api/v1/upstreams", &UpstreamsText},
-    {"endpoints", "GET", "/api/v1/endpoints", &EndpointsText},
-    {"workers", "GET", "/api/v1/workers", &WorkersText},
-    {"metrics", "GET", "/metrics"},
-    {"config", "GET", "/api/v1/config"},
-    {"diff", "GET", "/api/v1/config/diff", &DiffText},
-    {"ready", "GET", "/readyz"},
-    {"reload", "POST", "/api/v1/reload",
-     [](const JsonValue&) { return std::string("the file is in force\n"); }},
-    {"log-level", "POST", "/api/v1/log-level",
-     [](const JsonValue& answer) {
-       return absl::StrCat("the log has level ", answer["log_level"].Line(), "\n");
-     },
-     "level"},
-};
 
 struct Options {
   std::string admin;
@@ -117,20 +76,6 @@ std::string ReadOptions(const std::vector<std::string>& words, const CtlEnv& env
   return is_clean ? "" : "a token has no spaces and no control characters";
 }
 
-const Command* FindCommand(std::string_view name) {
-  const auto* const found =
-      std::ranges::find_if(kCommands, [name](const Command& each) { return each.name == name; });
-  return found == std::end(kCommands) ? nullptr : found;
-}
-
-CtlResult UnknownCommand(const std::string& name) {
-  std::vector<std::string> names;
-  for (const Command& each : kCommands) names.emplace_back(each.name);
-  const std::optional<std::string> nearest = conf::Nearest(name, names);
-  return Wrong(absl::StrCat("there is no command ", conf::Printable(name),
-                            nearest ? absl::StrCat(": did you mean ", *nearest, "?") : ""));
-}
-
 // The sentences of an answer that is an error.
 std::string ErrorOf(const AdminReply& reply) {
   const std::optional<JsonValue> json = ParseJson(reply.body);
@@ -149,7 +94,7 @@ std::string ErrorOf(const AdminReply& reply) {
   return text;
 }
 
-CtlResult Show(const Command& command, const Options& options, const AdminReply& reply) {
+CtlResult Show(const CtlRequest& command, const Options& options, const AdminReply& reply) {
   if (command.text == nullptr || options.json) return {.output = reply.body};
   const std::optional<JsonValue> json = ParseJson(reply.body);
   if (!json) return {.code = kFailed, .error = "the proxy's answer is no JSON\n"};
@@ -163,32 +108,23 @@ CtlResult RunCtl(const std::vector<std::string>& words, const CtlEnv& env) {
   if (const std::string wrong = ReadOptions(words, env, options); !wrong.empty()) {
     return Wrong(wrong);
   }
-  if (options.help) return {.output = std::string(kUsage)};
+  if (options.help)
+    return {.output = absl::StrCat(std::string(kUsage), std::string(kCtlCommands),
+                                   std::string(kOptions))};
   if (options.words.empty()) return Wrong("a command is needed, such as status");
   // "config diff" is the path of the API.
   if (options.words.size() == 2 && options.words[0] == "config" && options.words[1] == "diff") {
     options.words = {"diff"};
   }
-  const Command* const command = FindCommand(options.words[0]);
-  if (command == nullptr) return UnknownCommand(options.words[0]);
-  const size_t arguments = command->argument.empty() ? 0 : 1;
-  if (options.words.size() != 1 + arguments) {
-    return Wrong(absl::StrCat(options.words[0],
-                              arguments == 0 ? " takes no argument" : " takes one argument"));
-  }
-  std::string target(command->target);
-  if (arguments == 1) {
-    absl::StrAppend(&target, "?", std::string(command->argument), "=",
-                    PercentEncoded(options.words[1]));
-  }
-  const core::Duration patience = command->name == "reload" ? kReloadPatience : kPatience;
+  const absl::StatusOr<CtlRequest> request = CtlRequestOf(options.words);
+  if (!request.ok()) return Wrong(std::string(request.status().message()));
   const absl::StatusOr<AdminReply> reply =
-      AskAdmin(options.admin, command->method, target, options.token, patience);
+      AskAdmin(options.admin, request->method, request->target, options.token, request->patience);
   if (!reply.ok()) {
     return {.code = kFailed, .error = absl::StrCat(std::string(reply.status().message()), "\n")};
   }
-  if (reply->status == 200) return Show(*command, options, *reply);
-  if (command->name == "ready" && reply->status == 503) {
+  if (reply->status == 200) return Show(*request, options, *reply);
+  if (request->tells_by_code && reply->status == 503) {
     return {.code = kFailed, .output = reply->body};
   }
   return {.code = kFailed, .output = options.json ? reply->body : "", .error = ErrorOf(*reply)};

@@ -78,11 +78,11 @@ std::string UpstreamsText(const JsonValue& upstreams) {
 }
 
 std::string EndpointsText(const JsonValue& endpoints) {
-  Rows rows = {{"ENDPOINT", "STATE", "USABLE", "WEIGHT", "PRIORITY", "ACTIVE", "LIMIT"}};
+  Rows rows = {{"ENDPOINT", "STATE", "HEALTH", "USABLE", "WEIGHT", "PRIORITY", "ACTIVE", "LIMIT"}};
   for (const JsonValue& each : endpoints.items) {
     rows.push_back({absl::StrCat(each["upstream"].Line(), "/", each["name"].Line()),
-                    each["state"].Line(), each["usable"].Line(), each["weight"].Line(),
-                    each["priority"].Line(), each["sessions_active"].Line(),
+                    each["state"].Line(), each["health"].Line(), each["usable"].Line(),
+                    each["weight"].Line(), each["priority"].Line(), each["sessions_active"].Line(),
                     Limit(each["max_connections"])});
   }
   return FormatTable(rows);
@@ -102,6 +102,58 @@ std::string DiffText(const JsonValue& diff) {
   std::string text;
   for (const JsonValue& line : diff["differences"].items) absl::StrAppend(&text, line.text, "\n");
   return text.empty() ? "the file is what is in force\n" : text;
+}
+
+std::string EndpointText(const JsonValue& endpoint) {
+  if (endpoint["name"].text.empty()) return "it has gone, and has no session\n";
+  return absl::StrCat(endpoint["upstream"].Line(), "/", endpoint["name"].Line(), ": ",
+                      endpoint["state"].Line(), ", weight ", endpoint["weight"].Line(), ", ",
+                      endpoint["sessions_active"].Line(), " sessions\n");
+}
+
+std::string SessionsText(const JsonValue& sessions) {
+  Rows rows = {{"ID", "CLIENT", "LISTENER", "ENDPOINT", "STATE", "AGE", "IDLE", "UP", "DOWN"}};
+  const bool has_paths =
+      !sessions.items.empty() && sessions.items.front().fields.contains("client_rtt_us");
+  if (has_paths) {
+    for (const char* const title : {"RTT us", "RESENT", "WAITS UP", "WAITS DOWN"}) {
+      rows[0].emplace_back(title);
+    }
+  }
+  for (const JsonValue& each : sessions.items) {
+    std::vector<std::string> row = {
+        each["id"].Line(),
+        each["client"].Line(),
+        each["listener"].Line(),
+        absl::StrCat(each["upstream"].Line(), "/", each["endpoint"].Line()),
+        each["state"].Line(),
+        HumanSeconds(each["age_s"].number),
+        HumanSeconds(each["idle_s"].number),
+        HumanBytes(each["bytes_up"].number),
+        HumanBytes(each["bytes_down"].number)};
+    if (has_paths) {
+      row.push_back(
+          absl::StrCat(each["client_rtt_us"].Line(), "/", each["upstream_rtt_us"].Line()));
+      row.push_back(absl::StrCat(each["client_retransmits"].Line(), "/",
+                                 each["upstream_retransmits"].Line()));
+      row.push_back(HumanBytes(each["buffered_up"].number));
+      row.push_back(HumanBytes(each["buffered_down"].number));
+    }
+    rows.push_back(std::move(row));
+  }
+  return FormatTable(rows);
+}
+
+std::string KilledText(const JsonValue& answer) {
+  return absl::StrCat("sessions that end: ", answer["killed"].Line(), "\n");
+}
+std::string ShedText(const JsonValue& answer) {
+  return absl::StrCat("sessions that will end: ", answer["to_end"].Line(), "\n");
+}
+std::string StoppedText(const JsonValue&) { return "no more sessions are shed\n"; }
+std::string ReloadedText(const JsonValue&) { return "the file is in force\n"; }
+std::string LogLevelText(const JsonValue& answer) {
+  return absl::StrCat("the log has level ", answer["log_level"].Line(), "\n");
 }
 
 }  // namespace sluice::proxy

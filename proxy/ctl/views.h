@@ -14,6 +14,13 @@ std::string UpstreamsText(const JsonValue& upstreams);
 std::string EndpointsText(const JsonValue& endpoints);
 std::string WorkersText(const JsonValue& workers);
 std::string DiffText(const JsonValue& diff);
+std::string EndpointText(const JsonValue& endpoint);
+std::string SessionsText(const JsonValue& sessions);
+std::string KilledText(const JsonValue& answer);
+std::string ShedText(const JsonValue& answer);
+std::string StoppedText(const JsonValue& answer);
+std::string ReloadedText(const JsonValue& answer);
+std::string LogLevelText(const JsonValue& answer);
 
 }  // namespace sluice::proxy
 

@@ -77,6 +77,8 @@ struct SessionFilter {
   core::Duration min_age{0};
   core::Duration min_idle{0};
   uint64_t min_bytes = 0;  // of both directions
+
+  bool operator==(const SessionFilter&) const = default;
 };
 
 bool Matches(const SessionFilter& filter, const SessionRow& row);

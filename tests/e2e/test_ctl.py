@@ -37,7 +37,7 @@ class Ctl(Administered, Reloading):
         for command, line in (
                 ("listeners", rf"web +app +1 +7 +1 +0 .* {text_of(proxy.address())}"),
                 ("upstreams", r"app +round_robin +1/1 +1 +1 +0 +0 "),
-                ("endpoints", rf"app/{server.text} +ready +yes +1 +0 +1 +3"),
+                ("endpoints", rf"app/{server.text} +ready +up +yes +1 +0 +1 +3"),
                 ("workers", r"1 +\d+ ")):
             self.assertRegex(self.printed(admin, command), rf"(?m)^{line}", command)
         self.assertIn("sluice_accepted_total 1\n", self.printed(admin, "metrics"))

@@ -73,7 +73,7 @@ PROXY = {
                      "proxy/memory"],
     "proxy/admin/http": [],
     "proxy/admin": ["core/sched", "proxy/admin/http", "proxy/listener", "proxy/observe",
-                    "proxy/server", "proxy/upstream"],
+                    "proxy/server", "proxy/session", "proxy/upstream"],
     "proxy/ctl": ["proxy/admin", "proxy/admin/http"],
     "proxy/app": ["core/reactor", "core/sched", "proxy/admin/http", "proxy/memory"],
     # main.cc itself

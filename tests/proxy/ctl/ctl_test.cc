@@ -9,6 +9,7 @@
 
 #include "proxy/ctl/client.h"
 #include "proxy/ctl/json.h"
+#include "proxy/ctl/request.h"
 #include "proxy/ctl/table.h"
 #include "proxy/ctl/views.h"
 
@@ -27,7 +28,14 @@ TEST(Ctl, WhatIsWrongWithTheCommandLine) {
            {{"statu"}, "there is no command statu: did you mean status? See sluice ctl --help.\n"},
            {{"xyz"}, "there is no command xyz. See sluice ctl --help.\n"},
            {{"status", "web"}, "status takes no argument. See sluice ctl --help.\n"},
-           {{"log-level"}, "log-level takes one argument. See sluice ctl --help.\n"},
+           {{"log-level"}, "it is: log-level LEVEL. See sluice ctl --help.\n"},
+           {{"drain", "app"},
+            "app is no endpoint: it is named UPSTREAM/NAME, as endpoints shows. See sluice ctl "
+            "--help.\n"},
+           {{"kill"}, "it is: kill ID, or KEY=VALUE.... See sluice ctl --help.\n"},
+           {{"sessions", "app"}, "it is: sessions [KEY=VALUE].... See sluice ctl --help.\n"},
+           {{"weight", "app/a", "1", "x=1"},
+            "it is: weight UPSTREAM/NAME N. See sluice ctl --help.\n"},
            {{"--admin"}, "--admin needs a value. See sluice ctl --help.\n"},
            {{"--jason", "status"}, "unknown option --jason. See sluice ctl --help.\n"}}) {
     const CtlResult result = Ask(words);
@@ -42,6 +50,31 @@ TEST(Ctl, WhatIsWrongWithTheCommandLine) {
                 .code,
             2)
       << "a token cannot make another header";
+}
+
+TEST(Ctl, WhatItAsksFor) {
+  using Words = std::vector<std::string>;
+  for (const auto& [words, asked] : std::vector<std::pair<Words, std::string>>{
+           {{"ready"}, "GET /readyz"},
+           {{"ready", "app/a"}, "POST /api/v1/endpoints/app/a/ready"},
+           {{"drain", "app/[::1]:80", "wait=drained", "timeout=5m"},
+            "POST /api/v1/endpoints/app/%5B%3A%3A1%5D%3A80/drain?wait=drained&timeout=5m"},
+           {{"remove", "app/unix:/run/x"}, "DELETE /api/v1/endpoints/app/unix%3A%2Frun%2Fx"},
+           {{"weight", "app/a", "7"}, "PUT /api/v1/endpoints/app/a/weight?weight=7"},
+           {{"add", "app", "10.0.0.1:80", "weight=3"},
+            "POST /api/v1/upstreams/app/endpoints?address=10.0.0.1%3A80&weight=3"},
+           {{"sessions"}, "GET /api/v1/sessions"},
+           {{"sessions", "client=10.0.0.1", "order=idle"},
+            "GET /api/v1/sessions?client=10.0.0.1&order=idle"},
+           {{"kill", "12"}, "DELETE /api/v1/sessions/12"},
+           {{"kill", "min_idle=1h"}, "DELETE /api/v1/sessions?min_idle=1h"},
+           {{"shed", "10%", "over", "5m"}, "POST /api/v1/shed?percent=10%25&over=5m"},
+           {{"shed", "stop"}, "DELETE /api/v1/shed"},
+           {{"log-level", "debug"}, "POST /api/v1/log-level?level=debug"}}) {
+    const absl::StatusOr<CtlRequest> request = CtlRequestOf(words);
+    ASSERT_TRUE(request.ok()) << request.status();
+    EXPECT_EQ(std::string(request->method) + " " + request->target, asked);
+  }
 }
 
 TEST(Ctl, AProcessThatIsNotThere) {
@@ -99,11 +132,11 @@ TEST(Ctl, Tables) {
 
 TEST(Ctl, EndpointsAreNamedByTheirUpstream) {
   const auto endpoints = ParseJson(
-      R"([{"upstream":"app","name":"10.0.0.1:1","state":"drain","usable":false,"weight":0,
+      R"([{"upstream":"app","name":"10.0.0.1:1","state":"drain","health":"up","usable":false,"weight":0,
            "priority":0,"sessions_active":null,"max_connections":0}])");
   EXPECT_EQ(EndpointsText(*endpoints),
-            "ENDPOINT        STATE  USABLE  WEIGHT  PRIORITY  ACTIVE  LIMIT\n"
-            "app/10.0.0.1:1  drain  no      0       0         -       -\n");
+            "ENDPOINT        STATE  HEALTH  USABLE  WEIGHT  PRIORITY  ACTIVE  LIMIT\n"
+            "app/10.0.0.1:1  drain  up      no      0       0         -       -\n");
 }
 
 }  // namespace

@@ -1,0 +1,66 @@
+// AdminActs: what the admin endpoint does to endpoints and sessions, and the list of sessions.
+//
+//   POST    /api/v1/endpoints/UPSTREAM/NAME/{ready,drain,maintenance,reset}
+//               ?wait=drained&timeout=5m    answers when it has no session any more, else 504
+//   PUT     /api/v1/endpoints/UPSTREAM/NAME/weight?weight=0…256
+//   POST    /api/v1/upstreams/UPSTREAM/endpoints?address=…[&name=…&weight=…&priority=…
+//               &max_connections=…]
+//   DELETE  /api/v1/endpoints/UPSTREAM/NAME     ?wait=drained, too
+//   GET     /api/v1/sessions                    ?listener=&upstream=&endpoint=&client=&stage=
+//               &min_age=&min_idle=&min_bytes=  which; &order=&reversed=true&offset=&limit= how
+//               &paths=true                     also round trips, retransmits, bytes on their way
+//   DELETE  /api/v1/sessions/ID
+//   DELETE  /api/v1/sessions?client=…           those that the filter lets pass; it needs one
+//   POST    /api/v1/shed?percent=10&over=5m     ends a share of all sessions, evenly
+//   DELETE  /api/v1/shed                        stops that
+//
+// The answer to an act on an endpoint is the endpoint as it is then. An act that changes nothing is
+// none of the errors.
+//
+// Threads: the HTTP server's. Checked by: tests/e2e/test_admin_acts.py.
+#ifndef SLUICE_PROXY_ADMIN_ACTS_H_
+#define SLUICE_PROXY_ADMIN_ACTS_H_
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "core/base/atomic.h"
+#include "proxy/admin/http/exchange.h"
+#include "proxy/admin/http/target.h"
+#include "proxy/admin/subject.h"
+
+namespace sluice::proxy {
+
+class AdminActs {
+ public:
+  explicit AdminActs(const AdminSubject& subject) : subject_(subject) {}
+
+  // Returns false if the path is none of its own; then nothing has been answered.
+  bool Handle(std::string_view method, const HttpTarget& target, const HttpRequest& request,
+              const HttpAnswer& answer);
+
+ private:
+  struct Call {
+    std::string_view method;
+    const HttpTarget& target;
+    std::string_view who;
+    const HttpAnswer& answer;
+  };
+
+  void OnEndpoint(const Call& call);
+  void AddEndpoint(const Call& call);
+  void OnSessions(const Call& call);
+  void KillOne(const Call& call);
+  void OnShed(const Call& call);
+  void AnswerWhenDrained(const Call& call, EndpointId id) const;
+
+  const AdminSubject& subject_;
+  // Threads that wait for an endpoint to have no sessions.
+  const std::shared_ptr<core::Atomic<uint32_t>> waiting_ =
+      std::make_shared<core::Atomic<uint32_t>>(0);
+};
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_ADMIN_ACTS_H_
