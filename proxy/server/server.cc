@@ -215,7 +215,7 @@ core::Task<core::IoResult<int>> Server::NextSignal(ChangeSignals changes) {
   auto outcome = co_await core::Select(core::Named<"signal">(stop_signals_.Next(changes)),
                                        core::Named<"asked">(control_.AskedToReload()));
   core::IoResult<int> signal = outcome.Get<"signal">();  // it may come just in time
-  if (signal.ok() || !outcome.Won<"asked">()) co_return signal;
+  if (signal.ok() || !outcome.Get<"asked">()) co_return signal;
   why_reload_ = "admin";
   co_return SIGHUP;
 }

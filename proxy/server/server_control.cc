@@ -31,13 +31,13 @@ void ServerControl::Reload(Done done) {
                                          : "this process has no configuration file to read"));
 }
 
-core::Task<void> ServerControl::AskedToReload() {
+core::Task<bool> ServerControl::AskedToReload() {
   for (;;) {
     {
       absl::MutexLock lock(&mutex_);
-      if (!reloads_.empty()) co_return;
+      if (!reloads_.empty()) co_return true;
     }
-    if (!(co_await asked_.Wait()).ok()) co_return;
+    if (!(co_await asked_.Wait()).ok()) co_return false;
   }
 }
 

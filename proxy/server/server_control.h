@@ -60,8 +60,8 @@ class ServerControl {
   void Show(ServerView view);
   void Enter(ServerState state);
 
-  // Returns when a reload has been asked for, or the scope is cancelled.
-  core::Task<void> AskedToReload();
+  // Returns true when a reload has been asked for, false when the scope is cancelled.
+  core::Task<bool> AskedToReload();
   // All that wait for a reload.
   std::vector<Done> TakeReloads();
   // Those that wait have an error, and so have those to come.
