@@ -195,9 +195,9 @@ MISTAKES = [
     ),
     (
         'endpoint_pool.cc',
-        '    if (const auto found = known.find(name); found != known.end()) {\n',
+        '    const auto found = known.find(name);\n',
         """    if (sim::Planted(sim::Mutant::kForgetsPlaces)) known.clear();
-    if (const auto found = known.find(name); found != known.end()) {
+    const auto found = known.find(name);
 """,
     ),
     (
