@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "core/base/check.h"
 #include "core/base/counter.h"
+#include "core/task/frame_cache.h"
 
 namespace sluice::core {
 namespace {
@@ -21,10 +22,12 @@ thread_local Worker* current_worker = nullptr;
 void Worker::Enter() {
   current_worker = this;
   Reactor::SetCurrent(reactor_.get(), &memory_.pool());
+  FrameCache::SetCurrent(&memory_.frames());
 }
 void Worker::LeaveCurrent() {
   current_worker = nullptr;
   Reactor::SetCurrent(nullptr, nullptr);
+  FrameCache::SetCurrent(nullptr);
 }
 
 void Shared::Schedule(Runnable& runnable) {

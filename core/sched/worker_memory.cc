@@ -44,7 +44,10 @@ void WorkerMemory::Trim(Instant now, Reactor& reactor) {
     reactor.Trim();
     if (large_pool_ != nullptr) large_pool_->Trim();
   }
-  if (HeapTrimPays()) heap_->Trim();
+  if (HeapTrimPays()) {
+    frames_.Clear();
+    heap_->Trim();
+  }
 }
 
 }  // namespace sluice::core

@@ -1,5 +1,5 @@
-// WorkerMemory: the buffers and the heap of one worker, and when their memory goes back to the
-// kernel.
+// WorkerMemory: the buffers, the free frames and the heap of one worker, and when their memory goes
+// back to the kernel.
 //
 // Threads: the worker's own.
 // Checked by: tests/core/sched/scheduler_test.cc, tests/e2e (test_memory).
@@ -16,6 +16,7 @@
 #include "core/reactor/reactor.h"
 #include "core/sched/thread_heap.h"
 #include "core/sched/worker_options.h"
+#include "core/task/frame_cache.h"
 
 namespace sluice::core {
 
@@ -29,6 +30,7 @@ class WorkerMemory {
   // Null: nothing is trimmed but the buffers.
   void set_heap(std::unique_ptr<ThreadHeap> heap) { heap_ = std::move(heap); }
 
+  FrameCache& frames() { return frames_; }
   BufferPool& pool() { return *pool_; }  // from ReserveBuffers on
 
   // Buffers that other threads gave back are used again while they are warm, not only when all
@@ -62,6 +64,7 @@ class WorkerMemory {
   bool HeapTrimPays() const { return heap_ != nullptr && heap_->TrimPays(); }
   void Trim(Instant now, Reactor& reactor);
 
+  FrameCache frames_;
   std::unique_ptr<BufferPool> pool_;
   std::unique_ptr<BufferPool> large_pool_;  // or null
   std::unique_ptr<ThreadHeap> heap_;        // or null

@@ -22,6 +22,7 @@
 #include "core/base/check.h"
 #include "core/task/awaitable.h"
 #include "core/task/cancel_scope.h"
+#include "core/task/frame_cache.h"
 #include "core/task/runnable.h"
 
 namespace sluice::core {
@@ -66,6 +67,9 @@ class Successor {
 // coroutine had its scope, which it needs no more: a frame is not larger for it. What is told of
 // the coroutine's end takes the exception or drops it: no frame's end has to look for one.
 struct PromiseBase {
+  static void* operator new(size_t size) { return FrameCache::Allocate(size); }
+  static void operator delete(void* frame, size_t size) { FrameCache::Free(frame, size); }
+
   PromiseBase() {}
   PromiseBase(const PromiseBase&) = delete;
   PromiseBase& operator=(const PromiseBase&) = delete;
@@ -193,8 +197,8 @@ class [[nodiscard]] Task {
 // connects leaves holes between the pumps' frames that nothing fills (loadtest/EXPERIMENTS.md).
 template <typename T>
 struct TaskPromise : PromiseBase {
-  static void* operator new(size_t size) { return ::operator new(Rounded(size)); }
-  static void operator delete(void* frame, size_t size) { ::operator delete(frame, Rounded(size)); }
+  static void* operator new(size_t size) { return FrameCache::Allocate(Rounded(size)); }
+  static void operator delete(void* frame, size_t size) { FrameCache::Free(frame, Rounded(size)); }
   static constexpr size_t Rounded(size_t size) { return (size + 63) / 64 * 64; }
 
   std::optional<T> result;

@@ -16,7 +16,9 @@
 // nothing any more. It is mapped at the start and untouched: it costs address space (and is
 // accounted where overcommit is strict), but no memory. A region is whole while half of it has not
 // been used since it was empty. If one is not whole because sessions live long in it, another
-// takes its place once the kernel gives one; the old one is unmapped when it is empty.
+// takes its place once the kernel gives one; the old one is unmapped when it is empty. The few
+// frames that a worker keeps for the next ones (FrameCache) may be of a region, until its heap is
+// trimmed.
 //
 // The mark may be wrong for a moment: Allocate may mark memory as short just before HasMemory
 // unmarks it. The next block that malloc does not give marks it again.

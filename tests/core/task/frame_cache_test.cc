@@ -1,0 +1,167 @@
+// Which frames come from the cache, how many it keeps, and that all go back to malloc in the end.
+#include "core/task/frame_cache.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "core/runtime/spawn.h"
+#include "core/sched/worker_memory.h"
+#include "tests/core/support/null_reactor.h"
+#include "tests/core/support/run.h"
+#include "tests/core/support/yield.h"
+
+namespace {
+
+std::atomic<int64_t> made{0};
+std::atomic<int64_t> freed{0};
+
+}  // namespace
+
+void* operator new(size_t size) {
+  made.fetch_add(1);
+  void* memory = std::malloc(size);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void operator delete(void* memory) noexcept {
+  freed.fetch_add(memory != nullptr ? 1 : 0);
+  std::free(memory);
+}
+void operator delete(void* memory, size_t) noexcept { operator delete(memory); }
+
+namespace sluice::core::testing {
+namespace {
+
+// How many allocations there have been since the last call.
+int64_t Made() {
+  static int64_t before = 0;
+  const int64_t now = made.load();
+  return now - std::exchange(before, now);
+}
+int64_t Freed() {
+  static int64_t before = 0;
+  const int64_t now = freed.load();
+  return now - std::exchange(before, now);
+}
+
+class FrameCacheTest : public ::testing::Test {
+ protected:
+  FrameCacheTest() { FrameCache::SetCurrent(&cache_); }
+  ~FrameCacheTest() override { FrameCache::SetCurrent(nullptr); }
+  FrameCache cache_;
+};
+
+TEST_F(FrameCacheTest, AFrameIsUsedAgainByOneOfItsClass) {
+  void* frame = FrameCache::Allocate(200);
+  FrameCache::Free(frame, 200);
+  Made();
+  EXPECT_EQ(FrameCache::Allocate(193), frame);  // 208 bytes, both
+  EXPECT_EQ(Made(), 0);
+  FrameCache::Free(frame, 193);
+  for (const size_t other : {192u, 209u}) {
+    void* another = FrameCache::Allocate(other);
+    EXPECT_NE(another, frame);
+    EXPECT_EQ(Made(), 1);
+    FrameCache::Free(another, other);
+  }
+}
+
+TEST_F(FrameCacheTest, KeepsAFewOfAClassAndNoLargeOnes) {
+  constexpr int kFrames = FrameCache::kMost + 5;
+  std::vector<void*> frames(kFrames);
+  for (const auto& [size, kept] : {std::pair<size_t, int>{FrameCache::kLargest, FrameCache::kMost},
+                                   {FrameCache::kLargest + 1, 0}}) {
+    for (void*& frame : frames) frame = FrameCache::Allocate(size);
+    Freed();
+    for (void* frame : frames) FrameCache::Free(frame, size);
+    EXPECT_EQ(Freed(), kFrames - kept) << size;
+  }
+  Freed();
+  cache_.Clear();
+  EXPECT_EQ(Freed(), FrameCache::kMost);
+}
+
+TEST_F(FrameCacheTest, WithoutACacheItIsMalloc) {
+  FrameCache::SetCurrent(nullptr);
+  for (int i = 0; i < 2; ++i) {
+    Made();
+    Freed();
+    FrameCache::Free(FrameCache::Allocate(100), 100);
+    EXPECT_EQ(Made(), 1);
+    EXPECT_EQ(Freed(), 1);
+  }
+}
+
+Task<int> Child(int value) {
+  co_await Yield();
+  co_return value;
+}
+Task<void> SteadyMain() {
+  for (int round = 0; round < 1000; ++round) {
+    if (round == 10) Made();
+    EXPECT_EQ(co_await Child(round), round);
+    EXPECT_EQ((co_await Spawn(Child(round))).value(), round);
+  }
+  EXPECT_EQ(Made(), 0);
+}
+TEST(FrameCacheOfAWorkerTest, SpawningAndAwaitingAllocateNothingInSteadyState) {
+  TestRuntime(1).Run(SteadyMain());
+}
+
+// Frames that are made by one worker and freed by the other, and by threads that are none.
+Task<void> Storm(TestRuntime& runtime) {
+  for (int round = 0; round < 50; ++round) {
+    std::vector<JoinHandle<int>> handles;
+    for (int i = 0; i < 40; ++i) {
+      handles.push_back(SpawnOn(runtime.handle(), runtime.worker(i % 2), Child(i)));
+    }
+    for (JoinHandle<int>& handle : handles) (void)co_await std::move(handle);
+  }
+}
+TEST(FrameCacheOfAWorkerTest, AllGoesBackInTheEnd) {
+  int64_t before = 0;
+  for (int run = 0; run < 3; ++run) {  // the first makes what stays for ever
+    {
+      TestRuntime runtime(2);
+      runtime.Run(Storm(runtime));
+      (void)Child(1);  // by a thread that is no worker
+    }
+    const int64_t left = made.load() - freed.load();
+    if (run > 1) EXPECT_EQ(left, before);
+    before = left;
+  }
+}
+
+class FullHeap final : public ThreadHeap {
+ public:
+  explicit FullHeap(const std::atomic<int64_t>& freed) : freed_(freed), at_first_(freed) {}
+  bool TrimPays() const override { return true; }
+  void Trim() override { EXPECT_EQ(freed_.load() - at_first_, 1); }  // the frame comes first
+
+ private:
+  const std::atomic<int64_t>& freed_;
+  const int64_t at_first_;
+};
+TEST(FrameCacheOfAWorkerTest, IsEmptiedBeforeTheHeapIsTrimmed) {
+  WorkerMemory memory;
+  ASSERT_TRUE(memory.ReserveBuffers(TestRuntime::Small(), [] {}).ok());
+  FrameCache::SetCurrent(&memory.frames());
+  FrameCache::Free(FrameCache::Allocate(100), 100);
+  NullReactor reactor;
+  memory.set_heap(std::make_unique<FullHeap>(freed));
+  Freed();
+  memory.MaybeTrim(Instant(1s), reactor);
+  EXPECT_EQ(Freed(), 1);
+  FrameCache::SetCurrent(nullptr);
+  memory.set_heap(nullptr);
+}
+
+}  // namespace
+}  // namespace sluice::core::testing
