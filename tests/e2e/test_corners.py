@@ -8,6 +8,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 
 import sockets
 from harness import main, matrix
@@ -31,6 +32,8 @@ RANGES = [
     ("limits.max_connections", 1, 10_000_000), ("limits.buffer_memory", "1MiB", "1024GiB"),
     ("limits.new_connections", "1/s", "10000000/s", "0/s"),
     ("buffers.per_direction", "4KiB", "16MiB"), ("shutdown.drain_timeout", "0s", DAY),
+    ("shutdown.lame_duck", "0s", DAY), ("shutdown.drain_window", "10ms", DAY, "0s"),
+    ("upgrade.timeout", "100ms", "1h"),
     ("stats.interval", "10ms", DAY, "0s"),
     ("L.timeouts.connect", "1ms", YEAR, "0s"), ("L.timeouts.idle", "1ms", YEAR, "0s"),
     ("L.timeouts.half_close", "1ms", YEAR, "0s"), ("L.timeouts.write_stall", "1ms", YEAR, "0s"),
@@ -117,6 +120,8 @@ def put(config, path, value):
     for step in rest[:-1]:
         place = place.setdefault(step, {})
     place[rest[-1]] = value
+    if path == "shutdown.drain_window":  # at most the time for all of the drain
+        place["drain_timeout"] = DAY
 
 
 @matrix(workers=(1,))
@@ -149,6 +154,9 @@ class Corners:
             return code
         if not brief:
             self.exchange(("127.0.0.1", int(said[2])), values)
+        if config["shutdown"].get("lame_duck", "0s") != "0s":  # the second signal ends it at once
+            sluice.send_signal(signal.SIGTERM)
+            sluice.wait_line("not ready any more")
         self.assertEqual(sluice.stop(), 0, f"{values}:\n{sluice.text()}")
         return 0
 
