@@ -83,7 +83,7 @@ constexpr Command kCommands[] = {
      "UPSTREAM/NAME [wait=drained] [timeout=5m]", true, kLongPatience},
     {"kill", "DELETE", "/api/v1/sessions/{}", &KilledText, "ID, or KEY=VALUE..."},
     {"kill", "DELETE", "/api/v1/sessions", &KilledText, "ID, or KEY=VALUE...", true},
-    {"shed", "DELETE", "/api/v1/shed", &StoppedText, "PERCENT over TIME, or stop"},
+    {"shed stop", "DELETE", "/api/v1/shed", &StoppedText},
     {"shed", "POST", "/api/v1/shed?percent={}&over={}", &ShedText, "PERCENT over TIME, or stop"},
     {"reload", "POST", "/api/v1/reload", &ReloadedText, "", false, kReloadPatience},
     {"log-level", "POST", "/api/v1/log-level?level={}", &LogLevelText, "LEVEL"},
@@ -147,10 +147,13 @@ absl::StatusOr<std::string> TargetOf(const Command& command, std::span<const std
 }  // namespace
 
 absl::StatusOr<CtlRequest> CtlRequestOf(std::vector<std::string> words) {
-  const std::string name = words[0];
+  std::string name = words[0];
   words.erase(words.begin());
   if (name == "shed" && words.size() == 3 && words[1] == "over") words.erase(words.begin() + 1);
-  if (name == "shed" && words == std::vector<std::string>{"stop"}) words.clear();
+  if (name == "shed" && words == std::vector<std::string>{"stop"}) {
+    name = "shed stop";
+    words.clear();
+  }
   const auto is_parameter = [](const std::string& word) { return word.find('=') != word.npos; };
   const auto first = std::find_if(words.begin(), words.end(), is_parameter);
   const std::vector<std::string> parameters(first, words.end());
@@ -160,7 +163,8 @@ absl::StatusOr<CtlRequest> CtlRequestOf(std::vector<std::string> words) {
   const bool fits = WordsOf(command->target) == words.size() &&
                     (parameters.empty() || command->takes_parameters) &&
                     std::ranges::all_of(parameters, is_parameter);
-  if (!fits) return Misused(*command);
+  const bool means_all = name == "kill" && words.empty() && parameters.empty();
+  if (!fits || means_all) return Misused(*command);
   absl::StatusOr<std::string> target = TargetOf(*command, words);
   if (!target.ok()) return target.status();
   for (const std::string& each : parameters) {

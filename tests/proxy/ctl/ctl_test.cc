@@ -33,6 +33,7 @@ TEST(Ctl, WhatIsWrongWithTheCommandLine) {
             "app is no endpoint: it is named UPSTREAM/NAME, as endpoints shows. See sluice ctl "
             "--help.\n"},
            {{"kill"}, "it is: kill ID, or KEY=VALUE.... See sluice ctl --help.\n"},
+           {{"shed"}, "it is: shed PERCENT over TIME, or stop. See sluice ctl --help.\n"},
            {{"sessions", "app"}, "it is: sessions [KEY=VALUE].... See sluice ctl --help.\n"},
            {{"weight", "app/a", "1", "x=1"},
             "it is: weight UPSTREAM/NAME N. See sluice ctl --help.\n"},
