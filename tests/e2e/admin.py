@@ -6,7 +6,7 @@ import os
 import re
 import socket
 
-from processes import DEADLINE
+from processes import DEADLINE, wait_for
 from sockets import HOST
 
 
@@ -114,4 +114,6 @@ class Administered:
     def administered(self, endpoints, **sections):
         """A proxy with an admin endpoint at a UNIX socket, and that endpoint."""
         proxy = self.proxy(endpoints, admin={"bind": f"unix:{self.unix_path()}"}, **sections)
-        return proxy, self.found(proxy)
+        admin = self.found(proxy)
+        wait_for(lambda: admin.json("info")["state"] == "serving", "it to serve")
+        return proxy, admin

@@ -123,7 +123,8 @@ class Metrics(Administered, Reloading):
         served = self.keep(server.accept())
         exchange(first, served)
         second = self.keep(proxy.connect())
-        wait_for(lambda: admin.json("listeners")[0]["sessions_active"] == 2, "it to wait")
+        # So old that it is in the queue.
+        wait_for(lambda: admin.json("sessions?stage=connect&min_age=300ms"), "it to wait")
         begin = time.monotonic()
         first.close()
         served.close()
