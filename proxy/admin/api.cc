@@ -24,7 +24,6 @@ namespace sluice::proxy {
 namespace {
 
 constexpr char kText[] = "text/plain; charset=utf-8";
-constexpr std::string_view kLevels[] = {"trace", "debug", "info", "warn", "error", "off"};
 
 HttpResponse Lines(std::string_view key, const std::vector<std::string>& lines, int status) {
   JsonWriter json;
@@ -181,13 +180,13 @@ void AdminApi::Reload(const Call& call) {
 
 void AdminApi::LogLevel(const Call& call) {
   const std::string_view level = call.target.Query("level");
-  const auto* const found = std::ranges::find(kLevels, level);
-  if (found == std::end(kLevels)) {
+  const auto* const found = std::ranges::find(kLogLevels, level);
+  if (found == std::end(kLogLevels)) {
     return call.answer(
         ErrorResponse(400, "level is one of trace, debug, info, warn, error, off: ?level=info"));
   }
   LogAct(call.request, absl::StrCat("log level ", std::string(level)));
-  subject_.logger.SetLevel(static_cast<core::LogLevel>(found - std::begin(kLevels)));
+  subject_.logger.SetLevel(static_cast<core::LogLevel>(found - std::begin(kLogLevels)));
   JsonWriter json;
   json.BeginObject();
   json.Field("log_level", level);

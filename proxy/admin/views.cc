@@ -18,7 +18,6 @@
 namespace sluice::proxy {
 namespace {
 
-constexpr std::string_view kLevels[] = {"trace", "debug", "info", "warn", "error", "off"};
 constexpr std::string_view kBalances[] = {
     "round_robin", "least_connections", "random_two", "source_hash", "maglev", "first", "fastest"};
 static_assert(std::size(kBalances) == static_cast<size_t>(conf::Balance::kFastest) + 1);
@@ -97,7 +96,7 @@ std::string InfoJson(const AdminSubject& subject, core::Duration uptime) {
   json.Field("backend", subject.backend);
   json.Field("workers", subject.runtime.workers());
   json.Field("config", subject.config_path);
-  json.Field("log_level", kLevels[static_cast<size_t>(subject.logger.level())]);
+  json.Field("log_level", kLogLevels[static_cast<size_t>(subject.logger.level())]);
   json.Field("max_connections", subject.server.connections().max());
   json.Field("sessions_active", subject.server.connections().count());
   StatsValues sum = subject.server.stats().Sum();

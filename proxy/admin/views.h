@@ -6,12 +6,16 @@
 #define SLUICE_PROXY_ADMIN_VIEWS_H_
 
 #include <string>
+#include <string_view>
 
 #include "proxy/admin/subject.h"
 #include "proxy/server/endpoint_actions.h"
 #include "proxy/session/session_row.h"
 
 namespace sluice::proxy {
+
+// By core::LogLevel.
+inline constexpr std::string_view kLogLevels[] = {"trace", "debug", "info", "warn", "error", "off"};
 
 std::string InfoJson(const AdminSubject& subject, core::Duration uptime);
 std::string ListenersJson(const AdminSubject& subject);  // in the order of the configuration

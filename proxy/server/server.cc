@@ -175,7 +175,6 @@ core::Task<bool> Server::WaitForStop() {
     if (signal.ok() && *signal == SIGUSR2) signal = co_await UpgradeBinary();
     if (!signal.ok()) co_return false;
     if ((*signal == SIGHUP || *signal == SIGUSR2) && !handed_over_) continue;
-    is_ending_.store(true, std::memory_order_relaxed);
     control_.Enter(ServerState::kDraining);
     control_.StopReloading();
     const bool hurries = !handed_over_ && co_await LameDuck();

@@ -35,7 +35,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "conf/config.h"
-#include "core/base/atomic.h"
 #include "core/base/intrusive_ptr.h"
 #include "core/base/result.h"
 #include "core/io/signals.h"
@@ -123,7 +122,7 @@ class Server {
   SessionActions& session_actions() { return session_actions_; }
 
   // Whether a signal has asked for the end: then it is not ready for new clients. Any thread.
-  bool is_ending() const { return is_ending_.load(std::memory_order_relaxed); }
+  bool is_ending() const { return control_.state() >= ServerState::kDraining; }
 
   // After Run: why it could not start, one line for each reason, or OK.
   const absl::Status& status() const { return status_; }
@@ -201,7 +200,6 @@ class Server {
   RetiredAddresses retired_;
   std::unique_ptr<core::CancellationSource> stop_reporting_;
   std::optional<core::JoinHandle<void>> reporting_;  // the stats line
-  core::Atomic<bool> is_ending_{false};
   absl::Status status_;
 };
 

@@ -7,6 +7,11 @@ ServerView ServerControl::View() const {
   return view_;
 }
 
+ServerState ServerControl::state() const {
+  absl::MutexLock lock(&mutex_);
+  return view_.state;
+}
+
 void ServerControl::Show(ServerView view) {
   absl::MutexLock lock(&mutex_);
   takes_reloads_ = view.state == ServerState::kServing;

@@ -8,7 +8,7 @@
 // Those that come during a reload wait for one more: a reload that began after the question reads
 // what the file had then.
 //
-// Threads: those of View and Reload any; the rest the server's task.
+// Threads: those of View, state and Reload any; the rest the server's task.
 // Checked by: tests/e2e/test_admin.py.
 #ifndef SLUICE_PROXY_SERVER_SERVER_CONTROL_H_
 #define SLUICE_PROXY_SERVER_SERVER_CONTROL_H_
@@ -51,6 +51,7 @@ class ServerControl {
   using Done = std::function<void(const absl::Status&)>;
 
   ServerView View() const;
+  ServerState state() const;
 
   // `done` is called once, by any thread: when the file is in force, or with what is wrong, one
   // line for each error.

@@ -4,6 +4,7 @@ import copy
 import os
 import signal
 
+import sockets
 from sluice import Sluice, yaml
 
 IN_FORCE = "signal SIGHUP: another configuration is in force"
@@ -16,6 +17,19 @@ def put(path, text):
     with open(path + ".new", "w") as file:
         file.write(text)
     os.rename(path + ".new", path)
+
+
+def visit(link, address):
+    """Connects again and again; tells how often, and what went wrong, when it is asked."""
+    visits, mistakes = 0, []
+    while not link.pending():
+        try:
+            with sockets.connect(address) as client:
+                sockets.exchange_echo(client)
+        except (OSError, AssertionError) as mistake:
+            mistakes.append(repr(mistake))
+        visits += 1
+    return visits, mistakes
 
 
 class Reloading:

@@ -9,7 +9,7 @@ import sockets
 from echo import echo
 from harness import MiB, main, matrix
 from processes import Process, run, scaled, wait_for
-from reloading import DONE, IN_FORCE, STAYS, Reloading, put
+from reloading import DONE, IN_FORCE, STAYS, Reloading, put, visit
 from sluice import yaml
 
 
@@ -513,19 +513,6 @@ class Settings(Reloading):
         self.reload(web, self.changed(self.config_now, defaults={"timeouts": {"idle": "7m"}}))
         web.wait_line("reload: defaults.timeouts.idle is 7m, was 10m")
         web.wait_line("reload: listener web: timeouts.idle is 7m, was 10m")
-
-
-def visit(link, address):
-    """Connects again and again; tells how often, and what went wrong, when it is asked."""
-    visits, mistakes = 0, []
-    while not link.pending():
-        try:
-            with sockets.connect(address) as client:
-                sockets.exchange_echo(client)
-        except (OSError, AssertionError) as mistake:
-            mistakes.append(repr(mistake))
-        visits += 1
-    return visits, mistakes
 
 
 @matrix(workers=(2,))

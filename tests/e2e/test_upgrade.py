@@ -11,7 +11,7 @@ from admin import Endpoint
 from echo import echo
 from harness import main, matrix
 from processes import Process, run, scaled, wait_for
-from reloading import put
+from reloading import put, visit
 from sluice import yaml
 from upgrading import FAKE, Upgrading, children, ended, open_sockets, web_line
 
@@ -32,19 +32,6 @@ def psql(port, *commands):
     done = run(*PSQL, "-h", sockets.HOST, "-p", port, *words)
     if done.returncode:
         raise AssertionError(done.stderr)
-
-
-def visit(link, address):
-    """Connects again and again; tells how often, and what went wrong, when it is asked."""
-    visits, mistakes = 0, []
-    while not link.pending():
-        try:
-            with sockets.connect(address) as client:
-                sockets.exchange_echo(client)
-        except (OSError, AssertionError) as mistake:
-            mistakes.append(repr(mistake))
-        visits += 1
-    return visits, mistakes
 
 
 def answering(path):

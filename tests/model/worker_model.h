@@ -17,12 +17,8 @@ namespace sluice::model {
 // Tasks are handed in from outside; the workers sleep for ever once there is nothing to do.
 inline Model Injecting(uint32_t workers, int tasks) {
   return [=](Execution& run) {
-    auto& s = run.Make<State>(workers);
-    core::Worker::LeaveCurrent();
-    FollowWorkers(run, s);
-    for (uint32_t i = 0; i < workers; ++i) {
-      run.Daemon(i == 0 ? "worker 0" : "worker 1", [&s, i] { s.shared.workers()[i]->Run(); });
-    }
+    State& s = MakeWorkers(run, workers);
+    RunForEver(run, s);
     for (int i = 0; i < tasks; ++i) {
       s.tasks.push_back(std::make_unique<Task>(s.shared));
       run.Thread(i == 0 ? "outside 0" : "outside 1", [&s, i] { s.shared.Schedule(*s.tasks[i]); });
@@ -38,12 +34,8 @@ inline Model Injecting(uint32_t workers, int tasks) {
 // A task is handed to worker 0 (its mailbox) while it goes to sleep.
 inline Model HandingToOne(uint32_t workers) {
   return [=](Execution& run) {
-    auto& s = run.Make<State>(workers);
-    core::Worker::LeaveCurrent();
-    FollowWorkers(run, s);
-    for (uint32_t i = 0; i < workers; ++i) {
-      run.Daemon(i == 0 ? "worker 0" : "worker 1", [&s, i] { s.shared.workers()[i]->Run(); });
-    }
+    State& s = MakeWorkers(run, workers);
+    RunForEver(run, s);
     s.tasks.push_back(std::make_unique<Task>(s.shared));
     run.Thread("outside", [&s] { s.shared.workers()[0]->ScheduleHere(*s.tasks[0]); });
     run.Finally([&s] {
@@ -56,11 +48,9 @@ inline Model HandingToOne(uint32_t workers) {
 // One is told to run a task, all are told to stop.
 inline Model Stopping(uint32_t workers) {
   return [=](Execution& run) {
-    auto& s = run.Make<State>(workers);
-    core::Worker::LeaveCurrent();
-    FollowWorkers(run, s);
+    State& s = MakeWorkers(run, workers);
     for (uint32_t i = 0; i < workers; ++i) {
-      run.Thread(i == 0 ? "worker 0" : "worker 1", [&s, i] { s.shared.workers()[i]->Run(); });
+      run.Thread(WorkerName(i), [&s, i] { s.shared.workers()[i]->Run(); });
     }
     run.Thread("outside", [&s] { s.shared.Stop(); });
     run.Finally([] { core::Worker::LeaveCurrent(); });
@@ -71,14 +61,12 @@ inline Model Stopping(uint32_t workers) {
 // that finds out wakes the others, as the threads of a runtime do.
 inline Model StoppingWhenDone(uint32_t workers, bool wakes) {
   return [=](Execution& run) {
-    auto& s = run.Make<State>(workers);
-    core::Worker::LeaveCurrent();
-    FollowWorkers(run, s);
+    State& s = MakeWorkers(run, workers);
     s.shared.NoteTaskBegin();
     s.tasks.push_back(std::make_unique<Task>(s.shared));
     s.tasks[0]->counted_by = &s.shared;
     for (uint32_t i = 0; i < workers; ++i) {
-      run.Thread(i == 0 ? "worker 0" : "worker 1", [&s, i, wakes] {
+      run.Thread(WorkerName(i), [&s, i, wakes] {
         s.shared.workers()[i]->Run();
         SLUICE_CHECK(s.tasks[0]->finished);
         if (wakes) s.shared.WakeAll();
@@ -119,12 +107,8 @@ class Parent final : public core::Runnable {
 
 inline Model SpawnedByABusyTask() {
   return [](Execution& run) {
-    auto& s = run.Make<State>(2u, core::StealPolicy::kEager);
-    core::Worker::LeaveCurrent();
-    FollowWorkers(run, s);
-    for (uint32_t i = 0; i < 2; ++i) {
-      run.Daemon(i == 0 ? "worker 0" : "worker 1", [&s, i] { s.shared.workers()[i]->Run(); });
-    }
+    State& s = MakeWorkers(run, 2u, core::StealPolicy::kEager);
+    RunForEver(run, s);
     for (int i = 0; i < 2; ++i) s.tasks.push_back(std::make_unique<Task>(s.shared));
     auto& parent = run.Make<Parent>(s.shared, s.tasks);
     run.Thread("outside", [&s, &parent] { s.shared.workers()[0]->ScheduleHere(parent); });

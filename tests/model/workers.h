@@ -118,6 +118,24 @@ inline void FollowWorkers(Execution& run, State& state) {
   });
 }
 
+// Workers on which nothing runs yet.
+inline State& MakeWorkers(Execution& run, uint32_t count,
+                          core::StealPolicy policy = core::StealPolicy::kOverdue) {
+  auto& state = run.Make<State>(count, policy);
+  core::Worker::LeaveCurrent();
+  FollowWorkers(run, state);
+  return state;
+}
+
+inline const char* WorkerName(uint32_t index) { return index == 0 ? "worker 0" : "worker 1"; }
+
+// They sleep for ever once there is nothing to do.
+inline void RunForEver(Execution& run, State& state) {
+  for (uint32_t i = 0; i < state.shared.workers().size(); ++i) {
+    run.Daemon(WorkerName(i), [&state, i] { state.shared.workers()[i]->Run(); });
+  }
+}
+
 }  // namespace sluice::model
 
 #endif  // SLUICE_TESTS_MODEL_WORKERS_H_
