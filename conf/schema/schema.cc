@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "conf/schema/access_scalars.h"
 #include "conf/schema/http_scalars.h"
 #include "conf/schema/scalars.h"
 
@@ -148,6 +149,26 @@ Shape Of(Timeouts& timeouts) {
   }};
 }
 
+Shape NetworkItem(core::Network& network) { return NetworkOf(network); }
+Shape FileItem(AccessFile& file) { return RequiredPath(file.path); }
+
+// What a file names takes the place of what is inherited.
+template <typename Item>
+List ReplacedListOf(std::string_view what, std::vector<Item>& items, Shape (*shape)(Item&)) {
+  List list = ListOf(what, items, shape);
+  list.may_be_empty = true;
+  list.clear = [&items] { items.clear(); };
+  return list;
+}
+
+Shape Of(Access& access) {
+  return Map{[&access](Visitor& v) {
+    v.Optional("allow", ReplacedListOf(core::Network::kForms, access.allow, NetworkItem));
+    v.Optional("deny", ReplacedListOf(core::Network::kForms, access.deny, NetworkItem));
+    v.Optional("files", ReplacedListOf("the path of a file", access.files, FileItem));
+  }};
+}
+
 Shape Of(PerSource& source) {
   return Map{[&source](Visitor& v) {
     v.Optional("max_connections", Count(source.max_connections, 0, kConnectionsMax));
@@ -202,6 +223,7 @@ void DefaultsFields(Defaults& defaults, Visitor& v) {
   v.Optional("half_close", OneOf(defaults.half_close,
                                  {{"relay", HalfClose::kRelay}, {"close", HalfClose::kClose}}));
   v.Optional("new_connections", NewConnections(defaults.new_connections));
+  v.Optional("access", Of(defaults.access));
   v.Optional("per_source", Of(defaults.per_source));
   v.Optional("bandwidth", Of(defaults.bandwidth));
   v.Optional("socket", Of(defaults.socket));
@@ -246,6 +268,20 @@ Shape Of(Hash& hash) {
     v.Optional("seed", Count(hash.seed, 0, std::numeric_limits<uint32_t>::max()));
     v.Optional("max_load", PercentOrZero(hash.max_load, "off", 101, 1000));
   }};
+}
+
+Shape TlvItem(ProxyTlv& tlv) {
+  return OneOf(tlv, {{"crc32c", ProxyTlv::kCrc32c}}, {"unique_id", "authority", "alpn"});
+}
+
+Shape Of(SendProxy& send_proxy) {
+  const auto fields = [&send_proxy](Visitor& v) {
+    v.Optional("version", OneOf(send_proxy.version, {{"off", ProxyVersion::kOff},
+                                                     {"v1", ProxyVersion::kV1},
+                                                     {"v2", ProxyVersion::kV2}}));
+    v.Optional("tlvs", ReplacedListOf("crc32c", send_proxy.tlvs, TlvItem));
+  };
+  return Map{.fields = fields, .shorthand = "version"};
 }
 
 Shape Of(OnRemoved& on_removed) {
@@ -321,6 +357,7 @@ void UpstreamFields(Upstream& upstream, Visitor& v) {
   v.Optional("connect_backoff", TimeOrZero(upstream.connect_backoff, "at once", 1ms, 10s));
   v.Optional("retry_for", TimeOrZero(upstream.retry_for, "one round", 1ms, 1h));
   v.Optional("source_address", HostOrEmpty(upstream.source_address));
+  v.Optional("send_proxy", Of(upstream.send_proxy));
   v.Optional("on_removed", Of(upstream.on_removed));
   v.Optional("health", Of(upstream.health));
   v.Optional("passive_health", Of(upstream.passive_health));
@@ -369,6 +406,7 @@ Map Describe(Config& config) {
     v.Optional("access_log", Of(config.access_log));
     v.Optional("admin", Of(config.admin));
     v.Optional("ready_when", ConditionsOf(config.ready_when));
+    v.Optional("access", Of(config.access));
     v.Optional("defaults", AllDefaults(config));
     // After limits and defaults: a reader has filled them in by now, wherever the file has them.
     v.Required("listeners", ListOf("listener", config.listeners, Of, FreshListener(config)));

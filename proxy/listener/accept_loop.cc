@@ -37,9 +37,12 @@ Rejection CauseOf(const Admission::Result& result) {
 Admission::Result Admit(const AcceptContext& context, const ListenerState& listener, int connection,
                         WhenExhausted when_exhausted) {
   Admission& admission = *listener.admission();
-  Admission::Result result = admission.Admit(
-      admission.needs_client() ? CurrentReactor().PeerAddress(connection) : core::Address(),
-      Worker::Current()->Now(), when_exhausted);
+  core::Address client;
+  if (admission.needs_client() || !listener.access().empty()) {
+    client = CurrentReactor().PeerAddress(connection);
+  }
+  if (!listener.access().Allow(client)) return Rejection::kAccess;
+  Admission::Result result = admission.Admit(client, Worker::Current()->Now(), when_exhausted);
   if (!std::holds_alternative<Ticket>(result)) {
     context.log.Shortage(listener.name(), CauseOf(result), when_exhausted,
                          context.limits.connections.max());

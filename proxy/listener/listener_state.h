@@ -17,8 +17,10 @@
 #include <utility>
 
 #include "core/base/intrusive_ptr.h"
+#include "core/net/address.h"
 #include "core/sync/cancellation.h"
 #include "proxy/admission/admission.h"
+#include "proxy/identity/access_list.h"
 #include "proxy/session/session.h"
 #include "proxy/session/shared_pace.h"
 
@@ -32,20 +34,35 @@ struct SharedBandwidth final : core::RefCounted {
   SharedPace down;
 };
 
+// A client has to be let in by both; null: there is no list.
+struct AccessLists {
+  core::IntrusivePtr<const AccessList> process;
+  core::IntrusivePtr<const AccessList> own;
+
+  bool empty() const { return !process && !own; }
+  bool Allow(const core::Address& client) const {
+    return (!process || process->Decide(client).is_allowed) &&
+           (!own || own->Decide(client).is_allowed);
+  }
+};
+
 // A session refers to its SessionContext, and so to all of this: the limits that its ticket belongs
 // to, the shared bandwidth, and the upstream.
 class ListenerState final : public SessionContext {
  public:
   // `settings.bandwidth` has the limit of each connection; what is shared is set here.
-  ListenerState(WhenExhausted when_exhausted, core::IntrusivePtr<Admission> admission,
+  ListenerState(WhenExhausted when_exhausted, AccessLists access,
+                core::IntrusivePtr<Admission> admission,
                 core::IntrusivePtr<SharedBandwidth> shared_bandwidth, SessionSettings settings)
       : SessionContext(WithBandwidth(std::move(settings), *shared_bandwidth)),
         when_exhausted_(when_exhausted),
+        access_(std::move(access)),
         admission_(std::move(admission)),
         shared_bandwidth_(std::move(shared_bandwidth)) {}
 
   const std::string& name() const { return listener; }
   WhenExhausted when_exhausted() const { return when_exhausted_; }
+  const AccessLists& access() const { return access_; }
   const core::IntrusivePtr<Admission>& admission() const { return admission_; }
   const core::IntrusivePtr<SharedBandwidth>& shared_bandwidth() const { return shared_bandwidth_; }
 
@@ -62,6 +79,7 @@ class ListenerState final : public SessionContext {
   }
 
   const WhenExhausted when_exhausted_;
+  const AccessLists access_;
   const core::IntrusivePtr<Admission> admission_;
   const core::IntrusivePtr<SharedBandwidth> shared_bandwidth_;
   core::CancellationSource replaced_;

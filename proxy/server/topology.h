@@ -93,6 +93,9 @@ class Topology final : public core::RefCounted {
   const core::IntrusivePtr<SharedRate> process_rate_;
   std::vector<core::IntrusivePtr<Upstream>> upstreams_;
   std::unordered_map<std::string_view, size_t> upstream_index_;  // by name
+  // What all listeners have, and those that have no other list of their own. Null: empty.
+  const core::IntrusivePtr<const AccessList> access_;
+  const core::IntrusivePtr<const AccessList> listener_access_;
   std::vector<core::IntrusivePtr<ListenerState>> listeners_;
 };
 

@@ -63,6 +63,7 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
   void ResetAfterEnd(Flow& flow) override;
   void BuffersShort() override;
   Pacer& PacerOf(const Flow& flow) override { return flow.is_up ? pace_->up : pace_->down; }
+  Head TakeHead(Flow& flow) override;
 
   // SessionEntry: session.cc.
   void Describe(SessionRow& row, const Viewer& viewer) const override;

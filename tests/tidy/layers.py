@@ -44,12 +44,14 @@ BACKENDS = {
 CONF_BASE = ["core/base", "core/text", "core/net", "core/log"]
 CONF = {
     "conf/text": CONF_BASE,
-    "conf/config.h": CONF_BASE + ["conf/text"],
-    "conf/schema": CONF_BASE + ["conf/text", "conf/config.h"],
+    "conf/access.h": CONF_BASE,
+    "conf/config.h": CONF_BASE + ["conf/access.h", "conf/text"],
+    "conf/schema": CONF_BASE + ["conf/text", "conf/access.h", "conf/config.h"],
     "conf/reader": CONF_BASE + ["conf/text", "conf/config.h", "conf/schema"],
-    "conf": CONF_BASE + ["conf/text", "conf/config.h", "conf/schema", "conf/reader"],
+    "conf": CONF_BASE + ["conf/text", "conf/access.h", "conf/config.h", "conf/schema",
+                         "conf/reader"],
 }
-PUBLIC_CONF = ["conf", "conf/config.h", "conf/text"]
+PUBLIC_CONF = ["conf", "conf/access.h", "conf/config.h", "conf/text"]
 
 # The proxy, from below. Besides its row each folder may include PUBLIC_CORE and PUBLIC_CONF.
 PROXY = {
@@ -69,8 +71,8 @@ PROXY = {
     "proxy/listener": ["core/sched", "proxy/session", "proxy/admission", "proxy/identity",
                        "proxy/observe"],
     "proxy/server": ["core/sched", "proxy/listener", "proxy/session", "proxy/upstream",
-                     "proxy/admission", "proxy/observe", "proxy/observe/access_log",
-                     "proxy/memory"],
+                     "proxy/admission", "proxy/identity", "proxy/observe",
+                     "proxy/observe/access_log", "proxy/memory"],
     "proxy/admin/http": [],
     "proxy/admin": ["core/sched", "proxy/admin/http", "proxy/listener", "proxy/observe",
                     "proxy/server", "proxy/session", "proxy/upstream"],
