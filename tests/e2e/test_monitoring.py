@@ -56,7 +56,7 @@ class Monitoring(Administered, Reloading):
             config = config.replace(old, new)
         folder = self.new_folder()
         # The same rules, without the patience that a person needs.
-        rules = re.sub(r"\[\d+m\]", "[10s]", document("monitoring/alerts.yml"))
+        rules = re.sub(r"\[5m\]", "[10s]", document("monitoring/alerts.yml"))
         rules = re.sub(r"(?m)^ +for: .*\n", "", rules)
         put(os.path.join(folder, "alerts.yml"), rules)
         self.prometheus = self.program(Prometheus(folder, config))
@@ -101,9 +101,6 @@ class Monitoring(Administered, Reloading):
     def make_trouble(self, proxy):
         self.proxy_now = proxy
         self.rejected_reload(proxy, "listeners: none\n")
-        # The addresses as they are: a port 0 would be another address.
-        for listener in self.file["listeners"]:
-            listener["bind"] = sockets.text_of(proxy.address(listener["name"]))
         self.file["buffers"] = {"per_direction": "64KiB"}
         put(proxy.config_path, yaml(self.file))
         self.hup(proxy)
