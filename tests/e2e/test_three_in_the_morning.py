@@ -76,7 +76,6 @@ class ThreeInTheMorning(Administered):
         done = run(binary(), *words[1:],
                    env={"PATH": os.environ["PATH"], "SLUICE_ADMIN": str(self.admin)})
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        print(f"$ {command}\n{done.stdout}")
         return done.stdout
 
 
