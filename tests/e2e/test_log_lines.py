@@ -27,7 +27,7 @@ class LogLines(Administered):
         for form, level in (("text", r"^<(\d)>\d{4}-\S+ (\w+) "),
                             ("json", r'^<(\d)>{"time":"[^"]+","level":"(\w+)"')):
             proxy = self.proxy([sockets.text_of((sockets.HOST, 1))], prepare=under_systemd,
-                               bind=f"unix:{self.unix_path()}",
+                               bind=f"unix:{self.unix_path()}", upstream={"retry_for": "0s"},
                                log={"level": "debug", "format": form})
             proxy.connect().close()
             proxy.wait_line("session end ")
