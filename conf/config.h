@@ -124,6 +124,8 @@ struct ReadyWhen {
 struct AccessLog {
   std::string path = "off";  // or "stdout", "stderr", or a file
   AccessFormat format = AccessFormat::kText;
+  bool rejected = false;  // also of connections that never became sessions
+  Duration interim{0};    // also of each session that lives, so often; 0 = off
 
   bool operator==(const AccessLog&) const = default;
 };

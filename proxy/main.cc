@@ -1,5 +1,7 @@
 // sluice: a TCP reverse proxy. This file tells it all: what is made, from what, in which order.
 
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -179,12 +181,23 @@ core::RuntimeOptions OptionsOf(const RuntimePlan& plan, core::BufferReserve& res
   return options;
 }
 
+void LogStart(core::Runtime& runtime, const std::string& file, const conf::Limits& limits,
+              const Descriptors& descriptors, core::Logger& logger) {
+  logger.Log(LogLevel::kInfo,
+             "starting: backend %s, %d workers, version %s, pid %d, file %s, limits: %d "
+             "connections, %d MiB of buffers, %d descriptors",
+             runtime.backend().name, runtime.handle().workers(), Version(), getpid(),
+             file.empty() ? "-" : file, limits.max_connections, limits.buffer_memory_bytes >> 20,
+             descriptors.limit);
+}
+
 int Serve(Changes changes, const conf::Config& file, const std::vector<conf::Error>& warnings,
           core::SignalStream& signals) {
   absl::Status status = CheckAddressSpace(kLogSpace, "the logs", "raise RLIMIT_AS or RLIMIT_DATA");
   if (!status.ok()) return Complain(status);
   const std::unique_ptr<core::Logger> logger = core::Logger::ToStderr(
-      static_cast<LogLevel>(file.log.level), static_cast<core::LogFormat>(file.log.format));
+      static_cast<LogLevel>(file.log.level), static_cast<core::LogFormat>(file.log.format),
+      core::PrioritiesFor(STDERR_FILENO, std::getenv("JOURNAL_STREAM")));
   for (const conf::Error& warning : warnings) {
     logger->Log(LogLevel::kWarn, "%s", conf::FormatWarning(warning));
   }
@@ -223,8 +236,7 @@ int Serve(Changes changes, const conf::Config& file, const std::vector<conf::Err
   if (!status.ok()) Fail(*logger, status);
   status = runtime.Start();
   if (!status.ok()) Fail(*logger, status);
-  logger->Log(LogLevel::kInfo, "starting: backend %s, %d workers", runtime.backend().name,
-              runtime.handle().workers());
+  LogStart(runtime, changes.config, config.limits, descriptors, *logger);
   const auto admin = std::make_shared<AdminDoor>(AdminSubject{
       .server = server,
       .runtime = runtime.handle(),

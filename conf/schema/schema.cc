@@ -111,6 +111,8 @@ Shape Of(AccessLog& log) {
     v.Optional("path", LogPath(log.path));
     v.Optional("format",
                OneOf(log.format, {{"text", AccessFormat::kText}, {"json", AccessFormat::kJson}}));
+    v.Optional("rejected", Flag(log.rejected));
+    v.Optional("interim", TimeOrZero(log.interim, "off", 100ms, 365 * kDay));
   }};
 }
 

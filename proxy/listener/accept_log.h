@@ -1,4 +1,7 @@
 // AcceptLog: the warnings of accept loops, at most one of each kind in five seconds.
+//
+//   listener web: 192.0.2.7:51514 is rejected: source (per_source.max_connections of its address
+//   are open; 17 more for this reason since the last line)
 #ifndef SLUICE_PROXY_LISTENER_ACCEPT_LOG_H_
 #define SLUICE_PROXY_LISTENER_ACCEPT_LOG_H_
 
@@ -17,10 +20,15 @@ class AcceptLog {
  public:
   explicit AcceptLog(core::Logger& logger) : logger_(logger) {}
 
-  // Memory or buffer_memory is used up. Other causes are limits of the configuration: they are
-  // counted and not logged.
+  // Memory or buffer_memory is used up: `connection` (a descriptor) waits or is reset. Nothing for
+  // other causes, which are limits of the configuration.
   void Shortage(const std::string& listener, Rejection cause, WhenExhausted when_exhausted,
-                uint32_t connections_served);
+                uint32_t connections_served, int connection);
+
+  // `connection` is about to be reset because of a limit of the configuration. Nothing for other
+  // causes. `throttle`: of this listener and cause.
+  void Rejected(const std::string& listener, Rejection cause, core::LogThrottle& throttle,
+                int connection);
 
   // The kernel gave no connection because of `error`.
   void CannotAccept(const std::string& listener, int error, core::Duration longest_pause);

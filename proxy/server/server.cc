@@ -81,6 +81,7 @@ Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::Si
                         .end_sessions = end_sessions_.token(),
                         .workers = runtime.workers(),
                         .registry = &registry_},
+      interim_records_(runtime, registry_, elsewhere_),
       topology_(core::MakeRef<Topology>(config, session_services_, /*before=*/nullptr)),
       endpoint_actions_(runtime, draining_, logger) {
   endpoint_actions_.Exchange([] {}, topology_, /*bound=*/{});
@@ -117,6 +118,7 @@ core::Task<void> Server::Run() {
   }
   endpoint_actions_.Close();
   co_await health_monitors_.Stop();
+  co_await interim_records_.Stop();
   co_await session_actions_.Close();
   co_await draining_.Stop();
   control_.Enter(ServerState::kStopped);
@@ -288,6 +290,7 @@ core::Task<absl::Status> Server::Exchange(conf::Config config) {
   LogDiff(next, logger_);
   const bool reports_as_before = next.topology->config().stats == topology_->config().stats;
   PutInForce(std::move(next));
+  co_await interim_records_.Follow(topology_->config().access_log.interim);
   if (reports_as_before) co_return absl::OkStatus();
   co_await StopReporting();
   StartReporting();

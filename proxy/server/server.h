@@ -56,6 +56,7 @@
 #include "proxy/server/draining_endpoints.h"
 #include "proxy/server/endpoint_actions.h"
 #include "proxy/server/inheritance.h"
+#include "proxy/server/interim_records.h"
 #include "proxy/server/next_topology.h"
 #include "proxy/server/retired_addresses.h"
 #include "proxy/server/run_elsewhere.h"
@@ -183,6 +184,7 @@ class Server {
   const SessionServices session_services_;
   NextConfig next_config_;
   RunElsewhere elsewhere_ = RunHere;
+  InterimRecords interim_records_;
   ServerControl control_;
   const ConfigWatch* watch_ = nullptr;
   bool cannot_watch_ = false;                 // it has been told

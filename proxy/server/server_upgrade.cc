@@ -114,6 +114,7 @@ core::Task<void> Server::BeginToServe() {
   addresses_.Serve(*topology_);
   health_monitors_.Follow(topology_->upstreams());
   StartReporting();
+  co_await interim_records_.Follow(topology_->config().access_log.interim);
   if (next_config_) control_.set_can_reload();
   ShowServing(/*pending=*/{});
   if (inheritance_ == nullptr) co_return;

@@ -33,7 +33,10 @@ std::vector<uint64_t> Some(std::vector<uint64_t> ids, size_t count, uint64_t ran
 // The calls on sockets are for any thread, whichever worker's reactor they are asked of.
 SessionPage SessionActions::List(const SessionQuery& query, RowDetail detail) const {
   core::Worker& worker = runtime_.worker(0);
-  return Select(registry_.Rows(worker.reactor(), worker.clock().Now(), detail), query);
+  const core::Instant now = worker.clock().Now();
+  std::vector<SessionRow> rows = registry_.Rows(worker.reactor(), now, detail);
+  rates_.Rate(rows, now);
+  return Select(std::move(rows), query);
 }
 
 absl::Status SessionActions::Kill(uint64_t id, std::string_view who) {

@@ -35,6 +35,7 @@
 #include "core/runtime/task_group.h"
 #include "core/sync/cancellation.h"
 #include "core/task/task.h"
+#include "proxy/session/session_rates.h"
 #include "proxy/session/session_registry.h"
 #include "proxy/session/session_row.h"
 
@@ -67,6 +68,7 @@ class SessionActions {
 
   const core::RuntimeHandle runtime_;
   SessionRegistry& registry_;
+  mutable SessionRates rates_;
   core::Logger& logger_;
   core::TaskGroup tasks_;
   absl::Mutex mutex_;

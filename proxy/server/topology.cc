@@ -173,6 +173,7 @@ core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& l
   auto bandwidth = same != nullptr && same->shared_bandwidth()->total == listener.bandwidth.total
                        ? same->shared_bandwidth()
                        : core::MakeRef<SharedBandwidth>(listener.bandwidth.total);
+  auto throttles = same != nullptr ? same->throttles() : core::MakeRef<RejectionThrottles>();
   core::IntrusivePtr<SessionStats> counts = services.stats.Of(listener.name, upstream->name());
   AccessLists access = {
       .process = access_,
@@ -180,6 +181,7 @@ core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& l
                                       same == nullptr ? nullptr : same->access().own.get()})};
   return core::MakeRef<ListenerState>(
       WhenExhaustedOf(listener), std::move(access), std::move(admission), std::move(bandwidth),
+      std::move(throttles),
       SessionSettings{.listener = listener.name,
                       .timeouts = TimeoutsOf(listener.timeouts),
                       .close_after_fin = listener.half_close == conf::HalfClose::kClose,
@@ -191,6 +193,7 @@ core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& l
                       .logger = &services.logger,
                       .short_throttle = &services.short_throttle,
                       .access_log = AccessLogOf(config_, services.access_log),
+                      .records_rejected = config_.access_log.rejected,
                       .registry = services.registry,
                       .end_all = services.end_sessions});
 }

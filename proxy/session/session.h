@@ -67,6 +67,7 @@ struct SessionSettings {
   core::Logger* logger;
   core::LogThrottle* short_throttle;    // of the line that says that buffers are short
   AccessLog* access_log = nullptr;      // or null
+  bool records_rejected = false;        // also connections that never became sessions
   SessionRegistry* registry = nullptr;  // or null: nothing looks at them
   core::CancellationToken end_all;      // shutdown after drain_timeout
 };

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <span>
+#include <vector>
 
 #include "absl/container/inlined_vector.h"
 #include "core/base/counter.h"
@@ -311,6 +313,13 @@ void CountAttempt(const ConnectContext& context, const IoResult<int>& fd, Instan
   }
 }
 
+void NoteFailure(Connected& result) {
+  if (result.failed == nullptr) result.failed = std::make_unique<std::vector<EndpointRef>>();
+  std::vector<EndpointRef>& failed = *result.failed;
+  if (failed.size() == Connected::kMostFailed) failed.erase(failed.begin());
+  failed.push_back(result.endpoint);
+}
+
 // Another one than in the last round, if there is one that is usable.
 EndpointSlot TryAcquire(EndpointQueue& queue, const Rounds& rounds) {
   const uint32_t worker = Worker::Current()->index();
@@ -362,6 +371,7 @@ core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed) {
     result.slot = EndpointSlot();
     result.error = fd.error() == kConnectedToItself ? ECONNREFUSED : fd.error();
     if (fd.error() == ECANCELED) co_return result;
+    NoteFailure(result);
     LogFailure(context, *result.endpoint, fd.error());
     if (RanOut(fd.error())) co_return result;
     rounds.Failed(!is_own && !HadTaken(fd.error()));

@@ -21,8 +21,11 @@
 #ifndef SLUICE_PROXY_UPSTREAM_CONNECTOR_H_
 #define SLUICE_PROXY_UPSTREAM_CONNECTOR_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "core/base/time.h"
 #include "core/log/logger.h"
@@ -42,9 +45,13 @@ struct ConnectContext {
 };
 
 struct Connected {
-  int fd = -1;                           // the caller's; -1: none could be reached
-  int error = 0;                         // why the last attempt failed (errno)
-  EndpointRef endpoint;                  // the last one tried
+  static constexpr size_t kMostFailed = 16;
+
+  int fd = -1;           // the caller's; -1: none could be reached
+  int error = 0;         // why the last attempt failed (errno)
+  EndpointRef endpoint;  // the last one tried
+  // Those that were tried in vain, in order: the last kMostFailed of them. Null: there were none.
+  std::unique_ptr<std::vector<EndpointRef>> failed;
   EndpointSlot slot;                     // held while the connection is open
   int attempts = 0;                      // of all rounds
   bool queue_timeout = false;            // no endpoint had a free slot in time

@@ -69,7 +69,7 @@ PROXY = {
     "proxy/session": ["core/reactor", "core/sched", "proxy/upstream", "proxy/admission",
                       "proxy/identity", "proxy/observe", "proxy/observe/access_log"],
     "proxy/listener": ["core/sched", "proxy/session", "proxy/admission", "proxy/identity",
-                       "proxy/observe"],
+                       "proxy/observe", "proxy/observe/access_log"],
     "proxy/server": ["core/sched", "proxy/listener", "proxy/session", "proxy/upstream",
                      "proxy/admission", "proxy/identity", "proxy/observe",
                      "proxy/observe/access_log", "proxy/memory"],
