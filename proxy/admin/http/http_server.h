@@ -9,11 +9,11 @@
 //                  ├── kMostHeld are open, and another one comes ──► the oldest is CLOSED
 //                  └── more than kMostBody bytes, or no HTTP ──► 413, 400, 431 ────► CLOSED
 //
-// Bounds: kMostConnections at once. When a new one is accepted and kMostHeld are open, whatever they
-// do, the one that has gone longest without a complete request is closed, of those that are READING
-// or WRITING: so clients that hold connections never keep others out. At most kMostWaiting are
-// WAITING; further requests that would have to wait are answered 503. So the rest is for requests
-// that are complete when they come.
+// Bounds: kMostConnections at once. When a new one is accepted and kMostHeld are open, whatever
+// they do, the one that has gone longest without a complete request is closed, of those that are
+// READING or WRITING: so clients that hold connections never keep others out. At most kMostWaiting
+// are WAITING; further requests that would have to wait are answered 503. So the rest is for
+// requests that are complete when they come.
 //
 // Once its doors are closed it accepts nothing, closes what does not wait for an answer, and each
 // answer closes its connection: so another process can have the address, and requests that wait
