@@ -107,6 +107,7 @@ struct Admin {
   core::Address probe_bind;  // /healthz, /readyz and /metrics alone; empty: off
   std::string token;         // "": none
   std::string token_file;    // has the token; "": none
+  std::string state_file;    // keeps what administrators change; "": none
 
   bool enabled() const { return !bind.is_empty() || !probe_bind.is_empty(); }
   bool operator==(const Admin&) const = default;

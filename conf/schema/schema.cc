@@ -122,6 +122,7 @@ Shape Of(Admin& admin) {
     v.Optional("probe_bind", AddressOrEmpty(admin.probe_bind));
     v.Optional("token", TokenOrEmpty(admin.token));
     v.Optional("token_file", PathOrEmpty(admin.token_file, "none"));
+    v.Optional("state_file", PathOrEmpty(admin.state_file, "none"));
   }};
 }
 

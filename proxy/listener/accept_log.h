@@ -5,12 +5,14 @@
 #ifndef SLUICE_PROXY_LISTENER_ACCEPT_LOG_H_
 #define SLUICE_PROXY_LISTENER_ACCEPT_LOG_H_
 
+#include <array>
 #include <cstdint>
 #include <string>
 
 #include "core/base/time.h"
 #include "core/log/logger.h"
 #include "proxy/admission/admission.h"
+#include "proxy/observe/events.h"
 #include "proxy/observe/rejection.h"
 
 namespace sluice::proxy {
@@ -18,10 +20,10 @@ namespace sluice::proxy {
 // Inside a task, of any worker.
 class AcceptLog {
  public:
-  explicit AcceptLog(core::Logger& logger) : logger_(logger) {}
+  explicit AcceptLog(Events& events) : events_(events) {}
 
-  // Memory or buffer_memory is used up: `connection` (a descriptor) waits or is reset. Nothing for
-  // other causes, which are limits of the configuration.
+  // Memory or buffer_memory is used up: `connection` (a descriptor) waits or is reset. Other causes
+  // are limits of the configuration: the first in five seconds of those that wait is an event.
   void Shortage(const std::string& listener, Rejection cause, WhenExhausted when_exhausted,
                 uint32_t connections_served, int connection);
 
@@ -34,10 +36,16 @@ class AcceptLog {
   void CannotAccept(const std::string& listener, int error, core::Duration longest_pause);
 
  private:
-  core::Logger& logger_;
+  void NoteLimit(const std::string& listener, Rejection cause);
+
+  Events& events_;
   core::LogThrottle accept_throttle_{5s};
   core::LogThrottle memory_throttle_{5s};
   core::LogThrottle buffer_throttle_{5s};
+  struct Throttle {
+    core::LogThrottle throttle{5s};
+  };
+  std::array<Throttle, kRejectionCount> limit_throttles_;  // by the limit
 };
 
 }  // namespace sluice::proxy

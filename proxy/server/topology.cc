@@ -191,6 +191,7 @@ core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& l
                       .stats = &counts->stats,
                       .counts = counts,
                       .logger = &services.logger,
+                      .events = &services.events,
                       .short_throttle = &services.short_throttle,
                       .access_log = AccessLogOf(config_, services.access_log),
                       .records_rejected = config_.access_log.rejected,

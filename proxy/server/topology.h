@@ -31,6 +31,7 @@
 #include "proxy/admission/admission.h"
 #include "proxy/listener/listener_state.h"
 #include "proxy/observe/access_log/access_log.h"
+#include "proxy/observe/events.h"
 #include "proxy/observe/stats_registry.h"
 #include "proxy/upstream/endpoint_pool.h"
 #include "proxy/upstream/upstream.h"
@@ -43,6 +44,7 @@ struct SessionServices {
   ProcessLimits& limits;
   StatsRegistry& stats;
   core::Logger& logger;
+  Events& events;
   core::LogThrottle& short_throttle;
   AccessLog* access_log;  // or null
   core::CancellationToken end_sessions;

@@ -26,7 +26,7 @@ core::Task<void> Session::Connect() {
                                                                     .timeout = limits().connect,
                                                                     .key = key,
                                                                     .stats = *context().stats,
-                                                                    .logger = *context().logger},
+                                                                    .events = *context().events},
                                                                    Seed())),
                             core::Named<"client_gone">(PeerReset(client_, WhenBroken::kWaitOn)));
   Connected& connected = outcome.Get<"connect">();

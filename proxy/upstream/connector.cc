@@ -180,10 +180,10 @@ const char* Explain(const Endpoint& endpoint, int error) {
 void LogFailure(const ConnectContext& context, const Endpoint& endpoint, int error) {
   uint64_t suppressed = 0;
   if (!context.upstream.failure_throttle().Pass(Worker::Current()->Now(), suppressed)) return;
-  context.logger.Log(core::LogLevel::kWarn,
-                     "upstream %s: cannot connect to %s: %s (%d more failures since the last line)",
-                     context.upstream.name(), endpoint.NameAndAddress(), Explain(endpoint, error),
-                     suppressed);
+  context.events.logger().Log(
+      core::LogLevel::kWarn,
+      "upstream %s: cannot connect to %s: %s (%d more failures since the last line)",
+      context.upstream.name(), endpoint.NameAndAddress(), Explain(endpoint, error), suppressed);
 }
 
 // The rounds of one session: which endpoints may still be tried, and when.
@@ -265,7 +265,7 @@ class Rounds {
   if (error == ECANCELED || error == EADDRNOTAVAIL || RanOut(error)) return;
   const auto failure = HadTaken(error) ? Outlier::Failure::kReset : Outlier::Failure::kConnect;
   health.OnFailure(endpoint, failure, Explain(endpoint, error), Worker::Current()->clock().Now(),
-                   context.logger);
+                   context.events);
 }
 
 const char* WhyDown(Upstream& upstream) {
@@ -285,10 +285,11 @@ bool IsDown(const ConnectContext& context) {
   if (context.upstream.queue().serving() > 0) return false;
   uint64_t suppressed = 0;
   if (context.upstream.failure_throttle().Pass(Worker::Current()->Now(), suppressed)) {
-    context.logger.Log(core::LogLevel::kWarn,
-                       "upstream %s: every endpoint %s: no session can begin (%d more failures "
-                       "since the last line)",
-                       context.upstream.name(), WhyDown(context.upstream), suppressed);
+    context.events.logger().Log(
+        core::LogLevel::kWarn,
+        "upstream %s: every endpoint %s: no session can begin (%d more failures "
+        "since the last line)",
+        context.upstream.name(), WhyDown(context.upstream), suppressed);
   }
   return true;
 }

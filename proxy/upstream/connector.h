@@ -28,8 +28,8 @@
 #include <vector>
 
 #include "core/base/time.h"
-#include "core/log/logger.h"
 #include "core/task/task.h"
+#include "proxy/observe/events.h"
 #include "proxy/observe/stats.h"
 #include "proxy/upstream/upstream.h"
 
@@ -41,7 +41,7 @@ struct ConnectContext {
   core::Duration timeout;  // of one attempt; 0: none but the kernel's
   uint64_t key = 0;        // what sticks to an endpoint, if the policy uses it
   Stats& stats;
-  core::Logger& logger;
+  Events& events;
 };
 
 struct Connected {

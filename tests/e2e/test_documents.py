@@ -91,7 +91,8 @@ class Commands(Case):
         if program == "bazel":
             self.check_bazel(arguments)
         elif program == "sluice":
-            self.check_options(arguments, run(binary(), "--help").stdout)
+            about = ["ctl", "--help"] if arguments[:1] == ["ctl"] else ["--help"]
+            self.check_options(arguments, run(binary(), *about).stdout)
         elif program.startswith("bazel-bin/"):
             if "<" in program:  # any of them
                 return
