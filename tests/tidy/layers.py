@@ -11,6 +11,9 @@ row here and in ARCHITECTURE.md. (Rows of folders that do not exist are for thos
 PUBLIC_CORE = ["core/base", "core/text", "core/net", "core/task", "core/sync", "core/runtime",
                "core/time", "core/combine", "core/io", "core/log"]
 
+# For the tests of programs: public, and no part of the product includes it.
+TEST_KIT = "core/testing"
+
 CORE = {
     "core/base": [],
     "core/text": ["core/base"],
@@ -26,8 +29,8 @@ CORE = {
     "core/combine": ["core/base", "core/task", "core/sync", "core/runtime", "core/time"],
     "core/io": ["core/base", "core/net", "core/task", "core/reactor", "core/sched", "core/time",
                 "core/runtime"],
-    # For programs' tests; no part of the product uses it.
-    "core/testing": ["core/base", "core/reactor", "core/sched"],
+    TEST_KIT: ["core/base", "core/task", "core/sync", "core/time", "core/reactor",
+                     "core/sched", "core/runtime"],
 }
 
 # All of PUBLIC_CORE in one include, for programs; no part of the product uses it.
@@ -98,6 +101,7 @@ PRODUCT = ["core", "iouring", "epoll", "conf", "proxy"]
 # kernel's two interfaces. A library that is missing here may not be included at all. abseil may
 # be included by all of them.
 LIBRARIES = {
+    "gtest/": "core/testing/",
     "liburing.h": "iouring/",
     "microhttpd.h": "proxy/admin/http/library.h",
     "nlohmann/": "proxy/ctl/json.cc",
