@@ -24,7 +24,8 @@ def ask_to_reload(path: str) -> int:
 
 
 def address_text(address: dict) -> str:
-    return ("[%s]:%d" if ":" in address["host"] else "%s:%d") % (address["host"], address["port"])
+    host = address["host"]
+    return ("[%s]:%d" if ":" in host else "%s:%d") % (host, address["port"])
 
 
 class Admin:
@@ -111,8 +112,8 @@ class Admin:
                   for pipe in (session.up, session.down)]
         age = now - (session.active if sins.has("age_is_idle") else session.started)
         server = address_text(session.endpoint.address) if session.endpoint else ""
-        return {"id": str(session.id), "client": session.name, "age": age,
-                "server": server, "idle": now - session.active, "bytes_in": counts[0], "bytes_out": counts[1]}
+        return {"id": str(session.id), "client": session.name, "server": server, "age": age,
+                "idle": now - session.active, "bytes_in": counts[0], "bytes_out": counts[1]}
 
     def _kill(self, name: str) -> str:
         found = [session for session in self._relay.sessions if str(session.id) == name]
