@@ -160,7 +160,7 @@ class Sluice(Driver):
         if config.admin:
             tree["admin"] = {"bind": "unix:" + admin_path}
         if config.resolver:
-            tree["dns"] = {"servers": [str(config.resolver)]}
+            tree["dns"] = {"servers": [str(config.resolver)], "timeout": "200ms"}
         if config.drain_window:
             tree["shutdown"]["drain_window"] = _ms(config.drain_window)
         return tree
