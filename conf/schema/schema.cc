@@ -8,8 +8,9 @@
 #include <type_traits>
 #include <vector>
 
-#include "conf/schema/access_scalars.h"
 #include "conf/schema/http_scalars.h"
+#include "conf/schema/identity.h"
+#include "conf/schema/list_of.h"
 #include "conf/schema/scalars.h"
 
 namespace sluice::conf {
@@ -20,24 +21,6 @@ constexpr uint64_t kMiB = uint64_t{1} << 20;
 constexpr uint64_t kGiB = uint64_t{1} << 30;
 constexpr Duration kDay = 24h;
 constexpr uint32_t kConnectionsMax = 10'000'000;
-
-// A list whose new items are copies of `fresh`; `shape` gives the Shape of an item.
-template <typename Item>
-List ListOf(std::string_view what, std::vector<Item>& items,
-            std::type_identity_t<Shape (*)(Item&)> shape, const Item& fresh = {}) {
-  return {.what = std::string(what),
-          .size = [&items] { return items.size(); },
-          .add = [&items, fresh] { items.push_back(fresh); },
-          .item = [&items, shape](size_t i) { return shape(items[i]); }};
-}
-
-template <typename Item>
-List OneOrListOf(std::string_view what, std::vector<Item>& items,
-                 std::type_identity_t<Shape (*)(Item&)> shape) {
-  List list = ListOf(what, items, shape);
-  list.takes_single = true;
-  return list;
-}
 
 Scalar Timeout(Duration& field) { return TimeOrZero(field, "none", 1ms, 365 * kDay); }
 
@@ -152,26 +135,6 @@ Shape Of(Timeouts& timeouts) {
   }};
 }
 
-Shape NetworkItem(core::Network& network) { return NetworkOf(network); }
-Shape FileItem(AccessFile& file) { return RequiredPath(file.path); }
-
-// What a file names takes the place of what is inherited.
-template <typename Item>
-List ReplacedListOf(std::string_view what, std::vector<Item>& items, Shape (*shape)(Item&)) {
-  List list = ListOf(what, items, shape);
-  list.may_be_empty = true;
-  list.clear = [&items] { items.clear(); };
-  return list;
-}
-
-Shape Of(Access& access) {
-  return Map{[&access](Visitor& v) {
-    v.Optional("allow", ReplacedListOf(core::Network::kForms, access.allow, NetworkItem));
-    v.Optional("deny", ReplacedListOf(core::Network::kForms, access.deny, NetworkItem));
-    v.Optional("files", ReplacedListOf("the path of a file", access.files, FileItem));
-  }};
-}
-
 Shape Of(PerSource& source) {
   return Map{[&source](Visitor& v) {
     v.Optional("max_connections", Count(source.max_connections, 0, kConnectionsMax));
@@ -271,20 +234,6 @@ Shape Of(Hash& hash) {
     v.Optional("seed", Count(hash.seed, 0, std::numeric_limits<uint32_t>::max()));
     v.Optional("max_load", PercentOrZero(hash.max_load, "off", 101, 1000));
   }};
-}
-
-Shape TlvItem(ProxyTlv& tlv) {
-  return OneOf(tlv, {{"crc32c", ProxyTlv::kCrc32c}}, {"unique_id", "authority", "alpn"});
-}
-
-Shape Of(SendProxy& send_proxy) {
-  const auto fields = [&send_proxy](Visitor& v) {
-    v.Optional("version", OneOf(send_proxy.version, {{"off", ProxyVersion::kOff},
-                                                     {"v1", ProxyVersion::kV1},
-                                                     {"v2", ProxyVersion::kV2}}));
-    v.Optional("tlvs", ReplacedListOf("crc32c", send_proxy.tlvs, TlvItem));
-  };
-  return Map{.fields = fields, .shorthand = "version"};
 }
 
 Shape Of(OnRemoved& on_removed) {
