@@ -7,10 +7,12 @@
 #ifndef SLUICE_CONF_CONFIG_H_
 #define SLUICE_CONF_CONFIG_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "conf/access.h"
 #include "core/base/time.h"
 #include "core/net/address.h"
 
@@ -34,6 +36,8 @@ enum class Balance {
   kFastest,
 };
 enum class HashOn { kSource };
+enum class ProxyVersion { kOff, kV1, kV2 };
+enum class ProxyTlv { kCrc32c };
 enum class Check { kOff, kConnect, kHttp };
 enum class SessionsOfRemoved { kKeep, kReset };
 
@@ -103,6 +107,7 @@ struct Admin {
   core::Address probe_bind;  // /healthz, /readyz and /metrics alone; empty: off
   std::string token;         // "": none
   std::string token_file;    // has the token; "": none
+  std::string state_file;    // keeps what administrators change; "": none
 
   bool enabled() const { return !bind.is_empty() || !probe_bind.is_empty(); }
   bool operator==(const Admin&) const = default;
@@ -120,6 +125,8 @@ struct ReadyWhen {
 struct AccessLog {
   std::string path = "off";  // or "stdout", "stderr", or a file
   AccessFormat format = AccessFormat::kText;
+  bool rejected = false;  // also of connections that never became sessions
+  Duration interim{0};    // also of each session that lives, so often; 0 = off
 
   bool operator==(const AccessLog&) const = default;
 };
@@ -186,6 +193,7 @@ struct Defaults {
   Timeouts timeouts;
   HalfClose half_close = HalfClose::kRelay;
   uint32_t new_connections = 0;  // per second and listener; 0 = no limit
+  Access access;
   PerSource per_source;
   Bandwidth bandwidth;
   ListenSocket socket;
@@ -226,6 +234,15 @@ struct Hash {
   uint32_t max_load = 0;  // percent of an endpoint's fair share of the sessions; 0 = off
 
   bool operator==(const Hash&) const = default;
+};
+
+// The header of the PROXY protocol that servers are sent.
+struct SendProxy {
+  ProxyVersion version = ProxyVersion::kOff;
+  std::vector<ProxyTlv> tlvs;  // of version 2
+
+  bool has(ProxyTlv tlv) const { return std::ranges::find(tlvs, tlv) != tlvs.end(); }
+  bool operator==(const SendProxy&) const = default;
 };
 
 // What becomes of the sessions of an endpoint, or of an upstream, that a reload removes.
@@ -292,6 +309,7 @@ struct Upstream {
   Duration connect_backoff = 20ms;
   Duration retry_for = 5s;            // when all have failed; 0 = each is tried once
   core::Address source_address = {};  // an IP address with port 0, or empty
+  SendProxy send_proxy = {};
   OnRemoved on_removed = {};
   Health health = {};
   PassiveHealth passive_health = {};
@@ -316,6 +334,7 @@ struct Config {
   AccessLog access_log;
   Admin admin;
   std::vector<ReadyWhen> ready_when;  // all of them; none: as soon as it serves
+  Access access;                      // of all listeners; each has one of its own besides
   Defaults defaults;
   Upstream default_upstream;  // what upstreams inherit; without a name and endpoints
   std::vector<Listener> listeners;

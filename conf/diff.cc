@@ -278,7 +278,8 @@ std::string KeyOf(const Path& path) {
 
 bool KeepsUntilRestart(std::string_view key) {
   return key.starts_with("runtime.") || key.starts_with("buffers.") ||
-         key == "limits.buffer_memory" || key == "admin.bind" || key == "admin.probe_bind";
+         key == "limits.buffer_memory" || key == "admin.bind" || key == "admin.probe_bind" ||
+         key == "admin.state_file";
 }
 
 }  // namespace sluice::conf

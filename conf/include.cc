@@ -20,13 +20,6 @@ bool HasWildcard(std::string_view pattern) {
   return pattern.find_first_of("*?[") != std::string_view::npos;
 }
 
-// Next to the file `path`, unless it is absolute.
-std::string Relative(const std::string& path, const std::string& name) {
-  const size_t slash = path.rfind('/');
-  if (name.starts_with('/') || slash == std::string::npos) return name;
-  return path.substr(0, slash + 1) + name;
-}
-
 // By whatever name a file is included, it is one. `path` itself if there is none.
 std::string Identity(const std::string& path) {
   const std::unique_ptr<char, decltype(&std::free)> real(realpath(path.c_str(), nullptr),
@@ -99,7 +92,7 @@ void Includes::IncludePattern(const Node& pattern, const std::string& path, List
   const absl::StatusOr<std::string> name = ExpandEnv(pattern.text, env_);
   if (!name.ok()) return errors_.Add(pattern.at, Cat("include: ", Message(name.status())));
   if (name->empty()) return errors_.Add(pattern.at, "include: the path of a file is needed");
-  const std::string relative = Relative(path, *name);
+  const std::string relative = RelativeTo(path, *name);
   if (!HasWildcard(relative)) return IncludeFile(pattern, relative, lists);
   const std::vector<std::string> files = FilesOf(relative);
   sources_.push_back({.path = relative, .is_pattern = true, .digest = DigestOf(files)});

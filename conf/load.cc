@@ -1,13 +1,12 @@
 #include "conf/load.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <deque>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/statusor.h"
+#include "conf/access_files.h"
 #include "conf/include.h"
 #include "conf/reader/advice.h"
 #include "conf/reader/reader.h"
@@ -21,28 +20,10 @@ namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-absl::Status CannotRead(const std::string& path, int error) {
-  switch (error) {
-    case ENOENT:
-    case ENOTDIR:
-      return InvalidArgument(path == "-" ? "no such file; standard input is /dev/stdin"
-                                         : "no such file");
-    case EISDIR:
-      return InvalidArgument("this is a directory, not a file");
-    case EACCES:
-    case EPERM:
-      return InvalidArgument("this process has no permission to read the file");
-    case ENXIO:
-      return InvalidArgument("this is a socket or a device that cannot be read");
-    default:
-      return InvalidArgument(Cat("the file cannot be read: ", strerrordesc_np(error)));
-  }
-}
-
 // One byte more than allowed is enough to see that there are too many.
 absl::StatusOr<std::string> ReadFile(const std::string& path, Sources& sources) {
   FileText file = ReadSource(path, sources);
-  if (file.error != 0) return CannotRead(path, file.error);
+  if (file.error != 0) return InvalidArgument(WhyUnreadable(path, file.error));
   return std::move(file.text);
 }
 
@@ -159,6 +140,7 @@ LoadResult Loader::Load(std::string_view text, bool may_include) {
   LoadResult result;
   Positions positions;
   ReadConfig(root, env_, result.config, positions, errors_);
+  ReadAccessFiles(result.config, positions, errors_, sources_);
   Validate(result.config, positions, errors_);
   result.errors = errors_.Take();
   if (!result.ok()) return result;

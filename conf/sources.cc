@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 
 #include "absl/cleanup/cleanup.h"
 
@@ -23,7 +24,7 @@ uint64_t GoOn(uint64_t digest, std::string_view text) {
 }
 
 // `flags`: of open(2), besides those for reading. True: it is read like a file on a disk.
-bool ReadFile(const std::string& path, int flags, FileText& file) {
+bool ReadFile(const std::string& path, int flags, size_t max_bytes, FileText& file) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | flags);
   if (fd < 0) {
     file.error = errno;
@@ -34,7 +35,7 @@ bool ReadFile(const std::string& path, int flags, FileText& file) {
   const bool is_source = fstat(fd, &info) != 0 || S_ISREG(info.st_mode) || S_ISDIR(info.st_mode);
   if (!is_source && (flags & O_NONBLOCK) != 0) return false;
   std::array<char, 65536> chunk;
-  while (file.text.size() <= kMaxFileBytes) {
+  while (file.text.size() <= max_bytes) {
     const ssize_t count = read(fd, chunk.data(), chunk.size());
     if (count == 0) break;
     if (count < 0 && errno == EINTR) continue;
@@ -44,7 +45,7 @@ bool ReadFile(const std::string& path, int flags, FileText& file) {
     }
     file.text.append(chunk.data(), static_cast<size_t>(count));
   }
-  file.text.resize(std::min(file.text.size(), kMaxFileBytes + 1));
+  file.text.resize(std::min(file.text.size(), max_bytes + 1));
   return is_source;
 }
 
@@ -71,12 +72,35 @@ std::vector<std::string> FilesOf(const std::string& pattern) {
   return found;
 }
 
-FileText ReadSource(const std::string& path, Sources& sources) {
+FileText ReadSource(const std::string& path, Sources& sources, size_t max_bytes) {
   FileText file;
-  if (ReadFile(path, /*flags=*/0, file)) {
-    sources.push_back({.path = path, .is_pattern = false, .digest = DigestOfFile(file)});
+  if (ReadFile(path, /*flags=*/0, max_bytes, file)) {
+    sources.push_back({.path = path, .digest = DigestOfFile(file), .max_bytes = max_bytes});
   }
   return file;
+}
+
+std::string WhyUnreadable(const std::string& path, int error) {
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+      return path == "-" ? "no such file; standard input is /dev/stdin" : "no such file";
+    case EISDIR:
+      return "this is a directory, not a file";
+    case EACCES:
+    case EPERM:
+      return "this process has no permission to read the file";
+    case ENXIO:
+      return "this is a socket or a device that cannot be read";
+    default:
+      return std::string("the file cannot be read: ") + strerrordesc_np(error);
+  }
+}
+
+std::string RelativeTo(const std::string& path, const std::string& name) {
+  const size_t slash = path.rfind('/');
+  if (name.starts_with('/') || slash == std::string::npos) return name;
+  return path.substr(0, slash + 1) + name;
 }
 
 Sources LookAgain(const Sources& sources) {
@@ -89,7 +113,7 @@ Sources LookAgain(const Sources& sources) {
     }
     FileText file;
     // What has become a pipe has changed; it is not read here.
-    const bool is_source = ReadFile(source.path, O_NONBLOCK, file);
+    const bool is_source = ReadFile(source.path, O_NONBLOCK, source.max_bytes, file);
     again.digest = is_source ? DigestOfFile(file) : ~source.digest;
   }
   return now;

@@ -1,5 +1,7 @@
 // sluice: a TCP reverse proxy. This file tells it all: what is made, from what, in which order.
 
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -25,6 +27,7 @@
 #include "core/runtime/backend.h"
 #include "core/runtime/runtime.h"
 #include "proxy/admin/admin.h"
+#include "proxy/admin/state_file.h"
 #include "proxy/app/cpu_quota.h"
 #include "proxy/app/demo.h"
 #include "proxy/app/descriptors.h"
@@ -35,6 +38,7 @@
 #include "proxy/app/runtime_options.h"
 #include "proxy/app/standard_descriptors.h"
 #include "proxy/app/version.h"
+#include "proxy/ctl/completion.h"
 #include "proxy/ctl/ctl.h"
 #include "proxy/memory/buffer_budget.h"
 #include "proxy/memory/heap_reserve.h"
@@ -116,24 +120,26 @@ class AdminDoor {
     if (admin.ok()) admin_ = *std::move(admin);
     return admin.status();
   }
+  // Who waits for an answer, also to the question for the upgrade, still gets it.
   void Close() {
     absl::MutexLock lock(&mutex_);
-    if (admin_ != nullptr) admin_->Stop();
-    admin_.reset();
+    if (admin_ == nullptr) return;
+    admin_->Leave();
+    left_ = std::move(admin_);
   }
   // Closes it for good.
   void End() {
-    {
-      absl::MutexLock lock(&mutex_);
-      has_ended_ = true;
-    }
-    Close();
+    absl::MutexLock lock(&mutex_);
+    has_ended_ = true;
+    admin_.reset();
+    left_.reset();
   }
 
  private:
   const AdminSubject subject_;
   absl::Mutex mutex_;
   std::unique_ptr<Admin> admin_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<Admin> left_ ABSL_GUARDED_BY(mutex_);  // what was closed last
   bool has_ended_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
@@ -179,12 +185,33 @@ core::RuntimeOptions OptionsOf(const RuntimePlan& plan, core::BufferReserve& res
   return options;
 }
 
+void LogStart(core::Runtime& runtime, const std::string& file, const conf::Limits& limits,
+              const Descriptors& descriptors, core::Logger& logger) {
+  logger.Log(LogLevel::kInfo,
+             "starting: backend %s, %d workers, version %s, pid %d, file %s, limits: %d "
+             "connections, %d MiB of buffers, %d descriptors",
+             runtime.backend().name, runtime.handle().workers(), Version(), getpid(),
+             file.empty() ? "-" : file, limits.max_connections, limits.buffer_memory_bytes >> 20,
+             descriptors.limit);
+}
+
+// What administrators have changed holds again, and what they change is kept. `state` outlives the
+// last act.
+void KeepState(StateFile& state, Server& server, core::Logger& logger) {
+  EndpointActions& actions = server.endpoint_actions();
+  actions.Restore(state.Load());
+  const absl::Status started = state.Start([&actions] { return actions.changes(); });
+  if (!started.ok()) Fail(logger, started);
+  actions.set_on_change([&state] { state.Changed(); });
+}
+
 int Serve(Changes changes, const conf::Config& file, const std::vector<conf::Error>& warnings,
           core::SignalStream& signals) {
   absl::Status status = CheckAddressSpace(kLogSpace, "the logs", "raise RLIMIT_AS or RLIMIT_DATA");
   if (!status.ok()) return Complain(status);
   const std::unique_ptr<core::Logger> logger = core::Logger::ToStderr(
-      static_cast<LogLevel>(file.log.level), static_cast<core::LogFormat>(file.log.format));
+      static_cast<LogLevel>(file.log.level), static_cast<core::LogFormat>(file.log.format),
+      core::PrioritiesFor(STDERR_FILENO, std::getenv("JOURNAL_STREAM")));
   for (const conf::Error& warning : warnings) {
     logger->Log(LogLevel::kWarn, "%s", conf::FormatWarning(warning));
   }
@@ -198,9 +225,8 @@ int Serve(Changes changes, const conf::Config& file, const std::vector<conf::Err
       CheckDescriptors(NeedsOf(config, plan.options.workers), config.limits.max_connections,
                        descriptors.limit, descriptors.open);
   if (!shortage.ok()) Fail(*logger, shortage.status());
-  const bool is_auto = file.limits.max_connections == 0;
-  if (!shortage->empty() && !is_auto) logger->Log(LogLevel::kWarn, "%s", *shortage);
-
+  if (!shortage->empty() && file.limits.max_connections != 0)
+    logger->Log(LogLevel::kWarn, "%s", *shortage);
   const core::MonotonicClock clock;
   absl::StatusOr<std::unique_ptr<AccessLog>> access_log = OpenAccessLog(config, clock, *logger);
   if (!access_log.ok()) Fail(*logger, access_log.status());
@@ -215,16 +241,16 @@ int Serve(Changes changes, const conf::Config& file, const std::vector<conf::Err
   HeapReserve reserve(HeapReserve::BytesFor(config.limits.max_connections), MallocWorks);
   PrepareForShortage(reserve, *logger);
   Server server(config, runtime.handle(), signals, *logger, access_log->get(), reserve);
+  StateFile state_file(config.admin.state_file, *logger);
+  if (!config.admin.state_file.empty()) KeepState(state_file, server, *logger);
   const bool takes_over = changes.inheritance != nullptr;
   AllowChanges(changes, server, *logger);
   status = CheckAddressSpace(plan.address_space, "the workers",
                              "lower runtime.workers or limits.buffer_memory, or raise RLIMIT_AS or "
                              "RLIMIT_DATA");
   if (!status.ok()) Fail(*logger, status);
-  status = runtime.Start();
-  if (!status.ok()) Fail(*logger, status);
-  logger->Log(LogLevel::kInfo, "starting: backend %s, %d workers", runtime.backend().name,
-              runtime.handle().workers());
+  if (status = runtime.Start(); !status.ok()) Fail(*logger, status);
+  LogStart(runtime, changes.config, config.limits, descriptors, *logger);
   const auto admin = std::make_shared<AdminDoor>(AdminSubject{
       .server = server,
       .runtime = runtime.handle(),
@@ -233,6 +259,7 @@ int Serve(Changes changes, const conf::Config& file, const std::vector<conf::Err
       .backend = runtime.backend().name,
       .at_start = config.admin,
       .config_path = changes.config,
+      .ask_to_end = [] { kill(getpid(), SIGTERM); },
       .log_dropped = [&] { return Dropped(*logger, access_log->get()); },
       .read_config =
           changes.config.empty() ? NextConfig() : ReadAgain(changes.config, nullptr, nullptr)});
@@ -241,6 +268,7 @@ int Serve(Changes changes, const conf::Config& file, const std::vector<conf::Err
   if (!status.ok()) Fail(*logger, status);
   status = runtime.Run(server.Run());
   admin->End();
+  state_file.Stop();
   status.Update(server.status());
   if (*access_log != nullptr) FinishAccessLog(**access_log, *logger);
   if (!status.ok()) Fail(*logger, status);
@@ -340,12 +368,21 @@ int AskRunningProcess(const std::vector<std::string>& words) {
   return result.code != kExitOk ? result.code : printed;
 }
 
+int PrintCompletion(std::string_view shell) {
+  const absl::StatusOr<std::string> script = CompletionScript(shell, LongOptions());
+  if (script.ok()) return PrintAndExit(*script);
+  return Complain(std::string(script.status().message()), kExitUsage);
+}
+
 int Main(int argc, char** argv) {
   OpenStandardDescriptors();
   const absl::Status prepared = PrepareProcess();
   if (!prepared.ok()) return Complain(prepared);
   if (argc > 1 && std::string_view(argv[1]) == "ctl") {
     return AskRunningProcess({argv + 2, argv + argc});
+  }
+  if (argc > 1 && std::string_view(argv[1]) == "completion") {
+    return PrintCompletion(argc == 3 ? argv[2] : "");
   }
   const absl::StatusOr<Flags> flags = ParseFlags(argc, argv);
   if (!flags.ok()) {

@@ -91,6 +91,18 @@ void CheckSourceAddresses(const Config& config, const Positions& positions, Erro
   }
 }
 
+// Version 1 is a line of text and has no place for them.
+void CheckSendProxy(const Config& config, const Positions& positions, Errors& errors) {
+  const auto check = [&](const SendProxy& send_proxy, const std::string& path) {
+    if (send_proxy.tlvs.empty() || send_proxy.version != ProxyVersion::kV1) return;
+    errors.Add(positions.At(path),
+               Cat(path, ": version 1 has no TLVs; allowed: none, or version: v2"));
+  };
+  for (size_t i = 0; i < config.upstreams.size(); ++i) {
+    check(config.upstreams[i].send_proxy, Cat("upstreams[", i, "].send_proxy.tlvs"));
+  }
+}
+
 // A check that could reach no endpoint, or none of them, is not meant.
 void CheckHealth(const Config& config, const Positions& positions, Errors& errors) {
   for (size_t i = 0; i < config.upstreams.size(); ++i) {
@@ -161,6 +173,7 @@ void Validate(const Config& config, const Positions& positions, Errors& errors) 
   CheckAdmin(config, positions, errors);
   CheckUpstreams(config, positions, errors);
   CheckSourceAddresses(config, positions, errors);
+  CheckSendProxy(config, positions, errors);
   CheckHealth(config, positions, errors);
   CheckShutdown(config, positions, errors);
   CheckReferences(config, positions, errors);

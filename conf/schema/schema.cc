@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "conf/schema/http_scalars.h"
+#include "conf/schema/identity.h"
+#include "conf/schema/list_of.h"
 #include "conf/schema/scalars.h"
 
 namespace sluice::conf {
@@ -19,24 +21,6 @@ constexpr uint64_t kMiB = uint64_t{1} << 20;
 constexpr uint64_t kGiB = uint64_t{1} << 30;
 constexpr Duration kDay = 24h;
 constexpr uint32_t kConnectionsMax = 10'000'000;
-
-// A list whose new items are copies of `fresh`; `shape` gives the Shape of an item.
-template <typename Item>
-List ListOf(std::string_view what, std::vector<Item>& items,
-            std::type_identity_t<Shape (*)(Item&)> shape, const Item& fresh = {}) {
-  return {.what = std::string(what),
-          .size = [&items] { return items.size(); },
-          .add = [&items, fresh] { items.push_back(fresh); },
-          .item = [&items, shape](size_t i) { return shape(items[i]); }};
-}
-
-template <typename Item>
-List OneOrListOf(std::string_view what, std::vector<Item>& items,
-                 std::type_identity_t<Shape (*)(Item&)> shape) {
-  List list = ListOf(what, items, shape);
-  list.takes_single = true;
-  return list;
-}
 
 Scalar Timeout(Duration& field) { return TimeOrZero(field, "none", 1ms, 365 * kDay); }
 
@@ -110,6 +94,8 @@ Shape Of(AccessLog& log) {
     v.Optional("path", LogPath(log.path));
     v.Optional("format",
                OneOf(log.format, {{"text", AccessFormat::kText}, {"json", AccessFormat::kJson}}));
+    v.Optional("rejected", Flag(log.rejected));
+    v.Optional("interim", TimeOrZero(log.interim, "off", 100ms, 365 * kDay));
   }};
 }
 
@@ -119,6 +105,7 @@ Shape Of(Admin& admin) {
     v.Optional("probe_bind", AddressOrEmpty(admin.probe_bind));
     v.Optional("token", TokenOrEmpty(admin.token));
     v.Optional("token_file", PathOrEmpty(admin.token_file, "none"));
+    v.Optional("state_file", PathOrEmpty(admin.state_file, "none"));
   }};
 }
 
@@ -202,6 +189,7 @@ void DefaultsFields(Defaults& defaults, Visitor& v) {
   v.Optional("half_close", OneOf(defaults.half_close,
                                  {{"relay", HalfClose::kRelay}, {"close", HalfClose::kClose}}));
   v.Optional("new_connections", NewConnections(defaults.new_connections));
+  v.Optional("access", Of(defaults.access));
   v.Optional("per_source", Of(defaults.per_source));
   v.Optional("bandwidth", Of(defaults.bandwidth));
   v.Optional("socket", Of(defaults.socket));
@@ -321,6 +309,7 @@ void UpstreamFields(Upstream& upstream, Visitor& v) {
   v.Optional("connect_backoff", TimeOrZero(upstream.connect_backoff, "at once", 1ms, 10s));
   v.Optional("retry_for", TimeOrZero(upstream.retry_for, "one round", 1ms, 1h));
   v.Optional("source_address", HostOrEmpty(upstream.source_address));
+  v.Optional("send_proxy", Of(upstream.send_proxy));
   v.Optional("on_removed", Of(upstream.on_removed));
   v.Optional("health", Of(upstream.health));
   v.Optional("passive_health", Of(upstream.passive_health));
@@ -369,6 +358,7 @@ Map Describe(Config& config) {
     v.Optional("access_log", Of(config.access_log));
     v.Optional("admin", Of(config.admin));
     v.Optional("ready_when", ConditionsOf(config.ready_when));
+    v.Optional("access", Of(config.access));
     v.Optional("defaults", AllDefaults(config));
     // After limits and defaults: a reader has filled them in by now, wherever the file has them.
     v.Required("listeners", ListOf("listener", config.listeners, Of, FreshListener(config)));

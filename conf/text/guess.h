@@ -31,6 +31,7 @@ Guesses GuessFileMode(std::string_view text);  // rw-rw---- → 0660, 0o660 → 
 // `any`: the host that stands for none: "0.0.0.0" to listen, "127.0.0.1" to connect.
 Guesses GuessAddress(std::string_view text, std::string_view any);  // *:80 → 0.0.0.0:80
 Guesses GuessHost(std::string_view text);                           // 10.0.0.1:80 → 10.0.0.1
+Guesses GuessNetwork(std::string_view text);                        // 10.1.2.3/8 → 10.0.0.0/8
 
 }  // namespace sluice::conf
 

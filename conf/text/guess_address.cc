@@ -9,6 +9,7 @@
 #include "conf/text/guess.h"
 #include "conf/text/text.h"
 #include "core/net/address.h"
+#include "core/net/network.h"
 
 namespace sluice::conf {
 namespace {
@@ -160,6 +161,24 @@ Guesses GuessHost(std::string_view text) {
   for (const std::string_view word : {"auto", "any", "*", "none", "default", "off", "automatic"}) {
     if (lower == word) guesses.emplace_back("");
   }
+  return guesses;
+}
+
+Guesses GuessNetwork(std::string_view text) {
+  Guesses guesses;
+  const size_t slash = std::min(text.find('/'), text.size());
+  const std::string length(text.substr(slash));
+  const auto host = core::Address::ParseHost(text.substr(0, slash));
+  const auto bits = ParseDecimal(text.substr(std::min(slash + 1, text.size())));
+  if (host.ok() && bits && *bits <= 128) {
+    guesses.push_back(core::Network::Around(*host, static_cast<int>(*bits)).ToString());
+  }
+  const std::string lower = absl::AsciiStrToLower(Piece(text));
+  if (lower == "localhost") guesses.insert(guesses.end(), {"127.0.0.0/8", "::1"});
+  if (lower == "all" || lower == "any" || lower == "*") {
+    guesses.insert(guesses.end(), {"0.0.0.0/0", "::/0"});
+  }
+  for (const std::string& host : GuessHost(text)) guesses.push_back(Cat(host, length));
   return guesses;
 }
 

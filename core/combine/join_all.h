@@ -47,7 +47,10 @@ class [[nodiscard]] JoinAllAwaiter final : public Waiter, private ChildObserver 
     if (scope_->cancelled()) Cancel();
     remaining_ = parts_.size() + 1;  // one for this loop: the parent is not resumed from inside it
     scope_->Enter(*this);
-    for (Part& part : parts_) part.branch.Start(promise.task, &part.scope, *this);
+    for (Part& part : parts_) {
+      part.row.around = scope_;
+      part.branch.Start(promise.task, part.row.scopes.data(), *this);
+    }
     return --remaining_ != 0;
   }
   std::vector<AwaitValue<A>> await_resume() {
@@ -59,7 +62,7 @@ class [[nodiscard]] JoinAllAwaiter final : public Waiter, private ChildObserver 
   }
 
   void Cancel() override {
-    for (Part& part : parts_) part.scope.Cancel();
+    for (Part& part : parts_) part.row.scopes[0].Cancel();
   }
   void OnReady() override { SLUICE_CHECK(false); }  // never posted
 
@@ -67,7 +70,7 @@ class [[nodiscard]] JoinAllAwaiter final : public Waiter, private ChildObserver 
   struct Part {
     explicit Part(A&& awaitable) : branch(std::move(awaitable)) {}
     internal::Branch<A> branch;
-    CancelScope scope;
+    ScopeRow<1> row;
   };
 
   std::coroutine_handle<> ChildDone() override {

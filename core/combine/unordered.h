@@ -76,7 +76,7 @@ class Unordered {
   // Asks all of them to give up, also those that are added later; Next still brings each of them.
   void Cancel() {
     cancelled_ = true;
-    for (Part& part : running_) part.scope.Cancel();
+    for (Part& part : running_) part.row.scopes[0].Cancel();
   }
 
   class NextAwaiter;
@@ -99,12 +99,13 @@ class Unordered {
 
  private:
   struct Part final : ChildObserver {
-    Part(Unordered& set, Task<T> task) : set(set), task(std::move(task)) {}
+    Part(Unordered& set, Task<T> task)
+        : set(set), task(std::move(task)), row(set.around_parts_.scopes[0]) {}
     ~Part() { task.DropException(); }
     std::coroutine_handle<> ChildDone() override { return set.Ended(*this); }
     Unordered& set;
     Task<T> task;
-    CancelScope scope;
+    ScopeRow<1> row;
     typename std::list<Part>::iterator place;  // in running_
   };
 
@@ -119,8 +120,8 @@ class Unordered {
       running_.splice(running_.end(), fresh_, fresh_.begin());
       Part& part = running_.back();
       part.place = std::prev(running_.end());
-      if (cancelled_) part.scope.Cancel();
-      part.task.Start(task_, &part.scope, part);
+      if (cancelled_) part.row.scopes[0].Cancel();
+      part.task.Start(task_, part.row.scopes.data(), part);
     }
     starting_ = false;
   }
@@ -136,6 +137,7 @@ class Unordered {
   std::list<Part> ended_;
   NextAwaiter* waiting_ = nullptr;
   Runnable* task_ = nullptr;  // the owner's; since the first Next
+  ScopeRow<1> around_parts_;  // around it: the scope of the Next that waits
   bool starting_ = false;     // the owner, or one of the parts, is below on the stack
   bool cancelled_ = false;
 };
@@ -155,6 +157,7 @@ class [[nodiscard]] Unordered<T>::NextAwaiter final : public Waiter {
     SLUICE_CHECK_USE(set_.task_ == nullptr || set_.task_ == promise.task,
                      "an Unordered stays in the task that first awaited its Next()");
     set_.task_ = promise.task;
+    set_.around_parts_.around = promise.scope;
     if (promise.scope->cancelled()) set_.Cancel();
     set_.StartFresh();
     if (!set_.ended_.empty() || set_.running_.empty()) return false;
@@ -167,6 +170,7 @@ class [[nodiscard]] Unordered<T>::NextAwaiter final : public Waiter {
   std::optional<Value> await_resume() {
     if (scope_ != nullptr) scope_->Leave(*this);
     set_.waiting_ = nullptr;
+    set_.around_parts_.around = nullptr;
     if (set_.ended_.empty()) return std::nullopt;
     std::list<Part> part;
     part.splice(part.begin(), set_.ended_, set_.ended_.begin());

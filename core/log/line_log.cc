@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -159,6 +160,10 @@ void LineLog::Start() {
 }
 
 void LineLog::Run(absl::Notification& ready) {
+  constexpr size_t kMostOfName = 15;  // of a thread
+  std::string name = name_.substr(0, kMostOfName);
+  std::ranges::replace(name, ' ', '-');
+  pthread_setname_np(pthread_self(), name.c_str());
   Batch batch;
   batch.lines.reserve(kQueueBytes);
   ready.Notify();

@@ -4,6 +4,9 @@
 // is one line: control characters in it are escaped (core/text/control_escape.h,
 // core/text/json_escape.h).
 //
+// Where standard error is the journal of systemd, a line begins with its priority, such as <4>,
+// which the journal takes off: `journalctl -p warning` finds it.
+//
 // Any thread may call anything.
 #ifndef SLUICE_CORE_LOG_LOGGER_H_
 #define SLUICE_CORE_LOG_LOGGER_H_
@@ -20,10 +23,16 @@ namespace sluice::core {
 
 enum class LogLevel { kTrace, kDebug, kInfo, kWarn, kError, kOff };
 enum class LogFormat { kText, kJson };
+enum class LogPriorities { kNone, kJournal };
+
+// kJournal if `descriptor` is the stream that the service manager has named: $JOURNAL_STREAM, which
+// is "DEVICE:INODE", or null.
+LogPriorities PrioritiesFor(int descriptor, const char* journal_stream);
 
 class Logger {
  public:
-  static std::unique_ptr<Logger> ToStderr(LogLevel level, LogFormat format);
+  static std::unique_ptr<Logger> ToStderr(LogLevel level, LogFormat format,
+                                          LogPriorities priorities = LogPriorities::kNone);
   virtual ~Logger() = default;
 
   bool enabled(LogLevel level) const { return level >= level_.load(std::memory_order_relaxed); }
@@ -44,6 +53,14 @@ class Logger {
   }
 
   virtual void Write(LogLevel level, std::string_view line) = 0;
+
+  // Whether lines are JSON: then WriteWithFields adds `fields` to the object, which are the text of
+  // further members (`"key":value,…`). Other lines do not show them.
+  virtual bool takes_fields() const { return false; }
+  virtual void WriteWithFields(LogLevel level, std::string_view line, std::string_view fields) {
+    (void)fields;
+    Write(level, line);
+  }
 
   // Lines dropped so far.
   virtual uint64_t dropped() const = 0;

@@ -157,6 +157,13 @@ size_t SocketApi::UnreadBytes(int fd) {
   return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0 ? static_cast<size_t>(bytes) : 0;
 }
 
+// As long as there are bytes, recv(2) brings those and no error.
+size_t SocketApi::ReadNow(int fd, std::span<std::byte> bytes) {
+  if (UnreadBytes(fd) == 0) return 0;
+  const ssize_t read = recv(fd, bytes.data(), bytes.size(), MSG_DONTWAIT);
+  return read > 0 ? static_cast<size_t>(read) : 0;
+}
+
 // A connection that is gone (TCP_CLOSE) has no peer any more. A UNIX socket keeps its own.
 PeerState SocketApi::GetPeerState(int fd) {
   sockaddr peer;

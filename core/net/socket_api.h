@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "core/base/result.h"
 #include "core/base/time.h"
@@ -71,6 +72,9 @@ class SocketApi {
   virtual Delivery GetDelivery(int fd);
   // Received and not read: a close turns into a reset.
   virtual size_t UnreadBytes(int fd);
+  // Reads some of these, without waiting: how many; 0 also if there is an end or an error, which a
+  // later read finds. Nothing of the descriptor is in flight.
+  virtual size_t ReadNow(int fd, std::span<std::byte> bytes);
   virtual PeerState GetPeerState(int fd);
   virtual PathQuality GetPathQuality(int fd);
   // The file of a UNIX listener that is about to be closed, if its path still names it; nothing for

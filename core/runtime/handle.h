@@ -5,10 +5,8 @@
 #ifndef SLUICE_CORE_RUNTIME_HANDLE_H_
 #define SLUICE_CORE_RUNTIME_HANDLE_H_
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <type_traits>
 
 #include "core/base/check.h"
@@ -16,21 +14,13 @@
 #include "core/sched/shared.h"
 #include "core/sched/worker.h"
 #include "core/sched/worker_counters.h"
+#include "core/task/co_invoke.h"
 #include "core/task/task.h"
 
 namespace sluice::core {
 
 template <typename T>
 class JoinHandle;
-
-namespace internal {
-
-template <typename F, typename... Args>
-concept MakesTask = requires(F& function, Args&... args) {
-  []<typename T>(Task<T>) {}(std::invoke(function, args...));
-};
-
-}  // namespace internal
 
 class RuntimeHandle {
  public:

@@ -114,6 +114,9 @@ class RootBase : public PromiseBase, public Runnable, private Node {
     if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) Free();
   }
 
+  // While it does not run: what it is suspended on; null for what nothing can cut short.
+  const Waiter* waits_for() const { return own_scope_.pending(); }
+
   // Of the result, which is taken once, when it has finished.
   bool never_begun() const { return never_begun_; }
   using PromiseBase::TakeException;

@@ -8,7 +8,6 @@
 #ifndef SLUICE_CORE_RUNTIME_SPAWN_H_
 #define SLUICE_CORE_RUNTIME_SPAWN_H_
 
-#include <functional>
 #include <type_traits>
 #include <utility>
 
@@ -17,6 +16,7 @@
 #include "core/runtime/root.h"
 #include "core/sched/shared.h"
 #include "core/sched/worker.h"
+#include "core/task/co_invoke.h"
 #include "core/task/task.h"
 
 namespace sluice::core {
@@ -57,24 +57,12 @@ JoinHandle<T> Spawn(Task<T> task) {
   return RuntimeHandle::Current().Spawn(std::move(task));
 }
 
-namespace internal {
-
-// Keeps the callable and its arguments until the coroutine that they make has ended: what a lambda
-// has captured and what its parameters refer to lives there.
-template <typename F, typename... Args>
-auto Invoke(F function, Args... args) -> std::invoke_result_t<F&, Args&...> {
-  co_return co_await std::invoke(function, args...);
-}
-
-}  // namespace internal
-
 // `Spawn([state](int n) -> Task<void> { ... }, 5)`: moves or copies the callable and its arguments
-// into the task and calls it there with references to them.
+// into the task and calls it there with references to them (core/task/co_invoke.h).
 template <typename F, typename... Args>
   requires internal::MakesTask<std::decay_t<F>, std::decay_t<Args>...>
 auto RuntimeHandle::Spawn(F&& function, Args&&... args) const {
-  return Spawn(internal::Invoke<std::decay_t<F>, std::decay_t<Args>...>(
-      std::forward<F>(function), std::forward<Args>(args)...));
+  return Spawn(CoInvoke(std::forward<F>(function), std::forward<Args>(args)...));
 }
 template <typename F, typename... Args>
   requires internal::MakesTask<std::decay_t<F>, std::decay_t<Args>...>

@@ -38,6 +38,7 @@
 #include "core/runtime/root.h"
 #include "core/runtime/spawn.h"
 #include "core/sched/worker.h"
+#include "core/task/co_invoke.h"
 #include "core/task/outcome.h"
 #include "core/task/task.h"
 
@@ -80,16 +81,14 @@ JoinHandle<T> SpawnLocal(Task<T> task) {
 template <typename F, typename... Args>
   requires internal::MakesTask<std::decay_t<F>, std::decay_t<Args>...>
 auto SpawnLocal(F&& function, Args&&... args) {
-  return SpawnLocal(internal::Invoke<std::decay_t<F>, std::decay_t<Args>...>(
-      std::forward<F>(function), std::forward<Args>(args)...));
+  return SpawnLocal(CoInvoke(std::forward<F>(function), std::forward<Args>(args)...));
 }
 
 template <typename F, typename... Args>
   requires internal::MakesTask<std::decay_t<F>, std::decay_t<Args>...>
 auto RuntimeHandle::SpawnPinned(uint32_t worker, F&& function, Args&&... args) const {
   return internal::SpawnLocalOn(*this, worker,
-                                internal::Invoke<std::decay_t<F>, std::decay_t<Args>...>(
-                                    std::forward<F>(function), std::forward<Args>(args)...));
+                                CoInvoke(std::forward<F>(function), std::forward<Args>(args)...));
 }
 
 }  // namespace sluice::core

@@ -42,4 +42,12 @@ void TaskRegistry::CancelAll() {
   }
 }
 
+void TaskRegistry::ForEach(absl::FunctionRef<void(const RootBase&)> look) {
+  for (List& list : lists_) {
+    absl::MutexLock lock(&list.mutex);
+    for (const RootBase* root = list.first; root != nullptr; root = root->next_listed())
+      look(*root);
+  }
+}
+
 }  // namespace sluice::core

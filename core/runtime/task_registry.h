@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/synchronization/mutex.h"
 
 namespace sluice::core {
@@ -39,6 +40,9 @@ class TaskRegistry {
 
   // Aborts all that have begun; no other begins. As often as one likes.
   void CancelAll();
+
+  // Calls `look` for each task that is listed: it holds a lock that their ends need.
+  void ForEach(absl::FunctionRef<void(const RootBase&)> look);
 
  private:
   struct alignas(64) List {

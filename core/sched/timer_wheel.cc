@@ -144,4 +144,15 @@ std::optional<Instant> TimerWheel::NextDeadline() const {
   return Instant(std::chrono::milliseconds(static_cast<int64_t>(next.deadline_ms)));
 }
 
+size_t TimerWheel::CountArmed() const {
+  absl::MutexLock lock(&mutex_);
+  size_t count = 0;
+  for (const auto& level : slots_) {
+    for (const Timer* timer : level) {
+      for (; timer != nullptr; timer = static_cast<const Timer*>(timer->next)) ++count;
+    }
+  }
+  return count;
+}
+
 }  // namespace sluice::core

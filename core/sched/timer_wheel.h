@@ -27,6 +27,7 @@
 #define SLUICE_CORE_SCHED_TIMER_WHEEL_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -96,6 +97,9 @@ class TimerWheel {
   // When Advance should next be called; none: no timer is armed. Not earlier than needed by more
   // than one cascade.
   std::optional<Instant> NextDeadline() const;
+
+  // How many timers are armed and have not fired. Walks all of them; any thread.
+  size_t CountArmed() const;
 
  private:
   friend class Timer;

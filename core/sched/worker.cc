@@ -48,7 +48,12 @@ Worker::Worker(Shared& shared, uint32_t index, const Clock& clock, const WorkerO
       random_(options.seed * 0x9E3779B97F4A7C15u + index + 1),
       now_(clock.Now()),
       wheel_(now_),
-      turned_(now_) {}
+      turned_(now_),
+      shuffle_(options.shuffle_seed == 0
+                   ? nullptr
+                   : std::make_unique<Shuffle>(options.shuffle_seed + index)) {
+  if (shuffle_ != nullptr) due_ = kShuffled;
+}
 
 Worker::~Worker() = default;
 
@@ -123,7 +128,10 @@ void Worker::RunTask(Runnable& task) {
   running_ = nullptr;
   work_ += kWorkPerTask + copied;
   if (outcome >= Runnable::Outcome::kYield) [[unlikely]] {  // there is more to do
-    if (outcome == Runnable::Outcome::kYield) work_ = kWorkPerRound;
+    if (outcome == Runnable::Outcome::kYield) {
+      work_ = kWorkPerRound;
+      Count(counters_.budget_yields);
+    }
     PutBack(task);
   }
 }
@@ -136,11 +144,13 @@ bool Worker::RoundIsOver() const {
 void Worker::EndRound() {
   const bool heavy_ran = heavy_ran_;
   TurnReactor(0ns);
-  due_ = static_cast<uint8_t>((due_ & kNewDue) | (heavy_ran ? 0 : kHeavyDue));
+  due_ = static_cast<uint8_t>((due_ & ~kHeavyDue) | (heavy_ran ? 0 : kHeavyDue));
 }
 
 Runnable* Worker::NextTask() {
   if (due_ != 0) {
+    if ((due_ & kShuffled) != 0) [[unlikely]]
+      return NextShuffled();
     const bool heavy_due = (due_ & kHeavyDue) != 0;
     due_ &= static_cast<uint8_t>(~kHeavyDue);
     if (heavy_due) {
@@ -281,6 +291,7 @@ void Worker::NoteTaskTime(Duration per_task) {
 void Worker::UpdateGauges() {
   counters_.buffers.store(memory_.taken(), std::memory_order_relaxed);
   counters_.in_flight.store(reactor_->in_flight(), std::memory_order_relaxed);
+  counters_.queued.store(queued() + new_.SizeHint(), std::memory_order_relaxed);
 }
 
 // Work that no worker has taken yet, or that is ours alone.
@@ -325,6 +336,8 @@ void Worker::Park() {
 
 void Worker::Wait() {
   Count(counters_.parks);
+  const uint64_t tasks = counters_.tasks.load(std::memory_order_relaxed);
+  if (std::exchange(tasks_at_wait_, tasks) == tasks) Count(counters_.idle_wakes);
   memory_.MaybeTrim(now_, *reactor_);
   std::optional<Instant> deadline = wheel_.NextDeadline();
   const auto not_after = [&deadline](Instant at) {
@@ -337,8 +350,10 @@ void Worker::Wait() {
     shared_.watchers_.fetch_add(1, std::memory_order_relaxed);
   }
   std::optional<Duration> timeout;
-  if (deadline.has_value()) timeout = std::max(*deadline - clock_.Now(), Duration::zero());
+  const Instant begin = clock_.Now();
+  if (deadline.has_value()) timeout = std::max(*deadline - begin, Duration::zero());
   TurnReactor(timeout);
+  Count(counters_.waited_ns, static_cast<uint64_t>((now_ - begin).count()));
   if (watching) shared_.watchers_.fetch_sub(1, std::memory_order_relaxed);
 }
 

@@ -59,6 +59,7 @@
 #include "core/reactor/reactor.h"
 #include "core/sched/inject_queue.h"
 #include "core/sched/shared.h"
+#include "core/sched/shuffle.h"
 #include "core/sched/steal_queue.h"
 #include "core/sched/timer_wheel.h"
 #include "core/sched/worker_counters.h"
@@ -130,6 +131,8 @@ class Worker {
   // The time of the last look at the clock: at most one round of tasks old.
   Instant Now() const { return now_; }
   const WorkerCounters& counters() const { return counters_; }
+  // Any thread: how long a run of a task takes, a mean of the last ones.
+  Duration mean_task_time() const { return task_time_.load(std::memory_order_relaxed); }
 
  private:
   friend class Shared;
@@ -147,6 +150,7 @@ class Worker {
   static constexpr Duration kOverdue = 1ms;
   static constexpr uint8_t kHeavyDue = 1;  // S3
   static constexpr uint8_t kNewDue = 2;    // there may be new tasks
+  static constexpr uint8_t kShuffled = 4;  // always, or never
 
   template <typename Done>
   void RunLoop(Done done);
@@ -156,6 +160,7 @@ class Worker {
   Runnable* NextNew();
   Runnable* NextHeavy();
   Runnable* NextShared();
+  Runnable* NextShuffled();
   Runnable* Steal();
   Runnable* StealNew(Worker& victim);
   Runnable* StealFrom(Worker& victim);
@@ -210,7 +215,7 @@ class Worker {
   bool searching_ = false;
   bool mail_was_next_ = false;
   bool heavy_ran_ = false;         // in this round
-  uint8_t due_ = 0;                // kHeavyDue, kNewDue
+  uint8_t due_ = 0;                // kHeavyDue, kNewDue, kShuffled
   bool new_turn_ = false;          // whether the last look found it to be the new tasks' turn
   int32_t work_ = 0;               // in this round
   uint32_t tick_ = 0;              // one for each run of a task
@@ -218,6 +223,7 @@ class Worker {
   uint32_t shared_interval_ = 61;  // tasks between looks at the inject queue; tuned
   uint32_t tasks_since_turn_ = 0;
   uint64_t random_;
+  uint64_t tasks_at_wait_ = ~uint64_t{0};  // how many had run when it last waited
   Instant now_;
   Duration hold_{0};     // what is left of it; 0: punctual
   uint64_t reaped_ = 0;  // when it was looked at last: only while catching up
@@ -229,6 +235,7 @@ class Worker {
   Atomic<Instant> turned_;                   // like now_; thieves read it
   Atomic<Duration> task_time_{Duration{0}};  // how long a task takes lately; thieves read it
   std::unique_ptr<Reactor> reactor_;
+  const std::unique_ptr<Shuffle> shuffle_;  // or null
   WorkerCounters counters_;
 };
 

@@ -34,6 +34,7 @@ struct WorkerOptions {
   bool stealing = true;  // take queued tasks from other workers when there is nothing to do
   StealPolicy steal_policy = StealPolicy::kEager;
   uint64_t seed = 1;              // of the choice of victims
+  uint64_t shuffle_seed = 0;      // not 0: for tests, what is ready runs by chance (shuffle.h)
   ThreadHeapFactory make_heap{};  // or null: nothing is trimmed but the buffers
 };
 

@@ -11,7 +11,6 @@
 #ifndef SLUICE_CORE_TASK_BRANCHES_H_
 #define SLUICE_CORE_TASK_BRANCHES_H_
 
-#include <array>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -35,7 +34,7 @@ class BranchCounter : public Waiter, public ChildObserver {
 
   // Inside the task: the enclosing scope was cancelled, or a branch has won.
   void Cancel() final {
-    for (CancelScope& scope : scopes_) scope.Cancel();
+    for (CancelScope& scope : row_.scopes) scope.Cancel();
   }
   void OnReady() final { SLUICE_CHECK(false); }  // never posted
 
@@ -50,12 +49,12 @@ class BranchCounter : public Waiter, public ChildObserver {
     if (scope->cancelled()) Cancel();
     remaining_ = kCount + 1;  // one for this loop: the parent is not resumed from inside it
     scope->Enter(*this);
-    scope_ = scope;
-    start(scopes_, task);
+    row_.around = scope;
+    start(row_.scopes, task);
     return --remaining_ != 0;
   }
 
-  void Leave() { scope_->Leave(*this); }
+  void Leave() { row_.around->Leave(*this); }
 
   // The branch that finished first.
   size_t first() const { return first_; }
@@ -76,9 +75,8 @@ class BranchCounter : public Waiter, public ChildObserver {
   uint8_t first_ = kCount;
   const bool cancel_rest_;
   uint8_t remaining_ = 0;
-  std::array<CancelScope, kCount> scopes_;
+  ScopeRow<kCount> row_;
   std::coroutine_handle<> parent_;
-  CancelScope* scope_ = nullptr;
 };
 
 // A: T& for an lvalue, T for an rvalue.

@@ -8,12 +8,20 @@
 //      scope of the task ── pending ──► Join ──► scope of branch 0 ── pending ──► recv
 //                                           └──► scope of branch 1 ── pending ──► send
 //
+// Upwards a scope leads to the one around it, for task-local values (task_local.h), and no scope
+// has a word for that: two bits of its one word say where the pointer is. Scopes of branches lie in
+// a ScopeRow, whose last word it is:
+//
+//      [ scope, in row ][ scope, in row ][ scope, end of row ][ around ]
+//
 // Cancelling is a wish: every waiter still gets its one completion, which may be a success that was
 // on its way. A scope stays cancelled: later waits in it end at once with ECANCELED, except those
 // that clean up (RecvStream::Stop and the like), which do not register.
 #ifndef SLUICE_CORE_TASK_CANCEL_SCOPE_H_
 #define SLUICE_CORE_TASK_CANCEL_SCOPE_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "core/base/check.h"
@@ -31,14 +39,27 @@ class Waiter : public Node {
   ~Waiter() = default;
 };
 
-// One word: the waiter that a coroutine of the scope is suspended on, and whether it is cancelled.
+// One word: the waiter that a coroutine of the scope is suspended on, whether it is cancelled, and
+// where the scope around it is found.
 class CancelScope {
  public:
+  // By two bits of the word.
+  enum class Place : uintptr_t {
+    kOutermost = 0,   // there is none: the task's own
+    kInRow = 2,       // the next word is a scope of the same row
+    kEndOfRow = 4,    // the next word is a pointer to it
+    kWithValues = 6,  // this is a ValueScope, which knows (task_local.h)
+  };
+
   CancelScope() = default;
+  explicit CancelScope(Place place) : word_(static_cast<uintptr_t>(place)) {}
   CancelScope(const CancelScope&) = delete;
   CancelScope& operator=(const CancelScope&) = delete;
 
   bool cancelled() const { return (word_ & kCancelled) != 0; }
+  Place place() const { return static_cast<Place>(word_ & kPlace); }
+  // What its code is suspended on; or null.
+  Waiter* pending() const { return reinterpret_cast<Waiter*>(word_ & ~kMarks); }
 
   void Cancel() {
     if (cancelled()) return;
@@ -54,17 +75,38 @@ class CancelScope {
   void Leave(Waiter& waiter) {
     SLUICE_DCHECK(pending() == &waiter);
     (void)waiter;
-    word_ &= kCancelled;
+    word_ &= kMarks;
   }
 
  private:
-  static constexpr uintptr_t kCancelled = 1;
-  static_assert(alignof(Waiter) > kCancelled);
+  template <size_t kCount>
+  friend struct ScopeRow;
 
-  Waiter* pending() const { return reinterpret_cast<Waiter*>(word_ & ~kCancelled); }
+  static constexpr uintptr_t kCancelled = 1;
+  static constexpr uintptr_t kPlace = 6;
+  static constexpr uintptr_t kMarks = kCancelled | kPlace;
+  static_assert(alignof(Waiter) > kMarks);
 
   uintptr_t word_ = 0;
 };
+
+// The scopes of what runs side by side, and behind them the one around them all: the scope of the
+// coroutine that waits for them. Null while none does.
+template <size_t kCount>
+struct ScopeRow {
+  ScopeRow() {
+    for (CancelScope& scope : scopes)
+      scope.word_ = static_cast<uintptr_t>(CancelScope::Place::kInRow);
+    scopes[kCount - 1].word_ = static_cast<uintptr_t>(CancelScope::Place::kEndOfRow);
+  }
+  explicit ScopeRow(CancelScope& the_one_around) : ScopeRow() { around = &the_one_around; }
+  ScopeRow(const ScopeRow&) = delete;
+  ScopeRow& operator=(const ScopeRow&) = delete;
+
+  std::array<CancelScope, kCount> scopes;
+  CancelScope* around = nullptr;
+};
+static_assert(sizeof(ScopeRow<3>) == 4 * sizeof(void*));
 
 }  // namespace sluice::core
 

@@ -16,10 +16,14 @@ constexpr bool kUsed = true;
 #endif
 
 constinit thread_local FrameCache* current_cache = nullptr;
+constinit FrameWatch* frame_watch = nullptr;  // looked at only where malloc is called
 
 }  // namespace
 
-void FrameCache::SetCurrent(FrameCache* cache) { current_cache = kUsed ? cache : nullptr; }
+void FrameCache::SetCurrent(FrameCache* cache) {
+  current_cache = kUsed && frame_watch == nullptr ? cache : nullptr;
+}
+void FrameCache::SetWatch(FrameWatch* watch) { frame_watch = watch; }
 
 [[gnu::noinline]] void* FrameCache::Allocate(size_t size) {
   FrameCache* const cache = current_cache;
@@ -31,7 +35,10 @@ void FrameCache::SetCurrent(FrameCache* cache) { current_cache = kUsed ? cache :
       return frame;
     }
   }
-  return ::operator new(ClassOf(size) * kStep);
+  void* const frame = ::operator new(ClassOf(size) * kStep);
+  if (frame_watch != nullptr) [[unlikely]]
+    frame_watch->Made(frame, size);
+  return frame;
 }
 
 [[gnu::noinline]] void FrameCache::Free(void* frame, size_t size) noexcept {
@@ -44,6 +51,8 @@ void FrameCache::SetCurrent(FrameCache* cache) { current_cache = kUsed ? cache :
       return;
     }
   }
+  if (frame_watch != nullptr) [[unlikely]]
+    frame_watch->Freed(frame);
   ::operator delete(frame, ClassOf(size) * kStep);
 }
 

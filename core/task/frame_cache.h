@@ -26,6 +26,17 @@
 
 namespace sluice::core {
 
+// For tests, which look for frames that are left (core/testing/frame_ledger.h): is told of each
+// that is made and freed. Any thread.
+class FrameWatch {
+ public:
+  virtual void Made(void* frame, size_t size) = 0;
+  virtual void Freed(void* frame) noexcept = 0;
+
+ protected:
+  ~FrameWatch() = default;
+};
+
 class FrameCache {
  public:
   FrameCache() = default;
@@ -43,6 +54,10 @@ class FrameCache {
 
   // What the calling thread uses; or null. Never kept across a co_await.
   static void SetCurrent(FrameCache* cache);
+
+  // Of the process, or null. While there is one no worker that starts uses a cache, so that every
+  // frame comes by. Set while no runtime has been started.
+  static void SetWatch(FrameWatch* watch);
 
   // Gives all back to malloc.
   void Clear() noexcept;

@@ -71,7 +71,7 @@ namespace internal {
 class LoopBranch : public ChildObserver {
  public:
   virtual void Make() = 0;
-  virtual void Begin(Runnable* task) = 0;
+  virtual void Begin(Runnable* task, CancelScope& around) = 0;
   virtual void CancelRound() = 0;
   // It has ended: keeps its value, or throws.
   virtual void Collect() = 0;
@@ -136,7 +136,7 @@ class LoopCore {
       }
       states_[index] = State::kRunning;
       ++running_;
-      branch(index).Begin(task);
+      branch(index).Begin(task, around_branches_.scopes[0]);
     }
     starting_ = false;
   }
@@ -158,6 +158,7 @@ class LoopCore {
   bool waiting_for_all_ = false;
   TurnAwaiter* waiting_ = nullptr;
   std::coroutine_handle<> parent_;
+  ScopeRow<1> around_branches_;  // around it: the scope of the Next or Stop that waits
 };
 
 template <size_t kCount>
@@ -172,6 +173,7 @@ class [[nodiscard]] LoopCore<kCount>::TurnAwaiter final : public Waiter {
   bool await_suspend(std::coroutine_handle<Promise> parent) {
     PromiseBase& promise = parent.promise();
     scope_ = promise.scope;
+    loop_.around_branches_.around = scope_;
     loop_.winner_ = kNone;
     for (size_t i = 0; i < kCount; ++i) loop_.branch(i).DropValue();
     loop_.waiting_for_all_ = false;
@@ -191,6 +193,7 @@ class [[nodiscard]] LoopCore<kCount>::TurnAwaiter final : public Waiter {
   // False: all have ended, because of Stop or a cancelled scope.
   bool await_resume() {
     if (entered_) scope_->Leave(*this);
+    loop_.around_branches_.around = nullptr;
     if (!loop_.waiting_for_all_) {
       const size_t index = loop_.PopEnded();
       loop_.first_ = (index + 1) % kCount;
@@ -227,8 +230,11 @@ class LoopSlot : public LoopBranch {
   using Value = typename Branch<A>::Value;
 
   void Make() final { round_.emplace(maker_); }
-  void Begin(Runnable* task) final { round_->branch.Start(task, &round_->scope, *this); }
-  void CancelRound() final { round_->scope.Cancel(); }
+  void Begin(Runnable* task, CancelScope& around) final {
+    round_->row.around = &around;
+    round_->branch.Start(task, round_->row.scopes.data(), *this);
+  }
+  void CancelRound() final { round_->row.scopes[0].Cancel(); }
   void Collect() final {
     struct Reset {
       ~Reset() { round.reset(); }
@@ -249,7 +255,7 @@ class LoopSlot : public LoopBranch {
     explicit Round(Maker& maker) : awaitable(maker()), branch(static_cast<A&&>(awaitable)) {}
     A awaitable;
     Branch<A> branch;
-    CancelScope scope;
+    ScopeRow<1> row;
   };
 
   Maker maker_;

@@ -130,22 +130,22 @@ class OrderedBranches : public Waiter, public ChildObserver {
   bool await_suspend(std::coroutine_handle<Promise> parent) {
     PromiseBase& promise = parent.promise();
     parent_ = parent;
-    scope_ = promise.scope;
-    if (scope_->cancelled()) Cancel();
-    scope_->Enter(*this);
+    row_.around = promise.scope;
+    if (promise.scope->cancelled()) Cancel();
+    promise.scope->Enter(*this);
     for (size_t i = 0; i < kCount && winner_ == kCount; ++i) {
       const size_t index = (first_ + i) % kCount;
       if (!enabled_[index]) continue;
       begun_.set(index);
       ++remaining_;
-      Start(index, promise.task, scopes_[index]);
+      Start(index, promise.task, row_.scopes[index]);
     }
     return --remaining_ != 0;
   }
 
   // Inside the task: the enclosing scope was cancelled, or a branch has won.
   void Cancel() final {
-    for (CancelScope& scope : scopes_) scope.Cancel();
+    for (CancelScope& scope : row_.scopes) scope.Cancel();
   }
   void OnReady() final { SLUICE_CHECK(false); }  // never posted
 
@@ -155,7 +155,7 @@ class OrderedBranches : public Waiter, public ChildObserver {
   }
   ~OrderedBranches() = default;
 
-  void Leave() { scope_->Leave(*this); }
+  void Leave() { row_.around->Leave(*this); }
   size_t winner() const { return winner_; }
   bool begun(size_t index) const { return begun_[index]; }
 
@@ -177,9 +177,8 @@ class OrderedBranches : public Waiter, public ChildObserver {
   std::bitset<kCount> begun_;
   size_t winner_ = kCount;
   size_t remaining_ = 1;  // one for the loop: the parent is not resumed from inside it
-  std::array<CancelScope, kCount> scopes_;
+  ScopeRow<kCount> row_;
   std::coroutine_handle<> parent_;
-  CancelScope* scope_ = nullptr;
 };
 
 }  // namespace internal

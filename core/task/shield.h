@@ -30,7 +30,8 @@ class [[nodiscard]] ShieldAwaiter final : private ChildObserver {
   bool await_ready() const noexcept { return false; }
   template <typename Promise>
   bool await_suspend(std::coroutine_handle<Promise> parent) {
-    branch_.Start(parent.promise().task, &scope_, *this);
+    row_.around = parent.promise().scope;
+    branch_.Start(parent.promise().task, row_.scopes.data(), *this);
     if (branch_.done()) return false;
     parent_ = parent;
     return true;
@@ -44,7 +45,7 @@ class [[nodiscard]] ShieldAwaiter final : private ChildObserver {
   }
 
   internal::Branch<A> branch_;
-  CancelScope scope_;
+  ScopeRow<1> row_;
   std::coroutine_handle<> parent_;
 };
 

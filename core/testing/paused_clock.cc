@@ -112,9 +112,13 @@ void PausedClock::Advance(Duration by) {
 }
 
 void PausedClock::AddHold(int by) {
-  absl::MutexLock lock(&mutex_);
-  holds_ += by;
-  MaybeJump();
+  NodeQueue quieted;
+  {
+    absl::MutexLock lock(&mutex_);
+    holds_ += by;
+    MaybeJump(quieted);
+  }
+  PostAll(quieted);
 }
 
 void PausedClock::AddSeat(Seat& seat) {
@@ -149,17 +153,25 @@ bool PausedClock::MustPoll(Seat& seat, uint64_t tasks) {
 }
 
 bool PausedClock::SitDown(Seat& seat, OptionalInstant deadline) {
-  absl::MutexLock lock(&mutex_);
-  if (std::exchange(seat.woken, false)) {
-    seat.polled = false;
-    return false;
+  NodeQueue quieted;
+  bool may_sleep = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (std::exchange(seat.woken, false)) {
+      seat.polled = false;
+      return false;
+    }
+    seat.deadline = deadline;
+    seat.in_flight = seat.reactor->in_flight();
+    seat.idle = true;
+    WakeDue();
+    if (seat.idle) MaybeJump(quieted);
+    if (!quieted.empty()) seat.idle = false;  // they come to this worker
+    if (!seat.idle) seat.polled = false;
+    may_sleep = seat.idle;
   }
-  seat.deadline = deadline;
-  seat.idle = true;
-  WakeDue();
-  if (seat.idle) MaybeJump();
-  if (!seat.idle) seat.polled = false;
-  return seat.idle;
+  PostAll(quieted);
+  return may_sleep;
 }
 
 void PausedClock::StandUp(Seat& seat) {
@@ -169,7 +181,7 @@ void PausedClock::StandUp(Seat& seat) {
   seat.polled = false;
 }
 
-void PausedClock::MaybeJump() {
+void PausedClock::MaybeJump(NodeQueue& quieted) {
   if (holds_ > 0) return;
   OptionalInstant next;
   bool all_have_asked = true;
@@ -182,10 +194,43 @@ void PausedClock::MaybeJump() {
     if (seat->deadline.has_value())
       next = std::min(*seat->deadline, next.value_or(*seat->deadline));
   }
-  if (!all_have_asked || !next.has_value()) return;
+  if (!all_have_asked) return;
+  if (!settling_.empty()) return Quiet(settling_, quieted);
+  if (!next.has_value()) {
+    const bool in_flight =
+        std::ranges::any_of(seats_, [](const Seat* seat) { return seat->in_flight != 0; });
+    if (!in_flight) Quiet(stuck_, quieted);
+    return;
+  }
   now_ = std::max(now_, *next);
   ++jumps_;
   WakeDue();
+}
+
+void PausedClock::Quiet(NodeQueue& queue, NodeQueue& quieted) {
+  while (!queue.empty()) {
+    auto& awaiter = static_cast<QuietAwaiter&>(*queue.Pop());
+    awaiter.quiet_ = true;
+    quieted.Push(awaiter);
+  }
+}
+
+void PausedClock::PostAll(NodeQueue& quieted) {
+  while (!quieted.empty()) {
+    auto& awaiter = static_cast<QuietAwaiter&>(*quieted.Pop());
+    awaiter.task_->Post(awaiter);
+  }
+}
+
+PausedClock::QuietAwaiter PausedClock::Settled() { return {*this, settling_}; }
+PausedClock::QuietAwaiter PausedClock::Stuck() { return {*this, stuck_}; }
+
+void PausedClock::QuietAwaiter::Cancel() {
+  {
+    absl::MutexLock lock(&clock_.mutex_);
+    if (!queue_.Remove(*this)) return;  // it is on its way
+  }
+  task_->Post(*this);
 }
 
 // Those that sleep have to look at their timers.

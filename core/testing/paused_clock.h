@@ -22,6 +22,12 @@
 //
 // Without a timer there is nothing to jump to: the workers wait for the kernel, in real time.
 //
+// What the clock knows a task may wait for:
+//
+//   co_await clock.Settled();    until nothing else can run; before any jump, so no time passes
+//   co_await clock.Stuck();      until nothing will ever run: no timer, no op in flight, no Hold.
+//                                False: the scope was cancelled first
+//
 // How it is done. Pausing wraps each reactor. Before a worker may sleep, its reactor asks the
 // kernel without waiting and returns; if the worker comes back without having run a task, it takes
 // its seat as idle, at the epoch in which it has asked. An epoch ends whenever a task has run, on
@@ -32,11 +38,15 @@
 //   P1  The clock jumps only while every worker is in its reactor's wait, none has been woken, and
 //       each has asked the kernel since the last task ran.
 //   P2  It jumps to the earliest time that a worker waits for, never past it, and never back.
+//   P3  Where it might jump, those that wait in Settled go on first, and those in Stuck only when
+//       there is neither of these nor anywhere to jump to.
 // Threads: any. It outlives the runtime. For tests: each wait of a worker takes a lock of all.
-// Checked by: tests/core/testing/paused_clock_test.cc (io_uring and epoll, one worker and two).
+// Checked by: tests/core/testing/paused_clock_test.cc (io_uring and epoll, one worker and two),
+// tests/core/testing/probe_test.cc (Settled), tests/core/testing/testbed_test.cc (Stuck).
 #ifndef SLUICE_CORE_TESTING_PAUSED_CLOCK_H_
 #define SLUICE_CORE_TESTING_PAUSED_CLOCK_H_
 
+#include <coroutine>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -46,6 +56,9 @@
 #include "core/base/clock.h"
 #include "core/base/time.h"
 #include "core/reactor/reactor.h"
+#include "core/task/cancel_scope.h"
+#include "core/task/node_queue.h"
+#include "core/task/task.h"
 
 namespace sluice::core::testing {
 
@@ -65,6 +78,10 @@ class PausedClock final : public Clock {
 
   // How many jumps there have been.
   uint64_t jumps() const;
+
+  class QuietAwaiter;
+  QuietAwaiter Settled() ABSL_NO_THREAD_SAFETY_ANALYSIS;
+  QuietAwaiter Stuck() ABSL_NO_THREAD_SAFETY_ANALYSIS;
 
   class Hold {
    public:
@@ -88,6 +105,7 @@ class PausedClock final : public Clock {
     bool woken = false;  // by a thread that wants it to look
     uint64_t epoch = 0;  // in which it has asked the kernel
     uint64_t tasks = 0;  // that it had run by then
+    int64_t in_flight = 0;
     OptionalInstant deadline;
   };
 
@@ -102,7 +120,10 @@ class PausedClock final : public Clock {
   bool SitDown(Seat& seat, OptionalInstant deadline);
   void StandUp(Seat& seat);
 
-  void MaybeJump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void MaybeJump(NodeQueue& quieted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static void Quiet(NodeQueue& queue, NodeQueue& quieted);
+  // Without the lock: a post may wake a worker.
+  static void PostAll(NodeQueue& quieted);
   void WakeDue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Duration io_grace_;
@@ -112,6 +133,42 @@ class PausedClock final : public Clock {
   uint64_t jumps_ ABSL_GUARDED_BY(mutex_) = 0;
   int holds_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<Seat*> seats_ ABSL_GUARDED_BY(mutex_);
+  NodeQueue settling_ ABSL_GUARDED_BY(mutex_);
+  NodeQueue stuck_ ABSL_GUARDED_BY(mutex_);
+};
+
+class [[nodiscard]] PausedClock::QuietAwaiter final : public Waiter {
+ public:
+  QuietAwaiter(PausedClock& clock, NodeQueue& queue) : clock_(clock), queue_(queue) {}
+
+  bool await_ready() const noexcept { return false; }
+  template <typename Promise>
+  bool await_suspend(std::coroutine_handle<Promise> handle) {
+    PromiseBase& promise = handle.promise();
+    if (promise.scope->cancelled()) return false;
+    handle_ = handle;
+    task_ = promise.task;
+    scope_ = promise.scope;
+    scope_->Enter(*this);
+    absl::MutexLock lock(&clock_.mutex_);
+    queue_.Push(*this);
+    return true;
+  }
+  bool await_resume() {
+    if (scope_ != nullptr) scope_->Leave(*this);
+    return quiet_;
+  }
+  void Cancel() override;
+  void OnReady() override { handle_.resume(); }
+
+ private:
+  friend class PausedClock;
+  PausedClock& clock_;
+  NodeQueue& queue_;
+  Runnable* task_ = nullptr;
+  CancelScope* scope_ = nullptr;
+  std::coroutine_handle<> handle_;
+  bool quiet_ = false;
 };
 
 }  // namespace sluice::core::testing

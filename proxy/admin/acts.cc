@@ -1,12 +1,9 @@
 #include "proxy/admin/acts.h"
 
 #include <algorithm>
-#include <chrono>
 #include <iterator>
 #include <optional>
 #include <string>
-#include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -15,9 +12,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "conf/text/units.h"
-#include "core/base/clock.h"
 #include "core/base/time.h"
 #include "core/net/address.h"
+#include "core/task/task.h"
 #include "proxy/admin/access.h"
 #include "proxy/admin/json_writer.h"
 #include "proxy/admin/queries.h"
@@ -28,10 +25,8 @@
 namespace sluice::proxy {
 namespace {
 
-constexpr uint32_t kMostWaiting = 8;
 constexpr core::Duration kWaitForDrained = 5min;  // unless the request says otherwise
-constexpr core::Duration kLookForDrained = 50ms;
-constexpr size_t kSessionsPerPage = 1000;  // likewise
+constexpr size_t kSessionsPerPage = 1000;         // likewise
 
 HttpResponse ErrorOf(const absl::Status& status) {
   int code = 500;
@@ -60,6 +55,18 @@ HttpResponse Number(std::string_view key, uint64_t value) {
 HttpResponse AnswerOf(const EndpointActions::Answer& answer) {
   if (!answer.ok()) return ErrorOf(answer.status());
   return {.body = EndpointJson(*answer)};
+}
+
+// It may take minutes.
+core::Task<void> WaitUntilDrained(const EndpointActions& actions, EndpointId id,
+                                  core::Duration timeout, HttpAnswer answer) {
+  (void)co_await actions.UntilDrained(id, timeout);
+  const EndpointActions::Answer found = actions.Find(id);
+  // One that was removed is not known any more once it has no sessions.
+  if (absl::IsNotFound(found.status())) co_return answer(Number("sessions_active", 0));
+  HttpResponse response = AnswerOf(found);
+  if (found.ok() && found->sessions > 0) response.status = 504;
+  answer(std::move(response));
 }
 
 }  // namespace
@@ -119,7 +126,6 @@ void AdminActs::OnEndpoint(const Call& call) {
   call.answer(AnswerOf(answer));
 }
 
-// On a thread of its own, of which there are few: it may take minutes.
 void AdminActs::AnswerWhenDrained(const Call& call, EndpointId id) const {
   if (call.target.Query("wait") != "drained") {
     return call.answer(ErrorResponse(400, "wait is drained: ?wait=drained&timeout=5m"));
@@ -130,32 +136,9 @@ void AdminActs::AnswerWhenDrained(const Call& call, EndpointId id) const {
     if (!given.ok()) return call.answer(ErrorResponse(400, "timeout is a time: 500ms, 30s, 5m"));
     timeout = *given;
   }
-  if (waiting_->fetch_add(1, std::memory_order_acq_rel) >= kMostWaiting) {
-    waiting_->fetch_sub(1, std::memory_order_acq_rel);
-    return call.answer(ErrorResponse(503, "it is done, but too many requests wait already"));
-  }
-  const auto wait = [&server = subject_.server, id = std::move(id), timeout, waiting = waiting_,
-                     answer = call.answer] {
-    const core::MonotonicClock clock;
-    const core::Instant end = clock.Now() + timeout;
-    EndpointActions::Answer found = server.endpoint_actions().Find(id);
-    while (found.ok() && found->sessions > 0 && clock.Now() < end) {
-      std::this_thread::sleep_for(kLookForDrained);
-      found = server.endpoint_actions().Find(id);
-    }
-    waiting->fetch_sub(1, std::memory_order_acq_rel);
-    // One that was removed is not known any more once it has no sessions.
-    if (absl::IsNotFound(found.status())) return answer(Number("sessions_active", 0));
-    HttpResponse response = AnswerOf(found);
-    if (found.ok() && found->sessions > 0) response.status = 504;
-    answer(std::move(response));
-  };
-  try {
-    std::thread(wait).detach();
-  } catch (const std::system_error&) {
-    waiting_->fetch_sub(1, std::memory_order_acq_rel);
-    call.answer(ErrorResponse(503, "it is done, but the system has no thread to wait"));
-  }
+  const bool waits = subject_.server.waits().Start(
+      WaitUntilDrained(subject_.server.endpoint_actions(), std::move(id), timeout, call.answer));
+  if (!waits) call.answer(ErrorResponse(503, "it is done, but too many requests wait already"));
 }
 
 void AdminActs::AddEndpoint(const Call& call) {

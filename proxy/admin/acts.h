@@ -21,11 +21,8 @@
 #ifndef SLUICE_PROXY_ADMIN_ACTS_H_
 #define SLUICE_PROXY_ADMIN_ACTS_H_
 
-#include <cstdint>
-#include <memory>
 #include <string_view>
 
-#include "core/base/atomic.h"
 #include "proxy/admin/http/exchange.h"
 #include "proxy/admin/http/target.h"
 #include "proxy/admin/subject.h"
@@ -56,9 +53,6 @@ class AdminActs {
   void AnswerWhenDrained(const Call& call, EndpointId id) const;
 
   const AdminSubject& subject_;
-  // Threads that wait for an endpoint to have no sessions.
-  const std::shared_ptr<core::Atomic<uint32_t>> waiting_ =
-      std::make_shared<core::Atomic<uint32_t>>(0);
 };
 
 }  // namespace sluice::proxy

@@ -69,8 +69,17 @@ absl::Status Admin::Serve() {
   return absl::OkStatus();
 }
 
+void Admin::Leave() {
+  http_->CloseDoors();
+  CloseSockets();
+}
+
 void Admin::Stop() {
   if (http_ != nullptr) http_->Stop();
+  CloseSockets();
+}
+
+void Admin::CloseSockets() {
   core::SocketApi sockets;
   for (const Socket& socket : sockets_) {
     sockets.RemoveSocketFile(socket.file);

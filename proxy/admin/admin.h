@@ -33,6 +33,9 @@ class Admin {
   Admin& operator=(const Admin&) = delete;
   ~Admin() { Stop(); }
 
+  // Gives its addresses up, so that another process can have them. Those who wait for an answer
+  // still get it. Once, before Stop.
+  void Leave();
   void Stop();
 
  private:
@@ -45,6 +48,7 @@ class Admin {
   Admin(const conf::Admin& config, const AdminSubject& subject);
   absl::Status Listen(Door door, const core::Address& address, std::string_view key);
   absl::Status Serve();
+  void CloseSockets();
 
   const AdminSubject subject_;
   AdminApi api_;

@@ -15,6 +15,7 @@
 #include "absl/strings/str_split.h"
 #include "conf/diff.h"
 #include "conf/print.h"
+#include "proxy/admin/event_query.h"
 #include "proxy/admin/json_writer.h"
 #include "proxy/admin/metrics.h"
 #include "proxy/admin/token_file.h"
@@ -24,6 +25,7 @@ namespace sluice::proxy {
 namespace {
 
 constexpr char kText[] = "text/plain; charset=utf-8";
+constexpr char kDone[] = "{\"result\":\"ok\"}\n";
 
 HttpResponse Lines(std::string_view key, const std::vector<std::string>& lines, int status) {
   JsonWriter json;
@@ -74,7 +76,10 @@ const AdminApi::Route AdminApi::kRoutes[] = {
     {"GET", "/api/v1/upstreams", &AdminApi::Upstreams},
     {"GET", "/api/v1/endpoints", &AdminApi::Endpoints},
     {"GET", "/api/v1/workers", &AdminApi::Workers},
+    {"GET", "/api/v1/events", &AdminApi::Events},
     {"POST", "/api/v1/reload", &AdminApi::Reload},
+    {"POST", "/api/v1/upgrade", &AdminApi::Upgrade},
+    {"POST", "/api/v1/shutdown", &AdminApi::Shutdown},
     {"POST", "/api/v1/log-level", &AdminApi::LogLevel},
 };
 
@@ -111,8 +116,9 @@ absl::StatusOr<std::string> AdminApi::Token() const {
   return ReadToken(admin.token_file);
 }
 
-void AdminApi::LogAct(const HttpRequest& request, std::string_view what) const {
-  subject_.logger.Log(core::LogLevel::kInfo, "admin: %s: %s", request.peer.name, what);
+void AdminApi::TellAct(const HttpRequest& request, std::string_view what) const {
+  subject_.server.events().Tell({.kind = EventKind::kAdmin, .who = request.peer.name},
+                                core::LogLevel::kInfo, "admin: %s: %s", request.peer.name, what);
 }
 
 void AdminApi::Health(const Call& call) { call.answer({.content_type = kText, .body = "ok\n"}); }
@@ -170,12 +176,28 @@ void AdminApi::Upstreams(const Call& call) { call.answer({.body = UpstreamsJson(
 void AdminApi::Endpoints(const Call& call) { call.answer({.body = EndpointsJson(subject_)}); }
 void AdminApi::Workers(const Call& call) { call.answer({.body = WorkersJson(subject_)}); }
 
-void AdminApi::Reload(const Call& call) {
-  LogAct(call.request, "reload");
-  subject_.server.control().Reload([answer = call.answer](const absl::Status& status) {
-    if (status.ok()) return answer({.body = "{\"result\":\"ok\"}\n"});
+void AdminApi::Reload(const Call& call) { AskForChange(call, Change::kReload, "reload"); }
+
+void AdminApi::Upgrade(const Call& call) { AskForChange(call, Change::kUpgrade, "upgrade"); }
+
+void AdminApi::AskForChange(const Call& call, Change change, std::string_view name) {
+  TellAct(call.request, name);
+  subject_.server.control().Ask(change, [answer = call.answer](const absl::Status& status) {
+    if (status.ok()) return answer({.body = kDone});
     answer(Lines("errors", LinesOf(status), 409));
   });
+}
+
+void AdminApi::Shutdown(const Call& call) {
+  TellAct(call.request, "shutdown");
+  subject_.ask_to_end();
+  call.answer({.body = kDone});
+}
+
+void AdminApi::Events(const Call& call) {
+  const absl::StatusOr<EventQuery> query = EventQueryFrom(call.target);
+  if (!query.ok()) return call.answer(ErrorResponse(400, std::string(query.status().message())));
+  AnswerEvents(*query, subject_.server.events(), subject_.server.waits(), call.answer);
 }
 
 void AdminApi::LogLevel(const Call& call) {
@@ -185,7 +207,7 @@ void AdminApi::LogLevel(const Call& call) {
     return call.answer(
         ErrorResponse(400, "level is one of trace, debug, info, warn, error, off: ?level=info"));
   }
-  LogAct(call.request, absl::StrCat("log level ", std::string(level)));
+  TellAct(call.request, absl::StrCat("log level ", std::string(level)));
   subject_.logger.SetLevel(static_cast<core::LogLevel>(found - std::begin(kLogLevels)));
   JsonWriter json;
   json.BeginObject();

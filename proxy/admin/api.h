@@ -2,13 +2,16 @@
 //
 //   GET   /healthz /readyz /metrics
 //   GET   /api/v1/{info,config,config/diff,listeners,upstreams,endpoints,workers}
+//   GET   /api/v1/events                    event_query.h
 //   POST  /api/v1/reload                    200 when the file is in force, 409 with what is wrong
+//   POST  /api/v1/upgrade                   200 when a successor serves, 409 with what is wrong
+//   POST  /api/v1/shutdown                  as SIGTERM: once to drain, twice to end at once
 //   and what acts.h names
 //   POST  /api/v1/log-level?level=debug     until the next reload that changes log
 //
 // An answer is JSON unless its path says otherwise: /healthz and /readyz are a line of text,
 // /metrics is Prometheus's, /api/v1/config is YAML. An error is {"error": a sentence}. Each act is
-// logged with the peer that asked for it.
+// an event, with the peer that asked for it.
 //
 // Threads: Handle the HTTP server's. Checked by: tests/e2e/test_admin.py.
 #ifndef SLUICE_PROXY_ADMIN_API_H_
@@ -56,11 +59,15 @@ class AdminApi {
   void Upstreams(const Call& call);
   void Endpoints(const Call& call);
   void Workers(const Call& call);
+  void Events(const Call& call);
   void Reload(const Call& call);
+  void Upgrade(const Call& call);
+  void Shutdown(const Call& call);
   void LogLevel(const Call& call);
 
   absl::StatusOr<std::string> Token() const;
-  void LogAct(const HttpRequest& request, std::string_view what) const;
+  void TellAct(const HttpRequest& request, std::string_view what) const;
+  void AskForChange(const Call& call, Change change, std::string_view name);
 
   const AdminSubject subject_;
   AdminActs acts_{subject_};

@@ -45,10 +45,14 @@ std::string MetricsText(const AdminSubject& subject, ExpositionFormat format) {
   const ReadValue build = {.labels = {{"version", subject.version}, {"backend", subject.backend}},
                            .value = 1};
   const ReadValue dropped = {.labels = {}, .value = subject.log_dropped()};
+  const ReadValue ready = {.labels = {}, .value = WhyNotReady(view).empty() ? uint64_t{1} : 0};
+  const ReadValue limit = {.labels = {}, .value = subject.server.connections().max()};
   Exposition exposition(format);
   exposition.Add(kBuildInfo, std::span(&build, 1));
   exposition.Add(kMetrics, series);
   exposition.Add(kEndpointUsable, EndpointsOf(view));
+  exposition.Add(kReady, std::span(&ready, 1));
+  exposition.Add(kConnectionsLimit, std::span(&limit, 1));
   exposition.Add(kLogDropped, std::span(&dropped, 1));
   return std::move(exposition).Finish();
 }

@@ -24,6 +24,7 @@ struct AdminSubject {
   std::string backend;
   conf::Admin at_start = {};              // until the server serves
   std::string config_path;                // "": there is no file
+  std::function<void()> ask_to_end;       // as SIGTERM does: in every phase, and again
   std::function<uint64_t()> log_dropped;  // lines and records
   // What the file says now; may take long. Null: there is no file.
   std::function<absl::StatusOr<conf::Config>()> read_config;

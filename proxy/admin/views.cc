@@ -210,6 +210,8 @@ std::string SessionsJson(const SessionPage& page) {
       json.Field("buffered_up", row.paths->buffered_up);
       json.Field("buffered_down", row.paths->buffered_down);
     }
+    json.Field("rate_up", row.rate_up);
+    json.Field("rate_down", row.rate_down);
     json.EndObject();
   }
   json.EndArray();

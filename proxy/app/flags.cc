@@ -79,10 +79,7 @@ absl::Status Wrong(std::string_view why) {
 
 // `word` is no option of ours: what it was probably to be, and where all are listed.
 absl::Status Unknown(std::string_view what, std::string_view word) {
-  std::vector<std::string> names;
-  for (const option& each : kOptions) {
-    if (each.name != nullptr) names.push_back(absl::StrCat("--", each.name));
-  }
+  const std::vector<std::string> names = LongOptions();
   const std::string name = LongName(word);
   std::vector<std::string> longer;
   std::ranges::copy_if(names, std::back_inserter(longer),
@@ -129,6 +126,14 @@ absl::Status Unexpected(std::string_view word, const Flags& flags) {
 }
 
 }  // namespace
+
+std::vector<std::string> LongOptions() {
+  std::vector<std::string> names;
+  for (const option& each : kOptions) {
+    if (each.name != nullptr) names.push_back(absl::StrCat("--", each.name));
+  }
+  return names;
+}
 
 absl::StatusOr<Flags> ParseFlags(int argc, char** argv) {
   Flags flags;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -26,6 +27,7 @@ inline constexpr std::string_view kUsage =
     "usage: sluice --config FILE [--check] [--print-config [--show-secrets]] [--diff OTHER]\n"
     "       sluice --demo | --version [--verbose] | --help\n"
     "       sluice ctl COMMAND      asks a process that runs; see sluice ctl --help\n"
+    "       sluice completion bash|zsh|fish      prints what completes all this in a shell\n"
     "\n"
     "  -c, --config FILE   the configuration (YAML)\n"
     "  -t, --check         validate it and end: nothing is bound, silent when all is well\n"
@@ -40,6 +42,9 @@ inline constexpr std::string_view kUsage =
     "Signals: SIGTERM, SIGINT and SIGQUIT let sessions finish, a second one ends at once;\n"
     "SIGHUP reloads the configuration, SIGUSR1 reopens the access log,\n"
     "SIGUSR2 hands over to a new binary at the same path.\n";
+
+// "--config" and the others.
+std::vector<std::string> LongOptions();
 
 // INVALID_ARGUMENT with what is wrong with the command line.
 absl::StatusOr<Flags> ParseFlags(int argc, char** argv);

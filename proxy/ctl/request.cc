@@ -10,84 +10,11 @@
 #include "absl/strings/str_cat.h"
 #include "conf/text/text.h"
 #include "proxy/admin/http/target.h"
-#include "proxy/ctl/views.h"
+#include "proxy/ctl/commands.h"
 
 namespace sluice::proxy {
 
-const std::string_view kCtlCommands =
-    "  status               what the process does\n"
-    "  listeners            where clients connect, and what they do\n"
-    "  upstreams            where connections go\n"
-    "  endpoints            the servers of the upstreams\n"
-    "  sessions [KEY=VALUE]...\n"
-    "                       who is connected: listener=, upstream=, endpoint=, client=, stage=,\n"
-    "                       min_age=, min_idle=, min_bytes=; order=age|idle|bytes|bytes_up|\n"
-    "                       bytes_down|round_trip, reversed=true, offset=, limit=, paths=true\n"
-    "  workers              the threads that move the bytes\n"
-    "  metrics              what Prometheus reads\n"
-    "  config               the configuration in force\n"
-    "  diff                 what a reload would change\n"
-    "  ready                exit code 0 if the proxy is ready, 1 if it is not\n"
-    "\n"
-    "  drain ENDPOINT       no new sessions for UPSTREAM/NAME; wait=drained [timeout=5m] waits\n"
-    "  maintenance ENDPOINT the same, and those that it has end as on_removed says\n"
-    "  ready ENDPOINT       takes back drain and maintenance\n"
-    "  weight ENDPOINT N    0 to 256\n"
-    "  reset ENDPOINT       as the file says\n"
-    "  add UPSTREAM ADDRESS [name=] [weight=] [priority=] [max_connections=]\n"
-    "  remove ENDPOINT      until it is added or reset, or the file drops it and names it again\n"
-    "  kill ID              ends a session; kill KEY=VALUE... all that the filter lets pass\n"
-    "  shed PERCENT over TIME\n"
-    "                       ends a share of all sessions, evenly; shed stop\n"
-    "  reload               read the file and put it in force; exit code 1 if that fails\n"
-    "  log-level LEVEL      trace, debug, info, warn, error or off, until the next reload of log\n";
-
 namespace {
-
-constexpr core::Duration kPatience = 10s;
-constexpr core::Duration kLongPatience = 24h;     // the process answers when it is done
-constexpr core::Duration kReloadPatience = 5min;  // the file may be long in coming
-
-// `{}` of a target stands for the next word, `{e}` for UPSTREAM/NAME.
-struct Command {
-  std::string_view name;
-  std::string_view method;
-  std::string_view target;
-  std::string (*text)(const JsonValue&) = nullptr;
-  std::string_view usage = "";  // of its words; "": it takes none
-  bool takes_parameters = false;
-  core::Duration patience = kPatience;
-};
-
-constexpr Command kCommands[] = {
-    {"status", "GET", "/api/v1/info", &StatusText},
-    {"listeners", "GET", "/api/v1/listeners", &ListenersText},
-    {"upstreams", "GET", "/api/v1/upstreams", &UpstreamsText},
-    {"endpoints", "GET", "/api/v1/endpoints", &EndpointsText},
-    {"sessions", "GET", "/api/v1/sessions", &SessionsText, "[KEY=VALUE]...", true},
-    {"workers", "GET", "/api/v1/workers", &WorkersText},
-    {"metrics", "GET", "/metrics"},
-    {"config", "GET", "/api/v1/config"},
-    {"diff", "GET", "/api/v1/config/diff", &DiffText},
-    {"ready", "GET", "/readyz"},
-    {"ready", "POST", "/api/v1/endpoints/{e}/ready", &EndpointText, "UPSTREAM/NAME"},
-    {"drain", "POST", "/api/v1/endpoints/{e}/drain", &EndpointText,
-     "UPSTREAM/NAME [wait=drained] [timeout=5m]", true, kLongPatience},
-    {"maintenance", "POST", "/api/v1/endpoints/{e}/maintenance", &EndpointText,
-     "UPSTREAM/NAME [wait=drained] [timeout=5m]", true, kLongPatience},
-    {"weight", "PUT", "/api/v1/endpoints/{e}/weight?weight={}", &EndpointText, "UPSTREAM/NAME N"},
-    {"reset", "POST", "/api/v1/endpoints/{e}/reset", &EndpointText, "UPSTREAM/NAME"},
-    {"add", "POST", "/api/v1/upstreams/{}/endpoints?address={}", &EndpointText,
-     "UPSTREAM ADDRESS [name=] [weight=] [priority=] [max_connections=]", true},
-    {"remove", "DELETE", "/api/v1/endpoints/{e}", &EndpointText,
-     "UPSTREAM/NAME [wait=drained] [timeout=5m]", true, kLongPatience},
-    {"kill", "DELETE", "/api/v1/sessions/{}", &KilledText, "ID, or KEY=VALUE..."},
-    {"kill", "DELETE", "/api/v1/sessions", &KilledText, "ID, or KEY=VALUE...", true},
-    {"shed stop", "DELETE", "/api/v1/shed", &StoppedText},
-    {"shed", "POST", "/api/v1/shed?percent={}&over={}", &ShedText, "PERCENT over TIME, or stop"},
-    {"reload", "POST", "/api/v1/reload", &ReloadedText, "", false, kReloadPatience},
-    {"log-level", "POST", "/api/v1/log-level?level={}", &LogLevelText, "LEVEL"},
-};
 
 size_t WordsOf(std::string_view target) {
   return static_cast<size_t>(std::ranges::count(target, '{'));
@@ -95,7 +22,7 @@ size_t WordsOf(std::string_view target) {
 
 absl::Status UnknownCommand(const std::string& name) {
   std::vector<std::string> names;
-  for (const Command& each : kCommands) names.emplace_back(each.name);
+  for (const CtlCommand& each : CtlCommands()) names.emplace_back(each.name);
   const std::optional<std::string> nearest = conf::Nearest(name, names);
   return absl::InvalidArgumentError(
       absl::StrCat("there is no command ", conf::Printable(name),
@@ -103,25 +30,27 @@ absl::Status UnknownCommand(const std::string& name) {
 }
 
 // The forms of a command differ in how many words they take; none: it is not known.
-const Command* FindCommand(std::string_view name, size_t words, bool has_parameters) {
-  const Command* nearest = nullptr;
-  for (const Command& each : kCommands) {
+const CtlCommand* FindCommand(std::string_view name, size_t words, bool has_parameters) {
+  const CtlCommand* nearest = nullptr;
+  for (const CtlCommand& each : CtlCommands()) {
     if (each.name != name) continue;
-    const bool fits = WordsOf(each.target) == words && (!has_parameters || each.takes_parameters);
+    const bool fits =
+        WordsOf(each.target) == words && (!has_parameters || !each.parameters.empty());
     if (fits) return &each;
-    if (nearest == nullptr || nearest->usage.empty()) nearest = &each;
+    if (nearest == nullptr || nearest->words.empty()) nearest = &each;
   }
   return nearest;
 }
 
-absl::Status Misused(const Command& command) {
+absl::Status Misused(const CtlCommand& command) {
   return absl::InvalidArgumentError(
-      command.usage.empty()
+      command.words.empty()
           ? absl::StrCat(std::string(command.name), " takes no argument")
-          : absl::StrCat("it is: ", std::string(command.name), " ", std::string(command.usage)));
+          : absl::StrCat("it is: ", std::string(command.name), " ", std::string(command.words)));
 }
 
-absl::StatusOr<std::string> TargetOf(const Command& command, std::span<const std::string> words) {
+absl::StatusOr<std::string> TargetOf(const CtlCommand& command,
+                                     std::span<const std::string> words) {
   std::string target;
   std::string_view rest = command.target;
   for (const std::string& word : words) {
@@ -158,10 +87,10 @@ absl::StatusOr<CtlRequest> CtlRequestOf(std::vector<std::string> words) {
   const auto first = std::find_if(words.begin(), words.end(), is_parameter);
   const std::vector<std::string> parameters(first, words.end());
   words.erase(first, words.end());
-  const Command* const command = FindCommand(name, words.size(), !parameters.empty());
+  const CtlCommand* const command = FindCommand(name, words.size(), !parameters.empty());
   if (command == nullptr) return UnknownCommand(name);
   const bool fits = WordsOf(command->target) == words.size() &&
-                    (parameters.empty() || command->takes_parameters) &&
+                    (parameters.empty() || !command->parameters.empty()) &&
                     std::ranges::all_of(parameters, is_parameter);
   const bool means_all = name == "kill" && words.empty() && parameters.empty();
   if (!fits || means_all) return Misused(*command);
@@ -173,13 +102,13 @@ absl::StatusOr<CtlRequest> CtlRequestOf(std::vector<std::string> words) {
                     PercentEncoded(each.substr(0, equals)), "=",
                     PercentEncoded(each.substr(equals + 1)));
   }
-  return CtlRequest{.method = command->method,
-                    .target = *std::move(target),
-                    .text = command->text,
-                    .tells_by_code = command->target == "/readyz",
-                    .patience = parameters.empty() && command->patience == kLongPatience
-                                    ? kPatience
-                                    : command->patience};
+  return CtlRequest{
+      .command = command->name,
+      .method = command->method,
+      .target = *std::move(target),
+      .text = command->text,
+      .tells_by_code = command->target == "/readyz",
+      .patience = parameters.empty() ? command->patience : command->patience_with_parameters};
 }
 
 }  // namespace sluice::proxy

@@ -19,15 +19,13 @@
 namespace sluice::proxy {
 
 struct CtlRequest {
+  std::string_view command;
   std::string_view method;
   std::string target;
   std::string (*text)(const JsonValue&);  // of its answer; null: the answer is text already
   bool tells_by_code = false;             // 503 is an answer
   core::Duration patience;                // for the answer
 };
-
-// The commands, one a line, for people.
-extern const std::string_view kCtlCommands;
 
 // `words`: at least one. INVALID_ARGUMENT: what is wrong.
 absl::StatusOr<CtlRequest> CtlRequestOf(std::vector<std::string> words);

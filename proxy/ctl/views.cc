@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "conf/text/text.h"
 #include "proxy/ctl/table.h"
 
 namespace sluice::proxy {
@@ -151,7 +153,25 @@ std::string ShedText(const JsonValue& answer) {
   return absl::StrCat("sessions that will end: ", answer["to_end"].Line(), "\n");
 }
 std::string StoppedText(const JsonValue&) { return "no more sessions are shed\n"; }
+std::string EventsText(const JsonValue& answer) {
+  std::string text;
+  if (const int64_t lost = answer["lost"].number; lost > 0) {
+    absl::StrAppend(&text, "-- ", lost, " events before these have gone\n");
+  }
+  for (const JsonValue& each : answer["events"].items) {
+    absl::StrAppendFormat(&text, "%s  %-5s  %-8s  %s\n", each["at"].Line(), each["level"].Line(),
+                          each["kind"].Line(), conf::Printable(each["text"].text));
+  }
+  return text;
+}
 std::string ReloadedText(const JsonValue&) { return "the file is in force\n"; }
+std::string UpgradedText(const JsonValue&) {
+  return "a successor serves now; this process serves the sessions that it has to their end\n";
+}
+std::string ShutdownText(const JsonValue&) {
+  return "it accepts no more connections and ends when its sessions have, or drain_timeout is "
+         "over\n";
+}
 std::string LogLevelText(const JsonValue& answer) {
   return absl::StrCat("the log has level ", answer["log_level"].Line(), "\n");
 }

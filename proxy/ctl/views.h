@@ -19,7 +19,10 @@ std::string SessionsText(const JsonValue& sessions);
 std::string KilledText(const JsonValue& answer);
 std::string ShedText(const JsonValue& answer);
 std::string StoppedText(const JsonValue& answer);
+std::string EventsText(const JsonValue& answer);  // a line for each
 std::string ReloadedText(const JsonValue& answer);
+std::string UpgradedText(const JsonValue& answer);
+std::string ShutdownText(const JsonValue& answer);
 std::string LogLevelText(const JsonValue& answer);
 
 }  // namespace sluice::proxy

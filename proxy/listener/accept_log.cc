@@ -1,41 +1,91 @@
 #include "proxy/listener/accept_log.h"
 
+#include <cstddef>
 #include <cstring>
+#include <iterator>
 
+#include "absl/strings/str_cat.h"
 #include "core/sched/worker.h"
+#include "proxy/observe/access_log/record_text.h"
 
 namespace sluice::proxy {
 
+namespace {
+
 using core::LogLevel;
 
+std::string ClientOf(int connection) {
+  return EscapedName(core::CurrentReactor().PeerAddress(connection).ToString());
+}
+
+constexpr const char* kLimits[] = {
+    "",
+    "limits.max_connections are open",
+    "the listener's max_connections are open",
+    "per_source.max_connections of its address are open",
+    "more than new_connections come in a second",
+    "out of memory",
+    "limits.buffer_memory serves no more",
+    "its address is in none of the networks that may connect, or in one that may not",
+};
+static_assert(std::size(kLimits) == kRejectionCount);
+
+}  // namespace
+
+void AcceptLog::Rejected(const std::string& listener, Rejection cause, core::LogThrottle& throttle,
+                         int connection) {
+  if (cause == Rejection::kMemory || cause == Rejection::kBuffers) return;  // Shortage tells
+  uint64_t suppressed = 0;
+  if (!throttle.Pass(core::Worker::Current()->Now(), suppressed)) return;
+  events_.Tell({EventKind::kLimit}, LogLevel::kWarn,
+               "listener %s: %s is rejected: %s (%s; %d more for this reason since the last line)",
+               listener, ClientOf(connection), Name(cause), kLimits[static_cast<size_t>(cause)],
+               suppressed);
+}
+
 void AcceptLog::Shortage(const std::string& listener, Rejection cause, WhenExhausted when_exhausted,
-                         uint32_t connections_served) {
+                         uint32_t connections_served, int connection) {
   const bool is_memory = cause == Rejection::kMemory;
-  if (!is_memory && cause != Rejection::kBuffers) return;
+  if (!is_memory && cause != Rejection::kBuffers) {
+    if (when_exhausted == WhenExhausted::kWait) NoteLimit(listener, cause);  // else Rejected tells
+    return;
+  }
   core::LogThrottle& throttle = is_memory ? memory_throttle_ : buffer_throttle_;
   uint64_t suppressed = 0;
   if (!throttle.Pass(core::Worker::Current()->Now(), suppressed)) return;
   const char* const fate = when_exhausted == WhenExhausted::kWait ? "wait" : "are reset";
   if (is_memory) {
-    logger_.Log(LogLevel::kWarn,
-                "listener %s: out of memory: new connections %s until there is some again "
-                "(%d more times since the last line)",
-                listener, fate, suppressed);
+    events_.Tell({EventKind::kLimit}, LogLevel::kWarn,
+                 "listener %s: out of memory: new connections %s until there is some again "
+                 "(%d more times since the last line); this one is from %s",
+                 listener, fate, suppressed, ClientOf(connection));
     return;
   }
-  logger_.Log(LogLevel::kWarn,
-              "listener %s: buffer_memory is used up: it serves %d connections, further ones "
-              "%s until one of them ends (%d more times since the last line)",
-              listener, connections_served, fate, suppressed);
+  events_.Tell(
+      {EventKind::kLimit}, LogLevel::kWarn,
+      "listener %s: buffer_memory is used up: it serves %d connections, further ones "
+      "%s until one of them ends (%d more times since the last line); this one is from %s",
+      listener, connections_served, fate, suppressed, ClientOf(connection));
+}
+
+void AcceptLog::NoteLimit(const std::string& listener, Rejection cause) {
+  if (cause == Rejection::kNone || cause == Rejection::kSource) return;  // never waits
+  uint64_t suppressed = 0;
+  core::LogThrottle& throttle = limit_throttles_[static_cast<size_t>(cause)].throttle;
+  if (!throttle.Pass(core::Worker::Current()->Now(), suppressed)) return;
+  events_.Keep({EventKind::kLimit}, LogLevel::kInfo,
+               absl::StrCat("listener ", listener, ": the limit ", std::string(Name(cause)),
+                            " is reached (", suppressed, " more times since the last event)"));
 }
 
 void AcceptLog::CannotAccept(const std::string& listener, int error, core::Duration longest_pause) {
   uint64_t suppressed = 0;
   if (!accept_throttle_.Pass(core::Worker::Current()->Now(), suppressed)) return;
-  logger_.Log(LogLevel::kWarn,
-              "listener %s: cannot accept: %s; trying again every %d ms (%d more such pauses since "
-              "the last line)",
-              listener, strerrordesc_np(error), longest_pause / 1ms, suppressed);
+  events_.Tell(
+      {EventKind::kLimit}, LogLevel::kWarn,
+      "listener %s: cannot accept: %s; trying again every %d ms (%d more such pauses since "
+      "the last line)",
+      listener, strerrordesc_np(error), longest_pause / 1ms, suppressed);
 }
 
 }  // namespace sluice::proxy

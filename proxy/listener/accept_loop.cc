@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <utility>
 #include <variant>
 
@@ -11,6 +12,7 @@
 #include "core/sched/worker.h"
 #include "core/task/select.h"
 #include "core/time/sleep.h"
+#include "proxy/observe/access_log/access_log.h"
 #include "proxy/session/session.h"
 
 namespace sluice::proxy {
@@ -37,12 +39,15 @@ Rejection CauseOf(const Admission::Result& result) {
 Admission::Result Admit(const AcceptContext& context, const ListenerState& listener, int connection,
                         WhenExhausted when_exhausted) {
   Admission& admission = *listener.admission();
-  Admission::Result result = admission.Admit(
-      admission.needs_client() ? CurrentReactor().PeerAddress(connection) : core::Address(),
-      Worker::Current()->Now(), when_exhausted);
+  core::Address client;
+  if (admission.needs_client() || !listener.access().empty()) {
+    client = CurrentReactor().PeerAddress(connection);
+  }
+  if (!listener.access().Allow(client)) return Rejection::kAccess;
+  Admission::Result result = admission.Admit(client, Worker::Current()->Now(), when_exhausted);
   if (!std::holds_alternative<Ticket>(result)) {
     context.log.Shortage(listener.name(), CauseOf(result), when_exhausted,
-                         context.limits.connections.max());
+                         context.limits.connections.max(), connection);
   }
   return result;
 }
@@ -58,7 +63,26 @@ void Start(const AcceptContext& context, const ListenerState& listener, int conn
   context.sessions.Spawn(RunSession(std::move(reference), connection, std::move(ticket)), other);
 }
 
-void Reject(int connection) {
+void WriteRejection(const ListenerState& listener, int connection, Rejection cause) {
+  using std::chrono::microseconds;
+  core::Reactor& reactor = CurrentReactor();
+  listener.access_log->Write(
+      {.kind = RecordKind::kRejected,
+       .began_at = std::chrono::floor<microseconds>(std::chrono::system_clock::now()),
+       .listener = listener.name(),
+       .client = reactor.PeerAddress(connection),
+       .upstream = listener.upstream->name(),
+       .rejection = cause,
+       .local = reactor.LocalAddress(connection)});
+}
+
+void Reject(const AcceptContext& context, const ListenerState& listener, int connection,
+            Rejection cause) {
+  context.log.Rejected(listener.name(), cause, listener.throttles()->of[static_cast<size_t>(cause)],
+                       connection);
+  if (listener.records_rejected && listener.access_log != nullptr) {
+    WriteRejection(listener, connection, cause);
+  }
   CurrentReactor().SetResetOnClose(connection);
   CurrentReactor().CloseNow(connection);
 }
@@ -73,7 +97,7 @@ void StartOrReject(const AcceptContext& context, const ListenerState& listener, 
     return;
   }
   core::Count(stats.at("rejections_total", CauseOf(result)));
-  Reject(connection);
+  Reject(context, listener, connection, CauseOf(result));
 }
 
 bool HasToWait(const Admission::Result& result) {

@@ -12,13 +12,19 @@
 #ifndef SLUICE_PROXY_LISTENER_LISTENER_STATE_H_
 #define SLUICE_PROXY_LISTENER_LISTENER_STATE_H_
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <utility>
 
 #include "core/base/intrusive_ptr.h"
+#include "core/base/time.h"
+#include "core/log/logger.h"
+#include "core/net/address.h"
 #include "core/sync/cancellation.h"
 #include "proxy/admission/admission.h"
+#include "proxy/identity/access_list.h"
+#include "proxy/observe/rejection.h"
 #include "proxy/session/session.h"
 #include "proxy/session/shared_pace.h"
 
@@ -32,22 +38,49 @@ struct SharedBandwidth final : core::RefCounted {
   SharedPace down;
 };
 
+// A client has to be let in by both; null: there is no list.
+struct AccessLists {
+  core::IntrusivePtr<const AccessList> process;
+  core::IntrusivePtr<const AccessList> own;
+
+  bool empty() const { return !process && !own; }
+  bool Allow(const core::Address& client) const {
+    return (!process || process->Decide(client).is_allowed) &&
+           (!own || own->Decide(client).is_allowed);
+  }
+};
+
+// When the log last told of a listener's rejections, for each reason.
+struct RejectionThrottles final : core::RefCounted {
+  struct Throttle : core::LogThrottle {
+    Throttle() : core::LogThrottle(5s) {}
+  };
+  std::array<Throttle, kRejectionCount> of;
+};
+
 // A session refers to its SessionContext, and so to all of this: the limits that its ticket belongs
 // to, the shared bandwidth, and the upstream.
 class ListenerState final : public SessionContext {
  public:
   // `settings.bandwidth` has the limit of each connection; what is shared is set here.
-  ListenerState(WhenExhausted when_exhausted, core::IntrusivePtr<Admission> admission,
-                core::IntrusivePtr<SharedBandwidth> shared_bandwidth, SessionSettings settings)
+  ListenerState(WhenExhausted when_exhausted, AccessLists access,
+                core::IntrusivePtr<Admission> admission,
+                core::IntrusivePtr<SharedBandwidth> shared_bandwidth,
+                core::IntrusivePtr<RejectionThrottles> throttles, SessionSettings settings)
       : SessionContext(WithBandwidth(std::move(settings), *shared_bandwidth)),
         when_exhausted_(when_exhausted),
+        access_(std::move(access)),
         admission_(std::move(admission)),
-        shared_bandwidth_(std::move(shared_bandwidth)) {}
+        shared_bandwidth_(std::move(shared_bandwidth)),
+        throttles_(std::move(throttles)) {}
 
   const std::string& name() const { return listener; }
   WhenExhausted when_exhausted() const { return when_exhausted_; }
+  const AccessLists& access() const { return access_; }
   const core::IntrusivePtr<Admission>& admission() const { return admission_; }
   const core::IntrusivePtr<SharedBandwidth>& shared_bandwidth() const { return shared_bandwidth_; }
+
+  const core::IntrusivePtr<RejectionThrottles>& throttles() const { return throttles_; }
 
   // Accept loops that work with this state look for the next one.
   void EndTerm() { replaced_.Cancel(); }
@@ -62,8 +95,10 @@ class ListenerState final : public SessionContext {
   }
 
   const WhenExhausted when_exhausted_;
+  const AccessLists access_;
   const core::IntrusivePtr<Admission> admission_;
   const core::IntrusivePtr<SharedBandwidth> shared_bandwidth_;
+  const core::IntrusivePtr<RejectionThrottles> throttles_;
   core::CancellationSource replaced_;
 };
 

@@ -15,12 +15,13 @@ enum class Rejection {
   kRate,         // new_connections, of the listener or of all
   kMemory,       // none is left for new sessions (heap_reserve.h)
   kBuffers,      // limits.buffer_memory serves no more sessions (buffer_budget.h)
+  kAccess,       // an access list (proxy/identity/access_list.h)
 };
-inline constexpr size_t kRejectionCount = 7;
+inline constexpr size_t kRejectionCount = 8;
 
 constexpr std::string_view Name(Rejection rejection) {
   constexpr std::string_view kNames[] = {"none", "connections", "listener", "source",
-                                         "rate", "memory",      "buffers"};
+                                         "rate", "memory",      "buffers",  "access"};
   static_assert(sizeof(kNames) / sizeof(kNames[0]) == kRejectionCount);
   return kNames[static_cast<size_t>(rejection)];
 }

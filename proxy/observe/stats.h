@@ -18,10 +18,13 @@ enum class Direction : uint8_t { kUp, kDown };  // client to upstream, and back
 
 enum class ReloadResult : uint8_t { kOk, kFailed };
 
+enum class PathSide : uint8_t { kClient, kUpstream };
+
 namespace metric_labels {
 
 inline constexpr std::array<std::string_view, 2> kDirections = {"up", "down"};
 inline constexpr std::array<std::string_view, 2> kReloadResults = {"ok", "failed"};
+inline constexpr std::array<std::string_view, 2> kPathSides = {"client", "upstream"};
 inline constexpr auto kInitiators = NamesOf<Initiator, kInitiatorCount>();
 inline constexpr auto kEndCauses = NamesOf<EndCause, kEndCauseCount>();
 inline constexpr auto kRejections = [] {
@@ -92,6 +95,15 @@ inline constexpr MetricRow kMetrics[] = {
     {.name = "session_duration_seconds", .kind = MetricKind::kHistogram,
      .scope = MetricScope::kListenerAndUpstream, .bounds = metric_bounds::kSessions,
      .help = "Times that sessions took, of those that have ended."},
+    {.name = "client_round_trip_seconds", .kind = MetricKind::kHistogram,
+     .scope = MetricScope::kListenerAndUpstream, .bounds = metric_bounds::kWaits,
+     .help = "Smoothed TCP round trips to clients, as sessions ended."},
+    {.name = "upstream_round_trip_seconds", .kind = MetricKind::kHistogram,
+     .scope = MetricScope::kListenerAndUpstream, .bounds = metric_bounds::kWaits,
+     .help = "Smoothed TCP round trips to endpoints, as sessions ended."},
+    {.name = "retransmits_total", .scope = MetricScope::kListenerAndUpstream,
+     .labels = {{{"side", metric_labels::kPathSides}}},
+     .help = "TCP segments that were sent again, of sessions that have ended."},
 };
 // clang-format on
 
@@ -103,6 +115,12 @@ inline constexpr ReadMetric kBuildInfo = {
 inline constexpr ReadMetric kEndpointUsable = {
     .name = "endpoint_usable", .kind = MetricKind::kGauge,
     .help = "Whether new sessions may be given to the endpoint: 1 or 0."};
+inline constexpr ReadMetric kReady = {
+    .name = "ready", .kind = MetricKind::kGauge,
+    .help = "Whether /readyz says that the proxy is ready: 1 or 0."};
+inline constexpr ReadMetric kConnectionsLimit = {
+    .name = "connections_limit", .kind = MetricKind::kGauge,
+    .help = "Sessions that may be open at a time."};
 inline constexpr ReadMetric kLogDropped = {
     .name = "log_dropped_total", .kind = MetricKind::kCounter,
     .help = "Lines and records that the log and the access log have dropped."};

@@ -1,9 +1,12 @@
 #include "proxy/observe/stats_reporter.h"
 
+#include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "core/task/select.h"
 #include "core/time/sleep.h"
+#include "proxy/observe/upstream_figures.h"
 
 namespace sluice::proxy {
 namespace {
@@ -35,7 +38,12 @@ void StatsReporter::Report() {
   StatsValues values = stats_.Sum();
   values.at("sessions_active") = active_();
   values.at("config_pending") = pending_();
-  logger_.Log(LogLevel::kInfo, "stats %s", StatsLine(kMetrics, values.all()));
+  const std::string line = absl::StrCat("stats ", StatsLine(kMetrics, values.all()));
+  if (logger_.takes_fields() && logger_.enabled(LogLevel::kInfo)) {
+    logger_.WriteWithFields(LogLevel::kInfo, line, UpstreamFigures(stats_.Read()));
+  } else {
+    logger_.Log(LogLevel::kInfo, "%s", line);
+  }
   ReportDrops();
   if (!logger_.enabled(LogLevel::kDebug)) return;
   for (uint32_t i = 0; i < runtime_.workers(); ++i) ReportWorker(i);

@@ -1,5 +1,5 @@
 // StatsReporter: writes the stats line to the log, and with it how much of the logs was dropped;
-// at level debug also a line for each worker.
+// at level debug also a line for each worker. In JSON the stats line has members for each upstream.
 #ifndef SLUICE_PROXY_OBSERVE_STATS_REPORTER_H_
 #define SLUICE_PROXY_OBSERVE_STATS_REPORTER_H_
 

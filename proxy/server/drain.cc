@@ -24,7 +24,8 @@ core::Task<void> FinishSessions(const DrainContext& context, core::CancellationS
 }
 
 void EndSessions(const DrainContext& context, const char* why) {
-  context.logger.Log(LogLevel::kInfo, "%s: ending %d sessions", why, context.connections.count());
+  context.events.Tell({EventKind::kDrain}, LogLevel::kInfo, "%s: ending %d sessions", why,
+                      context.connections.count());
   context.end_sessions.Cancel();
   context.end_connected();
 }

@@ -13,11 +13,11 @@
 #include <functional>
 
 #include "core/base/time.h"
-#include "core/log/logger.h"
 #include "core/runtime/task_group.h"
 #include "core/sync/cancellation.h"
 #include "core/task/task.h"
 #include "proxy/admission/connection_limit.h"
+#include "proxy/observe/events.h"
 #include "proxy/server/addresses.h"
 #include "proxy/server/run_elsewhere.h"
 #include "proxy/server/stop_signals.h"
@@ -32,7 +32,7 @@ struct DrainContext {
   std::function<void()> end_connected;     // then: for those whose notice is at their endpoint
   const ConnectionLimit& connections;      // how many there are
   StopSignals& signals;
-  core::Logger& logger;
+  Events& events;
   SessionRegistry& registry;
   const RunElsewhere& elsewhere;  // it looks at all sessions there
   core::Duration window;          // 0: sessions end by themselves

@@ -116,15 +116,6 @@ core::Instant Now(core::RuntimeHandle runtime) { return runtime.worker(0).clock(
 
 }  // namespace
 
-std::optional<EndpointId> EndpointId::Parse(std::string_view text) {
-  const size_t slash = text.find('/');
-  if (slash == std::string_view::npos || slash == 0 || slash + 1 == text.size()) {
-    return std::nullopt;
-  }
-  return EndpointId{.upstream = std::string(text.substr(0, slash)),
-                    .name = std::string(text.substr(slash + 1))};
-}
-
 absl::StatusOr<core::IntrusivePtr<Upstream>> EndpointActions::FindUpstream(
     std::string_view name) const {
   if (!topology_) return absl::UnavailableError("the process is ending or does not serve yet");
@@ -145,7 +136,9 @@ EndpointActions::Answer EndpointActions::Do(const EndpointId& id, std::string_vi
   absl::StatusOr<core::IntrusivePtr<Upstream>> upstream = FindUpstream(id.upstream);
   if (!upstream.ok()) return upstream.status();
   if (absl::Status done = act(**upstream, Now(runtime_)); !done.ok()) return done;
-  logger_.Log(core::LogLevel::kInfo, "endpoint %s/%s: %s (by %s)", id.upstream, id.name, what, who);
+  events_.Tell({EventKind::kEndpoint, id.upstream, id.name, who}, core::LogLevel::kInfo,
+               "endpoint %s/%s: %s (by %s)", id.upstream, id.name, what, who);
+  on_change_();
   draining_.AddSoon({(*upstream)->pool()});
   Answer view = ViewOf(**upstream, id.name, draining_);
   if (view.ok()) return view;
@@ -253,10 +246,13 @@ core::Task<bool> EndpointActions::UntilDrained(EndpointId id, core::Duration tim
 }
 
 EndpointActions::Changes EndpointActions::changes() const {
-  Changes changes;
   absl::MutexLock lock(&mutex_);
-  if (!topology_) return changes;
-  for (const core::IntrusivePtr<Upstream>& upstream : topology_->upstreams()) {
+  return topology_ ? ChangesOf(*topology_) : last_changes_;
+}
+
+EndpointActions::Changes EndpointActions::ChangesOf(const Topology& topology) {
+  Changes changes;
+  for (const core::IntrusivePtr<Upstream>& upstream : topology.upstreams()) {
     Administrative::Changes some = upstream->administrative().changes();
     if (!some.empty()) changes.emplace(upstream->name(), std::move(some));
   }
@@ -280,11 +276,13 @@ void EndpointActions::Exchange(const std::function<void()>& exchange,
   exchange();
   was = std::exchange(topology_, is);
   bound_ = std::move(bound);
+  on_change_();  // what is not configured any more has been forgotten
 }
 
 void EndpointActions::Close() {
   core::IntrusivePtr<const Topology> was;
   absl::MutexLock lock(&mutex_);
+  if (topology_) last_changes_ = ChangesOf(*topology_);
   was = std::move(topology_);
 }
 

@@ -2,25 +2,26 @@
 // is to see of them.
 //
 //   EndpointActions& actions = server.endpoint_actions();
-//   const auto id = EndpointId::Parse("app/10.0.0.1:3000");
-//   const absl::StatusOr<EndpointView> drained = actions.SetState(*id, AdminState::kDrain, "uid
-//   0"); if (!drained.ok()) ...                  // a sentence: what was found, what is allowed
-//   co_await actions.UntilDrained(*id, 5min);
+//   const EndpointId id = {.upstream = "app", .name = "10.0.0.1:3000"};
+//   const auto drained = actions.SetState(id, AdminState::kDrain, "uid 0, pid 12");
+//   if (!drained.ok()) ...                      // a sentence: what was found, what is allowed
+//   co_await actions.UntilDrained(id, 5min);
 //
 // An act holds when it returns: no session begins any more with an endpoint that has been taken
 // out, and those that wait for one that is usable now have been given it. It is kept apart from the
 // configuration (administrative.h), and a reload undoes none of it.
 //
 //   ready        new sessions, also after drain and maintenance
-//   drain        no new sessions; those that it has go on for as long as they want, as with weight
-//   0 maintenance  the same, and those that it has end as on_removed says: at once, or when
+//   drain        no new sessions; those that it has go on for as long as they want, as with
+//                weight 0
+//   maintenance  the same, and those that it has end as on_removed says: at once, or when
 //                drain_timeout is over (reason endpoint_removed)
 //   reset        as the configuration says; one that was removed is back, one that was added stays
 //   remove       as one that a reload removes; it stays away until the configuration drops it and
 //                names it again, or until it is added or reset
 //
 // Errors are: INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, and UNAVAILABLE once the process ends.
-// Each act is logged with `who` asked for it.
+// Each act is an event, with `who` asked for it.
 // Threads: any; an act and the exchange of topologies exclude each other, for moments.
 // Checked by: tests/proxy/server/endpoint_actions_test.cc.
 #ifndef SLUICE_PROXY_SERVER_ENDPOINT_ACTIONS_H_
@@ -42,10 +43,10 @@
 #include "conf/config.h"
 #include "core/base/intrusive_ptr.h"
 #include "core/base/time.h"
-#include "core/log/logger.h"
 #include "core/net/address.h"
 #include "core/runtime/handle.h"
 #include "core/task/task.h"
+#include "proxy/observe/events.h"
 #include "proxy/server/draining_endpoints.h"
 #include "proxy/server/topology.h"
 #include "proxy/upstream/administrative.h"
@@ -53,9 +54,6 @@
 namespace sluice::proxy {
 
 struct EndpointId {
-  // Of "UPSTREAM/NAME": the name is what follows the first slash. None: there is no slash.
-  static std::optional<EndpointId> Parse(std::string_view text);
-
   std::string upstream;
   std::string name;  // its name, else its address
 };
@@ -76,8 +74,8 @@ struct EndpointView {
 
 class EndpointActions {
  public:
-  EndpointActions(core::RuntimeHandle runtime, DrainingEndpoints& draining, core::Logger& logger)
-      : runtime_(runtime), draining_(draining), logger_(logger) {}
+  EndpointActions(core::RuntimeHandle runtime, DrainingEndpoints& draining, Events& events)
+      : runtime_(runtime), draining_(draining), events_(events) {}
   EndpointActions(const EndpointActions&) = delete;
   EndpointActions& operator=(const EndpointActions&) = delete;
 
@@ -100,11 +98,13 @@ class EndpointActions {
   // cancelled. In a task of any runtime; an endpoint that is not known has none.
   core::Task<bool> UntilDrained(EndpointId id, core::Duration timeout) const;
 
-  // What has been changed, by upstream: to be kept over a restart.
+  // What has been changed, by upstream: to be kept over a restart. After Close: what had been.
   using Changes = std::map<std::string, Administrative::Changes, std::less<>>;
   Changes changes() const;
   // Before the server serves. Upstreams that are not configured are left out.
   void Restore(Changes changes);
+  // Before the server serves: called, by any thread, when changes() may say something else.
+  void set_on_change(std::function<void()> on_change) { on_change_ = std::move(on_change); }
 
   // The server's: what is in force from now on, and where its listeners listen. No act comes
   // between `exchange`'s steps.
@@ -117,14 +117,17 @@ class EndpointActions {
   using Act = std::function<absl::Status(Upstream&, core::Instant now)>;
 
   Answer Do(const EndpointId& id, std::string_view what, std::string_view who, const Act& act);
+  static Changes ChangesOf(const Topology& topology);
   absl::StatusOr<core::IntrusivePtr<Upstream>> FindUpstream(std::string_view name) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const core::RuntimeHandle runtime_;
   DrainingEndpoints& draining_;
-  core::Logger& logger_;
+  Events& events_;
+  std::function<void()> on_change_ = [] {};
   mutable absl::Mutex mutex_;
   core::IntrusivePtr<const Topology> topology_ ABSL_GUARDED_BY(mutex_);  // null: nothing is served
+  Changes last_changes_ ABSL_GUARDED_BY(mutex_);                         // until Close
   std::vector<std::vector<core::Address>> bound_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "proxy/server/process_settings.h"
 
@@ -31,17 +32,19 @@ NextTopology MakeNextTopology(conf::Config config, const NextTopologySources& so
   return next;
 }
 
-void LogDiff(const NextTopology& next, core::Logger& logger) {
+void LogDiff(const NextTopology& next, Events& events) {
+  std::vector<std::string> lines;
   for (size_t i = 0; i < std::min(next.diff.size(), kShown); ++i) {
-    logger.Log(LogLevel::kInfo, "reload: %s", next.diff[i]);
+    lines.push_back(absl::StrCat("reload: ", next.diff[i]));
   }
   if (next.diff.size() > kShown) {
-    logger.Log(LogLevel::kInfo, "reload: and %d more", next.diff.size() - kShown);
+    lines.push_back(absl::StrCat("reload: and ", next.diff.size() - kShown, " more"));
   }
-  if (next.diff.empty()) logger.Log(LogLevel::kInfo, "reload: nothing else is different");
+  if (next.diff.empty()) lines.emplace_back("reload: nothing else is different");
+  events.TellLines({EventKind::kReload}, LogLevel::kInfo, lines);
   if (next.kept.empty()) return;
-  logger.Log(LogLevel::kWarn, "settings that keep their value until a restart: %s",
-             absl::StrJoin(next.kept, ", "));
+  events.Tell({EventKind::kReload}, LogLevel::kWarn,
+              "settings that keep their value until a restart: %s", absl::StrJoin(next.kept, ", "));
 }
 
 }  // namespace sluice::proxy

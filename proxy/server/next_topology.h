@@ -11,9 +11,9 @@
 #include "conf/config.h"
 #include "conf/diff.h"
 #include "core/base/intrusive_ptr.h"
-#include "core/log/logger.h"
 #include "core/runtime/handle.h"
 #include "proxy/listener/accept_loop.h"
+#include "proxy/observe/events.h"
 #include "proxy/server/addresses.h"
 #include "proxy/server/topology.h"
 
@@ -39,8 +39,8 @@ struct NextTopologySources {
 // `config` has been validated. Any thread; nothing may change what it is made of meanwhile.
 NextTopology MakeNextTopology(conf::Config config, const NextTopologySources& sources);
 
-// Logs what is different, one line for each thing, and which settings stay as they are.
-void LogDiff(const NextTopology& next, core::Logger& logger);
+// Tells what is different, one line for each thing, and which settings stay as they are.
+void LogDiff(const NextTopology& next, Events& events);
 
 }  // namespace sluice::proxy
 

@@ -13,6 +13,7 @@ std::vector<std::string> KeepProcessSettings(const conf::Config& in_force, uint3
   }
   next.admin.bind = in_force.admin.bind;
   next.admin.probe_bind = in_force.admin.probe_bind;
+  next.admin.state_file = in_force.admin.state_file;
   next.runtime = in_force.runtime;
   next.buffers = in_force.buffers;
   next.limits.buffer_memory_bytes = in_force.limits.buffer_memory_bytes;

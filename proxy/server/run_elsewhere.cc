@@ -18,6 +18,7 @@ struct Call {
 
 void* RunCall(void* argument) {
   const std::unique_ptr<std::shared_ptr<Call>> call(static_cast<std::shared_ptr<Call>*>(argument));
+  pthread_setname_np(pthread_self(), "elsewhere");
   (*call)->work();
   (*call)->work = nullptr;  // what it keeps goes here, not in the task
   (*call)->done.Cancel();

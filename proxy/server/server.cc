@@ -60,29 +60,33 @@ Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::Si
       signals_(signals),
       logger_(logger),
       access_log_(access_log),
+      events_(logger),
       stats_(runtime.workers()),
       limits_(ProcessLimitsOf(config, runtime.workers(), reserve)),
       reporter_(
           stats_, runtime, logger, [this] { return limits_.connections.count(); },
           [this] { return kept_settings_; }, DropSources(logger, access_log)),
-      accept_log_(logger),
+      accept_log_(events_),
       registry_(runtime.workers()),
-      session_actions_(runtime, registry_, logger),
+      session_actions_(runtime, registry_, events_),
       sessions_(runtime),
       draining_(runtime),
-      health_monitors_(runtime, logger),
+      health_monitors_(runtime, events_),
       stop_signals_(signals, logger, access_log),
       accept_context_{.limits = limits_, .log = accept_log_, .sessions = sessions_},
       session_services_{.limits = limits_,
                         .stats = stats_,
                         .logger = logger,
+                        .events = events_,
                         .short_throttle = short_throttle_,
                         .access_log = access_log,
                         .end_sessions = end_sessions_.token(),
                         .workers = runtime.workers(),
                         .registry = &registry_},
+      interim_records_(runtime, registry_, elsewhere_),
       topology_(core::MakeRef<Topology>(config, session_services_, /*before=*/nullptr)),
-      endpoint_actions_(runtime, draining_, logger) {
+      endpoint_actions_(runtime, draining_, events_),
+      waits_(runtime) {
   endpoint_actions_.Exchange([] {}, topology_, /*bound=*/{});
 }
 
@@ -102,7 +106,7 @@ core::Task<void> Server::Run() {
                                    },
                                .connections = limits_.connections,
                                .signals = stop_signals_,
-                               .logger = logger_,
+                               .events = events_,
                                .registry = registry_,
                                .elsewhere = elsewhere_,
                                .window = topology_->config().shutdown.drain_window,
@@ -115,8 +119,10 @@ core::Task<void> Server::Run() {
     if (inheritance_ != nullptr) inheritance_->Close();
     co_await sessions_.Join();
   }
+  co_await waits_.Close();  // what waits for the end of sessions is answered
   endpoint_actions_.Close();
   co_await health_monitors_.Stop();
+  co_await interim_records_.Stop();
   co_await session_actions_.Close();
   co_await draining_.Stop();
   control_.Enter(ServerState::kStopped);
@@ -167,73 +173,10 @@ core::Task<bool> Server::MayTryAgain() {
   co_return false;
 }
 
-// Serves until a signal asks for an end.
-core::Task<bool> Server::WaitForStop() {
-  for (;;) {
-    core::IoResult<int> signal = co_await NextChange();
-    if (signal.ok() && *signal == SIGHUP) signal = co_await Reload();
-    if (signal.ok() && *signal == SIGUSR2) signal = co_await UpgradeBinary();
-    if (!signal.ok()) co_return false;
-    if ((*signal == SIGHUP || *signal == SIGUSR2) && !handed_over_) continue;
-    control_.Enter(ServerState::kDraining);
-    control_.StopReloading();
-    const bool hurries = !handed_over_ && co_await LameDuck();
-    logger_.Log(LogLevel::kInfo,
-                "signal SIG%s: no new connections; %d sessions may finish for %g s",
-                sigabbrev_np(*signal), limits_.connections.count(),
-                std::chrono::duration<double>(topology_->config().shutdown.drain_timeout).count());
-    co_return hurries;
-  }
-}
-
-// The next signal that asks for an end or a change; a change of the files is like SIGHUP.
-core::Task<core::IoResult<int>> Server::NextChange() {
-  const ChangeSignals changes{
-      .reload = next_config_ ? OnChange::kReturn : OnChange::kIgnore,
-      .upgrade = upgrade_ != nullptr ? OnChange::kReturn : OnChange::kIgnore};
-  why_reload_ = "signal SIGHUP";
-  const bool watches = watch_ != nullptr && topology_->config().reload.watch;
-  if (!watches) cannot_watch_ = false;
-  if (!watches || cannot_watch_) co_return co_await NextSignal(changes);
-  auto outcome = co_await core::Select(core::Named<"signal">(NextSignal(changes)),
-                                       core::Named<"file">(watch_->WaitForChange(elsewhere_)));
-  core::IoResult<int> signal = outcome.Get<"signal">();
-  const absl::Status& changed = outcome.Get<"file">();
-  if (signal.ok() || absl::IsCancelled(changed)) co_return signal;
-  if (!changed.ok()) {
-    cannot_watch_ = true;
-    logger_.Log(LogLevel::kWarn, "reload.watch: %s; SIGHUP still reloads", changed.message());
-    co_return co_await NextSignal(changes);
-  }
-  why_reload_ = "reload.watch";
-  co_return SIGHUP;
-}
-
-// Another thread may ask for what SIGHUP asks for.
-core::Task<core::IoResult<int>> Server::NextSignal(ChangeSignals changes) {
-  auto outcome = co_await core::Select(core::Named<"signal">(stop_signals_.Next(changes)),
-                                       core::Named<"asked">(control_.AskedToReload()));
-  core::IoResult<int> signal = outcome.Get<"signal">();  // it may come just in time
-  if (signal.ok() || !outcome.Get<"asked">()) co_return signal;
-  why_reload_ = "admin";
-  co_return SIGHUP;
-}
-
-// Serves as before, while those who ask are told that it is not ready.
-core::Task<bool> Server::LameDuck() {
-  const core::Duration length = topology_->config().shutdown.lame_duck;
-  if (length == 0s) co_return false;
-  logger_.Log(LogLevel::kInfo, "not ready any more; new connections are served for %g s",
-              std::chrono::duration<double>(length).count());
-  auto outcome = co_await core::Select(core::Named<"length">(core::Sleep(length)),
-                                       core::Named<"signal">(stop_signals_.Next()));
-  co_return outcome.Get<"signal">().ok();
-}
-
 // Returns SIGHUP, or the signal that has asked for an end meanwhile.
 core::Task<core::IoResult<int>> Server::Reload() {
-  logger_.Log(LogLevel::kInfo, "%s: reading the configuration", why_reload_);
-  const std::vector<ServerControl::Done> asked = control_.TakeReloads();
+  logger_.Log(LogLevel::kInfo, "%s: reading the configuration", why_change_);
+  const std::vector<ServerControl::Done> asked = control_.Take(Change::kReload);
   absl::Status result = absl::UnavailableError("the proxy stops: nothing is reloaded");
   const absl::Cleanup tell = [&] {
     for (const ServerControl::Done& done : asked) done(result);
@@ -256,14 +199,15 @@ void Server::ReportReload(const absl::Status& status) {
   WorkerStats& stats = stats_.process().of(core::Worker::Current()->index());
   if (status.ok()) {
     core::Count(stats.at("reloads_total", ReloadResult::kOk));
-    logger_.Log(LogLevel::kInfo, "%s: another configuration is in force", why_reload_);
+    events_.Tell({EventKind::kReload}, LogLevel::kInfo, "%s: another configuration is in force",
+                 why_change_);
     return;
   }
   core::Count(stats.at("reloads_total", ReloadResult::kFailed));
-  for (const std::string& line : std::vector<std::string>(absl::StrSplit(status.message(), '\n'))) {
-    logger_.Log(LogLevel::kError, "%s", line);
-  }
-  logger_.Log(LogLevel::kError, "%s: the configuration stays as it is", why_reload_);
+  events_.TellLines({EventKind::kReload}, LogLevel::kError,
+                    std::vector<std::string>(absl::StrSplit(status.message(), '\n')));
+  events_.Tell({EventKind::kReload}, LogLevel::kError, "%s: the configuration stays as it is",
+               why_change_);
 }
 
 // Another topology takes the place of this one, as a whole or, with an error, not at all. Sessions
@@ -285,9 +229,10 @@ core::Task<absl::Status> Server::Exchange(conf::Config config) {
     next.addresses.Without(addresses_).Close();
     co_return status;
   }
-  LogDiff(next, logger_);
+  LogDiff(next, events_);
   const bool reports_as_before = next.topology->config().stats == topology_->config().stats;
   PutInForce(std::move(next));
+  co_await interim_records_.Follow(topology_->config().access_log.interim);
   if (reports_as_before) co_return absl::OkStatus();
   co_await StopReporting();
   StartReporting();

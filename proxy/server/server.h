@@ -49,6 +49,7 @@
 #include "proxy/listener/accept_log.h"
 #include "proxy/memory/heap_reserve.h"
 #include "proxy/observe/access_log/access_log.h"
+#include "proxy/observe/events.h"
 #include "proxy/observe/stats_registry.h"
 #include "proxy/observe/stats_reporter.h"
 #include "proxy/server/addresses.h"
@@ -56,6 +57,7 @@
 #include "proxy/server/draining_endpoints.h"
 #include "proxy/server/endpoint_actions.h"
 #include "proxy/server/inheritance.h"
+#include "proxy/server/interim_records.h"
 #include "proxy/server/next_topology.h"
 #include "proxy/server/retired_addresses.h"
 #include "proxy/server/run_elsewhere.h"
@@ -64,6 +66,7 @@
 #include "proxy/server/stop_signals.h"
 #include "proxy/server/topology.h"
 #include "proxy/server/upgrade.h"
+#include "proxy/server/waits.h"
 #include "proxy/session/session_registry.h"
 #include "proxy/upstream/health_monitors.h"
 
@@ -129,6 +132,8 @@ class Server {
 
   // For other threads, as long as the server is there.
   ServerControl& control() { return control_; }
+  Events& events() { return events_; }
+  Waits& waits() { return waits_; }
   const StatsRegistry& stats() const { return stats_; }
   const ConnectionLimit& connections() const { return limits_.connections; }
 
@@ -167,6 +172,7 @@ class Server {
   core::SignalStream& signals_;
   core::Logger& logger_;
   AccessLog* const access_log_;
+  Events events_;
   StatsRegistry stats_;
   ProcessLimits limits_;
   StatsReporter reporter_;
@@ -183,12 +189,13 @@ class Server {
   const SessionServices session_services_;
   NextConfig next_config_;
   RunElsewhere elsewhere_ = RunHere;
+  InterimRecords interim_records_;
   ServerControl control_;
   const ConfigWatch* watch_ = nullptr;
-  bool cannot_watch_ = false;                 // it has been told
-  std::string why_reload_ = "signal SIGHUP";  // the last one
-  std::unique_ptr<Upgrade> upgrade_;          // or null
-  std::string notify_socket_;                 // or ""
+  bool cannot_watch_ = false;         // it has been told
+  std::string why_change_;            // the last one: "signal SIGHUP", "admin", "reload.watch"
+  std::unique_ptr<Upgrade> upgrade_;  // or null
+  std::string notify_socket_;         // or ""
   std::unique_ptr<Inheritance> inheritance_;  // until it serves, or null
   bool handed_over_ = false;                  // a successor serves
   std::function<absl::Status()> open_admin_;  // or empty, as is the next one
@@ -196,6 +203,7 @@ class Server {
   size_t kept_settings_ = 0;  // that the file has changed since the start, without effect
   core::IntrusivePtr<const Topology> topology_;
   EndpointActions endpoint_actions_;
+  Waits waits_;
   Addresses addresses_;
   RetiredAddresses retired_;
   std::unique_ptr<core::CancellationSource> stop_reporting_;

@@ -1,5 +1,7 @@
 #include "proxy/server/server_control.h"
 
+#include <utility>
+
 namespace sluice::proxy {
 
 ServerView ServerControl::View() const {
@@ -14,7 +16,7 @@ ServerState ServerControl::state() const {
 
 void ServerControl::Show(ServerView view) {
   absl::MutexLock lock(&mutex_);
-  takes_reloads_ = view.state == ServerState::kServing;
+  takes_changes_ = view.state == ServerState::kServing;
   std::swap(view_, view);  // what it had goes after the lock
 }
 
@@ -23,41 +25,59 @@ void ServerControl::Enter(ServerState state) {
   view_.state = state;
 }
 
-void ServerControl::Reload(Done done) {
-  bool waits = false;
+void ServerControl::Ask(Change change, Done done) {
+  std::string_view why;
   {
     absl::MutexLock lock(&mutex_);
-    waits = takes_reloads_ && can_reload_;
-    if (waits) reloads_.push_back(done);
+    if (!Of(can_, change)) {
+      why = change == Change::kReload ? "this process has no configuration file to read"
+                                      : "this process has no configuration file: it has no upgrade";
+    } else if (!takes_changes_) {
+      why = change == Change::kReload ? "the proxy does not serve now: nothing is reloaded"
+                                      : "the proxy does not serve now: nothing is upgraded";
+    } else if (change == Change::kUpgrade && is_upgrading_) {
+      why = "an upgrade is under way already";
+    } else {
+      Of(asked_for_, change).push_back(std::move(done));
+      is_upgrading_ = is_upgrading_ || change == Change::kUpgrade;
+    }
   }
-  if (waits) return asked_.One();
-  done(absl::FailedPreconditionError(can_reload_
-                                         ? "the proxy does not serve now: nothing is reloaded"
-                                         : "this process has no configuration file to read"));
+  if (why.empty()) return asked_.One();
+  done(absl::FailedPreconditionError({why.data(), why.size()}));
 }
 
-core::Task<bool> ServerControl::AskedToReload() {
+core::Task<std::optional<Change>> ServerControl::Asked() {
   for (;;) {
     {
       absl::MutexLock lock(&mutex_);
-      if (!reloads_.empty()) co_return true;
+      for (const Change change : {Change::kReload, Change::kUpgrade}) {
+        if (!Of(asked_for_, change).empty()) co_return change;
+      }
     }
-    if (!(co_await asked_.Wait()).ok()) co_return false;
+    if (!(co_await asked_.Wait()).ok()) co_return std::nullopt;
   }
 }
 
-std::vector<ServerControl::Done> ServerControl::TakeReloads() {
+std::vector<ServerControl::Done> ServerControl::Take(Change change) {
   absl::MutexLock lock(&mutex_);
-  return std::exchange(reloads_, {});
+  return std::exchange(Of(asked_for_, change), {});
 }
 
-void ServerControl::StopReloading() {
+void ServerControl::set_is_upgrading(bool is_upgrading) {
+  absl::MutexLock lock(&mutex_);
+  is_upgrading_ = is_upgrading;
+}
+
+void ServerControl::StopChanging() {
   {
     absl::MutexLock lock(&mutex_);
-    takes_reloads_ = false;
+    takes_changes_ = false;
   }
-  for (const Done& done : TakeReloads()) {
+  for (const Done& done : Take(Change::kReload)) {
     done(absl::UnavailableError("the proxy stops: nothing is reloaded"));
+  }
+  for (const Done& done : Take(Change::kUpgrade)) {
+    done(absl::UnavailableError("the proxy stops: nothing is upgraded"));
   }
 }
 

@@ -2,19 +2,22 @@
 //
 //   the server's task ── Show ──► ServerView ──► View, any thread: a copy, at any time
 //
-//   any thread ── Reload ──► waits ── the server's task takes all that wait ──► one reload ──► done
-//                   └── the server does not serve, or cannot reload: done at once, with an error
+//   any thread ── Ask ──► waits ── the server's task takes all that ask for this ──► done
+//                  └── the server does not serve, or cannot do it: done at once, with an error
 //
 // Those that come during a reload wait for one more: a reload that began after the question reads
-// what the file had then.
+// what the file had then. Of upgrades there is one at a time.
 //
-// Threads: those of View, state and Reload any; the rest the server's task.
-// Checked by: tests/e2e/test_admin.py.
+// Threads: those of View, state and Ask any; the rest the server's task.
+// Checked by: tests/e2e/test_admin.py, tests/e2e/test_ctl_upgrade.py.
 #ifndef SLUICE_PROXY_SERVER_SERVER_CONTROL_H_
 #define SLUICE_PROXY_SERVER_SERVER_CONTROL_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,6 +49,10 @@ struct ServerView {
   std::vector<std::string> pending;               // keys that wait for a restart
 };
 
+// What changes the process and is not done at once.
+enum class Change : uint8_t { kReload, kUpgrade };
+inline constexpr size_t kChangeCount = 2;
+
 class ServerControl {
  public:
   using Done = std::function<void(const absl::Status&)>;
@@ -53,27 +60,35 @@ class ServerControl {
   ServerView View() const;
   ServerState state() const;
 
-  // `done` is called once, by any thread: when the file is in force, or with what is wrong, one
-  // line for each error.
-  void Reload(Done done);
+  // `done` is called once, by any thread: when the file is in force, or the successor serves, or
+  // with what is wrong, one line for each error.
+  void Ask(Change change, Done done);
 
-  void set_can_reload() { can_reload_ = true; }  // before it serves
+  void set_can(Change change) { Of(can_, change) = true; }  // before it serves
   void Show(ServerView view);
   void Enter(ServerState state);
 
-  // Returns true when a reload has been asked for, false when the scope is cancelled.
-  core::Task<bool> AskedToReload();
-  // All that wait for a reload.
-  std::vector<Done> TakeReloads();
+  // What has been asked for, once something has; none: the scope is cancelled.
+  core::Task<std::optional<Change>> Asked();
+  // All that have asked for it.
+  std::vector<Done> Take(Change change);
+  // While it is, those that ask for another one have an error.
+  void set_is_upgrading(bool is_upgrading);
   // Those that wait have an error, and so have those to come.
-  void StopReloading();
+  void StopChanging();
 
  private:
+  template <typename T>
+  static T& Of(std::array<T, kChangeCount>& all, Change change) {
+    return all[static_cast<size_t>(change)];
+  }
+
   mutable absl::Mutex mutex_;
   ServerView view_ ABSL_GUARDED_BY(mutex_);
-  std::vector<Done> reloads_ ABSL_GUARDED_BY(mutex_);
-  bool takes_reloads_ ABSL_GUARDED_BY(mutex_) = false;
-  bool can_reload_ = false;
+  std::array<std::vector<Done>, kChangeCount> asked_for_ ABSL_GUARDED_BY(mutex_);
+  bool takes_changes_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_upgrading_ ABSL_GUARDED_BY(mutex_) = false;
+  std::array<bool, kChangeCount> can_ = {};
   core::Notify asked_;
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/task/select.h"
@@ -19,20 +20,30 @@ using core::LogLevel;
 // Returns SIGUSR2, or the signal that has asked for an end meanwhile.
 core::Task<core::IoResult<int>> Server::UpgradeBinary() {
   constexpr ChangeSignals kRejectAll{.reload = OnChange::kReject, .upgrade = OnChange::kReject};
-  logger_.Log(LogLevel::kInfo, "signal SIGUSR2: starting a successor");
+  events_.Tell({EventKind::kUpgrade}, LogLevel::kInfo, "%s: starting a successor", why_change_);
+  control_.set_is_upgrading(true);
+  const std::vector<ServerControl::Done> asked = control_.Take(Change::kUpgrade);
+  absl::Status result = absl::UnavailableError("the proxy stops: nothing is upgraded");
+  const absl::Cleanup tell = [&] {
+    control_.set_is_upgrading(false);
+    for (const ServerControl::Done& done : asked) done(result);
+  };
   co_await retired_.Finish();
   auto outcome = co_await core::Select(core::Named<"handed over">(HandOver()),
                                        core::Named<"signal">(stop_signals_.Next(kRejectAll)));
   const absl::Status status = outcome.Get<"handed over">();
   if (status.ok()) {
     handed_over_ = true;
+    result = status;
     TellServiceManager();
-    logger_.Log(LogLevel::kInfo, "upgrade: process %d serves now, and this one ends",
-                upgrade_->successor());
+    events_.Tell({EventKind::kUpgrade}, LogLevel::kInfo,
+                 "upgrade: process %d serves now, and this one ends", upgrade_->successor());
     co_return SIGUSR2;
   }
   if (core::IoResult<int> signal = outcome.Get<"signal">(); signal.ok()) co_return signal;
-  logger_.Log(LogLevel::kError, "upgrade: %s; this process serves on", status.message());
+  result = status;
+  events_.Tell({EventKind::kUpgrade}, LogLevel::kError, "upgrade: %s; this process serves on",
+               status.message());
   co_return SIGUSR2;
 }
 
@@ -89,8 +100,9 @@ void Server::TellServiceManager() {
 
 void Server::AdoptSockets() {
   const size_t adopted = addresses_.Adopt(inheritance_->sockets());
-  logger_.Log(LogLevel::kInfo, "upgrade: %d of %d listening sockets are taken over", adopted,
-              inheritance_->sockets().size());
+  events_.Tell({EventKind::kUpgrade}, LogLevel::kInfo,
+               "upgrade: %d of %d listening sockets are taken over", adopted,
+               inheritance_->sockets().size());
   kept_settings_ = addresses_.kept_options().size();
   if (kept_settings_ == 0) return;
   logger_.Log(LogLevel::kWarn, "settings that keep their value until a restart: %s",
@@ -114,7 +126,10 @@ core::Task<void> Server::BeginToServe() {
   addresses_.Serve(*topology_);
   health_monitors_.Follow(topology_->upstreams());
   StartReporting();
-  if (next_config_) control_.set_can_reload();
+  co_await interim_records_.Follow(topology_->config().access_log.interim);
+  if (next_config_) control_.set_can(Change::kReload);
+  if (upgrade_ != nullptr) control_.set_can(Change::kUpgrade);
+  events_.Keep({EventKind::kServer}, LogLevel::kInfo, "the proxy serves");
   ShowServing(/*pending=*/{});
   if (inheritance_ == nullptr) co_return;
   const absl::Status told = co_await inheritance_->TellServing();

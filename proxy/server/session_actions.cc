@@ -33,14 +33,18 @@ std::vector<uint64_t> Some(std::vector<uint64_t> ids, size_t count, uint64_t ran
 // The calls on sockets are for any thread, whichever worker's reactor they are asked of.
 SessionPage SessionActions::List(const SessionQuery& query, RowDetail detail) const {
   core::Worker& worker = runtime_.worker(0);
-  return Select(registry_.Rows(worker.reactor(), worker.clock().Now(), detail), query);
+  const core::Instant now = worker.clock().Now();
+  std::vector<SessionRow> rows = registry_.Rows(worker.reactor(), now, detail);
+  rates_.Rate(rows, now);
+  return Select(std::move(rows), query);
 }
 
 absl::Status SessionActions::Kill(uint64_t id, std::string_view who) {
   if (registry_.Kill({id}, kKilled) == 0) {
     return absl::NotFoundError(absl::StrCat("there is no session ", id));
   }
-  logger_.Log(core::LogLevel::kInfo, "session %d: killed (by %s)", id, who);
+  events_.Tell({.kind = EventKind::kAdmin, .who = who}, core::LogLevel::kInfo,
+               "session %d: killed (by %s)", id, who);
   return absl::OkStatus();
 }
 
@@ -50,7 +54,8 @@ size_t SessionActions::Kill(const SessionFilter& filter, std::string_view who) {
     ids.push_back(row.id);
   }
   const size_t killed = registry_.Kill(ids, kKilled);
-  logger_.Log(core::LogLevel::kInfo, "%d sessions: killed (by %s)", killed, who);
+  events_.Tell({.kind = EventKind::kAdmin, .who = who}, core::LogLevel::kInfo,
+               "%d sessions: killed (by %s)", killed, who);
   return killed;
 }
 
@@ -72,8 +77,9 @@ absl::StatusOr<size_t> SessionActions::Shed(uint32_t percent, core::Duration ove
     ids.push_back(row.id);
   }
   const size_t count = (ids.size() * percent + 99) / 100;
-  logger_.Log(core::LogLevel::kInfo, "sheds %d of %d sessions over %g s (by %s)", count, ids.size(),
-              std::chrono::duration<double>(over).count(), who);
+  events_.Tell({.kind = EventKind::kAdmin, .who = who}, core::LogLevel::kInfo,
+               "sheds %d of %d sessions over %g s (by %s)", count, ids.size(),
+               std::chrono::duration<double>(over).count(), who);
   ids = Some(std::move(ids), count, static_cast<uint64_t>(now.since_origin().count()));
   stop_ = std::make_unique<core::CancellationSource>();
   tasks_.Spawn(EndEach(std::move(ids), over, stop_->token()));
@@ -101,7 +107,8 @@ core::Task<void> SessionActions::EndEach(std::vector<uint64_t> ids, core::Durati
     if (done == ids.size()) break;
     co_await core::Select(core::Sleep(kShedStep), stop.Cancelled());
   }
-  logger_.Log(core::LogLevel::kInfo, "shedding has ended: %d sessions were told to end", done);
+  events_.Tell({.kind = EventKind::kAdmin}, core::LogLevel::kInfo,
+               "shedding has ended: %d sessions were told to end", done);
   absl::MutexLock lock(&mutex_);
   stop_.reset();
 }
@@ -109,7 +116,8 @@ core::Task<void> SessionActions::EndEach(std::vector<uint64_t> ids, core::Durati
 void SessionActions::StopShedding(std::string_view who) {
   absl::MutexLock lock(&mutex_);
   if (stop_ == nullptr) return;
-  logger_.Log(core::LogLevel::kInfo, "shedding is stopped (by %s)", who);
+  events_.Tell({.kind = EventKind::kAdmin, .who = who}, core::LogLevel::kInfo,
+               "shedding is stopped (by %s)", who);
   stop_->Cancel();
 }
 

@@ -13,7 +13,7 @@
 //
 //   IDLE ── Shed ──► SHEDDING (a task) ── all of the share have ended, or StopShedding ──► IDLE
 //
-// Each act is logged with `who` asked for it.
+// Each act is an event, with `who` asked for it.
 // Threads: any; none of them stops a worker for long (session_registry.h).
 // Checked by: tests/proxy/server/sessions_test.cc.
 #ifndef SLUICE_PROXY_SERVER_SESSION_ACTIONS_H_
@@ -30,11 +30,12 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "core/base/time.h"
-#include "core/log/logger.h"
 #include "core/runtime/handle.h"
 #include "core/runtime/task_group.h"
 #include "core/sync/cancellation.h"
 #include "core/task/task.h"
+#include "proxy/observe/events.h"
+#include "proxy/session/session_rates.h"
 #include "proxy/session/session_registry.h"
 #include "proxy/session/session_row.h"
 
@@ -42,8 +43,8 @@ namespace sluice::proxy {
 
 class SessionActions {
  public:
-  SessionActions(core::RuntimeHandle runtime, SessionRegistry& registry, core::Logger& logger)
-      : runtime_(runtime), registry_(registry), logger_(logger), tasks_(runtime) {}
+  SessionActions(core::RuntimeHandle runtime, SessionRegistry& registry, Events& events)
+      : runtime_(runtime), registry_(registry), events_(events), tasks_(runtime) {}
 
   // An order by round trip needs RowDetail::kPaths.
   SessionPage List(const SessionQuery& query, RowDetail detail = RowDetail::kNames) const;
@@ -67,7 +68,8 @@ class SessionActions {
 
   const core::RuntimeHandle runtime_;
   SessionRegistry& registry_;
-  core::Logger& logger_;
+  mutable SessionRates rates_;
+  Events& events_;
   core::TaskGroup tasks_;
   absl::Mutex mutex_;
   std::unique_ptr<core::CancellationSource> stop_ ABSL_GUARDED_BY(mutex_);  // null: IDLE

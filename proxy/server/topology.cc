@@ -1,6 +1,7 @@
 #include "proxy/server/topology.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <string>
 #include <utility>
 
@@ -62,6 +63,19 @@ Rejection WhyExhausted(const conf::Config& config, uint32_t workers) {
              : Rejection::kConnections;
 }
 
+// Null: it is empty. One of a hundred thousand networks is not made again for every listener, nor
+// by every reload: `others` may be the same, or null.
+core::IntrusivePtr<const AccessList> ListOf(const conf::Access& access,
+                                            std::initializer_list<const AccessList*> others) {
+  if (access.empty()) return {};
+  for (const AccessList* other : others) {
+    if (other != nullptr && other->access() == access) {
+      return core::IntrusivePtr<const AccessList>(other);
+    }
+  }
+  return core::MakeRef<const AccessList>(access);
+}
+
 // Null when `config` has it off. One that cannot change is in use whatever `config` says.
 AccessLog* AccessLogOf(const conf::Config& config, AccessLog* log) {
   const bool is_off = log != nullptr && log->can_change() && config.access_log.path == "off";
@@ -74,7 +88,10 @@ Topology::Topology(conf::Config config, const SessionServices& services, const T
     : config_(std::move(config)),
       process_rate_(ProcessRate(
           config_, services.limits,
-          before == nullptr ? core::IntrusivePtr<SharedRate>() : before->process_rate_)) {
+          before == nullptr ? core::IntrusivePtr<SharedRate>() : before->process_rate_)),
+      access_(ListOf(config_.access, {before == nullptr ? nullptr : before->access_.get()})),
+      listener_access_(ListOf(config_.defaults.access,
+                              {before == nullptr ? nullptr : before->listener_access_.get()})) {
   for (const conf::Upstream& upstream : config_.upstreams) {
     upstream_index_.emplace(upstream.name, upstreams_.size());
     upstreams_.push_back(MakeUpstream(upstream, services.workers, before));
@@ -156,9 +173,15 @@ core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& l
   auto bandwidth = same != nullptr && same->shared_bandwidth()->total == listener.bandwidth.total
                        ? same->shared_bandwidth()
                        : core::MakeRef<SharedBandwidth>(listener.bandwidth.total);
+  auto throttles = same != nullptr ? same->throttles() : core::MakeRef<RejectionThrottles>();
   core::IntrusivePtr<SessionStats> counts = services.stats.Of(listener.name, upstream->name());
+  AccessLists access = {
+      .process = access_,
+      .own = ListOf(listener.access, {listener_access_.get(),
+                                      same == nullptr ? nullptr : same->access().own.get()})};
   return core::MakeRef<ListenerState>(
-      WhenExhaustedOf(listener), std::move(admission), std::move(bandwidth),
+      WhenExhaustedOf(listener), std::move(access), std::move(admission), std::move(bandwidth),
+      std::move(throttles),
       SessionSettings{.listener = listener.name,
                       .timeouts = TimeoutsOf(listener.timeouts),
                       .close_after_fin = listener.half_close == conf::HalfClose::kClose,
@@ -168,8 +191,10 @@ core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& l
                       .stats = &counts->stats,
                       .counts = counts,
                       .logger = &services.logger,
+                      .events = &services.events,
                       .short_throttle = &services.short_throttle,
                       .access_log = AccessLogOf(config_, services.access_log),
+                      .records_rejected = config_.access_log.rejected,
                       .registry = services.registry,
                       .end_all = services.end_sessions});
 }

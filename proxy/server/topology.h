@@ -31,6 +31,7 @@
 #include "proxy/admission/admission.h"
 #include "proxy/listener/listener_state.h"
 #include "proxy/observe/access_log/access_log.h"
+#include "proxy/observe/events.h"
 #include "proxy/observe/stats_registry.h"
 #include "proxy/upstream/endpoint_pool.h"
 #include "proxy/upstream/upstream.h"
@@ -43,6 +44,7 @@ struct SessionServices {
   ProcessLimits& limits;
   StatsRegistry& stats;
   core::Logger& logger;
+  Events& events;
   core::LogThrottle& short_throttle;
   AccessLog* access_log;  // or null
   core::CancellationToken end_sessions;
@@ -93,6 +95,9 @@ class Topology final : public core::RefCounted {
   const core::IntrusivePtr<SharedRate> process_rate_;
   std::vector<core::IntrusivePtr<Upstream>> upstreams_;
   std::unordered_map<std::string_view, size_t> upstream_index_;  // by name
+  // What all listeners have, and those that have no other list of their own. Null: empty.
+  const core::IntrusivePtr<const AccessList> access_;
+  const core::IntrusivePtr<const AccessList> listener_access_;
   std::vector<core::IntrusivePtr<ListenerState>> listeners_;
 };
 

@@ -26,23 +26,21 @@ core::Task<void> Session::Connect() {
                                                                     .timeout = limits().connect,
                                                                     .key = key,
                                                                     .stats = *context().stats,
-                                                                    .logger = *context().logger},
+                                                                    .events = *context().events},
                                                                    Seed())),
                             core::Named<"client_gone">(PeerReset(client_, WhenBroken::kWaitOn)));
   Connected& connected = outcome.Get<"connect">();
   Change([&] {
     upstream_ = connected.fd;
     slot_ = std::move(connected.slot);
+    if (timeline_ != nullptr) timeline_->NoteConnect(connected);
   });
   if (connected.queued) {
     WorkerStats& stats = context().stats->of(core::Worker::Current()->index());
     stats.Observe("queue_duration_seconds", *connected.queued);
   }
-  if (timeline_ != nullptr) {
-    timeline_->NoteConnect(connected);
-    if (slot_.valid() && upstream.queue().measures_latency()) {
-      timeline_->MeasureAnswer(upstream.queue(), slot_.endpoint());
-    }
+  if (timeline_ != nullptr && slot_.valid() && upstream.queue().measures_latency()) {
+    timeline_->MeasureAnswer(upstream.queue(), slot_.endpoint());
   }
   if (upstream_ >= 0) FollowEndpoint((co_await core::CurrentContext()).task);
   if (upstream_ >= 0 || end_.ended()) co_return;

@@ -11,6 +11,7 @@
 #ifndef SLUICE_PROXY_SESSION_HEAD_H_
 #define SLUICE_PROXY_SESSION_HEAD_H_
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,8 @@
 namespace sluice::proxy {
 
 struct Head {
-  std::string own;                      // the proxy's own bytes
+  std::string own;                      // the proxy's own bytes,
+  size_t counted = 0;                   // but for so many at the end, which the stream has brought
   std::vector<core::BufferLease> read;  // received from Flow::from before the pump, oldest first
 
   bool empty() const { return own.empty() && read.empty(); }

@@ -73,7 +73,7 @@ void Session::TellHealth() {
   if (end_.reason() != reset) return;
   health.OnFailure(slot_.endpoint(), Outlier::Failure::kReset,
                    "it reset a connection before the first byte of an answer",
-                   core::Worker::Current()->clock().Now(), *context().logger);
+                   core::Worker::Current()->clock().Now(), *context().events);
 }
 
 // Releases the slots before the end is logged, and before the client sees it: a client that learns

@@ -85,18 +85,29 @@ FlowEnd HowEnded(const Flow& flow, int error) {
   return flow.paced ? SendPaced(flow, std::move(lease)) : SendBytes(flow, bytes, std::move(lease));
 }
 
+// The proxy's own bytes are nothing that the peer has sent.
+void NoteHead(Flow& flow, const Head& head) {
+  const bool untouched = flow.untouched;
+  const bool has_received = head.counted > 0 || !head.read.empty();
+  flow.untouched = untouched && has_received;
+  NoteReceived(flow);
+  if (!has_received) flow.untouched = untouched;
+}
+
 // Sends what comes before the stream: 0, or the error.
 [[gnu::noinline]] core::Task<int> SendHead(Flow& flow) {
   Head head = flow.owner.TakeHead(flow);
   flow.has_head = false;
-  NoteReceived(flow);
+  NoteHead(flow, head);
   std::span<const std::byte> own = std::as_bytes(std::span(head.own));
-  while (!own.empty()) {
+  while (own.size() > head.counted) {
     IoResult<size_t> sent = co_await core::Send(flow.to, own);
     if (!sent.ok()) co_return sent.error();
     own = own.subspan(*sent);
     flow.NoteByteAt(Worker::Current()->Now());
+    if (own.size() < head.counted) NoteSent(flow, head.counted - own.size());
   }
+  if (const int error = co_await SendBytes(flow, own); error != 0) co_return error;
   for (BufferLease& lease : head.read) {
     core::Task<int> sending = SendReceived(flow, std::move(lease));
     if (const int error = co_await std::move(sending); error != 0) co_return error;

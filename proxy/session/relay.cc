@@ -2,14 +2,23 @@
 // for progress.
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 
 #include "core/base/counter.h"
+#include "proxy/identity/proxy_header.h"
 #include "proxy/session/session_state.h"
 
 namespace sluice::proxy {
 
 using core::Instant;
 using core::Worker;
+
+namespace {
+
+constexpr size_t kReadWithHeader = 4096;
+
+}  // namespace
 
 void Session::StartPace() {
   const SessionBandwidth& bandwidth = context().bandwidth;
@@ -29,8 +38,25 @@ void Session::BeginRelay(core::Waiter& pumps) {
   SetStage(SessionStage::kRelay);
   if (timeline_ != nullptr) timeline_->NoteRelay(now);
   StartPace();
+  up_.has_head = context().upstream->sends_proxy_header();
   LookAgainAt(CheckTimes(now));  // if a deadline has passed already, the pumps end at once
   set_waiter(pumps);
+}
+
+// The header goes out at once; with what the client has sent already it is one segment. (Bandwidth
+// that is limited is not used before it is counted: there the header goes alone.)
+Head Session::TakeHead(Flow& flow) {
+  core::SocketApi& sockets = CurrentReactor();
+  Head head{.own = MakeProxyHeader(
+                context().upstream->policy().send_proxy,
+                {.client = sockets.PeerAddress(client_), .proxy = sockets.LocalAddress(client_)}),
+            .counted = 0,
+            .read = {}};
+  if (flow.paced) return head;
+  std::array<std::byte, kReadWithHeader> bytes;
+  head.counted = sockets.ReadNow(client_, bytes);
+  head.own.append(reinterpret_cast<const char*>(bytes.data()), head.counted);
+  return head;
 }
 
 void Session::SendBegins(Flow& flow, Instant now) {

@@ -1,8 +1,10 @@
 #include "proxy/session/session.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
+#include "core/base/counter.h"
 #include "core/task/join.h"
 #include "proxy/session/session_state.h"
 
@@ -88,16 +90,47 @@ void Session::OnTimer() {
   MaybeResume();
 }
 
-// What is known only while the sockets are open.
-void Session::FinishTimeline() {
+// What is known only while the sockets are open. The kernel's first estimate of a round trip comes
+// with the first answer: 0 is none.
+void Session::LookAtSockets() {
+  core::Reactor& reactor = CurrentReactor();
+  WorkerStats& stats = context().stats->of(Worker::Current()->index());
+  const bool is_recorded = timeline_ != nullptr && context().access_log != nullptr;
+  SessionSockets sockets;
+  if (is_recorded) {
+    sockets = SessionSockets::Of(reactor, client_, upstream_);
+    timeline_->NoteSockets(sockets);
+  } else {
+    sockets.client_path = reactor.GetPathQuality(client_);
+    if (upstream_ >= 0) sockets.upstream_path = reactor.GetPathQuality(upstream_);
+  }
+  const core::PathQuality& client = sockets.client_path;
+  const core::PathQuality& upstream = sockets.upstream_path;
+  using Micros = std::chrono::microseconds;
+  if (client.rtt_us != 0) stats.Observe("client_round_trip_seconds", Micros(client.rtt_us));
+  if (upstream.rtt_us != 0) stats.Observe("upstream_round_trip_seconds", Micros(upstream.rtt_us));
+  core::Count(stats.at("retransmits_total", PathSide::kClient), client.retransmits);
+  core::Count(stats.at("retransmits_total", PathSide::kUpstream), upstream.retransmits);
+}
+
+// Any thread, under the registry's lock.
+void Session::WriteInterim(const Interim& interim) const {
   if (timeline_ == nullptr || context().access_log == nullptr) return;
-  timeline_->NotePaths(client_, upstream_);
+  if (!interim.IsDue(started_at_)) return;
+  timeline_->WriteInterim(context(),
+                          {.id = id(),
+                           .started_at = started_at_,
+                           .total = interim.now - started_at_,
+                           .bytes_up = up_.Bytes(),
+                           .bytes_down = down_.Bytes()},
+                          SessionSockets::Of(interim.sockets, client_, upstream_));
 }
 
 void Session::Report() {
   if (timeline_ == nullptr) return;
   const Duration total = Worker::Current()->clock().Now() - started_at_;
-  timeline_->Report(context(), {.started_at = started_at_,
+  timeline_->Report(context(), {.id = id(),
+                                .started_at = started_at_,
                                 .total = total,
                                 .bytes_up = up_.Bytes(),
                                 .bytes_down = down_.Bytes(),
@@ -122,7 +155,7 @@ core::Root<void> RunSession(core::IntrusivePtr<const SessionContext> context, in
     co_await pumps;
   }
   co_await CallbacksStopped{session};
-  session.FinishTimeline();
+  session.LookAtSockets();
   if (session.needs_flush()) co_await session.Flush();
   co_await LeftRegistry{session};
   session.Close(ticket);

@@ -35,6 +35,7 @@
 #include "core/sync/cancellation.h"
 #include "proxy/admission/admission.h"
 #include "proxy/observe/access_log/access_log.h"
+#include "proxy/observe/events.h"
 #include "proxy/observe/stats_registry.h"
 #include "proxy/session/deadlines.h"
 #include "proxy/session/shared_pace.h"
@@ -65,8 +66,10 @@ struct SessionSettings {
   Stats* stats;
   core::IntrusivePtr<SessionStats> counts = {};  // keeps those, if they are not the owner's
   core::Logger* logger;
+  Events* events;
   core::LogThrottle* short_throttle;    // of the line that says that buffers are short
   AccessLog* access_log = nullptr;      // or null
+  bool records_rejected = false;        // also connections that never became sessions
   SessionRegistry* registry = nullptr;  // or null: nothing looks at them
   core::CancellationToken end_all;      // shutdown after drain_timeout
 };

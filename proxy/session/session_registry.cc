@@ -71,6 +71,12 @@ std::vector<SessionRow> SessionRegistry::Rows(core::SocketApi& sockets, core::In
   return rows;
 }
 
+void SessionRegistry::WriteInterims(const SessionEntry::Interim& interim) const {
+  for (const Shard& shard : shards_) {
+    Walk(shard, [&](const SessionEntry& entry) { entry.WriteInterim(interim); }, [] {});
+  }
+}
+
 size_t SessionRegistry::Kill(const std::vector<uint64_t>& ids, const EndReason& reason) {
   const absl::flat_hash_set<uint64_t> wanted(ids.begin(), ids.end());
   std::vector<bool> has_some(shards_.size());

@@ -34,6 +34,7 @@
 #ifndef SLUICE_PROXY_SESSION_SESSION_REGISTRY_H_
 #define SLUICE_PROXY_SESSION_SESSION_REGISTRY_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -73,6 +74,20 @@ class SessionEntry : public RegistryEntry {
     RowDetail detail;
   };
   virtual void Describe(SessionRow& row, const Viewer& viewer) const = 0;
+
+  // Sessions whose age has become a multiple of `every` after `since` and until `now`.
+  struct Interim {
+    core::SocketApi& sockets;
+    core::Instant since;
+    core::Instant now;
+    core::Duration every;
+
+    bool IsDue(core::Instant began_at) const {
+      return (now - began_at) / every > std::max<core::Duration>(since - began_at, 0s) / every;
+    }
+  };
+  // Writes a record of it as it is now, if that is due and there is a log.
+  virtual void WriteInterim(const Interim& interim) const = 0;
   // It is to end. Inside the task, once.
   virtual void OnKill(const EndReason& reason) = 0;
 
@@ -118,6 +133,10 @@ class SessionRegistry {
 
   // All sessions, in no order.
   std::vector<SessionRow> Rows(core::SocketApi& sockets, core::Instant now, RowDetail detail) const;
+
+  // Records of those that are due, in no order. It holds the lock of a worker for a chunk of them,
+  // as Rows does.
+  void WriteInterims(const SessionEntry::Interim& interim) const;
 
   // Ends these sessions. Returns how many it has found.
   size_t Kill(const std::vector<uint64_t>& ids, const EndReason& reason);

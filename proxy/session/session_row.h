@@ -64,6 +64,8 @@ struct SessionRow {
   core::Duration idle{0};  // since the last byte in either direction
   uint64_t bytes_up = 0;   // accepted by the kernel, for the upstream
   uint64_t bytes_down = 0;
+  uint64_t rate_up = 0;  // bytes per second: session_rates.h
+  uint64_t rate_down = 0;
   std::optional<SessionPaths> paths = {};  // if it was asked for
 };
 

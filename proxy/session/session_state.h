@@ -42,7 +42,7 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
   [[gnu::noinline]] void BeginRelay(core::Waiter& pumps);   // relay.cc
   [[gnu::noinline]] core::Task<void> Flush();               // linger.cc
   [[gnu::noinline]] void Close(Ticket& ticket);             // linger.cc
-  [[gnu::noinline]] void FinishTimeline();                  // session.cc
+  [[gnu::noinline]] void LookAtSockets();                   // session.cc
   [[gnu::noinline]] void Report();                          // session.cc
 
   bool connected() const { return upstream_ >= 0; }
@@ -63,10 +63,12 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
   void ResetAfterEnd(Flow& flow) override;
   void BuffersShort() override;
   Pacer& PacerOf(const Flow& flow) override { return flow.is_up ? pace_->up : pace_->down; }
+  Head TakeHead(Flow& flow) override;
 
   // SessionEntry: session.cc.
   void Describe(SessionRow& row, const Viewer& viewer) const override;
   void OnKill(const EndReason& reason) override;
+  void WriteInterim(const Interim& interim) const override;
   friend class LeftRegistry;
   [[gnu::noinline]] bool Leave();
   // What rows show, and other threads read (SessionRegistry, R1).

@@ -3,7 +3,9 @@
 #include <chrono>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "core/sched/worker.h"
 #include "proxy/observe/access_log/record_text.h"
@@ -23,25 +25,38 @@ std::unique_ptr<Timeline> Timeline::IfAsked(const SessionContext& context, int c
   return std::make_unique<Timeline>(CurrentReactor().PeerAddress(client));
 }
 
-void Timeline::NoteConnect(const Connected& connected) {
+SessionSockets SessionSockets::Of(core::SocketApi& sockets, int client, int upstream) {
+  SessionSockets known;
+  if (client >= 0) {
+    known.client_path = sockets.GetPathQuality(client);
+    known.local = sockets.LocalAddress(client);
+  }
+  if (upstream >= 0) {
+    known.upstream_path = sockets.GetPathQuality(upstream);
+    known.upstream_local = sockets.LocalAddress(upstream);
+  }
+  return known;
+}
+
+void Timeline::NoteConnect(Connected& connected) {
   endpoint_ = connected.endpoint;
+  failed_ = std::move(connected.failed);
   attempts_ = connected.attempts;
   queued_ = connected.queued;
 }
 
 // Where the upstream speaks first, since it is connected.
 void Timeline::NoteAnswer(core::Instant now) {
-  const core::OptionalInstant asked_at = first_request_at_ ? first_request_at_ : connected_at_;
+  const core::OptionalInstant requested_at = Read(first_request_at_);
+  const core::OptionalInstant asked_at = requested_at ? requested_at : Read(connected_at_);
   if (asked_at) queue_->Measured(*measured_, now - *asked_at, now);
 }
 
-void Timeline::NotePaths(int client, int upstream) {
-  client_path_ = CurrentReactor().GetPathQuality(client);
-  if (upstream >= 0) upstream_path_ = CurrentReactor().GetPathQuality(upstream);
-}
-
 void Timeline::Report(const SessionContext& context, const SessionOutcome& outcome) const {
-  if (context.access_log != nullptr) WriteRecord(context, outcome);
+  if (context.access_log != nullptr) {
+    WriteRecord(RecordKind::kEnd, context, outcome,
+                sockets_ == nullptr ? SessionSockets() : *sockets_);
+  }
   if (context.logger->enabled(core::LogLevel::kDebug)) WriteDebugLine(context, outcome);
 }
 
@@ -61,31 +76,41 @@ void Timeline::WriteDebugLine(const SessionContext& context, const SessionOutcom
                          " undelivered_down=", undelivered_down_));
 }
 
-void Timeline::WriteRecord(const SessionContext& context, const SessionOutcome& outcome) const {
+void Timeline::WriteRecord(RecordKind kind, const SessionContext& context,
+                           const SessionOutcome& outcome, const SessionSockets& sockets) const {
   using std::chrono::microseconds;
+  absl::InlinedVector<std::string_view, 4> failed;
+  if (failed_ != nullptr) {
+    for (const EndpointRef& each : *failed_) failed.push_back((*each).name());
+  }
   const auto since_start = [&outcome](core::OptionalInstant at) {
     return at ? std::optional(*at - outcome.started_at) : std::nullopt;
   };
   const auto now = std::chrono::floor<microseconds>(std::chrono::system_clock::now());
   context.access_log->Write(
-      {.began_at = now - std::chrono::floor<microseconds>(outcome.total),
+      {.kind = kind,
+       .began_at = now - std::chrono::floor<microseconds>(outcome.total),
        .listener = context.listener,
        .client = client_,
        .upstream = context.upstream->name(),
        .endpoint = endpoint_ ? std::string_view((*endpoint_).name()) : std::string_view(),
        .attempts = static_cast<uint32_t>(attempts_),
        .queue = queued_,
-       .connect = since_start(connected_at_),
-       .first_byte = since_start(first_byte_at_),
+       .connect = since_start(Read(connected_at_)),
+       .first_byte = since_start(Read(first_byte_at_)),
        .total = outcome.total,
        .bytes_up = outcome.bytes_up,
        .bytes_down = outcome.bytes_down,
        .reason = outcome.reason,
        .error = outcome.error,
-       .client_path = client_path_,
-       .upstream_path = upstream_path_,
-       .undelivered_up = undelivered_up_,
-       .undelivered_down = undelivered_down_});
+       .client_path = sockets.client_path,
+       .upstream_path = sockets.upstream_path,
+       .undelivered_up = kind == RecordKind::kEnd ? undelivered_up_ : 0,
+       .undelivered_down = kind == RecordKind::kEnd ? undelivered_down_ : 0,
+       .id = outcome.id,
+       .local = sockets.local,
+       .upstream_local = sockets.upstream_local,
+       .failed = failed});
 }
 
 }  // namespace sluice::proxy

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <span>
+#include <vector>
 
 #include "absl/container/inlined_vector.h"
 #include "core/base/counter.h"
@@ -178,10 +180,10 @@ const char* Explain(const Endpoint& endpoint, int error) {
 void LogFailure(const ConnectContext& context, const Endpoint& endpoint, int error) {
   uint64_t suppressed = 0;
   if (!context.upstream.failure_throttle().Pass(Worker::Current()->Now(), suppressed)) return;
-  context.logger.Log(core::LogLevel::kWarn,
-                     "upstream %s: cannot connect to %s: %s (%d more failures since the last line)",
-                     context.upstream.name(), endpoint.NameAndAddress(), Explain(endpoint, error),
-                     suppressed);
+  context.events.logger().Log(
+      core::LogLevel::kWarn,
+      "upstream %s: cannot connect to %s: %s (%d more failures since the last line)",
+      context.upstream.name(), endpoint.NameAndAddress(), Explain(endpoint, error), suppressed);
 }
 
 // The rounds of one session: which endpoints may still be tried, and when.
@@ -263,7 +265,7 @@ class Rounds {
   if (error == ECANCELED || error == EADDRNOTAVAIL || RanOut(error)) return;
   const auto failure = HadTaken(error) ? Outlier::Failure::kReset : Outlier::Failure::kConnect;
   health.OnFailure(endpoint, failure, Explain(endpoint, error), Worker::Current()->clock().Now(),
-                   context.logger);
+                   context.events);
 }
 
 const char* WhyDown(Upstream& upstream) {
@@ -283,10 +285,11 @@ bool IsDown(const ConnectContext& context) {
   if (context.upstream.queue().serving() > 0) return false;
   uint64_t suppressed = 0;
   if (context.upstream.failure_throttle().Pass(Worker::Current()->Now(), suppressed)) {
-    context.logger.Log(core::LogLevel::kWarn,
-                       "upstream %s: every endpoint %s: no session can begin (%d more failures "
-                       "since the last line)",
-                       context.upstream.name(), WhyDown(context.upstream), suppressed);
+    context.events.logger().Log(
+        core::LogLevel::kWarn,
+        "upstream %s: every endpoint %s: no session can begin (%d more failures "
+        "since the last line)",
+        context.upstream.name(), WhyDown(context.upstream), suppressed);
   }
   return true;
 }
@@ -309,6 +312,13 @@ void CountAttempt(const ConnectContext& context, const IoResult<int>& fd, Instan
   } else if (fd.error() != ECANCELED) {
     core::Count(stats.at("connect_failures_total"));
   }
+}
+
+void NoteFailure(Connected& result) {
+  if (result.failed == nullptr) result.failed = std::make_unique<std::vector<EndpointRef>>();
+  std::vector<EndpointRef>& failed = *result.failed;
+  if (failed.size() == Connected::kMostFailed) failed.erase(failed.begin());
+  failed.push_back(result.endpoint);
 }
 
 // Another one than in the last round, if there is one that is usable.
@@ -362,6 +372,7 @@ core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed) {
     result.slot = EndpointSlot();
     result.error = fd.error() == kConnectedToItself ? ECONNREFUSED : fd.error();
     if (fd.error() == ECANCELED) co_return result;
+    NoteFailure(result);
     LogFailure(context, *result.endpoint, fd.error());
     if (RanOut(fd.error())) co_return result;
     rounds.Failed(!is_own && !HadTaken(fd.error()));

@@ -21,12 +21,15 @@
 #ifndef SLUICE_PROXY_UPSTREAM_CONNECTOR_H_
 #define SLUICE_PROXY_UPSTREAM_CONNECTOR_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "core/base/time.h"
-#include "core/log/logger.h"
 #include "core/task/task.h"
+#include "proxy/observe/events.h"
 #include "proxy/observe/stats.h"
 #include "proxy/upstream/upstream.h"
 
@@ -38,13 +41,17 @@ struct ConnectContext {
   core::Duration timeout;  // of one attempt; 0: none but the kernel's
   uint64_t key = 0;        // what sticks to an endpoint, if the policy uses it
   Stats& stats;
-  core::Logger& logger;
+  Events& events;
 };
 
 struct Connected {
-  int fd = -1;                           // the caller's; -1: none could be reached
-  int error = 0;                         // why the last attempt failed (errno)
-  EndpointRef endpoint;                  // the last one tried
+  static constexpr size_t kMostFailed = 16;
+
+  int fd = -1;           // the caller's; -1: none could be reached
+  int error = 0;         // why the last attempt failed (errno)
+  EndpointRef endpoint;  // the last one tried
+  // Those that were tried in vain, in order: the last kMostFailed of them. Null: there were none.
+  std::unique_ptr<std::vector<EndpointRef>> failed;
   EndpointSlot slot;                     // held while the connection is open
   int attempts = 0;                      // of all rounds
   bool queue_timeout = false;            // no endpoint had a free slot in time

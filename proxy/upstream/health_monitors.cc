@@ -56,7 +56,7 @@ core::Task<void> HealthMonitors::Watch(core::IntrusivePtr<Upstream> upstream, St
   UpstreamHealth& health = upstream->pool()->health();
   while (!stop->cancelled()) {
     auto change = health.changed().Wait();  // before it looks
-    UpstreamHealth::Due due = health.TakeDue(Now(), logger_);
+    UpstreamHealth::Due due = health.TakeDue(Now(), events_);
     for (EndpointRef& each : due.endpoints) {
       const uint32_t next = next_worker_.fetch_add(1, std::memory_order_relaxed);
       tasks_.Spawn(Check(upstream, stop, std::move(each)),
@@ -89,7 +89,7 @@ core::Task<void> HealthMonitors::CheckInTurn(Upstream& upstream, Endpoint& endpo
   if (!LeadsBack(endpoint, plan)) result = co_await RunCheck(plan, endpoint.address());
   if (result.is == Is::kNotMade) co_return;
   is_reported = true;
-  health.Checked(endpoint, result.is == Is::kPassed, result.answer, started_at, Now(), logger_);
+  health.Checked(endpoint, result.is == Is::kPassed, result.answer, started_at, Now(), events_);
 }
 
 }  // namespace sluice::proxy

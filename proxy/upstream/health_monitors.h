@@ -24,12 +24,12 @@
 
 #include "core/base/atomic.h"
 #include "core/base/intrusive_ptr.h"
-#include "core/log/logger.h"
 #include "core/runtime/handle.h"
 #include "core/runtime/task_group.h"
 #include "core/sync/cancellation.h"
 #include "core/sync/semaphore.h"
 #include "core/task/task.h"
+#include "proxy/observe/events.h"
 #include "proxy/upstream/health/check.h"
 #include "proxy/upstream/upstream.h"
 
@@ -39,8 +39,8 @@ class HealthMonitors {
  public:
   static constexpr uint32_t kMostChecks = 256;
 
-  HealthMonitors(core::RuntimeHandle runtime, core::Logger& logger)
-      : runtime_(runtime), logger_(logger), tasks_(runtime) {}
+  HealthMonitors(core::RuntimeHandle runtime, Events& events)
+      : runtime_(runtime), events_(events), tasks_(runtime) {}
   HealthMonitors(const HealthMonitors&) = delete;
   HealthMonitors& operator=(const HealthMonitors&) = delete;
 
@@ -62,7 +62,7 @@ class HealthMonitors {
   core::Task<void> CheckInTurn(Upstream& upstream, Endpoint& endpoint, bool& is_reported);
 
   const core::RuntimeHandle runtime_;
-  core::Logger& logger_;
+  Events& events_;
   core::Semaphore turns_{kMostChecks};
   core::Atomic<uint32_t> next_worker_{0};
   std::vector<Watched> watched_;

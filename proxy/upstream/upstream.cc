@@ -15,7 +15,8 @@ ConnectPolicy PolicyOf(const conf::Upstream& upstream) {
                        .queue_timeout = upstream.queue_timeout,
                        .slow_start = upstream.slow_start,
                        .source = std::nullopt,
-                       .socket = std::nullopt};
+                       .socket = std::nullopt,
+                       .send_proxy = upstream.send_proxy};
   if (upstream.source_address.is_ip()) policy.source = upstream.source_address;
   const core::SocketOptions socket = ToCore(upstream.socket);
   if (socket != core::SocketOptions()) policy.socket = socket;

@@ -42,6 +42,7 @@ struct ConnectPolicy {
   core::Duration slow_start;     // 0: endpoints that join take their whole share at once
   std::optional<core::Address> source;
   std::optional<core::SocketOptions> socket;  // of TCP; none: all as the kernel has it
+  conf::SendProxy send_proxy;                 // what each connection begins with
 };
 
 // Any thread, but for Refresh, PutInForce, Forget, Publish and the acts of an administrator: one at
@@ -64,6 +65,9 @@ class Upstream final : public core::RefCounted {
   // Whether its endpoints are to be looked after (health_monitors.h).
   bool has_health() const { return check_ || passive_health_ != nullptr; }
   core::LogThrottle& failure_throttle() { return pool_->failure_throttle(); }
+
+  // Whether each connection begins with a header of the PROXY protocol.
+  bool sends_proxy_header() const { return policy_.send_proxy.version != conf::ProxyVersion::kOff; }
 
   // Whether the policy goes by PickRequest::key, and the key of a session.
   bool uses_key() const {

@@ -99,7 +99,7 @@ bool UpstreamHealth::MayEject() const {
 }
 
 void UpstreamHealth::OnFailure(Endpoint& endpoint, Outlier::Failure failure, std::string_view what,
-                               Instant now, core::Logger& logger) {
+                               Instant now, Events& events) {
   EndpointHealth* const health = endpoint.health();
   if (health == nullptr) return;
   {
@@ -111,26 +111,28 @@ void UpstreamHealth::OnFailure(Endpoint& endpoint, Outlier::Failure failure, std
     if (!is_outlier || !MayEject()) return;
     const uint32_t failures = health->outlier.failures();
     const core::Duration time = health->outlier.Eject(rule, now, Chance(now));
-    logger.Log(LogLevel::kWarn,
-               "upstream %s: endpoint %s is ejected for %.3g s: %d failures in a row, the last: %s",
-               upstream_, endpoint.name(), Seconds(time), failures, what);
+    events.Tell(
+        {EventKind::kEjection, upstream_, endpoint.name()}, LogLevel::kWarn,
+        "upstream %s: endpoint %s is ejected for %.3g s: %d failures in a row, the last: %s",
+        upstream_, endpoint.name(), Seconds(time), failures, what);
     queue_.SetOut(endpoint, health->out());
-    NotePanic(logger);
+    NotePanic(events);
   }
   changed_.All();
 }
 
-void UpstreamHealth::NotePanic(core::Logger& logger) {
+void UpstreamHealth::NotePanic(Events& events) {
   const bool is_in_panic = queue_.is_in_panic();
   if (std::exchange(was_in_panic_, is_in_panic) == is_in_panic) return;
   if (is_in_panic) {
-    logger.Log(LogLevel::kWarn,
-               "upstream %s: panic: fewer than %d %% of the endpoints are usable: %s", upstream_,
-               rules_.panic.percent,
-               rules_.panic.ignores_checks ? "all of them are used"
-                                           : "those that are ejected are used again");
+    events.Tell({EventKind::kPanic, upstream_}, LogLevel::kWarn,
+                "upstream %s: panic: fewer than %d %% of the endpoints are usable: %s", upstream_,
+                rules_.panic.percent,
+                rules_.panic.ignores_checks ? "all of them are used"
+                                            : "those that are ejected are used again");
   } else {
-    logger.Log(LogLevel::kInfo, "upstream %s: the panic is over", upstream_);
+    events.Tell({EventKind::kPanic, upstream_}, LogLevel::kInfo, "upstream %s: the panic is over",
+                upstream_);
   }
 }
 
@@ -142,7 +144,7 @@ void UpstreamHealth::ScheduleFirst(const EndpointSet& set, size_t index, Instant
       health.check.is_new() ? now : rules_.check->pace.First(now, index, set.size(), Chance(now));
 }
 
-UpstreamHealth::Due UpstreamHealth::TakeDue(Instant now, core::Logger& logger) {
+UpstreamHealth::Due UpstreamHealth::TakeDue(Instant now, Events& events) {
   const std::shared_ptr<const EndpointSet> set = queue_.ShareSet();
   Due due;
   absl::MutexLock lock(&mutex_);
@@ -150,9 +152,9 @@ UpstreamHealth::Due UpstreamHealth::TakeDue(Instant now, core::Logger& logger) {
     Endpoint& endpoint = set->endpoint(i);
     EndpointHealth& health = *endpoint.health();
     if (health.outlier.Return(now)) {
-      logger.Log(LogLevel::kInfo,
-                 "upstream %s: endpoint %s: its ejection is over, it may have sessions again",
-                 upstream_, endpoint.name());
+      events.Tell({EventKind::kEjection, upstream_, endpoint.name()}, LogLevel::kInfo,
+                  "upstream %s: endpoint %s: its ejection is over, it may have sessions again",
+                  upstream_, endpoint.name());
       queue_.SetOut(endpoint, health.out());
     }
     if (const auto until = health.outlier.ejected_until()) {
@@ -167,12 +169,12 @@ UpstreamHealth::Due UpstreamHealth::TakeDue(Instant now, core::Logger& logger) {
       due.next_at = std::min(due.next_at, *health.next_check_at);
     }
   }
-  NotePanic(logger);
+  NotePanic(events);
   return due;
 }
 
 void UpstreamHealth::Checked(Endpoint& endpoint, bool passed, std::string_view answer,
-                             Instant started_at, Instant ended_at, core::Logger& logger) {
+                             Instant started_at, Instant ended_at, Events& events) {
   EndpointHealth& health = *endpoint.health();
   {
     absl::MutexLock lock(&mutex_);
@@ -186,10 +188,11 @@ void UpstreamHealth::Checked(Endpoint& endpoint, bool passed, std::string_view a
       const std::string why = was_new ? absl::StrFormat("its first check %s: %s", verb, answer)
                                       : absl::StrFormat("%d check%s in a row %s, the last: %s", row,
                                                         row == 1 ? "" : "s", verb, answer);
-      logger.Log(passed ? LogLevel::kInfo : LogLevel::kWarn, "upstream %s: endpoint %s is %s: %s",
-                 upstream_, endpoint.name(), passed ? "up" : "down", why);
+      events.Tell({EventKind::kHealth, upstream_, endpoint.name()},
+                  passed ? LogLevel::kInfo : LogLevel::kWarn, "upstream %s: endpoint %s is %s: %s",
+                  upstream_, endpoint.name(), passed ? "up" : "down", why);
       queue_.SetOut(endpoint, health.out());
-      NotePanic(logger);
+      NotePanic(events);
     }
     health.next_check_at = rules.pace.Next(started_at, ended_at, health.check, Chance(ended_at));
   }

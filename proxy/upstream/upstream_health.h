@@ -13,7 +13,7 @@
 // beginning are usable until a check says otherwise, also where a reload makes the upstream; one
 // that joins it later is not before it has passed its first check.
 //
-// Every transition is logged once, with its cause and the last answer, and so is the way back.
+// Every transition is an event, told once, with its cause and the last answer; so is the way back.
 // Threads: any; a lock is held for moments. A session that meets no failure takes none, unless the
 // endpoint has a failure to be forgiven.
 // Checked by: tests/proxy/upstream/upstream_health_test.cc, tests/e2e/test_health.py.
@@ -32,8 +32,8 @@
 #include "absl/synchronization/mutex.h"
 #include "core/base/atomic.h"
 #include "core/base/time.h"
-#include "core/log/logger.h"
 #include "core/sync/notify.h"
+#include "proxy/observe/events.h"
 #include "proxy/upstream/endpoint/endpoint.h"
 #include "proxy/upstream/endpoint/endpoint_set.h"
 #include "proxy/upstream/endpoint_queue.h"
@@ -88,7 +88,7 @@ class UpstreamHealth {
 
   // What sessions meet. `what`: of the failure, for the log.
   void OnFailure(Endpoint& endpoint, Outlier::Failure failure, std::string_view what,
-                 core::Instant now, core::Logger& logger);
+                 core::Instant now, Events& events);
   void OnTaken(Endpoint& endpoint) {
     if (HasFailed(endpoint)) Forgive(endpoint, &Outlier::OnTaken);
   }
@@ -102,10 +102,10 @@ class UpstreamHealth {
     std::vector<EndpointRef> endpoints;
     core::Instant next_at = core::Instant::Max();
   };
-  Due TakeDue(core::Instant now, core::Logger& logger);
+  Due TakeDue(core::Instant now, Events& events);
   // `answer`: what came of the check, for the log.
   void Checked(Endpoint& endpoint, bool passed, std::string_view answer, core::Instant started_at,
-               core::Instant ended_at, core::Logger& logger);
+               core::Instant ended_at, Events& events);
   // The check was not made, for a reason that is not the endpoint's.
   void NotChecked(Endpoint& endpoint, core::Instant now);
 
@@ -121,7 +121,7 @@ class UpstreamHealth {
   bool MayEject() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ScheduleFirst(const EndpointSet& set, size_t index, core::Instant now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void NotePanic(core::Logger& logger) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NotePanic(Events& events) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   uint64_t Chance(core::Instant now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string upstream_;

@@ -93,6 +93,7 @@ constexpr const char* kTexts[] = {"",
                                   "2xx",
                                   "404",
                                   "keep",
+                                  "crc32c",
                                   "reset",
                                   "[fe80::1]:1"};
 
@@ -243,8 +244,7 @@ TEST(Diff, TellsEveryKey) {
     const std::string text = Joined(diff);
     const std::string last = key.substr(key.rfind('.') + 1);
     const bool is_identity = key == "listeners.name" || key == "upstreams.name" ||
-                             key == "ready_when.upstream" ||
-                             key == "upstreams.endpoints.address" ||
+                             key == "ready_when.upstream" || key == "upstreams.endpoints.address" ||
                              key == "upstreams.endpoints.name";
     EXPECT_NE(text.find(is_identity ? " is removed" : last + " is "), text.npos) << key << "\n"
                                                                                  << text;

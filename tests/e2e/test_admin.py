@@ -319,6 +319,14 @@ class IllWill(Administered):
                      b"Content-Length: 9\r\n\r\n1"):
             self.crowd(admin, text)
             self.assert_healthy(admin)
+        # As many requests as may wait for their answer, and others that hold the rest.
+        last = admin.json("events")["last"]
+        waiting = self.crowd(admin, b"GET /api/v1/events?after=%d&wait=1h HTTP/1.1\r\n"
+                             b"Host: localhost\r\n\r\n" % last, 16)
+        self.crowd(admin, b"")
+        self.assert_healthy(admin)
+        for connection in waiting:
+            connection.close()
         # Readers that do not read.
         request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
         self.crowd(admin, request * 40)

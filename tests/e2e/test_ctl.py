@@ -1,12 +1,17 @@
 """`sluice ctl`: what it prints and its exit codes, against proxies that run."""
 
+import fcntl
 import json
 import os
+import pty
 import signal
+import struct
+import subprocess
+import termios
 
 from admin import Administered
 from harness import main, matrix
-from processes import run, wait_for
+from processes import Process, run, wait_for
 from reloading import Reloading, put
 from sluice import binary, yaml
 from sockets import HOST, Listener, exchange, text_of
@@ -112,6 +117,77 @@ class Ctl(Administered, Reloading):
         wrong = self.ctl("log-level", "loud", admin=admin)
         self.assertEqual(wrong.returncode, 1)
         self.assertIn("level is one of trace, debug", wrong.stderr)
+
+    def test_json_everywhere(self):
+        _, admin = self.administered([text_of((HOST, 1))])
+        for command in ("status", "listeners", "upstreams", "endpoints", "sessions", "workers",
+                        "events", "metrics", "config", "diff", "ready"):
+            json.loads(self.printed(admin, "--json", command))
+        self.assertEqual(json.loads(self.printed(admin, "ready", "--json")),
+                         {"ready": True, "text": "ready\n"})
+        metrics = json.loads(self.printed(admin, "--json", "metrics"))
+        self.assertIn("sluice_build_info", metrics["text"])
+        wrong = self.ctl("--json", "log-level", "loud", admin=admin)
+        self.assertEqual(wrong.returncode, 1)
+        self.assertIn("level is one of", json.loads(wrong.stdout)["error"])
+
+
+@matrix(workers=(1,))
+class Watch(Administered, Reloading):
+    def watch(self, admin, *words):
+        return self.program(Process(binary(), "ctl", "--admin", admin, *words))
+
+    def test_without_a_terminal_answers_follow_each_other(self):
+        server = self.keep(Listener())
+        proxy, admin = self.administered([server.text])
+        watched = self.watch(admin, "--watch=100ms", "status")
+        watched.wait_line("^sessions +0 of at most", count=2)
+        rows = self.watch(admin, "--json", "--watch=100ms", "listeners")
+        client = self.keep(proxy.connect())
+        exchange(client, self.keep(server.accept()))
+        watched.wait_line("^sessions +1 of at most")
+        rows.wait_line('"sessions_active":1')
+        self.assertNotIn("\x1b", watched.text())
+        self.assertIn("\n\nversion ", watched.text(), "an empty line between tables")
+        for line in rows.text().splitlines()[:-1]:
+            json.loads(line)
+        client.close()
+        self.assertEqual(proxy.stop(), 0)
+        self.assertEqual(watched.wait(), 1, "there is nothing more to watch")
+        watched.wait_line("cannot ask the proxy at ")
+
+    def read(self, master, wanted, count=1):
+        shown = b""
+        while shown.count(wanted) < count:
+            shown += os.read(master, 4096)
+        return shown
+
+    def test_on_a_terminal_it_is_redrawn(self):
+        config = self.config([text_of((HOST, 1))], admin={"bind": f"unix:{self.unix_path()}"})
+        proxy = self.lone_proxy(config)
+        admin = self.found(proxy)
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 8, 30, 0, 0))
+        child = subprocess.Popen(
+            [binary(), "ctl", "--admin", str(admin), "--watch=100ms", "status"],
+            stdin=subprocess.DEVNULL, stdout=slave, stderr=slave)
+        self.addCleanup(child.wait)
+        self.keep(child)
+        os.close(slave)
+        shown = self.read(master, b"\x1b[H", 3)
+        screen = shown.split(b"\x1b[H")[1].decode()
+        lines = screen.replace("\r\n", "\n").split("\x1b[K\n")
+        self.assertEqual(lines[0], "sluice ctl status, every 0.1 s")
+        self.assertEqual(len(lines) - 1, 7, "a row is left for the cursor")
+        self.assertRegex(lines[6], r"^and \d+ lines more$")
+        self.assertLessEqual(max(map(len, lines[:-1])), 30)
+        self.assertNotIn(b"\x1b[2J", shown, "it does not flicker")
+        self.assertEqual(proxy.stop(), 0)
+        self.read(master, b"cannot ask the proxy")
+        self.lone_proxy(config)
+        self.read(master, b"version")
+        self.assertIsNone(child.poll())
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from sluice import binary
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "tests/README.md",
              "tests/sim/README.md", "tests/model/README.md", "tests/conformance/README.md",
-             "loadtest/README.md"]
+             "loadtest/README.md", "docs/three-in-the-morning.md", "docs/monitoring/README.md"]
 # What is no program of ours.
 COMMON = {"cd", "git"}
 COMMAND = re.compile(r"(?:[A-Z_]+=\S+ )*(?:bazel|sluice|git|python3|run\.py|\.ci/run|"
@@ -91,7 +91,8 @@ class Commands(Case):
         if program == "bazel":
             self.check_bazel(arguments)
         elif program == "sluice":
-            self.check_options(arguments, run(binary(), "--help").stdout)
+            about = ["ctl", "--help"] if arguments[:1] == ["ctl"] else ["--help"]
+            self.check_options(arguments, run(binary(), *about).stdout)
         elif program.startswith("bazel-bin/"):
             if "<" in program:  # any of them
                 return

@@ -1,56 +1,30 @@
 """/metrics: what promtool and a real Prometheus make of it, and that no counter ever falls."""
 
 import contextlib
-import json
-import os
 import re
+import signal
 import socket
 import time
-import urllib.parse
-import urllib.request
 
 from admin import Administered
 from echo import echo
 from harness import main, matrix
-from processes import Process, run, scaled, wait_for
+from processes import run, scaled, wait_for
+from prometheus import Prometheus, scraping
 from reloading import Reloading
 from sockets import HOST, Listener, connect, exchange, free_port, reset, text_of
 
 NAMES = """build_info sessions_active accepted_total rejections_total session_ends_total bytes_total
     connect_failures_total retries_total endpoint_usable reloads_total config_pending
     log_dropped_total connect_duration_seconds queue_duration_seconds first_byte_duration_seconds
-    session_duration_seconds""".split()
+    session_duration_seconds client_round_trip_seconds upstream_round_trip_seconds
+    retransmits_total ready connections_limit""".split()
 
 
 def counters(samples):
     """Those that may not fall: totals, and all of a histogram."""
     return {name: value for name, value in samples.items()
             if re.match(r"\w+_(total|bucket|sum|count)\b", name)}
-
-
-class Prometheus(Process):
-    def __init__(self, folder, target):
-        self.url = f"http://{HOST}:{free_port()}"
-        config = os.path.join(folder, "prometheus.yml")
-        with open(config, "w") as file:
-            json.dump({"scrape_configs": [{
-                "job_name": "sluice", "scrape_interval": "1s",
-                "static_configs": [{"targets": [text_of(target)]}]}]}, file)
-        super().__init__("prometheus", f"--config.file={config}",
-                         f"--storage.tsdb.path={folder}/data",
-                         f"--web.listen-address={self.url[len('http://'):]}", "--log.level=warn")
-
-    def ask(self, expression):
-        """The values of an expression, by labels."""
-        query = urllib.parse.urlencode({"query": expression})
-        try:
-            with urllib.request.urlopen(f"{self.url}/api/v1/query?{query}", timeout=5) as answer:
-                found = json.load(answer)["data"]["result"]
-        except OSError:
-            return {}
-        return {tuple(sorted((key, value) for key, value in each["metric"].items()
-                             if key not in ("__name__", "job", "instance"))):
-                float(each["value"][1]) for each in found}
 
 
 @matrix()
@@ -113,6 +87,12 @@ class Metrics(Administered, Reloading):
         samples = admin.metrics()
         self.assertEqual(samples[f"sluice_session_duration_seconds_count{both}"], 1)
         self.assertLess(samples[f"sluice_session_duration_seconds_sum{both}"], 20)
+        for side in ("client", "upstream"):
+            self.assertEqual(samples[f"sluice_{side}_round_trip_seconds_count{both}"], 1)
+            self.assertGreater(samples[f"sluice_{side}_round_trip_seconds_sum{both}"], 0)
+            self.assertIn(f'sluice_retransmits_total{both[:-1]},side="{side}"}}', samples)
+        self.assertEqual(samples["sluice_connections_limit"], 2)
+        self.assertEqual(samples["sluice_ready"], 1)
         self.assertEqual(samples['sluice_sessions_active{listener="web"}'], 1)
 
     def test_the_time_in_the_queue_and_to_the_first_byte(self):
@@ -172,6 +152,45 @@ class Metrics(Administered, Reloading):
             before = after
         self.assertEqual(admin.metrics()['sluice_reloads_total{result="ok"}'], 12)
 
+    def test_no_counter_falls_when_an_administrator_changes_endpoints(self):
+        """Series of an endpoint end with it; totals go on."""
+        servers = [self.peer(echo).receive() for _ in range(3)]
+        proxy, admin = self.administered(servers[:1])
+        before = {}
+        for i in range(9):
+            self.visit(proxy)
+            come, go = servers[(i + 1) % 3], servers[i % 3]
+            added = admin.post(f"/api/v1/upstreams/app/endpoints?address={come}")
+            self.assertEqual(added.status, 200, added.text)
+            removed = admin.ask("DELETE", f"/api/v1/endpoints/app/{go}")
+            self.assertEqual(removed.status, 200, removed.text)
+            after = counters(admin.metrics())
+            for name, value in before.items():
+                self.assertGreaterEqual(after.get(name, -1), value, name)
+            before = after
+        self.assertEqual(before["sluice_accepted_total"], 9)
+
+    def test_a_scrape_while_it_drains(self):
+        """Until the last session has ended, and nothing of it falls."""
+        proxy, admin = self.administered([self.peer(echo).receive()],
+                                         shutdown={"drain_timeout": "1m"})
+        self.visit(proxy)
+        client = self.keep(proxy.connect())
+        client.sendall(b"x")
+        client.recv(1)
+        before = counters(admin.metrics())
+        proxy.send_signal(signal.SIGTERM)
+        proxy.wait_line("no new connections; 1 sessions may finish")
+        samples = admin.metrics()
+        self.assertEqual(samples["sluice_ready"], 0)
+        self.assertEqual(samples['sluice_sessions_active{listener="web"}'], 1)
+        client.sendall(b"y")
+        self.assertEqual(client.recv(1), b"y")
+        for name, value in before.items():
+            self.assertGreaterEqual(counters(admin.metrics()).get(name, -1), value, name)
+        client.close()
+        self.assertEqual(proxy.wait(), 0)
+
     def test_both_formats(self):
         proxy, admin = self.administered([self.peer(echo).receive()])
         self.visit(proxy)
@@ -194,7 +213,7 @@ class Scraped(Administered):
         for client in clients:
             client.sendall(b"x")
             client.recv(1)
-        prometheus = self.program(Prometheus(self.new_folder(), admin.address))
+        prometheus = self.program(Prometheus(self.new_folder(), scraping(admin.address)))
         active = (("listener", "web"),)
         wait_for(lambda: prometheus.ask("sluice_sessions_active") == {active: len(clients)},
                  "Prometheus to know of the sessions")

@@ -388,7 +388,7 @@ class Containers(Files):
         config["runtime"]["workers"] = "auto"
         self.write(config)
         sluice = self.launch(prepare=join)
-        self.assertRegex(sluice.wait_line("starting:")[0], ", 1 workers$")
+        self.assertRegex(sluice.wait_line("starting:")[0], ", 1 workers, version")
         self.assertEqual(sluice.stop(), 0)
 
 

@@ -50,6 +50,7 @@ class SimReactor final : public core::Reactor {
   void SetResetOnClose(int fd) override;
   core::Delivery GetDelivery(int fd) override;
   size_t UnreadBytes(int fd) override;
+  size_t ReadNow(int, std::span<std::byte>) override { return 0; }  // not yet arrived
   core::PeerState GetPeerState(int fd) override;
   core::Address LocalAddress(int fd) override;
   bool IsLocal(const core::Address&) override { return false; }

@@ -11,6 +11,9 @@ row here and in ARCHITECTURE.md. (Rows of folders that do not exist are for thos
 PUBLIC_CORE = ["core/base", "core/text", "core/net", "core/task", "core/sync", "core/runtime",
                "core/time", "core/combine", "core/io", "core/log"]
 
+# For the tests of programs: public, and no part of the product includes it.
+TEST_KIT = "core/testing"
+
 CORE = {
     "core/base": [],
     "core/text": ["core/base"],
@@ -26,8 +29,8 @@ CORE = {
     "core/combine": ["core/base", "core/task", "core/sync", "core/runtime", "core/time"],
     "core/io": ["core/base", "core/net", "core/task", "core/reactor", "core/sched", "core/time",
                 "core/runtime"],
-    # For programs' tests; no part of the product uses it.
-    "core/testing": ["core/base", "core/reactor", "core/sched"],
+    TEST_KIT: ["core/base", "core/task", "core/sync", "core/time", "core/reactor",
+                     "core/sched", "core/runtime"],
 }
 
 # All of PUBLIC_CORE in one include, for programs; no part of the product uses it.
@@ -44,12 +47,14 @@ BACKENDS = {
 CONF_BASE = ["core/base", "core/text", "core/net", "core/log"]
 CONF = {
     "conf/text": CONF_BASE,
-    "conf/config.h": CONF_BASE + ["conf/text"],
-    "conf/schema": CONF_BASE + ["conf/text", "conf/config.h"],
+    "conf/access.h": CONF_BASE,
+    "conf/config.h": CONF_BASE + ["conf/access.h", "conf/text"],
+    "conf/schema": CONF_BASE + ["conf/text", "conf/access.h", "conf/config.h"],
     "conf/reader": CONF_BASE + ["conf/text", "conf/config.h", "conf/schema"],
-    "conf": CONF_BASE + ["conf/text", "conf/config.h", "conf/schema", "conf/reader"],
+    "conf": CONF_BASE + ["conf/text", "conf/access.h", "conf/config.h", "conf/schema",
+                         "conf/reader"],
 }
-PUBLIC_CONF = ["conf", "conf/config.h", "conf/text"]
+PUBLIC_CONF = ["conf", "conf/access.h", "conf/config.h", "conf/text"]
 
 # The proxy, from below. Besides its row each folder may include PUBLIC_CORE and PUBLIC_CONF.
 PROXY = {
@@ -67,10 +72,10 @@ PROXY = {
     "proxy/session": ["core/reactor", "core/sched", "proxy/upstream", "proxy/admission",
                       "proxy/identity", "proxy/observe", "proxy/observe/access_log"],
     "proxy/listener": ["core/sched", "proxy/session", "proxy/admission", "proxy/identity",
-                       "proxy/observe"],
+                       "proxy/observe", "proxy/observe/access_log"],
     "proxy/server": ["core/sched", "proxy/listener", "proxy/session", "proxy/upstream",
-                     "proxy/admission", "proxy/observe", "proxy/observe/access_log",
-                     "proxy/memory"],
+                     "proxy/admission", "proxy/identity", "proxy/observe",
+                     "proxy/observe/access_log", "proxy/memory"],
     "proxy/admin/http": [],
     "proxy/admin": ["core/sched", "proxy/admin/http", "proxy/listener", "proxy/observe",
                     "proxy/server", "proxy/session", "proxy/upstream"],
@@ -96,6 +101,7 @@ PRODUCT = ["core", "iouring", "epoll", "conf", "proxy"]
 # kernel's two interfaces. A library that is missing here may not be included at all. abseil may
 # be included by all of them.
 LIBRARIES = {
+    "gtest/": "core/testing/",
     "liburing.h": "iouring/",
     "microhttpd.h": "proxy/admin/http/library.h",
     "nlohmann/": "proxy/ctl/json.cc",

@@ -72,10 +72,12 @@ class MhdServer final : public HttpServer {
   ~MhdServer() override { Stop(); }
 
   absl::Status Begin();
+  void CloseDoors() override { mailbox_->CloseDoors(); }
   void Stop() override;
 
  private:
   void Run();
+  void LeaveDoors();
   bool Wait();
   void Accept(size_t door);
   void MakeFree();
@@ -100,7 +102,8 @@ class MhdServer final : public HttpServer {
                            MHD_ConnectionNotificationCode what);
 
   const HttpLibrary http_;
-  const std::vector<int> doors_;
+  std::vector<int> doors_;  // none: they are closed
+  bool closes_each_ = false;
   const HttpHandler handler_;
   const core::MonotonicClock clock_;
   const std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
@@ -171,10 +174,20 @@ bool MhdServer::Wait() {
   const bool goes_on = mailbox_->Take(answered);
   ResumeAnswered(answered);
   if (!goes_on) return false;
+  if (mailbox_->closes_doors()) LeaveDoors();
   for (size_t i = 0; i < doors_.size(); ++i) {
     if ((waits[i + 2].revents & POLLIN) != 0) Accept(i);
   }
   return true;
+}
+
+void MhdServer::LeaveDoors() {
+  if (std::exchange(closes_each_, true)) return;
+  doors_.clear();
+  for (Connection& each : connections_) {
+    if (!each.waits && !each.is_closed) CloseSoon(each);
+  }
+  mailbox_->TellDoorsClosed();
 }
 
 void MhdServer::Accept(size_t door) {
@@ -200,8 +213,10 @@ void MhdServer::Accept(size_t door) {
 // Closes the connection that has gone longest without a complete request, if there are many.
 void MhdServer::MakeFree() {
   const auto rests = [](const Connection& each) { return !each.waits && !each.is_closed; };
-  if (static_cast<size_t>(std::ranges::count_if(connections_, rests)) < kMostAtRest) return;
-  CloseSoon(*std::ranges::find_if(connections_, rests));
+  const auto closed = std::ranges::count_if(connections_, &Connection::is_closed);
+  if (connections_.size() - static_cast<size_t>(closed) < kMostHeld) return;
+  const auto oldest = std::ranges::find_if(connections_, rests);
+  if (oldest != connections_.end()) CloseSoon(*oldest);
 }
 
 void MhdServer::CloseLate() {
@@ -344,6 +359,7 @@ MHD_Result MhdServer::Send(MHD_Connection* connection, const HttpResponse& respo
   http_.add_response_header(made, MHD_HTTP_HEADER_CONTENT_TYPE, response.content_type.c_str());
   http_.add_response_header(made, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
   http_.add_response_header(made, "X-Content-Type-Options", "nosniff");
+  if (closes_each_) http_.add_response_header(made, MHD_HTTP_HEADER_CONNECTION, "close");
   for (const auto& [name, value] : response.headers) {
     http_.add_response_header(made, name.c_str(), value.c_str());
   }

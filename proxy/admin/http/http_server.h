@@ -6,18 +6,22 @@
 //                │ │                                    └─► WAITING ── answered ┘  │
 //                └─┼───────────── keep-alive ──────────────────────────────────────┘
 //                  ├── kTimeout since it was accepted, or since its last request ──► CLOSED
-//                  ├── the oldest of kMostAtRest, and another one comes ───────────► CLOSED
+//                  ├── kMostHeld are open, and another one comes ──► the oldest is CLOSED
 //                  └── more than kMostBody bytes, or no HTTP ──► 413, 400, 431 ────► CLOSED
 //
-// Bounds: kMostConnections at once. kMostAtRest of them may be READING or WRITING when a new one
-// is accepted: then the one of them is closed that has gone longest without a complete request, so
-// clients that hold connections never keep others out. At most kMostWaiting are WAITING; further
-// requests that would have to wait are answered 503. So the rest is for requests that are complete
-// when they come.
+// Bounds: kMostConnections at once. When a new one is accepted and kMostHeld are open, whatever
+// they do, the one that has gone longest without a complete request is closed, of those that are
+// READING or WRITING: so clients that hold connections never keep others out. At most kMostWaiting
+// are WAITING; further requests that would have to wait are answered 503. So the rest is for
+// requests that are complete when they come.
 //
-// Threads: Start and Stop those of its owner; the handler runs on its own thread, an HttpAnswer on
-// any, also after Stop.
-// Checked by: tests/e2e/test_admin.py.
+// Once its doors are closed it accepts nothing, closes what does not wait for an answer, and each
+// answer closes its connection: so another process can have the address, and requests that wait
+// are answered all the same.
+//
+// Threads: Start, CloseDoors and Stop those of its owner; the handler runs on its own thread, an
+// HttpAnswer on any, also after Stop.
+// Checked by: tests/e2e/test_admin.py, tests/e2e/test_ctl_upgrade.py.
 #ifndef SLUICE_PROXY_ADMIN_HTTP_HTTP_SERVER_H_
 #define SLUICE_PROXY_ADMIN_HTTP_HTTP_SERVER_H_
 
@@ -34,18 +38,21 @@ namespace sluice::proxy {
 class HttpServer {
  public:
   static constexpr size_t kMostConnections = 64;
-  static constexpr size_t kMostAtRest = 56;
+  static constexpr size_t kMostHeld = 56;
   static constexpr size_t kMostWaiting = 16;
   static constexpr size_t kMostBody = 64 << 10;
   static constexpr core::Duration kTimeout = 30s;
   // Connections, and what the thread waits with.
   static constexpr size_t kDescriptors = kMostConnections + 4;
 
-  // `doors`: listening sockets, which stay the caller's and open until Stop.
+  // `doors`: listening sockets, which stay the caller's and open until CloseDoors or Stop.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(std::vector<int> doors,
                                                            HttpHandler handler);
 
   virtual ~HttpServer() = default;
+
+  // Returns when it has done with the doors. Once, before Stop.
+  virtual void CloseDoors() = 0;
 
   // Ends the thread. Requests that wait are answered 503. Once.
   virtual void Stop() = 0;

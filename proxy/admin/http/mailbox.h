@@ -63,6 +63,26 @@ class Mailbox {
     Wake();
   }
 
+  // Returns when the server has called TellDoorsClosed, or has been told to stop.
+  void CloseDoors() {
+    const auto are_closed = [this] {
+      mutex_.AssertReaderHeld();
+      return doors_are_closed_ || stopped_;
+    };
+    absl::MutexLock lock(&mutex_);
+    closes_doors_ = true;
+    Wake();
+    mutex_.Await(absl::Condition(&are_closed));
+  }
+  bool closes_doors() {
+    absl::MutexLock lock(&mutex_);
+    return closes_doors_;
+  }
+  void TellDoorsClosed() {
+    absl::MutexLock lock(&mutex_);
+    doors_are_closed_ = true;
+  }
+
   void Stop() {
     {
       absl::MutexLock lock(&mutex_);
@@ -89,6 +109,8 @@ class Mailbox {
   const int wake_;
   absl::Mutex mutex_;
   std::vector<std::shared_ptr<Exchange>> answered_ ABSL_GUARDED_BY(mutex_);
+  bool closes_doors_ ABSL_GUARDED_BY(mutex_) = false;
+  bool doors_are_closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -59,7 +59,7 @@ void AccessLog::Apply(Change change) {
 }
 
 void AccessLog::Write(const SessionRecord& record) {
-  constexpr size_t kUsualLine = 512;
+  constexpr size_t kUsualLine = 768;
   std::string line;
   line.reserve(kUsualLine);
   switch (format_.load(std::memory_order_relaxed)) {

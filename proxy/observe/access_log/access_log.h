@@ -1,4 +1,5 @@
-// AccessLog: one line about every session that has ended, on a file, a FIFO or standard error.
+// AccessLog: one line about every session that has ended, on a file, a FIFO or standard error; if
+// asked for also about those that live long, and about connections that were rejected.
 //
 // A caller never waits for the disk or a reader; lines are whole, and dropped ones are counted:
 // core/log/line_log.h says how. Any thread may call anything.

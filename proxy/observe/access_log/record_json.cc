@@ -1,5 +1,6 @@
 #include "proxy/observe/access_log/record_json.h"
 
+#include <cstddef>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +15,17 @@ void AppendName(std::string_view key, std::string_view name, std::string& out) {
   out += '"';
   core::AppendJsonEscaped(name, out);
   out += '"';
+}
+
+// An empty name is null.
+void AppendNameOrNull(std::string_view key, std::string_view name, std::string& out) {
+  if (!name.empty()) return AppendName(key, name, out);
+  out += key;
+  out += "null";
+}
+
+void AppendAddress(std::string_view key, const core::Address& address, std::string& out) {
+  AppendNameOrNull(key, address.is_empty() ? std::string() : address.ToString(), out);
 }
 
 void AppendDuration(std::string_view key, std::optional<core::Duration> duration,
@@ -36,6 +48,19 @@ void AppendPath(const char* side, const core::PathQuality& path, std::string& ou
   }
 }
 
+// What the upstream's log and the admin endpoint know of the same session.
+void AppendMatch(const SessionRecord& record, std::string& out) {
+  out += R"(,"id":)";
+  out += record.id == 0 ? "null" : absl::StrCat(record.id);
+  AppendAddress(R"(,"local":)", record.local, out);
+  AppendAddress(R"(,"upstream_local":)", record.upstream_local, out);
+  out += R"(,"failed":[)";
+  for (size_t i = 0; i < record.failed.size(); ++i) {
+    AppendName(i == 0 ? "" : ",", record.failed[i], out);
+  }
+  AppendName(R"(],"record":)", Name(record.kind), out);
+}
+
 }  // namespace
 
 void AppendJson(const SessionRecord& record, std::string& out) {
@@ -44,19 +69,15 @@ void AppendJson(const SessionRecord& record, std::string& out) {
   AppendName(R"(","listener":)", record.listener, out);
   AppendName(R"(,"client":)", record.client.ToString(), out);
   AppendName(R"(,"upstream":)", record.upstream, out);
-  if (record.endpoint.empty()) {
-    out += R"(,"endpoint":null)";
-  } else {
-    AppendName(R"(,"endpoint":)", record.endpoint, out);
-  }
+  AppendNameOrNull(R"(,"endpoint":)", record.endpoint, out);
   absl::StrAppend(&out, R"(,"attempts":)", record.attempts);
   AppendDuration(R"(,"queue_ms":)", record.queue, out);
   AppendDuration(R"(,"connect_ms":)", record.connect, out);
   AppendDuration(R"(,"first_byte_ms":)", record.first_byte, out);
   AppendDuration(R"(,"total_ms":)", record.total, out);
   absl::StrAppend(&out, R"(,"bytes_up":)", record.bytes_up, R"(,"bytes_down":)", record.bytes_down);
-  AppendName(R"(,"reason":)", Name(record.reason.cause), out);
-  AppendName(R"(,"by":)", Name(record.reason.initiator), out);
+  AppendNameOrNull(R"(,"reason":)", record.reason_name(), out);
+  AppendNameOrNull(R"(,"by":)", record.initiator_name(), out);
   if (record.error != 0) {
     const char* name = strerrorname_np(record.error);
     AppendName(R"(,"error":)", name != nullptr ? name : absl::StrCat(record.error), out);
@@ -67,6 +88,7 @@ void AppendJson(const SessionRecord& record, std::string& out) {
     absl::StrAppend(&out, R"(,"undelivered_up":)", record.undelivered_up, R"(,"undelivered_down":)",
                     record.undelivered_down);
   }
+  AppendMatch(record, out);
   out += '}';
 }
 

@@ -1,5 +1,7 @@
 #include "proxy/observe/access_log/record_text.h"
 
+#include <cstddef>
+
 #include "absl/strings/str_cat.h"
 #include "proxy/observe/access_log/record_units.h"
 
@@ -46,6 +48,27 @@ void AppendPaths(const SessionRecord& record, uint32_t core::PathQuality::* figu
   append('/', record.upstream_path);
 }
 
+void AppendAddress(std::string_view key, const core::Address& address, std::string& out) {
+  out += key;
+  AppendName(address.is_empty() ? std::string() : address.ToString(), out);
+}
+
+// What the upstream's log and the admin endpoint know of the same session.
+void AppendMatch(const SessionRecord& record, std::string& out) {
+  out += " id=";
+  AppendName(record.id == 0 ? std::string() : absl::StrCat(record.id), out);
+  AppendAddress(" local=", record.local, out);
+  AppendAddress(" upstream_local=", record.upstream_local, out);
+  out += " failed=";
+  if (record.failed.empty()) out += '-';
+  for (size_t i = 0; i < record.failed.size(); ++i) {
+    if (i > 0) out += ',';
+    AppendName(record.failed[i], out);
+  }
+  out += " record=";
+  out += Name(record.kind);
+}
+
 }  // namespace
 
 std::string EscapedName(std::string_view name) {
@@ -70,14 +93,15 @@ void AppendText(const SessionRecord& record, std::string& out) {
   AppendDuration(record.first_byte, '/', out);
   AppendDuration(record.total, ' ', out);
   absl::StrAppend(&out, record.bytes_up, "/", record.bytes_down, " ");
-  out += Name(record.reason.initiator);
+  AppendName(record.initiator_name(), out);
   out += '/';
-  out += Name(record.reason.cause);
+  AppendName(record.reason_name(), out);
   AppendPaths(record, &core::PathQuality::rtt_us, out);
   AppendPaths(record, &core::PathQuality::retransmits, out);
   if (record.cut()) {
     absl::StrAppend(&out, " ", record.undelivered_up, "/", record.undelivered_down);
   }
+  AppendMatch(record, out);
 }
 
 }  // namespace sluice::proxy

@@ -7,6 +7,7 @@ import statistics
 import time
 
 from case import ANY, INET, TCP4, case
+from cases.operator import garbage_for_operator
 from drivers.config import Endpoint, Launch
 from ends import hostile
 from ends.client import Crowd, connect, has_ended, wait_for_end
@@ -266,7 +267,7 @@ def garbage(t):
     """Random bytes, some dressed as TLS, HTTP or PROXY: a plain listener relays them unchanged.
 
     Listeners that parse (PROXY protocol, SNI), where the proxy has them, close; afterwards
-    they still serve clients that speak properly.
+    they still serve clients that speak properly. So it is with the operator's socket.
     """
     upstream = t.upstream()
     dice = random.Random(36)
@@ -292,6 +293,8 @@ def garbage(t):
         client.send(opening + greeting)
         server = upstream.accept()
         server.expect_same(server.receive(len(greeting)), greeting)
+    if t.has("admin"):
+        garbage_for_operator(t, upstream, dice)
 
 
 def all_dismissed(crowd, upstream) -> bool:

@@ -6,10 +6,12 @@ import time
 from typing import List
 
 from case import ANY, INET, case
+from cases import health
 from drivers.config import Endpoint, Launch
 from ends.client import Crowd, NotConnected, connect, wait_for_end
 from ends.load import percentile
 from ends.peer import Ending
+from ends.stream import Job, all_done
 from ends.upstream import Acceptor
 from kernel.net import address_of, readable
 from kernel.netns import Namespace
@@ -22,8 +24,10 @@ def next_server(t):
     """One of two servers refuses connects, then two of three: every client is served.
 
     A refused connect is known at once (RFC 9293 section 3.10.7.3), no byte has been sent yet: a
-    second attempt elsewhere is safe and invisible.
+    second attempt elsewhere is safe and invisible. Where servers are checked, soon no client meets
+    the closed port first; the server is given clients again when it listens again.
     """
+    beside = [Job(health.refusing_is_spared, t)] if t.has("health") else []
     echo = t.echo()
     proxy = t.start(t.refusing_address(), echo)
     waits = []
@@ -44,13 +48,18 @@ def next_server(t):
         waits.append(time.monotonic() - start)
     check_time(max(waits) < 0.1, "a client that met two closed ports waited %.0f ms"
                % (max(waits) * 1e3))
+    all_done(beside)
 
 
 @case(19, "a silent server costs connect_timeout, then the next is tried",
       "its own connect timeout", INET, ("failover", "connect_timeout"))
 def black_hole(t):
-    """A server that never answers a SYN: after connect_timeout (+-10 %) the other one serves."""
+    """A server that never answers a SYN: after connect_timeout (+-10 %) the other one serves.
+
+    Where servers are checked, soon no client meets the silent one.
+    """
     limit = t.scale(0.6, 3.0)
+    beside = [Job(health.hole_is_spared, t, limit)] if t.has("health") else []
     proxy = t.start(t.black_hole(), t.echo(), connect_timeout=limit)
     waits = []
     for _ in range(2):  # whichever comes first in turn, one of the two meets the hole
@@ -60,6 +69,7 @@ def black_hole(t):
     check_time(limit * 0.9 <= max(waits) <= limit * 1.1 + 0.05,
                "connect_timeout %.1f s: the client was served after %.2f s" % (limit, max(waits)))
     t.note("served after %.3f s" % max(waits))
+    all_done(beside)
 
 
 @case(20, "no server at all: the client is told, at once or when retrying is over",
@@ -69,12 +79,16 @@ def nobody(t):
 
     A client left hanging cannot tell a dead service from a slow one. A proxy that goes round
     again for a server that may be back soon is asked not to; then, for half a second, to do so.
+    Where all servers have failed their checks, the client is told at once, or at the end of its
+    time in the queue.
     """
+    beside = [Job(health.all_are_down, t, told_soon)] if t.has("health") else []
     told_soon(t, t.start(t.refusing_address(), t.refusing_address(), retry_for=0.0))
     if t.has("retry"):
         limit = t.scale(0.5, 2.0)
         proxy = t.start(t.refusing_address(), t.refusing_address(), retry_for=limit)
         told_soon(t, proxy, retry_for=limit)
+    all_done(beside)
 
 
 def told_soon(t, proxy, retry_for: float = 0.0) -> None:

@@ -1,9 +1,11 @@
-"""Cases 52, 55 and 66: the end of a proxy, poor surroundings, and its next start."""
+"""Cases 52, 53, 55 and 66: the end of a proxy, poor surroundings, and its next start."""
 
 from __future__ import annotations
 
+import collections
 import os
 import re
+import select
 import shutil
 import signal
 import time
@@ -13,6 +15,7 @@ from drivers import launch as launcher
 from drivers.config import Launch
 from drivers.proxy import DidNotStart
 from ends.client import refuses
+from ends.load import idle_crowd
 from kernel import procs
 from verdict import Failed, NotApplicable, check, check_time, wait_until
 
@@ -100,6 +103,42 @@ def drain_timeout(t, upstream) -> None:
     check(status == 0, "at drain_timeout the proxy exits with status %s" % status)
     t.expect_reason(proxy, "shutdown")
     t.expect_reason(proxy, "shutdown")
+
+
+@case(53, "a gradual drain spreads the ends of sessions over its window",
+      "its own drain window", needs=("drain_window",))
+def gradual_drain(t):
+    """Idle sessions by the hundred, and a graceful stop with a window: no tenth of them at once.
+
+    Clients whose sessions end come back, elsewhere: all together they would be a storm. Of 20
+    parts of the window, none may see more than a tenth of the ends; the last ones come late in the
+    window, and none after it. No new client is taken meanwhile.
+    """
+    window, count = t.scale(2.0, 10.0), t.scale(500, 1000)
+    proxy = t.start(t.echo(), drain_window=window, drain_timeout=window + 10)
+    crowd = {client.sock.fileno(): client.sock for client in idle_crowd(t, proxy, count)}
+    poll = select.poll()
+    for fd in crowd:
+        poll.register(fd, select.POLLIN)
+    start, ends = time.monotonic(), []
+    stop_accepting(t, proxy, t.driver.drain_signals[0])
+    while crowd and time.monotonic() - start < window * 1.1 + 1:
+        for fd, _ in poll.poll(100):
+            ends.append(time.monotonic() - start)
+            poll.unregister(fd)
+            del crowd[fd]
+    check(not crowd, "the window of the drain, %.0f s, has passed, and %d of %d sessions go on"
+          % (window, len(crowd), count))
+    parts = collections.Counter(int(end / window * 20) for end in ends)
+    most = max(parts.values())
+    check_time(most <= count / 10, "%d of %d sessions ended together: within %.1f s of %.0f s"
+               % (most, count, window / 20, window))
+    check_time(window * 0.85 <= max(ends) <= window * 1.1, "the window is %.0f s, the last session "
+               "ended after %.1f s" % (window, max(ends)))
+    t.note("at most %.1f %% of the ends in a twentieth of the window" % (100.0 * most / count))
+    t.expect_dead(proxy)
+    status = proxy.wait_exit(2.0)
+    check(status == 0, "the last session has ended, and the proxy exits with status %s" % status)
 
 
 @case(55, "a container: no io_uring, little lockable memory, PID 1",

@@ -8,6 +8,7 @@ import statistics
 import time
 
 from case import ANY, INET, TCP4, case
+from cases.operator import answers_its_operator
 from drivers.config import Launch
 from ends.client import Crowd, NotConnected, connect, has_ended, wait_for_end
 from ends.load import round_trips
@@ -88,6 +89,7 @@ def global_limit(t):
 
     With `close` the others are rejected within a second; with `wait` they are served one by one as
     sessions end. Both are judged where the proxy has both, for all listeners together and for one.
+    Its operator, who has to find out why, is answered at the limit as ever.
     """
     policies = [word for word in ("close", "wait") if "limit_" + word not in t.driver.lacks]
     if not policies:
@@ -95,6 +97,7 @@ def global_limit(t):
     for scope in scopes(t):
         for policy in policies:
             storm(t, policy, scope, t.scale(20, 100))
+    t.has("admin")
     t.note("policies: " + ", ".join(policies))
 
 
@@ -105,7 +108,8 @@ def scopes(t):
 def storm(t, policy: str, scope: str, limit: int) -> None:
     upstream = t.upstream()
     got = t.keep(Acceptor(upstream))
-    proxy = t.start(upstream, max_connections=limit, on_limit=policy, scope=scope)
+    admin = "admin" not in t.driver.lacks
+    proxy = t.start(upstream, max_connections=limit, on_limit=policy, scope=scope, admin=admin)
     crowd = t.keep(Crowd(proxy.address, limit * 10))
     wait_until(lambda: len(got.socks) >= limit, 5.0, "%s: fewer sessions than the limit of %d "
                "were served" % (policy, limit))
@@ -114,6 +118,8 @@ def storm(t, policy: str, scope: str, limit: int) -> None:
                    "close: clients above the limit are left hanging")
     holds_for(lambda: len(got.socks) <= limit, 0.3,
               "%s: %d and more sessions where the limit is %d" % (policy, limit + 1, limit))
+    if admin:
+        answers_its_operator(proxy, "at the limit of connections (%s)" % policy)
     check(crowd.ended() == (limit * 9 if policy == "close" else 0),
           "%s: %d of %d clients were ended" % (policy, crowd.ended(), limit * 10))
     for client, server in pairs(crowd, got)[:3]:

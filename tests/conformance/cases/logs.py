@@ -25,7 +25,8 @@ def broken_log(t):
     """A full disk, a pipe that is not read, a FIFO without a reader: sessions continue as before.
 
     write(2) to such a file fails or blocks; a proxy that waits for its log stops every
-    session because of a record of one. When the reader reads again, records come again.
+    session because of a record of one. When the reader reads again, records come again. Records
+    that could not be written are counted, where the operator can read how many.
     """
     upstream = t.upstream()
     full_and_stalled(t, upstream)
@@ -44,9 +45,14 @@ def broken_log(t):
 
 
 def full_and_stalled(t, upstream, **way) -> None:
-    proxy = t.start(upstream, log_path="/dev/full", **way)
+    counts = "metrics" not in t.driver.lacks and "lost_records" in t.driver.counters
+    proxy = t.start(upstream, log_path="/dev/full", admin=counts, **way)
     count = t.scale(60, 1000)
     check_traffic(t, proxy, upstream, count, "with its log on a full disk")
+    if counts and not way:
+        lost = lambda: t.driver.counter(proxy, "lost_records")
+        wait_until(lambda: lost() >= count, 2.0, "%d records could not be written, and the metrics "
+                   "tell of less" % count)
     if t.promises("counts_drops") and not way:
         proxy.signal(t.driver.drain_signals[0])
         t.expect_dead(proxy)

@@ -6,6 +6,7 @@ import time
 from typing import Set
 
 from case import case
+from cases.operator import run_reload
 from drivers.config import Endpoint
 from ends.client import refuses
 from ends.load import Churn
@@ -67,10 +68,12 @@ def hold(t, proxy, got, count: int) -> list:
 def broken_file(t):
     """The last line of the file is no configuration: the operator is told, nothing else changes.
 
-    The file is mended then, and says something else: that is in force.
+    The command by which it is told, where there is one, exits with another status than 0. The
+    file is mended then, and says something else: that is in force.
     """
     echo, upstream = t.echo(), t.upstream()
-    proxy = t.start(echo, reloads=True)
+    admin = "admin" not in t.driver.lacks
+    proxy = t.start(echo, reloads=True, admin=admin)
     client = t.echo_session(proxy)
     with open(proxy.config_path, "a") as file:
         file.write("\nno_word_of_any_configuration\n")
@@ -79,9 +82,18 @@ def broken_file(t):
     check(len(t.driver.error_lines(proxy)) > errors,
           "the file was broken and the operator was not told by a line of level error")
     check_goes_on(client)
+    told = t.has("reload_command")
+    if told:
+        check(run_reload(proxy) != 0, "the file was broken, and the command to reload exits with 0")
+    if admin and "failed_reloads" in t.driver.counters:
+        failed, due = t.driver.counter(proxy, "failed_reloads"), 2 if told else 1
+        check(failed == due, "%d reloads have failed, the metrics tell of %d" % (due, failed))
     t.echo_session(proxy)
     proxy.reload(endpoints=[Endpoint(upstream.address)])
     wait_for_server(t, proxy, upstream)
+    if told:
+        check(run_reload(proxy) == 0, "the file is right, and the command to reload does not exit "
+              "with 0")
     check_goes_on(client)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 from kernel.net import Address
 
@@ -31,6 +31,18 @@ class Keepalive:
 
 
 @dataclass
+class Health:
+    """Checks of every server, whatever its state at the same interval, from start to start."""
+
+    interval: float = 0.1
+    timeout: float = 0.3
+    rise: int = 2  # checks in a row that bring a server back
+    fall: int = 3  # and that take it out
+    exchange: Optional[Tuple[str, str]] = None  # what to send, what to expect; None: it connects
+    on_down: str = "keep"                       # | "reset": its sessions
+
+
+@dataclass
 class Config:
     """One listener (on one or more addresses) in front of one upstream. Times in seconds."""
 
@@ -48,6 +60,10 @@ class Config:
     queue_timeout: float = 5.0
     retry_for: Optional[float] = None  # failed connects go round again; None = the proxy's default
     drain_timeout: float = 30.0
+    drain_window: float = 0.0          # a graceful stop spreads ends of sessions over it; 0 = off
+    health: Optional[Health] = None
+    resolver: Optional[Address] = None  # the name server for hosts of endpoints that are names
+    admin: bool = False                # it has a socket for its operator
     slow_client_deadline: float = 0.0  # counted from accept, never per byte; 0 = none
     max_lifetime: float = 0.0          # of a session, from accept to its end; 0 = none
     lifetime_jitter: float = 0.0       # the share of it that a session may be short of, by chance

@@ -14,6 +14,8 @@ import subprocess
 from dataclasses import dataclass
 from typing import Dict, FrozenSet, List, Optional, Tuple
 
+from drivers import exposition
+from drivers.admin import Live
 from drivers.config import Config, Launch
 from drivers.proxy import Proxy
 from kernel import procs
@@ -43,12 +45,15 @@ class Driver:
     # listener_limits, per_source, per_source_prefix, rate, rate_close, rate_wait, weights,
     # failover, retry, source_address, keepalive, keepalive_upstream_times, user_timeout,
     # access_log, least_connections, source_hash, slow_start, reload,
-    # reopen_log, log_file, log_stderr, drain, drain_timeout, sni, proxy_protocol, backends.
+    # reopen_log, log_file, log_stderr, drain, drain_timeout, drain_window, sni, proxy_protocol,
+    # backends, health, health_exchange, health_resets, resolver, admin, metrics, live_sessions,
+    # reload_command.
     lacks: Dict[str, str] = {}
 
     # Stricter things this proxy says of itself, and is held to. Promises: quiet_at_emfile (one
     # line per 5 s), bytes_before_reset, no_upstream_reset, reasons (each end has its own),
-    # counts_drops (it reports how many records it could not write, when it ends at the latest).
+    # counts_drops (it reports how many records it could not write, when it ends at the latest),
+    # clean_metrics (promtool has nothing to say of their names and units).
     promises: FrozenSet[str] = frozenset()
 
     drain_signals: Tuple[int, ...] = (signal.SIGTERM,)  # "stop accepting, let sessions finish"
@@ -57,6 +62,12 @@ class Driver:
     reload_signal = signal.SIGHUP     # "read the configuration again", of one that `reloads`
     # What it tells its operator when a reload is over, done or not: once for each.
     reload_told = ""
+    # What it tells its operator when the checks of a server take it out, and bring it back.
+    down_told = ""
+    up_told = ""
+    # How a counter of ours is called among its metrics, with its labels, if it has any. Counters:
+    # sessions, bytes_in, bytes_out, lost_records, failed_reloads.
+    counters: Dict[str, str] = {}
     also_survives: Tuple[int, ...] = ()
     # Signals that elsewhere mean nothing, but that this proxy documents as commands.
     commands: Dict[int, str] = {}
@@ -87,6 +98,39 @@ class Driver:
 
     def reloads_told(self, proxy: Proxy) -> int:
         return len(re.findall(self.reload_told, self.error_text(proxy), re.M))
+
+    def health_told(self, proxy: Proxy, told: str) -> int:
+        """How often it has told its operator so: one of down_told and up_told."""
+        return len(re.findall(told, self.error_text(proxy), re.M))
+
+    # -- the operator, for those that have `admin` --------------------------------------------
+
+    def admin_path(self, proxy: Proxy) -> str:
+        """The socket where it is asked, with Config.admin."""
+        return os.path.join(proxy.home, "admin.sock")
+
+    def admin_word(self, proxy: Proxy) -> str:
+        """Its answer to a simple question; fails without one."""
+        raise NotImplementedError
+
+    def sessions(self, proxy: Proxy) -> List[Live]:
+        """Its table of the sessions there are."""
+        raise NotImplementedError
+
+    def kill_session(self, proxy: Proxy, session: str) -> bool:
+        """Has it end a session; whether it says that there is this session."""
+        raise NotImplementedError
+
+    def metrics(self, proxy: Proxy) -> str:
+        """What a Prometheus would read."""
+        raise NotImplementedError
+
+    def counter(self, proxy: Proxy, name: str) -> float:
+        return exposition.parse(self.metrics(proxy)).values.get(self.counters[name], 0.0)
+
+    def reload_command(self, proxy: Proxy) -> List[str]:
+        """The command line that has it read its configuration, and exits with what came of it."""
+        raise NotImplementedError
 
     def open_stdout(self, proxy: Proxy):
         return open(os.path.join(proxy.home, "stdout"), "ab")

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from typing import List, Optional
 
+from drivers import admin
+from drivers.admin import Live
 from drivers.config import Config, Launch
 from drivers.driver import Driver, Record, milliseconds, output_of, write_config
 from drivers.proxy import Proxy
 from kernel import procs
 from kernel.net import Address
+from verdict import Failed
 
 LOG_FORMAT = "session %ci %cp in=%U out=%B ms=%Tt retries=%rc state=%ts"
 BUFFER = 16384  # configuration.txt: the default of tune.bufsize
 LOG_LINE = re.compile(r"session (\S+) (\d+) in=(\d+) out=(\d+) ms=(-?\d+) retries=\+?(\d+) "
                       r"state=(..)")
+# `show sess all`: management.txt documents the command, not its format.
+SESSION = re.compile(
+    r"(0x[0-9a-f]+): .* source=(\S+):(\d+)\n(?:.*\n)*?  frontend=front .*\n(?:.*\n)*?"
+    r"  server=\S+ \(id=\d+\)(?: addr=(\S+):(\d+))?\n  task=.* age=(\w+)\)\n(?:.*\n)*?"
+    r"  req=.* total=(\d+)\)\n(?:.*\n)*?  res=.* total=(\d+)\)\n")
+AGE = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
 class HAProxy(Driver):
@@ -32,9 +42,18 @@ class HAProxy(Driver):
         "log_file": "HAProxy does not open log files",
         "slow_start": "HAProxy's slowstart is for a server that comes back, not for one that a "
                       "reload adds",
+        "drain_window": "HAProxy's close-spread-time is about HTTP connections",
+        "reload_command": "HAProxy 2.6 is told to reload by a signal, which has no exit status",
     }
     reload_signal = signal.SIGUSR2  # management.txt, "Stopping and restarting": of the master
     reload_told = "Loading (success|failure)"
+    down_told = r"Server back/s\d+ is DOWN"
+    up_told = r"Server back/s\d+ is UP"
+    counters = {
+        "sessions": 'haproxy_frontend_sessions_total{proxy="front"}',
+        "bytes_in": 'haproxy_frontend_bytes_in_total{proxy="front"}',
+        "bytes_out": 'haproxy_frontend_bytes_out_total{proxy="front"}',
+    }
     drain_signals = (signal.SIGUSR1,)  # management.txt, "Stopping and restarting": soft stop
     commands = {signal.SIGTTOU: "management.txt: SIGTTOU pauses the listeners"}
     error_level = re.compile(r"\[(ALERT|EMERG|ERROR)\]|\b(ALERT|EMERG)\b")
@@ -46,6 +65,7 @@ class HAProxy(Driver):
         "write_stall_timeout": "^[cs]",
         "no_upstream": "^SC",
         "shutdown": "^K",
+        "killed": "^K",
     }
 
     def __init__(self, options):
@@ -81,15 +101,54 @@ class HAProxy(Driver):
         if not found:
             return None
         host, port, sent, received, ms, retries, state = found.groups()
-        host = "[%s]" % host if ":" in host else host
-        return Record("%s:%s" % (host, port), int(sent), int(received), int(ms) / 1000.0,
+        return Record(_host_and_port(host, port), int(sent), int(received), int(ms) / 1000.0,
                       int(retries) + 1, state)
+
+    def admin_word(self, proxy: Proxy) -> str:
+        return self._answer(proxy, "show info")
+
+    def _answer(self, proxy: Proxy, words: str) -> str:
+        return admin.line(self.admin_path(proxy), words)
+
+    def sessions(self, proxy: Proxy) -> List[Live]:
+        rows = []
+        for text in re.split(r"\n(?=0x)", self._answer(proxy, "show sess all")):
+            found = SESSION.match(text)
+            if found:
+                key, host, port, server, server_port, age, sent, received = found.groups()
+                rows.append(Live(key, _host_and_port(host, port), _host_and_port(
+                    server, server_port) if server else "", _age(age), None, int(sent),
+                                 int(received)))
+        return rows
+
+    def kill_session(self, proxy: Proxy, session: str) -> bool:
+        return not self._answer(proxy, "shutdown session " + session).strip()
+
+    def metrics(self, proxy: Proxy) -> str:
+        status, text = admin.request(_metrics_path(proxy.home), "GET", "/metrics")
+        if status != 200:
+            raise Failed("/metrics answers %d" % status)
+        return text
+
+
+def _host_and_port(host: str, port: str) -> str:
+    return "%s:%s" % ("[%s]" % host if ":" in host else host, port)
+
+
+def _age(text: str) -> float:
+    """`1m5s` -> 65"""
+    return float(sum(int(count) * AGE[unit] for count, unit in re.findall(r"(\d+)([dhms])", text)))
+
+
+def _metrics_path(home: str) -> str:
+    return os.path.join(home, "metrics.sock")
 
 
 def render(config: Config, launch: Launch, home: str) -> str:
     lines = ["global", "  nbthread 2", "  log stdout format raw local0 info",
              "  hard-stop-after %dms" % milliseconds(config.drain_timeout)]
-    if config.reloads:  # management.txt, 4: the new worker takes the sockets of the old one
+    # With reloads by management.txt, 4: the new worker takes the sockets of the old one.
+    if config.reloads or config.admin:
         lines.append("  stats socket %s/admin.sock mode 600 level admin expose-fd listeners" % home)
     if launch.fd_limit:
         lines.append("  no strict-limits")  # without it HAProxy does not start with so few
@@ -103,6 +162,11 @@ def render(config: Config, launch: Launch, home: str) -> str:
         lines += ["  tune.%sbuf.%s %d" % (name, side, config.socket_buffer)
                   for name in ("snd", "rcv") for side in ("client", "server")]
     lines += _defaults(config) + _frontend(config) + _backend(config)
+    if config.admin:
+        lines += ["frontend metrics", "  mode http", "  bind unix@" + _metrics_path(home),
+                  "  no log", "  http-request use-service prometheus-exporter"]
+    if config.resolver:
+        lines += _resolvers(config.resolver)
     return "\n".join(lines) + "\n"
 
 
@@ -164,15 +228,41 @@ def _backend(config: Config) -> List[str]:
         points = 16  # configuration.txt, hash-type: a higher weight spreads a server more evenly
     if config.source_address:
         lines.append("  source %s" % config.source_address)
+    health, extra = config.health, ""
+    if health:
+        pause = milliseconds(health.interval)
+        lines += ["  option tcp-check", "  timeout check %dms" % milliseconds(health.timeout)]
+        if health.exchange:
+            send, expect = (text.replace("\r", "\\r").replace("\n", "\\n").replace(" ", "\\ ")
+                            for text in health.exchange)
+            lines += ["  tcp-check connect", "  tcp-check send " + send,
+                      "  tcp-check expect string " + expect]
+        else:  # "linger": else the check is a reset in the handshake, of which no server hears
+            lines.append("  tcp-check connect linger")
+        extra = " check inter %dms fastinter %dms downinter %dms rise %d fall %d" % (
+            pause, pause, pause, health.rise, health.fall)
+        if health.on_down == "reset":
+            extra += " on-marked-down shutdown-sessions"
+    if config.resolver:
+        extra += " resolvers names resolve-prefer ipv4 init-addr none"
     for index, endpoint in enumerate(config.endpoints):
-        line = "  server s%d %s weight %d" % (index, _text(endpoint.address),
-                                              endpoint.weight * points)
+        address = endpoint.address
+        line = "  server s%d %s weight %d" % (index, str(address) if config.resolver else
+                                              _text(address), endpoint.weight * points)
         if endpoint.max_connections:
             line += " maxconn %d" % endpoint.max_connections
+        line += extra
         if config.user_timeout and endpoint.address.family != "unix":
             line += " tcp-ut %dms" % milliseconds(config.user_timeout)
         lines.append(line)
     return lines
+
+
+def _resolvers(server: Address) -> List[str]:
+    """Asks often; what it has heard it keeps while the name server does not say otherwise."""
+    return ["resolvers names", "  nameserver local %s" % server, "  resolve_retries 2",
+            "  timeout resolve 300ms", "  timeout retry 200ms", "  hold valid 300ms",
+            "  hold nx 300ms", "  hold other 30s", "  hold refused 30s", "  hold timeout 30s"]
 
 
 def _text(address: Address) -> str:

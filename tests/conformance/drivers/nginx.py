@@ -35,6 +35,15 @@ class Nginx(Driver):
         "keepalive_upstream_times": "nginx has no keepalive times for the upstream side",
         "backends": "nginx uses epoll",
         "slow_start": "nginx has slow_start in its commercial edition",
+        "health": "nginx has active health checks in its commercial edition",
+        "health_exchange": "nginx has active health checks in its commercial edition",
+        "health_resets": "nginx has active health checks in its commercial edition",
+        "resolver": "nginx asks for the names of an upstream's servers when it starts, and again "
+                    "only in its commercial edition and since 1.27.3",
+        "admin": "nginx has an interface for its operator in its commercial edition",
+        "metrics": "nginx has figures of its stream module in its commercial edition",
+        "live_sessions": "nginx has no table of its sessions",
+        "drain_window": "nginx ends all sessions together, at worker_shutdown_timeout",
     }
     # Of the worker before; of a file that is wrong; of an address that could not be bound at last.
     reload_told = (r"gracefully shutting down|\[emerg\].*( in \S*nginx\.conf:|"
@@ -85,6 +94,10 @@ class Nginx(Driver):
         tried = len(row["up"].split(", ")) if row["up"] else 0
         return Record("%s:%s" % (host, row["port"]), row["in"], row["out"], row["s"], tried,
                       row["status"])
+
+    def reload_command(self, proxy: Proxy) -> List[str]:
+        return [self._program, "-p", proxy.home, "-e", "error.log", "-c", proxy.config_path,
+                "-s", "reload"]
 
     def _render(self, config: Config, log_path: str) -> str:
         lines = ["daemon off;", "worker_processes 1;", "pid nginx.pid;",

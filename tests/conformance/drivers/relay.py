@@ -9,6 +9,8 @@ import signal
 import sys
 from typing import List, Optional
 
+from drivers import admin
+from drivers.admin import Live
 from drivers.driver import Driver, Record, write_config
 from drivers.proxy import Proxy
 
@@ -26,11 +28,20 @@ class Relay(Driver):
         "backends": "the relay uses epoll",
     }
     promises = frozenset(["quiet_at_emfile", "bytes_before_reset", "no_upstream_reset",
-                          "reasons", "counts_drops"])
+                          "reasons", "counts_drops", "clean_metrics"])
     drain_signals = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
     end_signals = (signal.SIGTERM, signal.SIGINT)
     also_survives = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
     reload_told = "reload: (done|failed)"
+    down_told = "endpoint .* is down"
+    up_told = "endpoint .* is up"
+    counters = {
+        "sessions": "relay_sessions_total",
+        "bytes_in": 'relay_bytes_total{direction="in"}',
+        "bytes_out": 'relay_bytes_total{direction="out"}',
+        "lost_records": "relay_lost_records_total",
+        "failed_reloads": "relay_failed_reloads_total",
+    }
     reasons = {
         "client_reset": "^client/reset$",
         "upstream_reset": "^upstream/reset$",
@@ -40,6 +51,8 @@ class Relay(Driver):
         "queue_timeout": "^proxy/queue_timeout$",
         "no_upstream": "^upstream/no_upstream$",
         "shutdown": "^admin/shutdown$",
+        "killed": "^admin/killed$",
+        "endpoint_down": "^proxy/endpoint_down$",
     }
 
     def __init__(self, options):
@@ -51,7 +64,26 @@ class Relay(Driver):
     def command(self, proxy: Proxy) -> List[str]:
         path = write_config(proxy, json.dumps(dataclasses.asdict(proxy.config)))
         return [sys.executable, PROGRAM, "--config", path, "--log", proxy.log_path,
+                "--admin", self.admin_path(proxy) if proxy.config.admin else "",
                 "--sins", self._sins]
+
+    def _answer(self, proxy: Proxy, words: str) -> str:
+        return admin.line(self.admin_path(proxy), words)
+
+    def admin_word(self, proxy: Proxy) -> str:
+        return self._answer(proxy, "ping")
+
+    def sessions(self, proxy: Proxy) -> List[Live]:
+        return [Live(**row) for row in json.loads(self._answer(proxy, "sessions"))]
+
+    def kill_session(self, proxy: Proxy, session: str) -> bool:
+        return self._answer(proxy, "kill " + session) == "done\n"
+
+    def metrics(self, proxy: Proxy) -> str:
+        return self._answer(proxy, "metrics")
+
+    def reload_command(self, proxy: Proxy) -> List[str]:
+        return [sys.executable, PROGRAM, "--reload", self.admin_path(proxy)]
 
     def parse(self, line: str) -> Optional[Record]:
         try:

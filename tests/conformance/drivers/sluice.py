@@ -8,11 +8,16 @@ import os
 import re
 import shutil
 import signal
+import tempfile
 from typing import List, Optional
 
-from drivers.config import Config
+from drivers import admin
+from drivers.admin import Live
+from drivers.config import Config, Health
 from drivers.driver import Driver, Record, milliseconds, output_of, write_config
 from drivers.proxy import Proxy
+from kernel.net import Address
+from verdict import Failed
 
 RETRY_FOR = 5.0  # the default of `retry_for`
 
@@ -25,7 +30,7 @@ class Sluice(Driver):
         "proxy_protocol": "Sluice does not speak the PROXY protocol yet",
     }
     promises = frozenset(["quiet_at_emfile", "bytes_before_reset", "no_upstream_reset",
-                          "reasons", "counts_drops"])
+                          "reasons", "counts_drops", "clean_metrics"])
     # `initiator/reason` of a record.
     reasons = {
         "client_reset": "^client/reset$",
@@ -36,11 +41,22 @@ class Sluice(Driver):
         "no_upstream": "^(proxy|upstream)/no_upstream$",
         "queue_timeout": "^proxy/queue_timeout$",
         "shutdown": "^(proxy|admin)/shutdown$",
+        "killed": "^admin/killed$",
+        "endpoint_down": "^proxy/endpoint_down$",
     }
     drain_signals = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
     end_signals = (signal.SIGTERM, signal.SIGINT)
     also_survives = (signal.SIGHUP, signal.SIGUSR1)
     reload_told = "signal SIGHUP: (another configuration is in force|the configuration stays)"
+    down_told = "upstream back: endpoint .* is down: "
+    up_told = "upstream back: endpoint .* is up: "
+    counters = {
+        "sessions": "sluice_accepted_total",
+        "bytes_in": 'sluice_bytes_total{listener="front",direction="up"}',
+        "bytes_out": 'sluice_bytes_total{listener="front",direction="down"}',
+        "lost_records": "sluice_log_dropped_total",
+        "failed_reloads": 'sluice_reloads_total{result="failed"}',
+    }
     log_formats = ("json", "text")
     # A level in brackets or as a JSON value, never the word "error" inside a message.
     error_level = re.compile(r'^\S+ (error|critical) ')
@@ -49,6 +65,27 @@ class Sluice(Driver):
         program = options.sluice or os.environ.get("SLUICE") or "sluice"
         self._program = os.path.abspath(program) if os.sep in program else program
         self._backend = backend
+        young = {
+            "health_exchange": Config([], [], health=Health(exchange=("a", "b"))),
+            "health_resets": Config([], [], health=Health(on_down="reset")),
+            "resolver": Config([], [], resolver=Address("tcp4", host="127.0.0.1", port=53)),
+        }
+        self.lacks = dict(self.lacks, **{
+            feature: "this Sluice does not know the key: " + error for feature, error in
+            ((name, self._objection(config)) for name, config in young.items()) if error})
+
+    def _objection(self, config: Config) -> str:
+        """What --check has to say against a configuration."""
+        tree = self._tree(config, "off")
+        tree["listeners"][0]["bind"] = ["127.0.0.1:20000"]
+        host = "conformance.example" if config.resolver else "127.0.0.1"
+        tree["upstreams"][0]["endpoints"] = [{"address": host + ":20001"}]
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            file.write(to_yaml(tree))
+            file.flush()
+            said = output_of([self._program, "--check", "--config", file.name])
+        found = re.search(r":\d+:\d+: error: (.*)", said)
+        return found[1] if found else ""
 
     def unavailable(self) -> Optional[str]:
         return None if output_of([self._program, "--version"]) else (
@@ -65,7 +102,7 @@ class Sluice(Driver):
         return "Sluice %s, %s" % (found.group(0) if found else "?", self._backend)
 
     def command(self, proxy: Proxy) -> List[str]:
-        text = to_yaml(self._tree(proxy.config, proxy.log_path))
+        text = to_yaml(self._tree(proxy.config, proxy.log_path, self.admin_path(proxy)))
         return [self._program, "--config", write_config(proxy, text)]
 
     def open_stderr(self, proxy: Proxy):
@@ -77,7 +114,31 @@ class Sluice(Driver):
     def parse(self, line: str) -> Optional[Record]:
         return _parse_json(line) if line.startswith("{") else _parse_text(line)
 
-    def _tree(self, config: Config, log_path: str) -> dict:
+    def _ask(self, proxy: Proxy, method: str, target: str) -> str:
+        status, text = admin.request(self.admin_path(proxy), method, target)
+        if status != 200:
+            raise Failed("%s answers %d: %s" % (target, status, text[:200]))
+        return text
+
+    def admin_word(self, proxy: Proxy) -> str:
+        return self._ask(proxy, "GET", "/healthz")
+
+    def sessions(self, proxy: Proxy) -> List[Live]:
+        rows = json.loads(self._ask(proxy, "GET", "/api/v1/sessions"))
+        return [Live(str(row["id"]), row["client"], row["endpoint"], row["age_s"], row["idle_s"],
+                     row["bytes_up"], row["bytes_down"]) for row in rows]
+
+    def kill_session(self, proxy: Proxy, session: str) -> bool:
+        status, _ = admin.request(self.admin_path(proxy), "DELETE", "/api/v1/sessions/" + session)
+        return status == 200
+
+    def metrics(self, proxy: Proxy) -> str:
+        return self._ask(proxy, "GET", "/metrics")
+
+    def reload_command(self, proxy: Proxy) -> List[str]:
+        return [self._program, "ctl", "--admin", "unix:" + self.admin_path(proxy), "reload"]
+
+    def _tree(self, config: Config, log_path: str, admin_path: str = "") -> dict:
         limits = {}
         if config.buffer_memory:
             limits["buffer_memory"] = "%dB" % config.buffer_memory
@@ -85,7 +146,7 @@ class Sluice(Driver):
             limits.update(_limits(config))
         else:  # so that it is the listener's policy that decides
             limits["on_limit"] = "wait" if config.on_limit == "close" else "close"
-        return {
+        tree = {
             "runtime": {"backend": config.backend or self._backend, "workers": 2},
             "limits": limits,
             "buffers": {"per_direction": "%dB" % config.buffer},
@@ -96,6 +157,13 @@ class Sluice(Driver):
             "listeners": [_listener(config)],
             "upstreams": [_upstream(config)],
         }
+        if config.admin:
+            tree["admin"] = {"bind": "unix:" + admin_path}
+        if config.resolver:
+            tree["dns"] = {"servers": [str(config.resolver)], "timeout": "200ms"}
+        if config.drain_window:
+            tree["shutdown"]["drain_window"] = _ms(config.drain_window)
+        return tree
 
 
 def _parse_json(line: str) -> Optional[Record]:
@@ -161,6 +229,20 @@ def _upstream(config: Config) -> dict:
             "socket": _socket(config)}
     if config.retry_for not in (None, RETRY_FOR):
         tree["retry_for"] = _ms(config.retry_for)
+    if config.health:
+        tree["health"] = _health(config.health)
+    return tree
+
+
+def _health(health: Health) -> dict:
+    pause = _ms(health.interval)
+    tree = {"check": "connect", "interval": pause, "fast_interval": pause, "down_interval": pause,
+            "timeout": _ms(health.timeout), "rise": health.rise, "fall": health.fall}
+    if health.exchange:
+        send, expect = health.exchange
+        tree.update({"check": "exchange", "exchange": [{"send": send, "expect": expect}]})
+    if health.on_down != "keep":
+        tree["on_down"] = health.on_down
     return tree
 
 

@@ -80,6 +80,8 @@ class Endpoint:
         self.active = 0
         self.credit = 0
         self.joined = 0.0  # when; 0: with the process
+        self.down = False  # by its checks
+        self.streak = 0    # checks in a row that speak against that
 
     def full(self) -> bool:
         return bool(self.limit) and self.active >= self.limit
@@ -90,18 +92,18 @@ class Pool:
 
     def __init__(self, config: dict, sins) -> None:
         self._sins = sins
-        self._endpoints: List[Endpoint] = []
+        self.endpoints: List[Endpoint] = []
         self.queue: Deque = collections.deque()
         self.configure(config)
-        for endpoint in self._endpoints:
+        for endpoint in self.endpoints:
             endpoint.joined = 0.0
 
     def configure(self, config: dict) -> None:
         """Other servers; those that stay keep what they count."""
         self._balance = config["balance"]
         self._ramp = 0.0 if self._sins.has("no_ramp") else config["slow_start"]
-        before = list(self._endpoints)
-        self._endpoints = []
+        before = list(self.endpoints)
+        self.endpoints = []
         for entry in config["endpoints"]:
             fresh = Endpoint(entry, self._sins)
             fresh.joined = time.monotonic()
@@ -111,11 +113,11 @@ class Pool:
                     old.weight, old.limit = fresh.weight, fresh.limit
                     fresh = old
                     break
-            self._endpoints.append(fresh)
+            self.endpoints.append(fresh)
 
     def pick(self, tried: list, source: str) -> Tuple[Optional[Endpoint], bool]:
         """An endpoint with a free slot, or (None, whether one is merely full)."""
-        left = [endpoint for endpoint in self._endpoints if endpoint not in tried]
+        left = [each for each in self.endpoints if each not in tried and not each.down]
         free = [endpoint for endpoint in left if not endpoint.full()]
         if not free or (self.queue and any(endpoint.full() for endpoint in left)):
             return None, bool(left)

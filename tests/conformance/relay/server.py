@@ -5,15 +5,19 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import random
 import signal
 import socket
 import sys
 import time
 from typing import Dict, List, Set
 
+from relay.admin import Admin
 from relay.dial import FAMILY, Pool, sockaddr, tune
+from relay.health import Checks
 from relay.log import AccessLog, Complaints
 from relay.loop import IN, Loop
+from relay.names import Names
 from relay.pipe import SharedPool
 from relay.session import ABORT, Session
 
@@ -25,19 +29,25 @@ HEARD = ENDS + (signal.SIGUSR1, signal.SIGHUP, signal.SIGUSR2)
 class Relay:
     """Everything at one address, one thread, one process."""
 
-    def __init__(self, config: dict, config_path: str, log_path: str, sins) -> None:
+    def __init__(self, config: dict, config_path: str, log_path: str, admin_path: str,
+                 sins) -> None:
         self.config = config
         self._config_path = config_path
         self.sins = sins
         self.loop = Loop()
         self.loop.timers_first = sins.has("timers_first")
-        self.pool = Pool(config, sins)
+        self.names = Names(self)
+        self.pool = Pool(self.names.expand(config), sins)
+        self.checks = Checks(self)
         self.memory = SharedPool(config["buffer_memory"], sins)
         self.log = AccessLog(log_path, sins)
         self.complaints = Complaints(sins)
         self.clock = time.time if sins.has("wall_clock") else time.monotonic
         self.sessions: Set[Session] = set()
         self.total = 0
+        # For metrics: of what is over, and of all that has been.
+        self.counts = {"sessions": 0, "bytes_in": 0, "bytes_out": 0, "failed_reloads": 0}
+        self.seen: Set[str] = set()
         self._active = 0
         self._sources: Dict[str, int] = {}
         self._rate = config["connection_rate"] * (2 if sins.has("rate_double") else 1)
@@ -49,6 +59,9 @@ class Relay:
         self._by_bind = {str(bind): self._listen(bind) for bind in config["binds"]}
         self._catch_signals()
         self._watch_listeners()
+        self._admin = Admin(self, admin_path) if admin_path else None
+        self.checks.follow()
+        self.names.follow()
         if sins.has("scan_all"):
             self.loop.after_events = lambda: [session.next_deadline() for session in self.sessions]
 
@@ -117,11 +130,14 @@ class Relay:
         limit = self.config["max_connections"]
         return limit + 1 if limit and self.sins.has("limit_off_by_one") else limit
 
+    def is_full(self) -> bool:
+        return bool(self._limit()) and self._active >= self._limit()
+
     def _must_wait(self) -> bool:
         """Policy `wait`: stops accepting while there is no free slot or no token."""
         if self.config["on_limit"] != "wait":
             return False
-        if self._limit() and self._active >= self._limit():
+        if self.is_full():
             self._pause()
             return True
         if self._rate and not self._token_left():
@@ -153,7 +169,7 @@ class Relay:
         source, allowed = self._source(name), self.config["per_source"]
         allowed += 1 if allowed and self.sins.has("source_off_by_one") else 0
         refused = (self._rate and not self._token_left()
-                   or self._limit() and self._active >= self._limit()
+                   or self.is_full()
                    or allowed and self._sources.get(source, 0) >= allowed)
         if refused:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
@@ -166,6 +182,9 @@ class Relay:
         tune(client, "client", self.config, self.sins)
         session = Session(self, client, print_name(name))
         session.source = source
+        session.id = self.total
+        self.counts["sessions"] += 1
+        self.seen.add(source)
         self.sessions.add(session)
         session.begin()
         if self.sins.has("tick_sessions"):
@@ -178,6 +197,8 @@ class Relay:
 
     def session_ended(self, session: Session, record: dict) -> None:
         self.sessions.discard(session)
+        self.counts["bytes_in"] += session.up.moved
+        self.counts["bytes_out"] += session.down.moved
         self._active -= 0 if self.sins.has("limit_leaks") else 1
         self._sources[session.source] -= 0 if self.sins.has("source_leaks") else 1
         if not self._sources[session.source]:
@@ -214,14 +235,14 @@ class Relay:
             if number == signal.SIGUSR1:
                 self.log.reopen()
             elif number == signal.SIGHUP:
-                self._reload()
+                self.reload()
             elif number in ENDS and not (number == signal.SIGQUIT and
                                          self.sins.has("ignore_sigquit")):
                 self._drain()
 
     # -- another configuration ------------------------------------------------------------------
 
-    def _reload(self) -> None:
+    def reload(self) -> bool:
         """All that can fail comes first: reading, then binding. Then nothing can."""
         fresh: Dict[str, socket.socket] = {}
         try:
@@ -235,12 +256,14 @@ class Relay:
                 raise
             for listener in fresh.values():
                 listener.close()
+            self.counts["failed_reloads"] += 0 if self.sins.has("failure_uncounted") else 1
             sys.stderr.write("[error] reload: failed: %s\n" % error)
             sys.stderr.flush()
-            return
+            return False
         self._put_in_force(config, fresh)
         sys.stderr.write("[notice] reload: done\n")
         sys.stderr.flush()
+        return True
 
     def _bind_another(self, name: str, bind: dict, fresh: Dict[str, socket.socket]) -> None:
         if name in self._by_bind:  # only a sinner binds it again
@@ -264,7 +287,10 @@ class Relay:
         if not self._paused:
             self._watch_listeners()
         self.config = config
-        self.pool.configure(config)
+        self.pool.configure(self.names.expand(config))
+        self.checks.follow()
+        if self.sins.has("reload_counts_again"):
+            self.counts = dict.fromkeys(self.counts, 0)
         if self.sins.has("reload_cuts"):
             for session in list(self.sessions):
                 session.end("admin", "reload", abort=True)
@@ -293,8 +319,22 @@ class Relay:
                 listener.close()
         limit = 0 if self.sins.has("cut_at_sigterm") else self.config["drain_timeout"]
         self.loop.after(limit, self._cut)
+        self._spread_ends(self.config["drain_window"])
         if not self.sessions:
             self._stop()
+
+    def _spread_ends(self, window: float) -> None:
+        """The most idle ones first; by chance within the part of the window that is their own."""
+        order = sorted(self.sessions, key=lambda session: session.active) if window else []
+        for index, session in enumerate(order):
+            share = (index + random.random()) / len(order)
+            if self.sins.has("ends_in_steps"):
+                share = (index * 5 // len(order) + 1) / 5
+            if self.sins.has("ends_early"):
+                share /= 2
+            if not self.sins.has("no_drain_window"):
+                self.loop.after(window * share, lambda it=session: it.end("admin", "shutdown",
+                                                                        abort=True))
 
     def _unlink_paths(self) -> None:
         """Removes our sockets' files, while the listeners are open: an inode that is in use cannot
@@ -307,6 +347,8 @@ class Relay:
                 pass
 
     def _stop(self) -> None:
+        if self._admin:
+            self._admin.close()
         if self.log.dropped and not self.sins.has("hide_drops"):
             sys.stderr.write("%d records dropped\n" % self.log.dropped)
         self.loop.running = False

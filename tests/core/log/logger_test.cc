@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -137,6 +138,33 @@ TEST(LoggerTest, JsonEscapes) {
   EXPECT_EQ(text.substr(text.size() - expected.size()), expected);
   EXPECT_EQ(text.rfind("{\"time\":\"", 0), 0u) << text;
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
+}
+
+// A message may have any bytes: none of them ends it.
+TEST(LoggerTest, FieldsAreMembersOfTheObjectAndInNoText) {
+  const auto write = [](Logger& logger) {
+    logger.WriteWithFields(LogLevel::kInfo, "a \"b\" \x1e", R"("more":{"c":1})");
+    logger.WriteWithFields(LogLevel::kInfo, "none", "");
+  };
+  const std::string json = Logged(LogLevel::kInfo, LogFormat::kJson, write);
+  EXPECT_NE(json.find(R"("message":"a \"b\" \u001e","more":{"c":1}})"), std::string::npos) << json;
+  EXPECT_NE(json.find(R"("message":"none"})"), std::string::npos) << json;
+  const std::string text = Logged(LogLevel::kInfo, LogFormat::kText, write);
+  EXPECT_EQ(text.find("more"), std::string::npos) << text;
+}
+
+TEST(LoggerTest, TheJournalIsTheStreamThatTheVariableNames) {
+  const StderrPipe pipe;
+  struct stat found;
+  ASSERT_EQ(fstat(STDERR_FILENO, &found), 0);
+  const std::string stream = std::to_string(found.st_dev) + ":" + std::to_string(found.st_ino);
+  EXPECT_EQ(PrioritiesFor(STDERR_FILENO, stream.c_str()), LogPriorities::kJournal);
+  for (const char* const other : {"", "8:1", "journal"}) {
+    EXPECT_EQ(PrioritiesFor(STDERR_FILENO, other), LogPriorities::kNone) << other;
+  }
+  EXPECT_EQ(PrioritiesFor(STDERR_FILENO, (stream + "0").c_str()), LogPriorities::kNone);
+  EXPECT_EQ(PrioritiesFor(STDERR_FILENO, nullptr), LogPriorities::kNone);
+  EXPECT_EQ(PrioritiesFor(-1, stream.c_str()), LogPriorities::kNone);
 }
 
 TEST(LoggerTest, ABlockedReaderHoldsUpNobody) {

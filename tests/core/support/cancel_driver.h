@@ -10,9 +10,11 @@
 //
 // in each of their 360 permutations, and after each event all tasks run that can ("."), or not. So
 // a cancellation comes before the wait, while it waits, together with the grant and before or
-// behind it, and after the end. Each order is run twice: a wait that is cancelled before it starts
-// begins in a scope that is cancelled already, or is cancelled as soon as it has begun. In the end
-// what still waits is cancelled. All runs in the calling thread: 23,040 runs in 100 ms.
+// behind it, and after the end. The same without C0, without C1 and without both: where nothing
+// cuts a wait short, it has to end by what it was granted. Each order is run twice: a wait that is
+// cancelled before it starts begins in a scope that is cancelled already, or is cancelled as soon
+// as it has begun. In the end what still waits is cancelled. All runs in the calling thread: 27,072
+// runs in 100 ms.
 //
 //     struct SlotCase {
 //       Slots slots{0};
@@ -152,19 +154,18 @@ inline std::string OrderText(std::string_view events, unsigned runs_behind) {
 
 }  // namespace internal
 
-// `make()` returns a std::unique_ptr to a new case.
+namespace internal {
+
+// In every order of these events.
 template <typename Make>
-std::string FindBadOrder(Make make) {
+std::string FindBadOrderOf(std::string events, Make make) {
   using Case = typename decltype(make())::element_type;
   Shared shared(1);
-  // C and D cancel, S and T start: the two waits.
-  std::string events = "CDGGST";
   do {
     for (unsigned runs = 0; runs < 1u << (events.size() - 1); ++runs) {
       for (const bool cancelled_first : {false, true}) {
         auto subject = make();
-        auto driver =
-            std::make_unique<internal::CancelDriver<Case>>(shared, *subject, cancelled_first);
+        auto driver = std::make_unique<CancelDriver<Case>>(shared, *subject, cancelled_first);
         const std::string wrong = driver->Run(events, runs);
         if (wrong.empty()) continue;
         if (!driver->all_ended()) {  // their frames are still there, and so is what they wait for
@@ -172,11 +173,24 @@ std::string FindBadOrder(Make make) {
           [[maybe_unused]] static const Kept* const kept =
               new Kept(std::move(driver), std::move(subject));
         }
-        return internal::OrderText(events, runs) +
-               (cancelled_first ? " (scopes cancelled first): " : ": ") + wrong;
+        return OrderText(events, runs) + (cancelled_first ? " (scopes cancelled first): " : ": ") +
+               wrong;
       }
     }
   } while (std::next_permutation(events.begin(), events.end()));
+  return "";
+}
+
+}  // namespace internal
+
+// `make()` returns a std::unique_ptr to a new case.
+template <typename Make>
+std::string FindBadOrder(Make make) {
+  // C and D cancel, S and T start: the two waits. Sorted.
+  for (const char* events : {"CDGGST", "CGGST", "DGGST", "GGST"}) {
+    std::string wrong = internal::FindBadOrderOf(events, make);
+    if (!wrong.empty()) return wrong;
+  }
   return "";
 }
 

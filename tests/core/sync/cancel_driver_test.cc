@@ -131,6 +131,21 @@ TEST(CancelDriverTest, FindsWhatIsLostDoubledOrTakenTooLate) {
   EXPECT_NE(FindBad(Mistake::kIgnoresCancelled), "");
 }
 
+// Waits that end only by their cancellation: nothing is lost, but one waits for what is there.
+struct ForgetfulCase {
+  Task<bool> Wait(int) { co_return co_await slots.Take(); }
+  void Grant(int) { ++given; }
+  std::string Check(const CancelRun& run) {
+    return run.waiting > 0 && given > 0 ? "one waits though there is a slot" : "";
+  }
+
+  Slots slots{0};
+  int given = 0;
+};
+TEST(CancelDriverTest, FindsWhatIsNotWoken) {
+  EXPECT_NE(FindBadOrder<ForgetfulCase>().find("one waits though"), std::string::npos);
+}
+
 // Waits that take no notice of their cancellation.
 struct DeafCase {
   class Awaiter final : public WaitAwaiter {

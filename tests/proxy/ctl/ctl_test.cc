@@ -8,10 +8,12 @@
 #include <vector>
 
 #include "proxy/ctl/client.h"
+#include "proxy/ctl/commands.h"
 #include "proxy/ctl/json.h"
 #include "proxy/ctl/request.h"
 #include "proxy/ctl/table.h"
 #include "proxy/ctl/views.h"
+#include "proxy/ctl/watch.h"
 
 namespace sluice::proxy {
 namespace {
@@ -38,12 +40,25 @@ TEST(Ctl, WhatIsWrongWithTheCommandLine) {
            {{"weight", "app/a", "1", "x=1"},
             "it is: weight UPSTREAM/NAME N. See sluice ctl --help.\n"},
            {{"--admin"}, "--admin needs a value. See sluice ctl --help.\n"},
+           {{"--watch=1ms", "status"},
+            "--watch takes a time from 100ms to 1d, such as --watch=5s. See sluice ctl --help.\n"},
+           {{"--watch", "reload"},
+            "--watch goes with what is only read, such as sessions. See sluice ctl --help.\n"},
+           {{"--watch", "events"}, "events are followed: --follow. See sluice ctl --help.\n"},
+           {{"--follow", "status"}, "--follow goes with events alone. See sluice ctl --help.\n"},
+           {{"--follow", "--watch", "events"},
+            "--follow and --watch: one of them is enough. See sluice ctl --help.\n"},
            {{"--jason", "status"}, "unknown option --jason. See sluice ctl --help.\n"}}) {
     const CtlResult result = Ask(words);
     EXPECT_EQ(result.code, 2);
     EXPECT_EQ(result.error, error);
   }
-  EXPECT_EQ(Ask({"--help"}).code, 0);
+  const CtlResult help = Ask({"--help"});
+  EXPECT_EQ(help.code, 0);
+  for (const CtlCommand& each : CtlCommands()) {
+    const std::string name = std::string(each.name.substr(0, each.name.find(' ')));
+    EXPECT_NE(help.output.find("\n  " + name), std::string::npos) << name;
+  }
   EXPECT_EQ(RunCtl({"status"},
                    [](const char* name) {
                      return std::string(name) == "SLUICE_ADMIN_TOKEN" ? "a\r\nb" : "";
@@ -71,6 +86,9 @@ TEST(Ctl, WhatItAsksFor) {
            {{"kill", "min_idle=1h"}, "DELETE /api/v1/sessions?min_idle=1h"},
            {{"shed", "10%", "over", "5m"}, "POST /api/v1/shed?percent=10%25&over=5m"},
            {{"shed", "stop"}, "DELETE /api/v1/shed"},
+           {{"events", "limit=5"}, "GET /api/v1/events?limit=5"},
+           {{"upgrade"}, "POST /api/v1/upgrade"},
+           {{"shutdown"}, "POST /api/v1/shutdown"},
            {{"log-level", "debug"}, "POST /api/v1/log-level?level=debug"}}) {
     const absl::StatusOr<CtlRequest> request = CtlRequestOf(words);
     ASSERT_TRUE(request.ok()) << request.status();
@@ -91,6 +109,33 @@ TEST(Ctl, AProcessThatIsNotThere) {
     EXPECT_EQ(wrong.code, 1) << admin;
     EXPECT_NE(wrong.error.find("has none of the forms"), std::string::npos) << wrong.error;
   }
+}
+
+TEST(Ctl, ErrorsAreJsonForPrograms) {
+  const CtlResult result = Ask({"--json", "status"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_TRUE(result.output.starts_with("{\"error\":\"cannot ask the proxy at unix:/absent: "))
+      << result.output;
+}
+
+TEST(Ctl, ATerminalShowsAsMuchAsItHas) {
+  EXPECT_EQ(Redraw("a\nb\n", 24, 80), "\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J");
+  EXPECT_EQ(Redraw("abc\n\n", 24, 2), "\x1b[Hab\x1b[K\n\x1b[K\n\x1b[J");
+  EXPECT_EQ(Redraw("\u00e4\u00f6\u00fc", 24, 2), "\x1b[H\u00e4\u00f6\x1b[K\n\x1b[J")
+      << "characters";
+  EXPECT_EQ(Redraw("a\nb\nc\nd\n", 4, 80),
+            "\x1b[Ha\x1b[K\nb\x1b[K\nand 2 lines more\x1b[K\n\x1b[J");
+  EXPECT_EQ(Redraw("a\nb\nc\n", 4, 80), "\x1b[Ha\x1b[K\nb\x1b[K\nc\x1b[K\n\x1b[J");
+  EXPECT_EQ(Redraw("", 0, 0), "\x1b[H\x1b[J");
+}
+
+TEST(Ctl, EventsSayWhatHasGone) {
+  const auto answer = ParseJson(
+      R"({"run":1,"last":9,"lost":7,"events":[{"id":9,"at":"2026-11-20T22:32:15.463987Z","kind":"health",
+          "level":"warn","upstream":"app","endpoint":"a","who":"","text":"is\u001b[1m down"}]})");
+  EXPECT_EQ(EventsText(*answer),
+            "-- 7 events before these have gone\n"
+            "2026-11-20T22:32:15.463987Z  warn   health    is\\x1b[1m down\n");
 }
 
 TEST(Ctl, AnAnswerIsTakenAsAWholeOrNotAtAll) {

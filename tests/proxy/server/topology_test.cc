@@ -178,9 +178,11 @@ TEST(Topology, LivesAsLongAsSomethingRefersToIt) {
   StatsRegistry stats(1);
   core::LogThrottle throttle(1s);
   core::CancellationSource end_sessions;
+  Events events(logger);
   const SessionServices services{.limits = limits,
                                  .stats = stats,
                                  .logger = logger,
+                                 .events = events,
                                  .short_throttle = throttle,
                                  .access_log = nullptr,
                                  .end_sessions = end_sessions.token(),

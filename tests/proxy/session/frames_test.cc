@@ -82,6 +82,7 @@ struct World {
             .upstream = upstream,
             .stats = &stats,
             .logger = logger.get(),
+            .events = &events,
             .short_throttle = &throttle,
             .registry = &registry,
             .end_all = end_all.token()})) {
@@ -96,6 +97,7 @@ struct World {
 
   Fd listener;
   std::unique_ptr<core::Logger> logger;
+  Events events{*logger};
   core::LogThrottle throttle{1s};
   core::CancellationSource end_all;
   SharedPace pace{0};

@@ -36,6 +36,9 @@ class Listed final : public SessionEntry {
     EXPECT_EQ(reason, kByHand);
     kills++;
   }
+  void WriteInterim(const Interim& interim) const override {
+    if (interim.IsDue({})) ++described_;
+  }
   uint64_t number = 0;
   int kills = 0;
 
@@ -104,6 +107,21 @@ void RunWorld(World& world, int churning, Drive drive) {
   runtime.Run(main(runtime.handle(), world, churning));
   driver.join();
   EXPECT_EQ(world.registry.Rows(sockets, {}, RowDetail::kNumbers).size(), 0u);
+}
+
+// A walk every 30 ms that is late at times: each multiple of the interval is found by one walk.
+TEST(SessionRegistry, AnInterimRecordIsDueOnceForEachMultipleOfTheInterval) {
+  const core::Instant began_at = core::Instant() + 5s;
+  core::Instant since = core::Instant();
+  std::vector<core::Duration> due;
+  for (const core::Duration age :
+       {-1000ms, 0ms, 30ms, 60ms, 99ms, 100ms, 130ms, 350ms, 360ms, 400ms}) {
+    const SessionEntry::Interim interim{
+        .sockets = sockets, .since = since, .now = began_at + age, .every = 100ms};
+    if (interim.IsDue(began_at)) due.push_back(age);
+    since = interim.now;
+  }
+  EXPECT_EQ(due, (std::vector<core::Duration>{100ms, 350ms, 400ms}));
 }
 
 TEST(SessionRegistry, AWalkVisitsEachThatStaysExactlyOnce) {

@@ -71,10 +71,10 @@ struct World {
   Endpoint& endpoint(size_t index) { return upstream->queue().ShareSet()->endpoint(index); }
   void Check(size_t index, bool passed) {
     health().Checked(endpoint(index), passed, passed ? "connected" : "refused", kStart, kStart,
-                     lines);
+                     events);
   }
   void Fail(size_t index, Failure failure = Failure::kConnect, Instant now = kStart) {
-    health().OnFailure(endpoint(index), failure, "refused", now, lines);
+    health().OnFailure(endpoint(index), failure, "refused", now, events);
   }
   void Eject(size_t index, Instant now = kStart) {
     for (int i = 0; i < 2; ++i) Fail(index, Failure::kConnect, now);
@@ -91,6 +91,7 @@ struct World {
   }
 
   Lines lines;
+  Events events{lines};
   core::IntrusivePtr<Upstream> upstream;
 };
 
@@ -169,9 +170,9 @@ TEST(UpstreamHealth, FailuresInARowEject) {
   const Strings lines = world.lines.Take();
   ASSERT_EQ(lines.size(), 1u);
   EXPECT_TRUE(lines[0].ends_with("s: 2 failures in a row, the last: refused")) << lines[0];
-  (void)world.health().TakeDue(kStart + 26s, world.lines);
+  (void)world.health().TakeDue(kStart + 26s, world.events);
   EXPECT_EQ(world.Usable(), "b");
-  (void)world.health().TakeDue(kStart + 30s, world.lines);
+  (void)world.health().TakeDue(kStart + 30s, world.events);
   EXPECT_EQ(world.Usable(), "ab");
   EXPECT_EQ(world.lines.Take(), Strings{"upstream app: endpoint 10.0.0.1:80: its ejection is over, "
                                         "it may have sessions again"});
@@ -191,7 +192,7 @@ TEST(UpstreamHealth, ThatMuchIsLookedAtAgainWithTheNextFailure) {
   world.Eject(0);
   world.Eject(1);  // may not be
   EXPECT_EQ(world.Usable(), "bc");
-  (void)world.health().TakeDue(kStart + 30s, world.lines);
+  (void)world.health().TakeDue(kStart + 30s, world.events);
   world.Fail(1, Failure::kConnect, kStart + 30s);
   EXPECT_EQ(world.Usable(), "ac");
 }
@@ -221,11 +222,11 @@ TEST(UpstreamHealth, EachIsCheckedOncePerInterval) {
   World world(Checking(2));
   size_t checks = 0;
   for (Instant now = kStart; now < kStart + 60s; now += 10ms) {
-    const UpstreamHealth::Due due = world.health().TakeDue(now, world.lines);
+    const UpstreamHealth::Due due = world.health().TakeDue(now, world.events);
     EXPECT_GT(due.next_at, now);
     for (const EndpointRef& each : due.endpoints) {
       ++checks;
-      world.health().Checked(*each, true, "", now, now + 1ms, world.lines);
+      world.health().Checked(*each, true, "", now, now + 1ms, world.events);
     }
   }
   EXPECT_GE(checks, 55u);
@@ -234,13 +235,13 @@ TEST(UpstreamHealth, EachIsCheckedOncePerInterval) {
 
 TEST(UpstreamHealth, EachIsGivenOutForOneCheckAtATime) {
   World world(Checking(2));
-  (void)world.health().TakeDue(kStart, world.lines);
-  const UpstreamHealth::Due due = world.health().TakeDue(kStart + 10s, world.lines);
+  (void)world.health().TakeDue(kStart, world.events);
+  const UpstreamHealth::Due due = world.health().TakeDue(kStart + 10s, world.events);
   ASSERT_EQ(due.endpoints.size(), 2u);
-  EXPECT_TRUE(world.health().TakeDue(kStart + 1h, world.lines).endpoints.empty());
+  EXPECT_TRUE(world.health().TakeDue(kStart + 1h, world.events).endpoints.empty());
   world.Check(1, true);
   world.health().NotChecked(world.endpoint(0), kStart + 1h);
-  const UpstreamHealth::Due again = world.health().TakeDue(kStart + 1h, world.lines);
+  const UpstreamHealth::Due again = world.health().TakeDue(kStart + 1h, world.events);
   ASSERT_EQ(again.endpoints.size(), 1u);
   EXPECT_EQ(again.endpoints[0].get(), &world.endpoint(1));
   EXPECT_EQ(again.next_at, kStart + 1h + 100ms);
@@ -267,7 +268,7 @@ TEST(UpstreamHealth, KeepsItsPromises) {
           world.Check(index, false);
           break;
         case 2:
-          (void)world.health().TakeDue(now, world.lines);
+          (void)world.health().TakeDue(now, world.events);
           break;
         case 3:
           world.health().OnAnswered(world.endpoint(index));
@@ -287,7 +288,7 @@ TEST(UpstreamHealth, KeepsItsPromises) {
     for (size_t each = 0; each < 5; ++each) {
       for (int i = 0; i < 2; ++i) world.Check(each, true);
     }
-    (void)world.health().TakeDue(now + 10min, world.lines);
+    (void)world.health().TakeDue(now + 10min, world.events);
     ASSERT_EQ(world.Usable(), "abcde") << seed;
   }
 }

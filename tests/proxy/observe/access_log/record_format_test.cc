@@ -24,6 +24,8 @@ core::Address UnixClient(std::string_view path) {
                        static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size()));
 }
 
+constexpr std::string_view kFailed[] = {"a", "10.0.0.3:3000"};
+
 // Everything happened.
 SessionRecord FullRecord() {
   SessionRecord record;
@@ -43,6 +45,10 @@ SessionRecord FullRecord() {
   record.error = ECONNRESET;
   record.client_path = {.known = true, .rtt_us = 812, .retransmits = 3};
   record.upstream_path = {.known = true, .rtt_us = 4'294'967'295u, .retransmits = 0};
+  record.id = 4'294'967'297u;
+  record.local = *core::Address::Parse("192.0.2.1:443");
+  record.upstream_local = *core::Address::Parse("10.0.0.9:51000");
+  record.failed = kFailed;
   return record;
 }
 
@@ -104,7 +110,9 @@ TEST(RecordJsonTest, FullRecord) {
             R"("total_ms":3723004.005,"bytes_up":1204,"bytes_down":18446744073709551615,)"
             R"("reason":"reset","by":"upstream","error":"ECONNRESET",)"
             R"("client_rtt_us":812,"client_retransmits":3,)"
-            R"("upstream_rtt_us":4294967295,"upstream_retransmits":0})");
+            R"("upstream_rtt_us":4294967295,"upstream_retransmits":0,"id":4294967297,)"
+            R"("local":"192.0.2.1:443","upstream_local":"10.0.0.9:51000",)"
+            R"("failed":["a","10.0.0.3:3000"],"record":"end"})");
 }
 
 TEST(RecordJsonTest, EmptyRecord) {
@@ -113,27 +121,59 @@ TEST(RecordJsonTest, EmptyRecord) {
             R"("upstream":"app","endpoint":null,"attempts":0,"queue_ms":null,"connect_ms":null,)"
             R"("first_byte_ms":null,"total_ms":0.000,"bytes_up":0,"bytes_down":0,)"
             R"("reason":"no_upstream","by":"proxy","client_rtt_us":null,)"
-            R"("client_retransmits":null,"upstream_rtt_us":null,"upstream_retransmits":null})");
+            R"("client_retransmits":null,"upstream_rtt_us":null,"upstream_retransmits":null,)"
+            R"("id":null,"local":null,"upstream_local":null,"failed":[],"record":"end"})");
 }
 
-TEST(RecordJsonTest, WhatAResetHasCutComesLast) {
+// `whole` with `more` before the keys that came later.
+std::string Before(std::string whole, std::string_view key, const std::string& more) {
+  return whole.insert(whole.find(key), more);
+}
+
+TEST(RecordJsonTest, WhatAResetHasCut) {
   SessionRecord record = FullRecord();
   const std::string whole = Json(record);
   record.undelivered_down = 70'000;
   EXPECT_EQ(Json(record),
-            whole.substr(0, whole.size() - 1) + R"(,"undelivered_up":0,"undelivered_down":70000})");
+            Before(whole, R"(,"id":)", R"(,"undelivered_up":0,"undelivered_down":70000)"));
 }
 
-TEST(RecordTextTest, WhatAResetHasCutComesLast) {
+TEST(RecordTextTest, WhatAResetHasCut) {
   SessionRecord record = FullRecord();
   const std::string whole = Text(record);
   record.undelivered_up = 3;
-  EXPECT_EQ(Text(record), whole + " 3/0");
+  EXPECT_EQ(Text(record), Before(whole, " id=", " 3/0"));
+}
+
+TEST(RecordJsonTest, OneThatLivesOnHasNoReason) {
+  SessionRecord record = FullRecord();
+  record.kind = RecordKind::kInterim;
+  const auto json = nlohmann::json::parse(Json(record));
+  EXPECT_TRUE(json["reason"].is_null());
+  EXPECT_TRUE(json["by"].is_null());
+  EXPECT_EQ(json["record"], "interim");
+  EXPECT_NE(Text(record).find(" -/- "), std::string::npos) << Text(record);
+  EXPECT_TRUE(Text(record).ends_with(" record=interim")) << Text(record);
+}
+
+TEST(RecordJsonTest, OneThatWasRejectedHasTheLimit) {
+  SessionRecord record;
+  record.kind = RecordKind::kRejected;
+  record.listener = "web";
+  record.upstream = "app";
+  record.client = Ipv4Client();
+  record.rejection = Rejection::kSource;
+  const auto json = nlohmann::json::parse(Json(record));
+  EXPECT_EQ(json["reason"], "source");
+  EXPECT_EQ(json["by"], "proxy");
+  EXPECT_EQ(json["record"], "rejected");
+  EXPECT_TRUE(json["total_ms"].is_null());
+  EXPECT_NE(Text(record).find(" proxy/source "), std::string::npos) << Text(record);
 }
 
 TEST(RecordJsonTest, ReadBack) {
   const auto json = nlohmann::json::parse(Json(FullRecord()));
-  EXPECT_EQ(json.size(), 19u);
+  EXPECT_EQ(json.size(), 24u);
   EXPECT_EQ(json["bytes_down"].get<uint64_t>(), 18'446'744'073'709'551'615u);
   EXPECT_DOUBLE_EQ(json["total_ms"].get<double>(), 3723004.005);
   EXPECT_EQ(json["upstream_rtt_us"].get<uint64_t>(), 4'294'967'295u);
@@ -163,20 +203,21 @@ TEST(RecordTextTest, FullRecord) {
   EXPECT_EQ(Text(FullRecord()),
             "192.0.2.7:51514 [2025-12-31T23:59:59.000123Z] web app/10.0.0.1:3000 2 "
             "0.000/1.234/2.345/3723004.005 1204/18446744073709551615 upstream/reset "
-            "812/4294967295 3/0");
+            "812/4294967295 3/0 id=4294967297 local=192.0.2.1:443 upstream_local=10.0.0.9:51000 "
+            "failed=a,10.0.0.3:3000 record=end");
 }
 
 TEST(RecordTextTest, EmptyRecord) {
   EXPECT_EQ(Text(EmptyRecord()),
             "unix: [1970-01-01T00:00:00.000000Z] web app/- 0 -/-/-/0.000 0/0 "
-            "proxy/no_upstream -/- -/-");
+            "proxy/no_upstream -/- -/- id=- local=- upstream_local=- failed=- record=end");
 }
 
 TEST(RecordTextTest, OneSideOnly) {
   SessionRecord record = EmptyRecord();
   record.upstream_path = {.known = true, .rtt_us = 95, .retransmits = 7};
   const std::string line = Text(record);
-  EXPECT_EQ(line.substr(line.find("upstream ") + 9), "-/95 -/7");
+  EXPECT_EQ(line.substr(line.find("upstream ") + 9).rfind("-/95 -/7 id=", 0), 0u) << line;
 }
 
 TEST(RecordTextTest, OddClientAddress) {

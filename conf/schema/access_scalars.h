@@ -1,0 +1,19 @@
+// The Scalars of access lists: networks, and the files that have more of them.
+//
+// They have no default: nothing stands for no network, and nothing for no file.
+#ifndef SLUICE_CONF_SCHEMA_ACCESS_SCALARS_H_
+#define SLUICE_CONF_SCHEMA_ACCESS_SCALARS_H_
+
+#include <string>
+
+#include "conf/schema/shape.h"
+#include "core/net/network.h"
+
+namespace sluice::conf {
+
+Scalar NetworkOf(core::Network& field);
+Scalar RequiredPath(std::string& field);
+
+}  // namespace sluice::conf
+
+#endif  // SLUICE_CONF_SCHEMA_ACCESS_SCALARS_H_

@@ -1,0 +1,50 @@
+#include "conf/schema/identity.h"
+
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "conf/schema/access_scalars.h"
+#include "conf/schema/list_of.h"
+#include "conf/schema/scalars.h"
+
+namespace sluice::conf {
+namespace {
+
+Shape NetworkItem(core::Network& network) { return NetworkOf(network); }
+Shape FileItem(AccessFile& file) { return RequiredPath(file.path); }
+
+// What a file names takes the place of what is inherited.
+template <typename Item>
+List ReplacedListOf(std::string_view what, std::vector<Item>& items, Shape (*shape)(Item&)) {
+  List list = ListOf(what, items, shape);
+  list.may_be_empty = true;
+  list.clear = [&items] { items.clear(); };
+  return list;
+}
+
+Shape TlvItem(ProxyTlv& tlv) {
+  return OneOf(tlv, {{"crc32c", ProxyTlv::kCrc32c}}, {"unique_id", "authority", "alpn"});
+}
+
+}  // namespace
+
+Shape Of(Access& access) {
+  return Map{[&access](Visitor& v) {
+    v.Optional("allow", ReplacedListOf(core::Network::kForms, access.allow, NetworkItem));
+    v.Optional("deny", ReplacedListOf(core::Network::kForms, access.deny, NetworkItem));
+    v.Optional("files", ReplacedListOf("the path of a file", access.files, FileItem));
+  }};
+}
+
+Shape Of(SendProxy& send_proxy) {
+  const auto fields = [&send_proxy](Visitor& v) {
+    v.Optional("version", OneOf(send_proxy.version, {{"off", ProxyVersion::kOff},
+                                                     {"v1", ProxyVersion::kV1},
+                                                     {"v2", ProxyVersion::kV2}}));
+    v.Optional("tlvs", ReplacedListOf("crc32c", send_proxy.tlvs, TlvItem));
+  };
+  return Map{.fields = fields, .shorthand = "version"};
+}
+
+}  // namespace sluice::conf

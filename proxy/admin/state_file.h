@@ -1,0 +1,79 @@
+// StateFile: what administrators have changed about endpoints, kept over a restart in the file
+// `admin.state_file`.
+//
+//   acts, reloads ── Changed ──► DIRTY ── the thread ──► what is changed is other than in the file?
+//                                  ▲                        │ yes: written beside it, synced,
+//                                  └── Changed meanwhile ◄──┘      and renamed over it
+//
+// So the file is always whole: the one before or the one after. It is read once, at the start; one
+// that is broken is told and ignored, and the next change takes its place. An act is answered
+// before it is in the file, which follows at once.
+//
+//   sluice administrative state 1
+//   /app/10.0.0.1%3A3000?state=drain
+//   /app/big?set_weight=7
+//   /app/late?address=10.0.0.9%3A3000&name=late&weight=1&priority=0&max_connections=0
+//   /app/old?removed=true
+//   end
+//
+// Threads: Changed any; the rest its owner's.
+// Checked by: tests/proxy/admin/state_file_test.cc, tests/e2e/test_state_file.py.
+#ifndef SLUICE_PROXY_ADMIN_STATE_FILE_H_
+#define SLUICE_PROXY_ADMIN_STATE_FILE_H_
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "core/log/logger.h"
+#include "proxy/server/endpoint_actions.h"
+
+namespace sluice::proxy {
+
+// The text of the file, and what it says. INVALID_ARGUMENT: "LINE: what is wrong".
+std::string EncodeState(const EndpointActions::Changes& changes);
+absl::StatusOr<EndpointActions::Changes> DecodeState(std::string_view text);
+
+class StateFile {
+ public:
+  static constexpr size_t kMostBytes = size_t{16} << 20;
+
+  StateFile(std::string path, core::Logger& logger) : path_(std::move(path)), logger_(logger) {}
+  StateFile(const StateFile&) = delete;
+  StateFile& operator=(const StateFile&) = delete;
+  ~StateFile() { Stop(); }
+
+  // Nothing if there is no file yet, or, which is logged, none that can be read.
+  EndpointActions::Changes Load();
+
+  // Keeps what `changes` says. An error: no thread is left.
+  absl::Status Start(std::function<EndpointActions::Changes()> changes);
+  void Changed();
+  // Writes what has changed, and ends.
+  void Stop();
+
+ private:
+  void Run();
+  void Save();
+  absl::Status Write(const std::string& text) const;
+
+  const std::string path_;
+  core::Logger& logger_;
+  std::function<EndpointActions::Changes()> changes_;
+  std::string written_;  // what the file has
+  absl::Mutex mutex_;
+  bool is_dirty_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stops_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_ADMIN_STATE_FILE_H_

@@ -1,0 +1,26 @@
+// `sluice completion SHELL`: a script with which a shell completes command lines of sluice, made
+// from the tables of commands.h. Names of endpoints and upstreams are asked of the running process.
+//
+//     bash   source <(sluice completion bash)
+//     zsh    source <(sluice completion zsh), or as a file _sluice in $fpath
+//     fish   sluice completion fish | source
+//
+// Checked by: tests/e2e/test_completion.py.
+#ifndef SLUICE_PROXY_CTL_COMPLETION_H_
+#define SLUICE_PROXY_CTL_COMPLETION_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace sluice::proxy {
+
+// `options`: those of sluice itself, such as "--check". INVALID_ARGUMENT: there is no such shell.
+absl::StatusOr<std::string> CompletionScript(std::string_view shell,
+                                             const std::vector<std::string>& options);
+
+}  // namespace sluice::proxy
+
+#endif  // SLUICE_PROXY_CTL_COMPLETION_H_

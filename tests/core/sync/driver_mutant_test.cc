@@ -1,0 +1,93 @@
+// The driver of cancellations finds mistakes in real primitives: those that are planted in copies
+// of core/sync (for the model checker, tests/model/mistakes.py) and need no second thread to show.
+// The copies come first: their guards keep the real headers out; wait_list.cc is linked as a copy.
+#include "tests/model/planted/bounded_channel.h"
+#include "tests/model/planted/oneshot.h"
+//
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <tuple>
+
+#include "tests/core/support/slots.h"
+#include "tests/core/sync/mpsc_cases.h"
+#include "tests/model/planted.h"
+
+namespace sluice::core::testing {
+namespace {
+
+template <typename Case>
+std::string FindPlanted(const char* mistake) {
+  model::planted = mistake;
+  std::string found = FindBadOrder<Case>();
+  model::planted = "";
+  return found;
+}
+
+struct SlotCase {
+  Task<bool> Wait(int) { co_return co_await slots.Take(); }
+  void Grant(int) { slots.Give(); }
+  std::string Check(const CancelRun& run) {
+    int left = 0;
+    while (slots.TryTake()) ++left;
+    for (int i = 0; i < left; ++i) slots.Give();
+    return run.got + left == run.given ? "" : "a slot was lost or doubled";
+  }
+
+  Slots slots{0};
+};
+
+struct OneshotCase {
+  OneshotCase() { std::tie(sender, receiver) = Oneshot<MoveOnly>::Make(); }
+  Task<bool> Wait(int) {
+    if (busy || received) co_return false;
+    busy = true;
+    auto value = co_await *receiver;
+    busy = false;
+    received = value.ok();
+    co_return value.ok();
+  }
+  void Grant(int i) {
+    if (i == 0) (void)sender->Send(MoveOnly(counts, 0));
+  }
+  std::string Check(const CancelRun& run) {
+    if (run.given > 0 && run.got + counts.alive != 1) return "the value was lost or doubled";
+    return run.waiting > 0 && run.given > 0 && !received ? "one waits though it was sent" : "";
+  }
+
+  ValueCounts counts;
+  std::optional<Oneshot<MoveOnly>::Sender> sender;
+  std::optional<Oneshot<MoveOnly>::Receiver> receiver;
+  bool busy = false;
+  bool received = false;
+};
+
+TEST(DriverMutantTest, None) {
+  EXPECT_EQ(FindPlanted<SlotCase>(""), "");
+  EXPECT_EQ(FindPlanted<OneshotCase>(""), "");
+  EXPECT_EQ(FindPlanted<ReceiveCase>(""), "");
+  EXPECT_EQ(FindPlanted<SendCase>(""), "");
+  EXPECT_EQ(FindPlanted<ReserveCase>(""), "");
+}
+TEST(DriverMutantTest, CancelPostsNothing) {
+  EXPECT_NE(FindPlanted<SlotCase>("cancel posts nothing"), "");
+}
+TEST(DriverMutantTest, OneshotWakesNone) {
+  EXPECT_NE(FindPlanted<OneshotCase>("oneshot wakes none"), "");
+}
+TEST(DriverMutantTest, ReceiveServesNone) {
+  EXPECT_NE(FindPlanted<SendCase>("receive serves none"), "");
+}
+TEST(DriverMutantTest, SentAndGivenBack) {
+  EXPECT_NE(FindPlanted<SendCase>("filled without its sender"), "");
+}
+TEST(DriverMutantTest, ValueForOneThatHasGivenUp) {
+  EXPECT_NE(FindPlanted<ReceiveCase>("handed to one that left"), "");
+}
+TEST(DriverMutantTest, UnusedPermitServesNone) {
+  EXPECT_NE(FindPlanted<ReserveCase>("a returned slot serves none"), "");
+}
+
+}  // namespace
+}  // namespace sluice::core::testing
