@@ -149,19 +149,28 @@ void AdminActs::AddEndpoint(const Call& call) {
       subject_.server.endpoint_actions().Add(call.target.segments[3], *endpoint, call.who)));
 }
 
+void AdminActs::AnswerSlowly(const Call& call, std::function<HttpResponse(SessionActions&)> work) {
+  const auto answer_it = [&actions = subject_.server.session_actions(), work = std::move(work),
+                          answer = call.answer] { answer(work(actions)); };
+  if (!slow_work_.Do(answer_it)) {
+    call.answer(ErrorResponse(503, "too many requests about sessions wait already"));
+  }
+}
+
 void AdminActs::OnSessions(const Call& call) {
-  absl::StatusOr<SessionQuery> query = SessionQueryFrom(call.target, kSessionsPerPage);
+  const absl::StatusOr<SessionQuery> query = SessionQueryFrom(call.target, kSessionsPerPage);
   if (!query.ok()) return call.answer(ErrorOf(query.status()));
-  SessionActions& actions = subject_.server.session_actions();
   if (call.method == "GET") {
     const bool with_paths = call.target.Query("paths") == "true";
     const RowDetail detail = with_paths || query->order == SessionOrder::kRoundTrip
                                  ? RowDetail::kPaths
                                  : RowDetail::kNames;
-    const SessionPage page = actions.List(*query, detail);
-    HttpResponse response = {.body = SessionsJson(page)};
-    response.headers.emplace_back("X-Total-Count", std::to_string(page.total));
-    return call.answer(std::move(response));
+    return AnswerSlowly(call, [query = *query, detail](SessionActions& actions) {
+      const SessionPage page = actions.List(query, detail);
+      HttpResponse response = {.body = SessionsJson(page)};
+      response.headers.emplace_back("X-Total-Count", std::to_string(page.total));
+      return response;
+    });
   }
   if (call.method != "DELETE") return call.answer(NotTaken(call.target.Path(), "GET, DELETE"));
   if (query->filter == SessionFilter()) {  // which means all
@@ -170,7 +179,10 @@ void AdminActs::OnSessions(const Call& call) {
         "which sessions? listener, upstream, endpoint, client, stage, min_age, min_idle, "
         "min_bytes: ?client=10.0.0.1 (to end a share of all: POST /api/v1/shed)"));
   }
-  call.answer(Number("killed", actions.Kill(query->filter, call.who)));
+  AnswerSlowly(call,
+               [filter = query->filter, who = std::string(call.who)](SessionActions& actions) {
+                 return Number("killed", actions.Kill(filter, who));
+               });
 }
 
 void AdminActs::KillOne(const Call& call) {
@@ -179,14 +191,15 @@ void AdminActs::KillOne(const Call& call) {
   if (!absl::SimpleAtoi(call.target.segments[3], &id)) {
     return call.answer(ErrorResponse(400, "a session is named by its number"));
   }
-  const absl::Status killed = subject_.server.session_actions().Kill(id, call.who);
-  call.answer(killed.ok() ? Number("killed", 1) : ErrorOf(killed));
+  AnswerSlowly(call, [id, who = std::string(call.who)](SessionActions& actions) {
+    const absl::Status killed = actions.Kill(id, who);
+    return killed.ok() ? Number("killed", 1) : ErrorOf(killed);
+  });
 }
 
 void AdminActs::OnShed(const Call& call) {
-  SessionActions& actions = subject_.server.session_actions();
   if (call.method == "DELETE") {
-    actions.StopShedding(call.who);
+    subject_.server.session_actions().StopShedding(call.who);
     return call.answer({.body = "{\"result\":\"ok\"}\n"});
   }
   if (call.method != "POST") return call.answer(NotTaken(call.target.Path(), "POST, DELETE"));
@@ -198,8 +211,10 @@ void AdminActs::OnShed(const Call& call) {
     return call.answer(
         ErrorResponse(400, "how many, and for how long? ?percent=10&over=5m ends a tenth"));
   }
-  const absl::StatusOr<size_t> shed = actions.Shed(share, *over, call.who);
-  call.answer(shed.ok() ? Number("to_end", *shed) : ErrorOf(shed.status()));
+  AnswerSlowly(call, [share, over = *over, who = std::string(call.who)](SessionActions& actions) {
+    const absl::StatusOr<size_t> shed = actions.Shed(share, over, who);
+    return shed.ok() ? Number("to_end", *shed) : ErrorOf(shed.status());
+  });
 }
 
 }  // namespace sluice::proxy

@@ -17,15 +17,21 @@
 // The answer to an act on an endpoint is the endpoint as it is then. An act that changes nothing is
 // none of the errors.
 //
+// What looks at all sessions, or ends some, is answered by a thread of its own, in the order of the
+// requests: with 10,000 of them it may take half a second.
+//
 // Threads: the HTTP server's. Checked by: tests/e2e/test_admin_acts.py.
 #ifndef SLUICE_PROXY_ADMIN_ACTS_H_
 #define SLUICE_PROXY_ADMIN_ACTS_H_
 
+#include <functional>
 #include <string_view>
 
 #include "proxy/admin/http/exchange.h"
 #include "proxy/admin/http/target.h"
+#include "proxy/admin/slow_work.h"
 #include "proxy/admin/subject.h"
+#include "proxy/server/session_actions.h"
 
 namespace sluice::proxy {
 
@@ -52,7 +58,11 @@ class AdminActs {
   void OnShed(const Call& call);
   void AnswerWhenDrained(const Call& call, EndpointId id) const;
 
+  // `work` has the actions on sessions and returns the answer.
+  void AnswerSlowly(const Call& call, std::function<HttpResponse(SessionActions&)> work);
+
   const AdminSubject& subject_;
+  SlowWork slow_work_;
 };
 
 }  // namespace sluice::proxy

@@ -327,6 +327,9 @@ class IllWill(Administered):
         self.assert_healthy(admin)
         for connection in waiting:
             connection.close()
+        # More lists of sessions than are made one after the other.
+        self.crowd(admin, b"GET /api/v1/sessions HTTP/1.1\r\nHost: localhost\r\n\r\n" * 10)
+        self.assert_healthy(admin)
         # Readers that do not read.
         request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
         self.crowd(admin, request * 40)

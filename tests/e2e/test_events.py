@@ -69,7 +69,8 @@ class Kept(Administered, Reloading):
             sockets.exchange_echo(client)
         for _ in range(3):
             self.assertEqual(sockets.ending_of_connect(self.web.address()), "reset")
-        self.wait_text("limit", "listener web: the limit connections is reached")
+        [limit] = self.wait_text("limit", "is rejected: connections (limits.max_connections")
+        self.assertRegex(limit, r"^listener web: 127\.0\.0\.1:\d+ is rejected: ")
         self.assertEqual(len(texts(self.events(), "limit")), 1, "at most one in five seconds")
         self.admin.ask("DELETE", "/api/v1/sessions?listener=web")
         self.wait_text("admin", f"2 sessions: killed (by {who})")
@@ -83,6 +84,15 @@ class Kept(Administered, Reloading):
         self.assertEqual(ids, list(range(1, len(ids) + 1)))
         held.close()
         self.assertEqual(self.web.wait(), 0)
+
+    def test_a_limit_at_which_clients_wait(self):
+        self.web, self.admin = self.administered(
+            [self.peer(echo).receive()], listener={"max_connections": 1, "on_limit": "wait"})
+        sockets.exchange_echo(self.keep(self.web.connect()))
+        self.keep(self.web.connect())
+        [limit] = self.wait_text("limit", "the limit ")
+        self.assertEqual(limit, "listener web: the limit listener is reached (0 more times since "
+                         "the last event)")
 
     def test_health_ejection_and_panic(self):
         live, port = self.peer(echo).receive(), sockets.free_port()

@@ -23,7 +23,8 @@ HELD = 5      # at listeners with a small limit
 KEYS = {
     "time", "listener", "client", "upstream", "endpoint", "attempts", "queue_ms", "connect_ms",
     "first_byte_ms", "total_ms", "bytes_up", "bytes_down", "reason", "by", "client_rtt_us",
-    "client_retransmits", "upstream_rtt_us", "upstream_retransmits",
+    "client_retransmits", "upstream_rtt_us", "upstream_retransmits", "id", "local",
+    "upstream_local", "failed", "record",
 }
 OPTIONAL = {"error", "undelivered_up", "undelivered_down"}
 # How a session of a kind ends, at the listener `web`.

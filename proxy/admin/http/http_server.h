@@ -39,7 +39,7 @@ class HttpServer {
  public:
   static constexpr size_t kMostConnections = 64;
   static constexpr size_t kMostHeld = 56;
-  static constexpr size_t kMostWaiting = 16;
+  static constexpr size_t kMostWaiting = 24;
   static constexpr size_t kMostBody = 64 << 10;
   static constexpr core::Duration kTimeout = 30s;
   // Connections, and what the thread waits with.

@@ -178,7 +178,7 @@ def _parse_json(line: str) -> Optional[Record]:
 TEXT_LINE = re.compile(
     r"(?P<client>\S+) \[\S+\] \S+ \S+/\S+ (?P<attempts>\d+) "
     r"[\d.-]+/[\d.-]+/[\d.-]+/(?P<total>[\d.]+) (?P<up>\d+)/(?P<down>\d+) "
-    r"(?P<reason>\w+/\w+) [\d-]+/[\d-]+ [\d-]+/[\d-]+( [\w/]+)?$")
+    r"(?P<reason>\w+/\w+) [\d-]+/[\d-]+ [\d-]+/[\d-]+( [\w/]+)?( \w+=\S+)*$")
 
 
 def _parse_text(line: str) -> Optional[Record]:
