@@ -52,6 +52,7 @@
 
 namespace sluice::proxy {
 
+class Endpoint;
 class SessionRegistry;
 
 // What stands in a shard: a session, or the place of a walk.
@@ -73,6 +74,8 @@ class SessionEntry : public RegistryEntry {
     RowDetail detail;
   };
   virtual void Describe(SessionRow& row, const Viewer& viewer) const = 0;
+  // That it is connected to; null: none.
+  virtual const Endpoint* endpoint() const = 0;
   // It is to end. Inside the task, once.
   virtual void OnKill(const EndReason& reason) = 0;
 
@@ -118,6 +121,9 @@ class SessionRegistry {
 
   // All sessions, in no order.
   std::vector<SessionRow> Rows(core::SocketApi& sockets, core::Instant now, RowDetail detail) const;
+
+  // Those that are connected to `endpoint`.
+  std::vector<uint64_t> IdsOf(const Endpoint& endpoint) const;
 
   // Ends these sessions. Returns how many it has found.
   size_t Kill(const std::vector<uint64_t>& ids, const EndReason& reason);

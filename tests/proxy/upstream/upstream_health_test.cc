@@ -69,9 +69,10 @@ struct World {
 
   UpstreamHealth& health() { return upstream->pool()->health(); }
   Endpoint& endpoint(size_t index) { return upstream->queue().ShareSet()->endpoint(index); }
-  void Check(size_t index, bool passed) {
-    health().Checked(endpoint(index), passed, passed ? "connected" : "refused", kStart, kStart,
-                     lines);
+  // Returns true if the sessions of the endpoint are to be reset.
+  bool Check(size_t index, bool passed) {
+    return health().Checked(endpoint(index), passed, passed ? "connected" : "refused", kStart,
+                            kStart, lines);
   }
   void Fail(size_t index, Failure failure = Failure::kConnect, Instant now = kStart) {
     health().OnFailure(endpoint(index), failure, "refused", now, lines);
@@ -225,7 +226,7 @@ TEST(UpstreamHealth, EachIsCheckedOncePerInterval) {
     EXPECT_GT(due.next_at, now);
     for (const EndpointRef& each : due.endpoints) {
       ++checks;
-      world.health().Checked(*each, true, "", now, now + 1ms, world.lines);
+      (void)world.health().Checked(*each, true, "", now, now + 1ms, world.lines);
     }
   }
   EXPECT_GE(checks, 55u);
