@@ -68,7 +68,8 @@ void UpstreamHealth::AgentAnswered(EndpointHealth& health, Instant asked_at, Ins
   if (!rules_.agent) return;
   const core::Duration pause = rules_.agent->interval;
   const core::Duration varied = pause - pause / 20 + core::Jitter(pause / 10, Chance(now));
-  health.next_question_at = std::max(asked_at + varied, now);
+  const Instant from = CountsFrom(health.next_question_at, asked_at, pause);
+  health.next_question_at = std::max(from + varied, now);
 }
 
 // Once, until it is another one; and once that it is over.

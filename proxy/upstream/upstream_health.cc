@@ -206,7 +206,9 @@ bool UpstreamHealth::Checked(Endpoint& endpoint, bool passed, std::string_view a
       NotePanic(logger);
       resets = !passed && rules.resets_sessions;
     }
-    health.next_check_at = rules.pace.Next(started_at, ended_at, health.check, Chance(ended_at));
+    const Instant from =
+        CountsFrom(health.next_check_at, started_at, rules.pace.PauseOf(health.check));
+    health.next_check_at = rules.pace.Next(from, ended_at, health.check, Chance(ended_at));
   }
   changed_.All();
   return resets;
