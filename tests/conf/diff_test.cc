@@ -226,6 +226,8 @@ TEST(Diff, TellsEveryKey) {
   LoadResult loaded = Load(kMinimal);
   ASSERT_TRUE(loaded.ok());
   loaded.config.ready_when.emplace_back().upstream = "app";
+  loaded.config.default_upstream.health.exchange.emplace_back();
+  loaded.config.upstreams[0].health.exchange.emplace_back();
   int keys = 0;
   int with_one_value = 0;
   for (int which = 0; which <= keys; ++which) {
