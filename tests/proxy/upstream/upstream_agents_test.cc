@@ -64,8 +64,8 @@ struct World {
   // As a monitor does.
   void Say(size_t index, std::string_view line) {
     now += 1s;
-    health().AgentSaid(endpoint(index), line, now, now, lines);
-    if (health().TakeDue(now, lines).reweighs) upstream->Reweigh(now);
+    health().AgentSaid(endpoint(index), line, now, now, events);
+    if (health().TakeDue(now, events).reweighs) upstream->Reweigh(now);
   }
   std::string Usable() {
     std::string usable;
@@ -81,6 +81,7 @@ struct World {
   }
 
   Lines lines;
+  Events events{lines};
   Instant now = kStart;
   core::IntrusivePtr<Upstream> upstream;
 };
@@ -102,13 +103,13 @@ TEST(UpstreamAgents, UpForItsAgentIsNotUpForItsCheck) {
   config.health.check = conf::Check::kConnect;
   World world(config);
   for (int i = 0; i < 3; ++i) {
-    (void)world.health().Checked(world.endpoint(0), false, "refused", kStart, kStart, world.lines);
+    (void)world.health().Checked(world.endpoint(0), false, "refused", kStart, kStart, world.events);
   }
   world.Say(0, "up ready");
   EXPECT_EQ(world.Usable(), "b");
   world.Say(0, "down");
   for (int i = 0; i < 2; ++i) {
-    (void)world.health().Checked(world.endpoint(0), true, "fine", kStart, kStart, world.lines);
+    (void)world.health().Checked(world.endpoint(0), true, "fine", kStart, kStart, world.events);
   }
   EXPECT_EQ(world.Usable(), "b");
   world.Say(0, "up");
@@ -169,8 +170,8 @@ TEST(UpstreamAgents, OneThatIsNotReachedChangesNothing) {
   world.Say(0, "drain");
   (void)world.lines.Take();
   for (int i = 0; i < 3; ++i) {
-    world.health().AgentNotReached(world.endpoint(0), "refused", kStart, kStart, world.lines);
-    world.health().AgentNotReached(world.endpoint(1), "refused", kStart, kStart, world.lines);
+    world.health().AgentNotReached(world.endpoint(0), "refused", kStart, kStart, world.events);
+    world.health().AgentNotReached(world.endpoint(1), "refused", kStart, kStart, world.events);
   }
   EXPECT_EQ(world.Usable(), "b");
   EXPECT_EQ(world.lines.Take(),
@@ -246,20 +247,20 @@ TEST(UpstreamAgents, EachIsAskedOnceAnIntervalAndOneQuestionAtATime) {
   World world(Config(3));
   size_t questions = 0;
   for (Instant now = kStart; now < kStart + 60s; now += 10ms) {
-    const UpstreamHealth::Due due = world.health().TakeDue(now, world.lines);
+    const UpstreamHealth::Due due = world.health().TakeDue(now, world.events);
     EXPECT_TRUE(due.endpoints.empty());
     for (const EndpointRef& each : due.agents) {
       ++questions;
-      world.health().AgentSaid(*each, "up", now, now + 1ms, world.lines);
+      world.health().AgentSaid(*each, "up", now, now + 1ms, world.events);
     }
   }
   EXPECT_GE(questions, 33u);
   EXPECT_LE(questions, 40u);
-  const UpstreamHealth::Due due = world.health().TakeDue(kStart + 2h, world.lines);
+  const UpstreamHealth::Due due = world.health().TakeDue(kStart + 2h, world.events);
   ASSERT_EQ(due.agents.size(), 3u);
-  EXPECT_TRUE(world.health().TakeDue(kStart + 3h, world.lines).agents.empty());
+  EXPECT_TRUE(world.health().TakeDue(kStart + 3h, world.events).agents.empty());
   world.health().AgentNotAsked(*due.agents[1], kStart + 3h);
-  EXPECT_EQ(world.health().TakeDue(kStart + 4h, world.lines).agents.size(), 1u);
+  EXPECT_EQ(world.health().TakeDue(kStart + 4h, world.events).agents.size(), 1u);
 }
 
 // However fast agents change their minds.
@@ -270,8 +271,8 @@ TEST(UpstreamAgents, SetsAreMadeATenthOfASecondApart) {
     world.now += 1ms;
     const size_t index = static_cast<size_t>(i) % 3;
     world.health().AgentSaid(world.endpoint(index), std::to_string(i % 90) + "%", world.now,
-                             world.now, world.lines);
-    if (world.health().TakeDue(world.now, world.lines).reweighs) ++sets;
+                             world.now, world.events);
+    if (world.health().TakeDue(world.now, world.events).reweighs) ++sets;
   }
   EXPECT_GE(sets, 9u);
   EXPECT_LE(sets, 11u);
@@ -285,7 +286,7 @@ TEST(OnDown, SessionsAreResetOnceWhenAnEndpointGoesDownByItsCheck) {
     World world(config);
     std::string resets;
     for (const bool passed : {true, false, false, false, false, true, true, false, false, false}) {
-      resets += world.health().Checked(world.endpoint(0), passed, "", kStart, kStart, world.lines)
+      resets += world.health().Checked(world.endpoint(0), passed, "", kStart, kStart, world.events)
                     ? 'x'
                     : '.';
     }
