@@ -23,7 +23,7 @@ Config Unusual() {
   config.log = {LogLevel::kOff, LogFormat::kJson};
   config.access_log = {"/var/log/#1: \"a\".log", AccessFormat::kJson};
   config.admin = {*core::Address::Parse("unix:@a dmin"), *core::Address::Parse("0.0.0.0:9902"),
-                  "to:ken#\"\\${x}", ""};
+                  "to:ken#\"\\${x}", "", ""};
   config.ready_when = {{"null", 10'000}, {"1e5", 1}};
   config.defaults.timeouts.connect = 1ms;
   config.defaults.timeouts.max_lifetime = 365 * 24h;

@@ -34,7 +34,7 @@ RANGES = [
     ("buffers.per_direction", "4KiB", "16MiB"), ("shutdown.drain_timeout", "0s", DAY),
     ("shutdown.lame_duck", "0s", DAY), ("shutdown.drain_window", "10ms", DAY, "0s"),
     ("upgrade.timeout", "100ms", "1h"),
-    ("stats.interval", "10ms", DAY, "0s"),
+    ("stats.interval", "10ms", DAY, "0s"), ("access_log.interim", "100ms", YEAR, "0s"),
     ("L.timeouts.connect", "1ms", YEAR, "0s"), ("L.timeouts.idle", "1ms", YEAR, "0s"),
     ("L.timeouts.half_close", "1ms", YEAR, "0s"), ("L.timeouts.write_stall", "1ms", YEAR, "0s"),
     ("L.timeouts.max_lifetime", "1ms", YEAR, "0s"),
