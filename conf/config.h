@@ -38,7 +38,8 @@ enum class Balance {
 enum class HashOn { kSource };
 enum class ProxyVersion { kOff, kV1, kV2 };
 enum class ProxyTlv { kCrc32c };
-enum class Check { kOff, kConnect, kHttp };
+enum class Check { kOff, kConnect, kExchange, kHttp };
+enum class OnDown { kKeep, kReset };
 enum class SessionsOfRemoved { kKeep, kReset };
 
 struct Runtime {
@@ -270,6 +271,22 @@ struct HttpCheck {
   bool operator==(const HttpCheck&) const = default;
 };
 
+// Bytes of a check, as the file has them: a text, or hexadecimal digits. Empty: none.
+struct CheckBytes {
+  std::string bytes;
+  bool is_hex = false;
+
+  bool operator==(const CheckBytes&) const = default;
+};
+
+// At least one of the two.
+struct ExchangeStep {
+  CheckBytes send;
+  CheckBytes expect;
+
+  bool operator==(const ExchangeStep&) const = default;
+};
+
 // Active checks of the endpoints.
 struct Health {
   Check check = Check::kOff;
@@ -282,8 +299,20 @@ struct Health {
   core::Address address;  // an IP address with port 0, or empty: the endpoint's
   uint32_t port = 0;      // 0: the endpoint's
   HttpCheck http;
+  std::vector<ExchangeStep> exchange;
+  OnDown on_down = OnDown::kKeep;
 
   bool operator==(const Health&) const = default;
+};
+
+// Programs beside the endpoints that say how these are.
+struct Agent {
+  uint32_t port = 0;      // 0 = off
+  core::Address address;  // an IP address with port 0, or empty: the endpoint's
+  std::string send;       // "": nothing
+  Duration interval = 5s;
+
+  bool operator==(const Agent&) const = default;
 };
 
 // What sessions meet at the endpoints.
@@ -312,6 +341,7 @@ struct Upstream {
   SendProxy send_proxy = {};
   OnRemoved on_removed = {};
   Health health = {};
+  Agent agent = {};
   PassiveHealth passive_health = {};
   uint32_t panic = 0;  // percent of the endpoints that are to be usable; 0 = off
   bool panic_ignores_checks = false;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "conf/diff.h"
+#include "conf/schema/shape.h"
 #include "conf/text/text.h"
 
 namespace sluice::conf {
@@ -75,7 +76,8 @@ std::string Details(const Diff& diff, size_t& next, const Path& item) {
         (change.path.back().name == "name" || change.path.back().name == "address");
     if (is_name || ++count > kShown) continue;
     const std::span<const Step> inner = std::span(change.path).subspan(item.size());
-    text += Cat(text.empty() ? "" : "; ", PathText(inner, " "), " ", ValueOf(*change.after));
+    text += Cat(text.empty() ? "" : "; ", PathText(inner, " "), " ",
+                change.is_secret ? std::string(kHidden) : ValueOf(*change.after));
   }
   if (count > kShown) text += Cat(" and ", count - kShown, " more");
   return text.empty() ? "" : Cat(" (", text, ")");

@@ -25,14 +25,23 @@ bool IsPlain(std::string_view text) {
   return begins_well && !text.ends_with(':') && !is_null && std::ranges::all_of(text, is_safe);
 }
 
+// As double quotes need it.
+std::string Escaped(char c) {
+  if (c == '"' || c == '\\') return {'\\', c};
+  if (c == '\n') return "\\n";
+  if (c == '\r') return "\\r";
+  if (c == '\t') return "\\t";
+  if (!IsControlCharacter(c)) return std::string(1, c);
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  const auto byte = static_cast<unsigned char>(c);
+  return {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 0xf]};
+}
+
 std::string YamlScalar(std::string_view value) {
   std::string text = EscapeEnv(value);
   if (IsPlain(text)) return text;
   std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') quoted += '\\';
-    quoted += c;
-  }
+  for (const char c : text) quoted += Escaped(c);
   return quoted + '"';
 }
 
@@ -43,20 +52,32 @@ class Printer : public Visitor {
       : prefix_(std::move(first)), indent_(std::move(indent)), secrets_(secrets), out_(out) {}
 
   void Field(std::string_view key, const Shape& shape, Presence) override {
+    std::string text;  // of a map
+    if (const auto* map = std::get_if<Map>(&shape)) {
+      Printer inner(indent_ + "  ", indent_ + "  ", secrets_, text);
+      map->fields(inner);
+    }
+    if (HasNoValue(shape, text)) return;
     out_ += Cat(prefix_, key, ":");
     prefix_ = indent_;
     if (const auto* scalar = std::get_if<Scalar>(&shape)) {
       out_ += Cat(" ", YamlScalar(Shown(*scalar)), "\n");
-    } else if (const auto* map = std::get_if<Map>(&shape)) {
-      out_ += "\n";
-      Printer inner(indent_ + "  ", indent_ + "  ", secrets_, out_);
-      map->fields(inner);
+    } else if (std::holds_alternative<Map>(shape)) {
+      out_ += Cat("\n", text);
     } else {
       WriteList(std::get<List>(shape));
     }
   }
 
  private:
+  // What no text stands for: a field without a default that is not set, a map of nothing else.
+  static bool HasNoValue(const Shape& shape, const std::string& text_of_map) {
+    if (const auto* scalar = std::get_if<Scalar>(&shape)) {
+      return scalar->clear && scalar->format().empty();
+    }
+    return std::holds_alternative<Map>(shape) && text_of_map.empty();
+  }
+
   std::string Shown(const Scalar& scalar) const {
     std::string value = scalar.format();
     const bool hides = scalar.is_secret && secrets_ == Secrets::kHide && !value.empty();

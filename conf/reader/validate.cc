@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -103,28 +104,80 @@ void CheckSendProxy(const Config& config, const Positions& positions, Errors& er
   }
 }
 
-// A check that could reach no endpoint, or none of them, is not meant.
+// An error about one key of something.
+using FailAt = std::function<void(std::string_view key, const std::string& message)>;
+
+FailAt FailBelow(const std::string& path, const Positions& positions, Errors& errors) {
+  return [path, &positions, &errors](std::string_view key, const std::string& message) {
+    errors.Add(positions.At(Cat(path, key)), Cat(path, key, ": ", message));
+  };
+}
+
+// A check, or a question to an agent, that could reach no endpoint, or none of them, is not meant.
+void CheckPlace(const Upstream& upstream, const std::string& key, const core::Address& address,
+                uint32_t port, bool needs_port, const FailAt& fail) {
+  const bool has_address = address.is_ip();
+  const auto unix_one = std::ranges::find_if(
+      upstream.endpoints, [](const Endpoint& endpoint) { return endpoint.address.is_unix(); });
+  const bool lacks_one = has_address != (port != 0) && (!needs_port || port != 0);
+  if (unix_one != upstream.endpoints.end() && lacks_one) {
+    fail(Cat(key, has_address ? ".address" : ".port"),
+         Cat("the endpoint ", Quoted(unix_one->address.ToString()),
+             " is a UNIX socket and has no IP address and no port: give both, or none"));
+  }
+  const core::Address& source = upstream.source_address;
+  if (has_address && source.is_ip() && source.family() != address.family()) {
+    fail(Cat(key, ".address"),
+         Cat(Quoted(address.HostToString()), " cannot be reached from the source_address ",
+             Quoted(source.HostToString()), ": both have to be IPv4, or both IPv6"));
+  }
+}
+
+// A step that does nothing is not meant. `path`: of the upstream.
+void CheckSteps(const Health& health, const std::string& path, const Positions& positions,
+                const FailAt& fail) {
+  constexpr size_t kMostSteps = 32;
+  for (size_t i = 0; i < health.exchange.size(); ++i) {
+    const ExchangeStep& step = health.exchange[i];
+    for (const std::string_view part : {"send", "expect"}) {
+      const std::string key = Cat("health.exchange[", i, "].", part);
+      const auto has = [&](std::string_view form) {
+        return positions.all().contains(Cat(path, key, form));
+      };
+      if (!has(".text") || !has(".hex")) continue;
+      fail(Cat(key, ".hex"), "there is a text, too: one of the two is enough");
+    }
+    if (!step.send.bytes.empty() || !step.expect.bytes.empty()) continue;
+    fail(Cat("health.exchange[", i, "]"), "the step does nothing; allowed: send, expect or both");
+  }
+  if (health.exchange.size() > kMostSteps) {
+    fail("health.exchange",
+         Cat("there are ", health.exchange.size(), " steps; allowed: at most ", kMostSteps));
+  }
+}
+
 void CheckHealth(const Config& config, const Positions& positions, Errors& errors) {
+  const std::vector<ExchangeStep>& inherited = config.default_upstream.health.exchange;
+  const std::string defaults = "defaults.upstream.";
+  CheckSteps(config.default_upstream.health, defaults, positions,
+             FailBelow(defaults, positions, errors));
   for (size_t i = 0; i < config.upstreams.size(); ++i) {
     const Upstream& upstream = config.upstreams[i];
-    const Health& health = upstream.health;
     const std::string path = Cat("upstreams[", i, "].");
-    const auto fail = [&](std::string_view key, const std::string& message) {
-      errors.Add(positions.At(Cat(path, key)), Cat(path, key, ": ", message));
-    };
-    const bool has_address = health.address.is_ip();
-    const auto unix_one = std::ranges::find_if(
-        upstream.endpoints, [](const Endpoint& endpoint) { return endpoint.address.is_unix(); });
-    if (unix_one != upstream.endpoints.end() && has_address != (health.port != 0)) {
-      fail(has_address ? "health.address" : "health.port",
-           Cat("the endpoint ", Quoted(unix_one->address.ToString()),
-               " is a UNIX socket and has no IP address and no port: give both, or none"));
+    const FailAt fail = FailBelow(path, positions, errors);
+    const Health& health = upstream.health;
+    const Agent& agent = upstream.agent;
+    CheckPlace(upstream, "health", health.address, health.port, /*needs_port=*/false, fail);
+    CheckPlace(upstream, "agent", agent.address, agent.port, /*needs_port=*/true, fail);
+    if (health.exchange != inherited) CheckSteps(health, path, positions, fail);
+    if (health.check == Check::kExchange && health.exchange.empty()) {
+      fail("health.check",
+           "exchange has no steps: it would pass when it connects; allowed: at least one in "
+           "health.exchange, as in [{ send: \"PING\\r\\n\", expect: \"+PONG\" }]");
     }
-    const core::Address& source = upstream.source_address;
-    if (has_address && source.is_ip() && source.family() != health.address.family()) {
-      fail("health.address",
-           Cat(Quoted(health.address.HostToString()), " cannot be reached from the source_address ",
-               Quoted(source.HostToString()), ": both have to be IPv4, or both IPv6"));
+    if (agent.port == 0 && (agent.address.is_ip() || !agent.send.empty())) {
+      fail(agent.address.is_ip() ? "agent.address" : "agent.send",
+           "there is no agent without agent.port; allowed: a port from 1 to 65535 there");
     }
   }
 }

@@ -42,6 +42,12 @@ constexpr auto kVocabulary = std::to_array<Foreign>({
     {" fastinter ", "upstreams[].health.fast_interval", ""},
     {" downinter ", "upstreams[].health.down_interval", ""},
     {" health_uri health_path uri_path ", "upstreams[].health.http.path", ""},
+    {" tcp_check tcpcheck option_tcp_check send_expect ", "upstreams[].health.exchange", ""},
+    {" on_marked_down close_connections_on_host_health_failure ", "upstreams[].health.on_down", ""},
+    {" agent_check agentcheck agent_port ", "upstreams[].agent", ""},
+    {" agent_inter ", "upstreams[].agent.interval", ""},
+    {" agent_addr ", "upstreams[].agent.address", ""},
+    {" agent_send ", "upstreams[].agent.send", ""},
     {" expected_status expected_statuses expect_status ", "upstreams[].health.http.status", ""},
     {" max_fails fail_timeout outlier_detection observe error_limit circuit_breakers "
      "circuit_breaker ",

@@ -160,8 +160,9 @@ class Document::Builder : public YAML::EventHandler {
     if (IsUnterminatedQuote(text_, static_cast<size_t>(mark.pos))) {
       Stop(mark, "unterminated quote");
     }
+    // Those that end lines, and tabs, are for the keys to judge: what a check sends has them.
     const bool has_control = std::ranges::any_of(
-        value, [](char c) { return IsControlCharacter(c) && c != '\n' && c != '\t'; });
+        value, [](char c) { return IsControlCharacter(c) && c != '\n' && c != '\r' && c != '\t'; });
     if (has_control) Stop(mark, Cat(Quoted(value), " has a control character"));
     Node& node = New(Node::Kind::kText, mark, tag);
     node.text = value;

@@ -5,10 +5,9 @@
 #include <limits>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <vector>
 
-#include "conf/schema/http_scalars.h"
+#include "conf/schema/health.h"
 #include "conf/schema/identity.h"
 #include "conf/schema/list_of.h"
 #include "conf/schema/scalars.h"
@@ -244,55 +243,6 @@ Shape Of(OnRemoved& on_removed) {
   }};
 }
 
-Shape Codes(HttpCodes& codes) { return HttpCodesOf(codes); }
-
-Shape Of(HttpCheck& http) {
-  return Map{[&http](Visitor& v) {
-    v.Optional("method", HttpMethod(http.method));
-    v.Optional("path", HttpPath(http.path));
-    v.Optional("host", HttpHostOrEmpty(http.host));
-    List status = OneOrListOf(kHttpCodesForms, http.status, Codes);
-    status.clear = [&http] { http.status.clear(); };
-    v.Optional("status", status);
-  }};
-}
-
-Shape Of(Health& health) {
-  const auto fields = [&health](Visitor& v) {
-    const auto time = [](Duration& field) { return Time(field, 10ms, kDay); };
-    v.Optional("check",
-               OneOf(health.check,
-                     {{"off", Check::kOff}, {"connect", Check::kConnect}, {"http", Check::kHttp}},
-                     {"exchange"}));
-    v.Optional("interval", time(health.interval));
-    v.Optional("fast_interval", time(health.fast_interval));
-    v.Optional("down_interval", time(health.down_interval));
-    v.Optional("timeout", Time(health.timeout, 1ms, 1h));
-    v.Optional("rise", Count(health.rise, 1, 100));
-    v.Optional("fall", Count(health.fall, 1, 100));
-    v.Optional("address", HostOrEmpty(health.address, "the endpoint's"));
-    v.Optional("port", Count(health.port, 0, 65535));
-    v.Optional("http", Of(health.http));
-  };
-  const auto begin = [&health] {
-    if (health.check == Check::kOff) health.check = kCheckIfAny;
-  };
-  return Map{.fields = fields, .begin = begin};
-}
-
-Shape Of(PassiveHealth& passive) {
-  const auto fields = [&passive](Visitor& v) {
-    v.Optional("failures", Count(passive.failures, 0, 1000));
-    v.Optional("ejection", Time(passive.ejection, 10ms, kDay));
-    v.Optional("max_ejection", Time(passive.max_ejection, 10ms, kDay));
-    v.Optional("max_ejected", Percent(passive.max_ejected, 0, 100));
-  };
-  const auto begin = [&passive] {
-    if (passive.failures == 0) passive.failures = kFailuresIfAny;
-  };
-  return Map{.fields = fields, .begin = begin};
-}
-
 // What `defaults` may have for all upstreams, too.
 void UpstreamFields(Upstream& upstream, Visitor& v) {
   v.Optional("balance", OneOf(upstream.balance, {{"round_robin", Balance::kRoundRobin},
@@ -312,6 +262,7 @@ void UpstreamFields(Upstream& upstream, Visitor& v) {
   v.Optional("send_proxy", Of(upstream.send_proxy));
   v.Optional("on_removed", Of(upstream.on_removed));
   v.Optional("health", Of(upstream.health));
+  v.Optional("agent", Of(upstream.agent));
   v.Optional("passive_health", Of(upstream.passive_health));
   v.Optional("panic", PercentOrZero(upstream.panic, "off", 1, 100));
   v.Optional("panic_ignores_checks", Flag(upstream.panic_ignores_checks));

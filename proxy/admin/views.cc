@@ -73,9 +73,10 @@ std::string_view StateOf(AdminState state, uint32_t weight) {
   return Name(state == AdminState::kReady && weight == 0 ? AdminState::kDrain : state);
 }
 
-// What checks and sessions say of it.
+// What checks, agents and sessions say of it.
 std::string_view HealthOf(const Endpoint& endpoint) {
-  if ((endpoint.out() & Endpoint::kFailedCheck) != 0) return "down";
+  if ((endpoint.out() & (Endpoint::kFailedCheck | Endpoint::kAgentDown)) != 0) return "down";
+  if ((endpoint.out() & Endpoint::kAgentUnused) != 0) return "unused";
   return (endpoint.out() & Endpoint::kEjected) != 0 ? "ejected" : "up";
 }
 
@@ -232,10 +233,10 @@ std::string EndpointsJson(const AdminSubject& subject) {
       json.Field("upstream", upstream.name());
       json.Field("name", endpoint.name());
       json.Field("address", endpoint.address().ToString());
-      json.Field("state", StateOf(endpoint.admin_state(), endpoint.weight()));
+      json.Field("state", StateOf(endpoint.admin_state(), member.weight));
       json.Field("health", HealthOf(endpoint));
       json.Field("usable", endpoint.takes_sessions());
-      json.Field("weight", endpoint.weight());
+      json.Field("weight", member.shown_weight);
       json.Field("priority", member.priority);
       json.Field("max_connections", endpoint.max_connections());
       json.Field("ramp", endpoint.ramp());

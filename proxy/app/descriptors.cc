@@ -31,6 +31,7 @@ DescriptorNeeds NeedsOf(const conf::Config& config, uint32_t workers) {
   if (config.admin.enabled()) needs.admin = HttpServer::kDescriptors + kAdminAddresses;
   for (const conf::Upstream& upstream : config.upstreams) {
     if (upstream.health.check != conf::Check::kOff) needs.checks += upstream.endpoints.size();
+    if (upstream.agent.port != 0) needs.checks += upstream.endpoints.size();
   }
   needs.checks = std::min(needs.checks, kMostChecks);
   return needs;

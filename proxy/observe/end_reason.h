@@ -25,8 +25,9 @@ enum class EndCause : uint8_t {
   kEndpointRemoved,   // a reload removed the endpoint, and on_removed allowed no more time
   kKilled,            // an administrator has ended this session
   kShed,              // an administrator has asked for the end of a share of all sessions
+  kEndpointDown,      // the endpoint has failed its checks, with health.on_down: reset
 };
-inline constexpr size_t kEndCauseCount = 12;
+inline constexpr size_t kEndCauseCount = 13;
 
 struct EndReason {
   Initiator initiator = Initiator::kProxy;
@@ -45,7 +46,8 @@ constexpr std::string_view Name(EndCause cause) {
   constexpr std::string_view kNames[] = {"closed",           "reset",        "no_upstream",
                                          "queue_timeout",    "idle_timeout", "half_close_timeout",
                                          "write_stall",      "max_lifetime", "shutdown",
-                                         "endpoint_removed", "killed",       "shed"};
+                                         "endpoint_removed", "killed",       "shed",
+                                         "endpoint_down"};
   static_assert(sizeof(kNames) / sizeof(kNames[0]) == kEndCauseCount);
   return kNames[static_cast<size_t>(cause)];
 }

@@ -39,7 +39,7 @@ EndpointView ViewOf(const Upstream& upstream, const EndpointMember& member,
                     .name = endpoint.name(),
                     .address = endpoint.address(),
                     .state = endpoint.admin_state(),
-                    .weight = endpoint.weight(),
+                    .weight = member.shown_weight,
                     .configured_weight = std::nullopt,
                     .max_connections = endpoint.max_connections(),
                     .priority = member.priority,
@@ -208,6 +208,15 @@ EndpointActions::Answer EndpointActions::Remove(const EndpointId& id, std::strin
     upstream.Remove(id.name, now);
     return absl::OkStatus();
   });
+}
+
+void EndpointActions::Reweigh(const Upstream& upstream) {
+  absl::MutexLock lock(&mutex_);
+  if (!topology_) return;
+  const core::IntrusivePtr<Upstream>* const in_force = topology_->FindUpstream(upstream.name());
+  if (in_force == nullptr) return;
+  (*in_force)->Reweigh(Now(runtime_));
+  if ((*in_force)->pool()->is_draining()) draining_.AddSoon({(*in_force)->pool()});
 }
 
 EndpointActions::Answer EndpointActions::Find(const EndpointId& id) const {

@@ -89,6 +89,9 @@ class EndpointActions {
   Answer Add(std::string_view upstream, const conf::Endpoint& endpoint, std::string_view who);
   Answer Remove(const EndpointId& id, std::string_view who);
 
+  // The monitors': agents have said other weights or limits of the upstream of this name.
+  void Reweigh(const Upstream& upstream);
+
   Answer Find(const EndpointId& id) const;
   // In the order of the configuration; those that were removed by hand last, while they have
   // sessions.

@@ -71,7 +71,13 @@ Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::Si
       session_actions_(runtime, registry_, events_),
       sessions_(runtime),
       draining_(runtime),
-      health_monitors_(runtime, events_),
+      health_monitors_(
+          runtime, events_,
+          {.reset_sessions =
+               [this](const Upstream& upstream, EndpointRef endpoint) {
+                 session_actions_.ResetThoseOf(upstream.name(), std::move(endpoint));
+               },
+           .reweigh = [this](const Upstream& upstream) { endpoint_actions_.Reweigh(upstream); }}),
       stop_signals_(signals, logger, access_log),
       accept_context_{.limits = limits_, .log = accept_log_, .sessions = sessions_},
       session_services_{.limits = limits_,

@@ -1,5 +1,6 @@
 #include "proxy/server/session_actions.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <utility>
@@ -15,8 +16,10 @@ namespace {
 
 constexpr EndReason kKilled = {.initiator = Initiator::kAdmin, .cause = EndCause::kKilled};
 constexpr EndReason kShed = {.initiator = Initiator::kAdmin, .cause = EndCause::kShed};
+constexpr EndReason kDown = {.initiator = Initiator::kProxy, .cause = EndCause::kEndpointDown};
 constexpr core::Duration kLongestShed = 24h;
-constexpr core::Duration kShedStep = 20ms;  // of those that are due meanwhile
+constexpr core::Duration kResetWithin = 900ms;
+constexpr core::Duration kStep = 20ms;  // of those that are due meanwhile
 
 // Of `ids` so many by chance, in no order (Fisher and Yates).
 std::vector<uint64_t> Some(std::vector<uint64_t> ids, size_t count, uint64_t random) {
@@ -82,14 +85,23 @@ absl::StatusOr<size_t> SessionActions::Shed(uint32_t percent, core::Duration ove
                std::chrono::duration<double>(over).count(), who);
   ids = Some(std::move(ids), count, static_cast<uint64_t>(now.since_origin().count()));
   stop_ = std::make_unique<core::CancellationSource>();
-  tasks_.Spawn(EndEach(std::move(ids), over, stop_->token()));
+  tasks_.Spawn(ShedEach(std::move(ids), over, stop_->token()));
   return count;
+}
+
+core::Task<void> SessionActions::ShedEach(std::vector<uint64_t> ids, core::Duration over,
+                                          core::CancellationToken stop) {
+  const size_t done = co_await EndEach(std::move(ids), over, kShed, stop);
+  events_.Tell({.kind = EventKind::kAdmin}, core::LogLevel::kInfo,
+               "shedding has ended: %d sessions were told to end", done);
+  absl::MutexLock lock(&mutex_);
+  stop_.reset();
 }
 
 // The n-th of all when n / all of the time has passed. One that has ended by itself is not replaced
 // by another one: it has moved.
-core::Task<void> SessionActions::EndEach(std::vector<uint64_t> ids, core::Duration over,
-                                         core::CancellationToken stop) {
+core::Task<size_t> SessionActions::EndEach(std::vector<uint64_t> ids, core::Duration over,
+                                           EndReason reason, core::CancellationToken stop) {
   const core::Instant begin = core::Worker::Current()->clock().Now();
   size_t done = 0;
   while (done < ids.size() && !stop.cancelled()) {
@@ -101,16 +113,40 @@ core::Task<void> SessionActions::EndEach(std::vector<uint64_t> ids, core::Durati
     if (due > done) {
       registry_.Kill(
           {ids.begin() + static_cast<ptrdiff_t>(done), ids.begin() + static_cast<ptrdiff_t>(due)},
-          kShed);
+          reason);
       done = due;
     }
     if (done == ids.size()) break;
-    co_await core::Select(core::Sleep(kShedStep), stop.Cancelled());
+    co_await core::Select(core::Sleep(kStep), stop.Cancelled());
   }
-  events_.Tell({.kind = EventKind::kAdmin}, core::LogLevel::kInfo,
-               "shedding has ended: %d sessions were told to end", done);
+  co_return done;
+}
+
+void SessionActions::ResetThoseOf(std::string upstream, EndpointRef endpoint) {
   absl::MutexLock lock(&mutex_);
-  stop_.reset();
+  if (!is_closed_) tasks_.Spawn(ResetEach(std::move(upstream), std::move(endpoint)));
+}
+
+core::Task<void> SessionActions::ResetEach(std::string upstream, EndpointRef endpoint) {
+  const core::Instant end_at = core::Worker::Current()->clock().Now() + kResetWithin;
+  std::vector<uint64_t> ids = registry_.IdsOf(*endpoint);
+  const core::Duration each = kResetWithin / static_cast<int64_t>(ids.size() + 1);
+  const size_t done =
+      co_await EndEach(std::move(ids), kResetWithin - each, kDown, closing_.token());
+  const core::Duration left = end_at - core::Worker::Current()->clock().Now();
+  co_await core::Select(core::Sleep(std::max<core::Duration>(left, 0s)),
+                        closing_.token().Cancelled());
+  // Others have connected meanwhile; in a panic it may have them.
+  size_t late = 0;
+  const bool is_out = (endpoint.get()->out() & Endpoint::kFailedCheck) != 0;
+  if (is_out && !endpoint.get()->takes_sessions()) {
+    late = registry_.Kill(registry_.IdsOf(*endpoint), kDown);
+  }
+  if (done + late == 0) co_return;
+  events_.Tell(
+      {.kind = EventKind::kHealth, .upstream = upstream, .endpoint = endpoint.get()->name()},
+      core::LogLevel::kInfo, "upstream %s: endpoint %s is down: %d sessions were reset", upstream,
+      endpoint.get()->name(), done + late);
 }
 
 void SessionActions::StopShedding(std::string_view who) {
@@ -125,6 +161,7 @@ core::Task<void> SessionActions::Close() {
   {
     absl::MutexLock lock(&mutex_);
     is_closed_ = true;
+    closing_.Cancel();
     if (stop_ != nullptr) stop_->Cancel();
   }
   co_await tasks_.Join();

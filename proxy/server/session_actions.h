@@ -14,14 +14,20 @@
 //   IDLE ── Shed ──► SHEDDING (a task) ── all of the share have ended, or StopShedding ──► IDLE
 //
 // Each act is an event, with `who` asked for it.
+//
+// ResetThoseOf is no administrator's act: with `on_down: reset` it ends the sessions of an endpoint
+// that has gone down by its check, spread over less than a second; their reason is endpoint_down.
+// Those that were on their way to it when it went down are looked for at the end of that time,
+// unless it is up again.
 // Threads: any; none of them stops a worker for long (session_registry.h).
-// Checked by: tests/proxy/server/sessions_test.cc.
+// Checked by: tests/proxy/server/sessions_test.cc, tests/e2e/test_on_down.py.
 #ifndef SLUICE_PROXY_SERVER_SESSION_ACTIONS_H_
 #define SLUICE_PROXY_SERVER_SESSION_ACTIONS_H_
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -34,10 +40,12 @@
 #include "core/runtime/task_group.h"
 #include "core/sync/cancellation.h"
 #include "core/task/task.h"
+#include "proxy/observe/end_reason.h"
 #include "proxy/observe/events.h"
 #include "proxy/session/session_rates.h"
 #include "proxy/session/session_registry.h"
 #include "proxy/session/session_row.h"
+#include "proxy/upstream/upstream.h"
 
 namespace sluice::proxy {
 
@@ -59,17 +67,25 @@ class SessionActions {
   absl::StatusOr<size_t> Shed(uint32_t percent, core::Duration over, std::string_view who);
   void StopShedding(std::string_view who);
 
-  // The server's: nothing is shed any more.
+  // Any thread, until Close has been called.
+  void ResetThoseOf(std::string upstream, EndpointRef endpoint);
+
+  // The server's: nothing is shed or reset any more.
   core::Task<void> Close();
 
  private:
-  core::Task<void> EndEach(std::vector<uint64_t> ids, core::Duration over,
-                           core::CancellationToken stop);
+  core::Task<void> ShedEach(std::vector<uint64_t> ids, core::Duration over,
+                            core::CancellationToken stop);
+  core::Task<void> ResetEach(std::string upstream, EndpointRef endpoint);
+  // Returns how many it has told to end.
+  core::Task<size_t> EndEach(std::vector<uint64_t> ids, core::Duration over, EndReason reason,
+                             core::CancellationToken stop);
 
   const core::RuntimeHandle runtime_;
   SessionRegistry& registry_;
   mutable SessionRates rates_;
   Events& events_;
+  core::CancellationSource closing_;
   core::TaskGroup tasks_;
   absl::Mutex mutex_;
   std::unique_ptr<core::CancellationSource> stop_ ABSL_GUARDED_BY(mutex_);  // null: IDLE

@@ -2,6 +2,7 @@
 // and Close shows both peers the end.
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "core/base/counter.h"
@@ -65,12 +66,12 @@ core::Task<void> Session::Flush() {
   }
 }
 
-// An end that is not the endpoint's, or without a byte of it, says nothing.
+// An end that is not the endpoint's says nothing, and neither does one for want of memory here.
 void Session::TellHealth() {
   UpstreamHealth& health = *context().upstream->passive_health();
   if (down_.bytes > 0) return health.OnAnswered(slot_.endpoint());
   const EndReason reset = {.initiator = Initiator::kUpstream, .cause = EndCause::kReset};
-  if (end_.reason() != reset) return;
+  if (end_.reason() != reset || end_.error() == ENOMEM || end_.error() == ENOBUFS) return;
   health.OnFailure(slot_.endpoint(), Outlier::Failure::kReset,
                    "it reset a connection before the first byte of an answer",
                    core::Worker::Current()->clock().Now(), *context().events);

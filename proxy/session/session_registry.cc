@@ -77,6 +77,22 @@ void SessionRegistry::WriteInterims(const SessionEntry::Interim& interim) const 
   }
 }
 
+std::vector<uint64_t> SessionRegistry::IdsOf(const Endpoint& endpoint) const {
+  std::vector<uint64_t> ids;
+  for (const Shard& shard : shards_) {
+    ids.reserve(ids.size() + kChunk);
+    Walk(
+        shard,
+        [&](const SessionEntry& entry) {
+          if (entry.endpoint() == &endpoint) ids.push_back(entry.id_);
+        },
+        [&] {
+          if (ids.capacity() - ids.size() < kChunk) ids.reserve(2 * ids.size() + kChunk);
+        });
+  }
+  return ids;
+}
+
 size_t SessionRegistry::Kill(const std::vector<uint64_t>& ids, const EndReason& reason) {
   const absl::flat_hash_set<uint64_t> wanted(ids.begin(), ids.end());
   std::vector<bool> has_some(shards_.size());

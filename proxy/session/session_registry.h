@@ -53,6 +53,7 @@
 
 namespace sluice::proxy {
 
+class Endpoint;
 class SessionRegistry;
 
 // What stands in a shard: a session, or the place of a walk.
@@ -88,6 +89,8 @@ class SessionEntry : public RegistryEntry {
   };
   // Writes a record of it as it is now, if that is due and there is a log.
   virtual void WriteInterim(const Interim& interim) const = 0;
+  // That it is connected to; null: none.
+  virtual const Endpoint* endpoint() const = 0;
   // It is to end. Inside the task, once.
   virtual void OnKill(const EndReason& reason) = 0;
 
@@ -137,6 +140,8 @@ class SessionRegistry {
   // Records of those that are due, in no order. It holds the lock of a worker for a chunk of them,
   // as Rows does.
   void WriteInterims(const SessionEntry::Interim& interim) const;
+  // Those that are connected to `endpoint`.
+  std::vector<uint64_t> IdsOf(const Endpoint& endpoint) const;
 
   // Ends these sessions. Returns how many it has found.
   size_t Kill(const std::vector<uint64_t>& ids, const EndReason& reason);

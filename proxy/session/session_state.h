@@ -67,6 +67,7 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
 
   // SessionEntry: session.cc.
   void Describe(SessionRow& row, const Viewer& viewer) const override;
+  const Endpoint* endpoint() const override { return slot_.valid() ? &slot_.endpoint() : nullptr; }
   void OnKill(const EndReason& reason) override;
   void WriteInterim(const Interim& interim) const override;
   friend class LeftRegistry;

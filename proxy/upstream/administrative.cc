@@ -10,6 +10,7 @@ namespace {
 GivenEndpoint Given(const conf::Endpoint& endpoint, const ByHand& by_hand) {
   GivenEndpoint given{.endpoint = endpoint, .state = by_hand.state};
   if (by_hand.weight) given.endpoint.weight = *by_hand.weight;
+  given.has_weight_by_hand = by_hand.weight.has_value();
   return given;
 }
 

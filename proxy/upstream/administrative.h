@@ -41,6 +41,7 @@ namespace sluice::proxy {
 struct GivenEndpoint {
   conf::Endpoint endpoint;
   AdminState state = AdminState::kReady;
+  bool has_weight_by_hand = false;
 
   friend bool operator==(const GivenEndpoint&, const GivenEndpoint&) = default;
 };

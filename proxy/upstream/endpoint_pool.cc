@@ -43,7 +43,7 @@ std::shared_ptr<const EndpointSet> EndpointPool::MakeSet(std::span<const GivenEn
   }
   std::vector<EndpointMember> members;
   members.reserve(endpoints.size());
-  for (const auto& [each, state] : endpoints) {
+  for (const auto& [each, state, has_weight_by_hand] : endpoints) {
     std::string name = each.Identity();
     Endpoint* endpoint = nullptr;
     const auto found = known.find(name);
@@ -58,8 +58,10 @@ std::shared_ptr<const EndpointSet> EndpointPool::MakeSet(std::span<const GivenEn
                        .weight = each.weight,
                        .max_connections = each.max_connections,
                        .priority = each.priority,
-                       .state = state});
+                       .state = state,
+                       .shown_weight = each.weight});
   }
+  if (health_ != nullptr) health_->ApplyAgents(endpoints, members);
   std::shared_ptr<const EndpointSet> set = MakeEndpointSet(std::move(members), *balancer_);
   sets_.push_back(set);
   return set;

@@ -53,13 +53,19 @@ void EndpointQueue::ApplyHealth() {
   uint32_t to_serve = 0;
   uint32_t well = 0;
   for (const EndpointMember& member : set_->members()) {
+    const uint8_t out = member.endpoint->out();
     if (member.weight == 0 || member.state != AdminState::kReady) continue;
+    if ((out & Endpoint::kAgentUnused) != 0) continue;
     ++to_serve;
-    if (member.endpoint->out() == 0) ++well;
+    if (out == 0) ++well;
   }
   const bool is_panic = uint64_t{well} * 100 < uint64_t{to_serve} * panic_.percent;
   uint8_t counts = Endpoint::kWhateverIsOut;
-  if (is_panic) counts = panic_.ignores_checks ? uint8_t{0} : Endpoint::kFailedCheck;
+  if (is_panic && panic_.ignores_checks) {
+    counts = Endpoint::kAgentUnused;
+  } else if (is_panic) {
+    counts = Endpoint::kWhateverIsOut ^ Endpoint::kEjected;
+  }
   uint32_t serving = 0;
   for (const EndpointMember& member : set_->members()) {
     member.endpoint->CountOut(counts);

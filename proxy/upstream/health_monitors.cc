@@ -7,12 +7,13 @@
 #include "core/sched/worker.h"
 #include "core/task/select.h"
 #include "core/time/sleep.h"
+#include "proxy/upstream/health/agent.h"
+#include "proxy/upstream/health/check.h"
 
 namespace sluice::proxy {
 namespace {
 
 using core::Instant;
-using Is = CheckResult::Is;
 
 // Several that are due at about the same time are looked for once.
 constexpr core::Duration kShortestPause = 1ms;
@@ -21,7 +22,7 @@ constexpr core::Duration kLongestPause = 1h;
 Instant Now() { return core::Worker::Current()->clock().Now(); }
 
 // It would be a connection of this process to itself, and to its endpoints in turn.
-bool LeadsBack(const Endpoint& endpoint, const CheckPlan& plan) {
+bool LeadsBack(const Endpoint& endpoint, const ProbePlan& plan) {
   if (plan.is_elsewhere() || endpoint.own_listener() == OwnListener::kNo) return false;
   return endpoint.own_listener() == OwnListener::kYes ||
          core::CurrentReactor().IsLocal(endpoint.address());
@@ -58,10 +59,12 @@ core::Task<void> HealthMonitors::Watch(core::IntrusivePtr<Upstream> upstream, St
     auto change = health.changed().Wait();  // before it looks
     UpstreamHealth::Due due = health.TakeDue(Now(), events_);
     for (EndpointRef& each : due.endpoints) {
-      const uint32_t next = next_worker_.fetch_add(1, std::memory_order_relaxed);
-      tasks_.Spawn(Check(upstream, stop, std::move(each)),
-                   &runtime_.worker(next % runtime_.workers()));
+      tasks_.Spawn(Check(upstream, stop, std::move(each)), &NextWorker());
     }
+    for (EndpointRef& each : due.agents) {
+      tasks_.Spawn(Ask(upstream, stop, std::move(each)), &NextWorker());
+    }
+    if (due.reweighs) acts_.reweigh(*upstream);
     const core::Duration pause =
         std::clamp<core::Duration>(due.next_at - Now(), kShortestPause, kLongestPause);
     (void)co_await core::Select(core::Named<"change">(change),
@@ -80,16 +83,49 @@ core::Task<void> HealthMonitors::Check(core::IntrusivePtr<Upstream> upstream, St
 
 core::Task<void> HealthMonitors::CheckInTurn(Upstream& upstream, Endpoint& endpoint,
                                              bool& is_reported) {
+  using Is = CheckResult::Is;
   UpstreamHealth& health = upstream.pool()->health();
   const CheckPlan& plan = *upstream.check();
   auto turn = co_await turns_.Acquire();
   if (!turn.ok()) co_return;
   const Instant started_at = Now();
   CheckResult result{Is::kFailed, "it is a listener of this proxy and leads back to this upstream"};
-  if (!LeadsBack(endpoint, plan)) result = co_await RunCheck(plan, endpoint.address());
+  if (!LeadsBack(endpoint, plan.probe)) result = co_await RunCheck(plan, endpoint.address());
   if (result.is == Is::kNotMade) co_return;
   is_reported = true;
-  health.Checked(endpoint, result.is == Is::kPassed, result.answer, started_at, Now(), events_);
+  const bool resets =
+      health.Checked(endpoint, result.is == Is::kPassed, result.answer, started_at, Now(), events_);
+  if (resets) acts_.reset_sessions(upstream, EndpointRef(&endpoint));
+}
+
+core::Task<void> HealthMonitors::Ask(core::IntrusivePtr<Upstream> upstream, StopSource stop,
+                                     EndpointRef endpoint) {
+  bool is_reported = false;
+  (void)co_await core::Select(core::Named<"answer">(AskInTurn(*upstream, *endpoint, is_reported)),
+                              core::Named<"stop">(stop->token().Cancelled()));
+  if (!is_reported) upstream->pool()->health().AgentNotAsked(*endpoint, Now());
+}
+
+core::Task<void> HealthMonitors::AskInTurn(Upstream& upstream, Endpoint& endpoint,
+                                           bool& is_reported) {
+  using Is = AgentAnswer::Is;
+  UpstreamHealth& health = upstream.pool()->health();
+  auto turn = co_await turns_.Acquire();
+  if (!turn.ok()) co_return;
+  const Instant asked_at = Now();
+  const AgentAnswer answer = co_await AskAgent(*upstream.agent(), endpoint.address());
+  if (answer.is == Is::kNotAsked) co_return;
+  is_reported = true;
+  if (answer.is == Is::kSaid) {
+    health.AgentSaid(endpoint, answer.text, asked_at, Now(), events_);
+  } else {
+    health.AgentNotReached(endpoint, answer.text, asked_at, Now(), events_);
+  }
+}
+
+core::Worker& HealthMonitors::NextWorker() {
+  const uint32_t next = next_worker_.fetch_add(1, std::memory_order_relaxed);
+  return runtime_.worker(next % runtime_.workers());
 }
 
 }  // namespace sluice::proxy

@@ -35,7 +35,8 @@ HealthRules HealthRulesOf(const conf::Upstream& upstream) {
     rules.check = CheckRules{.rule = {.rise = health.rise, .fall = health.fall},
                              .pace = {.interval = health.interval,
                                       .fast_interval = health.fast_interval,
-                                      .down_interval = health.down_interval}};
+                                      .down_interval = health.down_interval},
+                             .resets_sessions = health.on_down == conf::OnDown::kReset};
   }
   if (passive.failures > 0) {
     rules.passive = OutlierRule{.failures = passive.failures,
@@ -43,27 +44,49 @@ HealthRules HealthRulesOf(const conf::Upstream& upstream) {
                                 .max_ejection = passive.max_ejection,
                                 .max_ejected = passive.max_ejected};
   }
+  if (upstream.agent.port != 0) rules.agent = AgentRules{.interval = upstream.agent.interval};
   rules.panic = {.percent = upstream.panic, .ignores_checks = upstream.panic_ignores_checks};
   return rules;
+}
+
+ProbePlan ProbeOf(const conf::Upstream& upstream, const core::Address& address, uint32_t port,
+                  core::Duration timeout) {
+  ProbePlan probe{.timeout = timeout,
+                  .address = address,
+                  .port = static_cast<uint16_t>(port),
+                  .source = std::nullopt};
+  if (upstream.source_address.is_ip()) probe.source = upstream.source_address;
+  return probe;
 }
 
 std::optional<CheckPlan> CheckOf(const conf::Upstream& upstream) {
   const conf::Health& health = upstream.health;
   if (health.check == conf::Check::kOff) return std::nullopt;
-  CheckPlan plan{.is_http = health.check == conf::Check::kHttp,
-                 .timeout = health.timeout,
-                 .address = health.address,
-                 .port = static_cast<uint16_t>(health.port),
-                 .source = std::nullopt,
+  CheckPlan plan{.probe = ProbeOf(upstream, health.address, health.port, health.timeout),
+                 .steps = {},
                  .method = health.http.method,
                  .path = health.http.path,
                  .host = health.http.host,
                  .passes = {}};
-  if (upstream.source_address.is_ip()) plan.source = upstream.source_address;
+  if (health.check == conf::Check::kExchange) plan.kind = CheckKind::kExchange;
+  if (health.check == conf::Check::kHttp) plan.kind = CheckKind::kHttp;
+  for (const conf::ExchangeStep& step : health.exchange) {
+    plan.steps.push_back({.send = step.send.bytes, .expect = SoughtText(step.expect.bytes)});
+  }
   for (const conf::HttpCodes& codes : health.http.status) {
     plan.passes.push_back({.first = codes.first, .last = codes.last});
   }
   return plan;
+}
+
+// One answer has to be there before the next is asked for.
+std::optional<AgentPlan> AgentOf(const conf::Upstream& upstream) {
+  constexpr core::Duration kLongest = 5s;
+  const conf::Agent& agent = upstream.agent;
+  if (agent.port == 0) return std::nullopt;
+  return AgentPlan{.probe = ProbeOf(upstream, agent.address, agent.port,
+                                    std::min<core::Duration>(agent.interval, kLongest)),
+                   .send = agent.send};
 }
 
 }  // namespace
@@ -78,6 +101,7 @@ Upstream::Upstream(const conf::Upstream& config, uint32_t workers, const Upstrea
       drain_timeout_(DrainTimeoutOf(config.on_removed)),
       health_rules_(HealthRulesOf(config)),
       check_(CheckOf(config)),
+      agent_(AgentOf(config)),
       admin_(before != nullptr ? before->admin_ : core::MakeRef<Administrative>()),
       made_of_(admin_->version()),
       pool_(before != nullptr && before->HasPolicyOf(*this)
@@ -87,16 +111,19 @@ Upstream::Upstream(const conf::Upstream& config, uint32_t workers, const Upstrea
       passive_health_(health_rules_.passive ? &pool_->health() : nullptr) {
   if (!shares_pool_) {
     if (before != nullptr) pool_->health().TakeOver(before->pool_->health());
-    PutHealthInForce();
+    (void)PutHealthInForce();
   }
+  shares_of_ = pool_->health().share_version();
+  if (!shares_pool_ && shares_of_ != 0) Publish(MakeSet(configured_));
   if (shares_pool_ && !std::ranges::equal(config.endpoints, endpoints_before)) {
     next_ = MakeSet(configured_);
   }
 }
 
 void Upstream::Refresh() {
-  const uint64_t version = admin_->version();
-  if (std::exchange(made_of_, version) == version) return;
+  const uint64_t made_of = std::exchange(made_of_, admin_->version());
+  const uint64_t shares_of = std::exchange(shares_of_, pool_->health().share_version());
+  if (made_of == made_of_ && shares_of == shares_of_) return;
   if (next_ != nullptr) {
     next_ = MakeSet(configured_);
   } else if (!shares_pool_) {
@@ -105,10 +132,10 @@ void Upstream::Refresh() {
 }
 
 void Upstream::PutInForce(const Upstream& before, core::Instant now) {
-  PutHealthInForce();
-  if (next_ != nullptr) {
-    pool_->Publish(std::exchange(next_, nullptr), now + before.drain_timeout_);
-  }
+  const bool has_other_shares = PutHealthInForce();
+  if (next_ == nullptr && !has_other_shares) return;
+  if (has_other_shares) next_ = MakeSet(configured_);
+  pool_->Publish(std::exchange(next_, nullptr), now + before.drain_timeout_);
 }
 
 void Upstream::Retire(bool stays, core::Instant now) const {
@@ -163,6 +190,9 @@ void Upstream::Remove(std::string_view name, core::Instant now) {
   admin_->Remove(name, is_configured(name));
   PublishGiven(now);
 }
+
+// Its endpoints are those that there are.
+void Upstream::Reweigh(core::Instant now) { PublishGiven(now); }
 
 void Upstream::Restore(Administrative::Changes changes, core::Instant now) {
   admin_->Restore(std::move(changes));

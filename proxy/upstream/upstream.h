@@ -28,6 +28,7 @@
 #include "proxy/upstream/endpoint/endpoint_set.h"
 #include "proxy/upstream/endpoint_pool.h"
 #include "proxy/upstream/endpoint_queue.h"
+#include "proxy/upstream/health/agent.h"
 #include "proxy/upstream/health/check.h"
 #include "proxy/upstream/upstream_health.h"
 
@@ -62,8 +63,10 @@ class Upstream final : public core::RefCounted {
   UpstreamHealth* passive_health() const { return passive_health_; }
   // How its endpoints are checked; null: they are not.
   const CheckPlan* check() const { return check_ ? &*check_ : nullptr; }
+  // How their agents are asked; null: they have none.
+  const AgentPlan* agent() const { return agent_ ? &*agent_ : nullptr; }
   // Whether its endpoints are to be looked after (health_monitors.h).
-  bool has_health() const { return check_ || passive_health_ != nullptr; }
+  bool has_health() const { return check_ || agent_ || passive_health_ != nullptr; }
   core::LogThrottle& failure_throttle() { return pool_->failure_throttle(); }
 
   // Whether each connection begins with a header of the PROXY protocol.
@@ -82,8 +85,8 @@ class Upstream final : public core::RefCounted {
   std::shared_ptr<const EndpointSet> endpoints() {
     return next_ != nullptr ? next_ : queue().ShareSet();
   }
-  // Before PutInForce, or instead of it when the pool is another one: what an administrator has
-  // changed since it was made holds for its endpoints, too.
+  // Before PutInForce, or instead of it when the pool is another one: what an administrator or an
+  // agent has changed since it was made holds for its endpoints, too.
   void Refresh();
   // Publishes its endpoints, unless they are those that are published. What leaves follows the rule
   // of `before`.
@@ -109,6 +112,9 @@ class Upstream final : public core::RefCounted {
   void Remove(std::string_view name, core::Instant now);
   void Restore(Administrative::Changes changes, core::Instant now);
 
+  // Agents have said other weights or limits, which hold from now on. Likewise of one in force.
+  void Reweigh(core::Instant now);
+
   // Any endpoints of its pool (endpoint_pool.h).
   std::shared_ptr<const EndpointSet> MakeSet(std::span<const conf::Endpoint> endpoints) {
     return pool_->MakeSet(admin_->Apply(endpoints),
@@ -125,7 +131,8 @@ class Upstream final : public core::RefCounted {
            policy_.slow_start == other.policy_.slow_start;
   }
 
-  void PutHealthInForce() { pool_->health().SetRules(health_rules_); }
+  // Returns true if the weights or limits of its endpoints are others now.
+  bool PutHealthInForce() { return pool_->health().SetRules(health_rules_); }
 
   bool is_configured(std::string_view name) const;
   void PublishGiven(core::Instant now);
@@ -138,8 +145,10 @@ class Upstream final : public core::RefCounted {
   const core::Duration drain_timeout_;  // of an endpoint that is removed
   const HealthRules health_rules_;
   const std::optional<CheckPlan> check_;
+  const std::optional<AgentPlan> agent_;
   const core::IntrusivePtr<Administrative> admin_;
-  uint64_t made_of_;  // version of admin_
+  uint64_t made_of_;        // version of admin_
+  uint64_t shares_of_ = 0;  // of what agents have said
   const core::IntrusivePtr<EndpointPool> pool_;
   const bool shares_pool_;                   // with the one before
   UpstreamHealth* const passive_health_;     // the pool's, or null

@@ -20,7 +20,8 @@ constexpr core::Duration kPauseAfterNone = 100ms;
 double Seconds(core::Duration time) { return std::chrono::duration<double>(time).count(); }
 
 bool IsToServe(const EndpointMember& member) {
-  return member.weight > 0 && member.state == AdminState::kReady;
+  return member.weight > 0 && member.state == AdminState::kReady &&
+         (member.endpoint->out() & Endpoint::kAgentUnused) == 0;
 }
 
 }  // namespace
@@ -30,16 +31,21 @@ uint64_t UpstreamHealth::Chance(Instant now) {
   return core::Mix(static_cast<uint64_t>(now.since_origin().count())) + ++chances_;
 }
 
-void UpstreamHealth::SetRules(const HealthRules& rules) {
+bool UpstreamHealth::SetRules(const HealthRules& rules) {
   const std::shared_ptr<const EndpointSet> set = queue_.ShareSet();
+  bool has_other_shares = false;
   {
     absl::MutexLock lock(&mutex_);
     const bool keeps_pace = rules_.check && rules.check && rules_.check->pace == rules.check->pace;
+    const bool keeps_agents =
+        rules_.agent && rules.agent && rules_.agent->interval == rules.agent->interval;
     rules_ = rules;
     for (const EndpointMember& member : set->members()) {
       EndpointHealth* const health = member.endpoint->health();
       if (health == nullptr) continue;
       if (!keeps_pace) health->next_check_at.reset();
+      if (!keeps_agents) health->next_question_at.reset();
+      if (!rules.agent && ForgetAgent(*health)) has_other_shares = true;
       if (!rules.check) health->check = CheckState::AtStart();
       if (!rules.passive) {
         health->outlier = Outlier();
@@ -48,14 +54,17 @@ void UpstreamHealth::SetRules(const HealthRules& rules) {
       if (health->out() != member.endpoint->out()) queue_.SetOut(*member.endpoint, health->out());
     }
     queue_.SetPanic(rules.panic);
+    if (has_other_shares) shares_published_ = ++share_version_;
   }
   changed_.All();
+  return has_other_shares;
 }
 
 void UpstreamHealth::TakeOver(UpstreamHealth& before) {
   struct Known {
     CheckState check;
     Outlier outlier;
+    AgentState agent;
   };
   std::unordered_map<std::string, Known> known;
   {
@@ -63,7 +72,7 @@ void UpstreamHealth::TakeOver(UpstreamHealth& before) {
     absl::MutexLock lock(&before.mutex_);
     for (const EndpointMember& member : set->members()) {
       const EndpointHealth* const health = member.endpoint->health();
-      known.emplace(member.endpoint->name(), Known{health->check, health->outlier});
+      known.emplace(member.endpoint->name(), Known{health->check, health->outlier, health->agent});
     }
   }
   const std::shared_ptr<const EndpointSet> set = queue_.ShareSet();
@@ -74,6 +83,8 @@ void UpstreamHealth::TakeOver(UpstreamHealth& before) {
     EndpointHealth& health = *member.endpoint->health();
     health.check = found->second.check;
     health.outlier = found->second.outlier;
+    health.agent = found->second.agent;
+    if (health.agent.has_share()) ++share_version_;
     health.has_failed.store(health.outlier.failures() > 0, std::memory_order_relaxed);
     queue_.SetOut(*member.endpoint, health.out());
   }
@@ -160,6 +171,7 @@ UpstreamHealth::Due UpstreamHealth::TakeDue(Instant now, Events& events) {
     if (const auto until = health.outlier.ejected_until()) {
       due.next_at = std::min(due.next_at, *until);
     }
+    TakeDueAgent(*set, i, now, due);
     if (!rules_.check || health.is_being_checked) continue;
     ScheduleFirst(*set, i, now);
     if (*health.next_check_at <= now) {
@@ -169,17 +181,19 @@ UpstreamHealth::Due UpstreamHealth::TakeDue(Instant now, Events& events) {
       due.next_at = std::min(due.next_at, *health.next_check_at);
     }
   }
+  TakeDueShares(now, due);
   NotePanic(events);
   return due;
 }
 
-void UpstreamHealth::Checked(Endpoint& endpoint, bool passed, std::string_view answer,
+bool UpstreamHealth::Checked(Endpoint& endpoint, bool passed, std::string_view answer,
                              Instant started_at, Instant ended_at, Events& events) {
   EndpointHealth& health = *endpoint.health();
+  bool resets = false;
   {
     absl::MutexLock lock(&mutex_);
     health.is_being_checked = false;
-    if (!rules_.check) return;
+    if (!rules_.check) return false;
     const CheckRules& rules = *rules_.check;
     const bool was_new = health.check.is_new();
     if (health.check.On(passed, rules.rule)) {
@@ -193,10 +207,14 @@ void UpstreamHealth::Checked(Endpoint& endpoint, bool passed, std::string_view a
                   upstream_, endpoint.name(), passed ? "up" : "down", why);
       queue_.SetOut(endpoint, health.out());
       NotePanic(events);
+      resets = !passed && rules.resets_sessions;
     }
-    health.next_check_at = rules.pace.Next(started_at, ended_at, health.check, Chance(ended_at));
+    const Instant from =
+        CountsFrom(health.next_check_at, started_at, rules.pace.PauseOf(health.check));
+    health.next_check_at = rules.pace.Next(from, ended_at, health.check, Chance(ended_at));
   }
   changed_.All();
+  return resets;
 }
 
 void UpstreamHealth::NotChecked(Endpoint& endpoint, Instant now) {

@@ -55,8 +55,12 @@ TEST(Reference, HasTheDefaults) {
   listener.upstream = "app";
   Endpoint endpoint;
   endpoint.address = *core::Address::Parse("127.0.0.1:3000");
+  const std::vector<ExchangeStep> steps = {{{"PING\r\n", false}, {"+PONG", false}},
+                                           {{"QUIT\r\n", true}, {"+OK", true}}};
+  expected.default_upstream.health.exchange = steps;
   Upstream upstream;
   upstream.name = "app";
+  upstream.health.exchange = steps;
   upstream.endpoints = {endpoint};
   expected.listeners = {listener};
   expected.upstreams = {upstream};

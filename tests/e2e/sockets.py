@@ -28,11 +28,11 @@ def text_of(address):
 class Listener:
     """A server socket in the test itself, which accepts by hand."""
 
-    def __init__(self, host=HOST, backlog=4096, receive_buffer=0):
+    def __init__(self, host=HOST, backlog=4096, receive_buffer=0, port=0):
         self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         if receive_buffer:  # inherited by what it accepts
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.bind((host, 0))
+        self.socket.bind((host, port))
         self.socket.listen(backlog)
         self.address = self.socket.getsockname()
         self.text = text_of(self.address)

@@ -11,13 +11,9 @@ import time
 import servers
 import sockets
 from blackhole import Blackhole
-from echo import echo
+from checking import Checking, OFTEN, closed_endpoint
 from harness import main, matrix
 from processes import DEADLINE, wait_for
-from reloading import Reloading
-
-# Checks as often as a test can wait for.
-OFTEN = {"interval": "50ms", "fast_interval": "20ms", "down_interval": "30ms", "timeout": "1s"}
 
 
 class HttpServer:
@@ -55,42 +51,13 @@ class HttpServer:
         self.thread.join()
 
 
-def closed_endpoint():
-    """An endpoint that refuses connects: no other test uses this host."""
-    return sockets.text_of((sockets.HOST, sockets.free_port()))
-
-
 @matrix(workers=(1, 2))
-class Health(Reloading):
-    def live(self):
-        return self.peer(echo).receive()
-
-    def checked_proxy(self, endpoints, health=None, upstream=None, **options):
-        return self.proxy(endpoints, upstream={"health": {**OFTEN, **(health or {})},
-                                               "retry_for": "0s", **(upstream or {})}, **options)
-
-    def wait_is(self, web, endpoint, state, count=1):
-        return web.wait_line(f"upstream app: endpoint {endpoint} is {state}:", count=count)[-1]
-
-    def sessions(self, web, count):
-        """Echoes through as many sessions; returns the endpoints that they had."""
-        before = len(web.session_ends())
-        for _ in range(count):
-            client = web.connect()
-            sockets.exchange_echo(client)
-            client.close()
-        web.wait_session_end(before + count)
-        return {end["endpoint"] for end in web.session_ends()[before:]}
-
+class Health(Checking):
     def get(self, web):
         with contextlib.closing(web.connect()) as client:
             client.sendall(b"GET /ok HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             answer, _ = sockets.read_to_end(client)
             self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
-
-    def server(self, server):
-        self.addCleanup(server.output.close)
-        return self.keep(server)
 
     def nginx(self, port=None):
         server = self.server(servers.Nginx(port))

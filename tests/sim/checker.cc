@@ -83,6 +83,7 @@ void Checker::Submitted(const core::Op& op, Socket& socket) {
 }
 
 void Checker::Received(Socket& socket) {
+  if (socket.session == nullptr) return;  // a check's
   Session& session = *socket.session;
   const int direction = session.near == &socket ? Session::kUp : Session::kDown;
   session.received[static_cast<size_t>(direction)] = clock_.Now();
@@ -99,6 +100,7 @@ void Checker::CheckReadAhead(const Session& session, int direction) {
 }
 
 void Checker::Sent(Socket& socket, bool taken) {
+  if (socket.session == nullptr) return;
   Session& session = *socket.session;
   const size_t direction = session.far == &socket ? Session::kUp : Session::kDown;
   if (taken) {

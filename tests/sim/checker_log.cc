@@ -34,6 +34,7 @@ void Checker::Write(core::LogLevel, std::string_view line) {
   if (!line.starts_with("worker ")) trace_.Add("log: %s", line);
   if (line.starts_with("session end ")) SessionEnds(line);
   if (line.starts_with("stats ")) CheckStats(line);
+  endpoints_.health().Log(line);
   if (line == "signal SIGHUP: another configuration is in force") {
     endpoints_.model().Reloaded(/*in_force=*/true);
   } else if (line == "signal SIGHUP: the configuration stays as it is") {
@@ -91,10 +92,11 @@ void Checker::CheckCut(const Session& session, int direction, uint64_t undeliver
 bool Checker::MayCut(const Session& session, int direction) const {
   const Socket& to = session.to(direction);
   if (to.reset_arrived || session.broken() || session.reason.ends_with("_timeout")) return true;
-  if (session.reason == "endpoint_removed") return true;
+  if (session.reason == "endpoint_removed" || session.reason == "endpoint_down") return true;
   const core::Instant closing_at = to.closing_at.value();
   const core::Instant end = closing_at + kTolerance;
   if (session.late_at && end >= *session.late_at) return true;  // its endpoint's time is over
+  if (scenario_.resets_down && session.down_at && end <= *session.down_at + 2s) return true;
   if (first_signal_ && (signals_ > 1 || end >= *first_signal_ + scenario_.drain_timeout)) {
     return true;
   }
@@ -117,7 +119,9 @@ bool FailedAt(const Session& session, bool near) {
 
 void Checker::CheckReason(const Session& session, std::string_view reason, std::string_view by) {
   bool is_true = false;
-  const bool changes = scenario_.has(Fault::kReload) || scenario_.has(Fault::kWeights);
+  const bool changes = scenario_.has(Fault::kReload) || scenario_.has(Fault::kWeights) ||
+                       scenario_.has(Fault::kChecks) || scenario_.has(Fault::kAgents) ||
+                       scenario_.has(Fault::kPassive);
   if (reason == "closed") {
     CheckClosed(session);
     return;
@@ -134,6 +138,8 @@ void Checker::CheckReason(const Session& session, std::string_view reason, std::
     is_true = session.far == nullptr && (changes || scenario_.has(Fault::kEndpointLimit));
   } else if (reason == "endpoint_removed") {
     is_true = session.far != nullptr;  // that it was time is for endpoints_
+  } else if (reason == "endpoint_down") {
+    is_true = session.far != nullptr && scenario_.resets_down;  // likewise
   } else if (reason == "shutdown") {
     is_true = first_signal_ && (signals_ > 1 || *session.ended + kTolerance >=
                                                     *first_signal_ + scenario_.drain_timeout);

@@ -153,7 +153,8 @@ void EndpointChecker::CheckMayBeGiven(const Session& session, const Place& place
     trace_.Fail("session %d tries endpoint %d twice", session.id, place.endpoint);
   }
   if (place.most_weight == 0) {
-    trace_.Fail("session %d is given endpoint %d, which drains", session.id, place.endpoint);
+    trace_.Fail("session %d is given endpoint %d, which drains or is out", session.id,
+                place.endpoint);
   }
   if (session.pool->changes > 0) return;
   // It prefers others to those that it has tried in the round before.
@@ -189,6 +190,9 @@ void EndpointChecker::Closes(Session& session) {
     if (session.counted == Session::Counted::kYes) --place->used;
     if (session.counted == Session::Counted::kPerhaps) --place->unsure;
     session.late_at = place->late_at;
+    session.down_at = place->down_at;
+    if (session.far != nullptr && session.far->reset_arrived) health_.Failed(*place);
+    if (session.far == nullptr) health_.Failed(*place);  // or given up
   }
   if (session.far != nullptr) return;
   AskAgain(session);
@@ -206,6 +210,8 @@ bool EndpointChecker::IsTrue(const Session& session, std::string_view reason) co
   if (reason == "endpoint_removed") {
     return session.late_at && now + kTolerance >= *session.late_at;
   }
+  if (reason == "endpoint_down")
+    return session.down_at && now <= *session.down_at + 1s + kTolerance;
   const bool has_waited = now >= session.asked_from + scenario_.queue_timeout;
   if (reason == "no_upstream") {
     const bool was_down = has_waited && (pool->serving() == 0 || !pool->was_serving());
@@ -223,10 +229,12 @@ void EndpointChecker::CheckAtRest(const std::deque<Session>& sessions) {
   for (const Session& session : sessions) {
     if (!session.live()) continue;
     CheckDrained(session);
+    CheckDown(session);
     const bool waits = session.far == nullptr && !session.connecting;
     if (waits && session.pool != nullptr) CheckWaiting(session);
   }
   winners_.clear();
+  health_.CheckAtRest();
   model_.Rested();
 }
 
@@ -243,6 +251,16 @@ void EndpointChecker::CheckDrained(const Session& session) const {
   const core::Duration tolerance = kTolerance + (MayLinger(session) ? kLook : 0s);
   if (clock_.Now() <= std::max(*session.place->late_at, *session.relaying) + tolerance) return;
   trace_.Fail("session %d lives on at endpoint %d, whose time is over", session.id,
+              session.place->endpoint);
+}
+
+// With on_down: reset those that were there when it went down are reset, within a second.
+void EndpointChecker::CheckDown(const Session& session) const {
+  if (!scenario_.resets_down || session.far == nullptr || session.place == nullptr) return;
+  const core::OptionalInstant down_at = session.place->down_at;
+  if (!down_at || *session.relaying > *down_at) return;
+  if (clock_.Now() <= *down_at + 1s + kTolerance) return;
+  trace_.Fail("session %d lives on at endpoint %d, which is down", session.id,
               session.place->endpoint);
 }
 

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/sim/health_model.h"
 #include "tests/sim/session.h"
 #include "tests/sim/trace.h"
 #include "tests/sim/upstream_model.h"
@@ -24,9 +25,14 @@ namespace sluice::sim {
 class EndpointChecker {
  public:
   EndpointChecker(const Scenario& scenario, const SimClock& clock, Trace& trace)
-      : scenario_(scenario), clock_(clock), trace_(trace), model_(scenario, clock, trace) {}
+      : scenario_(scenario),
+        clock_(clock),
+        trace_(trace),
+        model_(scenario, clock, trace),
+        health_(scenario, clock, trace, model_) {}
 
   UpstreamModel& model() { return model_; }
+  HealthModel& health() { return health_; }
 
   void Accepted(Session& session);
   void Begins(Session& session);
@@ -68,11 +74,13 @@ class EndpointChecker {
   void CheckOvertaken(const Session& session, const Winner& winner);
   bool MayLinger(const Session& session) const;
   void CheckDrained(const Session& session) const;
+  void CheckDown(const Session& session) const;
 
   const Scenario& scenario_;
   const SimClock& clock_;
   Trace& trace_;
   UpstreamModel model_;
+  HealthModel health_;
   uint64_t turns_ = 0;
   std::vector<Winner> winners_;
 };

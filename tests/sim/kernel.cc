@@ -28,6 +28,10 @@ uint32_t AddressOf(const Op& connect) {
   return ntohl(static_cast<const sockaddr_in*>(core::DataOf(connect))->sin_addr.s_addr) & 0xffff;
 }
 
+uint16_t PortOf(const Op& connect) {
+  return ntohs(static_cast<const sockaddr_in*>(core::DataOf(connect))->sin_port);
+}
+
 }  // namespace
 
 Descriptor& Kernel::at(int fd) {
@@ -125,7 +129,8 @@ IoResult<int> Kernel::OpenSocket() {
   if (session != nullptr) checker_.endpoints().OpensSocket(*session, fd.ok());
   if (!fd.ok()) return fd;
   at(*fd).session = session;
-  checker_.UpstreamOpened();
+  at(*fd).is_probe = session == nullptr && scenario_.has_probes();
+  if (!at(*fd).is_probe) checker_.UpstreamOpened();
   return fd;
 }
 
@@ -135,6 +140,7 @@ void Kernel::StartConnect(Op& op) {
   descriptor.kind = Kind::kConnecting;
   descriptor.task = op.task;
   descriptor.since = network_.now();
+  if (descriptor.is_probe) return StartProbe(op, descriptor);
   if (descriptor.session != nullptr) {
     descriptor.placed = true;
     const uint32_t address = AddressOf(op);
@@ -154,6 +160,21 @@ void Kernel::StartConnect(Op& op) {
       delay, [this, fd = op.fd, life = descriptor.life, result] { ConnectEnds(fd, life, result); });
 }
 
+void Kernel::StartProbe(Op& op, Descriptor& descriptor) {
+  const uint32_t address = AddressOf(op);
+  Probe& probe =
+      checker_.endpoints().health().Begins(address >> 8, (address & 0xff) - 1, PortOf(op));
+  descriptor.probe = &probe;
+  if (probe.connect_error == ENOBUFS || probe.connect_error == EADDRNOTAVAIL) {
+    descriptor.connect_result = -probe.connect_error;
+    return;
+  }
+  const core::Duration delay = probe.is_lost ? 127s : network_.Delay();
+  network_.After(delay, [this, fd = op.fd, life = descriptor.life, result = -probe.connect_error] {
+    ConnectEnds(fd, life, result);
+  });
+}
+
 void Kernel::ConnectEnds(int fd, uint64_t life, int result) {
   Descriptor& descriptor = table_[static_cast<size_t>(fd - kFirst)];
   if (descriptor.kind != Kind::kConnecting || descriptor.life != life) return;
@@ -167,8 +188,14 @@ void Kernel::ConnectEnds(int fd, uint64_t life, int result) {
     descriptor.socket = &proxy_side;
     proxy_side.fd = fd;
     proxy_side.user = this;
-    checker_.Connected(proxy_side, *descriptor.task);
-    on_upstream(*proxy_side.other, proxy_side);
+    if (Probe* const probe = descriptor.probe) {
+      probe->is_connected = true;
+      probe->socket = &proxy_side;
+      probe_peers_.emplace_back(*probe, *proxy_side.other, network_);
+    } else {
+      checker_.Connected(proxy_side, *descriptor.task);
+      on_upstream(*proxy_side.other, proxy_side);
+    }
   }
   Ready(descriptor, kOut);
 }
@@ -187,6 +214,8 @@ void Kernel::BeginClose(int fd) {
   }
   if (descriptor.kind == Kind::kListener) {
     listener_tasks_.erase(core::Worker::Current()->running());
+  } else if (descriptor.is_probe) {
+    if (descriptor.probe != nullptr) checker_.endpoints().health().Ends(*descriptor.probe);
   } else if (!client) {
     checker_.UpstreamClosed();
     if (descriptor.placed) checker_.endpoints().Closes(*descriptor.session);
@@ -198,7 +227,8 @@ void Kernel::BeginClose(int fd) {
 
 void Kernel::CheckConnects() {
   for (const Descriptor& descriptor : table_) {
-    if (descriptor.kind == Kind::kConnecting) checker_.CheckConnect(descriptor.since);
+    if (descriptor.kind != Kind::kConnecting || descriptor.is_probe) continue;
+    checker_.CheckConnect(descriptor.since);
   }
 }
 
@@ -265,6 +295,7 @@ int Kernel::Poll(const Op& op) {
 
 int Kernel::MemoryError(Socket& socket, bool sends) {
   // Rare, or no session would live to see anything else.
+  if (socket.session == nullptr) return 0;  // a check's
   const uint32_t level = (scenario_.level(Fault::kNoMemory) + 9) / 10;
   if (!random_.Chance(level)) return 0;
   const int error = sends && random_.Chance(500) ? ENOBUFS : ENOMEM;

@@ -53,6 +53,8 @@ struct Descriptor {
   core::Runnable* task = nullptr;  // the task that connected it
   Session* session = nullptr;      // an upstream's: whose it is
   bool placed = false;             // it counts as a connection to an endpoint
+  bool is_probe = false;           // of a check, or to an agent
+  Probe* probe = nullptr;          // once it connects
   std::array<OpSlot, 2> slots = {};
 };
 
@@ -110,6 +112,7 @@ class Kernel final : public SocketUser {
 
  private:
   core::IoResult<int> NewDescriptor(Descriptor::Kind kind);
+  void StartProbe(core::Op& op, Descriptor& descriptor);
   void ConnectEnds(int fd, uint64_t life, int result);
   void Ready(Descriptor& descriptor, Direction direction);
 
@@ -120,6 +123,7 @@ class Kernel final : public SocketUser {
   Random random_;
   std::deque<Descriptor> table_;
   std::deque<Listening> listening_;
+  std::deque<ProbePeer> probe_peers_;
   std::set<const core::Runnable*> listener_tasks_;
   Descriptor signals_;
   int open_ = 0;

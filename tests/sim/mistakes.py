@@ -236,4 +236,53 @@ MISTAKES = [
           ? Seed()
           : upstream.KeyOf(CurrentReactor().PeerAddress(client_))""",
     ),
+    (
+        'upstream_health.cc',
+        '    if (health.check.On(passed, rules.rule)) {\n',
+        """    CheckRule rule = rules.rule;
+    if (sim::Planted(sim::Mutant::kTrustsOneCheck)) rule = {.rise = 1, .fall = 1};
+    if (sim::Planted(sim::Mutant::kNeverUp)) passed = false;
+    if (health.check.On(passed, rule)) {
+""",
+    ),
+    (
+        'upstream_health.cc',
+        '    if (!is_outlier || !MayEject()) return;\n',
+        """    const bool early = sim::Planted(sim::Mutant::kEjectsEarly) &&
+                       health->outlier.failures() * 2 >= rule.failures;
+    if (!is_outlier && !early) return;
+    if (!MayEject() && !sim::Planted(sim::Mutant::kEjectsAll)) return;
+""",
+    ),
+    (
+        'upstream_health.cc',
+        '      resets = !passed && rules.resets_sessions;\n',
+        """      resets =
+          !passed && rules.resets_sessions && !sim::Planted(sim::Mutant::kKeepsDown);
+""",
+    ),
+    (
+        'upstream_health.cc',
+        '    if (!rules_.check || health.is_being_checked) continue;\n',
+        """    if (!rules_.check) continue;
+    if (health.is_being_checked && !sim::Planted(sim::Mutant::kChecksTwice)) continue;
+""",
+    ),
+    (
+        'endpoint_queue.cc',
+        '  endpoint.SetOut(out);\n',
+        """  endpoint.SetOut(sim::Planted(sim::Mutant::kServesDown) ? uint8_t{0} : out);
+""",
+    ),
+    (
+        'health_monitors.cc',
+        '    health.AgentNotReached(endpoint, answer.text, asked_at, Now(), '
+        + 'logger_);\n',
+        """    if (sim::Planted(sim::Mutant::kFearsSilence)) {
+      health.AgentSaid(endpoint, "down", asked_at, Now(), logger_);
+      co_return;
+    }
+    health.AgentNotReached(endpoint, answer.text, asked_at, Now(), logger_);
+""",
+    ),
 ]

@@ -15,6 +15,7 @@ constexpr uint64_t kStreamLinger = 6;
 constexpr uint64_t kStreamRetry = 7;
 constexpr uint64_t kStreamPolicy = 9;
 constexpr uint64_t kStreamCrowd = 11;
+constexpr uint64_t kStreamHealth = 12;
 constexpr uint64_t kPolicies = 7;
 constexpr uint32_t kLeastConnections = 1;  // numbers of conf::Balance
 constexpr uint32_t kRandomTwo = 2;
@@ -154,6 +155,20 @@ void ChoosePolicy(Scenario& s) {
   s.removed_timeout = random.Chance(300) ? 0s : random.Skewed(10, 10000) * 1ms;
 }
 
+// Likewise.
+void ChooseHealth(Scenario& s) {
+  Random random(s.options.seed, kStreamHealth);
+  s.check_interval = random.Between(4, 40) * 50ms;
+  s.check_timeout = random.Between(5, 20) * 50ms;
+  s.agent_interval = random.Between(4, 40) * 50ms;
+  s.ejection = random.Between(2, 40) * 100ms;
+  s.rise = Few(random, 3);
+  s.fall = Few(random, 4);
+  s.failures = Few(random, 4);
+  s.checks_talk = random.Chance(700);
+  s.resets_down = random.Chance(500) && s.has(Fault::kChecks);
+}
+
 // Many clients at about the same time: some wait for an endpoint when a reload comes.
 void ChooseCrowd(Scenario& s) {
   Random random(s.options.seed, kStreamCrowd);
@@ -164,6 +179,81 @@ void ChooseCrowd(Scenario& s) {
   if (s.has(Fault::kSlowStart)) s.slow_start = random.Between(2000, 10000) * 1ms;
 }
 
+// Of mutants.
+constexpr const char* kNames[] = {"None",
+                                  "DropLastBuffer",
+                                  "SwapBuffers",
+                                  "ResetLooksClean",
+                                  "LoseCancel",
+                                  "LeakBuffer",
+                                  "IgnoreCredit",
+                                  "ForgetStarved",
+                                  "ShutdownCuts",
+                                  "NoShutdown",
+                                  "CloseWithoutReset",
+                                  "LeakDescriptor",
+                                  "LooseLimit",
+                                  "LateTimeouts",
+                                  "SlowDrain",
+                                  "LoseWakeup",
+                                  "LooseEndpoint",
+                                  "LooseSource",
+                                  "FastRate",
+                                  "FastPace",
+                                  "NoTotalPace",
+                                  "WideJitter",
+                                  "LateQueueTimeout",
+                                  "ManyAttempts",
+                                  "NoBackoff",
+                                  "RelayAfterFin",
+                                  "DeafAfterFin",
+                                  "FailureLooksClean",
+                                  "NoReserve",
+                                  "ManyBlocks",
+                                  "QueueBackwards",
+                                  "QueueSkipped",
+                                  "LeakPlace",
+                                  "TryTwice",
+                                  "PaceStalls",
+                                  "PaceForgets",
+                                  "LifetimeRelayed",
+                                  "DeafConnecting",
+                                  "WrongCause",
+                                  "FailureRelayed",
+                                  "AnySignalEnds",
+                                  "WallDurations",
+                                  "BlindToTaking",
+                                  "FixedLinger",
+                                  "TellsAccepted",
+                                  "OneRound",
+                                  "LateRetry",
+                                  "NoRoundPause",
+                                  "FreedTopology",
+                                  "ForgetsCounts",
+                                  "ForgetsEndpoints",
+                                  "LateRemoval",
+                                  "ForgetsPlaces",
+                                  "ServesLeaver",
+                                  "ServesDrained",
+                                  "KeepsLimit",
+                                  "JoinsInSilence",
+                                  "ServesLastFirst",
+                                  "WaitsForGone",
+                                  "NeverLate",
+                                  "LingersOn",
+                                  "OnePriority",
+                                  "NoRamp",
+                                  "ForgetsSource",
+                                  "TrustsOneCheck",
+                                  "NeverUp",
+                                  "ServesDown",
+                                  "EjectsAll",
+                                  "EjectsEarly",
+                                  "KeepsDown",
+                                  "FearsSilence",
+                                  "ChecksTwice"};
+static_assert(std::size(kNames) == static_cast<size_t>(Mutant::kCount));
+
 }  // namespace
 
 bool Scenario::policy_counts() const {
@@ -171,74 +261,7 @@ bool Scenario::policy_counts() const {
          hash_load != 0;
 }
 
-const char* Name(Mutant mutant) {
-  constexpr const char* kNames[] = {"None",
-                                    "DropLastBuffer",
-                                    "SwapBuffers",
-                                    "ResetLooksClean",
-                                    "LoseCancel",
-                                    "LeakBuffer",
-                                    "IgnoreCredit",
-                                    "ForgetStarved",
-                                    "ShutdownCuts",
-                                    "NoShutdown",
-                                    "CloseWithoutReset",
-                                    "LeakDescriptor",
-                                    "LooseLimit",
-                                    "LateTimeouts",
-                                    "SlowDrain",
-                                    "LoseWakeup",
-                                    "LooseEndpoint",
-                                    "LooseSource",
-                                    "FastRate",
-                                    "FastPace",
-                                    "NoTotalPace",
-                                    "WideJitter",
-                                    "LateQueueTimeout",
-                                    "ManyAttempts",
-                                    "NoBackoff",
-                                    "RelayAfterFin",
-                                    "DeafAfterFin",
-                                    "FailureLooksClean",
-                                    "NoReserve",
-                                    "ManyBlocks",
-                                    "QueueBackwards",
-                                    "QueueSkipped",
-                                    "LeakPlace",
-                                    "TryTwice",
-                                    "PaceStalls",
-                                    "PaceForgets",
-                                    "LifetimeRelayed",
-                                    "DeafConnecting",
-                                    "WrongCause",
-                                    "FailureRelayed",
-                                    "AnySignalEnds",
-                                    "WallDurations",
-                                    "BlindToTaking",
-                                    "FixedLinger",
-                                    "TellsAccepted",
-                                    "OneRound",
-                                    "LateRetry",
-                                    "NoRoundPause",
-                                    "FreedTopology",
-                                    "ForgetsCounts",
-                                    "ForgetsEndpoints",
-                                    "LateRemoval",
-                                    "ForgetsPlaces",
-                                    "ServesLeaver",
-                                    "ServesDrained",
-                                    "KeepsLimit",
-                                    "JoinsInSilence",
-                                    "ServesLastFirst",
-                                    "WaitsForGone",
-                                    "NeverLate",
-                                    "LingersOn",
-                                    "OnePriority",
-                                    "NoRamp",
-                                    "ForgetsSource"};
-  static_assert(std::size(kNames) == static_cast<size_t>(Mutant::kCount));
-  return kNames[static_cast<size_t>(mutant)];
-}
+const char* Name(Mutant mutant) { return kNames[static_cast<size_t>(mutant)]; }
 
 Scenario::Scenario(const RunOptions& run_options) : options(run_options) {
   Random retry(options.seed, kStreamRetry);
@@ -254,6 +277,7 @@ Scenario::Scenario(const RunOptions& run_options) : options(run_options) {
   ChooseUpstream(random, *this);
   ChoosePolicy(*this);
   ChooseCrowd(*this);
+  ChooseHealth(*this);
 }
 
 }  // namespace sluice::sim

@@ -55,6 +55,9 @@ enum class Fault : uint8_t {
   kPriorities,    // ... and priorities
   kPolicy,        // they are not chosen by turns
   kSlowStart,     // those that join ramp up
+  kChecks,        // endpoints are checked, and flap
+  kAgents,        // they have agents, which lie
+  kPassive,       // they are ejected for what sessions meet
   kCount,
 };
 inline constexpr size_t kFaultCount = static_cast<size_t>(Fault::kCount);
@@ -128,6 +131,14 @@ enum class Mutant : uint8_t {
   kOnePriority,       // planted: all priorities are one
   kNoRamp,            // planted: slow_start is forgotten
   kForgetsSource,     // planted: what is hashed is not the source
+  kTrustsOneCheck,    // planted: one check of a row changes the state
+  kNeverUp,           // planted: a good check is none
+  kServesDown,        // planted: what is out gets sessions
+  kEjectsAll,         // planted: any number of endpoints are ejected
+  kEjectsEarly,       // planted: half of the failures eject
+  kKeepsDown,         // planted: on_down: reset is forgotten
+  kFearsSilence,      // planted: an agent that is not reached says down
+  kChecksTwice,       // planted: a check does not wait for the one before
   kCount,
 };
 const char* Name(Mutant mutant);
@@ -155,6 +166,7 @@ struct Scenario {
     return listener_connections == 0 ? max_connections
                                      : std::min(max_connections, listener_connections);
   }
+  bool has_probes() const { return has(Fault::kChecks) || has(Fault::kAgents); }
   // Whether the policy needs to know how many sessions each endpoint has.
   bool policy_counts() const;
 
@@ -203,6 +215,16 @@ struct Scenario {
   core::Duration queue_timeout{0};
   core::Duration backoff{0};
   core::Duration retry_for{0};
+  // Of checks, agents and ejections, with kChecks and the like.
+  core::Duration check_interval{0};
+  core::Duration check_timeout{0};
+  core::Duration agent_interval{0};
+  core::Duration ejection{0};
+  uint32_t rise = 1;
+  uint32_t fall = 1;
+  uint32_t failures = 1;
+  bool checks_talk = false;  // or it is enough to connect
+  bool resets_down = false;  // on_down: reset
   core::Duration drain_timeout{0};
   core::Duration stats_interval{0};
   core::Duration first_signal{0};

@@ -59,6 +59,7 @@ struct Session {
   bool connecting = false;             // or has a connection, though its place is not known
   enum class Counted : uint8_t { kNo, kPerhaps, kYes } counted = Counted::kNo;  // there
   core::OptionalInstant late_at;         // the time of the endpoint that it had is over then
+  core::OptionalInstant down_at;         // ... has gone down by its checks then
   std::vector<const Place*> tried;       // in this round
   std::vector<const Place*> tried_last;  // in the round before
   uint32_t most_in_round = 1;

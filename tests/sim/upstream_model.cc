@@ -23,7 +23,7 @@ uint32_t MoreOf(uint32_t a, uint32_t b) { return a == 0 || b == 0 ? 0 : std::max
 bool HasTurn(const std::vector<Pool::Member>& members, const PlannedEndpoint& place,
              const Places& tried) {
   return std::ranges::none_of(members, [&](const Pool::Member& each) {
-    return each.second.priority < place.priority && each.second.weight > 0 &&
+    return each.second.priority < place.priority && each.second.serves() &&
            !Contains(tried, each.first);
   });
 }
@@ -32,11 +32,11 @@ bool HasTurn(const std::vector<Pool::Member>& members, const PlannedEndpoint& pl
 
 uint32_t Pool::serving() const {
   return static_cast<uint32_t>(
-      std::ranges::count_if(members, [](const Place* place) { return place->now.weight > 0; }));
+      std::ranges::count_if(members, [](const Place* place) { return place->now.serves(); }));
 }
 
 bool Pool::was_serving() const {
-  return std::ranges::any_of(at_rest, [](const Member& each) { return each.second.weight > 0; });
+  return std::ranges::any_of(at_rest, [](const Member& each) { return each.second.serves(); });
 }
 
 UpstreamModel::UpstreamModel(const Scenario& scenario, const SimClock& clock, Trace& trace)
@@ -86,6 +86,8 @@ void UpstreamModel::Join(const Plan& plan, bool at_start) {
     none.weight = 0;
     Place& place = places_.emplace_back(Place{.endpoint = i, .now = none});
     place.most_limit = plan.endpoints[i].limit;
+    place.is_new = !at_start && scenario_.has(Fault::kChecks);
+    place.now.is_out = place.is_new;
     pool.members.push_back(&place);
     Configure(place, plan.endpoints[i], at_start);
   }
@@ -93,19 +95,42 @@ void UpstreamModel::Join(const Plan& plan, bool at_start) {
   pool.counts_changed = pool.counts_changed || counts != pool.counts;
   pool.counts = counts;
   ++pool.changes;
+  ++pool.changes_of_members;
   pool.sticks.clear();
   changed_ = true;
 }
 
-void UpstreamModel::Configure(Place& place, const PlannedEndpoint& next, bool at_start) const {
-  if (!at_start && scenario_.slow_start > 0s && place.now.weight == 0 && next.weight > 0) {
+void UpstreamModel::SetOut(Place& place, bool is_out) {
+  if (place.now.is_out == is_out) return;
+  PlannedEndpoint next = place.now;
+  next.is_out = is_out;
+  if (place.now.is_in) {
+    ConfigureAs(place, next, /*at_start=*/false);
+  } else {
+    place.now = next;
+  }
+  for (Pool& pool : pools_) {
+    if (std::ranges::find(pool.members, &place) == pool.members.end()) continue;
+    ++pool.changes;
+    pool.sticks.clear();
+  }
+  changed_ = true;
+}
+
+void UpstreamModel::Configure(Place& place, PlannedEndpoint next, bool at_start) const {
+  next.is_out = place.now.is_out;
+  ConfigureAs(place, next, at_start);
+}
+
+void UpstreamModel::ConfigureAs(Place& place, const PlannedEndpoint& next, bool at_start) const {
+  if (!at_start && scenario_.slow_start > 0s && !place.now.serves() && next.serves()) {
     place.ramp_from = clock_.Now();
     place.ramp_by.reset();
     place.ramp_is_new = true;
   }
   place.now = next;
   place.most_limit = MoreOf(place.most_limit, next.limit);
-  place.most_weight = std::max(place.most_weight, next.weight);
+  place.most_weight = std::max(place.most_weight, next.served_weight());
 }
 
 void UpstreamModel::Leave(Place& place) {
@@ -125,13 +150,14 @@ void UpstreamModel::Rested() {
     for (Place* place : pool.members) {
       pool.at_rest.emplace_back(place, place->now);
       place->most_limit = place->now.limit;
-      place->most_weight = place->now.weight;
-      place->served_at_rest = place->now.weight > 0;
+      place->most_weight = place->now.served_weight();
+      place->served_at_rest = place->now.serves();
       place->ramp_is_new = false;
     }
     pool.left.clear();
     pool.counts_changed = false;
     pool.changes = 0;
+    pool.changes_of_members = 0;
   }
 }
 
@@ -154,17 +180,16 @@ Pool* UpstreamModel::FindPool(uint32_t upstream, uint32_t endpoint) {
 }
 
 bool UpstreamModel::Accepts(const Pool& pool, const Place& place, const Places& tried) {
-  if (place.now.weight == 0 || Contains(tried, &place)) return false;
+  if (!place.now.serves() || Contains(tried, &place)) return false;
   return std::ranges::none_of(pool.members, [&](const Place* each) {
-    return each->now.priority < place.now.priority && each->now.weight > 0 &&
-           !Contains(tried, each);
+    return each->now.priority < place.now.priority && each->now.serves() && !Contains(tried, each);
   });
 }
 
 bool UpstreamModel::AcceptedAtRest(const Pool& pool, const Place& place, const Places& tried) {
   const auto was =
       std::ranges::find(pool.at_rest, &place, [](const Pool::Member& each) { return each.first; });
-  if (was == pool.at_rest.end() || was->second.weight == 0) return true;
+  if (was == pool.at_rest.end() || !was->second.serves()) return true;
   return HasTurn(pool.at_rest, was->second, tried);
 }
 

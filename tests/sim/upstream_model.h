@@ -40,6 +40,20 @@ struct Place {
   core::OptionalInstant late_at = {};    // its sessions are to have ended
   core::OptionalInstant ramp_from = {};  // it ramps up from then on, or from a later session on
   core::OptionalInstant ramp_by = {};    // ... and no later than this
+  // What checks, sessions and its agent have found out (health_model.h).
+  enum class Owes : uint8_t { kNothing, kUp, kDown };
+  bool is_new = false;  // not checked yet
+  bool is_down = false;
+  bool is_ejected = false;
+  bool is_agent_down = false;
+  bool is_unused = false;
+  bool is_being_checked = false;
+  bool is_unsure = false;  // of the row of checks, until the next transition
+  uint32_t against = 0;    // the row of checks that speak against the state
+  Owes owes = Owes::kNothing;
+  uint64_t failures = 0;
+  uint64_t ejections = 0;
+  core::OptionalInstant down_at = {};  // by its checks, the last time
 };
 
 struct Pool {
@@ -47,11 +61,12 @@ struct Pool {
 
   uint32_t upstream = 0;
   std::vector<Place*> members;
-  std::vector<Member> at_rest;  // the members as they were then
-  std::vector<Place*> left;     // since the last rest
-  bool counts = false;          // connections that begin now count
-  bool counts_changed = false;  // since the last rest
-  uint32_t changes = 0;         // since the last rest
+  std::vector<Member> at_rest;      // the members as they were then
+  std::vector<Place*> left;         // since the last rest
+  bool counts = false;              // connections that begin now count
+  bool counts_changed = false;      // since the last rest
+  uint32_t changes = 0;             // since the last rest
+  uint32_t changes_of_members = 0;  // ... by reloads
   bool is_removed = false;
   std::map<uint32_t, uint32_t> sticks;  // by what is hashed, the endpoint: since the last change
 
@@ -70,6 +85,8 @@ class UpstreamModel {
   // The configuration that is expected is in force, or is not.
   void Reloaded(bool in_force);
   void Rested();
+  // Health keeps sessions away from it, or does not any more.
+  void SetOut(Place& place, bool is_out);
 
   Pool& current() { return *current_; }
   // Since the last rest.
@@ -95,7 +112,8 @@ class UpstreamModel {
   void Switch();
   void Join(const Plan& plan, bool at_start);
   void Leave(Place& place);
-  void Configure(Place& place, const PlannedEndpoint& next, bool at_start) const;
+  void Configure(Place& place, PlannedEndpoint next, bool at_start) const;
+  void ConfigureAs(Place& place, const PlannedEndpoint& next, bool at_start) const;
   core::Duration RampStep() const;
 
   const Scenario& scenario_;

@@ -20,6 +20,8 @@ constexpr uint64_t kRoundsMax = 300000;
 // Bytes of a block of the reserve, of which the header takes half.
 constexpr size_t kReserveBlock = 128;
 constexpr Duration kDriftMax = 3ms;
+// Checks and questions under way at a time.
+constexpr size_t kProbes = 4 * Scenario::kEndpointsMax;
 
 core::Address ToAddress(const std::string& text) { return *core::Address::Parse(text); }
 
@@ -58,6 +60,31 @@ conf::Listener MakeListener(const Scenario& s) {
 
 std::string NameOf(uint32_t upstream) { return upstream == 0 ? "sim" : "other"; }
 
+void AddHealth(const Scenario& s, conf::Upstream& upstream) {
+  if (s.has(Fault::kChecks)) {
+    conf::Health& health = upstream.health;
+    health.check = s.checks_talk ? conf::Check::kExchange : conf::Check::kConnect;
+    health.exchange = {{.send = {.bytes = "PING\r\n"}, .expect = {.bytes = "+PONG"}}};
+    health.interval = health.down_interval = s.check_interval;
+    health.fast_interval = s.check_interval / 2;
+    health.timeout = s.check_timeout;
+    health.rise = s.rise;
+    health.fall = s.fall;
+    health.port = HealthModel::kCheckPort;
+    health.on_down = s.resets_down ? conf::OnDown::kReset : conf::OnDown::kKeep;
+  }
+  if (s.has(Fault::kAgents)) {
+    upstream.agent.port = HealthModel::kAgentPort;
+    upstream.agent.interval = s.agent_interval;
+  }
+  if (s.has(Fault::kPassive)) {
+    upstream.passive_health = {.failures = s.failures,
+                               .ejection = s.ejection,
+                               .max_ejection = 3 * s.ejection,
+                               .max_ejected = 50};
+  }
+}
+
 conf::Upstream MakeUpstream(const Scenario& s, const Plan& plan) {
   const auto is = [&s](Mutant mutant) { return s.options.mutant == mutant; };
   conf::Upstream upstream;
@@ -74,6 +101,7 @@ conf::Upstream MakeUpstream(const Scenario& s, const Plan& plan) {
   upstream.connect_attempts = s.attempts + (is(Mutant::kManyAttempts) ? 1 : 0);
   upstream.connect_backoff = is(Mutant::kNoBackoff) ? 0s : s.backoff;
   upstream.retry_for = is(Mutant::kOneRound) ? 0s : TwiceIf(is(Mutant::kLateRetry), s.retry_for);
+  AddHealth(s, upstream);
   for (size_t i = 0; i < plan.endpoints.size(); ++i) {
     const PlannedEndpoint& endpoint = plan.endpoints[i];
     if (!endpoint.is_in) continue;
@@ -117,7 +145,8 @@ World::World(const RunOptions& options)
       records_(trace_, checker_),
       kernel_(scenario_, network_, checker_, trace_),
       config_(MakeConfig(scenario_, FirstPlan(scenario_))),
-      buffer_reserve_(size_t{2} * scenario_.clients, kReserveBlock),
+      buffer_reserve_(size_t{2} * scenario_.clients + (scenario_.has_probes() ? kProbes : 0),
+                      kReserveBlock),
       shared_(scenario_.workers),
       signals_({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2}) {
   MakeWorkers();
@@ -225,6 +254,7 @@ void World::ScheduleReloads(Fault fault, uint64_t stream, int64_t most) {
     network_.After(random.Skewed(0s, 10s), [this] {
       if (server_ended_) return;
       trace_.Add("a reload is asked for");
+      checker_.endpoints().health().ReloadAsked();
       std::raise(SIGHUP);
       kernel_.SignalRaised();
     });
@@ -256,6 +286,7 @@ void World::Signal(int signal) {
   if (server_ended_) return;
   trace_.Add("signal %d", signal);
   checker_.SignalSent();
+  checker_.endpoints().health().ReloadAsked();
   std::raise(signal);  // blocked: it waits in the real signal stream
   kernel_.SignalRaised();
 }

@@ -102,7 +102,9 @@ class Endpoint {
   // Why health keeps sessions away; bits. In a panic some of them do not count.
   static constexpr uint8_t kFailedCheck = 1;
   static constexpr uint8_t kEjected = 2;
-  static constexpr uint8_t kWhateverIsOut = kFailedCheck | kEjected;
+  static constexpr uint8_t kAgentDown = 4;    // its agent says so
+  static constexpr uint8_t kAgentUnused = 8;  // it says drain or maint
+  static constexpr uint8_t kWhateverIsOut = kFailedCheck | kEjected | kAgentDown | kAgentUnused;
   uint8_t out() const { return out_.load(std::memory_order_relaxed); }
   // What has been found out about it, which is UpstreamHealth's; null: it cannot be. Both before it
   // is in a set.

@@ -25,10 +25,11 @@ class PickTable {
 // One endpoint of a set, as it is to be in it.
 struct EndpointMember {
   Endpoint* endpoint;
-  uint32_t weight = 1;           // 0: drain
+  uint32_t weight = 1;           // 0: drain; beside those of the other members
   uint32_t max_connections = 0;  // 0: no limit
   uint32_t priority = 0;         // 0: the best
   AdminState state = AdminState::kReady;
+  uint32_t shown_weight = 1;  // what it is called; `weight` may be in smaller units
 
   // For policies that share sessions out by tables of weights: of one that an administrator has
   // taken out others have the share. (A hashed policy passes over it instead, so that no other key

@@ -1,21 +1,13 @@
 #include "proxy/upstream/health/check.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstddef>
-#include <cstring>
-#include <span>
+#include <memory>
 #include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "core/base/result.h"
-#include "core/io/connect.h"
 #include "core/io/recv_stream.h"
-#include "core/io/send.h"
-#include "core/reactor/reactor.h"
-#include "core/time/timeout.h"
 #include "proxy/upstream/health/http_status.h"
 
 namespace sluice::proxy {
@@ -25,122 +17,141 @@ using core::IoError;
 using core::IoResult;
 using Is = CheckResult::Is;
 
-// Of an answer so much is received ahead: its first line is all that is read.
-constexpr uint32_t kCredit = 4096;
-
-// One check, and how far it has come.
-struct Conversation {
-  const CheckPlan& plan;
-  const core::Address target;
-  int fd = -1;
-  const char* waits_for = "connection";
-  CheckResult result = {};
+class CheckTalk : public Talk {
+ public:
+  // Once it has run to its end.
+  virtual CheckResult Result() const = 0;
 };
 
-std::string RequestOf(const CheckPlan& plan, const core::Address& target) {
-  std::string host = plan.host;
-  if (host.empty()) host = target.is_ip() ? target.ToString() : "localhost";
-  return absl::StrCat(plan.method, " ", plan.path, " HTTP/1.1\r\nHost: ", host,
-                      "\r\nUser-Agent: sluice-check\r\nAccept: */*\r\nConnection: close\r\n\r\n");
-}
+class ConnectTalk final : public CheckTalk {
+ public:
+  core::Task<IoResult<void>> Run(int) override { co_return IoResult<void>(); }
+  CheckResult Result() const override { return {Is::kPassed, "connected"}; }
+};
 
-core::Task<IoResult<void>> SendAll(int fd, std::string_view text) {
-  std::span<const std::byte> left = std::as_bytes(std::span(text));
-  while (!left.empty()) {
-    IoResult<size_t> sent = co_await core::Send(fd, left);
-    if (!sent.ok()) co_return IoError(sent.error());
-    left = left.subspan(*sent);
-  }
-  co_return IoResult<void>();
-}
+class ExchangeTalk final : public CheckTalk {
+ public:
+  explicit ExchangeTalk(const ExchangeSteps& steps) : exchange_(steps) {}
 
-// Reads until the status is known, or it is known that there is none.
-core::Task<IoResult<HttpStatus>> ReceiveStatus(int fd) {
-  HttpStatus status;
-  core::RecvStream stream(fd, kCredit);
-  while (status.state() == HttpStatus::State::kMore) {
-    IoResult<core::BufferLease> got = co_await stream.Next();
-    if (!got.ok()) {
-      co_await stream.Stop();
-      co_return IoError(got.error());
-    }
-    if (got->empty()) co_return status;  // the end
-    const std::span<const std::byte> bytes = got->bytes();
-    (void)status.Take({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-  }
-  co_await stream.Stop();
-  co_return status;
-}
-
-CheckResult ResultOf(const CheckPlan& plan, const HttpStatus& status) {
-  if (status.state() == HttpStatus::State::kMore) {
-    return {Is::kFailed, "the connection ended before the status of an HTTP answer"};
-  }
-  if (status.state() == HttpStatus::State::kBad) return {Is::kFailed, "the answer is not HTTP/1"};
-  const bool passes = std::ranges::any_of(plan.passes, [&](const CheckPlan::Codes& codes) {
-    return status.code() >= codes.first && status.code() <= codes.last;
-  });
-  return {passes ? Is::kPassed : Is::kFailed, absl::StrCat("HTTP status ", status.code())};
-}
-
-core::Task<IoResult<void>> Converse(Conversation& talk) {
-  IoResult<void> done = co_await core::Connect(talk.fd, talk.target);
-  if (!done.ok()) co_return done;
-  if (!talk.plan.is_http) {
-    talk.result = {Is::kPassed, "connected"};
+  core::Task<IoResult<void>> Run(int fd) override {
+    core::RecvStream stream(fd, kProbeCredit);
+    IoResult<void> done = co_await RunSteps(fd, stream);
+    co_await stream.Stop();
     co_return done;
   }
-  talk.waits_for = "answer";
-  done = co_await SendAll(talk.fd, RequestOf(talk.plan, talk.target));
-  if (!done.ok()) co_return done;
-  IoResult<HttpStatus> status = co_await ReceiveStatus(talk.fd);
-  if (!status.ok()) co_return IoError(status.error());
-  talk.result = ResultOf(talk.plan, *status);
-  co_return done;
-}
+  std::string WaitsFor() const override { return exchange_.WaitsFor(); }
+  std::string Where() const override { return exchange_.Where(); }
 
-bool RanOut(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
-         error == EADDRNOTAVAIL;
-}
-
-std::string Explain(const Conversation& talk, int error) {
-  if (error == ETIMEDOUT) {
-    return absl::StrFormat("no %s within %.3g s", talk.waits_for,
-                           std::chrono::duration<double>(talk.plan.timeout).count());
+  CheckResult Result() const override {
+    if (exchange_.wants() == Exchange::Wants::kNothing) {
+      return {Is::kPassed, exchange_.Answer()};
+    }
+    const char* const why = exchange_.wants() == Exchange::Wants::kTooMuch
+                                ? " in the first 64 KiB"
+                                : " before the end of the connection";
+    return {Is::kFailed, absl::StrCat("no ", WaitsFor(), why, Where())};
   }
-  if (error == EAGAIN && talk.target.is_unix()) return "its accept queue is full";
-  return strerrordesc_np(error);
-}
 
-// TCP lets a socket whose own address is its destination connect to itself.
-bool IsItself(core::Reactor& reactor, int fd) {
-  const core::Address local = reactor.LocalAddress(fd);
-  return local.is_ip() && local == reactor.PeerAddress(fd);
+ private:
+  core::Task<IoResult<void>> RunSteps(int fd, core::RecvStream& stream) {
+    core::BufferLease buffer;
+    std::string_view left;
+    for (;;) {
+      const Exchange::Wants wants = exchange_.wants();
+      if (wants == Exchange::Wants::kSend) {
+        IoResult<void> sent = co_await SendAll(fd, exchange_.to_send());
+        if (!sent.ok()) co_return sent;
+        exchange_.Sent();
+        continue;
+      }
+      if (wants != Exchange::Wants::kReceive) co_return IoResult<void>();
+      if (left.empty()) {
+        buffer = core::BufferLease();  // it waits without one
+        IoResult<core::BufferLease> got = co_await stream.Next();
+        if (!got.ok()) co_return IoError(got.error());
+        if (got->empty()) co_return IoResult<void>();  // the end
+        buffer = std::move(*got);
+        left = TextOf(buffer);
+      }
+      left.remove_prefix(exchange_.Take(left));
+    }
+  }
+
+  Exchange exchange_;
+};
+
+class HttpTalk final : public CheckTalk {
+ public:
+  HttpTalk(const CheckPlan& plan, const core::Address& target) : plan_(plan), target_(target) {}
+
+  core::Task<IoResult<void>> Run(int fd) override {
+    const std::string request = Request();
+    IoResult<void> sent = co_await SendAll(fd, request);
+    if (!sent.ok()) co_return sent;
+    core::RecvStream stream(fd, kProbeCredit);
+    IoResult<void> done = co_await ReceiveStatus(stream);
+    co_await stream.Stop();
+    co_return done;
+  }
+
+  CheckResult Result() const override {
+    if (status_.state() == HttpStatus::State::kMore) {
+      return {Is::kFailed, "the connection ended before the status of an HTTP answer"};
+    }
+    if (status_.state() == HttpStatus::State::kBad) {
+      return {Is::kFailed, "the answer is not HTTP/1"};
+    }
+    const bool passes = std::ranges::any_of(plan_.passes, [this](const CheckPlan::Codes& codes) {
+      return status_.code() >= codes.first && status_.code() <= codes.last;
+    });
+    return {passes ? Is::kPassed : Is::kFailed, absl::StrCat("HTTP status ", status_.code())};
+  }
+
+ private:
+  std::string Request() const {
+    std::string host = plan_.host;
+    if (host.empty()) host = target_.is_ip() ? target_.ToString() : "localhost";
+    return absl::StrCat(plan_.method, " ", plan_.path, " HTTP/1.1\r\nHost: ", host,
+                        "\r\nUser-Agent: sluice-check\r\nAccept: */*\r\nConnection: close\r\n\r\n");
+  }
+
+  // Until the status is known, or it is known that there is none.
+  core::Task<IoResult<void>> ReceiveStatus(core::RecvStream& stream) {
+    while (status_.state() == HttpStatus::State::kMore) {
+      IoResult<core::BufferLease> got = co_await stream.Next();
+      if (!got.ok()) co_return IoError(got.error());
+      if (got->empty()) break;  // the end
+      (void)status_.Take(TextOf(*got));
+    }
+    co_return IoResult<void>();
+  }
+
+  const CheckPlan& plan_;
+  const core::Address target_;
+  HttpStatus status_;
+};
+
+std::unique_ptr<CheckTalk> TalkOf(const CheckPlan& plan, const core::Address& target) {
+  switch (plan.kind) {
+    case CheckKind::kConnect:
+      break;
+    case CheckKind::kExchange:
+      return std::make_unique<ExchangeTalk>(plan.steps);
+    case CheckKind::kHttp:
+      return std::make_unique<HttpTalk>(plan, target);
+  }
+  return std::make_unique<ConnectTalk>();
 }
 
 }  // namespace
 
 core::Task<CheckResult> RunCheck(const CheckPlan& plan, core::Address endpoint) {
-  Conversation talk{.plan = plan, .target = plan.TargetOf(endpoint)};
-  core::Reactor& reactor = core::CurrentReactor();
-  IoResult<int> fd = reactor.OpenSocket(talk.target.family());
-  if (!fd.ok()) co_return CheckResult{Is::kNotMade, strerrordesc_np(fd.error())};
-  talk.fd = *fd;
-  IoResult<void> done;
-  if (talk.target.is_ip()) {
-    reactor.PrepareStream(talk.fd);
-    if (plan.source) done = reactor.BindSource(talk.fd, *plan.source);
-  }
-  if (done.ok()) done = co_await core::WithTimeout(plan.timeout, Converse(talk));
-  if (done.ok() && IsItself(core::CurrentReactor(), talk.fd)) done = IoError(ECONNREFUSED);
-  if (!done.ok()) {
-    const bool says_nothing = done.error() == ECANCELED || RanOut(done.error());
-    talk.result = {says_nothing ? Is::kNotMade : Is::kFailed, Explain(talk, done.error())};
-    core::CurrentReactor().SetResetOnClose(talk.fd);  // it is given up
-  }
-  core::CurrentReactor().Close(talk.fd);
-  co_return std::move(talk.result);
+  const core::Address target = plan.probe.TargetOf(endpoint);
+  const std::unique_ptr<CheckTalk> talk = TalkOf(plan, target);
+  ProbeEnd end = co_await RunProbe(plan.probe, target, *talk);
+  if (end.is == ProbeEnd::Is::kTalked) co_return talk->Result();
+  const bool is_made = end.is == ProbeEnd::Is::kFailed;
+  co_return CheckResult{is_made ? Is::kFailed : Is::kNotMade, std::move(end.why)};
 }
 
 }  // namespace sluice::proxy

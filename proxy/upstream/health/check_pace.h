@@ -3,11 +3,12 @@
 //   start ├─ check ─┤              start ├─ check ─┤              start ├─ check ───────────┤start
 //         ├─ pause, up to 5 % off ──────►├─ pause ─────────────────────►├─ pause ───►┆ late ─►│
 //
-// The pause counts from start to start. A check that takes longer delays the next: there is one at
-// a time. It is `fast_interval` while the state may soon change, `down_interval` while the endpoint
-// is down, else `interval`. The first checks of the endpoints that are there at start are spread
-// over `interval`, so that neither the endpoints nor this process see them all at once; the
-// variation keeps several proxies from falling into step.
+// The pause counts from start to start, and from when a check was due if a busy worker has begun it
+// less than a pause later (CountsFrom): so lateness does not add up. A check that takes longer
+// delays the next: there is one at a time. The pause is `fast_interval` while the state may soon
+// change, `down_interval` while the endpoint is down, else `interval`. The first checks of the
+// endpoints that are there at start are spread over `interval`, so that neither the endpoints nor
+// this process see them all at once; the variation keeps several proxies from falling into step.
 // Pure. Checked by: tests/proxy/upstream/health/check_state_test.cc.
 #ifndef SLUICE_PROXY_UPSTREAM_HEALTH_CHECK_PACE_H_
 #define SLUICE_PROXY_UPSTREAM_HEALTH_CHECK_PACE_H_
@@ -20,6 +21,13 @@
 #include "proxy/upstream/health/check_state.h"
 
 namespace sluice::proxy {
+
+// From when the pause after something counts that was due at `due_at` (none: it was not planned),
+// and began later.
+inline core::Instant CountsFrom(core::OptionalInstant due_at, core::Instant began_at,
+                                core::Duration pause) {
+  return due_at ? std::clamp(*due_at, began_at - pause, began_at) : began_at;
+}
 
 struct CheckPace {
   core::Duration interval;

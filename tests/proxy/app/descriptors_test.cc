@@ -41,7 +41,9 @@ TEST(Descriptors, ThoseOfChecksAreBounded) {
   EXPECT_EQ(NeedsOf(config, 1).checks, 0u);
   config.upstreams[0].health.check = conf::Check::kHttp;
   EXPECT_EQ(NeedsOf(config, 1).checks, 10u);
-  EXPECT_EQ(NeedsOf(config, 1).to_run(), 2u + 2 + 10);
+  config.upstreams[0].agent.port = 9999;
+  EXPECT_EQ(NeedsOf(config, 1).checks, 20u);
+  EXPECT_EQ(NeedsOf(config, 1).to_run(), 2u + 2 + 20);
   config.upstreams[1].health.check = conf::Check::kConnect;
   config.upstreams[1].endpoints.resize(1000);
   EXPECT_EQ(NeedsOf(config, 1).checks, 256u);

@@ -12,6 +12,7 @@
 
 #include "core/runtime/task_group.h"
 #include "core/sched/worker.h"
+#include "proxy/upstream/endpoint/endpoint.h"
 #include "tests/core/support/run.h"
 #include "tests/core/support/yield.h"
 
@@ -32,6 +33,7 @@ class Listed final : public SessionEntry {
     ++described_;
     row.bytes_up = number;
   }
+  const Endpoint* endpoint() const override { return at; }
   void OnKill(const EndReason& reason) override {
     EXPECT_EQ(reason, kByHand);
     kills++;
@@ -41,6 +43,7 @@ class Listed final : public SessionEntry {
   }
   uint64_t number = 0;
   int kills = 0;
+  const Endpoint* at = nullptr;
 
  private:
   std::atomic<int>& described_;
@@ -49,6 +52,7 @@ class Listed final : public SessionEntry {
 struct World {
   explicit World(uint32_t workers) : registry(workers) {}
   SessionRegistry registry;
+  Endpoint endpoint{core::Address(), "a"};
   std::atomic<int> described{0};
   std::atomic<int> listed{0};
   std::atomic<int> killed{0};
@@ -66,6 +70,7 @@ std::vector<uint64_t> IdsOf(const SessionRegistry& registry) {
 Task<void> Live(World& world, uint64_t number) {
   Listed entry(world.described);
   entry.number = number;
+  entry.at = number % 3 == 0 ? &world.endpoint : nullptr;
   const core::Context here = co_await core::CurrentContext();
   world.registry.Enter(entry, *here.task, core::Worker::Current()->index());
   ++world.listed;
@@ -151,6 +156,19 @@ TEST(SessionRegistry, AnIdIsNeverUsedTwice) {
     EXPECT_EQ(ids.size(), static_cast<size_t>(kStay));
     EXPECT_EQ(std::unique(ids.begin(), ids.end()), ids.end());
     EXPECT_GT(ids.front(), 0u);
+  });
+}
+
+TEST(SessionRegistry, KnowsThoseOfAnEndpoint) {
+  World world(4);
+  RunWorld(world, 40, [&world] {
+    const Endpoint other{core::Address(), "b"};
+    EXPECT_EQ(world.registry.IdsOf(other).size(), 0u);
+    std::vector<uint64_t> ids = world.registry.IdsOf(world.endpoint);
+    EXPECT_EQ(ids.size(), static_cast<size_t>(kStay) / 3);
+    EXPECT_EQ(world.registry.Kill(ids, kByHand), ids.size());
+    while (world.killed < kStay / 3) std::this_thread::yield();
+    EXPECT_EQ(world.registry.IdsOf(world.endpoint).size(), 0u);
   });
 }
 

@@ -23,7 +23,7 @@ std::string Named(int number) { return At(number).Identity(); }
 
 std::string Text(const std::vector<GivenEndpoint>& given) {
   std::string text;
-  for (const auto& [endpoint, state] : given) {
+  for (const auto& [endpoint, state, has_weight_by_hand] : given) {
     const std::string name = endpoint.Identity();
     text += name.substr(7, name.find(':') - 7) + ":" + std::to_string(endpoint.weight) +
             std::string(Name(state)).substr(0, 1) + " ";
