@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/identity/proxy_header.h"
 #include "proxy/upstream/to_core.h"
 
 namespace sluice::proxy {
@@ -63,11 +64,17 @@ std::optional<CheckPlan> CheckOf(const conf::Upstream& upstream) {
   const conf::Health& health = upstream.health;
   if (health.check == conf::Check::kOff) return std::nullopt;
   CheckPlan plan{.probe = ProbeOf(upstream, health.address, health.port, health.timeout),
+                 .head = {},
                  .steps = {},
                  .method = health.http.method,
                  .path = health.http.path,
                  .host = health.http.host,
                  .passes = {}};
+  // Another port or address is no server of sessions: it need not know the protocol.
+  const bool is_elsewhere = health.port != 0 || !health.address.is_empty();
+  if (upstream.send_proxy.version != conf::ProxyVersion::kOff && !is_elsewhere) {
+    plan.head = MakeLocalProxyHeader(upstream.send_proxy);
+  }
   if (health.check == conf::Check::kExchange) plan.kind = CheckKind::kExchange;
   if (health.check == conf::Check::kHttp) plan.kind = CheckKind::kHttp;
   for (const conf::ExchangeStep& step : health.exchange) {

@@ -128,6 +128,34 @@ class SendProxy:
         self.web.wait_session_end()
         self.web.wait_line(r'"bytes_up":5\b')
 
+    def first_bytes_of_a_check(self, send_proxy, **health):
+        """What the endpoint is sent, or another address if that is what is checked."""
+        listener = self.keep(sockets.Listener())
+        self.proxy([listener.text], upstream={"send_proxy": send_proxy,
+                                              "health": {"interval": "10s", **health}})
+        return self.keep(listener.accept())
+
+    def test_checks_say_that_they_are_nobodys(self):
+        local = SIGNATURE + b"\x20\x00\x00\x00"
+        for check, after in (({"check": "connect"}, b""),
+                             ({"check": "http"}, b"GET / HTTP/1.1\r\n"),
+                             ({"check": "exchange",
+                               "exchange": [{"send": "PING", "expect": "PONG"}]}, b"PING"),
+                             ({"check": "exchange", "exchange": [{"expect": "220"}]}, b"")):
+            with self.subTest(str(check)):
+                server = self.first_bytes_of_a_check("v2", **check)
+                expected = local + after
+                self.assertEqual(sockets.read_exactly(server, len(expected)), expected)
+        server = self.first_bytes_of_a_check("v1", check="http")
+        self.assertEqual(sockets.read_exactly(server, 21), b"PROXY UNKNOWN\r\nGET / ")
+
+    def test_checks_of_another_address_say_nothing(self):
+        other = self.keep(sockets.Listener())
+        self.proxy([sockets.text_of((sockets.HOST, sockets.free_port()))],
+                   upstream={"send_proxy": "v2", "health": {"check": "http",
+                                                         "port": other.address[1]}})
+        self.assertEqual(sockets.read_exactly(self.keep(other.accept()), 6), b"GET / ")
+
     def test_nginx_believes_it(self):
         nginx = self.keep(NginxThatIsTold())
         for version in ("v1", "v2"):

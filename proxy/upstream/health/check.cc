@@ -25,13 +25,18 @@ class CheckTalk : public Talk {
 
 class ConnectTalk final : public CheckTalk {
  public:
-  core::Task<IoResult<void>> Run(int) override { co_return IoResult<void>(); }
+  explicit ConnectTalk(const CheckPlan& plan) : head_(plan.head) {}
+
+  core::Task<IoResult<void>> Run(int fd) override { co_return co_await SendAll(fd, head_); }
   CheckResult Result() const override { return {Is::kPassed, "connected"}; }
+
+ private:
+  const std::string& head_;
 };
 
 class ExchangeTalk final : public CheckTalk {
  public:
-  explicit ExchangeTalk(const ExchangeSteps& steps) : exchange_(steps) {}
+  explicit ExchangeTalk(const CheckPlan& plan) : head_(plan.head), exchange_(plan.steps) {}
 
   core::Task<IoResult<void>> Run(int fd) override {
     core::RecvStream stream(fd, kProbeCredit);
@@ -58,10 +63,13 @@ class ExchangeTalk final : public CheckTalk {
     std::string_view left;
     for (;;) {
       const Exchange::Wants wants = exchange_.wants();
-      if (wants == Exchange::Wants::kSend) {
-        IoResult<void> sent = co_await SendAll(fd, exchange_.to_send());
+      // The head goes with the first bytes, in one segment.
+      if (wants == Exchange::Wants::kSend || !head_.empty()) {
+        if (wants == Exchange::Wants::kSend) head_ += exchange_.to_send();
+        const std::string bytes = std::exchange(head_, {});
+        IoResult<void> sent = co_await SendAll(fd, bytes);
         if (!sent.ok()) co_return sent;
-        exchange_.Sent();
+        if (wants == Exchange::Wants::kSend) exchange_.Sent();
         continue;
       }
       if (wants != Exchange::Wants::kReceive) co_return IoResult<void>();
@@ -77,6 +85,7 @@ class ExchangeTalk final : public CheckTalk {
     }
   }
 
+  std::string head_;  // not sent yet
   Exchange exchange_;
 };
 
@@ -111,7 +120,7 @@ class HttpTalk final : public CheckTalk {
   std::string Request() const {
     std::string host = plan_.host;
     if (host.empty()) host = target_.is_ip() ? target_.ToString() : "localhost";
-    return absl::StrCat(plan_.method, " ", plan_.path, " HTTP/1.1\r\nHost: ", host,
+    return absl::StrCat(plan_.head, plan_.method, " ", plan_.path, " HTTP/1.1\r\nHost: ", host,
                         "\r\nUser-Agent: sluice-check\r\nAccept: */*\r\nConnection: close\r\n\r\n");
   }
 
@@ -136,11 +145,11 @@ std::unique_ptr<CheckTalk> TalkOf(const CheckPlan& plan, const core::Address& ta
     case CheckKind::kConnect:
       break;
     case CheckKind::kExchange:
-      return std::make_unique<ExchangeTalk>(plan.steps);
+      return std::make_unique<ExchangeTalk>(plan);
     case CheckKind::kHttp:
       return std::make_unique<HttpTalk>(plan, target);
   }
-  return std::make_unique<ConnectTalk>();
+  return std::make_unique<ConnectTalk>(plan);
 }
 
 }  // namespace

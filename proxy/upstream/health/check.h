@@ -35,6 +35,7 @@ struct CheckPlan {
 
   CheckKind kind = CheckKind::kConnect;
   ProbePlan probe;
+  std::string head;     // sent before anything else, as sessions do: a PROXY header; "": none
   ExchangeSteps steps;  // of kExchange; the rest of kHttp
   std::string method;
   std::string path;
