@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from case import Case
 from cases import (attacks, closing, connecting, integrity, lifecycle, limits, logs, neighbours,
-                   progress, reaching, reload, resets, stalls, unix, vanish)
+                   progress, reaching, reload, resets, stalls, unix, upgrade, vanish)
 
 _MODULES = (integrity, closing, resets, stalls, connecting, limits, attacks, lifecycle, logs,
-            vanish, progress, neighbours, reaching, reload, unix)
+            vanish, progress, neighbours, reaching, reload, unix, upgrade)
 
 ALL = sorted((value for module in _MODULES for value in vars(module).values()
               if isinstance(value, Case)), key=lambda case: case.number)

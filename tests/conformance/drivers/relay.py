@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import signal
 import sys
 from typing import List, Optional
 
-from drivers.driver import Driver, Record, write_config
+from drivers.driver import Driver, Record, program_of, write_config
 from drivers.proxy import Proxy
 
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "mutant_relay.py")
@@ -29,8 +30,9 @@ class Relay(Driver):
                           "reasons", "counts_drops"])
     drain_signals = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
     end_signals = (signal.SIGTERM, signal.SIGINT)
-    also_survives = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+    also_survives = (signal.SIGHUP, signal.SIGUSR1)
     reload_told = "reload: (done|failed)"
+    upgrade_told = r"upgrade: (process \d+ serves|failed)"
     reasons = {
         "client_reset": "^client/reset$",
         "upstream_reset": "^upstream/reset$",
@@ -50,8 +52,12 @@ class Relay(Driver):
 
     def command(self, proxy: Proxy) -> List[str]:
         path = write_config(proxy, json.dumps(dataclasses.asdict(proxy.config)))
-        return [sys.executable, PROGRAM, "--config", path, "--log", proxy.log_path,
-                "--sins", self._sins]
+        program = program_of(proxy, sys.executable) if proxy.config.upgrades else sys.executable
+        return [program, PROGRAM, "--config", path, "--log", proxy.log_path, "--sins", self._sins]
+
+    def serving_process(self, proxy: Proxy) -> int:
+        found = re.findall(r"upgrade: process (\d+) serves", self.error_text(proxy))
+        return int(found[-1]) if found else proxy.pid
 
     def parse(self, line: str) -> Optional[Record]:
         try:

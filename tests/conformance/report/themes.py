@@ -23,7 +23,7 @@ THEMES: List[Theme] = [
           (18, 19, 20, 21, 22, 23, 25, 26, 72, 73, 74)),
     Theme("limits hold exactly", "limits", (28, 29, 30, 31)),
     Theme("crowds and bytes of ill will", "ill will", (32, 33, 34, 35, 36)),
-    Theme("a change harms nothing that stays", "changes", (24, 45, 46, 47, 48)),
+    Theme("a change harms nothing that stays", "changes", (24, 45, 46, 47, 48, 49, 51)),
     Theme("stopping, starting, signals", "life", (52, 54, 55, 66, 75)),
     Theme("the log is true and delays no session", "logs", (60, 61)),
 ]
