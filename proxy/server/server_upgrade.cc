@@ -18,7 +18,8 @@ using core::LogLevel;
 
 // Returns SIGUSR2, or the signal that has asked for an end meanwhile.
 core::Task<core::IoResult<int>> Server::UpgradeBinary() {
-  constexpr ChangeSignals kRejectAll{.reload = OnChange::kReject, .upgrade = OnChange::kReject};
+  constexpr ChangeSignals kRejectAll{
+      .reload = OnChange::kReject, .upgrade = OnChange::kReject, .why = "an upgrade is under way"};
   logger_.Log(LogLevel::kInfo, "signal SIGUSR2: starting a successor");
   co_await retired_.Finish();
   auto outcome = co_await core::Select(core::Named<"handed over">(HandOver()),
