@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <unordered_map>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -50,33 +49,6 @@ void UpstreamHealth::SetRules(const HealthRules& rules) {
     queue_.SetPanic(rules.panic);
   }
   changed_.All();
-}
-
-void UpstreamHealth::TakeOver(UpstreamHealth& before) {
-  struct Known {
-    CheckState check;
-    Outlier outlier;
-  };
-  std::unordered_map<std::string, Known> known;
-  {
-    const std::shared_ptr<const EndpointSet> set = before.queue_.ShareSet();
-    absl::MutexLock lock(&before.mutex_);
-    for (const EndpointMember& member : set->members()) {
-      const EndpointHealth* const health = member.endpoint->health();
-      known.emplace(member.endpoint->name(), Known{health->check, health->outlier});
-    }
-  }
-  const std::shared_ptr<const EndpointSet> set = queue_.ShareSet();
-  absl::MutexLock lock(&mutex_);
-  for (const EndpointMember& member : set->members()) {
-    const auto found = known.find(member.endpoint->name());
-    if (found == known.end()) continue;
-    EndpointHealth& health = *member.endpoint->health();
-    health.check = found->second.check;
-    health.outlier = found->second.outlier;
-    health.has_failed.store(health.outlier.failures() > 0, std::memory_order_relaxed);
-    queue_.SetOut(*member.endpoint, health.out());
-  }
 }
 
 void UpstreamHealth::Forgive(Endpoint& endpoint, void (Outlier::*forgive)()) {

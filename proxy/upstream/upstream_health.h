@@ -83,8 +83,6 @@ class UpstreamHealth {
   UpstreamHealth& operator=(const UpstreamHealth&) = delete;
 
   void SetRules(const HealthRules& rules);
-  // What `before` knows of endpoints with the same names. Before SetRules.
-  void TakeOver(UpstreamHealth& before);
 
   // What sessions meet. `what`: of the failure, for the log.
   void OnFailure(Endpoint& endpoint, Outlier::Failure failure, std::string_view what,

@@ -34,6 +34,7 @@ void Checker::Write(core::LogLevel, std::string_view line) {
   if (!line.starts_with("worker ")) trace_.Add("log: %s", line);
   if (line.starts_with("session end ")) SessionEnds(line);
   if (line.starts_with("stats ")) CheckStats(line);
+  if (line.starts_with("upgrade: process ") && line.ends_with("this one ends")) SignalSent();
   if (line == "signal SIGHUP: another configuration is in force") {
     endpoints_.model().Reloaded(/*in_force=*/true);
   } else if (line == "signal SIGHUP: the configuration stays as it is") {

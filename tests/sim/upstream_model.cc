@@ -89,9 +89,9 @@ void UpstreamModel::Join(const Plan& plan, bool at_start) {
     pool.members.push_back(&place);
     Configure(place, plan.endpoints[i], at_start);
   }
-  const bool counts = plan.limited() || scenario_.slow_start > 0s || scenario_.policy_counts();
-  pool.counts_changed = pool.counts_changed || counts != pool.counts;
-  pool.counts = counts;
+  if (pool.policy != plan.policy) ++pool.policies;
+  pool.policy = plan.policy;
+  pool.hashes = plan.hashes();
   ++pool.changes;
   pool.sticks.clear();
   changed_ = true;
@@ -130,7 +130,6 @@ void UpstreamModel::Rested() {
       place->ramp_is_new = false;
     }
     pool.left.clear();
-    pool.counts_changed = false;
     pool.changes = 0;
   }
 }
