@@ -1,13 +1,14 @@
 #include "conf/diff.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <set>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 
+#include "absl/container/flat_hash_map.h"
 #include "conf/schema/schema.h"
 #include "conf/schema/shape.h"
 #include "conf/text/text.h"
@@ -23,26 +24,47 @@ struct Leaf {
   bool is_secret = false;
 };
 
-// In the order of the schema. Of a big configuration there are a hundred thousand: the index holds
-// no second copy of their paths, and finding one takes the same time among many.
+// In the order of the schema. Of a big configuration there are hundreds of thousands, more than a
+// cache holds: what is looked for in that order is found where it is expected, and the index, which
+// is made when something is not, holds no second copy of their paths and is one piece of memory.
 class Leaves {
  public:
   const std::vector<std::pair<Path, Leaf>>& in_order() const { return in_order_; }
 
-  void Add(const Path& path, Leaf leaf) {
-    by_hash_.emplace(HashOf(path), in_order_.size());
-    in_order_.emplace_back(path, std::move(leaf));
-  }
+  void Add(const Path& path, Leaf leaf) { in_order_.emplace_back(path, std::move(leaf)); }
+
   const Leaf* Find(const Path& path) const {
-    const auto [first, last] = by_hash_.equal_range(HashOf(path));
-    for (auto each = first; each != last; ++each) {
-      const auto& [its_path, leaf] = in_order_[each->second];
-      if (its_path == path) return &leaf;
+    size_t nowhere = kNone;
+    return Find(path, nowhere);
+  }
+  // `next`: where it is looked for first; then behind what was found, for the one that follows.
+  const Leaf* Find(const Path& path, size_t& next) const {
+    if (next >= in_order_.size() || in_order_[next].first != path) {
+      const size_t found = Search(path);
+      if (found == kNone) return nullptr;
+      next = found;
     }
-    return nullptr;
+    return &in_order_[next++].second;
   }
 
  private:
+  static constexpr size_t kNone = SIZE_MAX;
+
+  size_t Search(const Path& path) const {
+    for (; indexed_ < in_order_.size(); ++indexed_) {
+      by_hash_.reserve(in_order_.size());
+      const bool is_first =
+          by_hash_.try_emplace(HashOf(in_order_[indexed_].first), indexed_).second;
+      if (!is_first) same_hash_.push_back(indexed_);
+    }
+    const auto first = by_hash_.find(HashOf(path));
+    if (first == by_hash_.end()) return kNone;
+    if (in_order_[first->second].first == path) return first->second;
+    for (const size_t other : same_hash_) {
+      if (in_order_[other].first == path) return other;
+    }
+    return kNone;
+  }
   static size_t HashOf(const Path& path) {
     size_t hash = 0;
     for (const Step& step : path) hash = hash * 31 + std::hash<std::string>()(step.name);
@@ -50,7 +72,9 @@ class Leaves {
   }
 
   std::vector<std::pair<Path, Leaf>> in_order_;
-  std::unordered_multimap<size_t, size_t> by_hash_;
+  mutable absl::flat_hash_map<size_t, size_t> by_hash_;  // the first of each hash
+  mutable std::vector<size_t> same_hash_;                // all others: there are hardly any
+  mutable size_t indexed_ = 0;
 };
 
 Path Below(const Path& path, std::string_view name, bool is_item) {
@@ -230,8 +254,9 @@ Diff Compare(const Config& before, const Config& after) {
   const Leaves old_leaves = Flatten(before);
   const Leaves new_leaves = Flatten(after);
   Diff diff;
+  size_t next = 0;
   for (const auto& [path, leaf] : new_leaves.in_order()) {
-    const Leaf* const old = old_leaves.Find(path);
+    const Leaf* const old = old_leaves.Find(path, next);
     if (old != nullptr && old->values == leaf.values) continue;
     Change change{.path = path,
                   .after = leaf.values,
@@ -241,8 +266,9 @@ Diff Compare(const Config& before, const Config& after) {
     if (old != nullptr) change.before = old->values;
     diff.changes.push_back(std::move(change));
   }
+  next = 0;
   for (const auto& [path, leaf] : old_leaves.in_order()) {
-    if (new_leaves.Find(path) != nullptr) continue;
+    if (new_leaves.Find(path, next) != nullptr) continue;
     diff.changes.push_back({.path = path,
                             .before = leaf.values,
                             .is_list = leaf.is_list,

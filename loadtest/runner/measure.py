@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import choosing
 import machine
 import peers
+import reloading
 import starting
 from generating import PATIENCE_S, Generator, RunError
 from scenario import Row
@@ -161,8 +162,11 @@ class Run:
             raise
         self.generators: list = []
         self.chosen: choosing.Chosen | None = None
+        self.reloads: reloading.Reloads | None = None
 
     def stop(self) -> None:
+        if self.reloads:
+            self.reloads.end()
         for generator in self.generators:
             generator.stop()
         if self.chosen:
@@ -228,6 +232,8 @@ class Run:
         generator = self._start_generator(bool(self.row.priority))
         generator.expect("measuring")
         begin = self._sample([one.pid for one in self.generators])
+        if self.row.reloads:
+            self.reloads = reloading.Reloads(self.peer, self.row.reloads, self.seconds)
         memory = {}
         if self.row.figure == "memory":
             time.sleep(SETTLE_S)
@@ -267,7 +273,7 @@ class Run:
                  "threads": sorted((round(cpu * share, 4) for cpu, _ in worked), reverse=True)[:8],
                  "switches": sum(switches for _, switches in worked) / proxy.wall,
                  "stolen": proxy.stolen / proxy.wall / (os.cpu_count() or 1)}
-        if self.row.driver == "generator":  # others start uncounted processes
+        if self.row.driver == "generator" and not self.row.reloads:  # others start processes
             ours = proxy.ours + rest.ours
             strange = (proxy.wall - proxy.idle - ours if self.row.place == "one_core" else
                        proxy.busy - ours)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 KINDS = ("direct", "self", "peer", "floor", "control")
 KEYS = ("title", "kind", "command", "version", "config", "fill", "like", "only", "same_as",
-        "column", "variant", "family", "ruler_of", "most_workers")
+        "column", "variant", "family", "ruler_of", "most_workers", "reload")
 OWN = ("title", "same_as", "column", "variant")  # what is not that of another peer
 REPEAT = ("before", "each", "count", "after")
 START_PATIENCE_S = 10
@@ -42,6 +42,11 @@ class Peer:
     variant: str = ""  # what it is called there beside the peer that the column belongs to
     family: str = ""  # whose features it has
     ruler_of: str = ""
+    reload: str = ""  # the signal that tells it to read its configuration again
+
+    @property
+    def reload_signal(self) -> int:
+        return getattr(signal, "SIG" + self.reload)
 
 
 def load(path: str) -> dict:
@@ -214,6 +219,7 @@ class Running:
     process: subprocess.Popen | None = None
     second_port: int = 0  # of rows with two listeners
     pids: list = field(default_factory=list)
+    ready: Ready | None = None
 
     def stop(self) -> None:
         if self.process is None:
@@ -247,7 +253,7 @@ class Ready:
         self.port = free_port()
         self.second_port = free_port() if start.second_upstream_port else 0
         self.probe = start.feature.probe if start.feature else "127.0.0.1"
-        config = os.path.join(setting.folder, "%s.conf" % peer.name)
+        self.config = config = os.path.join(setting.folder, "%s.conf" % peer.name)
         self.log_path = config + ".log"
         ports = {"port": self.port, "upstream_port": start.upstream_port,
                  "second_port": self.second_port,
@@ -262,7 +268,10 @@ class Ready:
                     place == "target") else fill[place] + "\n" + text
             arguments = start.feature.arguments(peer.family)
         values = {**ports, **{place: _expand(text, ports) for place, text in fill.items()}}
-        self.text = setting.fill(peer.config, **values)
+        # The second is for a reload.
+        self.texts = [setting.fill(peer.config, **{**values, "max_connections": limit})
+                      for limit in (start.max_connections, start.max_connections - 1)]
+        self.text = self.texts[0]
         with open(config, "w", encoding="utf-8") as file:
             file.write(self.text)
         self.command = [setting.fill(word, **values) for word in [*peer.command, *arguments]]
@@ -278,6 +287,7 @@ class Ready:
             running.stop()
             raise
         running.pids = family(process.pid)
+        running.ready = self
         return running
 
     def _wait(self, process: subprocess.Popen, poll_s: float) -> None:

@@ -61,6 +61,8 @@ def chosen(row: Row, table: dict, asked: list | None, features: dict | None = No
                    if table[name].kind == "direct" or table[name].family in families]
     if row.driver == "start":
         fitting = [name for name in fitting if table[name].kind != "direct"]
+    if row.reloads or row.sweep and row.sweep[1] == "reloads":
+        fitting = [name for name in fitting if table[name].reload]
     if row.figure == "memory" or row.driver == "iperf3":
         fitting = [name for name in fitting if table[name].kind != "control"]
     return fitting

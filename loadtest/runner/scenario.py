@@ -27,7 +27,7 @@ DIRECTIONS = ("down", "up", "both")
 UPSTREAMS = ("framed", "echo", "sink", "source", "http")
 DRIVERS = ("generator", "wrk", "iperf3", "start")
 CHOSEN = ("spread", "one_worker")
-SWEPT_OF_ROW = ("workers", "feature", "chosen")
+SWEPT_OF_ROW = ("workers", "feature", "chosen", "reloads")
 SWEPT = ("connections", "rate", "answer_bytes", "pipeline") + SWEPT_OF_ROW
 
 RATE_OF_ROW = re.compile(r"^(\d{1,3})% of (\S+)$")
@@ -64,6 +64,7 @@ class Row:
     priority: list = field(default_factory=list)  # groups with a generator and an upstream apart
     chosen: str = ""    # which of many connections are used: of one worker, or of all
     threads: int = 1    # of wrk
+    reloads: int = 0    # of the proxy, while it is measured
     rounds: int | None = None  # at most
     sweep: tuple | None = None  # (name of the scenario, key, value)
 
@@ -241,6 +242,7 @@ def parse(path: str, text: str) -> list:
         priority=top.take("priority", list, []),
         chosen=top.word("chosen", CHOSEN) or "",
         threads=top.number("threads", 1, 1, 64),
+        reloads=top.number("reloads", 0, 0, 10_000),
         rounds=top.number("rounds", None, 1, 1000),
     )
     sweep = top.take("sweep", dict)

@@ -36,7 +36,7 @@ core::Task<void> EndLateSessions(const DrainContext& context, core::Cancellation
     co_return;
   }
   auto outcome = co_await core::Select(core::Named<"timeout">(core::Sleep(context.timeout)),
-                                       core::Named<"signal">(context.signals.Next()),
+                                       core::Named<"signal">(context.signals.Next(kNoChangeAtEnd)),
                                        core::Named<"drained">(drained.Cancelled()));
   if (outcome.Won<"drained">()) co_return;
   EndSessions(context, outcome.Won<"timeout">() ? "drain timeout" : "second signal");

@@ -40,7 +40,8 @@ core::Task<bool> Server::WaitForStop() {
 core::Task<core::IoResult<int>> Server::NextChange() {
   const ChangeSignals changes{
       .reload = next_config_ ? OnChange::kReturn : OnChange::kIgnore,
-      .upgrade = upgrade_ != nullptr ? OnChange::kReturn : OnChange::kIgnore};
+      .upgrade = upgrade_ != nullptr ? OnChange::kReturn : OnChange::kIgnore,
+      .why = "this process has no file to read and no binary to start"};
   const bool watches = watch_ != nullptr && topology_->config().reload.watch;
   if (!watches) cannot_watch_ = false;
   if (!watches || cannot_watch_) co_return co_await NextSignal(changes);
@@ -78,7 +79,7 @@ core::Task<bool> Server::LameDuck() {
                "not ready any more; new connections are served for %g s",
                std::chrono::duration<double>(length).count());
   auto outcome = co_await core::Select(core::Named<"length">(core::Sleep(length)),
-                                       core::Named<"signal">(stop_signals_.Next()));
+                                       core::Named<"signal">(stop_signals_.Next(kNoChangeAtEnd)));
   co_return outcome.Get<"signal">().ok();
 }
 

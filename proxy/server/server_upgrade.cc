@@ -19,7 +19,8 @@ using core::LogLevel;
 
 // Returns SIGUSR2, or the signal that has asked for an end meanwhile.
 core::Task<core::IoResult<int>> Server::UpgradeBinary() {
-  constexpr ChangeSignals kRejectAll{.reload = OnChange::kReject, .upgrade = OnChange::kReject};
+  constexpr ChangeSignals kRejectAll{
+      .reload = OnChange::kReject, .upgrade = OnChange::kReject, .why = "an upgrade is under way"};
   events_.Tell({EventKind::kUpgrade}, LogLevel::kInfo, "%s: starting a successor", why_change_);
   control_.set_is_upgrading(true);
   const std::vector<ServerControl::Done> asked = control_.Take(Change::kUpgrade);

@@ -41,14 +41,13 @@ bool StopSignals::HandleOther(int signal, ChangeSignals changes) {
       (signal == SIGHUP ? reload_deferred_ : upgrade_deferred_) = true;
       return false;
     case OnChange::kReject:
-      logger_.Log(LogLevel::kWarn, "signal SIG%s: rejected, an upgrade is under way",
-                  sigabbrev_np(signal));
+      logger_.Log(LogLevel::kWarn, "signal SIG%s: rejected, %s", sigabbrev_np(signal), changes.why);
       return false;
     case OnChange::kIgnore:
       break;
   }
-  logger_.Log(LogLevel::kWarn, "signal SIG%s: ignored, this process has no use for it now",
-              sigabbrev_np(signal));
+  logger_.Log(LogLevel::kWarn, "signal SIG%s: ignored, %s", sigabbrev_np(signal),
+              signal == SIGUSR1 ? "there is no access log to reopen" : changes.why);
   return false;
 }
 

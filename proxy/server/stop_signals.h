@@ -12,7 +12,7 @@ namespace sluice::proxy {
 
 // What a signal that asks for a change does while a task waits for a signal.
 enum class OnChange {
-  kIgnore,  // nothing changes here: a line says so
+  kIgnore,  // nothing changes here: a line says why
   kReturn,  // it is returned
   kDefer,  // another change is under way: those that come are one more, returned by a later kReturn
   kReject,  // another change is under way: a line says so
@@ -21,7 +21,12 @@ enum class OnChange {
 struct ChangeSignals {
   OnChange reload = OnChange::kIgnore;   // SIGHUP
   OnChange upgrade = OnChange::kIgnore;  // SIGUSR2
+  // Why one that is ignored or rejected can change nothing: the end of the line about it.
+  const char* why = "this process does not serve yet";
 };
+
+inline constexpr ChangeSignals kNoChangeAtEnd{
+    .why = "this process is draining, and ends with the configuration and the binary that it has"};
 
 // One task at a time.
 class StopSignals {

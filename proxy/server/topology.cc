@@ -99,6 +99,7 @@ Topology::Topology(conf::Config config, const SessionServices& services, const T
   for (const conf::Listener& listener : config_.listeners) {
     const core::IntrusivePtr<Upstream>* const upstream = FindUpstream(listener.upstream);
     SLUICE_CHECK(upstream != nullptr);  // validated
+    listener_index_.emplace(listener.name, listeners_.size());
     listeners_.push_back(MakeListener(listener, *upstream, services, before));
   }
 }
@@ -126,12 +127,12 @@ std::vector<core::IntrusivePtr<EndpointPool>> Topology::PutEndpointsInForce(
     const core::IntrusivePtr<Upstream>* const is = FindUpstream(was->name());
     if (is != nullptr && *is == was) continue;
     changed.push_back(was->pool());
-    if (is != nullptr && (*is)->pool() == was->pool()) {
-      (*is)->PutInForce(*was, now);
+    if (is == nullptr) {
+      was->Retire(now);
     } else {
-      was->Retire(/*stays=*/is != nullptr, now);
+      (*is)->PutInForce(*was, now);
+      (*is)->Forget();
     }
-    if (is != nullptr) (*is)->Forget();
   }
   return changed;
 }
@@ -163,7 +164,8 @@ core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& l
                                                          const SessionServices& services,
                                                          const Topology* before) const {
   const AdmissionOptions limits = AdmissionOf(listener);
-  const ListenerState* const same = before == nullptr ? nullptr : before->Find(listener.name);
+  const ListenerState* const same =
+      before == nullptr ? nullptr : before->FindListener(listener.name);
   const Admission* const counted = same == nullptr ? nullptr : same->admission().get();
   const bool is_same = counted != nullptr && counted->options() == limits &&
                        counted->process_rate() == process_rate_;
@@ -199,10 +201,9 @@ core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& l
                       .end_all = services.end_sessions});
 }
 
-const ListenerState* Topology::Find(std::string_view listener) const {
-  const auto found =
-      std::ranges::find_if(listeners_, [&](const auto& each) { return each->name() == listener; });
-  return found == listeners_.end() ? nullptr : found->get();
+const ListenerState* Topology::FindListener(std::string_view name) const {
+  const auto found = listener_index_.find(name);
+  return found == listener_index_.end() ? nullptr : listeners_[found->second].get();
 }
 
 void Topology::EndTerm() const {

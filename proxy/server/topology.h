@@ -12,7 +12,7 @@
 // What counts something is carried over from one topology to the next, so that the counts go on:
 // what a listener's connections hold of its limits, by the listener's name; its rates and shared
 // bandwidth while they are the same; and the endpoints of an upstream with all that they count, by
-// the upstream's name, while its policy of balancing is the same (endpoint_pool.h).
+// the upstream's name, also when its policy of balancing is another one (endpoint_pool.h).
 //
 // Built by one task; then any thread may read it.
 #ifndef SLUICE_PROXY_SERVER_TOPOLOGY_H_
@@ -88,7 +88,7 @@ class Topology final : public core::RefCounted {
                                                  core::IntrusivePtr<Upstream> upstream,
                                                  const SessionServices& services,
                                                  const Topology* before) const;
-  const ListenerState* Find(std::string_view listener) const;
+  const ListenerState* FindListener(std::string_view name) const;
   core::IntrusivePtr<Upstream> MakeUpstream(const conf::Upstream& upstream, uint32_t workers,
                                             const Topology* before) const;
   const conf::Config config_;
@@ -99,6 +99,7 @@ class Topology final : public core::RefCounted {
   const core::IntrusivePtr<const AccessList> access_;
   const core::IntrusivePtr<const AccessList> listener_access_;
   std::vector<core::IntrusivePtr<ListenerState>> listeners_;
+  std::unordered_map<std::string_view, size_t> listener_index_;  // by name
 };
 
 // The limits of the process that `config` asks for. `workers`: how many there are.

@@ -22,7 +22,7 @@
 // For a time there are two processes, each with the memory, the limits and the counts of its own.
 //
 // Threads: the server's task. The process is started elsewhere (run_elsewhere.h).
-// Checked by: tests/e2e/test_upgrade.py.
+// Checked by: tests/e2e/test_upgrade.py, tests/sim (the server that uses it).
 #ifndef SLUICE_PROXY_SERVER_UPGRADE_H_
 #define SLUICE_PROXY_SERVER_UPGRADE_H_
 

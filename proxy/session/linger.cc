@@ -132,7 +132,7 @@ void Session::NoteUndelivered(const Flow& flow) {
   const core::Delivery delivery = reactor.GetDelivery(flow.to);
   if (delivery.pending == 0 || delivery.kept) return;
   if (end_.is_clean() && reactor.UnreadBytes(flow.to) == 0) return;
-  const uint64_t end_of_stream = end_.ended_first(SenderOf(flow)) ? 1 : 0;
+  const uint64_t end_of_stream = end_.passed_on(SenderOf(flow)) ? 1 : 0;
   timeline_->NoteUndelivered(flow.is_up, static_cast<uint32_t>(std::min<uint64_t>(
                                              delivery.pending - end_of_stream, flow.Bytes())));
 }

@@ -26,8 +26,11 @@ EndActions SessionEnd::On(const EndEvent& event) {
     case Kind::kQueueTimeout:
       (void)End(Initiator::kProxy, EndCause::kQueueTimeout);
       return {};
-    case Kind::kEndOfStream:
-      return OnEndOfStream(event.sender);
+    case Kind::kEndOfStream: {
+      const EndActions actions = OnEndOfStream(event.sender);
+      if (actions.pass_on != EndActions::PassOn::kNo) passed_on_ |= Bit(event.sender);
+      return actions;
+    }
     case Kind::kFalseEndOfStream:
     case Kind::kReadError:
       flows_ended_ |= Bit(event.sender);

@@ -85,8 +85,8 @@ class SessionEnd {
   int error() const { return error_; }          // errno of what broke first; 0: nothing did
 
   bool flow_ended(Initiator sender) const { return (flows_ended_ & Bit(sender)) != 0; }
-  // Of this flow an end of stream was passed on while the other one was open.
-  bool ended_first(Initiator sender) const { return half_closed_ && sender == first_fin_; }
+  // Of this flow an end of stream was to be passed on before the close.
+  bool passed_on(Initiator sender) const { return (passed_on_ & Bit(sender)) != 0; }
 
   // The end as the peers are to see it. Once it has ended.
   bool is_clean() const { return reason_.cause == EndCause::kClosed; }
@@ -118,6 +118,7 @@ class SessionEnd {
   Initiator first_fin_ = Initiator::kClient;
   // Bits: a session holds them for as long as it lives.
   uint8_t flows_ended_ : 2 = 0;
+  uint8_t passed_on_ : 2 = 0;
   bool half_closed_ : 1 = false;
   bool ended_ : 1 = false;
   const bool close_after_fin_ : 1;

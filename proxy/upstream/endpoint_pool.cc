@@ -5,7 +5,6 @@
 #include <unordered_map>
 
 #include "core/base/atomic.h"
-#include "proxy/upstream/balance/factory.h"
 #include "proxy/upstream/balance/pick.h"
 
 namespace sluice::proxy {
@@ -15,19 +14,20 @@ constexpr core::Duration kLookEvery = 1s;
 
 }  // namespace
 
-EndpointPool::EndpointPool(const conf::Upstream& config, std::span<const GivenEndpoint> endpoints,
-                           uint32_t workers)
-    : upstream_(config.name), balancer_(MakeBalancer(config)) {
-  std::shared_ptr<const EndpointSet> set = MakeSet(endpoints);
+EndpointPool::EndpointPool(std::string upstream, const SetPolicy& policy,
+                           std::span<const GivenEndpoint> endpoints, uint32_t workers)
+    : upstream_(std::move(upstream)) {
+  std::shared_ptr<const EndpointSet> set = MakeSet(policy, endpoints);
   absl::MutexLock lock(&mutex_);
   current_.swap(next_);
-  queue_ = std::make_unique<EndpointQueue>(*balancer_, workers, std::move(set), config.slow_start);
+  queue_ = std::make_unique<EndpointQueue>(workers, std::move(set));
   health_ = std::make_unique<UpstreamHealth>(upstream_, *queue_);
 }
 
 // An upstream may have one address without a name several times: each takes another object of the
 // current set.
-std::shared_ptr<const EndpointSet> EndpointPool::MakeSet(std::span<const GivenEndpoint> endpoints,
+std::shared_ptr<const EndpointSet> EndpointPool::MakeSet(const SetPolicy& policy,
+                                                         std::span<const GivenEndpoint> endpoints,
                                                          Joiners joiners) {
   absl::MutexLock lock(&mutex_);
   std::move(next_.begin(), next_.end(), std::back_inserter(former_));  // of a set that was let go
@@ -62,7 +62,7 @@ std::shared_ptr<const EndpointSet> EndpointPool::MakeSet(std::span<const GivenEn
                        .shown_weight = each.weight});
   }
   if (health_ != nullptr) health_->ApplyAgents(endpoints, members);
-  std::shared_ptr<const EndpointSet> set = MakeEndpointSet(std::move(members), *balancer_);
+  std::shared_ptr<const EndpointSet> set = MakeEndpointSet(std::move(members), policy);
   sets_.push_back(set);
   return set;
 }
@@ -94,13 +94,12 @@ void EndpointPool::Publish(std::shared_ptr<const EndpointSet> set,
   }
 }
 
-void EndpointPool::Retire(std::optional<core::Instant> late_at) {
-  if (late_at) queue_->Close();
+void EndpointPool::Retire(core::Instant late_at) {
+  queue_->Close();
   absl::MutexLock lock(&mutex_);
   is_retired_ = true;
-  if (!late_at) return;  // some may have less time already
-  for (const std::unique_ptr<Known>& each : current_) {
-    each->late_at = std::min(each->late_at.value_or(*late_at), *late_at);
+  for (const std::unique_ptr<Known>& each : current_) {  // some may have less time already
+    each->late_at = std::min(each->late_at.value_or(late_at), late_at);
   }
 }
 
@@ -152,8 +151,7 @@ void EndpointPool::Free() {
   });
   core::AtomicFence(std::memory_order_acquire);
   std::erase_if(former_, [&in_sets](const std::unique_ptr<Known>& each) {
-    return !each->endpoint.is_referenced() && each->endpoint.active() == 0 &&
-           !in_sets.contains(&each->endpoint);
+    return !each->endpoint.is_referenced() && !in_sets.contains(&each->endpoint);
   });
 }
 

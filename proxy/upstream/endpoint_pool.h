@@ -1,5 +1,5 @@
-// EndpointPool: the endpoints of an upstream under all of its configurations, and the queue for
-// them: what counts goes on when another configuration takes the place of one.
+// EndpointPool: the endpoints of an upstream under all of its configurations and policies, and the
+// queue for them: what counts goes on when another configuration takes the place of one.
 //
 //   MakeSet ── joins ──► NEXT ── Publish ──► CURRENT ── a set without it is published ──► FORMER
 //                         └── the set is let go of ───────────────────────────────────────► │
@@ -43,7 +43,6 @@
 #include "core/net/socket_api.h"
 #include "core/sync/cancellation.h"
 #include "proxy/upstream/administrative.h"
-#include "proxy/upstream/balance/balancer.h"
 #include "proxy/upstream/endpoint/endpoint_set.h"
 #include "proxy/upstream/endpoint_queue.h"
 #include "proxy/upstream/upstream_health.h"
@@ -53,8 +52,8 @@ namespace sluice::proxy {
 class EndpointPool final : public core::RefCounted {
  public:
   // `workers`: how many there are. The endpoints are published.
-  EndpointPool(const conf::Upstream& config, std::span<const GivenEndpoint> endpoints,
-               uint32_t workers);
+  EndpointPool(std::string upstream, const SetPolicy& policy,
+               std::span<const GivenEndpoint> endpoints, uint32_t workers);
 
   const std::string& upstream() const { return upstream_; }  // its name
   EndpointQueue& queue() { return *queue_; }
@@ -65,7 +64,8 @@ class EndpointPool final : public core::RefCounted {
 
   // A set of these endpoints, in this order; publish it, or let go of it. (Of two that are made at
   // a time each may be published.) `joiners`: those that are not current.
-  std::shared_ptr<const EndpointSet> MakeSet(std::span<const GivenEndpoint> endpoints,
+  std::shared_ptr<const EndpointSet> MakeSet(const SetPolicy& policy,
+                                             std::span<const GivenEndpoint> endpoints,
                                              Joiners joiners = Joiners::kUsable);
   // Those that leave have until `late_at`; none: as long as they want.
   void Publish(std::shared_ptr<const EndpointSet> set, std::optional<core::Instant> late_at);
@@ -75,8 +75,8 @@ class EndpointPool final : public core::RefCounted {
   // How many sessions the endpoints of this name have, also those that have left.
   uint32_t SessionsOf(std::string_view name) const;
   // Its upstream has been removed: no new sessions come, those that wait for an endpoint go without
-  // one, and those that there are have as long. None: another pool takes its place, and they go on.
-  void Retire(std::optional<core::Instant> late_at);
+  // one, and those that there are have as long.
+  void Retire(core::Instant late_at);
 
   // Ends the sessions of former endpoints that are late, and frees endpoints that have none any
   // more. Returns when to look again: at the latest when the next is late.
@@ -109,7 +109,6 @@ class EndpointPool final : public core::RefCounted {
   static void MoveMembers(AllKnown& from, const Members& members, AllKnown& current);
 
   const std::string upstream_;
-  const std::unique_ptr<Balancer> balancer_;
   mutable absl::Mutex mutex_;
   AllKnown next_ ABSL_GUARDED_BY(mutex_);
   AllKnown current_ ABSL_GUARDED_BY(mutex_);

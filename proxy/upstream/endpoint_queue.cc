@@ -9,21 +9,19 @@
 namespace sluice::proxy {
 
 EndpointSlot::~EndpointSlot() {
-  if (queue_ != nullptr) queue_->Release(*endpoint_);
+  if (endpoint_ != nullptr) queue_->Release(*endpoint_);
 }
 
 bool EndpointQueue::SlotAwaiter::HasTried(const Endpoint& endpoint) const {
   return std::ranges::find(tried_, &endpoint) != tried_.end();
 }
 
-EndpointQueue::EndpointQueue(Balancer& balancer, uint32_t workers,
-                             std::shared_ptr<const EndpointSet> set, core::Duration slow_start)
-    : balancer_(balancer),
-      current_(workers, set),
-      has_ramps_(slow_start > core::Duration(0)),
-      measures_latency_(balancer.measures_latency()),
-      slow_start_(slow_start) {
+EndpointQueue::EndpointQueue(uint32_t workers, std::shared_ptr<const EndpointSet> set)
+    : current_(workers, set) {
   absl::MutexLock lock(&mutex_);
+  if (set->counts()) {
+    for (const EndpointMember& member : set->members()) (void)member.endpoint->StartCounting();
+  }
   Configure(*set, When::kAtStart);
   set_ = std::move(set);
   ApplyHealth();
@@ -40,8 +38,8 @@ EndpointQueue::~EndpointQueue() {
 
 // One that has joined has taken no sessions before, like one that was drained.
 void EndpointQueue::Configure(const EndpointSet& set, When when) {
-  counts_.store(set.limited() || has_ramps_ || balancer_.counts_sessions(),
-                std::memory_order_relaxed);
+  measures_latency_.store(set.balancer().measures_latency(), std::memory_order_relaxed);
+  slow_start_.SetLength(set.policy().slow_start);
   for (const EndpointMember& member : set.members()) {
     const bool begins = when == When::kLater && !member.endpoint->takes_sessions();
     member.endpoint->Configure(member.weight, member.max_connections, member.state);
@@ -101,41 +99,73 @@ void EndpointQueue::RampUp(core::Instant now) {
   if (slow_start_.Advance(now)) ServeWaiting(woken);
 }
 
+void EndpointQueue::StopCounting(Endpoint& endpoint, const EndpointSet& set) {
+  if (!endpoint.is_counted()) return;
+  set.balancer().OnSessions(endpoint, -int64_t{endpoint.StopCounting()});
+}
+
+// An endpoint that is counted before and after it is so without a gap: nothing changes its number
+// while one policy takes the place of another.
+void EndpointQueue::CountSessions(const EndpointSet& next) {
+  const bool is_same_policy = set_->policy().balancer == next.policy().balancer;
+  if (!next.counts()) {
+    for (const EndpointMember& member : set_->members()) StopCounting(*member.endpoint, *set_);
+    return;
+  }
+  for (const EndpointMember& member : next.members()) {
+    Endpoint& endpoint = *member.endpoint;
+    if (endpoint.is_counted()) {
+      if (is_same_policy) continue;
+      set_->balancer().OnSessions(endpoint, -int64_t{endpoint.active()});
+      next.balancer().OnSessions(endpoint, endpoint.active());
+    } else {
+      next.balancer().OnSessions(endpoint, endpoint.StartCounting());
+    }
+  }
+}
+
 void EndpointQueue::Take(Endpoint& endpoint) {
-  if (!counts_.load(std::memory_order_relaxed)) return;
-  endpoint.AddActive(1);
-  balancer_.OnConnect(endpoint);
+  endpoint.Begin();
+  if (endpoint.is_counted()) set_->balancer().OnSessions(endpoint, 1);
 }
 
 // A slot of it, unless there is none (null).
 Endpoint* EndpointQueue::PickAndTake(const PickRequest& request, std::span<Endpoint* const> tried) {
-  Endpoint* const endpoint = PickEndpoint(balancer_, *set_, request, tried);
+  Endpoint* const endpoint = PickEndpoint(*set_, request, tried);
   if (endpoint != nullptr) Take(*endpoint);
   return endpoint;
 }
 
 // Without a lock: one that is taken out meanwhile is given back (endpoint.h, I1).
-EndpointSlot EndpointQueue::PickUncounted(uint32_t worker, const PickRequest& request,
-                                          std::span<Endpoint* const> tried) {
+bool EndpointQueue::PickUncounted(uint32_t worker, const PickRequest& request,
+                                  std::span<Endpoint* const> tried, EndpointSlot& slot) {
   for (;;) {
-    EndpointSlot slot(nullptr, PickEndpoint(balancer_, current_.Get(worker), request, tried));
-    if (!slot.valid() || slot.endpoint().still_takes_sessions()) return slot;
+    const EndpointSet& set = current_.Get(worker);
+    if (set.counts()) return false;
+    Endpoint* const endpoint = PickEndpoint(set, request, tried);
+    if (endpoint == nullptr) return true;
+    if (!endpoint->TryBegin()) return false;  // a set that counts is being published
+    slot = EndpointSlot(*this, endpoint);
+    if (endpoint->still_takes_sessions()) return true;
+    slot = EndpointSlot();
   }
 }
 
 EndpointSlot EndpointQueue::TryAcquire(uint32_t worker, const PickRequest& request,
                                        std::span<Endpoint* const> tried) {
-  if (!counts_.load(std::memory_order_relaxed)) return PickUncounted(worker, request, tried);
-  if (has_ramps_) RampUp(request.now);
+  EndpointSlot slot;
+  if (PickUncounted(worker, request, tried, slot)) return slot;
+  core::Woken woken;
   absl::MutexLock lock(&mutex_);
-  return SlotFor(PickAndTake(request, tried));
+  if (slow_start_.Advance(request.now)) ServeWaiting(woken);
+  return EndpointSlot(*this, PickAndTake(request, tried));
 }
 
 // Returns true if it got a slot at once, or is to go without.
 bool EndpointQueue::TakeOrQueue(SlotAwaiter& waiter) {
   absl::MutexLock lock(&mutex_);
   if (Endpoint* const endpoint = PickAndTake(waiter.request_, waiter.tried_)) {
-    waiter.slot_ = SlotFor(endpoint);
+    waiter.slot_ = EndpointSlot(*this, endpoint);
     return true;
   }
   if (is_closed()) return true;
@@ -146,7 +176,7 @@ bool EndpointQueue::TakeOrQueue(SlotAwaiter& waiter) {
 // `waiter` has been taken out of the queue.
 void EndpointQueue::Grant(SlotAwaiter& waiter, Endpoint& endpoint, core::Woken& woken) {
   Take(endpoint);
-  waiter.slot_ = SlotFor(&endpoint);
+  waiter.slot_ = EndpointSlot(*this, &endpoint);
   woken.Add(waiter);
 }
 
@@ -182,13 +212,17 @@ EndpointQueue::SlotAwaiter* EndpointQueue::FindWaiter(Endpoint& endpoint) {
   return found;
 }
 
-// I2: to the session that has waited longest, if any accepts it.
+// I2: to the session that has waited longest, if any accepts it. One that has left may be freed
+// when its last session has ended.
 void EndpointQueue::Release(Endpoint& endpoint) {
+  if (endpoint.TryEnd()) return;
+  const EndpointRef stays(&endpoint);
   core::Woken woken;
   absl::MutexLock lock(&mutex_);
   SLUICE_CHECK(endpoint.active() > 0);
-  endpoint.AddActive(-1u);
-  balancer_.OnClose(endpoint);
+  endpoint.End();
+  if (!endpoint.is_counted()) return;  // any more
+  set_->balancer().OnSessions(endpoint, -1);
   if (!endpoint.usable()) return;
   if (SlotAwaiter* const next = FindWaiter(endpoint)) Grant(*next, endpoint, woken);
 }
@@ -202,9 +236,11 @@ void EndpointQueue::Publish(std::shared_ptr<const EndpointSet> set) {
   for (const EndpointMember& member : set_->members()) {
     if (stay.contains(member.endpoint)) continue;
     member.endpoint->Configure(0, 0);
+    StopCounting(*member.endpoint, *set_);
     slow_start_.Forget(*member.endpoint);
     waiters_.Remove(member.endpoint->marker_);
   }
+  CountSessions(*set);
   Configure(*set, When::kLater);
   before = std::exchange(set_, set);
   ApplyHealth();
@@ -230,7 +266,7 @@ void EndpointQueue::ServeWaiting(core::Woken& woken) {
     next = core::WaitList<QueueEntry>::Next(*entry);
     if (entry->is_marker) continue;
     auto& waiter = static_cast<SlotAwaiter&>(*entry);
-    if (Endpoint* const endpoint = PickEndpoint(balancer_, *set_, waiter.request_, waiter.tried_)) {
+    if (Endpoint* const endpoint = PickEndpoint(*set_, waiter.request_, waiter.tried_)) {
       waiters_.Remove(waiter);
       Grant(waiter, *endpoint, woken);
     } else if (std::ranges::none_of(set_->members(), usable)) {

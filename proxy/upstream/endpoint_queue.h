@@ -25,9 +25,15 @@
 // valid, and are released like others. When the upstream itself is gone (Close) no session waits
 // any more: a free slot is still given, to connections that had come before.
 //
-// Where neither a limit nor the policy needs it nothing is counted and no lock taken. A session
-// that began so is not counted either when a set with limits is published: the limits then hold for
-// those that begin later.
+// Where neither a limit, a ramp nor the policy of the set needs it, no lock is taken. When a set is
+// published that needs it, the sessions that there are count from then on, those included that have
+// begun without a lock (endpoint.h, I2), and a policy that takes the place of another one is told
+// of all of them: no change of policy forgets a session, a limit or one that waits.
+//
+//                    a set that needs no number        a set that counts
+//   begins           TryBegin, no lock ─── fails ────► under the lock: PickAndTake
+//   ends             TryEnd, no lock ───── fails ────► under the lock: the next is served
+//
 // Threads: any; one at a time for Publish.
 // Checked by: tests/proxy/upstream/endpoint_queue_test.cc, tests/model.
 #ifndef SLUICE_PROXY_UPSTREAM_ENDPOINT_QUEUE_H_
@@ -66,11 +72,10 @@ struct PanicRule {
 class EndpointSlot {
  public:
   EndpointSlot() = default;
-  // `queue` is null when nothing is counted, `endpoint` when there is no slot.
-  EndpointSlot(EndpointQueue* queue, Endpoint* endpoint)
-      : queue_(endpoint == nullptr ? nullptr : queue), endpoint_(endpoint) {}
+  // `endpoint` counts it as a session already; null: there is no slot.
+  EndpointSlot(EndpointQueue& queue, Endpoint* endpoint) : queue_(&queue), endpoint_(endpoint) {}
   EndpointSlot(EndpointSlot&& other) noexcept
-      : queue_(std::exchange(other.queue_, nullptr)), endpoint_(std::move(other.endpoint_)) {}
+      : queue_(other.queue_), endpoint_(std::exchange(other.endpoint_, nullptr)) {}
   EndpointSlot& operator=(EndpointSlot&& other) noexcept {
     std::swap(queue_, other.queue_);
     std::swap(endpoint_, other.endpoint_);
@@ -78,23 +83,21 @@ class EndpointSlot {
   }
   ~EndpointSlot();
 
-  bool valid() const { return endpoint_.get() != nullptr; }
+  bool valid() const { return endpoint_ != nullptr; }
   Endpoint& endpoint() const { return *endpoint_; }  // of a valid one
   // Another session may wait for it: the connection is gone before it is released.
-  bool counted() const { return queue_ != nullptr; }
+  bool counted() const { return endpoint_ != nullptr && endpoint_->is_counted(); }
 
  private:
   EndpointQueue* queue_ = nullptr;
-  EndpointUse endpoint_;  // also of an endpoint that has left since
+  Endpoint* endpoint_ = nullptr;  // also one that has left since
 };
 
 class EndpointQueue {
  public:
-  // The endpoints of its sets outlive them, those of the last one the queue; so does `balancer`.
-  // `workers`: how many there are. `slow_start`: how long endpoints ramp up that begin to take
-  // sessions later; 0: they do not.
-  EndpointQueue(Balancer& balancer, uint32_t workers, std::shared_ptr<const EndpointSet> set,
-                core::Duration slow_start = core::Duration(0));
+  // The endpoints of its sets outlive them, those of the last one the queue. `workers`: how many
+  // there are.
+  EndpointQueue(uint32_t workers, std::shared_ptr<const EndpointSet> set);
   ~EndpointQueue();
 
   // The best usable endpoint that is not in `tried`. Not valid: there is none. On the thread of
@@ -108,7 +111,7 @@ class EndpointQueue {
   class SlotAwaiter;
   SlotAwaiter WaitForSlot(const PickRequest& request, std::span<Endpoint* const> tried);
 
-  // From now on these are the endpoints.
+  // From now on these are the endpoints, and this is the policy.
   void Publish(std::shared_ptr<const EndpointSet> set);
 
   // The upstream is gone: those that wait go without a slot, and so do those that would wait.
@@ -118,9 +121,6 @@ class EndpointQueue {
   // Lets endpoints on their ramps take as much as they may by now, also from sessions that wait.
   void RampUp(core::Instant now);
 
-  // Whether Endpoint::active() counts sessions.
-  bool counts() const { return counts_.load(std::memory_order_relaxed); }
-
   // Health keeps sessions away from `endpoint` for these reasons (Endpoint::out) from now on; none:
   // it may have sessions, and those that wait get it at once.
   void SetOut(Endpoint& endpoint, uint8_t out);
@@ -128,10 +128,10 @@ class EndpointQueue {
   bool is_in_panic() const { return is_in_panic_.load(std::memory_order_relaxed); }
 
   // Whether Measured is to be told how long connects and first answers take.
-  bool measures_latency() const { return measures_latency_; }
+  bool measures_latency() const { return measures_latency_.load(std::memory_order_relaxed); }
   void Measured(Endpoint& endpoint, core::Duration latency, core::Instant now) {
     absl::MutexLock lock(&mutex_);
-    balancer_.OnLatency(endpoint, latency, now);
+    set_->balancer().OnLatency(endpoint, latency, now);
   }
 
   // Members of the current set that take sessions, whether they have a free slot or not.
@@ -146,15 +146,20 @@ class EndpointQueue {
 
   enum class When : bool { kAtStart, kLater };
   void Configure(const EndpointSet& set, When when) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // `endpoint` leaves this set, or its sessions need not be counted any more.
+  void StopCounting(Endpoint& endpoint, const EndpointSet& set)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Counts the sessions of the endpoints of `next`, and tells its policy of those that it does not
+  // know of. Those that leave are not counted any more.
+  void CountSessions(const EndpointSet& next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // After a change of what takes sessions.
   void ApplyHealth() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Endpoint* PickAndTake(const PickRequest& request, std::span<Endpoint* const> tried)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Take(Endpoint& endpoint) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  EndpointSlot PickUncounted(uint32_t worker, const PickRequest& request,
-                             std::span<Endpoint* const> tried);
-  EndpointSlot SlotFor(Endpoint* endpoint) { return EndpointSlot(SlotOwner(), endpoint); }
-  EndpointQueue* SlotOwner() { return counts_.load(std::memory_order_relaxed) ? this : nullptr; }
+  // False: it has to be picked under the lock.
+  bool PickUncounted(uint32_t worker, const PickRequest& request, std::span<Endpoint* const> tried,
+                     EndpointSlot& slot);
   bool TakeOrQueue(SlotAwaiter& waiter);
   void Grant(SlotAwaiter& waiter, Endpoint& endpoint, core::Woken& woken)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -164,14 +169,11 @@ class EndpointQueue {
   void ServeWaiting(core::Woken& woken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Release(Endpoint& endpoint);
 
-  Balancer& balancer_;
   CurrentSet current_;
-  core::Atomic<bool> counts_{false};  // these two are written under the lock
-  core::Atomic<uint32_t> serving_{0};
+  core::Atomic<uint32_t> serving_{0};  // all of these are written under the lock
   core::Atomic<bool> is_in_panic_{false};
   core::Atomic<bool> closed_{false};
-  const bool has_ramps_;
-  const bool measures_latency_;
+  core::Atomic<bool> measures_latency_{false};
   absl::Mutex mutex_;
   SlowStart slow_start_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const EndpointSet> set_ ABSL_GUARDED_BY(mutex_);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "proxy/identity/proxy_header.h"
+#include "proxy/upstream/balance/factory.h"
 #include "proxy/upstream/to_core.h"
 
 namespace sluice::proxy {
@@ -104,6 +105,7 @@ Upstream::Upstream(const conf::Upstream& config, uint32_t workers, const Upstrea
       configured_(config.endpoints),
       balance_(config.balance),
       hash_(config.hash),
+      set_policy_{.balancer = BalancerOf(config, before), .slow_start = config.slow_start},
       policy_(PolicyOf(config)),
       drain_timeout_(DrainTimeoutOf(config.on_removed)),
       health_rules_(HealthRulesOf(config)),
@@ -111,31 +113,29 @@ Upstream::Upstream(const conf::Upstream& config, uint32_t workers, const Upstrea
       agent_(AgentOf(config)),
       admin_(before != nullptr ? before->admin_ : core::MakeRef<Administrative>()),
       made_of_(admin_->version()),
-      pool_(before != nullptr && before->HasPolicyOf(*this)
-                ? before->pool_
-                : core::MakeRef<EndpointPool>(config, given(), workers)),
-      shares_pool_(before != nullptr && pool_ == before->pool_),
+      pool_(before != nullptr ? before->pool_
+                              : core::MakeRef<EndpointPool>(name_, set_policy_, given(), workers)),
       passive_health_(health_rules_.passive ? &pool_->health() : nullptr) {
-  if (!shares_pool_) {
-    if (before != nullptr) pool_->health().TakeOver(before->pool_->health());
-    (void)PutHealthInForce();
-  }
+  if (before == nullptr) (void)PutHealthInForce();
   shares_of_ = pool_->health().share_version();
-  if (!shares_pool_ && shares_of_ != 0) Publish(MakeSet(configured_));
-  if (shares_pool_ && !std::ranges::equal(config.endpoints, endpoints_before)) {
+  if (before == nullptr) return;
+  if (set_policy_ != before->set_policy_ ||
+      !std::ranges::equal(config.endpoints, endpoints_before)) {
     next_ = MakeSet(configured_);
   }
+}
+
+std::shared_ptr<Balancer> Upstream::BalancerOf(const conf::Upstream& config,
+                                               const Upstream* before) const {
+  const bool is_same = before != nullptr && before->balance_ == balance_ && before->hash_ == hash_;
+  return is_same ? before->set_policy_.balancer : MakeBalancer(config);
 }
 
 void Upstream::Refresh() {
   const uint64_t made_of = std::exchange(made_of_, admin_->version());
   const uint64_t shares_of = std::exchange(shares_of_, pool_->health().share_version());
   if (made_of == made_of_ && shares_of == shares_of_) return;
-  if (next_ != nullptr) {
-    next_ = MakeSet(configured_);
-  } else if (!shares_pool_) {
-    Publish(MakeSet(configured_));
-  }
+  if (next_ != nullptr) next_ = MakeSet(configured_);
 }
 
 void Upstream::PutInForce(const Upstream& before, core::Instant now) {
@@ -143,10 +143,6 @@ void Upstream::PutInForce(const Upstream& before, core::Instant now) {
   if (next_ == nullptr && !has_other_shares) return;
   if (has_other_shares) next_ = MakeSet(configured_);
   pool_->Publish(std::exchange(next_, nullptr), now + before.drain_timeout_);
-}
-
-void Upstream::Retire(bool stays, core::Instant now) const {
-  pool_->Retire(stays ? std::nullopt : std::optional(now + drain_timeout_));
 }
 
 bool Upstream::is_configured(std::string_view name) const {

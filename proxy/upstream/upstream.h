@@ -4,7 +4,7 @@
 //   conf::Upstream ──► Upstream ──► EndpointPool (endpoint_pool.h): shared with the configuration
 //                         │   │          ▲         before, so that what counts goes on
 //                         │   └──────────│──────► Administrative (administrative.h): the same
-//                         └─ PutInForce ─┘ its endpoints are the current ones
+//                         └─ PutInForce ─┘ its endpoints are the current ones, its policy is theirs
 #ifndef SLUICE_PROXY_UPSTREAM_UPSTREAM_H_
 #define SLUICE_PROXY_UPSTREAM_UPSTREAM_H_
 
@@ -85,16 +85,16 @@ class Upstream final : public core::RefCounted {
   std::shared_ptr<const EndpointSet> endpoints() {
     return next_ != nullptr ? next_ : queue().ShareSet();
   }
-  // Before PutInForce, or instead of it when the pool is another one: what an administrator or an
-  // agent has changed since it was made holds for its endpoints, too.
+  // Before PutInForce: what an administrator or an agent has changed since it was made holds for its
+  // endpoints, too.
   void Refresh();
   // Publishes its endpoints, unless they are those that are published. What leaves follows the rule
   // of `before`.
   void PutInForce(const Upstream& before, core::Instant now);
   // It is in force: what an administrator has changed about others is forgotten.
   void Forget() { admin_->Forget(configured_); }
-  // It is removed, or another pool takes the place of its own (`stays`).
-  void Retire(bool stays, core::Instant now) const;
+  // It is removed.
+  void Retire(core::Instant now) const { pool_->Retire(now + drain_timeout_); }
 
   // The endpoints of its configuration, and with what an administrator has changed.
   std::span<const conf::Endpoint> configured() const { return configured_; }
@@ -117,7 +117,7 @@ class Upstream final : public core::RefCounted {
 
   // Any endpoints of its pool (endpoint_pool.h).
   std::shared_ptr<const EndpointSet> MakeSet(std::span<const conf::Endpoint> endpoints) {
-    return pool_->MakeSet(admin_->Apply(endpoints),
+    return pool_->MakeSet(set_policy_, admin_->Apply(endpoints),
                           check_ ? Joiners::kUnchecked : Joiners::kUsable);
   }
   void Publish(std::shared_ptr<const EndpointSet> set) {
@@ -125,11 +125,8 @@ class Upstream final : public core::RefCounted {
   }
 
  private:
-  // Then it goes on with the endpoints and their queue.
-  bool HasPolicyOf(const Upstream& other) const {
-    return balance_ == other.balance_ && hash_ == other.hash_ &&
-           policy_.slow_start == other.policy_.slow_start;
-  }
+  // That of `before`, with what it remembers, if it is the same.
+  std::shared_ptr<Balancer> BalancerOf(const conf::Upstream& config, const Upstream* before) const;
 
   // Returns true if the weights or limits of its endpoints are others now.
   bool PutHealthInForce() { return pool_->health().SetRules(health_rules_); }
@@ -141,6 +138,7 @@ class Upstream final : public core::RefCounted {
   const std::vector<conf::Endpoint> configured_;
   const conf::Balance balance_;
   const conf::Hash hash_;
+  const SetPolicy set_policy_;
   const ConnectPolicy policy_;
   const core::Duration drain_timeout_;  // of an endpoint that is removed
   const HealthRules health_rules_;
@@ -150,7 +148,6 @@ class Upstream final : public core::RefCounted {
   uint64_t made_of_;        // version of admin_
   uint64_t shares_of_ = 0;  // of what agents have said
   const core::IntrusivePtr<EndpointPool> pool_;
-  const bool shares_pool_;                   // with the one before
   UpstreamHealth* const passive_health_;     // the pool's, or null
   std::shared_ptr<const EndpointSet> next_;  // null: published
 };

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <unordered_map>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -58,36 +57,6 @@ bool UpstreamHealth::SetRules(const HealthRules& rules) {
   }
   changed_.All();
   return has_other_shares;
-}
-
-void UpstreamHealth::TakeOver(UpstreamHealth& before) {
-  struct Known {
-    CheckState check;
-    Outlier outlier;
-    AgentState agent;
-  };
-  std::unordered_map<std::string, Known> known;
-  {
-    const std::shared_ptr<const EndpointSet> set = before.queue_.ShareSet();
-    absl::MutexLock lock(&before.mutex_);
-    for (const EndpointMember& member : set->members()) {
-      const EndpointHealth* const health = member.endpoint->health();
-      known.emplace(member.endpoint->name(), Known{health->check, health->outlier, health->agent});
-    }
-  }
-  const std::shared_ptr<const EndpointSet> set = queue_.ShareSet();
-  absl::MutexLock lock(&mutex_);
-  for (const EndpointMember& member : set->members()) {
-    const auto found = known.find(member.endpoint->name());
-    if (found == known.end()) continue;
-    EndpointHealth& health = *member.endpoint->health();
-    health.check = found->second.check;
-    health.outlier = found->second.outlier;
-    health.agent = found->second.agent;
-    if (health.agent.has_share()) ++share_version_;
-    health.has_failed.store(health.outlier.failures() > 0, std::memory_order_relaxed);
-    queue_.SetOut(*member.endpoint, health.out());
-  }
 }
 
 void UpstreamHealth::Forgive(Endpoint& endpoint, void (Outlier::*forgive)()) {

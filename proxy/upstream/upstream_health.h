@@ -102,8 +102,6 @@ class UpstreamHealth {
 
   // Returns true if the next set has other weights or limits than the current one (ApplyAgents).
   bool SetRules(const HealthRules& rules);
-  // What `before` knows of endpoints with the same names. Before SetRules.
-  void TakeOver(UpstreamHealth& before);
 
   // What sessions meet. `what`: of the failure, for the log.
   void OnFailure(Endpoint& endpoint, Outlier::Failure failure, std::string_view what,

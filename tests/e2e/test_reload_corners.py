@@ -222,7 +222,8 @@ class Draining(Reloading):
         web.wait_line("signal SIGTERM: no new connections")
         put(web.config_path, yaml(self.between(1)))
         web.send_signal(signal.SIGHUP)
-        web.wait_line("signal SIGHUP: .*ignored")
+        web.wait_line("signal SIGHUP: ignored, this process is draining, and ends with the "
+                      "configuration and the binary that it has")
         sockets.exchange(*session)
         for side in session:
             side.close()

@@ -117,6 +117,16 @@ class Sweeps(unittest.TestCase):
         with self.assertRaisesRegex(scenario.ScenarioError, "r: feature: 'g' is none of f, sec"):
             command_line.check_features([row], features)
 
+    def test_only_peers_that_can_reload_take_part_in_rows_with_reloads(self):
+        table = {"direct": peers.Peer("direct", "d", "direct"),
+                 "ours": peers.Peer("ours", "o", "self", reload="HUP"),
+                 "theirs": peers.Peer("theirs", "t", "peer")}
+        rows = scenario.parse("r.toml", GOOD + '[sweep]\nkey = "reloads"\nvalues = [0, 10]\n')
+        self.assertEqual([row.reloads for row in rows], [0, 10])
+        for row in rows:
+            self.assertEqual(rounds.chosen(row, table, None), ["ours"])
+        self.assertEqual(rounds.together(rows), [rows])
+
 
 class Bad(unittest.TestCase):
     def complain(self, text: str, message: str) -> None:

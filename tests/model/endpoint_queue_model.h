@@ -33,8 +33,7 @@ class FirstUsable final : public proxy::Balancer {
 
 struct EndpointState : Tasks {
   // The limits of the endpoints of the first set: one or two.
-  explicit EndpointState(std::vector<uint32_t> max)
-      : max(max), queue(policy, 1, SetOf(std::move(max))) {}
+  explicit EndpointState(std::vector<uint32_t> max) : max(max), queue(1, SetOf(std::move(max))) {}
 
   // Of the first endpoints; none has the limit 0.
   std::shared_ptr<const proxy::EndpointSet> SetOf(const std::vector<uint32_t>& limits) {
@@ -44,13 +43,18 @@ struct EndpointState : Tasks {
         members.push_back({.endpoint = &endpoints[i], .max_connections = limits[i]});
       }
     }
-    return std::make_shared<const proxy::EndpointSet>(std::move(members), nullptr);
+    return MakeSet(std::move(members));
   }
   // Of both endpoints, without limits.
   std::shared_ptr<const proxy::EndpointSet> Unlimited(proxy::AdminState first) {
     std::vector<proxy::EndpointMember> members{{.endpoint = &endpoints[0], .state = first},
                                                {.endpoint = &endpoints[1]}};
-    return std::make_shared<const proxy::EndpointSet>(std::move(members), nullptr);
+    return MakeSet(std::move(members));
+  }
+  std::shared_ptr<const proxy::EndpointSet> MakeSet(std::vector<proxy::EndpointMember> members) {
+    const std::shared_ptr<proxy::Balancer> shared(std::shared_ptr<void>(), &policy);
+    return std::make_shared<const proxy::EndpointSet>(proxy::SetPolicy{.balancer = shared},
+                                                      std::move(members), nullptr, false);
   }
   size_t IndexOf(const proxy::EndpointSlot& slot) {
     return static_cast<size_t>(&slot.endpoint() - endpoints.data());
@@ -222,6 +226,41 @@ inline void OneIsTakenOut(Execution& run) {
     SLUICE_CHECK(!s.drained || s.IndexOf(s.slots[0]) != 0);
     s.slots[0] = proxy::EndpointSlot();
     SLUICE_CHECK(s.endpoints[0].sessions() == 0 && s.endpoints[1].sessions() == 0);
+  });
+}
+
+// For a moment in which others run.
+inline void Hold(EndpointState& s, proxy::EndpointSlot slot) {
+  s.Count(slot);
+  (void)s.endpoints[0].sessions();
+  s.GiveBack(std::move(slot));
+}
+
+inline core::Task<void> WaitAndHold(EndpointState& s) {
+  proxy::EndpointSlot slot = co_await Wait(s, {});
+  SLUICE_CHECK(slot.valid());
+  ++s.served;
+  Hold(s, std::move(slot));
+}
+
+// A session begins without a lock while a limit comes into force, one that comes then waits if
+// there is no slot, and the first one ends (endpoint.h, I2).
+inline void LimitComes(Execution& run) {
+  auto& s = run.Make<EndpointState>(std::vector<uint32_t>{1});
+  s.queue.Publish(s.Unlimited(proxy::AdminState::kReady));
+  AddTask(s, 0, WaitAndHold(s));
+  run.Thread("session", [&s] {
+    proxy::EndpointSlot slot = s.queue.TryAcquire(0, {}, {});
+    if (slot.valid()) Hold(s, std::move(slot));  // else the limit was there, and the other first
+  });
+  run.Thread("change", [&s] {
+    s.queue.Publish(s.SetOf({1}));
+    Tasks::Run(*s.waiting[0]);
+  });
+  run.Finally([&s] {
+    s.RunWoken();
+    SLUICE_CHECK(s.served == 1);
+    SLUICE_CHECK(s.endpoints[0].sessions() == 0);
   });
 }
 

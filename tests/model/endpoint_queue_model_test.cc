@@ -9,6 +9,8 @@ TEST(EndpointQueue, TwoWaitForTwoSlots) { ExpectHolds(TwoWait(2), {.preemptions 
 TEST(EndpointQueue, OneGivesUp) { ExpectHolds(GivesUp); }
 TEST(EndpointQueue, NoneOvertakes) { ExpectHolds(NoneOvertakes); }
 TEST(EndpointQueue, PassesOver) { ExpectHolds(PassesOver); }
+TEST(EndpointQueue, LimitComes) { ExpectHolds(LimitComes); }
+TEST(EndpointQueue, OneIsTakenOut) { ExpectHolds(OneIsTakenOut); }
 TEST(EndpointQueue, OneJoins) { ExpectHolds(OneJoins); }
 TEST(EndpointQueue, OneIsWellAgain) { ExpectHolds(OneIsWellAgain); }
 TEST(EndpointQueue, OneLeaves) { ExpectHolds(OneLeaves); }

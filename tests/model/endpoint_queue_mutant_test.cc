@@ -30,6 +30,10 @@ TEST(EndpointQueueMutant, LastInFirstOut) {
 TEST(EndpointQueueMutant, DoesNotLookAgain) {
   ExpectPlantedFails("does not look again", OneIsTakenOut);
 }
+TEST(EndpointQueueMutant, BeginsUncounted) { ExpectPlantedFails("begins uncounted", LimitComes); }
+TEST(EndpointQueueMutant, ForgetsThoseThatThereAre) {
+  ExpectPlantedFails("forgets those that there are", LimitComes);
+}
 TEST(EndpointQueueMutant, ASetServesNone) { ExpectPlantedFails("a set serves none", OneJoins); }
 TEST(EndpointQueueMutant, OneThatIsWellAgainServesNone) {
   ExpectPlantedFails("one that is well again serves none", OneIsWellAgain);

@@ -19,7 +19,7 @@ MISTAKES = [
   if (model::Planted("given back, then granted")) {
     {
       absl::MutexLock give_back(&mutex_);
-      endpoint.AddActive(-1u);
+      endpoint.End();
     }
     absl::MutexLock grant(&mutex_);
     if (auto* const next = FindWaiter(endpoint)) Grant(*next, endpoint, woken);
@@ -44,7 +44,7 @@ MISTAKES = [
     bool exhausted = false;
     {
       absl::MutexLock look(&mutex_);
-      exhausted = balancer_.Pick(*set_, waiter.request_, waiter.tried_) == nullptr;
+      exhausted = set_->balancer().Pick(*set_, waiter.request_, waiter.tried_) == nullptr;
     }
     if (exhausted) {
       absl::MutexLock queue(&mutex_);
@@ -69,9 +69,26 @@ MISTAKES = [
     ),
     (
         'endpoint_queue.cc',
-        '    if (!slot.valid() || slot.endpoint().still_takes_sessions()) return slot;\n',
-        """    if (!slot.valid() || model::Planted("does not look again")) return slot;
-    if (slot.endpoint().still_takes_sessions()) return slot;
+        '    if (endpoint->still_takes_sessions()) return true;\n',
+        """    if (model::Planted("does not look again")) return true;
+    if (endpoint->still_takes_sessions()) return true;
+""",
+    ),
+    (
+        'endpoint_queue.cc',
+        '    if (!endpoint->TryBegin()) return false;',
+        """    if (model::Planted("begins uncounted")) {
+      endpoint->Begin();
+      slot = EndpointSlot(*this, endpoint);
+      return true;
+    }
+    if (!endpoint->TryBegin()) return false;""",
+    ),
+    (
+        'endpoint_queue.cc',
+        '      next.balancer().OnSessions(endpoint, endpoint.StartCounting());\n',
+        """      if (model::Planted("forgets those that there are")) continue;
+      next.balancer().OnSessions(endpoint, endpoint.StartCounting());
 """,
     ),
     (
@@ -95,8 +112,11 @@ MISTAKES = [
     ),
     (
         'endpoint_queue.cc',
-        '    member.endpoint->Configure(0, 0);\n',
-        """    if (!model::Planted("one that leaves is given")) member.endpoint->Configure(0, 0);
+        '    member.endpoint->Configure(0, 0);\n    StopCounting(*member.endpoint, *set_);\n',
+        """    if (!model::Planted("one that leaves is given")) {
+      member.endpoint->Configure(0, 0);
+      StopCounting(*member.endpoint, *set_);
+    }
 """,
     ),
     (

@@ -35,6 +35,7 @@ void Checker::Write(core::LogLevel, std::string_view line) {
   if (line.starts_with("session end ")) SessionEnds(line);
   if (line.starts_with("stats ")) CheckStats(line);
   endpoints_.health().Log(line);
+  if (line.starts_with("upgrade: process ") && line.ends_with("this one ends")) SignalSent();
   if (line == "signal SIGHUP: another configuration is in force") {
     endpoints_.model().Reloaded(/*in_force=*/true);
   } else if (line == "signal SIGHUP: the configuration stays as it is") {

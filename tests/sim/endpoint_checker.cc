@@ -28,7 +28,10 @@ void EndpointChecker::Ask(Session& session, core::Instant from, core::Instant un
 void EndpointChecker::Begins(Session& session) {
   const bool sure =
       session.accepted_surely && !model_.switched() && session.accepted_for == &model_.current();
-  if (sure) session.pool = &model_.current();
+  if (sure) {
+    session.pool = &model_.current();
+    session.policies = session.pool->policies;
+  }
   BeginRound(session);
   Ask(session, clock_.Now(), clock_.Now());
 }
@@ -125,19 +128,14 @@ void EndpointChecker::Connects(Session& session, uint32_t upstream, uint32_t end
   winners_.push_back({session.id, session.asked, session.asked_from, place});
 }
 
-// Where nothing is limited and the policy needs it not, connections are not counted, and are not
-// for as long as they last.
+// All connections count, whatever limits and policies there were when they began.
 void EndpointChecker::Count(Session& session) {
-  using Counted = Session::Counted;
-  const Pool* const pool = session.pool;
   Place& place = *session.place;
-  if (pool == nullptr || pool->counts_changed) {
-    session.counted = Counted::kPerhaps;
+  session.placed_surely = session.pool != nullptr;
+  if (!session.placed_surely) {
     ++place.unsure;
     return;
   }
-  session.counted = pool->counts ? Counted::kYes : Counted::kNo;
-  if (!pool->counts) return;
   ++place.used;
   CheckLimit(place);
 }
@@ -166,12 +164,13 @@ void EndpointChecker::CheckMayBeGiven(const Session& session, const Place& place
               place.endpoint);
 }
 
-// By a policy that hashes, equal sources go to the same endpoint, as long as each can take all.
+// By a policy that hashes, equal sources go to the same endpoint, as long as each can take all. It
+// is known what is hashed of a session that began under the policy.
 void EndpointChecker::CheckSticks(const Session& session, const Place& place) {
   Pool& pool = *session.pool;
   const bool all_can = std::ranges::all_of(
       pool.members, [](const Place* each) { return each->most_limit == 0 && !each->ramp_from; });
-  const bool sticks = scenario_.hash_prefix != 0 && scenario_.hash_load == 0;
+  const bool sticks = pool.hashes && scenario_.hash_load == 0 && session.policies == pool.policies;
   if (!sticks || !all_can || pool.changes > 0 || session.attempts > 1) return;
   const uint32_t source = session.id >> (32 - scenario_.hash_prefix);
   const auto [found, is_first] = pool.sticks.emplace(source, place.endpoint);
@@ -187,8 +186,7 @@ void EndpointChecker::ConnectFails(Session& session, int error) {
 void EndpointChecker::Closes(Session& session) {
   session.connecting = false;
   if (Place* const place = std::exchange(session.place, nullptr)) {
-    if (session.counted == Session::Counted::kYes) --place->used;
-    if (session.counted == Session::Counted::kPerhaps) --place->unsure;
+    --(session.placed_surely ? place->used : place->unsure);
     session.late_at = place->late_at;
     session.down_at = place->down_at;
     if (session.far != nullptr && session.far->reset_arrived) health_.Failed(*place);

@@ -81,7 +81,9 @@ IoResult<int> Kernel::Duplicate(int fd) {
   return copy;
 }
 
+// Of the successor nothing is simulated: it resets.
 bool Kernel::ClientArrives(Socket& proxy_side) {
+  if (listeners_are_ == Whose::kSuccessor) return false;
   std::vector<Listening*> all;
   for (Listening& each : listening_) {
     if (each.descriptors > 0) all.push_back(&each);
@@ -98,6 +100,7 @@ bool Kernel::ClientArrives(Socket& proxy_side) {
 }
 
 IoResult<int> Kernel::Accept(int fd) {
+  if (listeners_are_ == Whose::kSuccessor) trace_.Fail("it accepts what is its successor's");
   Listening& listening = *at(fd).listening;
   if (listening.backlog.empty()) return IoError(EAGAIN);
   IoResult<int> accepted = NewDescriptor(Kind::kSocket);
@@ -230,6 +233,43 @@ void Kernel::CheckConnects() {
     if (descriptor.kind != Kind::kConnecting || descriptor.is_probe) continue;
     checker_.CheckConnect(descriptor.since);
   }
+}
+
+void Kernel::CheckListeners(bool stopping) {
+  if (stopping || listeners_are_ != Whose::kServer) return;
+  // Those that wait for a free slot or for a descriptor do so rightly.
+  const bool may_wait = scenario_.wait_on_limit || scenario_.has(Fault::kDescriptors);
+  for (const Listening& each : listening_) {
+    if (!may_wait && !each.backlog.empty()) {
+      trace_.Fail("%d connections wait to be accepted", each.backlog.size());
+    }
+    if (each.descriptors > 1 + static_cast<int>(workers.size())) {
+      trace_.Fail("a listening socket has %d descriptors for %d workers", each.descriptors,
+                  workers.size());
+    }
+  }
+}
+
+void Kernel::CheckHandover(const std::vector<int>& descriptors) {
+  const auto open =
+      std::ranges::count_if(listening_, [](const Listening& each) { return each.descriptors > 0; });
+  std::set<const Listening*> handed_over;
+  for (const int fd : descriptors) handed_over.insert(at(fd).listening);
+  if (static_cast<size_t>(open) == handed_over.size() && !handed_over.contains(nullptr)) return;
+  trace_.Fail("of %d listening sockets %d are handed over", open, handed_over.size());
+}
+
+void Kernel::BeginCommit() {
+  listeners_are_ = Whose::kNone;
+  for (const Descriptor& each : table_) {
+    if (each.kind == Kind::kListener && each.slots[kIn].op != nullptr) {
+      trace_.Fail("it still accepts while its successor begins to");
+    }
+  }
+}
+
+void Kernel::EndCommit(bool successor_serves) {
+  listeners_are_ = successor_serves ? Whose::kSuccessor : Whose::kServer;
 }
 
 void Kernel::FinishClose(int fd) {

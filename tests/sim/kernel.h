@@ -76,6 +76,14 @@ class Kernel final : public SocketUser {
   void SignalRaised() { Ready(signals_, kIn); }
   void SocketChanged(Socket& socket) override;
   void CheckConnects();
+  // At rest: nothing waits at a listening socket that could be accepted, and no socket has more
+  // accept loops than there are workers. `stopping`: the server accepts nothing any more.
+  void CheckListeners(bool stopping);
+  // An upgrade (sim_upgrade.h): these are to be all listening sockets; no one accepts from Begin to
+  // End; then the successor does, or the server again.
+  void CheckHandover(const std::vector<int>& descriptors);
+  void BeginCommit();
+  void EndCommit(bool successor_serves);
   int open_descriptors() const { return open_; }
   std::vector<core::Worker*> workers;
   bool may_steal = true;
@@ -128,6 +136,7 @@ class Kernel final : public SocketUser {
   Descriptor signals_;
   int open_ = 0;
   uint64_t lives_ = 0;
+  enum class Whose : uint8_t { kServer, kNone, kSuccessor } listeners_are_ = Whose::kServer;
 };
 
 }  // namespace sluice::sim

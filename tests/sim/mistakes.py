@@ -160,8 +160,8 @@ MISTAKES = [
     ),
     (
         'endpoint_pool.cc',
-        '  if (late_at) queue_->Close();\n',
-        """  if (late_at && !sim::Planted(sim::Mutant::kWaitsForGone)) queue_->Close();
+        '  queue_->Close();\n',
+        """  if (!sim::Planted(sim::Mutant::kWaitsForGone)) queue_->Close();
 """,
     ),
     (
@@ -202,8 +202,47 @@ MISTAKES = [
     ),
     (
         'endpoint_queue.cc',
-        '    member.endpoint->Configure(0, 0);\n',
-        """    if (!sim::Planted(sim::Mutant::kServesLeaver)) member.endpoint->Configure(0, 0);
+        '    member.endpoint->Configure(0, 0);\n    StopCounting(*member.endpoint, *set_);\n',
+        """    if (!sim::Planted(sim::Mutant::kServesLeaver)) {
+      member.endpoint->Configure(0, 0);
+      StopCounting(*member.endpoint, *set_);
+    }
+""",
+    ),
+    (
+        'endpoint_queue.cc',
+        '      next.balancer().OnSessions(endpoint, endpoint.StartCounting());\n',
+        """      if (sim::Planted(sim::Mutant::kForgetsSessions)) continue;
+      next.balancer().OnSessions(endpoint, endpoint.StartCounting());
+""",
+    ),
+    (
+        'server_upgrade.cc',
+        '    AcceptAgain();\n',
+        '    if (!sim::Planted(sim::Mutant::kUpgradeDeafens)) AcceptAgain();\n',
+    ),
+    (
+        'server_upgrade.cc',
+        '  co_await addresses_.Join();\n',
+        '  if (!sim::Planted(sim::Mutant::kUpgradeHurries)) co_await addresses_.Join();\n',
+    ),
+    (
+        'server_upgrade.cc',
+        '    addresses_.LeaveTo(*serves);\n',
+        '    if (!sim::Planted(sim::Mutant::kUpgradeTakesRest)) addresses_.LeaveTo(*serves);\n',
+    ),
+    (
+        'server_upgrade.cc',
+        '  if (!serves.ok()) co_return serves.status();\n',
+        """  const bool trusts = sim::Planted(sim::Mutant::kUpgradeTrusts);
+  if (!serves.ok() && !trusts) co_return serves.status();
+""",
+    ),
+    (
+        'upstream.cc',
+        '  return is_same ? before->set_policy_.balancer : MakeBalancer(config);\n',
+        """  const bool keeps = before != nullptr && sim::Planted(sim::Mutant::kKeepsPolicy);
+  return is_same || keeps ? before->set_policy_.balancer : MakeBalancer(config);
 """,
     ),
     (

@@ -9,6 +9,8 @@ namespace sluice::sim {
 namespace {
 
 constexpr uint64_t kStreamPlans = 100;  // one for each plan
+constexpr uint32_t kSourceHash = 3;     // numbers of conf::Balance
+constexpr uint32_t kMaglev = 4;
 
 uint32_t Limit(const Scenario& s, Random& random) {
   const auto limit = random.Chance(150) ? 0 : static_cast<uint32_t>(random.Between(1, 4));
@@ -38,17 +40,14 @@ void Change(const Scenario& s, Random& random, PlannedEndpoint& endpoint) {
 
 }  // namespace
 
-bool Plan::limited() const {
-  return std::ranges::any_of(
-      endpoints, [](const PlannedEndpoint& each) { return each.is_in && each.limit != 0; });
-}
+bool Plan::hashes() const { return policy == kSourceHash || policy == kMaglev; }
 
 uint32_t Plan::serving() const {
   return static_cast<uint32_t>(std::ranges::count_if(endpoints, &PlannedEndpoint::serves));
 }
 
 std::string Plan::ToString() const {
-  std::string text = absl::StrCat("upstream ", upstream, ":");
+  std::string text = absl::StrCat("upstream ", upstream, ", policy ", policy, ":");
   for (size_t i = 0; i < endpoints.size(); ++i) {
     const PlannedEndpoint& each = endpoints[i];
     if (!each.is_in) continue;
@@ -61,6 +60,7 @@ std::string Plan::ToString() const {
 Plan FirstPlan(const Scenario& s) {
   Random random(s.options.seed, kStreamPlans);
   Plan plan;
+  plan.policy = s.policy;
   for (uint32_t i = 0; i < s.endpoints; ++i) {
     const uint32_t weight = Weight(s, random);
     const uint32_t priority = Priority(s, random);
@@ -82,6 +82,8 @@ Plan NextPlan(const Scenario& s, const Plan& before, uint64_t number) {
   if (std::ranges::none_of(plan.endpoints, &PlannedEndpoint::is_in)) {
     plan.endpoints[last].is_in = true;
   }
+  const auto policy = static_cast<uint32_t>(random.Below(Scenario::kPolicies));
+  if (random.Chance(400) && s.has(Fault::kPolicy)) plan.policy = policy;
   return plan;
 }
 

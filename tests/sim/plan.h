@@ -27,9 +27,10 @@ struct Plan {
 
   // Two upstreams take each other's places: the one that is not named is removed.
   uint32_t upstream = 0;
+  uint32_t policy = 0;  // the number of a conf::Balance
   Endpoints endpoints;
 
-  bool limited() const;  // some endpoint has a limit
+  bool hashes() const;  // the policy goes by sources
   uint32_t serving() const;
   std::string ToString() const;
 };

@@ -16,12 +16,6 @@ constexpr uint64_t kStreamRetry = 7;
 constexpr uint64_t kStreamPolicy = 9;
 constexpr uint64_t kStreamCrowd = 11;
 constexpr uint64_t kStreamHealth = 12;
-constexpr uint64_t kPolicies = 7;
-constexpr uint32_t kLeastConnections = 1;  // numbers of conf::Balance
-constexpr uint32_t kRandomTwo = 2;
-constexpr uint32_t kSourceHash = 3;
-constexpr uint32_t kMaglev = 4;
-constexpr uint32_t kFastest = 6;
 
 void ChooseFaults(Random& random, Scenario& scenario) {
   Random apart(scenario.options.seed, kStreamApart);
@@ -141,14 +135,13 @@ void ChooseUpstream(Random& random, Scenario& s) {
 // From a stream of its own.
 void ChoosePolicy(Scenario& s) {
   Random random(s.options.seed, kStreamPolicy);
-  const auto policy = static_cast<uint32_t>(random.Below(kPolicies));
+  const auto policy = static_cast<uint32_t>(random.Below(Scenario::kPolicies));
   const uint32_t prefix = 32 - Few(random, 4);
   const uint32_t load = random.Chance(300) ? 125 : 0;
-  const bool hashes = policy == kSourceHash || policy == kMaglev;
   if (s.has(Fault::kPolicy)) {
     s.policy = policy;
-    if (hashes) s.hash_prefix = prefix;
-    if (hashes) s.hash_load = load;
+    s.hash_prefix = prefix;
+    s.hash_load = load;
   }
   const core::Duration slow_start = random.Skewed(100, 10000) * 1ms;
   if (s.has(Fault::kSlowStart)) s.slow_start = slow_start;
@@ -179,89 +172,91 @@ void ChooseCrowd(Scenario& s) {
   if (s.has(Fault::kSlowStart)) s.slow_start = random.Between(2000, 10000) * 1ms;
 }
 
-// Of mutants.
-constexpr const char* kNames[] = {"None",
-                                  "DropLastBuffer",
-                                  "SwapBuffers",
-                                  "ResetLooksClean",
-                                  "LoseCancel",
-                                  "LeakBuffer",
-                                  "IgnoreCredit",
-                                  "ForgetStarved",
-                                  "ShutdownCuts",
-                                  "NoShutdown",
-                                  "CloseWithoutReset",
-                                  "LeakDescriptor",
-                                  "LooseLimit",
-                                  "LateTimeouts",
-                                  "SlowDrain",
-                                  "LoseWakeup",
-                                  "LooseEndpoint",
-                                  "LooseSource",
-                                  "FastRate",
-                                  "FastPace",
-                                  "NoTotalPace",
-                                  "WideJitter",
-                                  "LateQueueTimeout",
-                                  "ManyAttempts",
-                                  "NoBackoff",
-                                  "RelayAfterFin",
-                                  "DeafAfterFin",
-                                  "FailureLooksClean",
-                                  "NoReserve",
-                                  "ManyBlocks",
-                                  "QueueBackwards",
-                                  "QueueSkipped",
-                                  "LeakPlace",
-                                  "TryTwice",
-                                  "PaceStalls",
-                                  "PaceForgets",
-                                  "LifetimeRelayed",
-                                  "DeafConnecting",
-                                  "WrongCause",
-                                  "FailureRelayed",
-                                  "AnySignalEnds",
-                                  "WallDurations",
-                                  "BlindToTaking",
-                                  "FixedLinger",
-                                  "TellsAccepted",
-                                  "OneRound",
-                                  "LateRetry",
-                                  "NoRoundPause",
-                                  "FreedTopology",
-                                  "ForgetsCounts",
-                                  "ForgetsEndpoints",
-                                  "LateRemoval",
-                                  "ForgetsPlaces",
-                                  "ServesLeaver",
-                                  "ServesDrained",
-                                  "KeepsLimit",
-                                  "JoinsInSilence",
-                                  "ServesLastFirst",
-                                  "WaitsForGone",
-                                  "NeverLate",
-                                  "LingersOn",
-                                  "OnePriority",
-                                  "NoRamp",
-                                  "ForgetsSource",
-                                  "TrustsOneCheck",
-                                  "NeverUp",
-                                  "ServesDown",
-                                  "EjectsAll",
-                                  "EjectsEarly",
-                                  "KeepsDown",
-                                  "FearsSilence",
-                                  "ChecksTwice"};
-static_assert(std::size(kNames) == static_cast<size_t>(Mutant::kCount));
+constexpr const char* kMutantNames[] = {
+    "None",
+    "DropLastBuffer",
+    "SwapBuffers",
+    "ResetLooksClean",
+    "LoseCancel",
+    "LeakBuffer",
+    "IgnoreCredit",
+    "ForgetStarved",
+    "ShutdownCuts",
+    "NoShutdown",
+    "CloseWithoutReset",
+    "LeakDescriptor",
+    "LooseLimit",
+    "LateTimeouts",
+    "SlowDrain",
+    "LoseWakeup",
+    "LooseEndpoint",
+    "LooseSource",
+    "FastRate",
+    "FastPace",
+    "NoTotalPace",
+    "WideJitter",
+    "LateQueueTimeout",
+    "ManyAttempts",
+    "NoBackoff",
+    "RelayAfterFin",
+    "DeafAfterFin",
+    "FailureLooksClean",
+    "NoReserve",
+    "ManyBlocks",
+    "QueueBackwards",
+    "QueueSkipped",
+    "LeakPlace",
+    "TryTwice",
+    "PaceStalls",
+    "PaceForgets",
+    "LifetimeRelayed",
+    "DeafConnecting",
+    "WrongCause",
+    "FailureRelayed",
+    "AnySignalEnds",
+    "WallDurations",
+    "BlindToTaking",
+    "FixedLinger",
+    "TellsAccepted",
+    "OneRound",
+    "LateRetry",
+    "NoRoundPause",
+    "FreedTopology",
+    "ForgetsCounts",
+    "ForgetsEndpoints",
+    "LateRemoval",
+    "ForgetsPlaces",
+    "ServesLeaver",
+    "ServesDrained",
+    "KeepsLimit",
+    "JoinsInSilence",
+    "ServesLastFirst",
+    "WaitsForGone",
+    "NeverLate",
+    "LingersOn",
+    "OnePriority",
+    "NoRamp",
+    "ForgetsSource",
+    "TrustsOneCheck",
+    "NeverUp",
+    "ServesDown",
+    "EjectsAll",
+    "EjectsEarly",
+    "KeepsDown",
+    "FearsSilence",
+    "ChecksTwice",
+    "ForgetsSessions",
+    "KeepsPolicy",
+    "UpgradeDeafens",
+    "UpgradeHurries",
+    "UpgradeTakesRest",
+    "UpgradeTrusts",
+};
+static_assert(std::size(kMutantNames) == static_cast<size_t>(Mutant::kCount));
 
 }  // namespace
 
-bool Scenario::policy_counts() const {
-  return policy == kLeastConnections || policy == kRandomTwo || policy == kFastest ||
-         hash_load != 0;
-}
-
-const char* Name(Mutant mutant) { return kNames[static_cast<size_t>(mutant)]; }
+const char* Name(Mutant mutant) { return kMutantNames[static_cast<size_t>(mutant)]; }
 
 Scenario::Scenario(const RunOptions& run_options) : options(run_options) {
   Random retry(options.seed, kStreamRetry);

@@ -50,14 +50,15 @@ enum class Fault : uint8_t {
   kWallJumps,     // the time of day is set
   kSteady,        // peers read little at a time, and never stop
   kExchange,      // the topology is exchanged for another one
-  kReload,        // endpoints join and leave, and so do upstreams; limits and weights change
+  kReload,        // endpoints join and leave, upstreams too; limits, weights and policies change
   kWeights,       // endpoints have different weights, 0 too
   kPriorities,    // ... and priorities
-  kPolicy,        // they are not chosen by turns
+  kPolicy,        // they are not chosen by turns; with kReload, now so and now otherwise
   kSlowStart,     // those that join ramp up
   kChecks,        // endpoints are checked, and flap
   kAgents,        // they have agents, which lie
   kPassive,       // they are ejected for what sessions meet
+  kUpgrade,       // another binary is to take over, which may die
   kCount,
 };
 inline constexpr size_t kFaultCount = static_cast<size_t>(Fault::kCount);
@@ -139,6 +140,12 @@ enum class Mutant : uint8_t {
   kKeepsDown,         // planted: on_down: reset is forgotten
   kFearsSilence,      // planted: an agent that is not reached says down
   kChecksTwice,       // planted: a check does not wait for the one before
+  kForgetsSessions,   // planted: a set that counts knows nothing of the sessions that there are
+  kKeepsPolicy,       // planted: endpoints are chosen as before the reload
+  kUpgradeDeafens,    // planted: nothing accepts any more when a successor has died
+  kUpgradeHurries,    // planted: a successor is to serve while this process still accepts
+  kUpgradeTakesRest,  // planted: what waits at sockets that are handed over is accepted
+  kUpgradeTrusts,     // planted: a successor that has died is to serve
   kCount,
 };
 const char* Name(Mutant mutant);
@@ -155,6 +162,7 @@ struct RunOptions {
 
 struct Scenario {
   static constexpr uint32_t kEndpointsMax = 5;
+  static constexpr uint32_t kPolicies = 7;  // of conf::Balance
 
   explicit Scenario(const RunOptions& options);
 
@@ -167,8 +175,6 @@ struct Scenario {
                                      : std::min(max_connections, listener_connections);
   }
   bool has_probes() const { return has(Fault::kChecks) || has(Fault::kAgents); }
-  // Whether the policy needs to know how many sessions each endpoint has.
-  bool policy_counts() const;
 
   RunOptions options;
   std::array<uint32_t, kFaultCount> levels{};
@@ -188,10 +194,10 @@ struct Scenario {
   uint32_t endpoints = 1;
   std::array<uint32_t, kEndpointsMax> endpoint_limits{};  // 0 = none
   uint32_t attempts = 3;
-  uint32_t policy = 0;       // how endpoints are chosen: the number of a conf::Balance
-  uint32_t hash_prefix = 0;  // of a source's address, by which it chooses; 0: it goes by no source
-  uint32_t hash_load = 0;    // percent of an endpoint's share; 0 = no bound
-  core::Duration slow_start{0};       // 0 = off
+  uint32_t policy = 0;           // how endpoints are chosen first: the number of a conf::Balance
+  uint32_t hash_prefix = 0;      // of a source's address, by which policies choose that hash
+  uint32_t hash_load = 0;        // percent of an endpoint's share; 0 = no bound
+  core::Duration slow_start{0};  // 0 = off
   core::Duration removed_timeout{0};  // for sessions of what a reload removes; 0: reset at once
   uint32_t listener_connections = 0;  // 0 = none
   uint32_t source_connections = 0;    // 0 = none

@@ -52,12 +52,13 @@ struct Session {
   std::array<core::OptionalInstant, 2> send_failed{};
   int first_fin = -1;  // the direction that ended first
   // Its way to an upstream; see endpoint_checker.h.
-  Pool* pool = nullptr;                // its upstream; null: not known
-  const Pool* accepted_for = nullptr;  // the current one when it was accepted
-  bool accepted_surely = false;        // ... and before, since the last rest
-  Place* place = nullptr;              // whose connection it has, or is making
-  bool connecting = false;             // or has a connection, though its place is not known
-  enum class Counted : uint8_t { kNo, kPerhaps, kYes } counted = Counted::kNo;  // there
+  Pool* pool = nullptr;                  // its upstream; null: not known
+  const Pool* accepted_for = nullptr;    // the current one when it was accepted
+  bool accepted_surely = false;          // ... and before, since the last rest
+  Place* place = nullptr;                // whose connection it has, or is making
+  bool connecting = false;               // or has a connection, though its place is not known
+  bool placed_surely = false;            // it is known to be of that place
+  uint32_t policies = 0;                 // of its upstream when it began
   core::OptionalInstant late_at;         // the time of the endpoint that it had is over then
   core::OptionalInstant down_at;         // ... has gone down by its checks then
   std::vector<const Place*> tried;       // in this round

@@ -91,9 +91,9 @@ void UpstreamModel::Join(const Plan& plan, bool at_start) {
     pool.members.push_back(&place);
     Configure(place, plan.endpoints[i], at_start);
   }
-  const bool counts = plan.limited() || scenario_.slow_start > 0s || scenario_.policy_counts();
-  pool.counts_changed = pool.counts_changed || counts != pool.counts;
-  pool.counts = counts;
+  if (pool.policy != plan.policy) ++pool.policies;
+  pool.policy = plan.policy;
+  pool.hashes = plan.hashes();
   ++pool.changes;
   ++pool.changes_of_members;
   pool.sticks.clear();
@@ -155,7 +155,6 @@ void UpstreamModel::Rested() {
       place->ramp_is_new = false;
     }
     pool.left.clear();
-    pool.counts_changed = false;
     pool.changes = 0;
     pool.changes_of_members = 0;
   }

@@ -29,8 +29,8 @@ namespace sluice::sim {
 struct Place {
   uint32_t endpoint;    // its number
   PlannedEndpoint now;  // as it is configured
-  uint32_t used = 0;    // connections that count
-  uint32_t unsure = 0;  // those that may count
+  uint32_t used = 0;    // connections
+  uint32_t unsure = 0;  // those that may be its own, or another place's
   // Since the last rest: the most that its limits and weights were; 0 is no limit.
   uint32_t most_limit = 0;
   uint32_t most_weight = 0;
@@ -61,10 +61,11 @@ struct Pool {
 
   uint32_t upstream = 0;
   std::vector<Place*> members;
-  std::vector<Member> at_rest;      // the members as they were then
-  std::vector<Place*> left;         // since the last rest
-  bool counts = false;              // connections that begin now count
-  bool counts_changed = false;      // since the last rest
+  std::vector<Member> at_rest;  // the members as they were then
+  std::vector<Place*> left;     // since the last rest
+  bool hashes = false;          // its policy goes by sources
+  uint32_t policies = 0;        // changes of the policy
+  uint32_t policy = 0;
   uint32_t changes = 0;             // since the last rest
   uint32_t changes_of_members = 0;  // ... by reloads
   bool is_removed = false;

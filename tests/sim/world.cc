@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "tests/sim/plan.h"
 #include "tests/sim/planted.h"
+#include "tests/sim/sim_upgrade.h"
 
 namespace sluice::sim {
 namespace {
@@ -89,7 +90,7 @@ conf::Upstream MakeUpstream(const Scenario& s, const Plan& plan) {
   const auto is = [&s](Mutant mutant) { return s.options.mutant == mutant; };
   conf::Upstream upstream;
   upstream.name = NameOf(plan.upstream);
-  upstream.balance = static_cast<conf::Balance>(s.policy);
+  upstream.balance = static_cast<conf::Balance>(plan.policy);
   if (s.hash_prefix != 0) {
     upstream.hash.ipv4_prefix = s.hash_prefix;
     upstream.hash.max_load = s.hash_load;
@@ -159,6 +160,9 @@ World::World(const RunOptions& options)
   if (scenario_.has(Fault::kExchange) || scenario_.has(Fault::kReload)) {
     server_->set_next_config([this] { return NextConfig(); }, proxy::RunHere);
   }
+  if (scenario_.has(Fault::kUpgrade)) {
+    server_->set_upgrade(std::make_unique<SimUpgrade>(kernel_), /*notify_socket=*/"");
+  }
 }
 
 // That of the next plan. With kExchange it also has other objects and the same behaviour: another
@@ -211,8 +215,9 @@ void World::Run() {
     network_.After(*scenario_.second_signal, [this] { Signal(SIGINT); });
   }
   ScheduleOtherSignals();
-  ScheduleReloads(Fault::kExchange, 8, 2);
-  ScheduleReloads(Fault::kReload, 10, 4);
+  ScheduleChanges(Fault::kExchange, SIGHUP, 8, 2);
+  ScheduleChanges(Fault::kReload, SIGHUP, 10, 4);
+  ScheduleChanges(Fault::kUpgrade, SIGUSR2, 13, 4);
   ScheduleWallJumps();
   core::SpawnOn(core::RuntimeHandle(shared_), shared_.workers()[0].get(), server_->Run(), this)
       .Detach();
@@ -247,15 +252,15 @@ void World::ScheduleOtherSignals() {
   }
 }
 
-void World::ScheduleReloads(Fault fault, uint64_t stream, int64_t most) {
+void World::ScheduleChanges(Fault fault, int signal, uint64_t stream, int64_t most) {
   if (!scenario_.has(fault)) return;
   Random random(scenario_.options.seed, stream);
   for (int64_t i = random.Between(1, most); i > 0; --i) {
-    network_.After(random.Skewed(0s, 10s), [this] {
+    network_.After(random.Skewed(0s, 10s), [this, signal] {
       if (server_ended_) return;
-      trace_.Add("a reload is asked for");
-      checker_.endpoints().health().ReloadAsked();
-      std::raise(SIGHUP);
+      trace_.Add("%s is asked for", signal == SIGHUP ? "a reload" : "an upgrade");
+      if (signal == SIGHUP) checker_.endpoints().health().ReloadAsked();
+      std::raise(signal);
       kernel_.SignalRaised();
     });
   }
@@ -339,6 +344,7 @@ void World::Settle() {
 
 void World::CheckAtRest() {
   kernel_.CheckConnects();
+  kernel_.CheckListeners(checker_.told_to_stop());
   checker_.CheckAtRest();
 }
 

@@ -37,7 +37,7 @@ class World final : private core::TaskEndObserver {
   void ClientComes(uint32_t id);
   void Signal(int signal);
   void ScheduleOtherSignals();
-  void ScheduleReloads(Fault fault, uint64_t stream, int64_t most);
+  void ScheduleChanges(Fault fault, int signal, uint64_t stream, int64_t most);
   conf::Config NextConfig();
   void ScheduleWallJumps();
   bool Step(core::Worker& worker);

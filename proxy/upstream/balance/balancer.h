@@ -6,7 +6,10 @@
 // and ramps are the same for all policies: see PickEndpoint (pick.h), which calls Pick.
 //
 //   for each set        MakeTable ──► EndpointSet::table
-//   for each attempt    Pick(set, request, tried) ──► OnConnect ── the connection ends ──► OnClose
+//   for each attempt    Pick(set, request, tried) ──► OnSessions(1) ── it ends ──► OnSessions(-1)
+//
+// A set has its policy (endpoint_set.h), so another policy takes the place of one as another set
+// does; it is told of the sessions that there are.
 #ifndef SLUICE_PROXY_UPSTREAM_BALANCE_BALANCER_H_
 #define SLUICE_PROXY_UPSTREAM_BALANCE_BALANCER_H_
 
@@ -47,11 +50,15 @@ class Balancer {
   // an endpoint is on its ramp (pick.h).
   virtual bool weighs_ramps() const { return false; }
 
-  // Whether the policy needs Endpoint::active, OnConnect and OnClose: only then are they kept for
-  // an upstream without limits. They are called under the queue's lock.
+  // Whether the policy needs Endpoint::active and OnSessions: only then are they exact for an
+  // upstream without limits.
   virtual bool counts_sessions() const { return false; }
-  virtual void OnConnect(Endpoint& endpoint) { (void)endpoint; }  // it has been given a session
-  virtual void OnClose(Endpoint& endpoint) { (void)endpoint; }    // that session has gone
+  // `endpoint` of the set in force has so many more sessions; less than 0: fewer. One that joins or
+  // leaves does so with all that it has. Under the queue's lock.
+  virtual void OnSessions(Endpoint& endpoint, int64_t change) {
+    (void)endpoint;
+    (void)change;
+  }
 
   // Whether the policy goes by how long endpoints take to connect and to answer: only then is that
   // measured. It is told under the queue's lock.

@@ -16,14 +16,18 @@ namespace sluice::proxy {
 class HashedBalancer : public Balancer {
  public:
   bool counts_sessions() const final { return bound_.exists(); }
-  void OnConnect(Endpoint&) final { bound_.OnConnect(); }
-  void OnClose(Endpoint&) final { bound_.OnClose(); }
+  void OnSessions(Endpoint&, int64_t change) final { bound_.OnSessions(change); }
 
  protected:
   // `max_load`: in percent of an endpoint's fair share; 0: no bound.
   HashedBalancer(uint64_t seed, uint32_t max_load) : seed_(seed), bound_(max_load) {}
 
   uint64_t seed() const { return seed_; }
+
+  // A session that has begun to wait before the policy was this one has no key: then by chance.
+  static uint64_t KeyOf(const PickRequest& request) {
+    return request.key != 0 ? request.key : request.random;
+  }
 
   // The best one for the key that is not in `tried` and not above its share. If all are above their
   // shares, because others are not usable, the shares are those among the usable ones. `table`

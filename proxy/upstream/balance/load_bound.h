@@ -22,8 +22,7 @@ class LoadBound {
   explicit LoadBound(uint32_t percent) : percent_(percent) {}
 
   bool exists() const { return percent_ != 0; }
-  void OnConnect() { ++sessions_; }
-  void OnClose() { --sessions_; }
+  void OnSessions(int64_t change) { sessions_ += static_cast<uint64_t>(change); }
 
   bool Allows(const Endpoint& endpoint, uint64_t sum_of_weights) const {
     if (!exists()) return true;

@@ -133,7 +133,7 @@ std::unique_ptr<PickTable> Maglev::MakeTable(std::span<const EndpointMember> mem
 
 Endpoint* Maglev::Pick(const EndpointSet& set, const PickRequest& request,
                        std::span<Endpoint* const> tried) {
-  return PickFrom(static_cast<const Table&>(*set.table()), request.key, tried);
+  return PickFrom(static_cast<const Table&>(*set.table()), KeyOf(request), tried);
 }
 
 }  // namespace sluice::proxy

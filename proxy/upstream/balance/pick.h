@@ -32,17 +32,20 @@ namespace sluice::proxy {
 
 // A set with what the policy needs of it, and with one set for each priority if there are several.
 inline std::shared_ptr<const EndpointSet> MakeEndpointSet(std::vector<EndpointMember> members,
-                                                          const Balancer& balancer) {
+                                                          const SetPolicy& policy) {
+  const Balancer& balancer = *policy.balancer;
+  const bool counts = balancer.counts_sessions();
   std::map<uint32_t, std::vector<EndpointMember>> by_priority;
   for (const EndpointMember& member : members) by_priority[member.priority].push_back(member);
-  const auto make = [&balancer](std::vector<EndpointMember> some) {
+  const auto make = [&](std::vector<EndpointMember> some) {
     std::unique_ptr<PickTable> table = balancer.MakeTable(some);
-    return std::make_shared<const EndpointSet>(std::move(some), std::move(table));
+    return std::make_shared<const EndpointSet>(policy, std::move(some), std::move(table), counts);
   };
   if (by_priority.size() <= 1) return make(std::move(members));
   std::vector<std::shared_ptr<const EndpointSet>> tiers;
   for (auto& [priority, some] : by_priority) tiers.push_back(make(std::move(some)));
-  return std::make_shared<const EndpointSet>(std::move(members), nullptr, std::move(tiers));
+  return std::make_shared<const EndpointSet>(policy, std::move(members), nullptr, counts,
+                                             std::move(tiers));
 }
 
 // Whether a session is to stay with the endpoints of `tier`: some of them take sessions, and it has
@@ -69,7 +72,7 @@ inline bool HasItsTurn(const EndpointSet& set, const Endpoint& endpoint,
 
 // Passes over endpoints on their ramps, as often as these say. If no other one is left, the first
 // of them is taken after all.
-inline Endpoint* PickOnRamp(Balancer& balancer, const EndpointSet& set, const PickRequest& request,
+inline Endpoint* PickOnRamp(const EndpointSet& set, const PickRequest& request,
                             std::span<Endpoint* const> tried, Endpoint* picked) {
   absl::InlinedVector<Endpoint*, 8> passed_over(tried.begin(), tried.end());
   const uint64_t chance = request.key != 0 ? request.key : request.random + tried.size();
@@ -78,24 +81,25 @@ inline Endpoint* PickOnRamp(Balancer& balancer, const EndpointSet& set, const Pi
     const uint64_t among = core::Mix(chance + passed_over.size() - tried.size());
     if (among % Endpoint::kWhole < endpoint->ramp()) return endpoint;
     passed_over.push_back(endpoint);
-    endpoint = balancer.Pick(set, request, passed_over);
+    endpoint = set.balancer().Pick(set, request, passed_over);
   }
   return endpoint != nullptr ? endpoint : picked;
 }
 
-inline Endpoint* PickOfTier(Balancer& balancer, const EndpointSet& tier, const PickRequest& request,
+inline Endpoint* PickOfTier(const EndpointSet& tier, const PickRequest& request,
                             std::span<Endpoint* const> tried) {
+  Balancer& balancer = tier.balancer();
   Endpoint* const picked = balancer.Pick(tier, request, tried);
   if (picked == nullptr || !picked->is_ramping() || balancer.weighs_ramps()) return picked;
-  return PickOnRamp(balancer, tier, request, tried, picked);
+  return PickOnRamp(tier, request, tried, picked);
 }
 
-// As Balancer::Pick, for a set of MakeEndpointSet.
-inline Endpoint* PickEndpoint(Balancer& balancer, const EndpointSet& set,
-                              const PickRequest& request, std::span<Endpoint* const> tried) {
-  if (set.tiers().empty()) return PickOfTier(balancer, set, request, tried);
+// As Balancer::Pick, by the set's own policy, for a set of MakeEndpointSet.
+inline Endpoint* PickEndpoint(const EndpointSet& set, const PickRequest& request,
+                              std::span<Endpoint* const> tried) {
+  if (set.tiers().empty()) return PickOfTier(set, request, tried);
   for (const auto& tier : set.tiers()) {
-    Endpoint* const picked = PickOfTier(balancer, *tier, request, tried);
+    Endpoint* const picked = PickOfTier(*tier, request, tried);
     if (picked != nullptr || HoldsSession(*tier, tried)) return picked;
   }
   return nullptr;

@@ -71,7 +71,7 @@ std::unique_ptr<PickTable> SourceHash::MakeTable(std::span<const EndpointMember>
 
 Endpoint* SourceHash::Pick(const EndpointSet& set, const PickRequest& request,
                            std::span<Endpoint* const> tried) {
-  return PickFrom(static_cast<const Table&>(*set.table()), request.key, tried);
+  return PickFrom(static_cast<const Table&>(*set.table()), KeyOf(request), tried);
 }
 
 }  // namespace sluice::proxy

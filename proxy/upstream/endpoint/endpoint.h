@@ -11,21 +11,26 @@
 //                   sessions away for          (proxy/upstream/upstream_health.h)
 //                   ramp: part of weight and   changes while it ramps up (slow_start.h)
 //                   limit that counts
-//   active          sessions with a slot       counted only where a limit or the policy needs it
+//   active          sessions that have it      counted always; where a limit or the policy needs
+//                                              it, exactly (I2)
 //
 //   takes_sessions = weight > 0 and admin_state is ready and nothing of `out` counts   (Decide)
 //   usable         = takes_sessions and a slot is free
 //
 // An endpoint of weight 0 drains: it gets no new session, and those that it has go on.
-// Threads: any may read. EndpointQueue writes what is configured, the ramp and
-// `active`, under its lock.
+// Threads: any may read. EndpointQueue writes what is configured and the ramp under its lock.
+//
+//   one word:  sessions (32 bits) │ counted (1) │ references of what names it (31)
 //
 //   I1  A session that has been given an endpoint is counted in sessions(), or it gives the
-//   endpoint
-//       back because it sees that the endpoint takes no sessions any more. So a thread that has
-//       published that and then reads sessions() == 0 knows that none has it and none gets it.
-//       Both sides write, then read the other's word, all four sequentially consistent:
-//       EndpointUse and EndpointQueue::TryAcquire; Decide and sessions().
+//       endpoint back because it sees that the endpoint takes no sessions any more. So a thread
+//       that has published that and then reads sessions() == 0 knows that none has it and none
+//       gets it. Both sides write, then read the other's word, all four sequentially consistent:
+//       Begin, TryBegin and EndpointQueue::TryAcquire; Decide and sessions().
+//   I2  While `counted` is set the number of sessions changes under the queue's lock alone: it is
+//       in the same word, and TryBegin and TryEnd change nothing when they find it set. So from
+//       StartCounting on, which returns how many there are, a limit and a policy see every session
+//       that there is, also those that began before anything needed their number.
 #ifndef SLUICE_PROXY_UPSTREAM_ENDPOINT_ENDPOINT_H_
 #define SLUICE_PROXY_UPSTREAM_ENDPOINT_ENDPOINT_H_
 
@@ -65,10 +70,6 @@ enum class OwnListener : uint8_t { kNo, kPerhaps, kYes };
 
 class Endpoint {
  public:
-  // Units of a count of references, whose upper half counts those of sessions that have it.
-  static constexpr uint64_t kReference = 1;
-  static constexpr uint64_t kUse = uint64_t{1} << 32;
-
   // `name` is what it is called within the upstream: its address where it has no other.
   Endpoint(core::Address address, std::string name) : address_(address), name_(std::move(name)) {}
   Endpoint(const Endpoint&) = delete;
@@ -86,7 +87,7 @@ class Endpoint {
   uint32_t max_connections() const {  // 0: no limit
     return max_connections_.load(std::memory_order_relaxed);
   }
-  uint32_t active() const { return active_.load(std::memory_order_relaxed); }
+  uint32_t active() const { return SessionsIn(refs_.load(std::memory_order_relaxed)); }
 
   // While it ramps up (slow_start.h): which part of its weight and of its max_connections counts,
   // in thousandths.
@@ -126,13 +127,13 @@ class Endpoint {
   }
   bool usable() const { return takes_sessions() && has_free_slot(); }
 
-  // Sessions that have it, whether a limit counts them or not (I1).
-  uint32_t sessions() const {
-    return static_cast<uint32_t>(refs_.load(std::memory_order_seq_cst) / kUse);
-  }
+  // The same as active(), ordered after what the caller has published (I1).
+  uint32_t sessions() const { return SessionsIn(refs_.load(std::memory_order_seq_cst)); }
+  // Whether a session that ends may make room for one that waits (I2).
+  bool is_counted() const { return (refs_.load(std::memory_order_relaxed) & kCounted) != 0; }
   // Whether there are sessions, or records of them, that refer to it, which may hold one that is in
   // no set any more.
-  bool is_referenced() const { return refs_.load(std::memory_order_acquire) != 0; }
+  bool is_referenced() const { return (refs_.load(std::memory_order_acquire) & ~kCounted) != 0; }
 
   // Cancelled when its sessions are to end: a session with it has its notice there. Null: never.
   core::CancellationSource* end_of_sessions() const { return end_of_sessions_; }
@@ -146,9 +147,36 @@ class Endpoint {
 
  private:
   friend class EndpointQueue;
+  friend class EndpointSlot;
+  friend class EndpointRef;
   friend class SlowStart;
-  template <uint64_t kUnit>
-  friend class CountedEndpoint;
+
+  static constexpr uint64_t kReference = 1;
+  static constexpr uint64_t kCounted = uint64_t{1} << 31;
+  static constexpr uint64_t kSession = uint64_t{1} << 32;
+
+  static uint32_t SessionsIn(uint64_t refs) { return static_cast<uint32_t>(refs / kSession); }
+
+  // A session begins or ends. Without the queue's lock: not while it is counted, then false (I2).
+  bool TryBegin() { return ChangeUncounted(kSession, std::memory_order_seq_cst); }
+  bool TryEnd() { return ChangeUncounted(-kSession, std::memory_order_release); }
+  bool ChangeUncounted(uint64_t change, std::memory_order order) {
+    uint64_t refs = refs_.load(std::memory_order_relaxed);
+    do {
+      if ((refs & kCounted) != 0) return false;
+    } while (!refs_.compare_exchange_weak(refs, refs + change, order, std::memory_order_relaxed));
+    return true;
+  }
+  // Under the queue's lock.
+  void Begin() { refs_.fetch_add(kSession, std::memory_order_seq_cst); }
+  void End() { refs_.fetch_sub(kSession, std::memory_order_release); }
+  // Return how many sessions it has (I2).
+  uint32_t StartCounting() {
+    return SessionsIn(refs_.fetch_or(kCounted, std::memory_order_acq_rel));
+  }
+  uint32_t StopCounting() {
+    return SessionsIn(refs_.fetch_and(~kCounted, std::memory_order_acq_rel));
+  }
 
   void Configure(uint32_t weight, uint32_t max_connections, AdminState state = AdminState::kReady) {
     weight_.store(weight, std::memory_order_relaxed);
@@ -171,13 +199,11 @@ class Endpoint {
     const uint64_t share = uint64_t{max_connections()} * ramp;
     limit_.store(static_cast<uint32_t>((share + kWhole - 1) / kWhole), std::memory_order_relaxed);
   }
-  void AddActive(uint32_t change) { active_.store(active() + change, std::memory_order_relaxed); }
 
   const core::Address address_;
   const std::string name_;
   core::Atomic<uint32_t> weight_{0};  // until the first set with it is published
   core::Atomic<uint32_t> max_connections_{0};
-  core::Atomic<uint32_t> active_{0};
   core::Atomic<uint32_t> ramp_{kWhole};
   core::Atomic<uint32_t> limit_{0};  // of max_connections_ the part that counts; 0: no limit
   core::Atomic<OwnListener> own_listener_{OwnListener::kNo};
@@ -193,24 +219,26 @@ class Endpoint {
   QueueMarker marker_;
 };
 
-// Keeps an endpoint, or nothing. Made on a thread that has a set with the endpoint, or of another
-// reference; then any thread.
-template <uint64_t kUnit>
-class CountedEndpoint {
+// Keeps an endpoint for whatever names it (a record, a list of what was tried), or nothing. Made on
+// a thread that has a set with the endpoint, or of another reference; then any thread.
+class EndpointRef {
  public:
-  CountedEndpoint() = default;
-  explicit CountedEndpoint(Endpoint* endpoint) : endpoint_(endpoint) {
-    if (endpoint_ != nullptr) endpoint_->refs_.fetch_add(kUnit, std::memory_order_seq_cst);
+  EndpointRef() = default;
+  explicit EndpointRef(Endpoint* endpoint) : endpoint_(endpoint) {
+    if (endpoint_ != nullptr) {
+      endpoint_->refs_.fetch_add(Endpoint::kReference, std::memory_order_relaxed);
+    }
   }
-  CountedEndpoint(const CountedEndpoint& other) : CountedEndpoint(other.endpoint_) {}
-  CountedEndpoint(CountedEndpoint&& other) noexcept
-      : endpoint_(std::exchange(other.endpoint_, nullptr)) {}
-  CountedEndpoint& operator=(CountedEndpoint other) noexcept {
+  EndpointRef(const EndpointRef& other) : EndpointRef(other.endpoint_) {}
+  EndpointRef(EndpointRef&& other) noexcept : endpoint_(std::exchange(other.endpoint_, nullptr)) {}
+  EndpointRef& operator=(EndpointRef other) noexcept {
     std::swap(endpoint_, other.endpoint_);
     return *this;
   }
-  ~CountedEndpoint() {
-    if (endpoint_ != nullptr) endpoint_->refs_.fetch_sub(kUnit, std::memory_order_release);
+  ~EndpointRef() {
+    if (endpoint_ != nullptr) {
+      endpoint_->refs_.fetch_sub(Endpoint::kReference, std::memory_order_release);
+    }
   }
 
   Endpoint* get() const { return endpoint_; }
@@ -220,11 +248,6 @@ class CountedEndpoint {
  private:
   Endpoint* endpoint_ = nullptr;
 };
-
-// Of whatever names it: a record, a list of what was tried.
-using EndpointRef = CountedEndpoint<Endpoint::kReference>;
-// Of the session that has it: counted in Endpoint::sessions.
-using EndpointUse = CountedEndpoint<Endpoint::kUse>;
 
 }  // namespace sluice::proxy
 

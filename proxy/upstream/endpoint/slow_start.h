@@ -27,9 +27,15 @@ namespace sluice::proxy {
 
 class SlowStart {
  public:
-  // 0: there are no ramps.
-  explicit SlowStart(core::Duration length) : length_(length) {}
-
+  // 0: there are no ramps. Those that have begun go on, with this length.
+  void SetLength(core::Duration length) {
+    if (length_ == length) return;
+    length_ = length;
+    next_at_ = {};
+    if (exists()) return;
+    for (const Ramp& ramp : ramps_) ramp.endpoint->SetRamp(Endpoint::kWhole);
+    ramps_.clear();
+  }
   bool exists() const { return length_ > core::Duration(0); }
 
   void Begin(Endpoint& endpoint) {
@@ -71,7 +77,7 @@ class SlowStart {
     core::OptionalInstant began_at;
   };
 
-  const core::Duration length_;
+  core::Duration length_{0};
   std::vector<Ramp> ramps_;
   core::OptionalInstant next_at_;  // of the next shares
 };

@@ -24,9 +24,9 @@ class Command(Driver):
         "write_stall", "slow_client", "max_lifetime", "lifetime_jitter", "queue", "limit_close",
         "limit_wait", "listener_limits", "per_source", "per_source_prefix", "rate", "weights",
         "failover", "retry", "source_address", "keepalive", "user_timeout", "access_log",
-        "least_connections", "source_hash", "slow_start", "reload", "reopen_log",
-        "log_file", "log_stderr", "drain", "drain_timeout", "drain_window", "sni",
-        "proxy_protocol", "backends", "health", "health_exchange", "health_resets", "resolver",
+        "least_connections", "source_hash", "slow_start", "reload", "watch", "upgrade",
+        "reopen_log", "log_file", "log_stderr", "drain", "drain_timeout", "drain_window",
+        "sni", "proxy_protocol", "backends", "health", "health_exchange", "health_resets", "resolver",
         "admin", "metrics", "live_sessions", "reload_command")}
 
     def __init__(self, options):

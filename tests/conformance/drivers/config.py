@@ -52,6 +52,8 @@ class Config:
     balance: str = "round_robin"       # | "least_connections" | "source_hash"
     slow_start: float = 0.0            # what a server that joins gets grows to its share; 0 = off
     reloads: bool = False              # another configuration is going to take this one's place
+    watch: bool = False                # ... without a signal, when its file is another one
+    upgrades: bool = False             # another binary is going to take this one's place
     connect_timeout: float = 2.0
     idle_timeout: float = 60.0
     half_close_timeout: float = 30.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class Driver:
     # write_stall, slow_client, max_lifetime, lifetime_jitter, queue, limit_close, limit_wait,
     # listener_limits, per_source, per_source_prefix, rate, rate_close, rate_wait, weights,
     # failover, retry, source_address, keepalive, keepalive_upstream_times, user_timeout,
-    # access_log, least_connections, source_hash, slow_start, reload,
+    # access_log, least_connections, source_hash, slow_start, reload, watch, upgrade,
     # reopen_log, log_file, log_stderr, drain, drain_timeout, drain_window, sni, proxy_protocol,
     # backends, health, health_exchange, health_resets, resolver, admin, metrics, live_sessions,
     # reload_command.
@@ -68,11 +69,15 @@ class Driver:
     # How a counter of ours is called among its metrics, with its labels, if it has any. Counters:
     # sessions, bytes_in, bytes_out, lost_records, failed_reloads.
     counters: Dict[str, str] = {}
+    upgrade_signal = signal.SIGUSR2   # "start the binary at your path in your place"
+    upgrade_told = ""                 # as reload_told
     also_survives: Tuple[int, ...] = ()
     # Signals that elsewhere mean nothing, but that this proxy documents as commands.
     commands: Dict[int, str] = {}
     log_formats: Tuple[str, ...] = ("",)  # each is judged where a case is about the log's words
     error_level = re.compile(r"\b(error|critical|fatal)\b", re.I)
+
+    daemonizes = False  # where `upgrades`: the process that is started leaves another one
 
     # Built with a sanitizer: it keeps freed memory and takes several times the CPU time.
     sanitized = False
@@ -98,6 +103,25 @@ class Driver:
 
     def reloads_told(self, proxy: Proxy) -> int:
         return len(re.findall(self.reload_told, self.error_text(proxy), re.M))
+
+    def upgrades_told(self, proxy: Proxy) -> int:
+        return len(re.findall(self.upgrade_told, self.error_text(proxy), re.M))
+
+    def upgrade(self, proxy: Proxy) -> int:
+        """Tells it to; returns, when it has decided, the process that serves."""
+        told = self.upgrades_told(proxy)
+        proxy.signal(self.upgrade_signal)
+        proxy.wait_told(lambda: self.upgrades_told(proxy) > told,
+                        "told to start another binary, the proxy says neither that it has nor "
+                        "that it has not")
+        return self.serving_process(proxy)
+
+    def serving_process(self, proxy: Proxy) -> int:
+        return proxy.pid
+
+    def daemon_process(self, proxy: Proxy) -> int:
+        """The process that serves when the one that was started has left it; 0: it serves."""
+        return 0
 
     def health_told(self, proxy: Proxy, told: str) -> int:
         """How often it has told its operator so: one of down_told and up_told."""
@@ -186,6 +210,14 @@ def write_config(proxy: Proxy, text: str) -> str:
         file.write(text)
     os.rename(proxy.config_path + ".new", proxy.config_path)
     return proxy.config_path
+
+
+def program_of(proxy: Proxy, program: str = "") -> str:
+    """A name of the program that can be turned to another one: a symbolic link, made once."""
+    path = os.path.join(proxy.home, "program")
+    if not os.path.lexists(path):
+        os.symlink(os.path.abspath(shutil.which(program) or program), path)
+    return path
 
 
 def output_of(command: List[str]) -> str:

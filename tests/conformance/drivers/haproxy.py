@@ -10,11 +10,12 @@ from typing import List, Optional
 from drivers import admin
 from drivers.admin import Live
 from drivers.config import Config, Launch
-from drivers.driver import Driver, Record, milliseconds, output_of, write_config
+from drivers.driver import (Driver, Record, milliseconds, output_of, program_of,
+                            write_config)
 from drivers.proxy import Proxy
 from kernel import procs
 from kernel.net import Address
-from verdict import Failed
+from verdict import Failed, wait_until
 
 LOG_FORMAT = "session %ci %cp in=%U out=%B ms=%Tt retries=%rc state=%ts"
 BUFFER = 16384  # configuration.txt: the default of tune.bufsize
@@ -40,6 +41,7 @@ class HAProxy(Driver):
         "backends": "HAProxy has one I/O backend",
         "reopen_log": "HAProxy logs to a socket or a stream and has no log file to reopen",
         "log_file": "HAProxy does not open log files",
+        "watch": "HAProxy does not watch its files",
         "slow_start": "HAProxy's slowstart is for a server that comes back, not for one that a "
                       "reload adds",
         "drain_window": "HAProxy's close-spread-time is about HTTP connections",
@@ -47,6 +49,9 @@ class HAProxy(Driver):
     }
     reload_signal = signal.SIGUSR2  # management.txt, "Stopping and restarting": of the master
     reload_told = "Loading (success|failure)"
+    # The master runs the binary at its path in its own place, and then a worker.
+    upgrade_signal = signal.SIGUSR2
+    upgrade_told = reload_told
     down_told = r"Server back/s\d+ is DOWN"
     up_told = r"Server back/s\d+ is UP"
     counters = {
@@ -82,7 +87,8 @@ class HAProxy(Driver):
         path = write_config(proxy, render(proxy.config, proxy.launch, proxy.home))
         # As PID 1 in its documented container mode: a master forwards signals to the worker.
         mode = ["-W", "-db"] if proxy.launch.pid1 or proxy.config.reloads else ["-db"]
-        return [self._program] + mode + ["-f", path]
+        program = program_of(proxy, self._program) if proxy.config.upgrades else self._program
+        return [program] + mode + ["-f", path]
 
     def is_ready(self, proxy: Proxy) -> bool:
         told = not proxy.config.reloads or self.reloads_told(proxy) > 0
@@ -91,6 +97,11 @@ class HAProxy(Driver):
     def can_be_told(self, proxy: Proxy) -> bool:
         # The master runs itself again at each reload, and is deaf meanwhile.
         return procs.catches(proxy.pid, self.reload_signal) and procs.asleep(proxy.pid)
+
+    def upgrade(self, proxy: Proxy) -> int:
+        wait_until(lambda: self.can_be_told(proxy), 8.0,
+                   "the master does not hear the signal by which it is told to run again")
+        return super().upgrade(proxy)
 
     def open_stdout(self, proxy: Proxy):
         # `log stdout` writes to descriptor 1, which we point at whatever the case asks for.

@@ -10,8 +10,10 @@ import signal
 from typing import List, Optional
 
 from drivers.config import Config
-from drivers.driver import Driver, Record, milliseconds, output_of, write_config
+from drivers.driver import (Driver, Record, milliseconds, output_of, program_of,
+                            write_config)
 from drivers.proxy import Proxy
+from kernel import procs
 
 LOG_FORMAT = ('{"addr":"$remote_addr","port":"$remote_port","in":$bytes_received,'
               '"out":$bytes_sent,"s":$session_time,"status":"$status","up":"$upstream_addr"}')
@@ -34,6 +36,7 @@ class Nginx(Driver):
         "user_timeout": "nginx has no option for TCP_USER_TIMEOUT",
         "keepalive_upstream_times": "nginx has no keepalive times for the upstream side",
         "backends": "nginx uses epoll",
+        "watch": "nginx does not watch its files",
         "slow_start": "nginx has slow_start in its commercial edition",
         "health": "nginx has active health checks in its commercial edition",
         "health_exchange": "nginx has active health checks in its commercial edition",
@@ -48,6 +51,9 @@ class Nginx(Driver):
     # Of the worker before; of a file that is wrong; of an address that could not be bound at last.
     reload_told = (r"gracefully shutting down|\[emerg\].*( in \S*nginx\.conf:|"
                    r"still could not bind)")
+    # control.xml, "Upgrading Executable on the Fly". As a daemon: a child of the process that has
+    # started it takes itself for a new binary whose old one is still there.
+    daemonizes = True
     drain_signals = (signal.SIGQUIT,)  # control.xml: "graceful shutdown"
     commands = {}
     error_level = re.compile(r"\[(error|crit|alert|emerg)\]")
@@ -73,7 +79,35 @@ class Nginx(Driver):
     def command(self, proxy: Proxy) -> List[str]:
         text = self._render(proxy.config, proxy.log_path)
         path = write_config(proxy, text)
-        return [self._program, "-p", proxy.home, "-e", "error.log", "-c", path]
+        program = program_of(proxy, self._program) if proxy.config.upgrades else self._program
+        return [program, "-p", proxy.home, "-e", "error.log", "-c", path]
+
+    def daemon_process(self, proxy: Proxy) -> int:
+        try:
+            with open(os.path.join(proxy.home, "nginx.pid")) as file:
+                return int(file.read())
+        except (FileNotFoundError, ValueError):
+            return 0
+
+    def upgrade(self, proxy: Proxy) -> int:
+        """SIGUSR2; and SIGQUIT for the old one when the new one serves beside it."""
+        old, ended = proxy.pid, self._successors_ended(proxy)
+
+        def has_decided() -> bool:
+            new = self.daemon_process(proxy)
+            serves = new not in (0, old) and len(procs.tree(new)) > 1
+            return serves or self._successors_ended(proxy) > ended
+
+        proxy.signal(signal.SIGUSR2)
+        proxy.wait_told(has_decided, "told to start another binary, nginx neither has nor says "
+                                     "that it has failed")
+        if self._successors_ended(proxy) > ended:
+            return old
+        os.kill(old, signal.SIGQUIT)
+        return self.daemon_process(proxy)
+
+    def _successors_ended(self, proxy: Proxy) -> int:
+        return len(re.findall(r"new binary process \d+ exited", self.error_text(proxy)))
 
     def is_ready(self, proxy: Proxy) -> bool:
         return len(proxy.pids()) > 1 and super().is_ready(proxy)  # the master and its worker
@@ -100,8 +134,8 @@ class Nginx(Driver):
                 "-s", "reload"]
 
     def _render(self, config: Config, log_path: str) -> str:
-        lines = ["daemon off;", "worker_processes 1;", "pid nginx.pid;",
-                 "error_log error.log notice;", "worker_shutdown_timeout %dms;"
+        lines = ["daemon %s;" % ("on" if config.upgrades else "off"), "worker_processes 1;",
+                 "pid nginx.pid;", "error_log error.log notice;", "worker_shutdown_timeout %dms;"
                  % milliseconds(config.drain_timeout)]
         if os.geteuid() == 0:
             lines.append("user root;")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import json
 import os
@@ -10,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Iterator, List, Optional
+from typing import Callable, Iterator, List, Optional
 
 from drivers.config import Config, Launch
 from kernel import procs, sockdiag
@@ -45,7 +46,10 @@ class Proxy:
                 self._surround(command), stdin=subprocess.DEVNULL, stdout=out, stderr=err,
                 cwd=home, env=dict(os.environ, **launch.env))
         self.pid = self._process.pid
+        self._followed = False
         try:
+            if config.upgrades:
+                self._follow_daemon()
             self._wait_ready()
         except BaseException:
             self.kill()
@@ -66,7 +70,7 @@ class Proxy:
     def _wait_ready(self) -> None:
         deadline = time.monotonic() + START_PATIENCE_S
         while not self.driver.is_ready(self):
-            status = self._process.poll()
+            status = None if self._followed else self._process.poll()
             if status is not None:
                 raise DidNotStart("the proxy ended at start with status %d: %s"
                                   % (status, self.last_words()), status)
@@ -81,6 +85,18 @@ class Proxy:
         settled = time.monotonic() + 1.0
         while not self.asleep() and time.monotonic() < settled:
             time.sleep(0.001)
+
+    def _follow_daemon(self) -> None:
+        pid = 0
+        if self.driver.daemonizes:
+            self._process.wait(START_PATIENCE_S)
+            pid = self.driver.daemon_process(self)
+        self._follow(pid or self.pid)
+
+    def _follow(self, pid: int) -> None:
+        """Another process has taken its place."""
+        self._followed = self._followed or pid != self.pid
+        self.pid = pid
 
     @property
     def config_path(self) -> str:
@@ -120,7 +136,8 @@ class Proxy:
         return [sock for pid in self.pids() for sock in procs.tcp_sockets(pid, state)]
 
     def check_alive(self) -> None:
-        if self._process.poll() is not None or not procs.alive(self.pid):
+        ended = not self._followed and self._process.poll() is not None
+        if ended or not procs.alive(self.pid):
             raise Failed("the proxy died: %s" % self.last_words())
 
     # -- signals and the end ------------------------------------------------------------------
@@ -148,13 +165,31 @@ class Proxy:
                    "the proxy does not hear the signal by which it is told to reload")
         return self.driver.reloads_told(self)
 
-    def wait_reloaded(self, told: int) -> None:
+    def wait_reloaded(self, told: int, otherwise: str = "told to reload, the proxy says neither "
+                      "that it has nor that it has not", within: float = START_PATIENCE_S) -> None:
         """Until it has told of one more."""
+        self.wait_told(lambda: self.driver.reloads_told(self) > told, otherwise, within)
+
+    def wait_told(self, told: Callable[[], bool], otherwise: str,
+                  within: float = START_PATIENCE_S) -> None:
         def has_decided() -> bool:
             self.check_alive()
-            return self.driver.reloads_told(self) > told
-        wait_until(has_decided, START_PATIENCE_S,
-                   "told to reload, the proxy says neither that it has nor that it has not")
+            return told()
+        wait_until(has_decided, within, otherwise)
+
+    def rendered(self, **changes) -> str:
+        """The file of a configuration that differs in these fields, which is nowhere yet."""
+        self.config = dataclasses.replace(self.config, **changes)
+        draft = copy.copy(self)
+        draft.home = self.home + ".draft"
+        os.makedirs(draft.home, exist_ok=True)
+        self.driver.command(draft)
+        with open(draft.config_path) as file:
+            return file.read()
+
+    def upgrade(self) -> None:
+        """Tells it to start the binary at its path; waits until it has decided."""
+        self._follow(self.driver.upgrade(self))
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
@@ -180,7 +215,8 @@ class Proxy:
 
     def kill(self) -> None:
         """SIGKILL, the parent first: one that sees its workers die starts new ones."""
-        for pid in self.pids() if self._process.poll() is None else []:
+        pids = self.pids() if self._followed or self._process.poll() is None else []
+        for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:

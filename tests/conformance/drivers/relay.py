@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import signal
 import sys
 from typing import List, Optional
 
 from drivers import admin
 from drivers.admin import Live
-from drivers.driver import Driver, Record, write_config
+from drivers.driver import Driver, Record, program_of, write_config
 from drivers.proxy import Proxy
 
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "mutant_relay.py")
@@ -31,8 +32,9 @@ class Relay(Driver):
                           "reasons", "counts_drops", "clean_metrics"])
     drain_signals = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
     end_signals = (signal.SIGTERM, signal.SIGINT)
-    also_survives = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+    also_survives = (signal.SIGHUP, signal.SIGUSR1)
     reload_told = "reload: (done|failed)"
+    upgrade_told = r"upgrade: (process \d+ serves|failed)"
     down_told = "endpoint .* is down"
     up_told = "endpoint .* is up"
     counters = {
@@ -63,9 +65,14 @@ class Relay(Driver):
 
     def command(self, proxy: Proxy) -> List[str]:
         path = write_config(proxy, json.dumps(dataclasses.asdict(proxy.config)))
-        return [sys.executable, PROGRAM, "--config", path, "--log", proxy.log_path,
+        program = program_of(proxy, sys.executable) if proxy.config.upgrades else sys.executable
+        return [program, PROGRAM, "--config", path, "--log", proxy.log_path,
                 "--admin", self.admin_path(proxy) if proxy.config.admin else "",
                 "--sins", self._sins]
+
+    def serving_process(self, proxy: Proxy) -> int:
+        found = re.findall(r"upgrade: process (\d+) serves", self.error_text(proxy))
+        return int(found[-1]) if found else proxy.pid
 
     def _answer(self, proxy: Proxy, words: str) -> str:
         return admin.line(self.admin_path(proxy), words)

@@ -14,7 +14,8 @@ from typing import List, Optional
 from drivers import admin
 from drivers.admin import Live
 from drivers.config import Config, Health
-from drivers.driver import Driver, Record, milliseconds, output_of, write_config
+from drivers.driver import (Driver, Record, milliseconds, output_of, program_of,
+                             write_config)
 from drivers.proxy import Proxy
 from kernel.net import Address
 from verdict import Failed
@@ -47,7 +48,9 @@ class Sluice(Driver):
     drain_signals = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
     end_signals = (signal.SIGTERM, signal.SIGINT)
     also_survives = (signal.SIGHUP, signal.SIGUSR1)
-    reload_told = "signal SIGHUP: (another configuration is in force|the configuration stays)"
+    reload_told = (r"(signal SIGHUP|reload\.watch): "
+                   "(another configuration is in force|the configuration stays)")
+    upgrade_told = r"upgrade: (process \d+ serves now|.*; this process serves on$)"
     down_told = "upstream back: endpoint .* is down: "
     up_told = "upstream back: endpoint .* is up: "
     counters = {
@@ -103,7 +106,12 @@ class Sluice(Driver):
 
     def command(self, proxy: Proxy) -> List[str]:
         text = to_yaml(self._tree(proxy.config, proxy.log_path, self.admin_path(proxy)))
-        return [self._program, "--config", write_config(proxy, text)]
+        program = program_of(proxy, self._program) if proxy.config.upgrades else self._program
+        return [program, "--config", write_config(proxy, text)]
+
+    def serving_process(self, proxy: Proxy) -> int:
+        found = re.findall(r"upgrade: process (\d+) serves now", self.error_text(proxy))
+        return int(found[-1]) if found else proxy.pid
 
     def open_stderr(self, proxy: Proxy):
         if not proxy.config.log_to_stderr:
@@ -152,6 +160,7 @@ class Sluice(Driver):
             "buffers": {"per_direction": "%dB" % config.buffer},
             "shutdown": {"drain_timeout": _ms(config.drain_timeout)},
             "stats": {"interval": "0s"},
+            "reload": {"watch": config.watch},
             "access_log": {"path": "stderr" if config.log_to_stderr else log_path,
                            "format": config.log_format or self.log_formats[0]},
             "listeners": [_listener(config)],

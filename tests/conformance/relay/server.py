@@ -20,6 +20,8 @@ from relay.loop import IN, Loop
 from relay.names import Names
 from relay.pipe import SharedPool
 from relay.session import ABORT, Session
+from relay.upgrade import Inheritance, Successor
+from relay.watch import Watch
 
 SOMAXCONN = 4096
 ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
@@ -56,12 +58,18 @@ class Relay:
         self._draining = False
         self._hoard: List[bytearray] = []
         self._paths: Dict[str, int] = {}  # of UNIX sockets, with their inodes
-        self._by_bind = {str(bind): self._listen(bind) for bind in config["binds"]}
+        inherited = Inheritance()
+        self._by_bind = {
+            str(bind): inherited.take(str(bind), FAMILY[bind["family"]]) or self._listen(bind)
+            for bind in config["binds"]}
         self._catch_signals()
         self._watch_listeners()
         self._admin = Admin(self, admin_path) if admin_path else None
         self.checks.follow()
         self.names.follow()
+        if config["watch"]:
+            Watch(self.loop, config_path, sins, self.reload)
+        inherited.tell_ready()
         if sins.has("scan_all"):
             self.loop.after_events = lambda: [session.next_deadline() for session in self.sessions]
 
@@ -236,6 +244,8 @@ class Relay:
                 self.log.reopen()
             elif number == signal.SIGHUP:
                 self.reload()
+            elif number == signal.SIGUSR2:
+                self._upgrade()
             elif number in ENDS and not (number == signal.SIGQUIT and
                                          self.sins.has("ignore_sigquit")):
                 self._drain()
@@ -306,6 +316,29 @@ class Relay:
                 return
             self._admit(client, name)
 
+    # -- another binary -------------------------------------------------------------------------
+
+    def _upgrade(self) -> None:
+        sockets = self._by_bind
+        if self.sins.has("upgrade_rebinds"):
+            for listener in self._listeners:
+                self.loop.forget(listener.fileno())
+                listener.close()
+            sockets = {}
+        Successor(self.loop, sockets, self._successor_has_decided)
+
+    def _successor_has_decided(self, serves: bool, pid: int) -> None:
+        if not serves and not self.sins.has("upgrade_trusts"):
+            sys.stderr.write("[error] upgrade: failed: process %d has ended\n" % pid)
+            sys.stderr.flush()
+            return
+        sys.stderr.write("[notice] upgrade: process %d serves\n" % pid)
+        sys.stderr.flush()
+        self._paths = {}  # they are the successor's
+        self._drain()
+        if self.sins.has("upgrade_cuts"):
+            self._cut()
+
     def _drain(self) -> None:
         if self._draining:
             if not self.sins.has("one_signal_only"):
@@ -351,7 +384,7 @@ class Relay:
             self._admin.close()
         if self.log.dropped and not self.sins.has("hide_drops"):
             sys.stderr.write("%d records dropped\n" % self.log.dropped)
-        self.loop.running = False
+        self.loop.running = self.sins.has("upgrade_lingers")
 
     def _cut(self) -> None:
         for session in list(self.sessions):

@@ -229,20 +229,24 @@ TEST(SessionEnd, EveryPairInBothOrders) {
   EXPECT_GT(after_the_end, 50);
 }
 
-// Half-close is a state of its own for the record: the end of stream that came first counts as a
-// byte that was not acknowledged.
-TEST(SessionEnd, WhichFlowEndedFirst) {
-  SessionEnd end(false);
-  EXPECT_FALSE(end.ended_first(kC));
-  EXPECT_FALSE(end.flow_ended(kC));
-  end.On(kEvents.at("U ends"));
-  EXPECT_TRUE(end.ended_first(kU));
-  EXPECT_TRUE(end.flow_ended(kU));
-  EXPECT_FALSE(end.ended_first(kC));
-  end.On(kEvents.at("C ends"));
-  EXPECT_TRUE(end.ended_first(kU));
-  EXPECT_FALSE(end.ended_first(kC));
-  EXPECT_TRUE(end.flow_ended(kC));
+// For the record: an end of stream that was passed on counts as a byte that was not acknowledged.
+TEST(SessionEnd, WhoseEndOfStreamWasPassedOn) {
+  for (const bool close_after_fin : {false, true}) {
+    SessionEnd end(close_after_fin);
+    EXPECT_FALSE(end.passed_on(kC));
+    EXPECT_FALSE(end.flow_ended(kC));
+    end.On(kEvents.at("U ends"));
+    EXPECT_TRUE(end.passed_on(kU));
+    EXPECT_TRUE(end.flow_ended(kU));
+    EXPECT_FALSE(end.passed_on(kC));
+    end.On(kEvents.at("C ends"));
+    EXPECT_TRUE(end.passed_on(kU));
+    EXPECT_EQ(end.passed_on(kC), close_after_fin) << "else the close that follows sends it";
+    EXPECT_TRUE(end.flow_ended(kC));
+  }
+  SessionEnd broken(true);
+  broken.On(kEvents.at("U ends falsely"));
+  EXPECT_FALSE(broken.passed_on(kU));
 }
 
 struct FlushRow {

@@ -31,7 +31,7 @@ using Tried = std::vector<uint32_t>;
 // A queue over endpoints with these limits; by their index.
 struct Limits {
   explicit Limits(std::vector<uint32_t> max)
-      : endpoints(max.size()), queue(policy, 1, endpoints.Limited(max, policy)) {}
+      : endpoints(max.size()), queue(1, endpoints.Limited(max, policy)) {}
 
   EndpointSlot TryAcquire(uint32_t first, const Tried& tried) {
     return queue.TryAcquire(0, {.key = first}, endpoints.Some(tried));

@@ -42,7 +42,7 @@ std::vector<EndpointMember> Members(const Endpoints& endpoints, std::vector<uint
 // Endpoints 0 to 2, of which a set has some.
 struct Changing {
   Changing(std::vector<uint32_t> first, uint32_t max)
-      : queue(policy, 1, Endpoints::MakeSet(Members(endpoints, std::move(first), max), policy)) {}
+      : queue(1, Endpoints::MakeSet(Members(endpoints, std::move(first), max), policy)) {}
   void Publish(std::vector<EndpointMember> members) {
     queue.Publish(Endpoints::MakeSet(std::move(members), policy));
   }
@@ -130,11 +130,42 @@ TEST(EndpointSwap, ALoweredLimitHoldsOnceEnoughHaveEnded) {
   EXPECT_TRUE(changing.TryAcquire().valid());
 }
 
-TEST(EndpointSwap, WithoutLimitsNothingIsCounted) {
+// Sessions that began without a lock, before anything needed their number.
+TEST(EndpointSwap, ALimitHoldsForSessionsThatBeganWithoutOne) {
   Changing changing({0}, 0);
-  const EndpointSlot slot = changing.TryAcquire();
-  EXPECT_FALSE(slot.counted());
-  EXPECT_EQ(changing.endpoints[0]->active(), 0u);
+  std::optional<EndpointSlot> a = changing.TryAcquire();
+  std::optional<EndpointSlot> b = changing.TryAcquire();
+  EXPECT_FALSE(a->counted());
+  changing.Publish(Members(changing.endpoints, {0}, 2));
+  EXPECT_TRUE(a->counted());
+  EXPECT_EQ(changing.endpoints[0]->active(), 2u);
+  EXPECT_FALSE(changing.TryAcquire().valid());
+  a.reset();
+  const EndpointSlot c = changing.TryAcquire();
+  EXPECT_TRUE(c.valid());
+  changing.Publish(Members(changing.endpoints, {0}, 0));
+  EXPECT_FALSE(c.counted());
+  b.reset();
+  EXPECT_EQ(changing.endpoints[0]->active(), 1u);
+}
+
+Task<void> EndsForOneThatWaits(core::RuntimeHandle runtime, Changing& changing) {
+  std::optional<EndpointSlot> held = changing.TryAcquire();
+  changing.Publish(Members(changing.endpoints, {0}, 1));
+  core::TaskGroup group(runtime);
+  group.Spawn(WaitIn(changing, 'a', {}));
+  co_await YieldTimes(5);
+  EXPECT_EQ(changing.served, "--");
+  held.reset();
+  changing.served[1] = '.';
+  co_await group.Join();
+}
+
+TEST(EndpointSwap, ASessionThatBeganWithoutALimitMakesRoomUnderOne) {
+  TestRuntime runtime(1);
+  Changing changing({0}, 0);
+  runtime.Run(EndsForOneThatWaits(runtime.handle(), changing));
+  EXPECT_EQ(changing.served, "0.");
 }
 
 // A policy that goes by the load: all that it needs is in the interface.
@@ -150,16 +181,18 @@ class LeastConnections final : public Balancer {
     return best;
   }
   bool counts_sessions() const override { return true; }
-  void OnConnect(Endpoint&) override { ++connects; }
-  void OnClose(Endpoint&) override { ++closes; }
-  int connects = 0;
-  int closes = 0;
+  void OnSessions(Endpoint&, int64_t change) override {
+    sessions += change;
+    ++changes;
+  }
+  int64_t sessions = 0;  // of all endpoints of the set
+  int changes = 0;
 };
 
 TEST(EndpointSwap, APolicyThatGoesByTheLoadIsToldOfEverySession) {
   LeastConnections policy;
   const Endpoints endpoints(2);
-  EndpointQueue queue(policy, 1, Endpoints::MakeSet(Members(endpoints, {0, 1}, 0), policy));
+  EndpointQueue queue(1, Endpoints::MakeSet(Members(endpoints, {0, 1}, 0), policy));
   EndpointSlot a = queue.TryAcquire(0, {}, {});
   EndpointSlot b = queue.TryAcquire(0, {}, {});
   EndpointSlot c = queue.TryAcquire(0, {}, {});
@@ -169,16 +202,46 @@ TEST(EndpointSwap, APolicyThatGoesByTheLoadIsToldOfEverySession) {
   c = EndpointSlot();
   a = EndpointSlot();
   EXPECT_EQ(IndexOf(queue.TryAcquire(0, {}, {})), 0u);
-  EXPECT_EQ(policy.connects, 4);
-  EXPECT_EQ(policy.closes, 3);
+  EXPECT_EQ(policy.changes, 4 + 3);
+  EXPECT_EQ(policy.sessions, 1);
+}
+
+// From one that needs no number to one that does, to another one, and back.
+TEST(EndpointSwap, APolicyThatTakesThePlaceOfAnotherKnowsOfEverySession) {
+  testing::FromKey by_key;
+  LeastConnections first;
+  LeastConnections second;
+  const Endpoints endpoints(3);
+  EndpointQueue queue(1, Endpoints::MakeSet(Members(endpoints, {0, 1}, 0), by_key));
+  std::vector<EndpointSlot> on_0;
+  for (int i = 0; i < 3; ++i) on_0.push_back(queue.TryAcquire(0, {.key = 0}, {}));
+  EndpointSlot on_1 = queue.TryAcquire(0, {.key = 1}, {});
+  queue.Publish(Endpoints::MakeSet(Members(endpoints, {0, 1}, 0), first));
+  EXPECT_EQ(first.sessions, 4);
+  on_0.pop_back();
+  for (int i = 0; i < 2; ++i) {
+    on_0.push_back(queue.TryAcquire(0, {}, {}));
+    EXPECT_EQ(IndexOf(on_0.back()), i == 0 ? 1u : 0u) << "2 + 1, then 2 + 2";
+  }
+  EXPECT_EQ(first.sessions, 5);
+  queue.Publish(Endpoints::MakeSet(Members(endpoints, {1, 2}, 0), second));
+  EXPECT_EQ(first.sessions, 0);
+  EXPECT_EQ(second.sessions, 2) << "those of 1; 0 has left";
+  EXPECT_EQ(IndexOf(queue.TryAcquire(0, {}, {})), 2u);
+  on_1 = EndpointSlot();
+  EXPECT_EQ(second.sessions, 1);
+  queue.Publish(Endpoints::MakeSet(Members(endpoints, {0, 1}, 0), by_key));
+  EXPECT_EQ(second.sessions, 0);
+  EXPECT_EQ(endpoints[0]->active(), 3u);
+  EXPECT_EQ(endpoints[1]->active(), 1u);
 }
 
 // Sets come and go while sessions on four workers take slots and wait for them.
 struct Swaps {
   explicit Swaps(uint32_t max)
-      : max(max), queue(policy, 4, Endpoints::MakeSet(Members(endpoints, {0, 1}, max), policy)) {}
+      : max(max), queue(4, Endpoints::MakeSet(Members(endpoints, {0, 1}, max), policies[0])) {}
   const uint32_t max;  // of each endpoint; 0: no limit
-  testing::FromKey policy;
+  std::array<testing::FromKey, 2> policies;
   Endpoints endpoints{6};
   EndpointQueue queue;
   std::array<std::atomic<uint32_t>, 6> inside{};
@@ -203,7 +266,9 @@ Task<void> UseSlots(Swaps& swaps, uint32_t name) {
 Task<void> Swap(Swaps& swaps) {
   for (uint32_t i = 0; swaps.running > 0; ++i) {
     const std::vector<uint32_t> two{i % 6, (i + 1 + i / 6 % 5) % 6};
-    swaps.queue.Publish(Endpoints::MakeSet(Members(swaps.endpoints, two, swaps.max), swaps.policy));
+    // Now and then without limits: those that begin then count when there are limits again.
+    swaps.queue.Publish(
+        Endpoints::MakeSet(Members(swaps.endpoints, two, swaps.max), swaps.policies[i / 3 % 2]));
     co_await core::testing::Yield();
   }
 }

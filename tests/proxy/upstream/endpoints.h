@@ -51,16 +51,19 @@ class Endpoints {
 
   // A set of all, with these limits.
   std::shared_ptr<const EndpointSet> Limited(std::span<const uint32_t> max,
-                                             const Balancer& balancer) const {
+                                             Balancer& balancer) const {
     std::vector<EndpointMember> members;
     for (size_t i = 0; i < max.size(); ++i) {
       members.push_back({.endpoint = (*this)[i], .max_connections = max[i]});
     }
     return MakeSet(std::move(members), balancer);
   }
+  // `balancer` outlives the set.
   static std::shared_ptr<const EndpointSet> MakeSet(std::vector<EndpointMember> members,
-                                                    const Balancer& balancer) {
-    return MakeEndpointSet(std::move(members), balancer);
+                                                    Balancer& balancer,
+                                                    core::Duration slow_start = {}) {
+    const std::shared_ptr<Balancer> shared(std::shared_ptr<void>(), &balancer);
+    return MakeEndpointSet(std::move(members), {.balancer = shared, .slow_start = slow_start});
   }
 
  private:

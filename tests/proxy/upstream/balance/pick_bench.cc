@@ -35,8 +35,8 @@ class Upstream {
                          .weight = i % 4 + 1,
                          .max_connections = i % 10 == 9 ? 1u : 0u});
     }
-    set_ = MakeEndpointSet(std::move(members), *balancer_);
-    queue_ = std::make_unique<EndpointQueue>(*balancer_, 1, set_);
+    set_ = MakeEndpointSet(std::move(members), {.balancer = balancer_});
+    queue_ = std::make_unique<EndpointQueue>(1, set_);
     for (size_t i = 0; i < 3 * count; ++i) {
       held_.push_back(queue_->TryAcquire(0, Request(), {}));
     }
@@ -46,11 +46,11 @@ class Upstream {
     const uint64_t number = core::Mix(++number_);
     return {.key = number, .now = core::Instant(core::Duration(1)), .random = number};
   }
-  Endpoint* Pick() { return PickEndpoint(*balancer_, *set_, Request(), {}); }
+  Endpoint* Pick() { return PickEndpoint(*set_, Request(), {}); }
   EndpointSlot Take() { return queue_->TryAcquire(0, Request(), {}); }
 
  private:
-  const std::unique_ptr<Balancer> balancer_;
+  const std::shared_ptr<Balancer> balancer_;
   const Endpoints endpoints_;
   std::shared_ptr<const EndpointSet> set_;
   std::unique_ptr<EndpointQueue> queue_;

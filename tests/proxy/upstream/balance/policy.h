@@ -42,9 +42,10 @@ class Policy {
   }
   // From now on these.
   void Use(std::vector<EndpointMember> members) {
-    std::shared_ptr<const EndpointSet> set = Endpoints::MakeSet(std::move(members), *balancer_);
+    std::shared_ptr<const EndpointSet> set =
+        Endpoints::MakeSet(std::move(members), *balancer_, slow_start_);
     if (queue_ == nullptr) {
-      queue_ = std::make_unique<EndpointQueue>(*balancer_, kWorkers, std::move(set), slow_start_);
+      queue_ = std::make_unique<EndpointQueue>(kWorkers, std::move(set));
     } else {
       queue_->Publish(std::move(set));
     }

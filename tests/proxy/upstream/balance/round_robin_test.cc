@@ -35,7 +35,7 @@ class Picks {
   // From now on these.
   void Use(std::vector<EndpointMember> members) {
     set_ = Endpoints::MakeSet(std::move(members), balancer_);
-    if (queue_ == nullptr) queue_ = std::make_unique<EndpointQueue>(balancer_, 1, set_);
+    if (queue_ == nullptr) queue_ = std::make_unique<EndpointQueue>(1, set_);
     queue_->Publish(set_);
   }
   // kNone: there is none.
