@@ -85,8 +85,8 @@ class Upstream final : public core::RefCounted {
   std::shared_ptr<const EndpointSet> endpoints() {
     return next_ != nullptr ? next_ : queue().ShareSet();
   }
-  // Before PutInForce: what an administrator or an agent has changed since it was made holds for its
-  // endpoints, too.
+  // Before PutInForce: what an administrator or an agent has changed since it was made holds for
+  // its endpoints, too.
   void Refresh();
   // Publishes its endpoints, unless they are those that are published. What leaves follows the rule
   // of `before`.

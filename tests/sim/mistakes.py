@@ -316,12 +316,12 @@ MISTAKES = [
     (
         'health_monitors.cc',
         '    health.AgentNotReached(endpoint, answer.text, asked_at, Now(), '
-        + 'logger_);\n',
+        + 'events_);\n',
         """    if (sim::Planted(sim::Mutant::kFearsSilence)) {
-      health.AgentSaid(endpoint, "down", asked_at, Now(), logger_);
+      health.AgentSaid(endpoint, "down", asked_at, Now(), events_);
       co_return;
     }
-    health.AgentNotReached(endpoint, answer.text, asked_at, Now(), logger_);
+    health.AgentNotReached(endpoint, answer.text, asked_at, Now(), events_);
 """,
     ),
 ]
