@@ -28,6 +28,7 @@ void Checker::SignalSent() {
   ++signals_;
   last_signal_ = clock_.Now();
   if (!first_signal_) first_signal_ = last_signal_;
+  acts_.SignalSent();
 }
 
 uint32_t Checker::AddressOf(const Session& session) { return kClientNet + session.id; }
@@ -172,6 +173,7 @@ void Checker::CheckAtRest() {
   }
   admission_.CheckAtRest(signals_ > 0);
   endpoints_.CheckAtRest(sessions_);
+  acts_.CheckAtRest();
   for (Session& session : sessions_) {
     if (!session.live()) continue;
     CheckDeadlines(session);

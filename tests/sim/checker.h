@@ -11,6 +11,7 @@
 
 #include "core/log/logger.h"
 #include "core/reactor/op.h"
+#include "tests/sim/act_checker.h"
 #include "tests/sim/admission_checker.h"
 #include "tests/sim/endpoint_checker.h"
 #include "tests/sim/pace_checker.h"
@@ -25,6 +26,7 @@ class Checker final : public core::Logger {
         scenario_(scenario),
         clock_(clock),
         trace_(trace),
+        acts_(scenario, clock, trace, sessions_),
         admission_(scenario, clock, trace),
         endpoints_(scenario, clock, trace),
         pace_(scenario, clock, trace) {}
@@ -38,6 +40,7 @@ class Checker final : public core::Logger {
   // After the server's task has ended and everything has been delivered.
   void CheckEnd();
   std::deque<Session>& sessions() { return sessions_; }
+  ActChecker& acts() { return acts_; }
 
   // The peers' side.
   void PeerGotBytes(const Peer& peer, const std::byte* bytes, size_t count, uint64_t offset);
@@ -112,6 +115,7 @@ class Checker final : public core::Logger {
   std::map<const core::Runnable*, Socket*> connected_;  // the last connection each task has made
   std::map<const core::Runnable*, Session*> session_of_;
   std::map<std::string, uint64_t, std::less<>> ended_;  // by reason
+  ActChecker acts_;
   AdmissionChecker admission_;
   EndpointChecker endpoints_;
   PaceChecker pace_;

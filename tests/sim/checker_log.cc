@@ -58,6 +58,7 @@ void Checker::SessionEnds(std::string_view line) {
   ++ended_[session.reason];
   session_of_.erase(core::Worker::Current()->running());
   admission_.Ended(session);
+  acts_.Ended(session, session.reason);
   endpoints_.Ended(session, session.reason);
   if (Number(line, "attempts") != session.attempts) {
     trace_.Fail("session %d has made %d attempts, but: %s", session.id, session.attempts, line);
@@ -93,6 +94,7 @@ void Checker::CheckCut(const Session& session, int direction, uint64_t undeliver
 bool Checker::MayCut(const Session& session, int direction) const {
   const Socket& to = session.to(direction);
   if (to.reset_arrived || session.broken() || session.reason.ends_with("_timeout")) return true;
+  if (acts_.MayCut(session)) return true;
   if (session.reason == "endpoint_removed" || session.reason == "endpoint_down") return true;
   const core::Instant closing_at = to.closing_at.value();
   const core::Instant end = closing_at + kTolerance;
@@ -141,6 +143,8 @@ void Checker::CheckReason(const Session& session, std::string_view reason, std::
     is_true = session.far != nullptr;  // that it was time is for endpoints_
   } else if (reason == "endpoint_down") {
     is_true = session.far != nullptr && scenario_.resets_down;  // likewise
+  } else if (acts_.IsTrue(session, reason)) {
+    is_true = true;
   } else if (reason == "shutdown") {
     is_true = first_signal_ && (signals_ > 1 || *session.ended + kTolerance >=
                                                     *first_signal_ + scenario_.drain_timeout);

@@ -276,6 +276,39 @@ MISTAKES = [
           : upstream.KeyOf(CurrentReactor().PeerAddress(client_))""",
     ),
     (
+        'session.cc',
+        '  is_killed_ = true;\n',
+        """  if (sim::Planted(sim::Mutant::kDeafToKill)) return;
+  is_killed_ = true;
+""",
+    ),
+    (
+        'session_actions.cc',
+        '        passed >= over ? 1.0\n',
+        '        passed >= over || sim::Planted(sim::Mutant::kShedsAtOnce) ? 1.0\n',
+    ),
+    (
+        'session_actions.cc',
+        '  tasks_.Spawn(ShedEach(std::move(ids), over, stop_->token()));\n',
+        """  if (sim::Planted(sim::Mutant::kShedsHalf)) ids.resize(ids.size() / 2);
+  tasks_.Spawn(ShedEach(std::move(ids), over, stop_->token()));
+""",
+    ),
+    (
+        'upstream.cc',
+        '  admin_->SetState(name, state);\n  PublishGiven(now);\n',
+        """  admin_->SetState(name, state);
+  if (!sim::Planted(sim::Mutant::kServesMaintained)) PublishGiven(now);
+""",
+    ),
+    (
+        'drain.cc',
+        '  if (context.window == 0s || context.hurries) co_return;\n',
+        """  if (context.window == 0s || context.hurries) co_return;
+  if (sim::Planted(sim::Mutant::kNoWindow)) co_return;
+""",
+    ),
+    (
         'upstream_health.cc',
         '    if (health.check.On(passed, rules.rule)) {\n',
         """    CheckRule rule = rules.rule;

@@ -16,9 +16,11 @@ struct PlannedEndpoint {
   uint32_t weight = 1;
   uint32_t limit = 0;  // of its connections; 0: none
   uint32_t priority = 0;
-  bool is_out = false;  // health keeps sessions away; not planned
+  // Not planned:
+  bool is_out = false;      // health keeps sessions away
+  bool is_drained = false;  // ... and an administrator
 
-  bool serves() const { return is_in && weight > 0 && !is_out; }
+  bool serves() const { return is_in && weight > 0 && !is_out && !is_drained; }
   uint32_t served_weight() const { return serves() ? weight : 0; }
 };
 

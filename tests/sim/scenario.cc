@@ -16,6 +16,7 @@ constexpr uint64_t kStreamRetry = 7;
 constexpr uint64_t kStreamPolicy = 9;
 constexpr uint64_t kStreamCrowd = 11;
 constexpr uint64_t kStreamHealth = 12;
+constexpr uint64_t kStreamGentle = 15;
 
 void ChooseFaults(Random& random, Scenario& scenario) {
   Random apart(scenario.options.seed, kStreamApart);
@@ -162,6 +163,13 @@ void ChooseHealth(Scenario& s) {
   s.resets_down = random.Chance(500) && s.has(Fault::kChecks);
 }
 
+// Likewise. It is no longer than drain_timeout, as the configuration has to have it.
+void ChooseGentle(Scenario& s) {
+  Random random(s.options.seed, kStreamGentle);
+  const core::Duration window = Whole(random.Skewed(50ms, 10s));
+  if (s.has(Fault::kGentle)) s.drain_window = std::min(window, s.drain_timeout);
+}
+
 // Many clients at about the same time: some wait for an endpoint when a reload comes.
 void ChooseCrowd(Scenario& s) {
   Random random(s.options.seed, kStreamCrowd);
@@ -251,6 +259,11 @@ constexpr const char* kMutantNames[] = {
     "UpgradeHurries",
     "UpgradeTakesRest",
     "UpgradeTrusts",
+    "DeafToKill",
+    "ShedsAtOnce",
+    "ShedsHalf",
+    "ServesMaintained",
+    "NoWindow",
 };
 static_assert(std::size(kMutantNames) == static_cast<size_t>(Mutant::kCount));
 
@@ -273,6 +286,7 @@ Scenario::Scenario(const RunOptions& run_options) : options(run_options) {
   ChoosePolicy(*this);
   ChooseCrowd(*this);
   ChooseHealth(*this);
+  ChooseGentle(*this);
 }
 
 }  // namespace sluice::sim

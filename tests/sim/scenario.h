@@ -59,6 +59,8 @@ enum class Fault : uint8_t {
   kAgents,        // they have agents, which lie
   kPassive,       // they are ejected for what sessions meet
   kUpgrade,       // another binary is to take over, which may die
+  kActs,          // an administrator ends sessions, and takes endpoints out and back in
+  kGentle,        // at the end, sessions are ended over a drain_window
   kCount,
 };
 inline constexpr size_t kFaultCount = static_cast<size_t>(Fault::kCount);
@@ -146,6 +148,11 @@ enum class Mutant : uint8_t {
   kUpgradeHurries,    // planted: a successor is to serve while this process still accepts
   kUpgradeTakesRest,  // planted: what waits at sockets that are handed over is accepted
   kUpgradeTrusts,     // planted: a successor that has died is to serve
+  kDeafToKill,        // planted: a session that is killed goes on
+  kShedsAtOnce,       // planted: those that are shed end together
+  kShedsHalf,         // planted: of those that are to be shed every other one goes on
+  kServesMaintained,  // planted: what an administrator says of an endpoint is not published
+  kNoWindow,          // planted: drain_window is forgotten
   kCount,
 };
 const char* Name(Mutant mutant);
@@ -232,6 +239,7 @@ struct Scenario {
   bool checks_talk = false;  // or it is enough to connect
   bool resets_down = false;  // on_down: reset
   core::Duration drain_timeout{0};
+  core::Duration drain_window{0};  // 0 = none
   core::Duration stats_interval{0};
   core::Duration first_signal{0};
   std::optional<core::Duration> second_signal;  // none: there is no second one

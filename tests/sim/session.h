@@ -33,6 +33,7 @@ struct Session {
   core::OptionalInstant relaying;
   core::OptionalInstant half_closed;
   core::OptionalInstant reset_at;
+  core::OptionalInstant killed_at;  // by an administrator
   core::OptionalInstant ended;
   std::string reason;
   std::string by;

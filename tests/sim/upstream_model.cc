@@ -88,6 +88,7 @@ void UpstreamModel::Join(const Plan& plan, bool at_start) {
     place.most_limit = plan.endpoints[i].limit;
     place.is_new = !at_start && scenario_.has(Fault::kChecks);
     place.now.is_out = place.is_new;
+    place.now.is_drained = pool.drained.contains(i);
     pool.members.push_back(&place);
     Configure(place, plan.endpoints[i], at_start);
   }
@@ -104,6 +105,29 @@ void UpstreamModel::SetOut(Place& place, bool is_out) {
   if (place.now.is_out == is_out) return;
   PlannedEndpoint next = place.now;
   next.is_out = is_out;
+  Change(place, next);
+}
+
+void UpstreamModel::SetDrained(uint32_t endpoint, bool is_drained, bool is_late) {
+  Pool& pool = current();
+  if (is_drained) {
+    pool.drained.insert(endpoint);
+  } else {
+    pool.drained.erase(endpoint);
+  }
+  const auto found = std::ranges::find(pool.members, endpoint, &Place::endpoint);
+  if (found == pool.members.end()) return;
+  Place& place = **found;
+  place.late_at.reset();
+  if (is_late) place.late_at = clock_.Now() + scenario_.removed_timeout;
+  if (place.now.is_drained == is_drained) return;
+  PlannedEndpoint next = place.now;
+  next.is_drained = is_drained;
+  Change(place, next);
+}
+
+// By something other than a plan.
+void UpstreamModel::Change(Place& place, const PlannedEndpoint& next) {
   if (place.now.is_in) {
     ConfigureAs(place, next, /*at_start=*/false);
   } else {
@@ -119,6 +143,7 @@ void UpstreamModel::SetOut(Place& place, bool is_out) {
 
 void UpstreamModel::Configure(Place& place, PlannedEndpoint next, bool at_start) const {
   next.is_out = place.now.is_out;
+  next.is_drained = place.now.is_drained;
   ConfigureAs(place, next, at_start);
 }
 

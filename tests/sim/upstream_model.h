@@ -16,6 +16,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -69,6 +70,7 @@ struct Pool {
   uint32_t changes = 0;             // since the last rest
   uint32_t changes_of_members = 0;  // ... by reloads
   bool is_removed = false;
+  std::set<uint32_t> drained = {};      // by an administrator, also those that are not in now
   std::map<uint32_t, uint32_t> sticks;  // by what is hashed, the endpoint: since the last change
 
   uint32_t serving() const;
@@ -88,6 +90,9 @@ class UpstreamModel {
   void Rested();
   // Health keeps sessions away from it, or does not any more.
   void SetOut(Place& place, bool is_out);
+  // An administrator does, of an endpoint of the current pool. `is_late`: its sessions may go on
+  // for as long as those of one that is removed.
+  void SetDrained(uint32_t endpoint, bool is_drained, bool is_late);
 
   Pool& current() { return *current_; }
   // Since the last rest.
@@ -115,6 +120,7 @@ class UpstreamModel {
   void Leave(Place& place);
   void Configure(Place& place, PlannedEndpoint next, bool at_start) const;
   void ConfigureAs(Place& place, const PlannedEndpoint& next, bool at_start) const;
+  void Change(Place& place, const PlannedEndpoint& next);
   core::Duration RampStep() const;
 
   const Scenario& scenario_;

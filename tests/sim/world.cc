@@ -123,6 +123,7 @@ conf::Config MakeConfig(const Scenario& s, const Plan& plan) {
   config.limits.new_connections = s.rate_all * (is(Mutant::kFastRate) ? 2 : 1);
   config.buffers.per_direction_bytes = s.credit;
   config.shutdown.drain_timeout = TwiceIf(is(Mutant::kSlowDrain), s.drain_timeout);
+  config.shutdown.drain_window = s.drain_window;
   config.stats.interval = s.stats_interval;
   config.listeners.push_back(MakeListener(s));
   config.listeners.back().upstream = NameOf(plan.upstream);
@@ -218,6 +219,7 @@ void World::Run() {
   ScheduleChanges(Fault::kExchange, SIGHUP, 8, 2);
   ScheduleChanges(Fault::kReload, SIGHUP, 10, 4);
   ScheduleChanges(Fault::kUpgrade, SIGUSR2, 13, 4);
+  ScheduleActs();
   ScheduleWallJumps();
   core::SpawnOn(core::RuntimeHandle(shared_), shared_.workers()[0].get(), server_->Run(), this)
       .Detach();
@@ -262,6 +264,16 @@ void World::ScheduleChanges(Fault fault, int signal, uint64_t stream, int64_t mo
       if (signal == SIGHUP) checker_.endpoints().health().ReloadAsked();
       std::raise(signal);
       kernel_.SignalRaised();
+    });
+  }
+}
+
+void World::ScheduleActs() {
+  if (!scenario_.has(Fault::kActs)) return;
+  acts_ = std::make_unique<Acts>(scenario_, *server_, checker_, trace_);
+  for (int64_t i = acts_->Count(); i > 0; --i) {
+    network_.After(acts_->When(), [this] {
+      if (!server_ended_) acts_->Do();
     });
   }
 }

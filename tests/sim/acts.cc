@@ -1,0 +1,85 @@
+#include "tests/sim/acts.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+#include "proxy/server/endpoint_actions.h"
+#include "proxy/server/session_actions.h"
+#include "tests/sim/upstream_model.h"
+
+namespace sluice::sim {
+namespace {
+
+using proxy::SessionRow;
+
+constexpr char kWho[] = "the simulation";
+
+}  // namespace
+
+void Acts::Do() {
+  switch (random_.Below(4)) {
+    case 0:
+      return KillOne();
+    case 1:
+      return KillSome();
+    case 2:
+      return Shed();
+    default:
+      return ChangeEndpoint();
+  }
+}
+
+void Acts::KillOne() {
+  proxy::SessionActions& actions = server_.session_actions();
+  const std::vector<SessionRow> rows = actions.List({}).rows;
+  if (rows.empty()) return;
+  const SessionRow& row = rows[random_.Below(rows.size())];
+  if (actions.Kill(row.id, kWho).ok()) checker_.acts().Killed(row.client);
+}
+
+// Those at one endpoint, or those without one.
+void Acts::KillSome() {
+  proxy::SessionActions& actions = server_.session_actions();
+  const std::vector<SessionRow> rows = actions.List({}).rows;
+  if (rows.empty()) return;
+  proxy::SessionFilter filter;
+  const SessionRow& like = rows[random_.Below(rows.size())];
+  filter.endpoint = like.endpoint;
+  filter.stage = like.stage;
+  uint64_t expected = 0;
+  for (const SessionRow& row : rows) {
+    if (!proxy::Matches(filter, row)) continue;
+    ++expected;
+    checker_.acts().Killed(row.client);
+  }
+  const size_t killed = actions.Kill(filter, kWho);
+  if (killed != expected) trace_.Fail("%d sessions were to be killed, not %d", expected, killed);
+}
+
+void Acts::Shed() {
+  proxy::SessionActions& actions = server_.session_actions();
+  const std::vector<SessionRow> rows = actions.List({}).rows;
+  const auto percent = static_cast<uint32_t>(random_.Between(1, 100));
+  const core::Duration over = random_.Chance(200) ? 0s : random_.Between(0s, 5s);
+  const absl::StatusOr<size_t> count = actions.Shed(percent, over, kWho);
+  if (!count.ok()) return;  // it sheds already, or is ending
+  std::vector<core::Address> there;
+  for (const SessionRow& row : rows) there.push_back(row.client);
+  checker_.acts().Sheds(there, *count, over);
+}
+
+void Acts::ChangeEndpoint() {
+  UpstreamModel& model = checker_.endpoints().model();
+  const auto endpoint = static_cast<uint32_t>(random_.Below(scenario_.endpoints));
+  const uint64_t which = random_.Below(3);
+  const proxy::AdminState states[] = {proxy::AdminState::kReady, proxy::AdminState::kDrain,
+                                      proxy::AdminState::kMaintenance};
+  const uint32_t upstream = model.current().upstream;
+  const proxy::EndpointId id = {.upstream = upstream == 0 ? "sim" : "other",
+                                .name = absl::StrFormat("10.2.%d.%d:3000", upstream, endpoint + 1)};
+  if (!server_.endpoint_actions().SetState(id, states[which], kWho).ok()) return;
+  model.SetDrained(endpoint, which != 0, /*is_late=*/which == 2);
+}
+
+}  // namespace sluice::sim
