@@ -103,6 +103,13 @@ constexpr auto kVocabulary = std::to_array<Foreign>({
      "per_source.max_connections", ""},
     {" limit_rate proxy_download_rate proxy_upload_rate bandwidth_limit bwlim speed throttle ",
      "bandwidth.per_connection", ""},
+    {" send_proxy send_proxy_v2 proxyprotocol ", "upstreams[].send_proxy", ""},
+    {" allow acl acls whitelist allowlist tcp_request ip_allow_list ", "access.allow", ""},
+    {" deny blacklist denylist ", "access.deny", ""},
+    {" lame_duck ", "shutdown.lame_duck", ""},
+    {" drain_window close_spread_time ", "shutdown.drain_window", ""},
+    {" on_removed ", "upstreams[].on_removed", ""},
+    {" watch ", "reload.watch", ""},
     {" source source_ip proxy_bind outbound_ip usesrc bind_source egress upstream_bind_config ",
      "upstreams[].source_address", ""},
     {" log_level loglevel verbosity error_log logging ", "log.level", ""},
@@ -137,12 +144,9 @@ constexpr auto kVocabulary = std::to_array<Foreign>({
      "", "TLS is not supported yet: Sluice forwards it as it is, to an upstream that speaks it"},
     // What is not here yet.
     {" disabled down enabled zone ", "",
-     "this is not supported yet; an endpoint with weight: 0 gets no new connections"},
-    {" proxy_protocol accept_proxy send_proxy send_proxy_v2 proxyprotocol ", "",
-     "the PROXY protocol is not supported yet"},
-    {" allow deny acl acls access whitelist blacklist allowlist denylist tcp_request ip_allow_list "
-     "trusted real_ip set_real_ip_from ",
-     "", "access lists are not supported yet"},
+     "an endpoint with weight: 0 gets no new connections, and `sluice ctl drain` takes one out"},
+    {" proxy_protocol accept_proxy trusted real_ip set_real_ip_from ", "",
+     "the PROXY protocol is not taken from clients yet; upstreams[].send_proxy sends it to servers"},
     {" routes route sni server_name server_names hostsni rules rule match preread preread_timeout "
      "alpn domains ",
      "", "routing by server name is not supported yet: a listener has one upstream"},
@@ -152,11 +156,10 @@ constexpr auto kVocabulary = std::to_array<Foreign>({
     {" metrics status ping readiness probes ", "admin.probe_bind", ""},
     {" password api_key bearer_token ", "admin.token", ""},
     {" tracing web ", "", "this is not supported yet; metrics are at admin.bind"},
-    {" include includes import imports reload watch ", "",
-     "a configuration of several files and its reload are not supported yet"},
+    {" include includes include_dir import imports ", "",
+     "other files are named by include: [conf.d/*.yaml] at the top of the file"},
     {" user group chroot sandbox run_as ", "",
      "changing the user is not supported yet: start the process as the user it is to run as"},
-    {" lame_duck drain_window on_removed ", "", "this is not supported yet"},
 });
 
 }  // namespace

@@ -285,7 +285,10 @@ TEST(Vocabulary, TheWordsOfOthers) {
              {"ssl_certificate: x", "TLS is not supported yet"},
              {"health_check: {}", "\"upstreams[].health\""},
              {"stats_socket: /run/x", "\"admin.bind\""},
-             {"include: []", "not supported yet"},
+             {"include: []", "at the top of the file"},
+             {"deny: []", "\"access.deny\""},
+             {"drain_window: 5s", "\"shutdown.drain_window\""},
+             {"watch: true", "\"reload.watch\""},
              {"resolvers: []", "not supported yet"},
              {"http: {}", "does not look into HTTP"},
              {"daemon: true", "foreground"},
@@ -300,7 +303,9 @@ TEST(Vocabulary, TheWordsOfOthers) {
              {"proxy_pass: app, bind: 127.0.0.1:80", "\"upstream\""},
              {"servers: [], bind: 127.0.0.1:80", "\"upstreams[].endpoints\""},
              {"balance: x, bind: 127.0.0.1:80", "\"upstreams[].balance\""},
-             {"proxy_protocol: 1, bind: 127.0.0.1:80", "not supported yet"}}) {
+             {"acl: [], bind: 127.0.0.1:80", "\"access.allow\""},
+             {"send_proxy: v2, bind: 127.0.0.1:80", "\"upstreams[].send_proxy\""},
+             {"proxy_protocol: 1, bind: 127.0.0.1:80", "not taken from clients yet"}}) {
     const LoadResult result = Load(before + key + after);
     EXPECT_NE(ErrorsOf(result).find(part), std::string::npos) << key << ": " << ErrorsOf(result);
   }
