@@ -146,7 +146,7 @@ constexpr auto kVocabulary = std::to_array<Foreign>({
     {" disabled down enabled zone ", "",
      "an endpoint with weight: 0 gets no new connections, and `sluice ctl drain` takes one out"},
     {" proxy_protocol accept_proxy trusted real_ip set_real_ip_from ", "",
-     "the PROXY protocol is not taken from clients yet; upstreams[].send_proxy sends it to servers"},
+     "the PROXY protocol is not taken from clients yet; upstreams[].send_proxy sends it"},
     {" routes route sni server_name server_names hostsni rules rule match preread preread_timeout "
      "alpn domains ",
      "", "routing by server name is not supported yet: a listener has one upstream"},

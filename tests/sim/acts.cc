@@ -17,6 +17,14 @@ constexpr char kWho[] = "the simulation";
 
 }  // namespace
 
+void Acts::Schedule(Network& network, const bool& has_ended) {
+  for (int64_t i = random_.Between(1, 6); i > 0; --i) {
+    network.After(random_.Skewed(0s, 10s), [this, &has_ended] {
+      if (!has_ended) Do();
+    });
+  }
+}
+
 void Acts::Do() {
   switch (random_.Below(4)) {
     case 0:

@@ -9,6 +9,7 @@
 #include "proxy/server/server.h"
 #include "proxy/session/session_row.h"
 #include "tests/sim/checker.h"
+#include "tests/sim/network.h"
 #include "tests/sim/random.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/trace.h"
@@ -24,14 +25,13 @@ class Acts {
         trace_(trace),
         random_(scenario.options.seed, 14) {}
 
-  // How many there are to be, and when each comes.
-  int64_t Count() { return random_.Between(1, 6); }
-  core::Duration When() { return random_.Skewed(core::Duration(0), std::chrono::seconds(10)); }
+  // Some, until the server has ended.
+  void Schedule(Network& network, const bool& has_ended);
 
+ private:
   // One of them, as a thread that is no worker's would.
   void Do();
 
- private:
   void KillOne();
   void KillSome();
   void Shed();

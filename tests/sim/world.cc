@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "tests/sim/acts.h"
 #include "tests/sim/plan.h"
 #include "tests/sim/planted.h"
 #include "tests/sim/sim_upgrade.h"
@@ -219,7 +220,8 @@ void World::Run() {
   ScheduleChanges(Fault::kExchange, SIGHUP, 8, 2);
   ScheduleChanges(Fault::kReload, SIGHUP, 10, 4);
   ScheduleChanges(Fault::kUpgrade, SIGUSR2, 13, 4);
-  ScheduleActs();
+  Acts acts(scenario_, *server_, checker_, trace_);
+  if (scenario_.has(Fault::kActs)) acts.Schedule(network_, server_ended_);
   ScheduleWallJumps();
   core::SpawnOn(core::RuntimeHandle(shared_), shared_.workers()[0].get(), server_->Run(), this)
       .Detach();
@@ -264,16 +266,6 @@ void World::ScheduleChanges(Fault fault, int signal, uint64_t stream, int64_t mo
       if (signal == SIGHUP) checker_.endpoints().health().ReloadAsked();
       std::raise(signal);
       kernel_.SignalRaised();
-    });
-  }
-}
-
-void World::ScheduleActs() {
-  if (!scenario_.has(Fault::kActs)) return;
-  acts_ = std::make_unique<Acts>(scenario_, *server_, checker_, trace_);
-  for (int64_t i = acts_->Count(); i > 0; --i) {
-    network_.After(acts_->When(), [this] {
-      if (!server_ended_) acts_->Do();
     });
   }
 }

@@ -12,7 +12,6 @@
 #include "core/sched/worker.h"
 #include "proxy/memory/heap_reserve.h"
 #include "proxy/server/server.h"
-#include "tests/sim/acts.h"
 #include "tests/sim/checker.h"
 #include "tests/sim/kernel.h"
 #include "tests/sim/network.h"
@@ -40,7 +39,6 @@ class World final : private core::TaskEndObserver {
   void ScheduleOtherSignals();
   void ScheduleChanges(Fault fault, int signal, uint64_t stream, int64_t most);
   conf::Config NextConfig();
-  void ScheduleActs();
   void ScheduleWallJumps();
   bool Step(core::Worker& worker);
   void Settle();
@@ -70,7 +68,6 @@ class World final : private core::TaskEndObserver {
   core::SignalStream signals_;
   proxy::HeapReserve reserve_{0, [] { return true; }};  // memory is never short here
   std::unique_ptr<proxy::Server> server_;
-  std::unique_ptr<Acts> acts_;  // null: none
   bool server_ended_ = false;
   core::Duration drift_left_{0};
 };

@@ -1,4 +1,4 @@
-"""Cases 24 and 45 to 48: a configuration takes the place of another while the proxy serves."""
+"""Cases 24, 45 to 48 and 50: a configuration takes the place of another while the proxy serves."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Set
 
 from case import case
 from cases.operator import run_reload
-from drivers.config import Endpoint
+from drivers.config import Endpoint, Launch
 from ends.client import refuses
 from ends.load import Churn
 from ends.upstream import Acceptor
 from kernel import procs
 from kernel.net import Address, address_of
-from verdict import Failed, check, check_time, wait_until
+from verdict import Failed, NotApplicable, check, check_time, wait_until
 
 RATE = 2000  # connections per second
 
@@ -248,3 +248,45 @@ def port_in_use(t):
                "the port is free, and the file is not in force")
     wait_for_server(t, proxy, upstream)
     check_goes_on(client)
+
+
+@case(50, "a port that the proxy may not bind any more changes nothing at all",
+      "its own manual: reload; capabilities(7), CAP_NET_BIND_SERVICE", needs=("reload",))
+def may_not_bind(t):
+    """A reload names a port below 1024, and whoever started the proxy has taken that right away.
+
+    It is served or refused with its cause, and with it all of the new configuration: a proxy that
+    serves the other new listener runs a configuration that nobody has written.
+    """
+    low = privileged_address()
+    echo, upstream = t.echo(), t.upstream()
+    first, other = t.listen_address(), t.listen_address()
+    proxy = t.start(echo, binds=[first], reloads=True, launch=Launch(no_low_ports=True))
+    client = t.echo_session(proxy)
+    proxy.reload(binds=[first, other, low], endpoints=[Endpoint(upstream.address)])
+    check_goes_on(client)
+    if not refuses(low):
+        wait_until(lambda: procs.listens(proxy.pids()[-1], other), 3.0,
+                   "the low port is served, and another new one is not")
+        wait_for_server(t, proxy, upstream)
+        return
+    check(refuses(other), "one port may not be bound, and another new one is served")
+    check(any(str(low.port) in line for line in t.driver.error_lines(proxy)),
+          "the operator was not told by a line of level error which port may not be bound")
+    for _ in range(3):
+        t.echo_session(proxy)
+    upstream.expect_nobody(0.05)
+    proxy.reload(binds=[first, other], endpoints=[Endpoint(upstream.address)])
+    wait_for_server(t, proxy, upstream)
+    check_goes_on(client)
+
+
+def privileged_address() -> Address:
+    """One that nobody listens at, and that needs the right."""
+    with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as file:
+        first_of_all = int(file.read())
+    for port in range(min(first_of_all, 1024) - 1, 0, -1):
+        address = Address("tcp4", host="127.0.0.1", port=port)
+        if refuses(address):
+            return address
+    raise NotApplicable("every port may be bound by everybody here")

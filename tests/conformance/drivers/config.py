@@ -101,9 +101,11 @@ class Launch:
     memlock: Optional[int] = None
     cgroup: str = ""             # directory of a memory cgroup
     no_io_uring: bool = False    # seccomp: io_uring_* answer EPERM
+    no_low_ports: bool = False   # without the right to bind ports below 1024
     pid1: bool = False           # first process of a PID namespace of its own
     env: dict = field(default_factory=dict)
 
     @property
     def plain(self) -> bool:
-        return not (self.fd_limit or self.memlock is not None or self.cgroup or self.no_io_uring)
+        return not (self.fd_limit or self.memlock is not None or self.cgroup or
+                    self.no_io_uring or self.no_low_ports)

@@ -16,6 +16,8 @@ import resource
 import struct
 import sys
 
+PR_CAPBSET_DROP = 24
+CAP_NET_BIND_SERVICE = 10
 PR_SET_NO_NEW_PRIVS = 38
 PR_SET_SECCOMP = 22
 SECCOMP_MODE_FILTER = 2
@@ -54,6 +56,13 @@ def forbid_io_uring() -> None:
         raise OSError(ctypes.get_errno(), "PR_SET_SECCOMP")
 
 
+def forbid_low_ports() -> None:
+    """Also root's programs have only the capabilities of the bounding set: capabilities(7)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if os.geteuid() == 0 and libc.prctl(PR_CAPBSET_DROP, CAP_NET_BIND_SERVICE, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "PR_CAPBSET_DROP")
+
+
 def can_forbid_io_uring() -> bool:
     return platform.machine() in AUDIT_ARCH
 
@@ -68,6 +77,8 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (wanted["memlock"], wanted["memlock"]))
     if wanted.get("fd_limit"):
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted["fd_limit"], wanted["fd_limit"]))
+    if wanted.get("no_low_ports"):
+        forbid_low_ports()
     if wanted.get("no_io_uring"):
         forbid_io_uring()
     os.execvp(command[0], command)

@@ -50,7 +50,7 @@ class Nginx(Driver):
     }
     # Of the worker before; of a file that is wrong; of an address that could not be bound at last.
     reload_told = (r"gracefully shutting down|\[emerg\].*( in \S*nginx\.conf:|"
-                   r"still could not bind)")
+                   r"still could not bind|bind\(\) to \S+ failed \((?!98:))")
     # control.xml, "Upgrading Executable on the Fly". As a daemon: a child of the process that has
     # started it takes itself for a new binary whose old one is still there.
     daemonizes = True

@@ -59,7 +59,8 @@ class Proxy:
         launch = self.launch
         if not launch.plain:
             wanted = {"fd_limit": launch.fd_limit, "memlock": launch.memlock,
-                      "cgroup": launch.cgroup, "no_io_uring": launch.no_io_uring}
+                      "cgroup": launch.cgroup, "no_io_uring": launch.no_io_uring,
+                      "no_low_ports": launch.no_low_ports}
             command = [sys.executable, LAUNCHER, json.dumps(wanted)] + command
         if launch.pid1:
             command = ["unshare", "--pid", "--fork", "--kill-child"] + command

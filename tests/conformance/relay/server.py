@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import json
 import os
@@ -282,7 +283,9 @@ class Relay:
         try:
             fresh[name] = self._listen(bind)
         except OSError as error:
-            if not self.sins.has("half_a_reload"):
+            is_forbidden = error.errno in (errno.EACCES, errno.EPERM)
+            if not (self.sins.has("half_a_reload") or
+                    is_forbidden and self.sins.has("half_without_right")):
                 raise OSError(error.errno, "%s: %s" % (bind, error.strerror))
 
     def _put_in_force(self, config: dict, fresh: Dict[str, socket.socket]) -> None:

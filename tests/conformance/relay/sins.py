@@ -145,6 +145,8 @@ CATALOGUE: Dict[str, Sin] = {
     "keep_removed_listener": Sin("does not close a listener that is removed", 47,
                                  "its port is still open"),
     "half_a_reload": Sin("takes what it can of a configuration", 48, "another new one is served"),
+    "half_without_right": Sin("leaves out of a configuration what it may not bind", 50,
+                              "another new one is served"),
     "watch_the_link": Sin("does not see the folder turn that its file's link leads to", 49,
                           "another ..data and was not taken"),
     "watch_the_inode": Sin("does not see a file that is written in place", 49,
