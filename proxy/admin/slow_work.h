@@ -36,7 +36,9 @@ class SlowWork {
   bool Do(std::function<void()> work);
 
  private:
-  bool has_work_or_ends() const { return ends_ || !queue_.empty(); }
+  bool has_work_or_ends() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return ends_ || !queue_.empty();
+  }
   void Run();
 
   pthread_t thread_{};

@@ -24,6 +24,7 @@ VARYING = (
     (r"(?:\d+\.)?\d+ (?:[KMGT]i)?B\b", "SIZE"),
     (r"io_uring|epoll", "BACKEND"),
     (r"\d+(?:\.\d+)*\S*", "NUMBER"),
+    (r"\bapp/[ab] +relay\b", "ENDPOINT relay"),  # which sessions come first is chance
     (r"  +", " "),
 )
 

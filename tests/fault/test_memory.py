@@ -34,9 +34,11 @@ class Memory:
             self.skipTest("a sanitizer needs the address space and has an operator new of its own")
         all_descriptors()
 
-    def start(self, prepare=None, **options):
+    def start(self, prepare=None, listener=None, **options):
+        # Sessions that hold all they may: small ones might fit into what malloc has in store.
+        listener = {"bandwidth": {"per_connection": "1GiB/s"}, **(listener or {})}
         self.web = self.proxy([self.peer(echo).receive()], prepare, log={"level": "info"},
-                              **options)
+                              listener=listener, **options)
         self.living = [self.session() for _ in range(LIVING)]
         self.arrived, self.reset = [], 0
         self.begin = time.monotonic()
@@ -101,9 +103,7 @@ class Memory:
                             rejected_memory=self.reset)
 
     def test_limit_that_falls_and_rises(self):
-        # Sessions that hold all they may: small ones might fit into what malloc has in store.
-        self.start(access_log={"path": os.path.join(self.new_folder(), "access.log")},
-                   listener={"bandwidth": {"per_connection": "1GiB/s"}})
+        self.start(access_log={"path": os.path.join(self.new_folder(), "access.log")})
         for size in (self.web.status("VmSize") + MiB, MiB):  # the second is less than it has
             self.limit(size)
             self.arrive_until_short()
