@@ -1,5 +1,6 @@
 #include "tests/sim/acts.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,14 @@ namespace {
 using proxy::SessionRow;
 
 constexpr char kWho[] = "the simulation";
+
+// All of them; none if one cannot be told from others: its client is gone, its server still reads.
+std::vector<SessionRow> RowsOf(const proxy::SessionActions& actions) {
+  std::vector<SessionRow> rows = actions.List({}).rows;
+  const auto is_nameless = [](const SessionRow& row) { return row.client.is_empty(); };
+  if (std::ranges::any_of(rows, is_nameless)) rows.clear();
+  return rows;
+}
 
 }  // namespace
 
@@ -40,7 +49,7 @@ void Acts::Do() {
 
 void Acts::KillOne() {
   proxy::SessionActions& actions = server_.session_actions();
-  const std::vector<SessionRow> rows = actions.List({}).rows;
+  const std::vector<SessionRow> rows = RowsOf(actions);
   if (rows.empty()) return;
   const SessionRow& row = rows[random_.Below(rows.size())];
   if (actions.Kill(row.id, kWho).ok()) checker_.acts().Killed(row.client);
@@ -49,7 +58,7 @@ void Acts::KillOne() {
 // Those at one endpoint, or those without one.
 void Acts::KillSome() {
   proxy::SessionActions& actions = server_.session_actions();
-  const std::vector<SessionRow> rows = actions.List({}).rows;
+  const std::vector<SessionRow> rows = RowsOf(actions);
   if (rows.empty()) return;
   proxy::SessionFilter filter;
   const SessionRow& like = rows[random_.Below(rows.size())];
@@ -67,7 +76,8 @@ void Acts::KillSome() {
 
 void Acts::Shed() {
   proxy::SessionActions& actions = server_.session_actions();
-  const std::vector<SessionRow> rows = actions.List({}).rows;
+  const std::vector<SessionRow> rows = RowsOf(actions);
+  if (rows.empty()) return;
   const auto percent = static_cast<uint32_t>(random_.Between(1, 100));
   const core::Duration over = random_.Chance(200) ? 0s : random_.Between(0s, 5s);
   const absl::StatusOr<size_t> count = actions.Shed(percent, over, kWho);
@@ -80,14 +90,14 @@ void Acts::Shed() {
 void Acts::ChangeEndpoint() {
   UpstreamModel& model = checker_.endpoints().model();
   const auto endpoint = static_cast<uint32_t>(random_.Below(scenario_.endpoints));
-  const uint64_t which = random_.Below(3);
-  const proxy::AdminState states[] = {proxy::AdminState::kReady, proxy::AdminState::kDrain,
-                                      proxy::AdminState::kMaintenance};
+  const bool drains = random_.Chance(500);
+  const proxy::AdminState state = drains ? proxy::AdminState::kDrain : proxy::AdminState::kReady;
   const uint32_t upstream = model.current().upstream;
   const proxy::EndpointId id = {.upstream = upstream == 0 ? "sim" : "other",
                                 .name = absl::StrFormat("10.2.%d.%d:3000", upstream, endpoint + 1)};
-  if (!server_.endpoint_actions().SetState(id, states[which], kWho).ok()) return;
-  model.SetDrained(endpoint, which != 0, /*is_late=*/which == 2);
+  if (server_.endpoint_actions().SetState(id, state, kWho).ok()) {
+    model.SetDrained(endpoint, drains);
+  }
 }
 
 }  // namespace sluice::sim

@@ -38,6 +38,7 @@ void EndpointChecker::Begins(Session& session) {
 
 void EndpointChecker::BeginRound(Session& session) const {
   if (session.pool == nullptr) return;
+  session.round_began = rests_;
   session.most_in_round = std::clamp<uint32_t>(session.pool->serving(), 1, scenario_.attempts);
 }
 
@@ -223,15 +224,19 @@ bool EndpointChecker::IsTrue(const Session& session, std::string_view reason) co
   return !sure || !session.found_room;
 }
 
-void EndpointChecker::CheckAtRest(const std::deque<Session>& sessions) {
-  for (const Session& session : sessions) {
+void EndpointChecker::CheckAtRest(std::deque<Session>& sessions) {
+  for (Session& session : sessions) {
     if (!session.live()) continue;
+    // How many endpoints served when its round began depends on what came first.
+    const bool unsure = session.round_began == rests_ && session.pool != nullptr;
+    if (unsure && session.pool->changes > 0) session.pool = nullptr;
     CheckDrained(session);
     CheckDown(session);
     const bool waits = session.far == nullptr && !session.connecting;
     if (waits && session.pool != nullptr) CheckWaiting(session);
   }
   winners_.clear();
+  ++rests_;
   health_.CheckAtRest();
   model_.Rested();
 }

@@ -47,7 +47,7 @@ class EndpointChecker {
   // With this reason.
   void Ended(const Session& session, std::string_view reason);
 
-  void CheckAtRest(const std::deque<Session>& sessions);
+  void CheckAtRest(std::deque<Session>& sessions);
 
  private:
   // A session that got a slot since the world was last at rest.
@@ -82,6 +82,7 @@ class EndpointChecker {
   UpstreamModel model_;
   HealthModel health_;
   uint64_t turns_ = 0;
+  uint64_t rests_ = 0;
   std::vector<Winner> winners_;
 };
 

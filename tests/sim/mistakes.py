@@ -32,10 +32,10 @@ MISTAKES = [
     (
         'connector.cc',
         '    result.slot = TryAcquire(upstream.queue(), rounds);\n',
-        """    result.slot = TryAcquire(upstream.queue(), rounds);
-    if (sim::Planted(sim::Mutant::kTryTwice) && !rounds.tried().empty()) {
-      result.slot = EndpointSlot(nullptr, rounds.tried().back());
-    }
+        """    const uint32_t worker = Worker::Current()->index();
+    result.slot = sim::Planted(sim::Mutant::kTryTwice)
+                      ? upstream.queue().TryAcquire(worker, rounds.request(), {})
+                      : TryAcquire(upstream.queue(), rounds);
 """,
     ),
     (
@@ -298,7 +298,7 @@ MISTAKES = [
         'upstream.cc',
         '  admin_->SetState(name, state);\n  PublishGiven(now);\n',
         """  admin_->SetState(name, state);
-  if (!sim::Planted(sim::Mutant::kServesMaintained)) PublishGiven(now);
+  if (!sim::Planted(sim::Mutant::kDeafToDrain)) PublishGiven(now);
 """,
     ),
     (

@@ -82,7 +82,8 @@ Plan NextPlan(const Scenario& s, const Plan& before, uint64_t number) {
   if (std::ranges::none_of(plan.endpoints, &PlannedEndpoint::is_in)) {
     plan.endpoints[last].is_in = true;
   }
-  const auto policy = static_cast<uint32_t>(random.Below(Scenario::kPolicies));
+  auto policy = static_cast<uint32_t>(random.Below(Scenario::kPolicies));
+  if (random.Chance(500)) policy = random.Chance(500) ? kSourceHash : kMaglev;
   if (random.Chance(400) && s.has(Fault::kPolicy)) plan.policy = policy;
   return plan;
 }

@@ -170,11 +170,16 @@ void ChooseGentle(Scenario& s) {
   if (s.has(Fault::kGentle)) s.drain_window = std::min(window, s.drain_timeout);
 }
 
-// Many clients at about the same time: some wait for an endpoint when a reload comes.
+// Many clients: some wait for an endpoint when a reload comes, or come back to the one of their
+// source before and after it.
 void ChooseCrowd(Scenario& s) {
   Random random(s.options.seed, kStreamCrowd);
-  if (!s.has(Fault::kReload) || !s.has(Fault::kEndpointLimit) || random.Chance(500)) return;
+  const bool may_wait = s.has(Fault::kEndpointLimit);
+  const bool may_stick = !may_wait && s.has(Fault::kPolicy);
+  if (!s.has(Fault::kReload) || (!may_wait && !may_stick) || random.Chance(500)) return;
   s.clients = static_cast<uint32_t>(random.Between(10, 24));
+  s.clients_within = random.Between(2s, 8s);
+  if (may_stick) return;
   s.clients_within = random.Between(0s, 2s);
   s.queue_timeout = random.Between(1000, 8000) * 1ms;
   if (s.has(Fault::kSlowStart)) s.slow_start = random.Between(2000, 10000) * 1ms;
@@ -262,7 +267,7 @@ constexpr const char* kMutantNames[] = {
     "DeafToKill",
     "ShedsAtOnce",
     "ShedsHalf",
-    "ServesMaintained",
+    "DeafToDrain",
     "NoWindow",
 };
 static_assert(std::size(kMutantNames) == static_cast<size_t>(Mutant::kCount));

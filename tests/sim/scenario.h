@@ -151,7 +151,7 @@ enum class Mutant : uint8_t {
   kDeafToKill,        // planted: a session that is killed goes on
   kShedsAtOnce,       // planted: those that are shed end together
   kShedsHalf,         // planted: of those that are to be shed every other one goes on
-  kServesMaintained,  // planted: what an administrator says of an endpoint is not published
+  kDeafToDrain,       // planted: what an administrator says of an endpoint is not published
   kNoWindow,          // planted: drain_window is forgotten
   kCount,
 };

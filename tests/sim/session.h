@@ -65,6 +65,7 @@ struct Session {
   std::vector<const Place*> tried;       // in this round
   std::vector<const Place*> tried_last;  // in the round before
   uint32_t most_in_round = 1;
+  uint64_t round_began = 0;   // after so many rests
   uint32_t attempts = 0;      // sockets asked for
   uint32_t in_round = 0;      // of these, since all endpoints could be tried last
   uint32_t rounds = 0;        // that are over

@@ -72,6 +72,7 @@ void UpstreamModel::Join(const Plan& plan, bool at_start) {
   std::erase_if(pool.members, [&](Place* place) {
     if (plan.endpoints[place->endpoint].is_in) return false;
     Leave(*place);
+    pool.drained.erase(place->endpoint);  // what a configuration drops is forgotten
     pool.left.push_back(place);
     return true;
   });
@@ -108,7 +109,7 @@ void UpstreamModel::SetOut(Place& place, bool is_out) {
   Change(place, next);
 }
 
-void UpstreamModel::SetDrained(uint32_t endpoint, bool is_drained, bool is_late) {
+void UpstreamModel::SetDrained(uint32_t endpoint, bool is_drained) {
   Pool& pool = current();
   if (is_drained) {
     pool.drained.insert(endpoint);
@@ -118,8 +119,6 @@ void UpstreamModel::SetDrained(uint32_t endpoint, bool is_drained, bool is_late)
   const auto found = std::ranges::find(pool.members, endpoint, &Place::endpoint);
   if (found == pool.members.end()) return;
   Place& place = **found;
-  place.late_at.reset();
-  if (is_late) place.late_at = clock_.Now() + scenario_.removed_timeout;
   if (place.now.is_drained == is_drained) return;
   PlannedEndpoint next = place.now;
   next.is_drained = is_drained;

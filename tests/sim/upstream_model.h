@@ -90,9 +90,8 @@ class UpstreamModel {
   void Rested();
   // Health keeps sessions away from it, or does not any more.
   void SetOut(Place& place, bool is_out);
-  // An administrator does, of an endpoint of the current pool. `is_late`: its sessions may go on
-  // for as long as those of one that is removed.
-  void SetDrained(uint32_t endpoint, bool is_drained, bool is_late);
+  // An administrator does, of an endpoint of the current pool.
+  void SetDrained(uint32_t endpoint, bool is_drained);
 
   Pool& current() { return *current_; }
   // Since the last rest.

@@ -160,7 +160,7 @@ TEST(UpstreamAgents, ALimitIsLoweredAndNeverRaised) {
   world.Say(1, "maxconn:1");
   EXPECT_EQ(world.endpoint(0).max_connections(), 5u);
   EXPECT_EQ(world.endpoint(1).max_connections(), 1u);
-  EXPECT_TRUE(world.upstream->queue().counts());
+  EXPECT_TRUE(world.endpoint(1).is_counted());
   world.Say(0, "maxconn:2");
   EXPECT_EQ(world.endpoint(0).max_connections(), 2u);
 }
