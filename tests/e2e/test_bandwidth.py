@@ -154,10 +154,12 @@ class Bandwidth:
         crowd = [self.session() for _ in range(250)]
         for _, upstream in crowd:
             upstream.sendall(bytes(512))
-        upstreams = {each.getpeername()[1] for _, each in crowd}
+        # Another process may have a connection with such a port.
+        pairs = {(sockets.text_of(each.getpeername()), sockets.text_of(each.getsockname()))
+                 for _, each in crowd}
         wait_for(lambda: not [line for line in ss("-t", "state", "connected")
                               if int(line.split()[1]) > 0 and
-                              int(line.split()[3].rpartition(":")[2]) in upstreams],
+                              tuple(line.split()[3:5]) in pairs],
                  "the proxy to have it all")
         client, upstream = self.session()
         upstream.sendall(bytes(512))

@@ -56,6 +56,9 @@ RANGES = [
     *(("U.health." + key, "10ms", DAY) for key in ("interval", "fast_interval", "down_interval")),
     ("U.health.timeout", "1ms", "1h"), ("U.health.rise", 1, 100), ("U.health.fall", 1, 100),
     ("U.health.port", 0, 65535), ("U.health.http.status", "100", "599"),
+    *((f"U.health.exchange.{side}.text", "x", "x" * 1024) for side in ("send", "expect")),
+    *((f"U.health.exchange.{side}.hex", "00", "ff" * 1024) for side in ("send", "expect")),
+    ("U.agent.port", 0, 65535), ("U.agent.interval", "10ms", DAY),
     ("U.passive_health.failures", 0, 1000), ("U.passive_health.ejection", "10ms", DAY),
     ("U.passive_health.max_ejection", "10ms", DAY),
     ("U.passive_health.max_ejected", "0%", "100%"), ("U.panic", "1%", "100%", "0%"),
@@ -118,6 +121,10 @@ def put(config, path, value):
     if place is None:
         place = config.setdefault(first, {})
     for step in rest[:-1]:
+        if step == "exchange":  # its first step
+            place["check"] = "exchange"
+            place = place.setdefault(step, [{}])[0]
+            continue
         place = place.setdefault(step, {})
     place[rest[-1]] = value
     if path == "shutdown.drain_window":  # at most the time for all of the drain

@@ -53,7 +53,7 @@ class Building(unittest.TestCase):
     def test_peers_that_no_row_asks_for_take_no_part(self):
         class Row:
             name, peers, workers, figure, driver = "r", None, 1, "cpu", "generator"
-            feature, priority = "", []
+            feature, priority, reloads, sweep = "", [], 0, None
         names = command_line.taking_part([Row], TABLE, ["direct", "nginx"])["r"]
         self.assertEqual(names, ["direct", "nginx"])
         self.assertNotIn("sluice_busy", rounds.chosen(Row, TABLE, None))

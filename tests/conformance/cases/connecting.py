@@ -318,7 +318,7 @@ def ports(t):
         servers = [t.upstream(host=host) for host in ("127.0.0.1", "127.0.0.2")]
         listen = t.listen_address(host="127.0.0.1")
     # Below the range that the listeners' own ports came from: one of them would be one too few.
-    space.sysctl("ipv4/ip_local_port_range", "20000 20099")
+    space.sysctl("ipv4/ip_local_port_range", "19000 19099")
     source = "127.0.0.1" if t.has("source_address") else ""
     proxy = t.start(*servers, binds=[listen], source_address=source, retry_for=0.0,
                     launch=Launch(netns=space.name))

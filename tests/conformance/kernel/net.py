@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import random
@@ -99,9 +100,20 @@ def bound_socket(family: str, scratch: str, host: str = "") -> socket.socket:
     sock = socket.socket(_AF[family], socket.SOCK_STREAM)
     if family == "unix":
         sock.bind(os.path.join(scratch, "u%d.sock" % next(_serial)))
-    else:
-        sock.bind((host or LOOPBACK[family], 0))
-    return sock
+        return sock
+    # None of the ephemeral ports: a busy machine may have no other than those in TIME-WAIT.
+    for _ in range(1000):
+        port = random.choice(PORTS)
+        if not _claim(port):
+            continue
+        try:
+            sock.bind((host or LOOPBACK[family], port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            continue
+        return sock
+    raise OSError(errno.EADDRINUSE, "no free port for a socket of " + family)
 
 
 def usable(family: str) -> bool:
