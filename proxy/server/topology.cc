@@ -197,6 +197,7 @@ core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& l
                       .short_throttle = &services.short_throttle,
                       .access_log = AccessLogOf(config_, services.access_log),
                       .records_rejected = config_.access_log.rejected,
+                      .measures_paths = config_.admin.enabled(),
                       .registry = services.registry,
                       .end_all = services.end_sessions});
 }

@@ -100,6 +100,8 @@ void Session::LookAtSockets() {
   if (is_recorded) {
     sockets = SessionSockets::Of(reactor, client_, upstream_);
     timeline_->NoteSockets(sockets);
+  } else if (!context().measures_paths) {
+    return;  // two system calls
   } else {
     sockets.client_path = reactor.GetPathQuality(client_);
     if (upstream_ >= 0) sockets.upstream_path = reactor.GetPathQuality(upstream_);

@@ -70,6 +70,7 @@ struct SessionSettings {
   core::LogThrottle* short_throttle;    // of the line that says that buffers are short
   AccessLog* access_log = nullptr;      // or null
   bool records_rejected = false;        // also connections that never became sessions
+  bool measures_paths = false;          // there is an admin endpoint to show round trips
   SessionRegistry* registry = nullptr;  // or null: nothing looks at them
   core::CancellationToken end_all;      // shutdown after drain_timeout
 };
