@@ -1,6 +1,8 @@
 #include "proxy/server/run_elsewhere.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <memory>
 #include <utility>
@@ -9,6 +11,8 @@
 
 namespace sluice::proxy {
 namespace {
+
+constexpr int kNice = 10;  // a ninth of the time, beside a worker that is busy
 
 // The task's and the thread's: either may be the last to need it.
 struct Call {
@@ -19,6 +23,9 @@ struct Call {
 void* RunCall(void* argument) {
   const std::unique_ptr<std::shared_ptr<Call>> call(static_cast<std::shared_ptr<Call>*>(argument));
   pthread_setname_np(pthread_self(), "elsewhere");
+  // Sessions go first where there are no more CPUs than workers. Linux has a niceness of each
+  // thread; what may not be said changes nothing.
+  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
   (*call)->work();
   (*call)->work = nullptr;  // what it keeps goes here, not in the task
   (*call)->done.Cancel();
