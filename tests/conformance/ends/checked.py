@@ -6,6 +6,7 @@ nothing, or PING, which is answered as the script has set it.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
@@ -52,7 +53,17 @@ class Checked:
     def come_back(self) -> None:
         listener = socket.socket(self.address.af, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(self.address.sockaddr)
+        # A child that another thread starts has the socket that looked for a free port until its
+        # exec(2).
+        patience = time.monotonic() + 2.0
+        while True:
+            try:
+                listener.bind(self.address.sockaddr)
+                break
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or time.monotonic() > patience:
+                    raise
+                time.sleep(0.001)
         listener.listen(256)
         listener.setblocking(False)
         self._listener = listener

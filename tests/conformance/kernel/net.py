@@ -75,8 +75,6 @@ def free_address(family: str, scratch: str, host: str = "") -> Address:
         if not _claim(port):
             continue
         with socket.socket(_AF[family], socket.SOCK_STREAM) as probe:
-            # A child that another thread starts has this socket until its exec(2).
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, port))
             except OSError:
