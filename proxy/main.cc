@@ -157,7 +157,7 @@ struct Changes {
 
 void AllowChanges(Changes& changes, Server& server, core::Logger& logger) {
   if (changes.config.empty()) return;
-  server.set_next_config(ReadAgain(changes.config, changes.watch, &logger), RunOnThread);
+  server.set_next_config(ReadAgain(changes.config, changes.watch, &logger), RunBehindWorkers);
   server.set_watch(changes.watch.get());
   const char* const notify_socket = std::getenv("NOTIFY_SOCKET");
   server.set_upgrade(std::make_unique<ProcessUpgrade>(changes.program, RunOnThread),

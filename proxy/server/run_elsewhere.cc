@@ -12,20 +12,23 @@
 namespace sluice::proxy {
 namespace {
 
-constexpr int kNice = 10;  // a ninth of the time, beside a worker that is busy
+constexpr int kBehindWorkers = 10;  // niceness: a tenth of the time beside a worker that is busy
 
 // The task's and the thread's: either may be the last to need it.
 struct Call {
   std::function<void()> work;
+  int niceness = 0;  // more than the process has
   core::CancellationSource done;
 };
 
 void* RunCall(void* argument) {
   const std::unique_ptr<std::shared_ptr<Call>> call(static_cast<std::shared_ptr<Call>*>(argument));
   pthread_setname_np(pthread_self(), "elsewhere");
-  // Sessions go first where there are no more CPUs than workers. Linux has a niceness of each
-  // thread; what may not be said changes nothing.
-  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
+  // Linux has a niceness of each thread. If it may not be set, the thread runs beside the workers.
+  if ((*call)->niceness != 0) {
+    const auto thread = static_cast<id_t>(gettid());
+    (void)setpriority(PRIO_PROCESS, thread, getpriority(PRIO_PROCESS, thread) + (*call)->niceness);
+  }
   (*call)->work();
   (*call)->work = nullptr;  // what it keeps goes here, not in the task
   (*call)->done.Cancel();
@@ -45,6 +48,17 @@ int StartThread(const std::shared_ptr<Call>& call) {
   return error;
 }
 
+core::Task<absl::Status> RunWith(int niceness, std::function<void()> work) {
+  const auto call = std::make_shared<Call>();
+  call->work = std::move(work);
+  call->niceness = niceness;
+  if (const int error = StartThread(call); error != 0) {
+    co_return absl::ErrnoToStatus(error, "cannot start a thread");
+  }
+  if (!co_await call->done.token().Cancelled()) co_return absl::CancelledError("given up");
+  co_return absl::OkStatus();
+}
+
 }  // namespace
 
 core::Task<absl::Status> RunHere(std::function<void()> work) {
@@ -53,13 +67,11 @@ core::Task<absl::Status> RunHere(std::function<void()> work) {
 }
 
 core::Task<absl::Status> RunOnThread(std::function<void()> work) {
-  const auto call = std::make_shared<Call>();
-  call->work = std::move(work);
-  if (const int error = StartThread(call); error != 0) {
-    co_return absl::ErrnoToStatus(error, "cannot start a thread");
-  }
-  if (!co_await call->done.token().Cancelled()) co_return absl::CancelledError("given up");
-  co_return absl::OkStatus();
+  return RunWith(0, std::move(work));
+}
+
+core::Task<absl::Status> RunBehindWorkers(std::function<void()> work) {
+  return RunWith(kBehindWorkers, std::move(work));
 }
 
 }  // namespace sluice::proxy

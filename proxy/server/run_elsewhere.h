@@ -4,7 +4,8 @@
 //     std::shared_ptr<Answer> answer = std::make_shared<Answer>();
 //     const absl::Status ran = co_await elsewhere([answer] { *answer = LookForIt(); });
 //
-// Programs use RunOnThread; a simulation, which has no threads, runs the work where it is.
+// Programs use RunBehindWorkers, and RunOnThread for what starts a process; a simulation, which has
+// no threads, runs the work where it is.
 #ifndef SLUICE_PROXY_SERVER_RUN_ELSEWHERE_H_
 #define SLUICE_PROXY_SERVER_RUN_ELSEWHERE_H_
 
@@ -24,6 +25,10 @@ core::Task<absl::Status> RunHere(std::function<void()> work);
 
 // On a thread that is started for it and ends with it.
 core::Task<absl::Status> RunOnThread(std::function<void()> work);
+
+// The same, of a thread that gets little of a CPU that workers want. A process that it started
+// would inherit that.
+core::Task<absl::Status> RunBehindWorkers(std::function<void()> work);
 
 }  // namespace sluice::proxy
 

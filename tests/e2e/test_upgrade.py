@@ -120,7 +120,9 @@ class Upgrades(Upgrading):
         for client in held:
             sockets.exchange_echo(client)
         before = open_sockets(web.pid)
+        niceness = os.getpriority(os.PRIO_PROCESS, web.pid)
         self.upgrade(web)
+        self.assertEqual(os.getpriority(os.PRIO_PROCESS, self.pid), niceness)
         wait_for(lambda: len(before & open_sockets(self.pid)) <= 1, "the channel to be closed")
         with open(f"/proc/{self.pid}/environ") as file:
             self.assertIn("SLUICE_UPGRADE_CHANNEL=3", file.read())
