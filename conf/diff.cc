@@ -51,8 +51,8 @@ class Leaves {
   static constexpr size_t kNone = SIZE_MAX;
 
   size_t Search(const Path& path) const {
+    by_hash_.reserve(in_order_.size());
     for (; indexed_ < in_order_.size(); ++indexed_) {
-      by_hash_.reserve(in_order_.size());
       const bool is_first =
           by_hash_.try_emplace(HashOf(in_order_[indexed_].first), indexed_).second;
       if (!is_first) same_hash_.push_back(indexed_);

@@ -93,15 +93,14 @@ void Session::OnTimer() {
 // What is known only while the sockets are open. The kernel's first estimate of a round trip comes
 // with the first answer: 0 is none.
 void Session::LookAtSockets() {
+  const bool is_recorded = timeline_ != nullptr && context().access_log != nullptr;
+  if (!is_recorded && !context().measures_paths) return;  // two system calls
   core::Reactor& reactor = CurrentReactor();
   WorkerStats& stats = context().stats->of(Worker::Current()->index());
-  const bool is_recorded = timeline_ != nullptr && context().access_log != nullptr;
   SessionSockets sockets;
   if (is_recorded) {
     sockets = SessionSockets::Of(reactor, client_, upstream_);
     timeline_->NoteSockets(sockets);
-  } else if (!context().measures_paths) {
-    return;  // two system calls
   } else {
     sockets.client_path = reactor.GetPathQuality(client_);
     if (upstream_ >= 0) sockets.upstream_path = reactor.GetPathQuality(upstream_);

@@ -1,8 +1,5 @@
 #include "tests/sim/act_checker.h"
 
-#include <cstdio>
-#include <string>
-
 #include "tests/sim/network.h"
 
 namespace sluice::sim {
@@ -14,12 +11,9 @@ constexpr core::Duration kLook = 150ms;  // the longest pause between two looks:
 }  // namespace
 
 Session& ActChecker::SessionOf(const core::Address& client) const {
-  unsigned b = 0, c = 0, d = 0;
-  const std::string name = client.ToString();
-  if (std::sscanf(name.c_str(), "10.%u.%u.%u:1", &b, &c, &d) != 3) {
-    trace_.Fail("a session of an unknown client: %s", name);
-  }
-  return sessions_.at((b << 16 | c << 8 | d) - 1);
+  Session* const session = SessionOfClient(sessions_, client.ToString());
+  if (session == nullptr) trace_.Fail("a session of an unknown client: %s", client.ToString());
+  return *session;
 }
 
 void ActChecker::Killed(const core::Address& client) {

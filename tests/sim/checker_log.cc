@@ -1,7 +1,6 @@
 // Checker's reading of the log: every session ends once, for a reason that is true.
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <string>
 
 #include "core/sched/worker.h"
@@ -44,12 +43,9 @@ void Checker::Write(core::LogLevel, std::string_view line) {
 }
 
 void Checker::SessionEnds(std::string_view line) {
-  unsigned b = 0, c = 0, d = 0;
-  const std::string client(Field(line, "client"));
-  if (std::sscanf(client.c_str(), "10.%u.%u.%u:1", &b, &c, &d) != 3) {
-    trace_.Fail("unknown client: %s", line);
-  }
-  Session& session = sessions_.at((b << 16 | c << 8 | d) - 1);
+  Session* const found = SessionOfClient(sessions_, std::string(Field(line, "client")));
+  if (found == nullptr) trace_.Fail("unknown client: %s", line);
+  Session& session = *found;
   if (!session.live()) trace_.Fail("session %d ends twice", session.id);
   session.ended = clock_.Now();
   session.reason = std::string(Field(line, "reason"));

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <optional>
@@ -82,9 +81,9 @@ void RecordChecker::CheckEnd(std::deque<Session>& sessions) {
 }
 
 void RecordChecker::CheckRecord(std::deque<Session>& sessions, std::string_view line) {
-  unsigned b = 0, c = 0, d = 0;
-  SLUICE_CHECK(std::sscanf(Value(line, "client").c_str(), "10.%u.%u.%u:1", &b, &c, &d) == 3);
-  Session& session = sessions.at((b << 16 | c << 8 | d) - 1);
+  Session* const found = SessionOfClient(sessions, Value(line, "client"));
+  SLUICE_CHECK(found != nullptr);
+  Session& session = *found;
   if (!session.ended || std::exchange(session.recorded, true)) {
     trace_.Fail("a record too many: %s", line);
   }

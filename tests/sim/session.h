@@ -6,6 +6,8 @@
 
 #include <array>
 #include <cstdint>
+#include <cstdio>
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -90,6 +92,13 @@ struct Session {
     return from(direction).total_read - to(direction).total_written;
   }
 };
+
+// The session of the client with this address, as the proxy writes it; null: there is none.
+inline Session* SessionOfClient(std::deque<Session>& sessions, const std::string& client) {
+  unsigned b = 0, c = 0, d = 0;
+  if (std::sscanf(client.c_str(), "10.%u.%u.%u:1", &b, &c, &d) != 3) return nullptr;
+  return &sessions.at((b << 16 | c << 8 | d) - 1);
+}
 
 }  // namespace sluice::sim
 
