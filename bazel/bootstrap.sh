@@ -15,8 +15,8 @@ build_packages=(
   # Bazel 4 (the command `bazel`) and the rules that it would otherwise download.
   bazel-bootstrap bazel-platforms bazel-rules-java bazel-rules-proto bazel-skylib
   # Libraries.
-  libabsl-dev libfmt-dev libjemalloc-dev libmicrohttpd-dev liburing-dev libspdlog-dev
-  libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev
+  libabsl-dev libc-ares-dev libfmt-dev libjemalloc-dev libmicrohttpd-dev liburing-dev
+  libspdlog-dev libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev
 )
 test_packages=(
   # The second compiler; sanitizers, coverage and their symbols; formatters.
@@ -24,8 +24,8 @@ test_packages=(
   # Libraries.
   libbenchmark-dev libgmock-dev libgtest-dev libseccomp-dev
   # Clients, upstreams, peers and the system's own tools.
-  bash curl fish haproxy iperf3 iproute2 libnginx-mod-stream nginx postgresql postgresql-contrib
-  procps prometheus python3 redis-server redis-tools strace util-linux wrk zsh
+  bash curl dnsmasq-base fish haproxy iperf3 iproute2 libnginx-mod-stream nginx postgresql
+  postgresql-contrib procps prometheus python3 redis-server redis-tools strace util-linux wrk zsh
 )
 # Bazel's package depends on these, and Bazel itself uses neither: it runs on a JRE, and compiles
 # with clang. They are a third of the download. Where they are not installed, a package without

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "conf/access.h"
+#include "conf/discovery.h"
 #include "core/base/time.h"
 #include "core/net/address.h"
 
@@ -41,6 +42,7 @@ enum class ProxyTlv { kCrc32c };
 enum class Check { kOff, kConnect, kExchange, kHttp };
 enum class OnDown { kKeep, kReset };
 enum class SessionsOfRemoved { kKeep, kReset };
+enum class EndpointState { kReady, kDrain, kMaintenance };
 
 struct Runtime {
   Backend backend = Backend::kAuto;
@@ -214,14 +216,22 @@ struct Listener : Defaults {
 };
 
 struct Endpoint {
-  core::Address address;
+  core::Address address;         // empty: `host` is to be resolved
   uint32_t weight = 1;           // 0 = drained: no new connections
   uint32_t max_connections = 0;  // 0 = no limit
   uint32_t priority = 0;         // 0 = the best
   std::string name = {};         // unique in its upstream; "" = its address
+  std::string host = {};         // a name, for all endpoints that it stands for; "" = an address
+  uint32_t host_port = 0;        // of all of these
+  EndpointState state = EndpointState::kReady;  // no configuration says another one, a list may
 
+  bool is_host() const { return !host.empty(); }
+  // As it is written: an address, or a name and a port.
+  std::string Place() const {
+    return is_host() ? host + ':' + std::to_string(host_port) : address.ToString();
+  }
   // What it is known by: under this name it is the same one in another configuration.
-  std::string Identity() const { return name.empty() ? address.ToString() : name; }
+  std::string Identity() const { return name.empty() ? Place() : name; }
 
   bool operator==(const Endpoint&) const = default;
 };
@@ -346,7 +356,8 @@ struct Upstream {
   uint32_t panic = 0;  // percent of the endpoints that are to be usable; 0 = off
   bool panic_ignores_checks = false;
   Socket socket = {};
-  std::vector<Endpoint> endpoints;  // at least one
+  Discover discover = {};
+  std::vector<Endpoint> endpoints;  // at least one, unless some are discovered
 
   bool operator==(const Upstream&) const = default;
 };
@@ -363,6 +374,7 @@ struct Config {
   Log log;
   AccessLog access_log;
   Admin admin;
+  Dns dns;
   std::vector<ReadyWhen> ready_when;  // all of them; none: as soon as it serves
   Access access;                      // of all listeners; each has one of its own besides
   Defaults defaults;

@@ -80,6 +80,12 @@ FileText ReadSource(const std::string& path, Sources& sources, size_t max_bytes)
   return file;
 }
 
+FileText ReadRegularFile(const std::string& path) {
+  FileText file;
+  if (!ReadFile(path, O_NONBLOCK, kMaxFileBytes, file)) file.error = ESPIPE;
+  return file;
+}
+
 std::string WhyUnreadable(const std::string& path, int error) {
   switch (error) {
     case ENOENT:

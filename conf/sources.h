@@ -48,6 +48,10 @@ struct FileText {
 };
 FileText ReadSource(const std::string& path, Sources& sources, size_t max_bytes = kMaxFileBytes);
 
+// The same without waiting: what is no file on a disk (a pipe, a socket, a device) is not read: the
+// error is ESPIPE.
+FileText ReadRegularFile(const std::string& path);
+
 // Why the file cannot be read, as a message says it.
 std::string WhyUnreadable(const std::string& path, int error);
 

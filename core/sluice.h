@@ -29,6 +29,7 @@
 #include "core/io/connect.h"
 #include "core/io/poll.h"
 #include "core/io/recv_stream.h"
+#include "core/io/resolve/resolve.h"
 #include "core/io/run_main.h"
 #include "core/io/send.h"
 #include "core/io/signals.h"

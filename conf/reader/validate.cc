@@ -75,6 +75,51 @@ void CheckUpstreams(const Config& config, const Positions& positions, Errors& er
   }
 }
 
+// An upstream has endpoints, or looks for some.
+void CheckSources(const Config& config, const Positions& positions, Errors& errors) {
+  constexpr std::string_view kAllowed = "one endpoint, or a list of these; or discover";
+  for (size_t i = 0; i < config.upstreams.size(); ++i) {
+    const Upstream& upstream = config.upstreams[i];
+    const std::string path = Cat("upstreams[", i, "]");
+    const auto has = [&](std::string_view key) { return positions.all().contains(Cat(path, key)); };
+    const auto fail = [&](std::string_view key, std::string_view message) {
+      errors.Add(positions.At(Cat(path, key)), Cat(path, key, ": ", message));
+    };
+    const DiscoverDns& dns = upstream.discover.dns;
+    if (!has(".endpoints") && !has(".discover")) {
+      fail("", WithAllowed("the required key \"endpoints\" is missing", kAllowed));
+    } else if (upstream.endpoints.empty() && upstream.discover.is_off() && errors.empty()) {
+      fail(has(".endpoints") ? ".endpoints" : ".discover",
+           has(".endpoints")
+               ? WithAllowed("the list is empty", kAllowed)
+               : "it says of no endpoints where they are; allowed: file, or dns with name and port "
+                 "or with srv");
+    }
+    if (!dns.name.empty() && !dns.srv.empty()) {
+      fail(".discover.dns.srv", "the key \"name\" is there, too; allowed: one of them");
+    } else if (!dns.name.empty() && dns.port == 0 && errors.empty()) {
+      fail(".discover.dns", "a name needs a port; allowed: 1 to 65535");
+    } else if (dns.name.empty() && dns.port != 0 && errors.empty()) {
+      fail(".discover.dns.port",
+           dns.srv.empty() ? "a port needs a name" : "the records of a service have the ports");
+    }
+  }
+}
+
+void CheckDns(const Config& config, const Positions& positions, Errors& errors) {
+  constexpr size_t kMostServers = 8;  // c-ares has two sockets for each, and tells of 16
+  const Dns& dns = config.dns;
+  if (dns.min_ttl > dns.max_ttl) {
+    errors.Add(positions.At("dns.max_ttl"),
+               Cat("dns.max_ttl: ", FormatDuration(dns.max_ttl), " is less than dns.min_ttl (",
+                   FormatDuration(dns.min_ttl), ")"));
+  }
+  if (dns.servers.size() > kMostServers) {
+    errors.Add(positions.At("dns.servers"), Cat("dns.servers: there are ", dns.servers.size(),
+                                                ", allowed: at most ", kMostServers));
+  }
+}
+
 // A socket bound to an address of one family cannot connect to one of the other.
 void CheckSourceAddresses(const Config& config, const Positions& positions, Errors& errors) {
   for (size_t i = 0; i < config.upstreams.size(); ++i) {
@@ -225,6 +270,8 @@ void Validate(const Config& config, const Positions& positions, Errors& errors) 
   CheckListeners(config, positions, errors);
   CheckAdmin(config, positions, errors);
   CheckUpstreams(config, positions, errors);
+  CheckSources(config, positions, errors);
+  CheckDns(config, positions, errors);
   CheckSourceAddresses(config, positions, errors);
   CheckSendProxy(config, positions, errors);
   CheckHealth(config, positions, errors);

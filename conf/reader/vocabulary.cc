@@ -133,7 +133,7 @@ constexpr auto kVocabulary = std::to_array<Foreign>({
      "Sluice forwards TCP and UNIX streams, and nothing has to say so: leave the key out"},
     {" daemon background foreground pidfile pid master_worker ", "",
      "Sluice runs in the foreground, under a service manager: leave the key out"},
-    {" nameserver ", "", "host names are not supported yet: write IP addresses"},
+    {" nameserver nameservers resolver resolvers dns_servers ", "dns.servers", ""},
     {" udp ", "", "UDP is not supported"},
     {" http headers header add_header location locations path paths rewrite cookie cookies gzip "
      "compression cache middlewares mode_http option forwardfor x_forwarded_for routers router "
@@ -150,8 +150,7 @@ constexpr auto kVocabulary = std::to_array<Foreign>({
     {" routes route sni server_name server_names hostsni rules rule match preread preread_timeout "
      "alpn domains ",
      "", "routing by server name is not supported yet: a listener has one upstream"},
-    {" resolver resolvers dns discover discovery nameservers service_discovery providers ", "",
-     "host names and discovery are not supported yet: write IP addresses"},
+    {" discovery service_discovery providers ", "upstreams[].discover", ""},
     {" api dashboard prometheus stats_socket admin_address management ", "admin.bind", ""},
     {" metrics status ping readiness probes ", "admin.probe_bind", ""},
     {" password api_key bearer_token ", "admin.token", ""},

@@ -1,5 +1,7 @@
 #include "conf/reader/warnings.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <string>
@@ -26,6 +28,7 @@ void WarnOfLoops(const Config& config, const Positions& positions, Errors& warni
 void WarnOfDrained(const Config& config, const Positions& positions, Errors& warnings) {
   for (size_t i = 0; i < config.upstreams.size(); ++i) {
     const Upstream& upstream = config.upstreams[i];
+    if (upstream.endpoints.empty() || !upstream.discover.is_off()) continue;
     const bool are_drained = std::ranges::all_of(
         upstream.endpoints, [](const Endpoint& endpoint) { return endpoint.weight == 0; });
     if (!are_drained) continue;
@@ -37,11 +40,24 @@ void WarnOfDrained(const Config& config, const Positions& positions, Errors& war
   }
 }
 
+// It may come later, and its directory, too.
+void WarnOfMissingLists(const Config& config, const Positions& positions, Errors& warnings) {
+  for (size_t i = 0; i < config.upstreams.size(); ++i) {
+    const std::string& file = config.upstreams[i].discover.file;
+    if (file.empty() || access(file.c_str(), F_OK) == 0) continue;
+    const std::string path = Cat("upstreams[", i, "].discover.file");
+    warnings.Add(positions.At(path),
+                 Cat(path, ": ", Quoted(file),
+                     " is not there: the upstream has no endpoints of it until it is"));
+  }
+}
+
 }  // namespace
 
 void Warn(const Config& config, const Positions& positions, Errors& warnings) {
   WarnOfLoops(config, positions, warnings);
   WarnOfDrained(config, positions, warnings);
+  WarnOfMissingLists(config, positions, warnings);
 }
 
 }  // namespace sluice::conf

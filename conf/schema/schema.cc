@@ -7,9 +7,11 @@
 #include <string_view>
 #include <vector>
 
+#include "conf/schema/discovery_shapes.h"
 #include "conf/schema/health.h"
 #include "conf/schema/identity.h"
 #include "conf/schema/list_of.h"
+#include "conf/schema/name_scalars.h"
 #include "conf/schema/scalars.h"
 
 namespace sluice::conf {
@@ -216,7 +218,7 @@ Scalar NameOrAddress(std::string& field) {
 
 Shape Of(Endpoint& endpoint) {
   const auto fields = [&endpoint](Visitor& v) {
-    v.Required("address", EndpointAddress(endpoint.address));
+    v.Required("address", EndpointAddressOrName(endpoint));
     v.Optional("name", NameOrAddress(endpoint.name));
     v.Optional("weight", Count(endpoint.weight, 0, 256));
     v.Optional("max_connections", Count(endpoint.max_connections, 0, kConnectionsMax));
@@ -273,7 +275,10 @@ Shape Of(Upstream& upstream) {
   return Map{[&upstream](Visitor& v) {
     v.Required("name", Name(upstream.name));
     UpstreamFields(upstream, v);
-    v.Required("endpoints", OneOrListOf("one endpoint", upstream.endpoints, Of));
+    v.Optional("discover", ShapeOf(upstream.discover));
+    List endpoints = OneOrListOf("one endpoint", upstream.endpoints, Of);
+    endpoints.may_be_empty = true;  // not without `discover` (conf/reader/validate.cc)
+    v.Optional("endpoints", endpoints);
   }};
 }
 
@@ -308,6 +313,7 @@ Map Describe(Config& config) {
     v.Optional("log", Of(config.log));
     v.Optional("access_log", Of(config.access_log));
     v.Optional("admin", Of(config.admin));
+    v.Optional("dns", ShapeOf(config.dns));
     v.Optional("ready_when", ConditionsOf(config.ready_when));
     v.Optional("access", Of(config.access));
     v.Optional("defaults", AllDefaults(config));

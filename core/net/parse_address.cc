@@ -50,7 +50,7 @@ bool LooksLikeHostName(std::string_view host) {
 
 std::string_view WhyNotIp(std::string_view host) {
   if (LooksLikeHostName(host)) {
-    return " has a host name, which is not supported yet: an IP address is needed";
+    return " has a host name: an IP address is needed";
   }
   if (host.empty() || host == "*") return " has no IP address (0.0.0.0 or [::] stands for any)";
   const bool is_ipv6_like = host.find_first_not_of("0123456789abcdefABCDEF:.") == host.npos;

@@ -37,7 +37,7 @@ std::string LineOf(const std::string& upstream, const std::string& name, const B
     absl::StrAppend(&line, std::string(1, separator), std::string(key), "=", PercentEncoded(value));
     separator = '&';
   };
-  if (by_hand.state != AdminState::kReady) add("state", Name(by_hand.state));
+  if (by_hand.state) add("state", Name(*by_hand.state));
   if (by_hand.weight) add("set_weight", std::to_string(*by_hand.weight));
   if (by_hand.removed) add("removed", "true");
   if (by_hand.added) {

@@ -18,7 +18,10 @@ namespace {
 
 constexpr uint64_t kPerConnection = 2;
 constexpr uint64_t kMostChecks = 256;  // HealthMonitors::kMostChecks
-constexpr uint64_t kSpare = 64;  // files that libraries open, closes that are on their way
+constexpr uint64_t kSpare = 64;        // files that libraries open, closes that are on their way
+constexpr uint64_t kMostAsking = 32;   // EndpointSources::kMostAsking
+constexpr uint64_t kPerAnswer = 8;     // sockets, for each family and server that is asked
+constexpr uint64_t kPerFile = 3;  // two watches while one takes the other's place, and the file
 constexpr uint64_t kAdminAddresses = 2;
 constexpr uint64_t kLogDescriptors = 3;  // the file, what ends its thread, a file to change to
 
@@ -29,10 +32,20 @@ DescriptorNeeds NeedsOf(const conf::Config& config, uint32_t workers) {
   for (const conf::Listener& listener : config.listeners) needs.addresses += listener.bind.size();
   if (config.access_log.path != "off") needs.logs = kLogDescriptors;
   if (config.admin.enabled()) needs.admin = HttpServer::kDescriptors + kAdminAddresses;
+  uint64_t asking = 0;
   for (const conf::Upstream& upstream : config.upstreams) {
-    if (upstream.health.check != conf::Check::kOff) needs.checks += upstream.endpoints.size();
-    if (upstream.agent.port != 0) needs.checks += upstream.endpoints.size();
+    uint64_t endpoints = upstream.endpoints.size();
+    const auto names = static_cast<uint64_t>(
+        std::ranges::count_if(upstream.endpoints, &conf::Endpoint::is_host) +
+        (upstream.discover.dns.name.empty() ? 0 : 1) + (upstream.discover.dns.srv.empty() ? 0 : 1));
+    asking += names;
+    if (!upstream.discover.file.empty()) needs.sources += kPerFile;
+    const bool discovers = names > 0 || !upstream.discover.is_off();
+    if (discovers) endpoints = kMostChecks;  // there may be any number
+    if (upstream.health.check != conf::Check::kOff) needs.checks += endpoints;
+    if (upstream.agent.port != 0) needs.checks += endpoints;
   }
+  needs.sources += kPerAnswer * std::min(asking, kMostAsking);
   needs.checks = std::min(needs.checks, kMostChecks);
   return needs;
 }
@@ -81,7 +94,8 @@ absl::StatusOr<std::string> CheckDescriptors(const DescriptorNeeds& needs, uint6
         " and needs ", needs.to_run() + kPerConnection, " more: ", needs.to_listen(), " for ",
         needs.addresses, " addresses and ", needs.workers,
         " workers, each of which accepts at each, ", needs.to_run() - needs.to_listen(),
-        " for the workers themselves, the access log, the admin endpoint and checks, ",
+        " for the workers themselves, the access log, the admin endpoint, checks "
+        "and sources of endpoints, ",
         kPerConnection, " for a connection (raise RLIMIT_NOFILE or lower runtime.workers)"));
   }
   const uint64_t needed = before_any + kPerConnection * max_connections + needs.unjudged() + kSpare;

@@ -2,7 +2,8 @@
 //
 //   to listen   one for each address, and one more for each address and worker, which accepts there
 //   to run      two for each worker (its ring or epoll instance, what wakes it), those of the log
-//               and of the admin endpoint, one for each check of an endpoint that may be under way
+//               and of the admin endpoint, one for each check of an endpoint that may be under way,
+//               and what asks where endpoints are
 //   to serve    two for each proxied connection, and what may be accepted and not judged yet at
 //               each address and worker
 #ifndef SLUICE_PROXY_APP_DESCRIPTORS_H_
@@ -19,11 +20,12 @@ struct DescriptorNeeds {
   uint64_t addresses = 0;  // of all listeners
   uint64_t workers = 0;
   uint64_t logs = 0;
-  uint64_t admin = 0;  // its connections, addresses, and what it waits with
-  uint64_t checks = 0;  // at a time
+  uint64_t admin = 0;    // its connections, addresses, and what it waits with
+  uint64_t checks = 0;   // at a time
+  uint64_t sources = 0;  // of endpoints: files that are watched, and sockets to name servers
 
   uint64_t to_listen() const { return addresses * (1 + workers); }
-  uint64_t to_run() const { return to_listen() + 2 * workers + logs + admin + checks; }
+  uint64_t to_run() const { return to_listen() + 2 * workers + logs + admin + checks + sources; }
   uint64_t unjudged() const;  // accepted and not judged yet, at most
 };
 

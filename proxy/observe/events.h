@@ -44,7 +44,7 @@ enum class EventKind : uint8_t {
   kHealth,    // a check says something else of an endpoint
   kEjection,  // what sessions met did
   kPanic,
-  kEndpoint,  // one was added, removed, or set to something by hand
+  kEndpoint,  // one was added, removed, or set to something by hand; or a source found others
   kReload,
   kUpgrade,
   kDrain,   // of the whole process, from its first signal on

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/sched/worker.h"
@@ -193,7 +194,7 @@ EndpointActions::Answer EndpointActions::Add(std::string_view upstream,
       return absl::AlreadyExistsError(
           absl::StrCat("upstream ", id.upstream, " has an endpoint ", id.name, " already"));
     }
-    const auto prepare = [&](Endpoint& made) {
+    const auto prepare = [&](std::span<Endpoint* const> made) {
       mutex_.AssertHeld();
       LocateAdded(topology_->GivenConfig(), bound_, upstream, made);
     };
@@ -217,6 +218,35 @@ void EndpointActions::Reweigh(const Upstream& upstream) {
   if (in_force == nullptr) return;
   (*in_force)->Reweigh(Now(runtime_));
   if ((*in_force)->pool()->is_draining()) draining_.AddSoon({(*in_force)->pool()});
+}
+
+// Endpoints of a topology that does not serve yet are located when it does.
+bool EndpointActions::Discover(std::string_view upstream, std::string_view source,
+                               Snapshot snapshot, Joiners joiners) {
+  absl::MutexLock lock(&mutex_);
+  const core::IntrusivePtr<Upstream>* found =
+      topology_ ? topology_->FindUpstream(upstream) : nullptr;
+  if (found != nullptr) {
+    const auto prepare = [&](std::span<Endpoint* const> made) {
+      mutex_.AssertHeld();
+      LocateAdded(topology_->GivenConfig(), bound_, upstream, made);
+    };
+    if (!(*found)->Discover(source, std::move(snapshot), joiners, prepare, Now(runtime_))) {
+      return false;
+    }
+    on_change_();  // what has gone has been forgotten
+    draining_.AddSoon({(*found)->pool()});
+    return true;
+  }
+  found = next_ ? next_->FindUpstream(upstream) : nullptr;
+  if (found == nullptr) return false;
+  const auto prepare = [](std::span<Endpoint* const>) {};
+  return (*found)->Discover(source, std::move(snapshot), Joiners::kUsable, prepare, Now(runtime_));
+}
+
+void EndpointActions::Announce(core::IntrusivePtr<const Topology> next) {
+  absl::MutexLock lock(&mutex_);
+  std::swap(next_, next);  // what was there goes after the lock
 }
 
 EndpointActions::Answer EndpointActions::Find(const EndpointId& id) const {

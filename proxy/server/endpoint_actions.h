@@ -91,6 +91,13 @@ class EndpointActions {
 
   // The monitors': agents have said other weights or limits of the upstream of this name.
   void Reweigh(const Upstream& upstream);
+  // What a source of an upstream has found (upstream/discovery/source.h) holds when this returns,
+  // in the topology that serves or in the one that is made ready. False: nothing is different, or
+  // there is no such upstream any more. It may take long with many endpoints.
+  bool Discover(std::string_view upstream, std::string_view source, Snapshot snapshot,
+                Joiners joiners);
+  // This topology is made ready: what its sources find is taken. Null: none is.
+  void Announce(core::IntrusivePtr<const Topology> next);
 
   Answer Find(const EndpointId& id) const;
   // In the order of the configuration; those that were removed by hand last, while they have
@@ -130,6 +137,7 @@ class EndpointActions {
   std::function<void()> on_change_ = [] {};
   mutable absl::Mutex mutex_;
   core::IntrusivePtr<const Topology> topology_ ABSL_GUARDED_BY(mutex_);  // null: nothing is served
+  core::IntrusivePtr<const Topology> next_ ABSL_GUARDED_BY(mutex_);      // or null
   Changes last_changes_ ABSL_GUARDED_BY(mutex_);                         // until Close
   std::vector<std::vector<core::Address>> bound_ ABSL_GUARDED_BY(mutex_);
 };

@@ -92,6 +92,7 @@ Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::Si
       interim_records_(runtime, registry_, elsewhere_),
       topology_(core::MakeRef<Topology>(config, session_services_, /*before=*/nullptr)),
       endpoint_actions_(runtime, draining_, events_),
+      sources_(runtime, endpoint_actions_, events_),
       waits_(runtime) {
   endpoint_actions_.Exchange([] {}, topology_, /*bound=*/{});
 }
@@ -126,6 +127,7 @@ core::Task<void> Server::Run() {
     co_await sessions_.Join();
   }
   co_await waits_.Close();  // what waits for the end of sessions is answered
+  co_await sources_.Stop();
   endpoint_actions_.Close();
   co_await health_monitors_.Stop();
   co_await interim_records_.Stop();
@@ -166,6 +168,7 @@ core::Task<bool> Server::BindAll() {
       },
       topology_, addresses_.Bound());
   addresses_.Log(logger_);
+  if (!co_await AskSources()) co_return false;
   co_return inheritance_ == nullptr || co_await TakeOver();
 }
 
@@ -228,6 +231,8 @@ core::Task<absl::Status> Server::Exchange(conf::Config config) {
   if (!status.ok()) co_return status;
   status = CheckUpstreamSockets(core::CurrentReactor(), next.topology->upstreams());
   if (!status.ok()) co_return status;
+  const absl::Cleanup follow = [this] { FollowSources(); };
+  co_await AskSourcesOf(next.topology);
   const std::vector<BindFailure> failures = co_await BindAdded(next.addresses);
   if (!failures.empty()) co_return ToStatus(failures);
   status = co_await ChangeAccessLog(next.topology->config().access_log);

@@ -56,6 +56,7 @@
 #include "proxy/server/config_watch.h"
 #include "proxy/server/draining_endpoints.h"
 #include "proxy/server/endpoint_actions.h"
+#include "proxy/server/endpoint_sources.h"
 #include "proxy/server/inheritance.h"
 #include "proxy/server/interim_records.h"
 #include "proxy/server/next_topology.h"
@@ -95,6 +96,9 @@ class Server {
   // Before Run, after set_next_config, which keeps `watch` up to date: with `reload.watch` a change
   // of the files is like SIGHUP.
   void set_watch(const ConfigWatch* watch) { watch_ = watch; }
+
+  // Before Run: what asks where endpoints are, if it is not what programs have.
+  void set_make_source(SourceMaker make) { sources_.set_make(std::move(make)); }
 
   // Before Run: SIGUSR2 hands the listening sockets to the successor that `upgrade` starts. Without
   // it SIGUSR2 is ignored. `notify_socket`: where the service manager hears of it, or "".
@@ -140,6 +144,9 @@ class Server {
  private:
   core::Task<bool> BindAll();
   core::Task<bool> MayTryAgain();
+  core::Task<bool> AskSources();
+  core::Task<void> AskSourcesOf(core::IntrusivePtr<const Topology> next);
+  void FollowSources();
   void AdoptSockets();
   core::Task<bool> TakeOver();
   core::Task<void> BeginToServe();
@@ -203,6 +210,7 @@ class Server {
   size_t kept_settings_ = 0;  // that the file has changed since the start, without effect
   core::IntrusivePtr<const Topology> topology_;
   EndpointActions endpoint_actions_;
+  EndpointSources sources_;
   Waits waits_;
   Addresses addresses_;
   RetiredAddresses retired_;

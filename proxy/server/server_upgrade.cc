@@ -124,6 +124,7 @@ core::Task<bool> Server::TakeOver() {
 }
 
 core::Task<void> Server::BeginToServe() {
+  sources_.set_serves();
   addresses_.Serve(*topology_);
   health_monitors_.Follow(topology_->upstreams());
   StartReporting();

@@ -112,7 +112,7 @@ core::IntrusivePtr<Upstream> Topology::MakeUpstream(const conf::Upstream& upstre
   if (same == nullptr) return core::MakeRef<Upstream>(upstream, workers);
   const conf::Upstream& was = before->config_.upstreams[same - before->upstreams_.data()];
   if (was == upstream) return *same;
-  return core::MakeRef<Upstream>(upstream, workers, same->get(), was.endpoints);
+  return core::MakeRef<Upstream>(upstream, workers, same->get());
 }
 
 const core::IntrusivePtr<Upstream>* Topology::FindUpstream(std::string_view name) const {

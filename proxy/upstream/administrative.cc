@@ -7,8 +7,13 @@
 namespace sluice::proxy {
 namespace {
 
+GivenEndpoint Given(const conf::Endpoint& endpoint) {
+  return {.endpoint = endpoint, .state = ConfiguredState(endpoint)};
+}
+
 GivenEndpoint Given(const conf::Endpoint& endpoint, const ByHand& by_hand) {
-  GivenEndpoint given{.endpoint = endpoint, .state = by_hand.state};
+  GivenEndpoint given = Given(endpoint);
+  if (by_hand.state) given.state = *by_hand.state;
   if (by_hand.weight) given.endpoint.weight = *by_hand.weight;
   given.has_weight_by_hand = by_hand.weight.has_value();
   return given;
@@ -16,19 +21,31 @@ GivenEndpoint Given(const conf::Endpoint& endpoint, const ByHand& by_hand) {
 
 }  // namespace
 
+AdminState ConfiguredState(const conf::Endpoint& endpoint) {
+  switch (endpoint.state) {
+    case conf::EndpointState::kReady:
+      return AdminState::kReady;
+    case conf::EndpointState::kDrain:
+      return AdminState::kDrain;
+    case conf::EndpointState::kMaintenance:
+      return AdminState::kMaintenance;
+  }
+  return AdminState::kReady;
+}
+
 std::vector<GivenEndpoint> Administrative::Apply(std::span<const conf::Endpoint> configured) const {
   std::vector<GivenEndpoint> given;
   given.reserve(configured.size());
   absl::MutexLock lock(&mutex_);
   if (changes_.empty()) {  // the usual case: no name is looked at
-    for (const conf::Endpoint& each : configured) given.push_back({.endpoint = each});
+    for (const conf::Endpoint& each : configured) given.push_back(Given(each));
     return given;
   }
   absl::flat_hash_set<std::string> names;
   for (const conf::Endpoint& each : configured) {
     const auto found = changes_.find(each.Identity());
     if (found == changes_.end()) {
-      given.push_back({.endpoint = each});
+      given.push_back(Given(each));
       continue;
     }
     if (found->second.removed) continue;
@@ -73,7 +90,7 @@ void Administrative::Update(std::string_view name, Change change) {
   ++version_;
 }
 
-void Administrative::SetState(std::string_view name, AdminState state) {
+void Administrative::SetState(std::string_view name, std::optional<AdminState> state) {
   Update(name, [state](ByHand& by_hand) { by_hand.state = state; });
 }
 

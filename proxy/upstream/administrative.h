@@ -46,9 +46,12 @@ struct GivenEndpoint {
   friend bool operator==(const GivenEndpoint&, const GivenEndpoint&) = default;
 };
 
+// What a list says of it; a configuration says that all are ready.
+AdminState ConfiguredState(const conf::Endpoint& endpoint);
+
 // What has been changed by hand about the endpoints of one name.
 struct ByHand {
-  AdminState state = AdminState::kReady;
+  std::optional<AdminState> state;  // none: as the configuration, or a list, has it
   std::optional<uint32_t> weight;
   std::optional<conf::Endpoint> added;  // none: only a configuration may name it
   bool removed = false;
@@ -71,7 +74,8 @@ class Administrative final : public core::RefCounted {
   ByHand Of(std::string_view name) const;
   void Restore(Changes changes);
 
-  void SetState(std::string_view name, AdminState state);
+  // None: none was set by hand.
+  void SetState(std::string_view name, std::optional<AdminState> state);
   void SetWeight(std::string_view name, uint32_t weight);
   void Add(const conf::Endpoint& endpoint);
   // `is_configured`: the configuration in force names it.

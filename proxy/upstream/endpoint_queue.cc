@@ -241,7 +241,8 @@ void EndpointQueue::Publish(std::shared_ptr<const EndpointSet> set) {
     waiters_.Remove(member.endpoint->marker_);
   }
   CountSessions(*set);
-  Configure(*set, When::kLater);
+  // The first ones of all have no others beside them whose share they could ramp up to.
+  Configure(*set, set_->size() == 0 ? When::kAtStart : When::kLater);
   before = std::exchange(set_, set);
   ApplyHealth();
   current_.Publish(std::move(set));

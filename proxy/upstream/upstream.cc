@@ -1,8 +1,9 @@
 #include "proxy/upstream/upstream.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "proxy/identity/proxy_header.h"
 #include "proxy/upstream/balance/factory.h"
 #include "proxy/upstream/to_core.h"
@@ -99,10 +100,9 @@ std::optional<AgentPlan> AgentOf(const conf::Upstream& upstream) {
 
 }  // namespace
 
-Upstream::Upstream(const conf::Upstream& config, uint32_t workers, const Upstream* before,
-                   std::span<const conf::Endpoint> endpoints_before)
+Upstream::Upstream(const conf::Upstream& config, uint32_t workers, const Upstream* before)
     : name_(config.name),
-      configured_(config.endpoints),
+      written_{.endpoints = config.endpoints, .discover = config.discover},
       balance_(config.balance),
       hash_(config.hash),
       set_policy_{.balancer = BalancerOf(config, before), .slow_start = config.slow_start},
@@ -112,16 +112,16 @@ Upstream::Upstream(const conf::Upstream& config, uint32_t workers, const Upstrea
       check_(CheckOf(config)),
       agent_(AgentOf(config)),
       admin_(before != nullptr ? before->admin_ : core::MakeRef<Administrative>()),
-      made_of_(admin_->version()),
+      found_(before != nullptr ? before->found_ : core::MakeRef<Discovered>()),
+      made_of_(made_of()),
       pool_(before != nullptr ? before->pool_
                               : core::MakeRef<EndpointPool>(name_, set_policy_, given(), workers)),
       passive_health_(health_rules_.passive ? &pool_->health() : nullptr) {
   if (before == nullptr) (void)PutHealthInForce();
   shares_of_ = pool_->health().share_version();
   if (before == nullptr) return;
-  if (set_policy_ != before->set_policy_ ||
-      !std::ranges::equal(config.endpoints, endpoints_before)) {
-    next_ = MakeSet(configured_);
+  if (set_policy_ != before->set_policy_ || written_ != before->written_) {
+    next_ = MakeSet(configured());
   }
 }
 
@@ -132,31 +132,53 @@ std::shared_ptr<Balancer> Upstream::BalancerOf(const conf::Upstream& config,
 }
 
 void Upstream::Refresh() {
-  const uint64_t made_of = std::exchange(made_of_, admin_->version());
-  const uint64_t shares_of = std::exchange(shares_of_, pool_->health().share_version());
-  if (made_of == made_of_ && shares_of == shares_of_) return;
-  if (next_ != nullptr) next_ = MakeSet(configured_);
+  const uint64_t made_of_before = std::exchange(made_of_, made_of());
+  const uint64_t shares_before = std::exchange(shares_of_, pool_->health().share_version());
+  if (made_of_before == made_of_ && shares_before == shares_of_) return;
+  if (next_ != nullptr) next_ = MakeSet(configured());
 }
 
 void Upstream::PutInForce(const Upstream& before, core::Instant now) {
   const bool has_other_shares = PutHealthInForce();
   if (next_ == nullptr && !has_other_shares) return;
-  if (has_other_shares) next_ = MakeSet(configured_);
+  if (has_other_shares) next_ = MakeSet(configured());
   pool_->Publish(std::exchange(next_, nullptr), now + before.drain_timeout_);
 }
 
-bool Upstream::is_configured(std::string_view name) const {
-  return std::ranges::any_of(
-      configured_, [name](const conf::Endpoint& each) { return each.Identity() == name; });
+std::optional<conf::Endpoint> Upstream::FindConfigured(std::string_view name) const {
+  for (conf::Endpoint& each : configured()) {
+    if (each.Identity() == name) return std::move(each);
+  }
+  return std::nullopt;
+}
+
+void Upstream::Forget() {
+  if (found_->KnowsAll(written_)) admin_->Forget(configured());
+  found_->KeepOnly(written_);
 }
 
 void Upstream::PublishGiven(core::Instant now) {
-  pool_->Publish(MakeSet(configured_), now + drain_timeout_);
+  pool_->Publish(MakeSet(configured()), now + drain_timeout_);
+}
+
+void Upstream::PublishPrepared(std::shared_ptr<const EndpointSet> set, const Prepare& prepare,
+                               core::Instant now) {
+  const std::shared_ptr<const EndpointSet> before = queue().ShareSet();
+  absl::flat_hash_set<const Endpoint*> known;
+  for (const EndpointMember& member : before->members()) known.insert(member.endpoint);
+  std::vector<Endpoint*> joining;
+  for (const EndpointMember& member : set->members()) {
+    if (!known.contains(member.endpoint)) joining.push_back(member.endpoint);
+  }
+  if (!joining.empty()) prepare(joining);
+  pool_->Publish(std::move(set), now + drain_timeout_);
 }
 
 // The sessions that are to end do so as those of an endpoint that is removed.
 void Upstream::SetState(std::string_view name, AdminState state, core::Instant now) {
-  admin_->SetState(name, state);
+  const std::optional<conf::Endpoint> configured = FindConfigured(name);
+  const AdminState without = configured ? ConfiguredState(*configured) : AdminState::kReady;
+  admin_->SetState(name, state == without ? std::nullopt : std::optional(state));
   PublishGiven(now);
   pool_->SetLateAt(
       name, state == AdminState::kMaintenance ? std::optional(now + drain_timeout_) : std::nullopt);
@@ -170,27 +192,45 @@ void Upstream::SetWeight(std::string_view name, uint32_t weight, core::Instant n
 void Upstream::Reset(std::string_view name, core::Instant now) {
   admin_->Reset(name);
   PublishGiven(now);
-  pool_->SetLateAt(name, std::nullopt);
+  const std::optional<conf::Endpoint> configured = FindConfigured(name);
+  const bool is_out = configured && ConfiguredState(*configured) == AdminState::kMaintenance;
+  pool_->SetLateAt(name, is_out ? std::optional(now + drain_timeout_) : std::nullopt);
 }
 
-void Upstream::Add(const conf::Endpoint& endpoint, const std::function<void(Endpoint&)>& prepare,
-                   core::Instant now) {
-  const std::shared_ptr<const EndpointSet> before = queue().ShareSet();
+void Upstream::Add(const conf::Endpoint& endpoint, const Prepare& prepare, core::Instant now) {
   admin_->Add(endpoint);
-  std::shared_ptr<const EndpointSet> set = MakeSet(configured_);
-  const std::string name = endpoint.Identity();
-  for (const EndpointMember& member : set->members()) {
-    if (member.endpoint->name() != name) continue;
-    const bool is_new = std::ranges::none_of(before->members(), [&](const EndpointMember& known) {
-      return known.endpoint == member.endpoint;
-    });
-    if (is_new) prepare(*member.endpoint);
+  PublishPrepared(MakeSet(configured()), prepare, now);
+}
+
+bool Upstream::Discover(std::string_view source, Snapshot snapshot, Joiners joiners,
+                        const Prepare& prepare, core::Instant now) {
+  if (!found_->Set(source, std::move(snapshot))) return false;
+  if (found_->KnowsAll(written_)) admin_->Forget(configured());
+  const std::shared_ptr<const EndpointSet> before = queue().ShareSet();
+  const auto set = pool_->MakeSet(set_policy_, given(), check_ ? joiners : Joiners::kUsable);
+  PublishPrepared(set, prepare, now);
+  TellMaintenance(*before, *set, now);
+  return true;
+}
+
+// As SetState does, of those that a list puts into maintenance, or takes out of it.
+void Upstream::TellMaintenance(const EndpointSet& before, const EndpointSet& is,
+                               core::Instant now) {
+  absl::flat_hash_map<const Endpoint*, AdminState> was;
+  for (const EndpointMember& member : before.members()) was[member.endpoint] = member.state;
+  for (const EndpointMember& member : is.members()) {
+    const auto known = was.find(member.endpoint);
+    if (known == was.end() || known->second == member.state) continue;
+    if (member.state == AdminState::kMaintenance) {
+      pool_->SetLateAt(member.endpoint->name(), now + drain_timeout_);
+    } else if (known->second == AdminState::kMaintenance) {
+      pool_->SetLateAt(member.endpoint->name(), std::nullopt);
+    }
   }
-  pool_->Publish(std::move(set), now + drain_timeout_);
 }
 
 void Upstream::Remove(std::string_view name, core::Instant now) {
-  admin_->Remove(name, is_configured(name));
+  admin_->Remove(name, FindConfigured(name).has_value());
   PublishGiven(now);
 }
 

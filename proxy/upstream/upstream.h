@@ -3,7 +3,8 @@
 //
 //   conf::Upstream ──► Upstream ──► EndpointPool (endpoint_pool.h): shared with the configuration
 //                         │   │          ▲         before, so that what counts goes on
-//                         │   └──────────│──────► Administrative (administrative.h): the same
+//                         │   └──────────│──────► Administrative (administrative.h) and
+//                         │              │        Discovered (discovered.h): the same
 //                         └─ PutInForce ─┘ its endpoints are the current ones, its policy is theirs
 #ifndef SLUICE_PROXY_UPSTREAM_UPSTREAM_H_
 #define SLUICE_PROXY_UPSTREAM_UPSTREAM_H_
@@ -25,6 +26,7 @@
 #include "core/net/socket_api.h"
 #include "proxy/upstream/administrative.h"
 #include "proxy/upstream/balance/hash.h"
+#include "proxy/upstream/discovered.h"
 #include "proxy/upstream/endpoint/endpoint_set.h"
 #include "proxy/upstream/endpoint_pool.h"
 #include "proxy/upstream/endpoint_queue.h"
@@ -51,9 +53,8 @@ struct ConnectPolicy {
 class Upstream final : public core::RefCounted {
  public:
   // `workers`: how many there are. `before`: the upstream of this name that it takes the place of,
-  // with `endpoints_before`, or null: then its endpoints are published at once.
-  Upstream(const conf::Upstream& config, uint32_t workers, const Upstream* before = nullptr,
-           std::span<const conf::Endpoint> endpoints_before = {});
+  // or null: then its endpoints are published at once.
+  Upstream(const conf::Upstream& config, uint32_t workers, const Upstream* before = nullptr);
 
   const std::string& name() const { return name_; }
   const ConnectPolicy& policy() const { return policy_; }
@@ -85,20 +86,21 @@ class Upstream final : public core::RefCounted {
   std::shared_ptr<const EndpointSet> endpoints() {
     return next_ != nullptr ? next_ : queue().ShareSet();
   }
-  // Before PutInForce: what an administrator or an agent has changed since it was made holds for
-  // its endpoints, too.
+  // Before PutInForce: what an administrator, an agent or a source has changed since it was made
+  // holds for its endpoints, too.
   void Refresh();
   // Publishes its endpoints, unless they are those that are published. What leaves follows the rule
   // of `before`.
   void PutInForce(const Upstream& before, core::Instant now);
   // It is in force: what an administrator has changed about others is forgotten.
-  void Forget() { admin_->Forget(configured_); }
+  void Forget();
   // It is removed.
   void Retire(core::Instant now) const { pool_->Retire(now + drain_timeout_); }
 
-  // The endpoints of its configuration, and with what an administrator has changed.
-  std::span<const conf::Endpoint> configured() const { return configured_; }
-  std::vector<GivenEndpoint> given() const { return admin_->Apply(configured_); }
+  // The endpoints of its configuration, which its sources may change at any time, and with what an
+  // administrator has changed.
+  std::vector<conf::Endpoint> configured() const { return found_->Expand(written_); }
+  std::vector<GivenEndpoint> given() const { return admin_->Apply(configured()); }
   const Administrative& administrative() const { return *admin_; }
 
   // The acts of an administrator, of one that is in force. They hold at once: sessions that wait
@@ -106,14 +108,19 @@ class Upstream final : public core::RefCounted {
   void SetState(std::string_view name, AdminState state, core::Instant now);
   void SetWeight(std::string_view name, uint32_t weight, core::Instant now);
   void Reset(std::string_view name, core::Instant now);
-  // `prepare` is given each new endpoint before it is published.
-  void Add(const conf::Endpoint& endpoint, const std::function<void(Endpoint&)>& prepare,
-           core::Instant now);
+  // It is given all new endpoints before they are published.
+  using Prepare = std::function<void(std::span<Endpoint* const>)>;
+  void Add(const conf::Endpoint& endpoint, const Prepare& prepare, core::Instant now);
   void Remove(std::string_view name, core::Instant now);
   void Restore(Administrative::Changes changes, core::Instant now);
 
   // Agents have said other weights or limits, which hold from now on. Likewise of one in force.
   void Reweigh(core::Instant now);
+  // What one of its sources has found takes the place of what it has found before, like an act:
+  // what an administrator has changed stays, but for endpoints that have gone. Returns false if
+  // nothing is different. `joiners`: where endpoints are checked, those that are new.
+  bool Discover(std::string_view source, Snapshot snapshot, Joiners joiners, const Prepare& prepare,
+                core::Instant now);
 
   // Any endpoints of its pool (endpoint_pool.h).
   std::shared_ptr<const EndpointSet> MakeSet(std::span<const conf::Endpoint> endpoints) {
@@ -131,11 +138,17 @@ class Upstream final : public core::RefCounted {
   // Returns true if the weights or limits of its endpoints are others now.
   bool PutHealthInForce() { return pool_->health().SetRules(health_rules_); }
 
-  bool is_configured(std::string_view name) const;
+  // None: the configuration does not name it.
+  std::optional<conf::Endpoint> FindConfigured(std::string_view name) const;
+  // Of what its set of endpoints is made.
+  uint64_t made_of() const { return admin_->version() + found_->version(); }
   void PublishGiven(core::Instant now);
+  void PublishPrepared(std::shared_ptr<const EndpointSet> set, const Prepare& prepare,
+                       core::Instant now);
+  void TellMaintenance(const EndpointSet& before, const EndpointSet& is, core::Instant now);
 
   const std::string name_;
-  const std::vector<conf::Endpoint> configured_;
+  const EndpointsAsWritten written_;
   const conf::Balance balance_;
   const conf::Hash hash_;
   const SetPolicy set_policy_;
@@ -145,7 +158,8 @@ class Upstream final : public core::RefCounted {
   const std::optional<CheckPlan> check_;
   const std::optional<AgentPlan> agent_;
   const core::IntrusivePtr<Administrative> admin_;
-  uint64_t made_of_;        // version of admin_
+  const core::IntrusivePtr<Discovered> found_;
+  uint64_t made_of_;        // made_of() then
   uint64_t shares_of_ = 0;  // of what agents have said
   const core::IntrusivePtr<EndpointPool> pool_;
   UpstreamHealth* const passive_health_;     // the pool's, or null

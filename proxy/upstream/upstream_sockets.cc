@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "conf/reader/loops.h"
 #include "core/reactor/reactor.h"
@@ -131,14 +132,16 @@ void LocateEndpoints(const conf::Config& config,
 }
 
 void LocateAdded(const conf::Config& config, const std::vector<std::vector<core::Address>>& bound,
-                 std::string_view upstream, Endpoint& endpoint) {
-  endpoint.set_may_be_itself(endpoint.address().is_ip());
+                 std::string_view upstream, std::span<Endpoint* const> added) {
+  absl::flat_hash_set<core::Address> own;
   for (const conf::Loop& loop :
        conf::FindLoops(config, bound, [](const core::Address&) { return true; })) {
     const conf::Upstream& of = config.upstreams[loop.upstream];
-    if (of.name == upstream && of.endpoints[loop.endpoint].address == endpoint.address()) {
-      endpoint.set_own_listener(OwnListener::kPerhaps);
-    }
+    if (of.name == upstream) own.insert(of.endpoints[loop.endpoint].address);
+  }
+  for (Endpoint* const endpoint : added) {
+    endpoint->set_may_be_itself(endpoint->address().is_ip());
+    if (own.contains(endpoint->address())) endpoint->set_own_listener(OwnListener::kPerhaps);
   }
 }
 

@@ -37,10 +37,11 @@ void LocateEndpoints(const conf::Config& config,
                      const std::vector<std::vector<core::Address>>& bound, core::SocketApi& sockets,
                      Upstreams upstreams, core::Logger& logger);
 
-// The same for `endpoint`, which has been added to `upstream` by hand and to `config`; on any
-// thread: whether it is on this host is left to be looked at before each connection.
+// The same for `added`, which have been added to `upstream` by hand or by a source, and to
+// `config`; on any thread: whether one is on this host is left to be looked at before each
+// connection.
 void LocateAdded(const conf::Config& config, const std::vector<std::vector<core::Address>>& bound,
-                 std::string_view upstream, Endpoint& endpoint);
+                 std::string_view upstream, std::span<Endpoint* const> added);
 
 }  // namespace sluice::proxy
 

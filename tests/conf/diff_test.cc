@@ -99,7 +99,11 @@ constexpr const char* kTexts[] = {"",
                                   "10.0.0.0/8",
                                   "/etc/networks",
                                   "reset",
-                                  "[fe80::1]:1"};
+                                  "[fe80::1]:1",
+                                  "any",
+                                  "ipv6",
+                                  "app.internal:80",
+                                  "app.internal"};
 
 // Fills in a configuration, whatever keys the schema has. It need not pass validation: several
 // listeners may have one name.

@@ -225,7 +225,6 @@ TEST(Suggestions, OfAddresses) {
       " }\n",
       {{":3000", "127.0.0.1:3000"},
        {"3000", "127.0.0.1:3000"},
-       {"localhost:3000", "127.0.0.1:3000"},
        {"postgres://app@127.0.0.1", "127.0.0.1:5432"},
        {"127.0.0.1:0", ""}});
 }
@@ -289,7 +288,8 @@ TEST(Vocabulary, TheWordsOfOthers) {
              {"deny: []", "\"access.deny\""},
              {"drain_window: 5s", "\"shutdown.drain_window\""},
              {"watch: true", "\"reload.watch\""},
-             {"resolvers: []", "not supported yet"},
+             {"resolvers: []", "\"dns.servers\""},
+             {"service_discovery: {}", "\"upstreams[].discover\""},
              {"http: {}", "does not look into HTTP"},
              {"daemon: true", "foreground"},
              {"global: {}", "no such section"}}) {

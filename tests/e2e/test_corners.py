@@ -33,6 +33,7 @@ RANGES = [
     ("limits.new_connections", "1/s", "10000000/s", "0/s"),
     ("buffers.per_direction", "4KiB", "16MiB"), ("shutdown.drain_timeout", "0s", DAY),
     ("shutdown.lame_duck", "0s", DAY), ("shutdown.drain_window", "10ms", DAY, "0s"),
+    ("dns.min_ttl", "100ms", DAY), ("dns.max_ttl", "100ms", "7d"), ("dns.timeout", "10ms", "1m"),
     ("upgrade.timeout", "100ms", "1h"),
     ("stats.interval", "10ms", DAY, "0s"), ("access_log.interim", "100ms", YEAR, "0s"),
     ("L.timeouts.connect", "1ms", YEAR, "0s"), ("L.timeouts.idle", "1ms", YEAR, "0s"),
@@ -62,6 +63,7 @@ RANGES = [
     ("U.passive_health.failures", 0, 1000), ("U.passive_health.ejection", "10ms", DAY),
     ("U.passive_health.max_ejection", "10ms", DAY),
     ("U.passive_health.max_ejected", "0%", "100%"), ("U.panic", "1%", "100%", "0%"),
+    ("U.discover.dns.port", 0, 65535),
     ("E.priority", 0, 255),
     ("E.weight", 1, 256), ("E.max_connections", 0, 10_000_000),
 ]
@@ -129,6 +131,13 @@ def put(config, path, value):
     place[rest[-1]] = value
     if path == "shutdown.drain_window":  # at most the time for all of the drain
         place["drain_timeout"] = DAY
+    if path == "dns.min_ttl":  # at most max_ttl
+        place["max_ttl"] = "7d"
+    if path == "dns.max_ttl":
+        place["min_ttl"] = "100ms"
+    if path == "U.discover.dns.port" and value != 0:  # a name has one; the listener is tried first
+        place["name"] = "localhost"
+        config["upstreams"][0]["balance"] = "first"
 
 
 @matrix(workers=(1,))

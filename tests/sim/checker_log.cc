@@ -37,6 +37,8 @@ void Checker::Write(core::LogLevel, std::string_view line) {
   if (line.starts_with("upgrade: process ") && line.ends_with("this one ends")) SignalSent();
   if (line == "signal SIGHUP: another configuration is in force") {
     endpoints_.model().Reloaded(/*in_force=*/true);
+  } else if (line.starts_with("upstream sim: file sim: ") && line.ends_with(" left")) {
+    endpoints_.model().Found();
   } else if (line == "signal SIGHUP: the configuration stays as it is") {
     endpoints_.model().Reloaded(/*in_force=*/false);
   }

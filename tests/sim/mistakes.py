@@ -296,9 +296,9 @@ MISTAKES = [
     ),
     (
         'upstream.cc',
-        '  admin_->SetState(name, state);\n  PublishGiven(now);\n',
-        """  admin_->SetState(name, state);
-  if (!sim::Planted(sim::Mutant::kDeafToDrain)) PublishGiven(now);
+        '  PublishGiven(now);\n  pool_->SetLateAt(\n',
+        """  if (!sim::Planted(sim::Mutant::kDeafToDrain)) PublishGiven(now);
+  pool_->SetLateAt(
 """,
     ),
     (
@@ -356,5 +356,18 @@ MISTAKES = [
     }
     health.AgentNotReached(endpoint, answer.text, asked_at, Now(), events_);
 """,
+    ),
+    (
+        'endpoint_sources.cc',
+        '      told = std::string(next.status().message());\n',
+        """      told = std::string(next.status().message());
+      if (sim::Planted(sim::Mutant::kForgetsFound)) co_await Apply(*watched, last, {}, elsewhere);
+""",
+    ),
+    (
+        'endpoint_sources.cc',
+        '    actions_.Discover(',
+        """    if (sim::Planted(sim::Mutant::kIgnoresNews) && was) return;
+    actions_.Discover(""",
     ),
 ]

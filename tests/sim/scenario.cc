@@ -269,6 +269,8 @@ constexpr const char* kMutantNames[] = {
     "ShedsHalf",
     "DeafToDrain",
     "NoWindow",
+    "ForgetsFound",
+    "IgnoresNews",
 };
 static_assert(std::size(kMutantNames) == static_cast<size_t>(Mutant::kCount));
 

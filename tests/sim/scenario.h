@@ -61,6 +61,7 @@ enum class Fault : uint8_t {
   kUpgrade,       // another binary is to take over, which may die
   kActs,          // an administrator ends sessions, and takes endpoints out and back in
   kGentle,        // at the end, sessions are ended over a drain_window
+  kDiscover,      // they are discovered: what a reload would change comes from a source
   kCount,
 };
 inline constexpr size_t kFaultCount = static_cast<size_t>(Fault::kCount);
@@ -153,6 +154,8 @@ enum class Mutant : uint8_t {
   kShedsHalf,         // planted: of those that are to be shed every other one goes on
   kDeafToDrain,       // planted: what an administrator says of an endpoint is not published
   kNoWindow,          // planted: drain_window is forgotten
+  kForgetsFound,      // planted: when a source fails, its endpoints are gone
+  kIgnoresNews,       // planted: what a source finds later is told, and not used
   kCount,
 };
 const char* Name(Mutant mutant);
@@ -181,6 +184,8 @@ struct Scenario {
     return listener_connections == 0 ? max_connections
                                      : std::min(max_connections, listener_connections);
   }
+  // What a reload would change of endpoints comes from a source.
+  bool discovers() const { return has(Fault::kDiscover) && has(Fault::kReload); }
   bool has_probes() const { return has(Fault::kChecks) || has(Fault::kAgents); }
 
   RunOptions options;

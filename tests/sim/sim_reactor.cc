@@ -221,6 +221,7 @@ core::Address SimReactor::LocalAddress(int fd) {
 }
 
 core::Address SimReactor::PeerAddress(int fd) {
+  if (kernel_.at(fd).session != nullptr) return core::Address();  // an endpoint's: nobody's own
   sockaddr_in address = {};
   address.sin_family = AF_INET;
   address.sin_port = htons(1);

@@ -48,11 +48,19 @@ UpstreamModel::UpstreamModel(const Scenario& scenario, const SimClock& clock, Tr
 
 void UpstreamModel::Reloaded(bool in_force) {
   const std::optional<Plan> next = std::exchange(expected_, std::nullopt);
-  if (!in_force || !next) return;
-  trace_.Add("in force: %s", next->ToString());
-  if (next->upstream != plan_.upstream) Switch();
-  Join(*next, /*at_start=*/next->upstream != plan_.upstream);
-  plan_ = *next;
+  if (in_force && next) PutInForce(*next);
+}
+
+void UpstreamModel::Found() {
+  const std::optional<Plan> next = std::exchange(found_, std::nullopt);
+  if (next) PutInForce(*next);
+}
+
+void UpstreamModel::PutInForce(const Plan& next) {
+  trace_.Add("in force: %s", next.ToString());
+  if (next.upstream != plan_.upstream) Switch();
+  Join(next, /*at_start=*/next.upstream != plan_.upstream);
+  plan_ = next;
 }
 
 // Another upstream takes the place of the one before, which is removed.
@@ -71,6 +79,7 @@ void UpstreamModel::Join(const Plan& plan, bool at_start) {
   pool.upstream = plan.upstream;
   std::erase_if(pool.members, [&](Place* place) {
     if (plan.endpoints[place->endpoint].is_in) return false;
+    pool.drained.erase(place->endpoint);  // what an administrator has said of it is forgotten
     Leave(*place);
     pool.drained.erase(place->endpoint);  // what a configuration drops is forgotten
     pool.left.push_back(place);

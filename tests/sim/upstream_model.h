@@ -3,6 +3,7 @@
 //
 //   Expect(plan) ── the log says that it is in force ──► InForce ──► the current pool
 //                └─ ... that nothing has changed ──────► forgotten
+//   ExpectFound(plan) ── the log says that a source has found others ──► InForce
 //
 // A place is an endpoint from the plan that it joins with to the one that it leaves with: when it
 // joins again it is another place. A pool is an upstream from one plan to the one without it.
@@ -87,6 +88,9 @@ class UpstreamModel {
   void Expect(Plan plan) { expected_ = plan; }
   // The configuration that is expected is in force, or is not.
   void Reloaded(bool in_force);
+  // A source has found what this plan says, and the log will say so (Found), if it is another one.
+  void ExpectFound(const Plan& plan) { found_ = plan; }
+  void Found();
   void Rested();
   // Health keeps sessions away from it, or does not any more.
   void SetOut(Place& place, bool is_out);
@@ -114,6 +118,7 @@ class UpstreamModel {
   void Asked(Pool& pool) const;
 
  private:
+  void PutInForce(const Plan& next);
   void Switch();
   void Join(const Plan& plan, bool at_start);
   void Leave(Place& place);
@@ -127,6 +132,7 @@ class UpstreamModel {
   Trace& trace_;
   Plan plan_;
   std::optional<Plan> expected_;
+  std::optional<Plan> found_;
   std::deque<Place> places_;
   std::deque<Pool> pools_;
   Pool* current_ = nullptr;

@@ -6,10 +6,11 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_format.h"
 #include "tests/sim/acts.h"
+#include "tests/sim/make_config.h"
 #include "tests/sim/plan.h"
 #include "tests/sim/planted.h"
+#include "tests/sim/sim_source.h"
 #include "tests/sim/sim_upgrade.h"
 
 namespace sluice::sim {
@@ -24,113 +25,6 @@ constexpr size_t kReserveBlock = 128;
 constexpr Duration kDriftMax = 3ms;
 // Checks and questions under way at a time.
 constexpr size_t kProbes = 4 * Scenario::kEndpointsMax;
-
-core::Address ToAddress(const std::string& text) { return *core::Address::Parse(text); }
-
-Duration TwiceIf(bool doubled, Duration time) { return doubled ? 2 * time : time; }
-
-conf::Listener MakeListener(const Scenario& s) {
-  const auto is = [&s](Mutant mutant) { return s.options.mutant == mutant; };
-  const bool late = is(Mutant::kLateTimeouts);
-  conf::Listener listener;
-  listener.name = "sim";
-  listener.on_limit = s.wait_on_limit ? conf::OnLimit::kWait : conf::OnLimit::kClose;
-  listener.bind.push_back(ToAddress("10.1.0.1:80"));
-  if (s.has(Fault::kTwoAddresses)) listener.bind.push_back(ToAddress("10.1.0.2:80"));
-  listener.timeouts = {
-      .connect = TwiceIf(late, s.connect_timeout),
-      .idle = TwiceIf(late, s.idle_timeout),
-      .half_close = TwiceIf(late, s.half_close_timeout),
-      .write_stall = TwiceIf(late, s.write_stall_timeout),
-      .max_lifetime = TwiceIf(late, s.max_lifetime),
-      .max_lifetime_jitter = s.lifetime_jitter + (is(Mutant::kWideJitter) ? 30 : 0),
-      .linger = s.linger};
-  const bool closes = s.close_after_fin && !is(Mutant::kRelayAfterFin);
-  listener.half_close = closes ? conf::HalfClose::kClose : conf::HalfClose::kRelay;
-  listener.max_connections = s.listener_connections;
-  listener.new_connections = s.rate_own * (is(Mutant::kFastRate) ? 2 : 1);
-  listener.per_source.ipv4_prefix = s.source_prefix;
-  listener.per_source.max_connections = s.source_connections;
-  if (s.source_connections != 0 && is(Mutant::kLooseSource)) {
-    ++listener.per_source.max_connections;
-  }
-  const uint64_t pace = is(Mutant::kFastPace) ? 2 : 1;
-  listener.bandwidth = {.per_connection = s.bandwidth_own * pace,
-                        .total = is(Mutant::kNoTotalPace) ? 0 : s.bandwidth_total * pace};
-  return listener;
-}
-
-std::string NameOf(uint32_t upstream) { return upstream == 0 ? "sim" : "other"; }
-
-void AddHealth(const Scenario& s, conf::Upstream& upstream) {
-  if (s.has(Fault::kChecks)) {
-    conf::Health& health = upstream.health;
-    health.check = s.checks_talk ? conf::Check::kExchange : conf::Check::kConnect;
-    health.exchange = {{.send = {.bytes = "PING\r\n"}, .expect = {.bytes = "+PONG"}}};
-    health.interval = health.down_interval = s.check_interval;
-    health.fast_interval = s.check_interval / 2;
-    health.timeout = s.check_timeout;
-    health.rise = s.rise;
-    health.fall = s.fall;
-    health.port = HealthModel::kCheckPort;
-    health.on_down = s.resets_down ? conf::OnDown::kReset : conf::OnDown::kKeep;
-  }
-  if (s.has(Fault::kAgents)) {
-    upstream.agent.port = HealthModel::kAgentPort;
-    upstream.agent.interval = s.agent_interval;
-  }
-  if (s.has(Fault::kPassive)) {
-    upstream.passive_health = {.failures = s.failures,
-                               .ejection = s.ejection,
-                               .max_ejection = 3 * s.ejection,
-                               .max_ejected = 50};
-  }
-}
-
-conf::Upstream MakeUpstream(const Scenario& s, const Plan& plan) {
-  const auto is = [&s](Mutant mutant) { return s.options.mutant == mutant; };
-  conf::Upstream upstream;
-  upstream.name = NameOf(plan.upstream);
-  upstream.balance = static_cast<conf::Balance>(plan.policy);
-  if (s.hash_prefix != 0) {
-    upstream.hash.ipv4_prefix = s.hash_prefix;
-    upstream.hash.max_load = s.hash_load;
-  }
-  upstream.slow_start = s.slow_start;
-  upstream.on_removed.drain_timeout = TwiceIf(is(Mutant::kLateRemoval), s.removed_timeout);
-  if (s.removed_timeout == 0s) upstream.on_removed.sessions = conf::SessionsOfRemoved::kReset;
-  upstream.queue_timeout = TwiceIf(is(Mutant::kLateQueueTimeout), s.queue_timeout);
-  upstream.connect_attempts = s.attempts + (is(Mutant::kManyAttempts) ? 1 : 0);
-  upstream.connect_backoff = is(Mutant::kNoBackoff) ? 0s : s.backoff;
-  upstream.retry_for = is(Mutant::kOneRound) ? 0s : TwiceIf(is(Mutant::kLateRetry), s.retry_for);
-  AddHealth(s, upstream);
-  for (size_t i = 0; i < plan.endpoints.size(); ++i) {
-    const PlannedEndpoint& endpoint = plan.endpoints[i];
-    if (!endpoint.is_in) continue;
-    const bool loose = endpoint.limit != 0 && is(Mutant::kLooseEndpoint);
-    upstream.endpoints.push_back(
-        {.address = ToAddress(absl::StrFormat("10.2.%d.%d:3000", plan.upstream, i + 1)),
-         .weight = endpoint.weight,
-         .max_connections = endpoint.limit + (loose ? 1 : 0),
-         .priority = endpoint.priority});
-  }
-  return upstream;
-}
-
-conf::Config MakeConfig(const Scenario& s, const Plan& plan) {
-  const auto is = [&s](Mutant mutant) { return s.options.mutant == mutant; };
-  conf::Config config;
-  config.limits.max_connections = s.max_connections + (is(Mutant::kLooseLimit) ? 1 : 0);
-  config.limits.new_connections = s.rate_all * (is(Mutant::kFastRate) ? 2 : 1);
-  config.buffers.per_direction_bytes = s.credit;
-  config.shutdown.drain_timeout = TwiceIf(is(Mutant::kSlowDrain), s.drain_timeout);
-  config.shutdown.drain_window = s.drain_window;
-  config.stats.interval = s.stats_interval;
-  config.listeners.push_back(MakeListener(s));
-  config.listeners.back().upstream = NameOf(plan.upstream);
-  config.upstreams.push_back(MakeUpstream(s, plan));
-  return config;
-}
 
 const RunOptions& Plant(const RunOptions& options) {
   planted = options.mutant;
@@ -159,6 +53,12 @@ World::World(const RunOptions& options)
   };
   server_ = std::make_unique<proxy::Server>(config_, core::RuntimeHandle(shared_), signals_,
                                             checker_, &records_.log(), reserve_);
+  if (scenario_.discovers()) {
+    server_->set_make_source([this](const proxy::SourceSpec&, const proxy::SourceSettings&) {
+      return std::make_unique<SimSource>(scenario_,
+                                         [this](uint64_t number) { return SnapshotOf(number); });
+    });
+  }
   if (scenario_.has(Fault::kExchange) || scenario_.has(Fault::kReload)) {
     server_->set_next_config([this] { return NextConfig(); }, proxy::RunHere);
   }
@@ -172,8 +72,12 @@ World::World(const RunOptions& options)
 // endpoints. What they count goes on.
 conf::Config World::NextConfig() {
   UpstreamModel& upstream = checker_.endpoints().model();
-  const Plan plan = NextPlan(scenario_, upstream.plan(), ++reloads_);
-  upstream.Expect(plan);
+  ++reloads_;
+  Plan plan = upstream.plan();
+  if (!scenario_.discovers()) {  // else its source changes it, at any time
+    plan = NextPlan(scenario_, plan, reloads_);
+    upstream.Expect(plan);
+  }
   conf::Config config = MakeConfig(scenario_, plan);
   if (!scenario_.has(Fault::kExchange)) return config;
   const bool is_odd = reloads_ % 2 != 0;
@@ -185,6 +89,17 @@ conf::Config World::NextConfig() {
   if (listener.new_connections == 0) listener.new_connections = is_odd ? 10'000'000 : 0;
   for (conf::Endpoint& endpoint : config.upstreams[0].endpoints) endpoint.weight *= is_odd ? 2 : 1;
   return config;
+}
+
+// A source cannot put another upstream in the place of one, or change its policy.
+proxy::Snapshot World::SnapshotOf(uint64_t number) {
+  UpstreamModel& upstream = checker_.endpoints().model();
+  if (number == 0) return EndpointsOf(scenario_, upstream.plan());
+  Plan plan = NextPlan(scenario_, upstream.plan(), number);
+  plan.upstream = upstream.plan().upstream;
+  plan.policy = upstream.plan().policy;
+  upstream.ExpectFound(plan);
+  return EndpointsOf(scenario_, plan);
 }
 
 void World::MakeWorkers() {
@@ -218,7 +133,7 @@ void World::Run() {
   }
   ScheduleOtherSignals();
   ScheduleChanges(Fault::kExchange, SIGHUP, 8, 2);
-  ScheduleChanges(Fault::kReload, SIGHUP, 10, 4);
+  if (!scenario_.discovers()) ScheduleChanges(Fault::kReload, SIGHUP, 10, 4);
   ScheduleChanges(Fault::kUpgrade, SIGUSR2, 13, 4);
   Acts acts(scenario_, *server_, checker_, trace_);
   if (scenario_.has(Fault::kActs)) acts.Schedule(network_, server_ended_);

@@ -39,6 +39,7 @@ class World final : private core::TaskEndObserver {
   void ScheduleOtherSignals();
   void ScheduleChanges(Fault fault, int signal, uint64_t stream, int64_t most);
   conf::Config NextConfig();
+  proxy::Snapshot SnapshotOf(uint64_t number);
   void ScheduleWallJumps();
   bool Step(core::Worker& worker);
   void Settle();

@@ -57,8 +57,11 @@ def libraries(tree: Tree) -> Iterator[Violation]:
                           if name == library or (library[-1] == "/" and name.startswith(library))),
                          None)
             if owner is not None:
-                if path != owner and not (owner[-1] == "/" and path.startswith(owner)):
-                    yield Violation("libraries", path, line, f"only {owner} includes <{name}>")
+                owners = [owner] if isinstance(owner, str) else owner
+                if not any(path == each or (each[-1] == "/" and path.startswith(each))
+                           for each in owners):
+                    yield Violation("libraries", path, line,
+                                    f"only {' and '.join(owners)} includes <{name}>")
             elif not quoted and (name.endswith(".hpp") or "/" in name
                                  and name.split("/")[0] not in layers.SYSTEM):
                 yield Violation("libraries", path, line,

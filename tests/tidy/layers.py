@@ -9,7 +9,7 @@ row here and in ARCHITECTURE.md. (Rows of folders that do not exist are for thos
 # core/, the runtime. Programs use the folders of PUBLIC_CORE; the others are its inside, and a row
 # outside of core/ names them one by one where it needs them.
 PUBLIC_CORE = ["core/base", "core/text", "core/net", "core/task", "core/sync", "core/runtime",
-               "core/time", "core/combine", "core/io", "core/log"]
+               "core/time", "core/combine", "core/io", "core/io/resolve", "core/log"]
 
 # For the tests of programs: public, and no part of the product includes it.
 TEST_KIT = "core/testing"
@@ -29,6 +29,8 @@ CORE = {
     "core/combine": ["core/base", "core/task", "core/sync", "core/runtime", "core/time"],
     "core/io": ["core/base", "core/net", "core/task", "core/reactor", "core/sched", "core/time",
                 "core/runtime"],
+    "core/io/resolve": ["core/base", "core/net", "core/task", "core/reactor", "core/runtime",
+                        "core/time", "core/combine", "core/io"],
     TEST_KIT: ["core/base", "core/task", "core/sync", "core/time", "core/reactor",
                      "core/sched", "core/runtime"],
 }
@@ -48,7 +50,8 @@ CONF_BASE = ["core/base", "core/text", "core/net", "core/log"]
 CONF = {
     "conf/text": CONF_BASE,
     "conf/access.h": CONF_BASE,
-    "conf/config.h": CONF_BASE + ["conf/access.h", "conf/text"],
+    "conf/discovery.h": CONF_BASE,
+    "conf/config.h": CONF_BASE + ["conf/access.h", "conf/discovery.h", "conf/text"],
     "conf/schema": CONF_BASE + ["conf/text", "conf/access.h", "conf/config.h"],
     "conf/reader": CONF_BASE + ["conf/text", "conf/config.h", "conf/schema"],
     "conf": CONF_BASE + ["conf/text", "conf/access.h", "conf/config.h", "conf/schema",
@@ -66,16 +69,17 @@ PROXY = {
     "proxy/upstream/endpoint": [],
     "proxy/upstream/balance": ["proxy/upstream/endpoint"],
     "proxy/upstream/health": ["core/reactor", "proxy/observe", "proxy/identity"],
+    "proxy/upstream/discovery": [],
     "proxy/upstream": ["conf/reader", "core/reactor", "core/sched", "proxy/identity",
                        "proxy/observe", "proxy/upstream/endpoint", "proxy/upstream/balance",
-                       "proxy/upstream/health"],
+                       "proxy/upstream/discovery", "proxy/upstream/health"],
     "proxy/session": ["core/reactor", "core/sched", "proxy/upstream", "proxy/admission",
                       "proxy/identity", "proxy/observe", "proxy/observe/access_log"],
     "proxy/listener": ["core/sched", "proxy/session", "proxy/admission", "proxy/identity",
                        "proxy/observe", "proxy/observe/access_log"],
     "proxy/server": ["core/sched", "proxy/listener", "proxy/session", "proxy/upstream",
-                     "proxy/admission", "proxy/identity", "proxy/observe",
-                     "proxy/observe/access_log", "proxy/memory"],
+                     "proxy/upstream/discovery", "proxy/admission", "proxy/identity",
+                     "proxy/observe", "proxy/observe/access_log", "proxy/memory"],
     "proxy/admin/http": [],
     "proxy/admin": ["core/sched", "proxy/admin/http", "proxy/listener", "proxy/observe",
                     "proxy/server", "proxy/session", "proxy/upstream"],
@@ -97,14 +101,15 @@ ONE_FILE = {
 # The folders that make up the product.
 PRODUCT = ["core", "iouring", "epoll", "conf", "proxy"]
 
-# Which files of the product may include a header of a library: one file, or one folder for the
-# kernel's two interfaces. A library that is missing here may not be included at all. abseil may
-# be included by all of them.
+# Which files of the product may include a header of a library: one file, one folder for the
+# kernel's two interfaces, or a list of them. A library that is missing here may not be included at
+# all. abseil may be included by all of them.
 LIBRARIES = {
+    "ares.h": "core/io/resolve/library.h",
     "gtest/": "core/testing/",
     "liburing.h": "iouring/",
     "microhttpd.h": "proxy/admin/http/library.h",
-    "nlohmann/": "proxy/ctl/json.cc",
+    "nlohmann/": ["conf/endpoint_list.cc", "proxy/ctl/json.cc"],
     "sys/epoll.h": "epoll/",
     "yaml-cpp/": "conf/reader/yaml.cc",
     "spdlog/": "core/log/logger.cc",

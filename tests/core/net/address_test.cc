@@ -231,8 +231,7 @@ TEST(Address, SaysWhatIsWrongWithAText) {
       {"1.2.3.4:+80", R"("1.2.3.4:+80" has a port that is not a number up to 65535)"},
       {"1.2.3.4:080", R"("1.2.3.4:080" has a port that is not a number up to 65535)"},
       {"1.2.3.4:65536", R"("1.2.3.4:65536" has a port that is not a number up to 65535)"},
-      {"localhost:80", R"("localhost:80" has a host name, which is not supported yet: )"
-                       "an IP address is needed"},
+      {"localhost:80", R"("localhost:80" has a host name: an IP address is needed)"},
       {"*:80", R"("*:80" has no IP address (0.0.0.0 or [::] stands for any))"},
       {":80", R"(":80" has no IP address (0.0.0.0 or [::] stands for any))"},
       {"::1:80", R"("::1:80" is an IPv6 address without [ ])"},

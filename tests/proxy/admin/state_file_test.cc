@@ -62,6 +62,7 @@ TEST_F(StateFileTest, WhatIsWrittenIsRead) {
   odd.state = AdminState::kMaintenance;
   odd.weight = 0;
   changes["app"]["[::1]:80"].removed = true;
+  changes["app"]["listed"].state = AdminState::kReady;  // whatever a list says
   changes["app"]["late"] = Added("10.0.0.9:80", "late", 7);
   changes["db"]["unix:/run/x"] = Added("unix:/run/x", "", 0);
   changes["db"]["unix:/run/x"].weight = 256;

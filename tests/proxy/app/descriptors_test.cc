@@ -49,6 +49,23 @@ TEST(Descriptors, ThoseOfChecksAreBounded) {
   EXPECT_EQ(NeedsOf(config, 1).checks, 256u);
 }
 
+TEST(Descriptors, ThoseOfSourcesAreBounded) {
+  conf::Config config = Addresses(1, 1);
+  conf::Endpoint name;
+  name.host = "app.internal";
+  conf::Upstream upstream;
+  upstream.endpoints = {name};
+  upstream.discover = {.file = "/x", .dns = {}};
+  config.upstreams = {upstream};
+  EXPECT_EQ(NeedsOf(config, 1).sources, 8u + 3);
+  EXPECT_EQ(NeedsOf(config, 1).to_run(), 2u + 2 + 8 + 3);
+  config.upstreams[0].endpoints.resize(100, name);
+  EXPECT_EQ(NeedsOf(config, 1).sources, 32u * 8 + 3) << "so many ask at a time";
+  config.upstreams[0].health.check = conf::Check::kHttp;
+  config.upstreams[0].endpoints.resize(1);
+  EXPECT_EQ(NeedsOf(config, 1).checks, 256u) << "a name may stand for any number";
+}
+
 TEST(Descriptors, TooFewForOneConnection) {
   const DescriptorNeeds needs = NeedsOf(Addresses(1, 60), 16);
   const uint64_t least = 5 + needs.to_run() + 2;

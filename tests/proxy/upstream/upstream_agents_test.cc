@@ -52,7 +52,7 @@ struct World {
   // A reload.
   void Change(const conf::Upstream& config) {
     const auto before = upstream;
-    upstream = core::MakeRef<Upstream>(config, 1, before.get(), before->configured());
+    upstream = core::MakeRef<Upstream>(config, 1, before.get());
     upstream->Refresh();
     if (upstream->pool() == before->pool()) upstream->PutInForce(*before, kStart);
   }
@@ -219,7 +219,7 @@ TEST(UpstreamAgents, WhatIsSaidDuringAReloadHolds) {
   World world(config);
   config.endpoints.push_back({.address = *core::Address::Parse("10.0.0.9:80")});
   const auto before = world.upstream;
-  const auto next = core::MakeRef<Upstream>(config, 1, before.get(), before->configured());
+  const auto next = core::MakeRef<Upstream>(config, 1, before.get());
   world.Say(0, "weight:7");
   next->Refresh();
   next->PutInForce(*before, kStart);

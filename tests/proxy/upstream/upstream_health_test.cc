@@ -63,7 +63,7 @@ struct World {
   // A reload.
   void Change(const conf::Upstream& config) {
     const auto before = upstream;
-    upstream = core::MakeRef<Upstream>(config, 1, before.get(), before->configured());
+    upstream = core::MakeRef<Upstream>(config, 1, before.get());
     if (upstream->pool() == before->pool()) upstream->PutInForce(*before, kStart);
   }
 

@@ -154,7 +154,7 @@ TEST(Upstream, AnotherPolicyKeepsTheEndpointsAndTheirSessions) {
   for (int i = 0; i < 3; ++i) on_a.push_back(upstream->queue().TryAcquire(0, {}, {}));
   upstream->SetState(kB, State::kDrain, kNow);
   config.balance = conf::Balance::kLeastConnections;
-  auto after = core::MakeRef<Upstream>(config, 1, upstream.get(), config.endpoints);
+  auto after = core::MakeRef<Upstream>(config, 1, upstream.get());
   EXPECT_EQ(Served(*upstream), kA) << "not in force yet";
   after->PutInForce(*upstream, kNow);
   EXPECT_EQ(&after->queue().ShareSet()->endpoint(0), &on_a[0].endpoint()) << "the same object";
@@ -165,7 +165,7 @@ TEST(Upstream, AnotherPolicyKeepsTheEndpointsAndTheirSessions) {
     EXPECT_EQ(on_a.back().endpoint().name(), kB) << "a has three that began under the first one";
   }
   config.slow_start = 10s;
-  auto last = core::MakeRef<Upstream>(config, 1, after.get(), config.endpoints);
+  auto last = core::MakeRef<Upstream>(config, 1, after.get());
   last->PutInForce(*after, kNow);
   EXPECT_EQ(last->pool(), upstream->pool());
   EXPECT_EQ(last->pool()->SessionsOf(kA) + last->pool()->SessionsOf(kB), 6u);
@@ -177,7 +177,7 @@ TEST(Upstream, AnotherPolicyKeepsLimits) {
   auto before = core::MakeRef<Upstream>(config, 1);
   std::optional<EndpointSlot> slot = before->queue().TryAcquire(0, {}, {});
   config.balance = conf::Balance::kMaglev;
-  const auto after = core::MakeRef<Upstream>(config, 1, before.get(), config.endpoints);
+  const auto after = core::MakeRef<Upstream>(config, 1, before.get());
   after->PutInForce(*before, kNow);
   EXPECT_FALSE(after->queue().TryAcquire(0, {.key = 1}, {}).valid());
   slot.reset();
@@ -191,9 +191,8 @@ TEST(Upstream, AnotherRuleKeepsTheEndpoints) {
   const EndpointSlot b = before->queue().TryAcquire(0, {}, {});
   config.queue_timeout = 7s;
   config.on_removed = {.sessions = conf::SessionsOfRemoved::kReset};
-  const std::vector<conf::Endpoint> endpoints = config.endpoints;
   config.endpoints.pop_back();
-  auto after = core::MakeRef<Upstream>(config, 1, before.get(), endpoints);
+  auto after = core::MakeRef<Upstream>(config, 1, before.get());
   EXPECT_EQ(after->policy().queue_timeout, 7s);
   EXPECT_EQ(before->queue().ShareSet()->size(), 2u) << "not in force yet";
   EXPECT_EQ(after->endpoints()->size(), 1u);
@@ -207,7 +206,7 @@ TEST(Upstream, AnotherRuleKeepsTheEndpoints) {
   EXPECT_FALSE(a.endpoint().end_of_sessions()->cancelled());
   conf::Upstream other = config;
   other.endpoints = {At(kC)};
-  const auto last = core::MakeRef<Upstream>(other, 1, after.get(), config.endpoints);
+  const auto last = core::MakeRef<Upstream>(other, 1, after.get());
   last->PutInForce(*after, kNow + 6min);
   (void)last->pool()->EndLate(kNow + 6min);
   EXPECT_TRUE(a.endpoint().end_of_sessions()->cancelled()) << "the rule was: reset";
@@ -284,13 +283,12 @@ TEST(Upstream, AReloadUndoesNothingThatAnAdministratorHasDone) {
     conf::Upstream config = Config({At(kA), At(kB)});
     auto before = core::MakeRef<Upstream>(config, 1);
     before->SetState(kA, State::kDrain, kNow);
-    const std::vector<conf::Endpoint> endpoints = config.endpoints;
     config.endpoints = {At(kA), At(kB), At(kC)};
     if (other_policy) config.balance = conf::Balance::kLeastConnections;
-    auto after = core::MakeRef<Upstream>(config, 1, before.get(), endpoints);
+    auto after = core::MakeRef<Upstream>(config, 1, before.get());
     EXPECT_EQ(after->pool(), before->pool());
     before->Remove(kB, kNow);
-    before->Add(At("10.0.0.4:80", 7), [](Endpoint&) {}, kNow);
+    before->Add(At("10.0.0.4:80", 7), [](std::span<Endpoint* const>) {}, kNow);
     after->Refresh();
     after->PutInForce(*before, kNow);
     after->Forget();

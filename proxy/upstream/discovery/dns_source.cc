@@ -1,0 +1,96 @@
+#include "proxy/upstream/discovery/dns_source.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/random.h"
+#include "core/io/resolve/resolve.h"
+#include "core/time/sleep.h"
+#include "proxy/upstream/discovery/named_endpoints.h"
+
+namespace sluice::proxy {
+namespace {
+
+constexpr core::Duration kFirstPause = 1s;
+constexpr core::Duration kLongestPause = 30s;
+constexpr uint32_t kMostDoublings = 5;
+
+core::ResolveOptions OptionsOf(const conf::Dns& dns) {
+  core::ResolveOptions options;
+  options.servers = dns.servers;
+  options.timeout = dns.timeout;
+  options.family = dns.family == conf::DnsFamily::kIpv4   ? core::ResolveFamily::kIpv4
+                   : dns.family == conf::DnsFamily::kIpv6 ? core::ResolveFamily::kIpv6
+                                                          : core::ResolveFamily::kAny;
+  return options;
+}
+
+absl::Status Named(const SourceSpec& spec, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat(spec.Key(), ": ", std::string(status.message())));
+}
+
+}  // namespace
+
+DnsSource::DnsSource(SourceSpec spec, SourceSettings settings)
+    : spec_(std::move(spec)), settings_(std::move(settings)), options_(OptionsOf(settings_.dns)) {}
+
+core::Task<DnsSource::Answer> DnsSource::AskForHost() {
+  absl::StatusOr<core::ResolvedHost> host = co_await core::Resolve(spec_.name, options_);
+  if (!host.ok()) co_return Answer{.endpoints = host.status()};
+  for (const core::Address& known : addresses_) {
+    const bool is_lacking = known.family() == AF_INET ? host->lacks_ipv4 : host->lacks_ipv6;
+    if (is_lacking) host->addresses.push_back(known);
+  }
+  addresses_ = std::move(host->addresses);
+  co_return Answer{.endpoints = EndpointsOfHost(spec_.name, spec_.port, addresses_),
+                   .ttl = host->ttl};
+}
+
+core::Task<DnsSource::Answer> DnsSource::AskForService() {
+  const absl::StatusOr<core::ResolvedService> service =
+      co_await core::ResolveService(spec_.name, options_);
+  if (!service.ok()) co_return Answer{.endpoints = service.status()};
+  co_return Answer{.endpoints = EndpointsOfService(service->targets), .ttl = service->ttl};
+}
+
+core::Task<DnsSource::Answer> DnsSource::Ask() {
+  Answer answer =
+      spec_.kind == SourceSpec::Kind::kHost ? co_await AskForHost() : co_await AskForService();
+  if (answer.endpoints.ok() && answer.endpoints->size() > kMostOfSource) {
+    answer.endpoints = absl::ResourceExhaustedError(absl::StrCat(
+        "there are ", answer.endpoints->size(), " addresses, allowed: ", kMostOfSource));
+  }
+  co_return answer;
+}
+
+core::Duration DnsSource::PauseAfter(const Answer& answer) {
+  core::Duration pause = answer.ttl;
+  if (answer.endpoints.ok()) {
+    errors_ = 0;
+  } else {
+    pause = std::min(kLongestPause, kFirstPause * (1 << std::min(errors_, kMostDoublings)));
+    ++errors_;
+  }
+  pause = std::clamp(pause, settings_.dns.min_ttl, settings_.dns.max_ttl);
+  return pause - core::Jitter(pause / 10 + core::Duration(1), settings_.seed + ++draws_);
+}
+
+core::Task<absl::StatusOr<Snapshot>> DnsSource::Next() {
+  if (pause_ > 0s && !co_await core::Sleep(pause_)) co_return absl::CancelledError();
+  std::optional<Answer> asked;
+  {
+    const auto turn = co_await settings_.turns->Acquire();
+    if (!turn.ok()) co_return absl::CancelledError();
+    asked = co_await Ask();
+  }
+  Answer& answer = *asked;
+  if (absl::IsCancelled(answer.endpoints.status())) co_return answer.endpoints.status();
+  pause_ = PauseAfter(answer);
+  if (!answer.endpoints.ok()) co_return Named(spec_, answer.endpoints.status());
+  co_return std::move(answer.endpoints);
+}
+
+}  // namespace sluice::proxy
