@@ -1,8 +1,10 @@
 #include "conf/schema/name_scalars.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
+#include "absl/strings/ascii.h"
 #include "conf/schema/scalars.h"
 #include "conf/text/text.h"
 #include "core/net/host_name.h"
@@ -35,6 +37,10 @@ absl::Status WhyNoEndpoint(std::string_view text, const absl::Status& why) {
   }
   if (colon != text.npos && core::IsHostName(text.substr(0, colon))) {
     return InvalidArgument(Cat(Quoted(text), " has no valid port behind its name"));
+  }
+  const std::string_view host = text.substr(0, std::min(colon, text.size()));
+  if (std::ranges::any_of(host, absl::ascii_isalpha) && host.find_first_of(":/@[* ") == host.npos) {
+    return InvalidArgument(Cat(Quoted(text), " does not begin with the name of a host"));
   }
   return why;
 }
@@ -91,8 +97,7 @@ Scalar NameServer(core::Address& field) {
               return absl::OkStatus();
             }
             const absl::StatusOr<core::Address> with_port = core::Address::Parse(text);
-            if (!with_port.ok()) return with_port.status();
-            if (!with_port->is_ip() || with_port->port() == 0) {
+            if (!with_port.ok() || !with_port->is_ip() || with_port->port() == 0) {
               return InvalidArgument(Cat(Quoted(text), " is not the address of a name server"));
             }
             field = *with_port;

@@ -34,6 +34,7 @@ class NameServer:
         self.services = {}
         self.ttl = 0
         self.mood = OK
+        self.failing_kinds = set()  # questions for these fail in every mood
         self.asked = 0
         self.over_tcp = 0
         self.tcp = socket.create_server((HOST, 0))
@@ -57,6 +58,8 @@ class NameServer:
             try:
                 message, peer = self.udp.recvfrom(4096)
             except OSError:
+                return
+            if not message:  # closed
                 return
             self.asked += 1
             if self.mood == SLOW:
@@ -110,6 +113,8 @@ class NameServer:
             number ^= 0x5555
         records = self.records(name, kind)
         code = {SERVFAIL: 2, NXDOMAIN: 3}.get(mood, 0 if records is not None else 3)
+        if kind in self.failing_kinds:
+            code = 2
         records = [] if code or records is None else records
         flags = 0x8180 | code
         if mood == TRUNCATED and not is_tcp:

@@ -166,14 +166,7 @@ class DiscoverDns(Administered, Reloading):
         self.start(dns=self.dns(family="any"))
         ipv6 = f"{NAME}@[::1]:{self.port}"
         wait_for(lambda: set(self.endpoints()) == {self.name_of(0), ipv6}, "both families")
-        answer = self.names.answer
-
-        def fails_for_ipv6(message, **options):
-            is_ipv6 = message.endswith(b"\x00\x1c\x00\x01")
-            return answer(message, **{**options, "mood": name_server.SERVFAIL} if is_ipv6
-                          else options)
-
-        self.names.answer = fails_for_ipv6
+        self.names.failing_kinds.add(name_server.AAAA)
         self.names.hosts[NAME] = [self.addresses[1]]
         wait_for(lambda: set(self.endpoints()) == {self.name_of(1), ipv6}, "the other address")
 
@@ -222,6 +215,19 @@ class DiscoverDns(Administered, Reloading):
         self.names.services[service] = [(0, 1000, self.port, "two.internal"),
                                         (0, 250, self.port, "three.internal")]
         self.wait_for_services({"two.internal": (0, 256), "three.internal": (0, 64)})
+
+    def test_a_family_of_a_server_that_fails_keeps_its_addresses(self):
+        service = f"_app._tcp.{NAME}"
+        self.names.services[service] = [(0, 1, self.port, NAME)]
+        self.names.hosts[NAME] = [self.addresses[0], "::1"]
+        self.start([], discover={"dns": {"srv": service}})
+        ipv6 = f"{NAME}@[::1]:{self.port}"
+        wait_for(lambda: set(self.endpoints()) == {self.name_of(0), ipv6}, "both families")
+        self.names.failing_kinds.add(name_server.AAAA)
+        self.names.hosts[NAME] = [self.addresses[1]]
+        wait_for(lambda: set(self.endpoints()) == {self.name_of(1), ipv6}, "the other address")
+        self.names.failing_kinds.clear()
+        self.wait_for_hosts(1)
 
     def wait_for_services(self, wanted):
         def found():

@@ -167,8 +167,7 @@ class DiscoverFile(Administered, Reloading):
 
     def ending(self):
         count = len(self.web.session_ends()) + 1
-        with self.web.connect() as client:
-            sockets.ending(client)
+        sockets.ending_of_connect(self.web.address())
         return self.web.wait_session_end(count)["reason"]
 
     def test_a_file_that_is_not_there_yet(self):
@@ -220,6 +219,7 @@ class DiscoverFile(Administered, Reloading):
         first, second = self.servers
         self.write(first, second)
         self.start()
+        self.wait_for_names(first, second)
         self.act("POST", first, "drain")
         self.act("PUT", second, "weight?weight=9")
         third = self.peer(echo).receive()

@@ -180,7 +180,7 @@ void HealthModel::CheckEjection(Place& place, std::string_view line) {
   size_t to_serve = 0;
   size_t ejected = 0;
   for (const Place* each : model_.current().members) {
-    if (each->now.weight == 0 || each->is_unused) continue;
+    if (each->now.weight == 0 || each->now.is_drained || each->is_unused) continue;
     ++to_serve;
     if (each->is_ejected) ++ejected;
   }

@@ -79,7 +79,6 @@ void UpstreamModel::Join(const Plan& plan, bool at_start) {
   pool.upstream = plan.upstream;
   std::erase_if(pool.members, [&](Place* place) {
     if (plan.endpoints[place->endpoint].is_in) return false;
-    pool.drained.erase(place->endpoint);  // what an administrator has said of it is forgotten
     Leave(*place);
     pool.drained.erase(place->endpoint);  // what a configuration drops is forgotten
     pool.left.push_back(place);

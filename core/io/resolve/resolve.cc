@@ -165,15 +165,13 @@ struct Target {
 
 Task<Target> ResolveTarget(DnsService service, const ResolveOptions& options) {
   Target found;
-  absl::StatusOr<ResolvedHost> host = co_await Resolve(service.host, options);
+  const absl::StatusOr<ResolvedHost> host = co_await Resolve(service.host, options);
   found.target = {.host = service.host,
                   .addresses = {},
+                  .lacks_ipv4 = host.ok() && host->lacks_ipv4,
+                  .lacks_ipv6 = host.ok() && host->lacks_ipv6,
                   .priority = service.priority,
                   .weight = service.weight};
-  if (host.ok() && (host->lacks_ipv4 || host->lacks_ipv6)) {
-    host = absl::UnavailableError(absl::StrCat("one of two questions for the addresses of ",
-                                               service.host, " was not answered"));
-  }
   if (!host.ok()) {
     if (!absl::IsNotFound(host.status())) found.status = host.status();
     co_return found;

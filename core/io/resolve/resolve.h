@@ -36,7 +36,8 @@ namespace sluice::core {
 struct ResolvedHost {
   std::vector<Address> addresses = {};  // with port 0; sorted, at least one
   Duration ttl{0};
-  // Of this family it is not known what there is: its question was not answered.
+  // Of this family it is not known what there is: its question was not answered. (A server that
+  // knows a name by itself may refuse the question for the family that it has nothing of.)
   bool lacks_ipv4 = false;
   bool lacks_ipv6 = false;
 
@@ -49,6 +50,8 @@ Task<absl::StatusOr<ResolvedHost>> Resolve(std::string name, ResolveOptions opti
 struct ServiceTarget {
   std::string host;
   std::vector<Address> addresses;
+  bool lacks_ipv4 = false;  // as of a host
+  bool lacks_ipv6 = false;
   uint16_t priority = 0;  // a smaller one is better
   uint16_t weight = 0;
 
@@ -65,8 +68,8 @@ struct ResolvedService {
 // More targets than that are an error (UNAVAILABLE).
 inline constexpr size_t kMostServiceTargets = 1024;
 
-// A target without an address is left out. If it is not known whether one has an address, nothing
-// is (UNAVAILABLE).
+// A target without an address is left out. If neither of its questions is answered, nothing is
+// known (UNAVAILABLE).
 Task<absl::StatusOr<ResolvedService>> ResolveService(std::string name, ResolveOptions options = {});
 
 }  // namespace sluice::core

@@ -3,11 +3,13 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <span>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/random.h"
-#include "core/io/resolve/resolve.h"
 #include "core/time/sleep.h"
 #include "proxy/upstream/discovery/named_endpoints.h"
 
@@ -32,6 +34,21 @@ absl::Status Named(const SourceSpec& spec, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(spec.Key(), ": ", std::string(status.message())));
 }
 
+// Of a target in an answer: it has an address.
+uint16_t PortOf(const core::ServiceTarget& target) { return target.addresses[0].port(); }
+
+// `answer`: a host or a target. What is known of a family whose question was not answered stays.
+// IPv4 is first, as in answers.
+void KeepLacking(auto& answer, std::span<const core::Address> known) {
+  std::vector<core::Address>& addresses = answer.addresses;
+  std::ptrdiff_t ipv4_kept = 0;
+  for (const core::Address& each : known) {
+    const bool is_ipv4 = each.family() == AF_INET;
+    if (is_ipv4 && answer.lacks_ipv4) addresses.insert(addresses.begin() + ipv4_kept++, each);
+    if (!is_ipv4 && answer.lacks_ipv6) addresses.push_back(each);
+  }
+}
+
 }  // namespace
 
 DnsSource::DnsSource(SourceSpec spec, SourceSettings settings)
@@ -40,20 +57,24 @@ DnsSource::DnsSource(SourceSpec spec, SourceSettings settings)
 core::Task<DnsSource::Answer> DnsSource::AskForHost() {
   absl::StatusOr<core::ResolvedHost> host = co_await core::Resolve(spec_.name, options_);
   if (!host.ok()) co_return Answer{.endpoints = host.status()};
-  for (const core::Address& known : addresses_) {
-    const bool is_lacking = known.family() == AF_INET ? host->lacks_ipv4 : host->lacks_ipv6;
-    if (is_lacking) host->addresses.push_back(known);
-  }
+  KeepLacking(*host, addresses_);
   addresses_ = std::move(host->addresses);
   co_return Answer{.endpoints = EndpointsOfHost(spec_.name, spec_.port, addresses_),
                    .ttl = host->ttl};
 }
 
 core::Task<DnsSource::Answer> DnsSource::AskForService() {
-  const absl::StatusOr<core::ResolvedService> service =
+  absl::StatusOr<core::ResolvedService> service =
       co_await core::ResolveService(spec_.name, options_);
   if (!service.ok()) co_return Answer{.endpoints = service.status()};
-  co_return Answer{.endpoints = EndpointsOfService(service->targets), .ttl = service->ttl};
+  for (core::ServiceTarget& target : service->targets) {
+    const auto same = std::ranges::find_if(targets_, [&target](const core::ServiceTarget& known) {
+      return known.host == target.host && PortOf(known) == PortOf(target);
+    });
+    if (same != targets_.end()) KeepLacking(target, same->addresses);
+  }
+  targets_ = std::move(service->targets);
+  co_return Answer{.endpoints = EndpointsOfService(targets_), .ttl = service->ttl};
 }
 
 core::Task<DnsSource::Answer> DnsSource::Ask() {

@@ -6,8 +6,8 @@
 //   WAITING: 1 s, doubled with each error in a row up to 30 s, within the same bounds
 //
 // If one of the two questions for addresses (A and AAAA) is not answered, what was known of that
-// family stays and the other family is told. Waits are up to a tenth shorter by chance, so that not
-// all sources ask at the same moment.
+// family stays and the other family is told; so it is with each server of a service. Waits are up
+// to a tenth shorter by chance, so that not all sources ask at the same moment.
 // Threads: inside a task. Checked by: tests/e2e/test_discover_dns.py.
 #ifndef SLUICE_PROXY_UPSTREAM_DISCOVERY_DNS_SOURCE_H_
 #define SLUICE_PROXY_UPSTREAM_DISCOVERY_DNS_SOURCE_H_
@@ -18,6 +18,7 @@
 
 #include "core/base/time.h"
 #include "core/io/resolve/options.h"
+#include "core/io/resolve/resolve.h"
 #include "core/net/address.h"
 #include "proxy/upstream/discovery/source.h"
 
@@ -42,9 +43,10 @@ class DnsSource final : public EndpointSource {
   const SourceSpec spec_;
   const SourceSettings settings_;
   const core::ResolveOptions options_;
-  std::vector<core::Address> addresses_;  // the last ones, of a host
-  core::Duration pause_{0};               // before the next question
-  uint32_t errors_ = 0;                   // in a row
+  std::vector<core::Address> addresses_;      // the last ones, of a host
+  std::vector<core::ServiceTarget> targets_;  // the last ones, of a service
+  core::Duration pause_{0};                   // before the next question
+  uint32_t errors_ = 0;                       // in a row
   uint64_t draws_ = 0;
 };
 

@@ -231,6 +231,23 @@ TEST_P(ResolveTest, ResolvesTheServersOfAService) {
   EXPECT_EQ(service->ttl, 20s);
 }
 
+TEST_P(ResolveTest, SaysWhichFamilyOfAServerIsNotKnown) {
+  const NameServer server([](const Question& question) {
+    if (question.type == DnsType::kSrv) {
+      return AnswerOnWire(
+          question.message, kPlain,
+          {{kOwnerOfQuestion, DnsType::kSrv, 40, ServiceData(0, 5, 3001, "one.x")}});
+    }
+    if (question.type == DnsType::kAaaa) return AnswerOnWire(question.message, kRefused, {});
+    return Addresses(question, {"10.0.0.1"});
+  });
+  const auto service = Run(ResolveService("_app._tcp.x", Of(server)));
+  ASSERT_TRUE(service.ok()) << service.status();
+  EXPECT_EQ(service->targets[0].addresses[0].ToString(), "10.0.0.1:3001");
+  EXPECT_TRUE(service->targets[0].lacks_ipv6);
+  EXPECT_FALSE(service->targets[0].lacks_ipv4);
+}
+
 TEST_P(ResolveTest, AServiceIsKnownAsAWholeOrNot) {
   const NameServer server([](const Question& question) {
     if (question.type == DnsType::kSrv) {
