@@ -51,13 +51,15 @@ CONF = {
     "conf/text": CONF_BASE,
     "conf/access.h": CONF_BASE,
     "conf/discovery.h": CONF_BASE,
-    "conf/config.h": CONF_BASE + ["conf/access.h", "conf/discovery.h", "conf/text"],
+    "conf/route.h": CONF_BASE,
+    "conf/config.h": CONF_BASE + ["conf/access.h", "conf/discovery.h", "conf/route.h",
+                                  "conf/text"],
     "conf/schema": CONF_BASE + ["conf/text", "conf/access.h", "conf/config.h"],
     "conf/reader": CONF_BASE + ["conf/text", "conf/config.h", "conf/schema"],
     "conf": CONF_BASE + ["conf/text", "conf/access.h", "conf/config.h", "conf/schema",
                          "conf/reader"],
 }
-PUBLIC_CONF = ["conf", "conf/access.h", "conf/config.h", "conf/text"]
+PUBLIC_CONF = ["conf", "conf/access.h", "conf/config.h", "conf/route.h", "conf/text"]
 
 # The proxy, from below. Besides its row each folder may include PUBLIC_CORE and PUBLIC_CONF.
 PROXY = {
@@ -65,6 +67,7 @@ PROXY = {
     "proxy/observe": ["core/sched"],
     "proxy/observe/access_log": ["proxy/observe"],
     "proxy/identity": ["proxy/observe"],
+    "proxy/route": [],
     "proxy/admission": ["proxy/memory", "proxy/observe"],
     "proxy/upstream/endpoint": [],
     "proxy/upstream/balance": ["proxy/upstream/endpoint"],
@@ -74,15 +77,17 @@ PROXY = {
                        "proxy/observe", "proxy/upstream/endpoint", "proxy/upstream/balance",
                        "proxy/upstream/discovery", "proxy/upstream/health"],
     "proxy/session": ["core/reactor", "core/sched", "proxy/upstream", "proxy/admission",
-                      "proxy/identity", "proxy/observe", "proxy/observe/access_log"],
+                      "proxy/identity", "proxy/route", "proxy/observe",
+                      "proxy/observe/access_log"],
     "proxy/listener": ["core/sched", "proxy/session", "proxy/admission", "proxy/identity",
-                       "proxy/observe", "proxy/observe/access_log"],
+                       "proxy/route", "proxy/observe", "proxy/observe/access_log"],
     "proxy/server": ["core/sched", "proxy/listener", "proxy/session", "proxy/upstream",
                      "proxy/upstream/discovery", "proxy/admission", "proxy/identity",
-                     "proxy/observe", "proxy/observe/access_log", "proxy/memory"],
+                     "proxy/route", "proxy/observe", "proxy/observe/access_log",
+                     "proxy/memory"],
     "proxy/admin/http": [],
     "proxy/admin": ["core/sched", "proxy/admin/http", "proxy/listener", "proxy/observe",
-                    "proxy/server", "proxy/session", "proxy/upstream"],
+                    "proxy/route", "proxy/server", "proxy/session", "proxy/upstream"],
     "proxy/ctl": ["proxy/admin", "proxy/admin/http"],
     "proxy/app": ["core/reactor", "core/sched", "proxy/admin/http", "proxy/memory"],
     # main.cc itself
