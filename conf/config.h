@@ -14,6 +14,7 @@
 
 #include "conf/access.h"
 #include "conf/discovery.h"
+#include "conf/route.h"
 #include "core/base/time.h"
 #include "core/net/address.h"
 
@@ -36,7 +37,7 @@ enum class Balance {
   kFirst,
   kFastest,
 };
-enum class HashOn { kSource };
+enum class HashOn { kSource, kSni };
 enum class ProxyVersion { kOff, kV1, kV2 };
 enum class ProxyTlv { kCrc32c };
 enum class Check { kOff, kConnect, kExchange, kHttp };
@@ -199,6 +200,7 @@ struct Defaults {
   Access access;
   PerSource per_source;
   Bandwidth bandwidth;
+  Preread preread;
   ListenSocket socket;
 
   bool operator==(const Defaults&) const = default;
@@ -209,6 +211,7 @@ struct Listener : Defaults {
   std::string name;
   std::vector<core::Address> bind;     // at least one
   std::string upstream;                // the name of one of Config::upstreams
+  std::vector<Route> routes;           // to others; the first that holds is taken
   uint32_t max_connections = 0;        // 0 = no limit of its own
   OnLimit on_limit = OnLimit::kClose;  // merged from Limits::on_limit
 

@@ -156,13 +156,28 @@ std::optional<Place> FindListener(const core::Address& endpoint, const Listening
   return first;
 }
 
+using UpstreamIndex = std::unordered_map<std::string, size_t>;
+
+// All that a listener leads to, by default or by a route.
+std::vector<size_t> UpstreamsOf(const Listener& listener, const UpstreamIndex& upstreams) {
+  std::vector<size_t> indices;
+  const auto add = [&](const std::string& name) {
+    if (const auto found = upstreams.find(name); found != upstreams.end()) {
+      indices.push_back(found->second);
+    }
+  };
+  add(listener.upstream);
+  for (const Route& route : listener.routes) add(route.upstream);
+  return indices;
+}
+
 }  // namespace
 
 std::vector<Loop> FindLoops(const Config& config,
                             const std::vector<std::vector<core::Address>>& bound,
                             const IsLocal& is_local) {
   const Listening listening = ListeningByKey(bound);
-  std::unordered_map<std::string, size_t> upstreams;
+  UpstreamIndex upstreams;
   for (size_t u = 0; u < config.upstreams.size(); ++u)
     upstreams.emplace(config.upstreams[u].name, u);
   std::vector<std::vector<size_t>> next(config.upstreams.size());
@@ -172,17 +187,17 @@ std::vector<Loop> FindLoops(const Config& config,
       const auto place = FindListener(config.upstreams[u].endpoints[e].address, listening, config,
                                       bound, is_local);
       if (!place) continue;
-      const auto to = upstreams.find(config.listeners[place->first].upstream);
-      if (to == upstreams.end()) continue;
-      next[u].push_back(to->second);
+      const std::vector<size_t> to = UpstreamsOf(config.listeners[place->first], upstreams);
+      next[u].insert(next[u].end(), to.begin(), to.end());
       steps.push_back({u, e, place->first});
     }
   }
   if (steps.empty()) return {};
   const Components components(next);
   std::erase_if(steps, [&](const Loop& step) {
-    return !components.Together(step.upstream,
-                                upstreams.at(config.listeners[step.listener].upstream));
+    return std::ranges::none_of(
+        UpstreamsOf(config.listeners[step.listener], upstreams),
+        [&](size_t upstream) { return components.Together(step.upstream, upstream); });
   });
   return steps;
 }

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "conf/reader/routes.h"
 #include "conf/text/text.h"
 #include "conf/text/units.h"
 
@@ -246,21 +247,22 @@ void CheckReferences(const Config& config, const Positions& positions, Errors& e
   // One whose name could not be read may be the one that is meant.
   if (names.empty() || known.contains("")) return;
   const std::string allowed = JoinNames(names);
-  for (size_t i = 0; i < config.listeners.size(); ++i) {
-    const std::string& name = config.listeners[i].upstream;
-    if (name.empty() || known.contains(name)) continue;
-    const std::string path = Cat("listeners[", i, "].upstream");
+  const auto check = [&](const std::string& name, const std::string& user) {
+    if (name.empty() || known.contains(name)) return;
+    const std::string path = Cat(user, ".upstream");
     errors.Add(positions.At(path), WithAllowed(Cat(path, ": there is no upstream ", Quoted(name),
                                                    errors.DidYouMean(name, names)),
                                                allowed));
+  };
+  for (size_t i = 0; i < config.listeners.size(); ++i) {
+    const std::string path = Cat("listeners[", i, "]");
+    check(config.listeners[i].upstream, path);
+    for (size_t j = 0; j < config.listeners[i].routes.size(); ++j) {
+      check(config.listeners[i].routes[j].upstream, Cat(path, ".routes[", j, "]"));
+    }
   }
   for (size_t i = 0; i < config.ready_when.size(); ++i) {
-    const std::string& name = config.ready_when[i].upstream;
-    if (name.empty() || known.contains(name)) continue;
-    const std::string path = Cat("ready_when[", i, "].upstream");
-    errors.Add(positions.At(path), WithAllowed(Cat(path, ": there is no upstream ", Quoted(name),
-                                                   errors.DidYouMean(name, names)),
-                                               allowed));
+    check(config.ready_when[i].upstream, Cat("ready_when[", i, "]"));
   }
 }
 
@@ -268,6 +270,7 @@ void CheckReferences(const Config& config, const Positions& positions, Errors& e
 
 void Validate(const Config& config, const Positions& positions, Errors& errors) {
   CheckListeners(config, positions, errors);
+  CheckRoutes(config, positions, errors);
   CheckAdmin(config, positions, errors);
   CheckUpstreams(config, positions, errors);
   CheckSources(config, positions, errors);

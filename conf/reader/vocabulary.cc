@@ -140,16 +140,25 @@ constexpr auto kVocabulary = std::to_array<Foreign>({
      "virtual_hosts http_filters filter_chains filters ",
      "", "Sluice does not look into HTTP: it forwards the bytes of a connection"},
     {" tls ssl cert certs certificate certificates ssl_certificate ssl_certificate_key crt ca key "
-     "private_key cert_file key_file ciphers tls_options transport_socket acme ssl_preread ",
+     "private_key cert_file key_file ciphers tls_options transport_socket acme ",
      "", "TLS is not supported yet: Sluice forwards it as it is, to an upstream that speaks it"},
     // What is not here yet.
     {" disabled down enabled zone ", "",
      "an endpoint with weight: 0 gets no new connections, and `sluice ctl drain` takes one out"},
     {" proxy_protocol accept_proxy trusted real_ip set_real_ip_from ", "",
      "the PROXY protocol is not taken from clients yet; upstreams[].send_proxy sends it"},
-    {" routes route sni server_name server_names hostsni rules rule match preread preread_timeout "
-     "alpn domains ",
-     "", "routing by server name is not supported yet: a listener has one upstream"},
+    {" ssl_preread tls_inspector listener_filters rules rule match use_server_names filter_chain "
+     "filter_chain_match route_rules map ",
+     "listeners[].routes", ""},
+    {" server_name server_names hostsni host_sni req_ssl_sni req_ssl_hello_type ssl_fc_sni domains "
+     "domain hostname hostnames ssl_preread_server_name ",
+     "listeners[].routes[].sni", ""},
+    {" req_ssl_alpn alpn_protocols application_protocols ssl_preread_alpn_protocols ",
+     "listeners[].routes[].alpn", ""},
+    {" preread_timeout inspect_delay listener_filters_timeout matching_timeout ",
+     "listeners[].preread.timeout", ""},
+    {" preread_buffer_size ", "",
+     "a listener with routes reads up to 64 KiB of a hello: leave the key out"},
     {" discovery service_discovery providers ", "upstreams[].discover", ""},
     {" api dashboard prometheus stats_socket admin_address management ", "admin.bind", ""},
     {" metrics status ping readiness probes ", "admin.probe_bind", ""},

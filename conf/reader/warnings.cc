@@ -7,6 +7,7 @@
 #include <string>
 
 #include "conf/reader/loops.h"
+#include "conf/reader/routes.h"
 #include "conf/text/text.h"
 
 namespace sluice::conf {
@@ -58,6 +59,7 @@ void Warn(const Config& config, const Positions& positions, Errors& warnings) {
   WarnOfLoops(config, positions, warnings);
   WarnOfDrained(config, positions, warnings);
   WarnOfMissingLists(config, positions, warnings);
+  WarnOfRoutes(config, positions, warnings);
 }
 
 }  // namespace sluice::conf

@@ -12,6 +12,7 @@
 #include "conf/schema/identity.h"
 #include "conf/schema/list_of.h"
 #include "conf/schema/name_scalars.h"
+#include "conf/schema/route_shapes.h"
 #include "conf/schema/scalars.h"
 
 namespace sluice::conf {
@@ -193,6 +194,7 @@ void DefaultsFields(Defaults& defaults, Visitor& v) {
   v.Optional("access", Of(defaults.access));
   v.Optional("per_source", Of(defaults.per_source));
   v.Optional("bandwidth", Of(defaults.bandwidth));
+  v.Optional("preread", ShapeOf(defaults.preread));
   v.Optional("socket", Of(defaults.socket));
 }
 
@@ -203,6 +205,7 @@ Shape Of(Listener& listener) {
     v.Required("name", Name(listener.name));
     v.Required("bind", OneOrListOf(core::Address::kForms, listener.bind, Bind));
     v.Required("upstream", Name(listener.upstream));
+    v.Optional("routes", ShapeOf(listener.routes));
     v.Optional("max_connections", Count(listener.max_connections, 0, kConnectionsMax));
     v.Optional("on_limit",
                OneOf(listener.on_limit, {{"close", OnLimit::kClose}, {"wait", OnLimit::kWait}}));
@@ -229,7 +232,8 @@ Shape Of(Endpoint& endpoint) {
 
 Shape Of(Hash& hash) {
   return Map{[&hash](Visitor& v) {
-    v.Optional("on", OneOf(hash.on, {{"source", HashOn::kSource}}, {"proxy_source", "sni"}));
+    v.Optional("on", OneOf(hash.on, {{"source", HashOn::kSource}, {"sni", HashOn::kSni}},
+                           {"proxy_source"}));
     v.Optional("ipv4_prefix", Count(hash.ipv4_prefix, 1, 32));
     v.Optional("ipv6_prefix", Count(hash.ipv6_prefix, 1, 128));
     v.Optional("seed", Count(hash.seed, 0, std::numeric_limits<uint32_t>::max()));

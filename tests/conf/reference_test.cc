@@ -53,6 +53,7 @@ TEST(Reference, HasTheDefaults) {
   listener.name = "web";
   listener.bind = {*core::Address::Parse("127.0.0.1:8080")};
   listener.upstream = "app";
+  listener.routes = {{.sni = {"*.example.org"}, .alpn = {"h2"}, .upstream = "app"}};
   Endpoint endpoint;
   endpoint.address = *core::Address::Parse("127.0.0.1:3000");
   const std::vector<ExchangeStep> steps = {{{"PING\r\n", false}, {"+PONG", false}},
