@@ -24,8 +24,9 @@ test_packages=(
   # Libraries.
   libbenchmark-dev libgmock-dev libgtest-dev libseccomp-dev
   # Clients, upstreams, peers and the system's own tools.
-  bash curl dnsmasq-base fish haproxy iperf3 iproute2 libnginx-mod-stream nginx postgresql
-  postgresql-contrib procps prometheus python3 redis-server redis-tools strace util-linux wrk zsh
+  bash curl dnsmasq-base fish haproxy iperf3 iproute2 libnginx-mod-stream nginx openssh-client
+  openssl postgresql postgresql-contrib procps prometheus python3 redis-server redis-tools strace
+  util-linux wrk zsh
 )
 # Bazel's package depends on these, and Bazel itself uses neither: it runs on a JRE, and compiles
 # with clang. They are a third of the download. Where they are not installed, a package without

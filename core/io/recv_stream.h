@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <coroutine>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -48,6 +49,11 @@ class RecvStream {
       return true;
     }
     void await_resume() { wait_.End(op_); }
+    template <typename Look>
+    void ForEach(Look look) const {
+      op_.ForEach(look);
+    }
+    void set_gathers() { op_.gathers = true; }
     void NoteSent(bool whole) {
       op_.whole_sends =
           whole ? static_cast<uint8_t>(std::min(op_.whole_sends + 1, kWholeSends)) : uint8_t{0};
@@ -102,6 +108,31 @@ class RecvStream {
     bool await_resume() const { return !op_.in_flight; }
   };
 
+  // In place, too, but for one number.
+  class MoreAwaiter {
+   public:
+    MoreAwaiter(WaitAwaiter& wait, size_t seen) : wait_(wait), seen_(seen) { wait_.set_gathers(); }
+    bool await_ready() const { return has_more(); }
+    template <typename Promise>
+    bool await_suspend(std::coroutine_handle<Promise> handle) {
+      return wait_.await_suspend(handle);
+    }
+    bool await_resume() {
+      wait_.await_resume();
+      return has_more();
+    }
+
+   private:
+    bool has_more() const {
+      size_t bytes = 0;
+      wait_.ForEach([&bytes](const Buffer& buffer) { bytes += buffer.size; });
+      return bytes > seen_;
+    }
+
+    WaitAwaiter& wait_;
+    const size_t seen_;
+  };
+
   // `IoResult<BufferLease> got = co_await stream.Next();` Empty: end of stream. After an end or an
   // error it is not called again, but after ECANCELED it may be. When a wait was cut short and
   // brought a buffer all the same, a later one may bring ECANCELED although its scope is not
@@ -112,6 +143,18 @@ class RecvStream {
   // What a co_await brings is part of the coroutine's frame from before the wait; this is not.
   WaitAwaiter& Wait() { return wait_; }
   IoResult<BufferLease> Take() { return wait_.Take(); }  // once after each Wait
+
+  // For a reader that decides by all that has come before it takes any of it: `co_await
+  // stream.More(seen)` waits until more than `seen` bytes have been received and not been taken,
+  // and leaves them where they are. What comes is gathered: many small messages hold few buffers.
+  // False: no more has come, for the stream is over or the wait was cut short; what Take brings
+  // behind the bytes says which.
+  MoreAwaiter More(size_t seen) { return MoreAwaiter(wait_, seen); }
+  // Shows each buffer that has been received and not been taken, oldest first.
+  template <typename Look>
+  void ForEach(Look look) const {
+    wait_.ForEach(look);
+  }
 
   // What became of the last buffer: sent in one go, or the receiver could not take all of it. A
   // stream whose reader is slow is read in small slices, so that it holds little when that stalls.

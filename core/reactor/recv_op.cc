@@ -37,7 +37,7 @@ bool RecvOp::Gather(Buffer& buffer) {
 void RecvOp::Append(Buffer& buffer) {
   if (draining) {
     BufferLease(&buffer).Return();
-  } else {
+  } else if (!gathers || !Gather(buffer)) {
     received_.Push(buffer);
   }
 }

@@ -28,10 +28,22 @@ class RecvOp final : public Op {
   bool draining = false;    // StartDraining's
   uint8_t whole_sends = 0;  // RecvStream::NoteSent's
   bool cut_short = false;   // RecvStream's: the scope was cancelled before the wait
+  bool gathers = false;     // RecvStream::More's: Append gathers, too
 
   // In the task: received and not taken yet, oldest first.
   bool has_buffer() const { return !received_.empty(); }
   BufferLease TakeBuffer() { return BufferLease(static_cast<Buffer*>(received_.Pop())); }
+
+  // In the task: shows each buffer that has been received and not been taken, oldest first.
+  template <typename Look>
+  void ForEach(Look look) const {
+    if (received_.empty()) return;
+    const Node* each = &received_.last();
+    do {
+      each = each->next;  // the queue is a ring
+      look(static_cast<const Buffer&>(*each));
+    } while (each != &received_.last());
+  }
 
   // In the task: a buffer has arrived. Deliver resumes the waiter; Append is for a reactor that
   // completes the op inside Submit or Retry. What arrives while something is waiting to be taken is

@@ -14,6 +14,7 @@
 
 #include "conf/config.h"
 #include "proxy/admin/json_writer.h"
+#include "proxy/route/route_table.h"
 
 namespace sluice::proxy {
 namespace {
@@ -133,6 +134,15 @@ std::string ListenersJson(const AdminSubject& subject) {
     StatsValues values = sum == sums.end() ? StatsValues() : sum->second;
     Sessions(json, values);
     Rejections(json, values);
+    json.Key("routes");
+    json.BeginArray();
+    for (const conf::Route& route : config.routes) {
+      json.BeginObject();
+      json.Field("name", NameOf(route));
+      json.Field("upstream", route.upstream);
+      json.EndObject();
+    }
+    json.EndArray();
     json.EndObject();
   }
   json.EndArray();

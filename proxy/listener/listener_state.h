@@ -25,6 +25,7 @@
 #include "proxy/admission/admission.h"
 #include "proxy/identity/access_list.h"
 #include "proxy/observe/rejection.h"
+#include "proxy/session/routing.h"
 #include "proxy/session/session.h"
 #include "proxy/session/shared_pace.h"
 
@@ -66,13 +67,15 @@ class ListenerState final : public SessionContext {
   ListenerState(WhenExhausted when_exhausted, AccessLists access,
                 core::IntrusivePtr<Admission> admission,
                 core::IntrusivePtr<SharedBandwidth> shared_bandwidth,
-                core::IntrusivePtr<RejectionThrottles> throttles, SessionSettings settings)
+                core::IntrusivePtr<RejectionThrottles> throttles,
+                core::IntrusivePtr<CurrentContext> current, SessionSettings settings)
       : SessionContext(WithBandwidth(std::move(settings), *shared_bandwidth)),
         when_exhausted_(when_exhausted),
         access_(std::move(access)),
         admission_(std::move(admission)),
         shared_bandwidth_(std::move(shared_bandwidth)),
-        throttles_(std::move(throttles)) {}
+        throttles_(std::move(throttles)),
+        current_(std::move(current)) {}
 
   const std::string& name() const { return listener; }
   WhenExhausted when_exhausted() const { return when_exhausted_; }
@@ -81,6 +84,9 @@ class ListenerState final : public SessionContext {
   const core::IntrusivePtr<SharedBandwidth>& shared_bandwidth() const { return shared_bandwidth_; }
 
   const core::IntrusivePtr<RejectionThrottles>& throttles() const { return throttles_; }
+
+  // Where sessions that wait to be routed find the listener of this name that is in force.
+  const core::IntrusivePtr<CurrentContext>& current() const { return current_; }
 
   // Accept loops that work with this state look for the next one.
   void EndTerm() { replaced_.Cancel(); }
@@ -99,6 +105,7 @@ class ListenerState final : public SessionContext {
   const core::IntrusivePtr<Admission> admission_;
   const core::IntrusivePtr<SharedBandwidth> shared_bandwidth_;
   const core::IntrusivePtr<RejectionThrottles> throttles_;
+  const core::IntrusivePtr<CurrentContext> current_;
   core::CancellationSource replaced_;
 };
 

@@ -26,8 +26,10 @@ enum class EndCause : uint8_t {
   kKilled,            // an administrator has ended this session
   kShed,              // an administrator has asked for the end of a share of all sessions
   kEndpointDown,      // the endpoint has failed its checks, with health.on_down: reset
+  kPrereadTimeout,    // the client has not said where it goes, with preread.on_timeout: reject
+  kNoRoute,           // it speaks no TLS and nothing that a route names, with not_tls: reject
 };
-inline constexpr size_t kEndCauseCount = 13;
+inline constexpr size_t kEndCauseCount = 15;
 
 struct EndReason {
   Initiator initiator = Initiator::kProxy;
@@ -43,11 +45,12 @@ constexpr std::string_view Name(Initiator initiator) {
 }
 
 constexpr std::string_view Name(EndCause cause) {
-  constexpr std::string_view kNames[] = {"closed",           "reset",        "no_upstream",
-                                         "queue_timeout",    "idle_timeout", "half_close_timeout",
-                                         "write_stall",      "max_lifetime", "shutdown",
-                                         "endpoint_removed", "killed",       "shed",
-                                         "endpoint_down"};
+  constexpr std::string_view kNames[] = {
+      "closed",           "reset",           "no_upstream",
+      "queue_timeout",    "idle_timeout",    "half_close_timeout",
+      "write_stall",      "max_lifetime",    "shutdown",
+      "endpoint_removed", "killed",          "shed",
+      "endpoint_down",    "preread_timeout", "no_route"};
   static_assert(sizeof(kNames) / sizeof(kNames[0]) == kEndCauseCount);
   return kNames[static_cast<size_t>(cause)];
 }

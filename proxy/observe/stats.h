@@ -20,11 +20,14 @@ enum class ReloadResult : uint8_t { kOk, kFailed };
 
 enum class PathSide : uint8_t { kClient, kUpstream };
 
+enum class RouteWay : uint8_t { kTo, kAway };  // to this upstream, or away from the listener's own
+
 namespace metric_labels {
 
 inline constexpr std::array<std::string_view, 2> kDirections = {"up", "down"};
 inline constexpr std::array<std::string_view, 2> kReloadResults = {"ok", "failed"};
 inline constexpr std::array<std::string_view, 2> kPathSides = {"client", "upstream"};
+inline constexpr std::array<std::string_view, 2> kRouteWays = {"to", "away"};
 inline constexpr auto kInitiators = NamesOf<Initiator, kInitiatorCount>();
 inline constexpr auto kEndCauses = NamesOf<EndCause, kEndCauseCount>();
 inline constexpr auto kRejections = [] {
@@ -67,6 +70,9 @@ inline constexpr MetricRow kMetrics[] = {
     {.name = "rejections_total", .scope = MetricScope::kListener, .always = "rejected",
      .if_any = "rejected_*", .labels = {{{"reason", metric_labels::kRejections}}},
      .help = "Connections that were closed because of a limit before they became sessions."},
+    {.name = "routed_total", .scope = MetricScope::kListenerAndUpstream,
+     .labels = {{{"way", metric_labels::kRouteWays}}},
+     .help = "Sessions that a route has led to this upstream, or away from the listener's own."},
     {.name = "bytes_total", .scope = MetricScope::kListener, .always = "*",
      .labels = {{{"direction", metric_labels::kDirections}}},
      .help = "Bytes that the kernel has accepted for the receiver."},
@@ -127,7 +133,8 @@ inline constexpr ReadMetric kLogDropped = {
 // clang-format on
 
 // accepted_total = all of session_ends_total + the sessions that are open; and the ends come first,
-// so that a sum never has more of them.
+// so that a sum never has more of them. For one upstream: the accepted ones, those that routes have
+// led to it, and without those that routes have led away.
 using Stats = Metrics<kMetrics>;
 using WorkerStats = MetricSlots<kMetrics>;
 using StatsValues = MetricValues<kMetrics>;

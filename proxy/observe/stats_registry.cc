@@ -15,7 +15,8 @@ StatsValues ReadOne(const Stats& stats) {
       ended += values.at("session_ends_total", initiator, cause);
     }
   }
-  const uint64_t accepted = values.at("accepted_total");
+  ended += values.at("routed_total", RouteWay::kAway);
+  const uint64_t accepted = values.at("accepted_total") + values.at("routed_total", RouteWay::kTo);
   values.at("sessions_active") = accepted > ended ? accepted - ended : 0;
   return values;
 }

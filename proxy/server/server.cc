@@ -87,6 +87,7 @@ Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::Si
                         .short_throttle = short_throttle_,
                         .access_log = access_log,
                         .end_sessions = end_sessions_.token(),
+                        .end_unrouted = end_unrouted_.token(),
                         .workers = runtime.workers(),
                         .registry = &registry_},
       interim_records_(runtime, registry_, elsewhere_),
@@ -108,6 +109,7 @@ core::Task<void> Server::Run() {
                                .end_sessions = end_sessions_,
                                .end_connected =
                                    [this] {
+                                     end_unrouted_.Cancel();
                                      topology_->EndSessions();
                                      draining_.EndSessions();
                                    },
@@ -333,8 +335,11 @@ core::Task<void> Server::StopReporting() {
   reporting_.reset();
 }
 
+// A client that has not said yet where it goes is reset at once. After a hand-over it is not: it
+// may say so within its time, as a client of the successor may.
 core::Task<void> Server::StopAccepting() {
   addresses_.Stop();
+  if (!handed_over_) end_unrouted_.Cancel();
   topology_->EndTerm();
   co_await addresses_.Join();
   co_await retired_.Finish();

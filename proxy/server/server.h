@@ -186,6 +186,7 @@ class Server {
   AcceptLog accept_log_;
   core::LogThrottle short_throttle_{5s};  // received into small pieces
   core::CancellationSource end_sessions_;
+  core::CancellationSource end_unrouted_;  // of sessions that wait to be routed
   SessionRegistry registry_;
   SessionActions session_actions_;
   core::TaskGroup sessions_;

@@ -102,6 +102,19 @@ Topology::Topology(conf::Config config, const SessionServices& services, const T
     listener_index_.emplace(listener.name, listeners_.size());
     listeners_.push_back(MakeListener(listener, *upstream, services, before));
   }
+  if (before == nullptr) SetCurrent();
+}
+
+Topology::~Topology() {
+  for (const core::IntrusivePtr<ListenerState>& listener : listeners_) {
+    listener->current()->Clear(*listener);
+  }
+}
+
+void Topology::SetCurrent() const {
+  for (const core::IntrusivePtr<ListenerState>& listener : listeners_) {
+    listener->current()->Set(core::IntrusivePtr<const SessionContext>(listener.get()));
+  }
 }
 
 // One about which nothing has changed is the same object.
@@ -176,30 +189,61 @@ core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& l
                        ? same->shared_bandwidth()
                        : core::MakeRef<SharedBandwidth>(listener.bandwidth.total);
   auto throttles = same != nullptr ? same->throttles() : core::MakeRef<RejectionThrottles>();
+  auto current = same != nullptr ? same->current() : core::MakeRef<CurrentContext>();
   core::IntrusivePtr<SessionStats> counts = services.stats.Of(listener.name, upstream->name());
   AccessLists access = {
       .process = access_,
       .own = ListOf(listener.access, {listener_access_.get(),
                                       same == nullptr ? nullptr : same->access().own.get()})};
+  SessionSettings settings{.listener = listener.name,
+                           .timeouts = TimeoutsOf(listener.timeouts),
+                           .close_after_fin = listener.half_close == conf::HalfClose::kClose,
+                           .credit = static_cast<uint32_t>(config_.buffers.per_direction_bytes),
+                           .bandwidth = {.per_connection = listener.bandwidth.per_connection,
+                                         .up = &bandwidth->up,
+                                         .down = &bandwidth->down},
+                           .upstream = std::move(upstream),
+                           .stats = &counts->stats,
+                           .counts = counts,
+                           .logger = &services.logger,
+                           .events = &services.events,
+                           .short_throttle = &services.short_throttle,
+                           .access_log = AccessLogOf(config_, services.access_log),
+                           .records_rejected = config_.access_log.rejected,
+                           .measures_paths = config_.admin.enabled(),
+                           .registry = services.registry,
+                           .end_all = services.end_sessions};
+  settings.routing = MakeRouting(listener, settings, services, current);
   return core::MakeRef<ListenerState>(
       WhenExhaustedOf(listener), std::move(access), std::move(admission), std::move(bandwidth),
-      std::move(throttles),
-      SessionSettings{.listener = listener.name,
-                      .timeouts = TimeoutsOf(listener.timeouts),
-                      .close_after_fin = listener.half_close == conf::HalfClose::kClose,
-                      .credit = static_cast<uint32_t>(config_.buffers.per_direction_bytes),
-                      .bandwidth = {.per_connection = listener.bandwidth.per_connection},
-                      .upstream = std::move(upstream),
-                      .stats = &counts->stats,
-                      .counts = counts,
-                      .logger = &services.logger,
-                      .events = &services.events,
-                      .short_throttle = &services.short_throttle,
-                      .access_log = AccessLogOf(config_, services.access_log),
-                      .records_rejected = config_.access_log.rejected,
-                      .measures_paths = config_.admin.enabled(),
-                      .registry = services.registry,
-                      .end_all = services.end_sessions});
+      std::move(throttles), std::move(current), std::move(settings));
+}
+
+// A route's sessions differ from the listener's own in where they go and in what counts them.
+std::shared_ptr<const Routing> Topology::MakeRouting(
+    const conf::Listener& listener, const SessionSettings& settings,
+    const SessionServices& services, core::IntrusivePtr<const CurrentContext> current) const {
+  bool wants_name = settings.upstream->hashes_server();
+  std::unordered_map<std::string_view, core::IntrusivePtr<const SessionContext>> by_upstream;
+  std::vector<core::IntrusivePtr<const SessionContext>> contexts;
+  for (const conf::Route& route : listener.routes) {
+    const core::IntrusivePtr<Upstream>* const upstream = FindUpstream(route.upstream);
+    SLUICE_CHECK(upstream != nullptr);  // validated
+    wants_name |= (*upstream)->hashes_server();
+    core::IntrusivePtr<const SessionContext>& context = by_upstream[route.upstream];
+    if (!context) {
+      SessionSettings own = settings;
+      own.upstream = *upstream;
+      own.counts = services.stats.Of(listener.name, route.upstream);
+      own.stats = &own.counts->stats;
+      context = core::MakeRef<const SessionContext>(std::move(own));
+    }
+    contexts.push_back(context);
+  }
+  if (listener.routes.empty() && !wants_name) return nullptr;
+  return std::make_shared<const Routing>(listener.routes, listener.preread, wants_name,
+                                         std::move(contexts), std::move(current),
+                                         services.end_unrouted);
 }
 
 const ListenerState* Topology::FindListener(std::string_view name) const {
@@ -217,6 +261,7 @@ void Topology::PutLimitsInForce(ProcessLimits& limits, uint32_t workers) const {
   for (const core::IntrusivePtr<ListenerState>& listener : listeners_) {
     listener->admission()->PutInForce();
   }
+  SetCurrent();
 }
 
 // One limit for both keys: the connections that buffer_memory serves only make the other one lower.

@@ -19,6 +19,7 @@
 #define SLUICE_PROXY_SERVER_TOPOLOGY_H_
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -48,21 +49,24 @@ struct SessionServices {
   core::LogThrottle& short_throttle;
   AccessLog* access_log;  // or null
   core::CancellationToken end_sessions;
-  uint32_t workers;                     // how many there are
-  SessionRegistry* registry = nullptr;  // or null
+  core::CancellationToken end_unrouted;  // a drain begins
+  uint32_t workers;                      // how many there are
+  SessionRegistry* registry = nullptr;   // or null
 };
 
 class Topology final : public core::RefCounted {
  public:
   // `config` has been validated. `before`: the topology whose place this one takes, or null.
   Topology(conf::Config config, const SessionServices& services, const Topology* before);
+  ~Topology() override;
 
   const conf::Config& config() const { return config_; }
 
   // In the order of the configuration.
   const std::vector<core::IntrusivePtr<ListenerState>>& listeners() const { return listeners_; }
   const std::vector<core::IntrusivePtr<Upstream>>& upstreams() const { return upstreams_; }
-  // Its limits hold from now on, also those of the process. `workers`: how many there are.
+  // Its limits hold from now on, also those of the process, and sessions that wait for their route
+  // are routed by it. `workers`: how many there are.
   void PutLimitsInForce(ProcessLimits& limits, uint32_t workers) const;
 
   // Its endpoints are the current ones from now on. Returns the pools that have some that are not
@@ -88,7 +92,12 @@ class Topology final : public core::RefCounted {
                                                  core::IntrusivePtr<Upstream> upstream,
                                                  const SessionServices& services,
                                                  const Topology* before) const;
+  // Null: none of its clients has to say where it goes. `settings`: of the listener.
+  std::shared_ptr<const Routing> MakeRouting(
+      const conf::Listener& listener, const SessionSettings& settings,
+      const SessionServices& services, core::IntrusivePtr<const CurrentContext> current) const;
   const ListenerState* FindListener(std::string_view name) const;
+  void SetCurrent() const;
   core::IntrusivePtr<Upstream> MakeUpstream(const conf::Upstream& upstream, uint32_t workers,
                                             const Topology* before) const;
   const conf::Config config_;

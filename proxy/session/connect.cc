@@ -14,13 +14,13 @@ namespace sluice::proxy {
 core::Task<void> Session::Connect() {
   using Kind = EndEvent::Kind;
   constexpr EndEvent kClientReset = {.kind = Kind::kClientReset, .error = ECONNRESET};
+  if (end_.ended()) co_return;  // before it was routed
   if (CurrentReactor().GetPeerState(client_) == core::PeerState::kReset) {
     Tell(kClientReset);
     co_return;
   }
   Upstream& upstream = *context().upstream;
-  const uint64_t key =
-      upstream.uses_key() ? upstream.KeyOf(CurrentReactor().PeerAddress(client_)) : 0;
+  const uint64_t key = upstream.uses_key() ? KeyOfClient() : 0;
   auto outcome =
       co_await core::Select(core::Named<"connect">(ConnectUpstream({.upstream = upstream,
                                                                     .timeout = limits().connect,
@@ -50,6 +50,15 @@ core::Task<void> Session::Connect() {
     Tell({.kind = connected.queue_timeout ? Kind::kQueueTimeout : Kind::kNoUpstream,
           .error = connected.error});
   }
+}
+
+// Who asks for no server is told apart by the address.
+uint64_t Session::KeyOfClient() const {
+  const Upstream& upstream = *context().upstream;
+  if (upstream.hashes_server() && routed() != nullptr && !routed()->server.empty()) {
+    return upstream.KeyOf(routed()->server);
+  }
+  return upstream.KeyOf(CurrentReactor().PeerAddress(client_));
 }
 
 // From now on the notice is the endpoint's, which tells of the shutdown, too: one that is told

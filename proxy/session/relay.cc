@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <span>
+#include <utility>
 
 #include "core/base/counter.h"
 #include "proxy/identity/proxy_header.h"
@@ -23,8 +25,8 @@ constexpr size_t kReadWithHeader = 4096;
 void Session::StartPace() {
   const SessionBandwidth& bandwidth = context().bandwidth;
   if (!bandwidth.limited()) return;
-  pace_.reset(new Pace{.up = Pacer(bandwidth.per_connection, *bandwidth.up),
-                       .down = Pacer(bandwidth.per_connection, *bandwidth.down)});
+  extras().pace.reset(new Pace{.up = Pacer(bandwidth.per_connection, *bandwidth.up),
+                               .down = Pacer(bandwidth.per_connection, *bandwidth.down)});
   up_.paced = down_.paced = true;
 }
 
@@ -38,7 +40,7 @@ void Session::BeginRelay(core::Waiter& pumps) {
   SetStage(SessionStage::kRelay);
   if (timeline_ != nullptr) timeline_->NoteRelay(now);
   StartPace();
-  up_.has_head = context().upstream->sends_proxy_header();
+  up_.has_head = context().upstream->sends_proxy_header() || routed() != nullptr;
   LookAgainAt(CheckTimes(now));  // if a deadline has passed already, the pumps end at once
   set_waiter(pumps);
 }
@@ -46,12 +48,28 @@ void Session::BeginRelay(core::Waiter& pumps) {
 // The header goes out at once; with what the client has sent already it is one segment. (Bandwidth
 // that is limited is not used before it is counted: there the header goes alone.)
 Head Session::TakeHead(Flow& flow) {
+  Head routed;
+  if (this->routed() != nullptr) {
+    routed = std::move(extras_->routed->head);
+    extras_->routed.reset();
+  }
+  if (!context().upstream->sends_proxy_header()) return routed;
   core::SocketApi& sockets = CurrentReactor();
   Head head{.own = MakeProxyHeader(
                 context().upstream->policy().send_proxy,
                 {.client = sockets.PeerAddress(client_), .proxy = sockets.LocalAddress(client_)}),
             .counted = 0,
             .read = {}};
+  if (!routed.read.empty()) {
+    if (!flow.paced) {
+      const std::span<const std::byte> first = routed.read[0].bytes();
+      head.own.append(reinterpret_cast<const char*>(first.data()), first.size());
+      head.counted = first.size();
+      routed.read.erase(routed.read.begin());
+    }
+    head.read = std::move(routed.read);
+    return head;
+  }
   if (flow.paced) return head;
   std::array<std::byte, kReadWithHeader> bytes;
   head.counted = sockets.ReadNow(client_, bytes);

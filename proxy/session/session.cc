@@ -38,9 +38,10 @@ void Session::Stop() {
   }
 }
 
-// Or its endpoint has been removed and it is late.
+// Before it is routed: a drain has begun. Else the time for it is over; or its endpoint has been
+// removed and it is late.
 void Session::OnShutdown() {
-  if (context().end_all.cancelled()) {
+  if (stage() == SessionStage::kRoute || context().end_all.cancelled()) {
     Tell({.kind = EndEvent::Kind::kShutdown});
   } else {
     Tell({.kind = EndEvent::Kind::kDeadline, .cause = EndCause::kEndpointRemoved});
@@ -142,13 +143,14 @@ void Session::Report() {
 // The stages. One frame for the life of the session: everything that lasts is in it, everything
 // else is not.
 //
-// A stage that identifies the client (a PROXY header, an access list) and one that chooses the
-// upstream (a ClientHello) come before Connect: what they have read is the head of the flow up
-// (head.h), what they reject goes on with Close.
+// A stage that identifies the client (a PROXY header, an access list) and the one that chooses the
+// upstream come before Connect: what they have read is the head of the flow up (head.h), what they
+// reject goes on with Close.
 core::Root<void> RunSession(core::IntrusivePtr<const SessionContext> context, int client,
                             Ticket ticket) {
   Session session(*context, client);
   session.Begin(co_await core::CurrentContext());
+  if (session.waits_for_route()) co_await session.Route(context);
   co_await session.Connect();
   if (session.connected()) {
     auto pumps = core::Join(Pump(session.up()), Pump(session.down()));

@@ -1,7 +1,11 @@
 // RunSession: one client connection, its upstream connection, and every decision about them.
 //
-//   identify ──► route ──► CONNECT ──► RELAY ──► FLUSH ──► REPORT      (in capitals: what exists)
-//                             └── not connected ───────────┘
+//   identify ──► ROUTE ──► CONNECT ──► RELAY ──► FLUSH ──► REPORT      (in capitals: what exists)
+//                  │          └── not connected ───────────┘
+//                  └── reset, rejected, told to end ───────┘
+//
+// Route is a stage of listeners that have routes: what the client sends first says which upstream
+// it is connected to (route.cc). Until then a drain resets it at once, and a reload counts for it.
 //
 // A session is one task, so that its two pumps, its timer and its shutdown notice need no lock. Its
 // stages are listed in session.cc. Each stage is a coroutine whose frame goes when the stage ends;
@@ -26,6 +30,7 @@
 #define SLUICE_PROXY_SESSION_SESSION_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -44,6 +49,7 @@
 namespace sluice::proxy {
 
 class SessionRegistry;
+struct Routing;
 
 // Bytes per second; 0 = no limit. What sessions share is the listener's.
 struct SessionBandwidth {
@@ -67,12 +73,13 @@ struct SessionSettings {
   core::IntrusivePtr<SessionStats> counts = {};  // keeps those, if they are not the owner's
   core::Logger* logger;
   Events* events;
-  core::LogThrottle* short_throttle;    // of the line that says that buffers are short
-  AccessLog* access_log = nullptr;      // or null
-  bool records_rejected = false;        // also connections that never became sessions
-  bool measures_paths = false;          // there is an admin endpoint to show round trips
-  SessionRegistry* registry = nullptr;  // or null: nothing looks at them
-  core::CancellationToken end_all;      // shutdown after drain_timeout
+  core::LogThrottle* short_throttle;            // of the line that says that buffers are short
+  AccessLog* access_log = nullptr;              // or null
+  bool records_rejected = false;                // also connections that never became sessions
+  bool measures_paths = false;                  // there is an admin endpoint to show round trips
+  SessionRegistry* registry = nullptr;          // or null: nothing looks at them
+  core::CancellationToken end_all;              // shutdown after drain_timeout
+  std::shared_ptr<const Routing> routing = {};  // routing.h; null: nothing is asked before connect
 };
 
 // The settings, with a count of the references to them: every session holds one, to its end. They

@@ -80,6 +80,9 @@ class SessionEnd {
 
   EndActions On(const EndEvent& event);
 
+  // Before there is an upstream connection: the session goes on with other settings.
+  void set_close_after_fin(bool close_after_fin) { close_after_fin_ = close_after_fin; }
+
   bool ended() const { return ended_; }
   EndReason reason() const { return reason_; }  // once it has ended
   int error() const { return error_; }          // errno of what broke first; 0: nothing did
@@ -121,7 +124,7 @@ class SessionEnd {
   uint8_t passed_on_ : 2 = 0;
   bool half_closed_ : 1 = false;
   bool ended_ : 1 = false;
-  const bool close_after_fin_ : 1;
+  bool close_after_fin_ : 1;
   int error_ = 0;
 };
 static_assert(sizeof(SessionEnd) == 8);

@@ -24,15 +24,16 @@
 namespace sluice::proxy {
 
 enum class SessionStage : uint8_t {
+  kRoute,       // what its client sends first says where it goes
   kConnect,     // it waits for a free slot, or for an endpoint to take the connection
   kRelay,       // both directions are open
   kHalfClosed,  // one side has ended its stream
   kFlush,       // it has ended, and a peer still takes what was sent before
 };
-inline constexpr size_t kSessionStageCount = 4;
+inline constexpr size_t kSessionStageCount = 5;
 
 constexpr std::string_view Name(SessionStage stage) {
-  constexpr std::string_view kNames[] = {"connect", "relay", "half_closed", "flush"};
+  constexpr std::string_view kNames[] = {"route", "connect", "relay", "half_closed", "flush"};
   static_assert(sizeof(kNames) / sizeof(kNames[0]) == kSessionStageCount);
   return kNames[static_cast<size_t>(stage)];
 }

@@ -9,6 +9,8 @@
 #include <coroutine>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "core/base/time.h"
 #include "core/net/socket_api.h"
@@ -17,6 +19,7 @@
 #include "core/task/task.h"
 #include "proxy/session/callbacks.h"
 #include "proxy/session/deadlines.h"
+#include "proxy/session/head.h"
 #include "proxy/session/pacer.h"
 #include "proxy/session/pump.h"
 #include "proxy/session/session.h"
@@ -32,19 +35,21 @@ using core::CurrentReactor;
 class Session final : public FlowOwner, public SessionCallbacks, public SessionEntry {
  public:
   Session(const SessionContext& context, int client)
-      : end_(context.close_after_fin), context_(context), client_(client) {}
+      : end_(context.close_after_fin), context_(&context), client_(client) {}
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
   // The stages. None of them is inlined: what they need is not to be held in the session's frame.
   [[gnu::noinline]] void Begin(const core::Context& here);  // session.cc
-  [[gnu::noinline]] core::Task<void> Connect();             // connect.cc
-  [[gnu::noinline]] void BeginRelay(core::Waiter& pumps);   // relay.cc
-  [[gnu::noinline]] core::Task<void> Flush();               // linger.cc
-  [[gnu::noinline]] void Close(Ticket& ticket);             // linger.cc
-  [[gnu::noinline]] void LookAtSockets();                   // session.cc
-  [[gnu::noinline]] void Report();                          // session.cc
+  [[gnu::noinline]] core::Task<void> Route(core::IntrusivePtr<const SessionContext>& context);
+  [[gnu::noinline]] core::Task<void> Connect();            // connect.cc
+  [[gnu::noinline]] void BeginRelay(core::Waiter& pumps);  // relay.cc
+  [[gnu::noinline]] core::Task<void> Flush();              // linger.cc
+  [[gnu::noinline]] void Close(Ticket& ticket);            // linger.cc
+  [[gnu::noinline]] void LookAtSockets();                  // session.cc
+  [[gnu::noinline]] void Report();                         // session.cc
 
+  bool waits_for_route() const { return context().routing != nullptr; }
   bool connected() const { return upstream_ >= 0; }
   bool needs_flush() const { return connected() && end_.NeedsFlush(); }
   Flow& up() { return up_; }
@@ -55,6 +60,16 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
     Pacer up;
     Pacer down;
   };
+  // What was read to find a route, until it is sent.
+  struct Routed {
+    Head head;
+    std::string server;  // the name of the server that the client asks for, or ""
+  };
+  // What only few sessions have.
+  struct Extras {
+    std::unique_ptr<Pace> pace;      // null: no limit of bandwidth
+    std::unique_ptr<Routed> routed;  // null: nothing was read before
+  };
 
   // FlowOwner: relay.cc.
   Stats& stats() override { return *context().stats; }
@@ -62,7 +77,9 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
   bool FlowEnded(Flow& flow, FlowEnd end, int error) override;
   void ResetAfterEnd(Flow& flow) override;
   void BuffersShort() override;
-  Pacer& PacerOf(const Flow& flow) override { return flow.is_up ? pace_->up : pace_->down; }
+  Pacer& PacerOf(const Flow& flow) override {
+    return flow.is_up ? extras_->pace->up : extras_->pace->down;
+  }
   Head TakeHead(Flow& flow) override;
 
   // SessionEntry: session.cc.
@@ -87,8 +104,8 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
   void OnShutdown() override;
 
   // What sessions of a listener share; nothing reads the member itself.
-  const SessionContext& context() const { return context_; }
-  const SessionTimeouts& limits() const { return context_.timeouts; }
+  const SessionContext& context() const { return *context_; }
+  const SessionTimeouts& limits() const { return context_->timeouts; }
 
   // session.cc
   void Tell(const EndEvent& event);
@@ -99,6 +116,16 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
   void LookAgainAt(core::OptionalInstant deadline) {
     if (deadline) LookAgainAt(*deadline);
   }
+
+  // route.cc
+  Extras& extras();
+  const Routed* routed() const { return extras_ == nullptr ? nullptr : extras_->routed.get(); }
+  void NoteRoute(std::string_view route, const ClientHello* hello);
+  void GoTo(core::IntrusivePtr<const SessionContext>& held,
+            const core::IntrusivePtr<const SessionContext>& routed_by, const SessionContext& to);
+
+  // connect.cc
+  uint64_t KeyOfClient() const;
 
   // relay.cc
   void StartPace();
@@ -131,22 +158,22 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
   }
 
   SessionEnd end_;
-  const SessionContext& context_;
-  bool leaves_ = false;     // waiter() is LeftRegistry
-  bool is_killed_ = false;  // there is nothing to flush any more
-  int client_;              // -1: closed
-  int upstream_ = -1;       // until it is connected, and when it is closed
+  const SessionContext* context_;  // changed once, when it is routed
+  bool leaves_ = false;            // waiter() is LeftRegistry
+  bool is_killed_ = false;         // there is nothing to flush any more
+  int client_;                     // -1: closed
+  int upstream_ = -1;              // until it is connected, and when it is closed
   EndpointSlot slot_;
   std::unique_ptr<Timeline> timeline_;  // null: no log asks for it
-  std::unique_ptr<Pace> pace_;          // null: no limit of bandwidth
+  std::unique_ptr<Extras> extras_;      // null: it has none of them
   core::CancelScope* scope_ = nullptr;
   core::Instant started_at_;
   core::OptionalInstant half_closed_at_;  // none: both directions are open
   // What the kernel said that the peers have taken, when it was asked last.
   uint32_t taken_up_ = 0;
   uint32_t taken_down_ = 0;
-  Flow up_{.owner = *this, .credit = context_.credit, .is_up = true};
-  Flow down_{.owner = *this, .credit = context_.credit, .is_up = false};
+  Flow up_{.owner = *this, .credit = context_->credit, .is_up = true};
+  Flow down_{.owner = *this, .credit = context_->credit, .is_up = false};
 };
 
 // `co_await LeftRegistry(session)`: until nothing tells it any more that it is to end. Nothing

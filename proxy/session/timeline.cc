@@ -45,6 +45,15 @@ void Timeline::NoteConnect(Connected& connected) {
   queued_ = connected.queued;
 }
 
+void Timeline::NoteRoute(std::string_view route, const ClientHello* hello) {
+  Routed routed{.route = std::string(route), .sni = {}, .alpn = {}};
+  if (hello != nullptr && hello->state() == ClientHello::State::kComplete) {
+    routed.sni = hello->sni();
+    routed.alpn = hello->AlpnText();
+  }
+  routed_ = std::make_unique<const Routed>(std::move(routed));
+}
+
 // Where the upstream speaks first, since it is connected.
 void Timeline::NoteAnswer(core::Instant now) {
   const core::OptionalInstant requested_at = Read(first_request_at_);
@@ -110,7 +119,10 @@ void Timeline::WriteRecord(RecordKind kind, const SessionContext& context,
        .id = outcome.id,
        .local = sockets.local,
        .upstream_local = sockets.upstream_local,
-       .failed = failed});
+       .failed = failed,
+       .route = routed_ == nullptr ? std::string_view() : routed_->route,
+       .sni = routed_ == nullptr ? std::string_view() : routed_->sni,
+       .alpn = routed_ == nullptr ? std::string_view() : routed_->alpn});
 }
 
 }  // namespace sluice::proxy

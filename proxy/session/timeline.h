@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/atomic.h"
@@ -17,6 +19,7 @@
 #include "core/net/socket_api.h"
 #include "proxy/observe/access_log/session_record.h"
 #include "proxy/observe/end_reason.h"
+#include "proxy/route/client_hello.h"
 #include "proxy/session/session.h"
 #include "proxy/upstream/connector.h"
 #include "proxy/upstream/upstream.h"
@@ -59,6 +62,8 @@ class Timeline {
     measured_ = &endpoint;
   }
   void NoteRelay(core::Instant now) { connected_at_.store(now, std::memory_order_relaxed); }
+  // Under the registry's lock. `hello`: what the client of TLS has said, or null.
+  void NoteRoute(std::string_view route, const ClientHello* hello);
   // One side has sent something: `is_up`: the client.
   void NoteBytes(bool is_up, core::Instant now) {
     core::Atomic<core::OptionalInstant>& first_at = is_up ? first_request_at_ : first_byte_at_;
@@ -96,7 +101,13 @@ class Timeline {
   int attempts_ = 0;                                  // endpoints tried
   EndpointRef endpoint_;                              // the last one tried
   std::unique_ptr<std::vector<EndpointRef>> failed_;  // null: none has
-  std::optional<core::Duration> queued_;              // these four: none: it did not happen
+  struct Routed {
+    std::string route;
+    std::string sni;
+    std::string alpn;
+  };
+  std::unique_ptr<const Routed> routed_;  // null: its listener has no routes
+  std::optional<core::Duration> queued_;  // these four: none: it did not happen
   core::Atomic<core::OptionalInstant> connected_at_{core::OptionalInstant()};
   core::Atomic<core::OptionalInstant> first_byte_at_{core::OptionalInstant()};  // of the upstream
   core::Atomic<core::OptionalInstant> first_request_at_{core::OptionalInstant()};  // of the client

@@ -77,6 +77,9 @@ class Upstream final : public core::RefCounted {
   bool uses_key() const {
     return balance_ == conf::Balance::kSourceHash || balance_ == conf::Balance::kMaglev;
   }
+  // The key is that of the server's name, of a client that asks for one.
+  bool hashes_server() const { return uses_key() && hash_.on == conf::HashOn::kSni; }
+  uint64_t KeyOf(std::string_view server) const { return StableHash(server, hash_.seed); }
   uint64_t KeyOf(const core::Address& client) const {
     return SourceKey(client, {.ipv4 = hash_.ipv4_prefix, .ipv6 = hash_.ipv6_prefix}, hash_.seed);
   }

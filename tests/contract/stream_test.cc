@@ -85,6 +85,75 @@ Task<void> CutShortMain() {
 }
 TEST_P(StreamTest, AWaitThatIsCutShortLosesNothing) { Run(CutShortMain()); }
 
+// More leaves what has come where it is, in as few buffers as it fits into, and tells of no end
+// before it has told of all bytes.
+Task<void> MoreMain() {
+  constexpr size_t kBytes = 3000;
+  Pair pair = ConnectUnix();  // without Nagle's algorithm
+  RecvStream stream(pair.ours, kCredit);
+  const std::string sent = BytesAt(0, kBytes);
+  for (size_t seen = 0; seen < kBytes;) {
+    // One byte at a time, then what is left at once.
+    const size_t size = seen < 1000 ? 1 : kBytes - seen;
+    EXPECT_EQ(SendSome(pair.peer.get(), sent.substr(seen, size)), size);
+    while (seen < kBytes && co_await stream.More(seen)) {
+      std::string text;
+      size_t buffers = 0;
+      stream.ForEach([&](const core::Buffer& buffer) {
+        text.append(reinterpret_cast<const char*>(buffer.data), buffer.size);
+        ++buffers;
+      });
+      EXPECT_GT(text.size(), seen);
+      EXPECT_EQ(text, sent.substr(0, text.size()));
+      EXPECT_LE(buffers, 2U);
+      seen = text.size();
+      if (seen <= 1000) break;
+    }
+  }
+  pair.peer.Close();
+  EXPECT_FALSE(co_await stream.More(kBytes));
+  size_t taken = 0;
+  for (;;) {
+    IoResult<core::BufferLease> next = stream.Take();
+    EXPECT_TRUE(next.ok());
+    if (!next.ok() || next->empty()) break;
+    taken += next->bytes().size();
+  }
+  EXPECT_EQ(taken, kBytes);
+  co_await StopAndClose(stream);
+}
+TEST_P(StreamTest, MoreLeavesWhatHasCome) { Run(MoreMain()); }
+
+// A wait for more that is cut short loses nothing either.
+Task<int> WaitForMore(RecvStream& stream, size_t seen) {
+  co_return co_await stream.More(seen) ? 1 : 0;
+}
+Task<void> MoreCutShortMain() {
+  Pair pair = ConnectTcp();
+  RecvStream stream(pair.ours, kCredit);
+  SendSome(pair.peer.get(), "abc");
+  EXPECT_TRUE(co_await stream.More(0));
+  const auto outcome = co_await core::Select(WaitForMore(stream, 3), YieldTimes(50));
+  EXPECT_TRUE(outcome.Won<1>());
+  EXPECT_EQ(outcome.Get<0>(), 0);
+  SendSome(pair.peer.get(), "def");
+  EXPECT_TRUE(co_await stream.More(3));
+  while (!co_await stream.Halt()) {
+  }
+  std::string text;
+  for (;;) {
+    IoResult<core::BufferLease> next = stream.Take();
+    if (!next.ok()) {
+      EXPECT_EQ(next.error(), ECANCELED);
+      break;
+    }
+    text.append(reinterpret_cast<const char*>(next->bytes().data()), next->bytes().size());
+  }
+  EXPECT_EQ(text, "abcdef");
+  CloseHere(pair.ours);
+}
+TEST_P(StreamTest, MoreThatIsCutShortLosesNothing) { Run(MoreCutShortMain()); }
+
 // Every awaitable ends in a cancelled scope, and one that begins in it ends at once.
 Task<int> ErrorOfSend(int fd) { co_return co_await SendAll(fd, std::string(64 << 20, 'x')); }
 Task<int> ErrorOfPoll(int fd) {

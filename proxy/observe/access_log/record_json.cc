@@ -89,6 +89,11 @@ void AppendJson(const SessionRecord& record, std::string& out) {
                     record.undelivered_down);
   }
   AppendMatch(record, out);
+  if (!record.route.empty()) {
+    AppendName(R"(,"route":)", record.route, out);
+    AppendNameOrNull(R"(,"sni":)", record.sni, out);
+    AppendNameOrNull(R"(,"alpn":)", record.alpn, out);
+  }
   out += '}';
 }
 

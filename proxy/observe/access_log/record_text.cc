@@ -67,6 +67,13 @@ void AppendMatch(const SessionRecord& record, std::string& out) {
   }
   out += " record=";
   out += Name(record.kind);
+  if (record.route.empty()) return;
+  out += " route=";
+  AppendName(record.route, out);
+  out += " sni=";
+  AppendName(record.sni, out);
+  out += " alpn=";
+  AppendName(record.alpn, out);
 }
 
 }  // namespace

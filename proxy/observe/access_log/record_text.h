@@ -3,7 +3,9 @@
 //   CLIENT [TIME] LISTENER UPSTREAM/ENDPOINT ATTEMPTS QUEUE/CONNECT/FIRST_BYTE/TOTAL UP/DOWN
 //   BY/REASON RTT_CLIENT/RTT_UPSTREAM RETRANS_CLIENT/RETRANS_UPSTREAM [UNDELIVERED_UP/DOWN]
 //   id=ID local=ADDRESS upstream_local=ADDRESS failed=ENDPOINT,ENDPOINT... record=KIND
+//   [route=ROUTE sni=SERVER alpn=PROTOCOL,PROTOCOL...]
 //
+// The last line is there where the listener has routes and one was looked for.
 // UNDELIVERED is there only when a reset has cut something; what is behind it is found by its key.
 // Durations are milliseconds, round-trip times microseconds.
 #ifndef SLUICE_PROXY_OBSERVE_ACCESS_LOG_RECORD_TEXT_H_

@@ -58,6 +58,9 @@ struct SessionRecord {
   core::Address local = {};           // where the client has connected to
   core::Address upstream_local = {};  // our side of the upstream's connection; empty: there is none
   std::span<const std::string_view> failed = {};  // endpoints that were tried in vain, in order
+  std::string_view route = {};  // the one it took, or "default"; empty: its listener has none
+  std::string_view sni = {};    // the server that the client of TLS asked for
+  std::string_view alpn = {};   // what it offered to speak, with commas
 
   bool cut() const { return undelivered_up != 0 || undelivered_down != 0; }
 

@@ -186,6 +186,7 @@ TEST(Topology, LivesAsLongAsSomethingRefersToIt) {
                                  .short_throttle = throttle,
                                  .access_log = nullptr,
                                  .end_sessions = end_sessions.token(),
+                                 .end_unrouted = end_sessions.token(),
                                  .workers = 1};
   const core::Address nowhere = contract::Loopback(1);
   auto topology = core::MakeRef<Topology>(MakeConfig(nowhere, /*is_odd=*/false, nowhere), services,
@@ -211,6 +212,55 @@ TEST(Topology, LivesAsLongAsSomethingRefersToIt) {
   EXPECT_EQ(admission->refs(), 2u);
   session = core::IntrusivePtr<const SessionContext>();
   EXPECT_EQ(admission->refs(), 1u);
+}
+
+// A route's sessions have the listener's settings and another upstream; who waits to be routed
+// finds the configuration that is in force, and none when its listener is gone.
+TEST(Topology, RoutesFollowTheConfiguration) {
+  LineLogger logger;
+  HeapReserve reserve(0, [] { return true; });
+  ProcessLimits limits(10, Rejection::kConnections, 0, /*workers=*/1, reserve);
+  StatsRegistry stats(1);
+  core::LogThrottle throttle(1s);
+  core::CancellationSource end;
+  Events events(logger);
+  const SessionServices services{.limits = limits,
+                                 .stats = stats,
+                                 .logger = logger,
+                                 .events = events,
+                                 .short_throttle = throttle,
+                                 .access_log = nullptr,
+                                 .end_sessions = end.token(),
+                                 .end_unrouted = end.token(),
+                                 .workers = 1};
+  const core::Address nowhere = contract::Loopback(1);
+  conf::Config config = MakeConfig(nowhere, /*is_odd=*/false, nowhere);
+  auto plain = core::MakeRef<Topology>(config, services, /*before=*/nullptr);
+  EXPECT_EQ(plain->listeners()[0]->routing, nullptr) << "without routes nothing is waited for";
+  config.upstreams.push_back(config.upstreams[0]);
+  config.upstreams[1].name = "routed";
+  config.listeners[0].routes = {{.sni = {"a.org"}, .upstream = "routed"},
+                                {.sni = {"b.org"}, .upstream = "routed"}};
+  auto routed = core::MakeRef<Topology>(config, services, plain.get());
+  const ListenerState& listener = *routed->listeners()[0];
+  ASSERT_NE(listener.routing, nullptr);
+  const Routing& routing = *listener.routing;
+  ASSERT_EQ(routing.contexts.size(), 2U);
+  EXPECT_EQ(routing.contexts[0], routing.contexts[1]);
+  EXPECT_EQ(routing.contexts[0]->upstream->name(), "routed");
+  EXPECT_EQ(routing.contexts[0]->listener, listener.listener);
+  EXPECT_EQ(routing.contexts[0]->bandwidth.up, listener.bandwidth.up);
+  EXPECT_EQ(routing.contexts[0]->counts->upstream, "routed");
+  EXPECT_EQ(routing.contexts[0]->routing, nullptr) << "a route leads to no other";
+  EXPECT_EQ(routing.current->Get().get(), plain->listeners()[0].get()) << "it is not in force yet";
+  routed->PutLimitsInForce(limits, 1);
+  plain = {};
+  EXPECT_EQ(routing.current->Get().get(), &listener);
+  const core::IntrusivePtr<const CurrentContext> current = routing.current;
+  core::IntrusivePtr<const SessionContext> session(&listener);
+  routed = {};
+  EXPECT_FALSE(current->Get());
+  EXPECT_EQ(session->refs(), 1u) << "the listener's state lives by its sessions alone";
 }
 
 }  // namespace

@@ -207,6 +207,33 @@ TEST(RecordTextTest, FullRecord) {
             "failed=a,10.0.0.3:3000 record=end");
 }
 
+// What a client has said is of any bytes, and does not break the line.
+SessionRecord RoutedRecord() {
+  SessionRecord record = FullRecord();
+  record.route = "*.example.org";
+  record.sni = "a.example.org";
+  record.alpn = "h2,a b\n\"\xFF";
+  return record;
+}
+
+TEST(RecordTextTest, WhereItWasRouted) {
+  const std::string plain = Text(FullRecord());
+  EXPECT_EQ(plain.find("route="), plain.npos);
+  EXPECT_EQ(Text(RoutedRecord()),
+            plain + " route=*.example.org sni=a.example.org alpn=h2,a\\x20b\\x0a\"\\xff");
+  SessionRecord by_default = FullRecord();
+  by_default.route = "default";
+  EXPECT_EQ(Text(by_default), plain + " route=default sni=- alpn=-");
+}
+
+TEST(RecordJsonTest, WhereItWasRouted) {
+  EXPECT_FALSE(nlohmann::json::parse(Json(FullRecord())).contains("route"));
+  const nlohmann::json routed = nlohmann::json::parse(Json(RoutedRecord()));
+  EXPECT_EQ(routed["route"], "*.example.org");
+  EXPECT_EQ(routed["sni"], "a.example.org");
+  EXPECT_TRUE(routed["alpn"].get<std::string>().starts_with("h2,a b\n\""));
+}
+
 TEST(RecordTextTest, EmptyRecord) {
   EXPECT_EQ(Text(EmptyRecord()),
             "unix: [1970-01-01T00:00:00.000000Z] web app/- 0 -/-/-/0.000 0/0 "
