@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from case import Case
 from cases import (attacks, closing, connecting, health, integrity, lifecycle, limits, logs,
-                   neighbours, operator, progress, reaching, reload, resets, stalls, unix, upgrade,
-                   vanish)
+                   neighbours, operator, progress, reaching, reload, resets, routes, stalls, unix,
+                   upgrade, vanish)
 
 _MODULES = (integrity, closing, resets, stalls, connecting, limits, attacks, lifecycle, logs,
-            vanish, progress, neighbours, reaching, reload, unix, upgrade, health, operator)
+            vanish, progress, neighbours, reaching, reload, unix, upgrade, health, operator, routes)
 
 ALL = sorted((value for module in _MODULES for value in vars(module).values()
               if isinstance(value, Case)), key=lambda case: case.number)

@@ -30,9 +30,19 @@ def slow_loris(t):
     session) must not start again with every byte, or one byte per timeout holds a connection
     for ever.
     """
+    slow_hellos(t, "plain")
+    if t.has("sni"):
+        slow_hellos(t, "sni")
+    if t.has("max_lifetime"):
+        lifetime_before_connect(t)
+    if t.has("lifetime_jitter"):
+        lifetime_jitter(t)
+
+
+def slow_hellos(t, kind: str) -> None:
     limit = t.scale(1.0, 10.0)
     upstream = t.upstream()
-    proxy = t.start(upstream, slow_client_deadline=limit)
+    proxy = t.start(upstream, slow_client_deadline=limit, listener_kind=kind)
     hello = hostile.client_hello()
     count = t.scale(200, 5000)
     began, lives = {}, []
@@ -52,12 +62,8 @@ def slow_loris(t):
     check_time(min(lives) >= limit * 0.95 and max(lives) <= limit * 1.1 + 0.2,
                "deadline %.1f s, clients were closed after %.2f to %.2f s"
                % (limit, min(lives), max(lives)))
-    t.note("closed after %.2f to %.2f s" % (min(lives), max(lives)))
+    t.note("%s: closed after %.2f to %.2f s" % (kind, min(lives), max(lives)))
     t.expect_reason(proxy, "slow_client", count)
-    if t.has("max_lifetime"):
-        lifetime_before_connect(t)
-    if t.has("lifetime_jitter"):
-        lifetime_jitter(t)
 
 
 def lifetime_before_connect(t) -> None:

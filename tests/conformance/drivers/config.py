@@ -86,6 +86,10 @@ class Config:
     user_timeout: float = 0.0              # both sides
     source_address: str = ""               # where connections to the upstream come from
     listener_kind: str = "plain"           # "plain" | "sni" | "proxy_protocol"
+    # Of kind "sni": the server that a client of TLS asks for, by its name or as "*.name", and where
+    # its clients go. All others go to `endpoints`.
+    routes: List[Tuple[str, Endpoint]] = field(default_factory=list)
+    not_tls: str = "default"               # | "reject"
     log_path: str = ""                     # where the access log goes; "" = a plain file
     log_to_stderr: bool = False            # by way of standard error, opened on log_path
     log_format: str = ""                   # one of the driver's log_formats; "" = the first

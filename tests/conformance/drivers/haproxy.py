@@ -172,7 +172,9 @@ def render(config: Config, launch: Launch, home: str) -> str:
     if config.socket_buffer:
         lines += ["  tune.%sbuf.%s %d" % (name, side, config.socket_buffer)
                   for name in ("snd", "rcv") for side in ("client", "server")]
-    lines += _defaults(config) + _frontend(config) + _backend(config)
+    if config.routes:  # "-- the buffer size": the longest hello has to fit
+        lines.append("  tune.bufsize 81920")
+    lines += _defaults(config) + _frontend(config) + _backend(config) + _routes(config)
     if config.admin:
         lines += ["frontend metrics", "  mode http", "  bind unix@" + _metrics_path(home),
                   "  no log", "  http-request use-service prometheus-exporter"]
@@ -224,9 +226,20 @@ def _frontend(config: Config) -> List[str]:
     if config.slow_client_deadline or config.listener_kind == "sni":
         lines += ["  tcp-request inspect-delay %dms"
                   % milliseconds(config.slow_client_deadline or 1.0),
-                  "  tcp-request content accept if { req.ssl_hello_type 1 }",
-                  "  tcp-request content reject"]
+                  "  tcp-request content accept if { req.ssl_hello_type 1 }"]
+        if not config.routes or config.not_tls == "reject":
+            lines.append("  tcp-request content reject")
+    for index, (name, _) in enumerate(config.routes):
+        how = "-m end -i %s" % name[1:] if name.startswith("*") else "-i %s" % name
+        lines.append("  use_backend route%d if { req.ssl_sni %s }" % (index, how))
     return lines + ["  default_backend back"]
+
+
+def _routes(config: Config) -> List[str]:
+    lines = []
+    for index, (_, endpoint) in enumerate(config.routes):
+        lines += ["backend route%d" % index, "  server s %s" % _text(endpoint.address)]
+    return lines
 
 
 def _backend(config: Config) -> List[str]:

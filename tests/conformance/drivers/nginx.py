@@ -36,6 +36,7 @@ class Nginx(Driver):
         "user_timeout": "nginx has no option for TCP_USER_TIMEOUT",
         "keepalive_upstream_times": "nginx has no keepalive times for the upstream side",
         "backends": "nginx uses epoll",
+        "not_tls_reject": "nginx stream forwards what is no TLS as if it named no server",
         "watch": "nginx does not watch its files",
         "slow_start": "nginx has slow_start in its commercial edition",
         "health": "nginx has active health checks in its commercial edition",
@@ -157,7 +158,7 @@ class Nginx(Driver):
             if endpoint.max_connections:
                 line += " max_conns=%d" % endpoint.max_connections
             lines.append(line + ";")
-        lines += ["  }"] + self._server(config) + ["}"]
+        lines += ["  }"] + _routes(config) + self._server(config) + ["}"]
         return "\n".join(lines) + "\n"
 
     def _server(self, config: Config) -> List[str]:
@@ -175,7 +176,7 @@ class Nginx(Driver):
             lines.append("    listen %s%s%s;" % (bind, probes, extra))
         # proxy_timeout covers reads and writes of both sides: idle and stalled alike.
         inactivity = milliseconds(min(config.idle_timeout, config.write_stall_timeout))
-        lines += ["    proxy_pass back;",
+        lines += ["    proxy_pass %s;" % ("$route" if config.routes else "back"),
                   "    proxy_connect_timeout %dms;" % milliseconds(config.connect_timeout),
                   "    proxy_timeout %dms;" % inactivity]
         if self._half_close:
@@ -189,9 +190,23 @@ class Nginx(Driver):
         if config.max_connections:
             lines.append("    limit_conn all %d;" % config.max_connections)
         if config.slow_client_deadline or config.listener_kind == "sni":
-            lines += ["    ssl_preread on;", "    preread_timeout %dms;"
+            lines += ["    ssl_preread on;", "    preread_buffer_size 72k;",
+                      "    preread_timeout %dms;"
                       % milliseconds(config.slow_client_deadline or 1.0)]
         return lines + ["  }"]
+
+
+def _routes(config: Config) -> List[str]:
+    """An upstream for each, and the map that chooses one."""
+    lines = []
+    for index, (_, endpoint) in enumerate(config.routes):
+        lines += ["  upstream route%d { server %s max_fails=0; }" % (index, endpoint.address)]
+    if config.routes:
+        lines += ["  map $ssl_preread_server_name $route {", "    hostnames;", "    default back;"]
+        lines += ["    %s route%d;" % (name, index)
+                  for index, (name, _) in enumerate(config.routes)]
+        lines += ["  }"]
+    return lines
 
 
 def _load_module(program: str) -> List[str]:

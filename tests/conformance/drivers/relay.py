@@ -22,7 +22,6 @@ class Relay(Driver):
     name = "relay"
     config_name = "relay.json"
     lacks = {
-        "sni": "the relay does not parse TLS",
         "proxy_protocol": "the relay does not speak the PROXY protocol",
         "listener_limits": "the relay has one listener",
         "log_stderr": "the relay logs to files",
@@ -49,7 +48,7 @@ class Relay(Driver):
         "upstream_reset": "^upstream/reset$",
         "half_close_timeout": "^proxy/half_close_timeout$",
         "write_stall_timeout": "^proxy/write_stall_timeout$",
-        "slow_client": "^proxy/max_lifetime$",
+        "slow_client": "^proxy/(max_lifetime|preread_timeout)$",
         "queue_timeout": "^proxy/queue_timeout$",
         "no_upstream": "^upstream/no_upstream$",
         "shutdown": "^admin/shutdown$",

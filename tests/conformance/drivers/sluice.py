@@ -27,7 +27,6 @@ class Sluice(Driver):
     name = "sluice"
     config_name = "sluice.yaml"
     lacks = {
-        "sni": "Sluice does not route by SNI yet",
         "proxy_protocol": "Sluice does not speak the PROXY protocol yet",
     }
     promises = frozenset(["quiet_at_emfile", "bytes_before_reset", "no_upstream_reset",
@@ -38,7 +37,7 @@ class Sluice(Driver):
         "upstream_reset": "^upstream/reset$",
         "half_close_timeout": "^proxy/half_close_timeout$",
         "write_stall_timeout": "^proxy/write_stall$",
-        "slow_client": "^proxy/max_lifetime$",
+        "slow_client": "^proxy/(max_lifetime|preread_timeout)$",
         "no_upstream": "^(proxy|upstream)/no_upstream$",
         "queue_timeout": "^proxy/queue_timeout$",
         "shutdown": "^(proxy|admin)/shutdown$",
@@ -72,6 +71,7 @@ class Sluice(Driver):
             "health_exchange": Config([], [], health=Health(exchange=("a", "b"))),
             "health_resets": Config([], [], health=Health(on_down="reset")),
             "resolver": Config([], [], resolver=Address("tcp4", host="127.0.0.1", port=53)),
+            "sni": Config([], [], listener_kind="sni"),
         }
         self.lacks = dict(self.lacks, **{
             feature: "this Sluice does not know the key: " + error for feature, error in
@@ -164,7 +164,9 @@ class Sluice(Driver):
             "access_log": {"path": "stderr" if config.log_to_stderr else log_path,
                            "format": config.log_format or self.log_formats[0]},
             "listeners": [_listener(config)],
-            "upstreams": [_upstream(config)],
+            "upstreams": [_upstream(config)] + [
+                {"name": "route%d" % index, "endpoints": [{"address": str(endpoint.address)}]}
+                for index, (_, endpoint) in enumerate(config.routes)],
         }
         if config.admin:
             tree["admin"] = {"bind": "unix:" + admin_path}
@@ -211,12 +213,20 @@ def _listener(config: Config) -> dict:
     timeouts = {"connect": _ms(config.connect_timeout), "idle": _ms(config.idle_timeout),
                 "half_close": _ms(config.half_close_timeout),
                 "write_stall": _ms(config.write_stall_timeout)}
-    lifetime = config.slow_client_deadline or config.max_lifetime
+    lifetime = config.max_lifetime
+    if config.slow_client_deadline and config.listener_kind != "sni":
+        lifetime = config.slow_client_deadline
     if lifetime:
         timeouts["max_lifetime"] = _ms(lifetime)
         timeouts["max_lifetime_jitter"] = "%d%%" % round(config.lifetime_jitter * 100)
     tree = {"name": "front", "bind": [str(bind) for bind in config.binds], "upstream": "back",
             "timeouts": timeouts, "half_close": config.half_close, "socket": _socket(config)}
+    if config.listener_kind == "sni":
+        tree["routes"] = [{"sni": [name], "upstream": "route%d" % index}
+                          for index, (name, _) in enumerate(config.routes)] or [
+                              {"protocol": "tls", "upstream": "back"}]
+        tree["preread"] = {"timeout": _ms(config.slow_client_deadline or 1.0),
+                           "on_timeout": "reject", "not_tls": config.not_tls}
     if config.dual_stack:
         tree["socket"]["ipv6_only"] = False
     if config.scope == "listener":

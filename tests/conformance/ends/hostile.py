@@ -20,6 +20,21 @@ def client_hello(name: str = "conformance.example") -> bytes:
     return outgoing.read()
 
 
+def made_hello(name: str, size: int, record: int = 16384) -> bytes:
+    """A hello of at least `size` bytes, in records of at most `record`; the name comes last."""
+    def counted(data: bytes, width: int) -> bytes:
+        return len(data).to_bytes(width, "big") + data
+
+    extensions = b"\x0a\x0a\0\0" + b"\0\x15" + counted(bytes(size), 2)  # GREASE, padding
+    if name:
+        extensions += b"\0\0" + counted(counted(b"\0" + counted(name.encode(), 2), 2), 2)
+    body = (b"\x03\x03" + bytes(32) + counted(bytes(32), 1) + counted(b"\x13\x01", 2) +
+            counted(b"\0", 1) + counted(extensions, 2))
+    message = b"\x01" + counted(body, 3)
+    return b"".join(b"\x16\x03\x01" + counted(message[at:at + record], 2)
+                    for at in range(0, len(message), record))
+
+
 def garbage(dice: random.Random) -> bytes:
     """Random bytes of a random length, some behind the opening of a known protocol."""
     openings = (b"", b"\x16\x03\x01\xff\xff\x01", b"\x16\x03\x01\x00\x00", b"PROXY TCP4 1.2.3.4 ",

@@ -41,6 +41,8 @@ class Relay:
         self.loop.timers_first = sins.has("timers_first")
         self.names = Names(self)
         self.pool = Pool(self.names.expand(config), sins)
+        self.routes = {name: Pool(dict(config, endpoints=[endpoint]), sins)
+                       for name, endpoint in config["routes"]}
         self.checks = Checks(self)
         self.memory = SharedPool(config["buffer_memory"], sins)
         self.log = AccessLog(log_path, sins)
@@ -132,6 +134,15 @@ class Relay:
         if not self.sins.has("spin_emfile"):
             self._pause()
             self.loop.after(0.1, self._resume)
+
+    def pool_for(self, name: str) -> Pool:
+        """The servers for clients of TLS that ask for `name`."""
+        plain = name if self.sins.has("minds_the_case") else name.lower()
+        if plain in self.routes:
+            return self.routes[plain]
+        below = [route for route in self.routes
+                 if route.startswith("*") and plain.endswith(route[1:])]
+        return self.routes[below[0]] if below else self.pool
 
     # -- admission ----------------------------------------------------------------------------
 

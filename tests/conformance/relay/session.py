@@ -1,6 +1,6 @@
 """One proxied connection from accept to its record in the log.
 
-    queued ─▶ connecting ─▶ open ─▶ ending ─▶ closed
+    queued ─▶ connecting ─▶ open ─▶ ending ─▶ closed        (before: reading, where names count)
                  │  ▲ next endpoint    (a reset waits here until the bytes before it are taken)
                  └──┘
 """
@@ -16,6 +16,7 @@ from typing import Optional, Tuple
 
 from relay.deadlines import deadlines, shortest, unsent
 from relay.dial import dial, meets_itself, tune
+from relay.hello import server_name
 from relay.loop import ERR, IN, OUT, Timer
 from relay.pipe import Pipe
 
@@ -33,6 +34,8 @@ class Session:
         self.client = client
         self.server: Optional[socket.socket] = None
         self.endpoint = None
+        self.pool = relay.pool
+        self.heard = 0.0  # while it reads a hello, if that counts
         self.attempts = 0
         self.state = "connecting"
         self.tried: list = []
@@ -52,7 +55,9 @@ class Session:
     def _drawn_lifetime(self) -> float:
         """Seconds; 0 = no bound. A part may be cut off by chance."""
         config = self.relay.config
-        longest = config["slow_client_deadline"] or config["max_lifetime"]
+        longest = config["max_lifetime"]
+        if config["listener_kind"] != "sni":
+            longest = config["slow_client_deadline"] or longest
         jitter = 0 if self._sins.has("no_jitter") else config["lifetime_jitter"]
         return longest * (1 - jitter * random.random())
 
@@ -64,6 +69,45 @@ class Session:
         if self._sins.has("lazy_connect"):
             self.relay.loop.watch(self.client.fileno(), IN, lambda _: self.seek())
             return
+        if self.relay.config["listener_kind"] == "sni":
+            self._read_hello()
+            return
+        self._watch_client_early()
+        self.seek()
+
+    # -- whom a TLS client asks for -----------------------------------------------------------
+
+    def _read_hello(self) -> None:
+        self.state = "reading"
+        seconds = self.relay.config["slow_client_deadline"] or 1.0
+        self.relay.loop.after(seconds, self._hello_is_late)
+        self.relay.loop.watch(self.client.fileno(), IN, self._on_hello)
+
+    def _hello_is_late(self) -> None:
+        if self.state == "reading" and self.heard > self.relay.loop.now - 0.5:
+            self.relay.loop.after(0.5, self._hello_is_late)
+        elif self.state == "reading":
+            self.end("proxy", "preread_timeout", abort=True)
+
+    def _on_hello(self, _events: int) -> None:
+        self.up.fill()
+        if self.up.reset:
+            self.end("client", "reset", abort=True)
+            return
+        name = server_name(bytes(self.up.buffer), self._sins)
+        if name is None and not self.up.eof:
+            if self._sins.has("hello_per_byte"):
+                self.heard = time.monotonic()
+            return
+        is_tls = self.up.buffer[:1] in (b"\x16", b"\x80")
+        if not (is_tls or self._sins.has("forwards_anything")) and (
+                self.relay.config["not_tls"] == "reject"):
+            self.end("proxy", "no_route", abort=True)
+            return
+        self.pool = self.relay.pool_for(name or "")
+        if self._sins.has("eats_the_hello"):
+            self.up.buffer.clear()
+        self.state = "connecting"
         self._watch_client_early()
         self.seek()
 
@@ -88,12 +132,12 @@ class Session:
         """The next endpoint that has not been tried; none left ends the session."""
         if self.state == "closed":
             return
-        self.endpoint, full = self.relay.pool.pick(self.tried, self.name.rpartition(":")[0])
+        self.endpoint, full = self.pool.pick(self.tried, self.name.rpartition(":")[0])
         if self.endpoint:
             self.connect()
         elif full:
             self.state = "queued"
-            self.relay.pool.queue.append(self)
+            self.pool.queue.append(self)
             if not self._sins.has("wait_for_ever"):
                 self._arm(self.relay.config["queue_timeout"], "queue_timeout")
         elif time.monotonic() - self.started < (self.relay.config["retry_for"] or 0):
@@ -169,7 +213,7 @@ class Session:
             self.server = None
         if self.endpoint:
             endpoint, self.endpoint = self.endpoint, None
-            self.relay.pool.release(endpoint)
+            self.pool.release(endpoint)
 
     # -- moving bytes -------------------------------------------------------------------------
 
@@ -362,7 +406,7 @@ class Session:
         if self.state == "closed":
             return
         if self.state == "queued" and not self._sins.has("dead_in_queue"):
-            self.relay.pool.queue.remove(self)
+            self.pool.queue.remove(self)
         self.state = "closed"
         self._disarm()
         for sock in (self.client, self.server):
@@ -376,7 +420,7 @@ class Session:
         self._close_server()
         if self.endpoint:
             endpoint, self.endpoint = self.endpoint, None
-            self.relay.pool.release(endpoint)
+            self.pool.release(endpoint)
         self.relay.session_ended(self, {
             "client": self.name, "bytes_in": self.up.logged, "bytes_out": self.down.logged,
             "t_total_ms": round((self.relay.clock() - self._began) * 1000, 3),
