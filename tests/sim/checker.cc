@@ -39,8 +39,10 @@ void Checker::SessionBegins(Session& session, const core::Runnable& task) {
   session.began_from = rested_at_;
   ++begun_;
   session_of_[&task] = &session;
+  connected_.erase(&task);
   admission_.Begins(session);
-  endpoints_.Begins(session);
+  // With routes nobody sees when it asks for an endpoint: what it is given is not judged.
+  if (!scenario_.has(Fault::kRoutes)) endpoints_.Begins(session);
 }
 
 Session* Checker::SessionOf(const core::Runnable& task) {
@@ -60,22 +62,35 @@ void Checker::CheckConnect(core::Instant since) {
   }
 }
 
-// The first recv from a client begins the relaying: its task says which connection is the other.
+// Its task says which connection is the other.
+void Checker::BeginsToRelay(Session& session, Socket& far) {
+  session.far = &far;
+  far.session = &session;
+  session.server = static_cast<Peer*>(far.other->user);
+  session.relaying = clock_.Now();
+  session.reset_at.reset();  // what was sent before it goes first
+  trace_.Add("session %d: relays between socket %d and %d", session.id, session.near->id, far.id);
+}
+
+// The first recv from a client begins the relaying. With routes it is read before, and the first
+// use of the other connection begins it: what was read is sent first.
 void Checker::Submitted(const core::Op& op, Socket& socket) {
-  Session* session = socket.session;
-  if (op.kind == core::OpKind::kRecv && session != nullptr && session->far == nullptr) {
-    const auto found = connected_.find(op.task);
-    if (found == connected_.end() || found->second->session != nullptr) {
-      trace_.Fail("session %d reads without an upstream connection", session->id);
+  const auto found = connected_.find(op.task);
+  Socket* const far =
+      found == connected_.end() || found->second->session != nullptr ? nullptr : found->second;
+  if (op.kind == core::OpKind::kRecv && socket.session != nullptr &&
+      socket.session->far == nullptr) {
+    if (far != nullptr) {
+      BeginsToRelay(*socket.session, *far);
+    } else if (!scenario_.has(Fault::kRoutes)) {
+      trace_.Fail("session %d reads without an upstream connection", socket.session->id);
     }
-    session->far = found->second;
-    session->far->session = session;
-    session->server = static_cast<Peer*>(session->far->other->user);
-    session->relaying = clock_.Now();
-    session->reset_at.reset();  // what was sent before it goes first
-    trace_.Add("session %d: relays between socket %d and %d", session->id, session->near->id,
-               session->far->id);
   }
+  const bool moves = op.kind == core::OpKind::kSend || op.kind == core::OpKind::kRecv;
+  if (moves && far == &socket && scenario_.has(Fault::kRoutes)) {
+    BeginsToRelay(*SessionOf(*op.task), socket);
+  }
+  Session* const session = socket.session;
   if (op.kind != core::OpKind::kSend || session == nullptr) return;
   const int direction = session->far == &socket ? Session::kUp : Session::kDown;
   session->send_submitted[static_cast<size_t>(direction)] = clock_.Now();
@@ -92,8 +107,10 @@ void Checker::Received(Socket& socket) {
 }
 
 void Checker::CheckReadAhead(const Session& session, int direction) {
-  if (session.far == nullptr) return;  // its first bytes
-  const uint64_t limit = scenario_.credit + scenario_.buffer_size;
+  if (session.far == nullptr) return;   // its first bytes
+  constexpr uint64_t kMostToRoute = 4;  // bytes that say where it goes
+  const uint64_t limit =
+      scenario_.credit + scenario_.buffer_size + (scenario_.has(Fault::kRoutes) ? kMostToRoute : 0);
   if (session.held(direction) > limit) {
     trace_.Fail("session %d: %d bytes read ahead, credit and buffer are %d", session.id,
                 session.held(direction), limit);
@@ -179,6 +196,7 @@ void Checker::CheckAtRest() {
     CheckDeadlines(session);
     if (session.far == nullptr) {
       CheckConnecting(session);
+      CheckRouting(session);
       continue;
     }
     CheckEndsAfterFin(session);
@@ -243,6 +261,30 @@ void Checker::CheckConnecting(Session& session) {
   const core::Instant watched = std::max(*session.reset_at, *session.began + kWatchAfter);
   if (clock_.Now() > watched + kTolerance) {
     trace_.Fail("session %d: the connect goes on after the client's reset", session.id);
+  }
+}
+
+// One that has tried no endpoint has no route yet, where it need not wait for an endpoint; and
+// surely none as long as its client has said nothing in time.
+void Checker::CheckRouting(const Session& session) const {
+  const bool has_said = session.near->total_read > 0 || session.near->fin_arrived;
+  const bool in_time = clock_.Now() + kTolerance < *session.began_from + scenario_.route_timeout;
+  const bool drains = first_signal_ && !scenario_.has(Fault::kUpgrade) &&
+                      clock_.Now() > std::max(*first_signal_, *session.began) + kTolerance;
+  if (scenario_.has(Fault::kRoutes) && session.attempts == 0 && !has_said && in_time && drains) {
+    trace_.Fail("session %d has no route yet, and a drain does not end it", session.id);
+  }
+  const bool may_wait = scenario_.has(Fault::kEndpointLimit) || scenario_.has(Fault::kReload) ||
+                        scenario_.has(Fault::kWeights) || scenario_.has_probes() ||
+                        scenario_.has(Fault::kPassive) || scenario_.has(Fault::kActs) ||
+                        scenario_.has(Fault::kUpgrade);
+  if (!scenario_.has(Fault::kRoutes) || session.attempts > 0 || may_wait) return;
+  if (!session.near->in.empty()) {
+    trace_.Fail("session %d: %d bytes are not read to find a route", session.id,
+                session.near->in.size());
+  }
+  if (clock_.Now() > *session.began + scenario_.route_timeout + kTolerance) {
+    trace_.Fail("session %d waits too long for its route", session.id);
   }
 }
 

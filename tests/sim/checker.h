@@ -97,6 +97,8 @@ class Checker final : public core::Logger {
   void CheckDeadlines(const Session& session);
   void CheckMoving(Session& session, int direction);
   void CheckConnecting(Session& session);
+  void CheckRouting(const Session& session) const;
+  void BeginsToRelay(Session& session, Socket& far);
   void CheckEndsAfterFin(const Session& session);
   void CheckResetPassedOn(Session& session);
   void CheckEndsWhenBroken(const Session& session);

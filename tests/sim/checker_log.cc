@@ -144,8 +144,10 @@ void Checker::CheckReason(const Session& session, std::string_view reason, std::
   } else if (acts_.IsTrue(session, reason)) {
     is_true = true;
   } else if (reason == "shutdown") {
-    is_true = first_signal_ && (signals_ > 1 || *session.ended + kTolerance >=
-                                                    *first_signal_ + scenario_.drain_timeout);
+    const bool has_no_route = scenario_.has(Fault::kRoutes) && session.attempts == 0;
+    is_true =
+        first_signal_ && (signals_ > 1 || has_no_route ||
+                          *session.ended + kTolerance >= *first_signal_ + scenario_.drain_timeout);
   } else {
     CheckTimeoutReason(session, reason);
     return;
@@ -182,6 +184,9 @@ void Checker::CheckTimeoutReason(const Session& s, std::string_view reason) {
   } else if (reason == "half_close_timeout") {
     is_true = s.half_closed && scenario_.half_close_timeout != 0s &&
               now >= std::max(*s.half_closed, LastProgress(s)) + scenario_.half_close_timeout;
+  } else if (reason == "preread_timeout") {
+    is_true = scenario_.route_rejects && s.attempts == 0 &&
+              now >= *s.began_from + scenario_.route_timeout;
   } else if (reason == "max_lifetime") {
     is_true = scenario_.max_lifetime != 0s && now >= *s.began_from + EarliestLifetime();
   } else if (reason == "write_stall") {

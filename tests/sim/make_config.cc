@@ -39,6 +39,11 @@ conf::Listener MakeListener(const Scenario& s) {
   if (s.source_connections != 0 && is(Mutant::kLooseSource)) {
     ++listener.per_source.max_connections;
   }
+  if (s.has(Fault::kRoutes)) {
+    listener.preread = {
+        .timeout = TwiceIf(late, s.route_timeout),
+        .on_timeout = s.route_rejects ? conf::NoRoute::kReject : conf::NoRoute::kDefault};
+  }
   const uint64_t pace = is(Mutant::kFastPace) ? 2 : 1;
   listener.bandwidth = {.per_connection = s.bandwidth_own * pace,
                         .total = is(Mutant::kNoTotalPace) ? 0 : s.bandwidth_total * pace};
@@ -125,6 +130,10 @@ conf::Config MakeConfig(const Scenario& s, const Plan& plan) {
   config.stats.interval = s.stats_interval;
   config.listeners.push_back(MakeListener(s));
   config.listeners.back().upstream = NameOf(plan.upstream);
+  if (s.has(Fault::kRoutes)) {
+    config.listeners.back().routes = {
+        {.protocol = conf::RouteProtocol::kSsh, .upstream = NameOf(plan.upstream)}};
+  }
   config.upstreams.push_back(MakeUpstream(s, plan));
   return config;
 }

@@ -124,6 +124,28 @@ MISTAKES = [
 """,
     ),
     (
+        'route.cc',
+        '  if (end_.ended()) co_return;\n  if (error != 0) {\n',
+        """  if (sim::Planted(sim::Mutant::kRouteEats) && !head.read.empty()) head.read.pop_back();
+  if (end_.ended()) co_return;
+  if (error != 0) {
+""",
+    ),
+    (
+        'route.cc',
+        'core::Sleep(routing.policy.timeout)',
+        """core::Sleep(routing.policy.timeout *
+                                    (sim::Planted(sim::Mutant::kRouteLate) ? 2 : 1))""",
+    ),
+    (
+        'route.cc',
+        '  if (Unregister()) Register(routing.end_waiting, task);\n',
+        """  if (!sim::Planted(sim::Mutant::kRouteDrains) && Unregister()) {
+    Register(routing.end_waiting, task);
+  }
+""",
+    ),
+    (
         'session.cc',
         '  Session session(*context, client);\n',
         """  using Reference = core::IntrusivePtr<const SessionContext>;

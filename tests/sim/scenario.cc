@@ -17,6 +17,7 @@ constexpr uint64_t kStreamPolicy = 9;
 constexpr uint64_t kStreamCrowd = 11;
 constexpr uint64_t kStreamHealth = 12;
 constexpr uint64_t kStreamGentle = 15;
+constexpr uint64_t kStreamRoutes = 16;
 
 void ChooseFaults(Random& random, Scenario& scenario) {
   Random apart(scenario.options.seed, kStreamApart);
@@ -81,6 +82,12 @@ void ChooseLinger(Scenario& s) {
   Random random(s.options.seed, kStreamLinger);
   const core::Duration some = random.Skewed(50, 10000) * 1ms;
   s.linger = random.Chance(200) ? 0s : random.Chance(500) ? 60s : some;
+}
+
+void ChooseRoutes(Scenario& s) {
+  Random random(s.options.seed, kStreamRoutes);
+  s.route_timeout = Whole(random.Skewed(10ms, 3s));
+  s.route_rejects = random.Chance(300);
 }
 
 uint32_t Few(Random& random, uint32_t most) {
@@ -271,6 +278,9 @@ constexpr const char* kMutantNames[] = {
     "NoWindow",
     "ForgetsFound",
     "IgnoresNews",
+    "RouteEats",
+    "RouteLate",
+    "RouteDrains",
 };
 static_assert(std::size(kMutantNames) == static_cast<size_t>(Mutant::kCount));
 
@@ -294,6 +304,7 @@ Scenario::Scenario(const RunOptions& run_options) : options(run_options) {
   ChooseCrowd(*this);
   ChooseHealth(*this);
   ChooseGentle(*this);
+  ChooseRoutes(*this);
 }
 
 }  // namespace sluice::sim

@@ -62,6 +62,7 @@ enum class Fault : uint8_t {
   kActs,          // an administrator ends sessions, and takes endpoints out and back in
   kGentle,        // at the end, sessions are ended over a drain_window
   kDiscover,      // they are discovered: what a reload would change comes from a source
+  kRoutes,        // the listener has routes: it reads what its clients send first
   kCount,
 };
 inline constexpr size_t kFaultCount = static_cast<size_t>(Fault::kCount);
@@ -156,6 +157,9 @@ enum class Mutant : uint8_t {
   kNoWindow,          // planted: drain_window is forgotten
   kForgetsFound,      // planted: when a source fails, its endpoints are gone
   kIgnoresNews,       // planted: what a source finds later is told, and not used
+  kRouteEats,         // planted: what was read to find a route is not sent on
+  kRouteLate,         // planted: it is waited for twice as long as told
+  kRouteDrains,       // planted: a drain waits for those that have no route yet
   kCount,
 };
 const char* Name(Mutant mutant);
@@ -241,8 +245,10 @@ struct Scenario {
   uint32_t rise = 1;
   uint32_t fall = 1;
   uint32_t failures = 1;
-  bool checks_talk = false;  // or it is enough to connect
-  bool resets_down = false;  // on_down: reset
+  bool checks_talk = false;         // or it is enough to connect
+  bool resets_down = false;         // on_down: reset
+  core::Duration route_timeout{0};  // with kRoutes
+  bool route_rejects = false;       // on_timeout: reject
   core::Duration drain_timeout{0};
   core::Duration drain_window{0};  // 0 = none
   core::Duration stats_interval{0};
