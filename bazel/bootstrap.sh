@@ -25,8 +25,10 @@ test_packages=(
   libbenchmark-dev libgmock-dev libgtest-dev libseccomp-dev
   # Clients, upstreams, peers and the system's own tools.
   bash curl dnsmasq-base fish haproxy iperf3 iproute2 libnginx-mod-stream nginx openssh-client
-  openssl postgresql postgresql-contrib procps prometheus python3 redis-server redis-tools strace
-  util-linux wrk zsh
+  openssl postgresql postgresql-contrib procps prometheus python3 python3-jsonschema python3-yaml
+  redis-server redis-tools strace util-linux wrk zsh
+  # The package: what builds it, and what judges and runs it.
+  dpkg-dev lintian logrotate man-db mandoc systemd
 )
 # Bazel's package depends on these, and Bazel itself uses neither: it runs on a JRE, and compiles
 # with clang. They are a third of the download. Where they are not installed, a package without

@@ -8,8 +8,8 @@
 #include <cstdlib>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -37,9 +37,8 @@
 #include "proxy/app/program.h"
 #include "proxy/app/runtime_options.h"
 #include "proxy/app/standard_descriptors.h"
+#include "proxy/app/subcommands.h"
 #include "proxy/app/version.h"
-#include "proxy/ctl/completion.h"
-#include "proxy/ctl/ctl.h"
 #include "proxy/memory/buffer_budget.h"
 #include "proxy/memory/heap_reserve.h"
 #include "proxy/memory/shortage.h"
@@ -358,37 +357,16 @@ int ServeOrAnswer(const Flags& flags, Program program) {
   return flags.demo ? ServeDemo() : ServeFile(flags, std::move(program), loaded);
 }
 
-// `words`: behind "ctl".
-int AskRunningProcess(const std::vector<std::string>& words) {
-  const CtlResult result =
-      RunCtl(words, [](const char* name) { return conf::ProcessEnv()(name).value_or(""); });
-  std::fputs(result.error.c_str(), stderr);
-  if (result.output.empty()) return result.code;
-  const int printed = PrintAndExit(result.output);
-  return result.code != kExitOk ? result.code : printed;
-}
-
-int PrintCompletion(std::string_view shell) {
-  const absl::StatusOr<std::string> script = CompletionScript(shell, LongOptions());
-  if (script.ok()) return PrintAndExit(*script);
-  return Complain(std::string(script.status().message()), kExitUsage);
-}
-
 int Main(int argc, char** argv) {
   OpenStandardDescriptors();
   const absl::Status prepared = PrepareProcess();
   if (!prepared.ok()) return Complain(prepared);
-  if (argc > 1 && std::string_view(argv[1]) == "ctl") {
-    return AskRunningProcess({argv + 2, argv + argc});
-  }
-  if (argc > 1 && std::string_view(argv[1]) == "completion") {
-    return PrintCompletion(argc == 3 ? argv[2] : "");
-  }
+  if (const std::optional<int> code = RunSubcommand(argc, argv)) return *code;
   const absl::StatusOr<Flags> flags = ParseFlags(argc, argv);
   if (!flags.ok()) {
     return Complain(std::string(flags.status().message()), kExitUsage);
   }
-  if (flags->help) return PrintAndExit(kUsage);
+  if (flags->help) return PrintAndExit(Usage());
   if (flags->version) return PrintAndExit(VersionText(flags->verbose));
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // tests do that
   return ServeOrAnswer(*flags, {.path = ProgramPath(argv[0]), .arguments = {argv, argv + argc}});

@@ -37,17 +37,6 @@ std::string_view WhatIsNeeded(const Shape& shape) {
   return std::holds_alternative<Map>(shape) ? "a mapping" : "a list";
 }
 
-std::string Allowed(const Shape& shape) {
-  if (const auto* scalar = std::get_if<Scalar>(&shape)) return scalar->allowed;
-  if (const auto* map = std::get_if<Map>(&shape)) {
-    const std::string keys = Cat("a mapping with the keys ", JoinNames(KeysOf(*map)));
-    return map->shorthand.empty() ? keys : Cat("one ", map->shorthand, ", or ", keys);
-  }
-  const auto& list = std::get<List>(shape);
-  if (list.takes_single) return Cat(list.what, ", or a list of these");
-  return Cat(list.may_be_empty ? "a list, each item " : "a list of at least one ", list.what);
-}
-
 class Reader {
  public:
   Reader(const Env& env, Positions& positions, Errors& errors)
@@ -79,7 +68,7 @@ class Reader {
                                 : is_empty
                                     ? "the list is empty"
                                     : Cat(WhatIsNeeded(shape), " is needed, not ", WhatItIs(node));
-    Fail(node.at, path, WithAllowed(Cat(message, AdviceForType(node, shape)), Allowed(shape)));
+    Fail(node.at, path, WithAllowed(Cat(message, AdviceForType(node, shape)), AllowedFor(shape)));
   }
 
   void ReadScalar(const Node& node, const Scalar& scalar, const std::string& path) {
@@ -136,7 +125,7 @@ class FieldReader : public Visitor {
     } else if (presence == Presence::kRequired) {
       reader_.Fail(
           node_.at, path_,
-          WithAllowed(Cat("the required key ", Quoted(key), " is missing"), Allowed(shape)));
+          WithAllowed(Cat("the required key ", Quoted(key), " is missing"), AllowedFor(shape)));
     }
   }
 

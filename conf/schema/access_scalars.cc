@@ -1,6 +1,7 @@
 #include "conf/schema/access_scalars.h"
 
 #include "absl/status/statusor.h"
+#include "conf/schema/forms.h"
 #include "conf/schema/scalars.h"
 
 namespace sluice::conf {
@@ -14,6 +15,7 @@ Scalar NetworkOf(core::Network& field) {
                    },
                    [&field] { return field.ToString(); }, GuessNetwork};
   scalar.clear = [&field] { field = {}; };
+  scalar.form = StringForm(kNetworkPattern);
   return scalar;
 }
 

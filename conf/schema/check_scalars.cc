@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "absl/strings/escaping.h"
+#include "conf/schema/forms.h"
 #include "conf/text/text.h"
 
 namespace sluice::conf {
@@ -50,7 +51,11 @@ Scalar Hex(CheckBytes& field) {
             field = {.bytes = *bytes, .is_hex = true};
             return absl::OkStatus();
           },
-          [&field] { return field.is_hex ? absl::BytesToHexString(field.bytes) : ""; }};
+          [&field] { return field.is_hex ? absl::BytesToHexString(field.bytes) : ""; },
+          {},
+          {},
+          false,
+          PatternForm(kHexPattern)};
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "conf/schema/forms.h"
 #include "conf/text/characters.h"
 #include "conf/text/text.h"
 
@@ -40,11 +41,16 @@ bool IsPath(std::string_view text) { return text.starts_with('/') && IsText(text
 }  // namespace
 
 Scalar HttpMethod(std::string& field) {
-  return Text(field, "a method such as GET, HEAD or OPTIONS", IsMethod, "a method of HTTP");
+  Scalar method =
+      Text(field, "a method such as GET, HEAD or OPTIONS", IsMethod, "a method of HTTP");
+  method.form = {.words = {"GET", "HEAD", "OPTIONS"}, .pattern = "^[A-Z]+$"};
+  return method;
 }
 
 Scalar HttpPath(std::string& field) {
-  return Text(field, "/ and what follows it, without blanks", IsPath, "a path");
+  Scalar path = Text(field, "/ and what follows it, without blanks", IsPath, "a path");
+  path.form = StringForm(kHttpPathPattern);
+  return path;
 }
 
 Scalar HttpHostOrEmpty(std::string& field) {
@@ -70,6 +76,7 @@ Scalar HttpCodesOf(HttpCodes& field) {
   };
   Scalar scalar = {std::string(kHttpCodesForms), parse, format};
   scalar.clear = [&field] { field = {}; };
+  scalar.form = PatternForm(kHttpCodesPattern);
   return scalar;
 }
 

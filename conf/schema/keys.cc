@@ -55,4 +55,15 @@ std::vector<std::string> KeysOf(const Map& map) {
   return keys;
 }
 
+std::string AllowedFor(const Shape& shape) {
+  if (const auto* scalar = std::get_if<Scalar>(&shape)) return scalar->allowed;
+  if (const auto* map = std::get_if<Map>(&shape)) {
+    const std::string keys = Cat("a mapping with the keys ", JoinNames(KeysOf(*map)));
+    return map->shorthand.empty() ? keys : Cat("one ", map->shorthand, ", or ", keys);
+  }
+  const auto& list = std::get<List>(shape);
+  if (list.takes_single) return Cat(list.what, ", or a list of these");
+  return Cat(list.may_be_empty ? "a list, each item " : "a list of at least one ", list.what);
+}
+
 }  // namespace sluice::conf

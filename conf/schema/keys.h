@@ -1,4 +1,4 @@
-// The names of the keys, as the schema has them.
+// The names of the keys and what is allowed for them, as the schema has it.
 
 #ifndef SLUICE_CONF_SCHEMA_KEYS_H_
 #define SLUICE_CONF_SCHEMA_KEYS_H_
@@ -16,6 +16,9 @@ std::vector<std::string> KnownKeys();
 
 // The keys directly in `map`.
 std::vector<std::string> KeysOf(const Map& map);
+
+// What may stand where `shape` is, in words.
+std::string AllowedFor(const Shape& shape);
 
 }  // namespace sluice::conf
 

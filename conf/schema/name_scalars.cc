@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "absl/strings/ascii.h"
+#include "conf/schema/forms.h"
 #include "conf/schema/scalars.h"
 #include "conf/text/text.h"
 #include "core/net/host_name.h"
@@ -73,6 +74,7 @@ Scalar EndpointAddressOrName(Endpoint& endpoint) {
     endpoint.host.clear();
     endpoint.host_port = 0;
   };
+  scalar.form = StringForm(kAddressOrNamePattern);
   return scalar;
 }
 
@@ -85,7 +87,11 @@ Scalar HostNameOrEmpty(std::string& field) {
             field = text;
             return absl::OkStatus();
           },
-          [&field] { return field; }};
+          [&field] { return field; },
+          {},
+          {},
+          false,
+          PatternForm(kHostNameOrEmptyPattern)};
 }
 
 Scalar NameServer(core::Address& field) {
@@ -107,7 +113,10 @@ Scalar NameServer(core::Address& field) {
             if (field.is_empty()) return std::string();
             return field.port() == kDnsPort ? field.HostToString() : field.ToString();
           },
-          /*guess=*/{}, [&field] { field = {}; }};
+          /*guess=*/{},
+          [&field] { field = {}; },
+          false,
+          StringForm(kNameServerPattern)};
 }
 
 }  // namespace sluice::conf

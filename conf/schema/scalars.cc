@@ -63,7 +63,9 @@ Scalar AddressFrom(core::Address& field, uint16_t port_min) {
           [port_min](std::string_view text) {
             return GuessAddress(text, port_min > 0 ? "127.0.0.1" : "0.0.0.0");
           },
-          [&field] { field = {}; }};
+          [&field] { field = {}; },
+          false,
+          StringForm(kAddressPattern)};
 }
 
 constexpr uint64_t kIdMax = 0xffff'fffe;  // -1 stands for "as it is" in chown(2)
@@ -76,45 +78,6 @@ bool IsOwnerName(std::string_view text) {
   return text.size() <= kOwnerNameMax && text[0] != '-' && std::ranges::all_of(text, is_inner);
 }
 
-// What people write, from habit with other programs, where a file's path is wanted.
-constexpr std::string_view kMeansOff[] = {"",  "none",  "no",      "false",    "null", "nil",
-                                          "~", "never", "disable", "disabled", "0"};
-constexpr std::string_view kMeansStdout[] = {"on", "yes", "true",    "enable",   "enabled", "1",
-                                             "-",  "out", "console", "terminal", "&1"};
-constexpr std::string_view kMeansStderr[] = {"err", "&2", "2", "syslog", "journal", "journald"};
-
-std::string MeantLogWord(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  const auto is_in = [&lower](const auto& words) {
-    return std::ranges::find(words, lower) != std::end(words);
-  };
-  if (is_in(kMeansOff)) return WithSuggestion("", "off");
-  if (is_in(kMeansStdout)) return WithSuggestion("", "stdout");
-  if (is_in(kMeansStderr)) return WithSuggestion("", "stderr");
-  return DidYouMean(text, {"off", "stdout", "stderr"});
-}
-
-// Why `text` is neither a word nor the path of a file, "" if it is. A file in the working directory
-// whose name looks like a word, or like an address, is written with "./".
-std::string WhyNoLogPath(std::string_view text) {
-  if (text == "off" || text == "stdout" || text == "stderr") return "";
-  if (HasControlCharacter(text)) return " has a control character";
-  if (HasInvisible(text)) return " has an invisible character";
-  const std::string_view first = text.substr(0, text.find('/'));
-  if (first.find(':') != text.npos) return " is no path of a file";
-  const bool is_bare = first.size() == text.size();
-  if (text == "." || text == ".." || text.ends_with('/')) return " is a directory";
-  const bool is_number = text.find_first_not_of("0123456789.") == text.npos;
-  if (is_bare && (is_number || text.find('.') == text.npos)) {
-    const std::string meant = MeantLogWord(text);
-    return Cat(" is no path of a file", meant.empty() ? ": a path has a \"/\"" : meant);
-  }
-  return "";
-}
-
 }  // namespace
 
 Scalar Flag(bool& field) {
@@ -125,7 +88,11 @@ Scalar Flag(bool& field) {
             field = text == "true";
             return absl::OkStatus();
           },
-          [&field] { return std::string(field ? "true" : "false"); }, GuessFlag};
+          [&field] { return std::string(field ? "true" : "false"); },
+          GuessFlag,
+          {},
+          false,
+          FlagForm()};
 }
 
 Scalar Name(std::string& field) {
@@ -135,7 +102,11 @@ Scalar Name(std::string& field) {
             field = text;
             return absl::OkStatus();
           },
-          [&field] { return field; }, GuessName, [&field] { field.clear(); }};
+          [&field] { return field; },
+          GuessName,
+          [&field] { field.clear(); },
+          false,
+          PatternForm(kNamePattern)};
 }
 
 Scalar Count(uint32_t& field, uint32_t min, uint32_t max) {
@@ -144,7 +115,11 @@ Scalar Count(uint32_t& field, uint32_t min, uint32_t max) {
             return Store(text, ParseCount(text), field,
                          [&](uint64_t number) { return number >= min && number <= max; });
           },
-          [&field] { return Cat(field); }, GuessCount};
+          [&field] { return Cat(field); },
+          GuessCount,
+          {},
+          false,
+          CountForm(min, max)};
 }
 
 Scalar CountOrAuto(uint32_t& field, uint32_t min, uint32_t max) {
@@ -155,7 +130,11 @@ Scalar CountOrAuto(uint32_t& field, uint32_t min, uint32_t max) {
             field = 0;
             return absl::OkStatus();
           },
-          [&field, count] { return field == 0 ? "auto" : count.format(); }, GuessCount};
+          [&field, count] { return field == 0 ? "auto" : count.format(); },
+          GuessCount,
+          {},
+          false,
+          CountOrAutoForm(min, max)};
 }
 
 Scalar Size(uint64_t& field, uint64_t min, uint64_t max) {
@@ -164,7 +143,11 @@ Scalar Size(uint64_t& field, uint64_t min, uint64_t max) {
             return Store(text, ParseSize(text), field,
                          [&](uint64_t bytes) { return bytes >= min && bytes <= max; });
           },
-          [&field] { return FormatSize(field); }, GuessSize};
+          [&field] { return FormatSize(field); },
+          GuessSize,
+          {},
+          false,
+          StringForm(kSizePattern)};
 }
 
 Scalar SizeOrZero(uint64_t& field, std::string_view zero_means, uint64_t min, uint64_t max) {
@@ -183,7 +166,11 @@ Scalar RateOrZero(uint32_t& field, std::string_view zero_means, uint32_t min, ui
             return Store(text, ParseRate(text), field,
                          [&](uint64_t rate) { return rate == 0 || (rate >= min && rate <= max); });
           },
-          [&field] { return FormatRate(field); }, GuessRate};
+          [&field] { return FormatRate(field); },
+          GuessRate,
+          {},
+          false,
+          StringForm(kRatePattern)};
 }
 
 Scalar ByteRateOrZero(uint64_t& field, std::string_view zero_means, uint64_t min, uint64_t max) {
@@ -192,7 +179,11 @@ Scalar ByteRateOrZero(uint64_t& field, std::string_view zero_means, uint64_t min
             return Store(text, ParseByteRate(text), field,
                          [&](uint64_t rate) { return rate == 0 || (rate >= min && rate <= max); });
           },
-          [&field] { return FormatByteRate(field); }, GuessByteRate};
+          [&field] { return FormatByteRate(field); },
+          GuessByteRate,
+          {},
+          false,
+          StringForm(kByteRatePattern)};
 }
 
 Scalar Percent(uint32_t& field, uint32_t min, uint32_t max) {
@@ -201,7 +192,11 @@ Scalar Percent(uint32_t& field, uint32_t min, uint32_t max) {
             return Store(text, ParsePercent(text), field,
                          [&](uint64_t percent) { return percent >= min && percent <= max; });
           },
-          [&field] { return Cat(field, "%"); }, GuessPercent};
+          [&field] { return Cat(field, "%"); },
+          GuessPercent,
+          {},
+          false,
+          StringForm(kPercentPattern)};
 }
 
 Scalar PercentOrZero(uint32_t& field, std::string_view zero_means, uint32_t min, uint32_t max) {
@@ -220,7 +215,11 @@ Scalar Time(Duration& field, Duration min, Duration max) {
             return Store(text, ParseDuration(text), field,
                          [&](Duration time) { return time >= min && time <= max; });
           },
-          [&field] { return FormatDuration(field); }, GuessDuration};
+          [&field] { return FormatDuration(field); },
+          GuessDuration,
+          {},
+          false,
+          StringForm(kTimePattern)};
 }
 
 Scalar TimeOrZero(Duration& field, std::string_view zero_means, Duration min, Duration max) {
@@ -244,7 +243,11 @@ Scalar AddressOrEmpty(core::Address& field) {
             field = {};
             return absl::OkStatus();
           },
-          address.format, address.guess, address.clear};
+          address.format,
+          address.guess,
+          address.clear,
+          false,
+          StringForm(kAddressOrEmptyPattern)};
 }
 
 Scalar AdminAddressOrEmpty(core::Address& field) {
@@ -284,7 +287,11 @@ Scalar HostOrEmpty(core::Address& field, std::string_view empty_means) {
             if (host.ok()) field = *host;
             return host.status();
           },
-          [&field] { return field.HostToString(); }, GuessHost};
+          [&field] { return field.HostToString(); },
+          GuessHost,
+          {},
+          false,
+          StringForm(kHostOrEmptyPattern)};
 }
 
 Scalar NameOrEmpty(std::string& field, std::string_view empty_means) {
@@ -295,7 +302,11 @@ Scalar NameOrEmpty(std::string& field, std::string_view empty_means) {
             field.clear();
             return absl::OkStatus();
           },
-          name.format};
+          name.format,
+          {},
+          {},
+          false,
+          PatternForm(kNameOrEmptyPattern)};
 }
 
 Scalar FileModeOrEmpty(int32_t& field) {
@@ -315,7 +326,10 @@ Scalar FileModeOrEmpty(int32_t& field) {
             if (field < 0) return std::string();
             return Cat("0", field >> 6 & 7, field >> 3 & 7, field & 7);
           },
-          GuessFileMode};
+          GuessFileMode,
+          {},
+          false,
+          PatternForm(kFileModeOrEmptyPattern)};
 }
 
 Scalar OwnerOrEmpty(std::string& field, std::string_view kind) {
@@ -326,18 +340,6 @@ Scalar OwnerOrEmpty(std::string& field, std::string_view kind) {
             const bool is_id = number.has_value() && *number <= kIdMax;
             const bool is_valid = is_digits ? is_id : text.empty() || IsOwnerName(text);
             if (!is_valid) return InvalidArgument(Cat(Quoted(text), " does not name ", kind));
-            field = text;
-            return absl::OkStatus();
-          },
-          [&field] { return field; }};
-}
-
-Scalar LogPath(std::string& field) {
-  return {"off, stdout, stderr or the path of a file",
-          [&field](std::string_view text) {
-            if (const std::string why = WhyNoLogPath(text); !why.empty()) {
-              return InvalidArgument(Cat(Quoted(text), why));
-            }
             field = text;
             return absl::OkStatus();
           },
@@ -373,6 +375,7 @@ Scalar TokenOrEmpty(std::string& field) {
       },
       [&field] { return field; }};
   scalar.is_secret = true;
+  scalar.form = PatternForm(kTokenPattern);
   return scalar;
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "conf/config.h"
+#include "conf/schema/forms.h"
 #include "conf/schema/shape.h"
 #include "conf/text/guess.h"
 #include "conf/text/text.h"
@@ -88,7 +89,7 @@ Scalar OneOf(Enum& field, const Choices<Enum>& choices,
     if (const auto nearest = Nearest(text, names)) guesses.push_back(*nearest);
     return guesses;
   };
-  return {JoinNames(names), parse, format, guess};
+  return {JoinNames(names), parse, format, guess, {}, false, WordsForm(names)};
 }
 
 }  // namespace sluice::conf

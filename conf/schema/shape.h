@@ -11,10 +11,12 @@
 #define SLUICE_CONF_SCHEMA_SHAPE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "conf/text/guess.h"
@@ -22,6 +24,20 @@
 namespace sluice::conf {
 
 class Visitor;
+
+// How the texts look that a Scalar takes, for a tool that cannot call `parse`, such as an editor
+// (conf/json_schema.h). It may let pass what `parse` rejects, but never the other way round.
+struct Form {
+  enum class Kind { kText, kFlag, kCount };
+
+  Kind kind = Kind::kText;
+  uint64_t min = 0;  // of a count
+  uint64_t max = 0;
+  std::vector<std::string> words = {};  // texts with a meaning of their own: "auto"
+  bool has_only_words = false;
+  std::string pattern = {};       // of all others, as ECMAScript has it; "": any text
+  bool is_always_string = false;  // no such text is a number, true or false to YAML
+};
 
 struct Scalar {
   std::string allowed;  // "1 to 256", "close, wait"
@@ -33,6 +49,7 @@ struct Scalar {
   // Of a field without a default, whose value no text has: takes the value away again.
   std::function<void()> clear = {};
   bool is_secret = false;  // shown as kHidden, and never in a message
+  Form form = {};          // made by the functions of forms.h
 };
 
 // What stands for a secret that is set.

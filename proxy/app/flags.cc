@@ -3,7 +3,7 @@
 #include <getopt.h>
 
 #include <algorithm>
-#include <array>
+#include <cstddef>
 #include <iterator>
 #include <string>
 #include <string_view>
@@ -22,18 +22,46 @@ constexpr char kSeeHelp[] = "See sluice --help.";
 
 enum LongOnly { kPrintConfig = 256, kShowSecrets, kDiff, kDemo, kVerbose };
 
-constexpr std::array<option, 10> kOptions = {{
-    {"config", required_argument, nullptr, 'c'},
-    {"check", no_argument, nullptr, 't'},
-    {"print-config", no_argument, nullptr, kPrintConfig},
-    {"show-secrets", no_argument, nullptr, kShowSecrets},
-    {"diff", required_argument, nullptr, kDiff},
-    {"demo", no_argument, nullptr, kDemo},
-    {"version", no_argument, nullptr, 'V'},
-    {"verbose", no_argument, nullptr, kVerbose},
-    {"help", no_argument, nullptr, 'h'},
-    {nullptr, 0, nullptr, 0},
-}};
+constexpr FlagRow kRows[] = {
+    {'c', "config", "FILE", "the configuration (YAML)", 'c'},
+    {'t', "check", "", "validate it and end: nothing is bound, silent when all is well", 't'},
+    {0, "print-config", "", "print the effective configuration and end", kPrintConfig},
+    {0, "show-secrets", "", "with --print-config: show tokens, which are *** otherwise",
+     kShowSecrets},
+    {0, "diff", "OTHER", "print what would change if FILE took the place of OTHER, and end", kDiff},
+    {0, "demo", "", "needs no file: proxies 127.0.0.1:8080 to a small built-in HTTP server", kDemo},
+    {'V', "version", "", "print the version; with --verbose also libraries and kernel features",
+     'V'},
+    {0, "verbose", "", "", kVerbose},
+    {'h', "help", "", "print this", 'h'},
+};
+
+constexpr Subcommand kSubcommands[] = {
+    {"ctl", "COMMAND", "asks a process that runs; see sluice ctl --help"},
+    {"completion", "bash|zsh|fish", "prints what completes all this in a shell"},
+    {"schema", "", "prints the JSON Schema of configurations, for editors"},
+};
+
+constexpr Meaning kExitCodes[] = {
+    {"0", "ok"}, {"1", "failure at run time"}, {"2", "usage"}, {"78", "bad configuration"}};
+
+constexpr Meaning kSignals[] = {
+    {"SIGTERM, SIGINT and SIGQUIT", "let sessions finish, a second one ends at once"},
+    {"SIGHUP", "reloads the configuration"},
+    {"SIGUSR1", "reopens the access log"},
+    {"SIGUSR2", "hands over to a new binary at the same path"},
+};
+
+// As getopt_long wants it.
+std::vector<option> Options() {
+  std::vector<option> options;
+  for (const FlagRow& row : kRows) {
+    options.push_back(
+        {row.name.data(), row.value.empty() ? no_argument : required_argument, nullptr, row.code});
+  }
+  options.push_back({});
+  return options;
+}
 
 // A word of the command line, cut when long, without what a terminal might obey.
 std::string Shown(std::string_view word) {
@@ -129,18 +157,56 @@ absl::Status Unexpected(std::string_view word, const Flags& flags) {
 
 std::vector<std::string> LongOptions() {
   std::vector<std::string> names;
-  for (const option& each : kOptions) {
-    if (each.name != nullptr) names.push_back(absl::StrCat("--", each.name));
-  }
+  for (const FlagRow& row : kRows) names.push_back(absl::StrCat("--", std::string(row.name)));
   return names;
+}
+
+std::span<const FlagRow> FlagRows() { return kRows; }
+std::span<const Subcommand> Subcommands() { return kSubcommands; }
+std::span<const Meaning> ExitCodes() { return kExitCodes; }
+std::span<const Meaning> SignalMeanings() { return kSignals; }
+
+std::string Usage() {
+  std::string text =
+      "usage: sluice --config FILE [--check] [--print-config [--show-secrets]] [--diff OTHER]\n"
+      "       sluice --demo | --version [--verbose] | --help\n";
+  for (const Subcommand& each : kSubcommands) {
+    const std::string call =
+        conf::Cat("sluice ", each.name, each.words.empty() ? "" : " ", each.words);
+    text += conf::Cat("       ", call, std::string(call.size() < 22 ? 24 - call.size() : 6, ' '),
+                      each.help, "\n");
+  }
+  text += "\n";
+  constexpr size_t kHelpColumn = 22;
+  for (const FlagRow& row : kRows) {
+    if (row.help.empty()) continue;  // another one tells it
+    std::string line =
+        row.letter == 0 ? "      " : conf::Cat("  -", std::string(1, row.letter), ", ");
+    line += conf::Cat("--", row.name, row.value.empty() ? "" : " ", row.value);
+    line.resize(std::max(line.size() + 2, kHelpColumn), ' ');
+    text += conf::Cat(line, row.help, "\n");
+  }
+  const auto list = [&text](std::string_view title, std::span<const Meaning> meanings,
+                            std::string_view between) {
+    text += title;
+    for (const Meaning& each : meanings) {
+      text += conf::Cat(&each == meanings.data() ? " " : between, each.name, " ", each.text);
+    }
+    text += ".\n";
+  };
+  text += "\n";
+  list("Exit codes:", kExitCodes, ", ");
+  list("Signals:", kSignals, ";\n");
+  return text;
 }
 
 absl::StatusOr<Flags> ParseFlags(int argc, char** argv) {
   Flags flags;
   opterr = 0;
   optind = 0;  // glibc: begin with the first argument
+  const std::vector<option> options = Options();
   // NOLINTNEXTLINE(concurrency-mt-unsafe): before there are threads
-  for (int option; (option = getopt_long(argc, argv, ":c:tVh", kOptions.data(), nullptr)) != -1;) {
+  for (int option; (option = getopt_long(argc, argv, ":c:tVh", options.data(), nullptr)) != -1;) {
     switch (option) {
       case 'c':
         flags.config = optarg;

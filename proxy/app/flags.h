@@ -3,6 +3,7 @@
 #define SLUICE_PROXY_APP_FLAGS_H_
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,25 +24,33 @@ struct Flags {
   bool help = false;
 };
 
-inline constexpr std::string_view kUsage =
-    "usage: sluice --config FILE [--check] [--print-config [--show-secrets]] [--diff OTHER]\n"
-    "       sluice --demo | --version [--verbose] | --help\n"
-    "       sluice ctl COMMAND      asks a process that runs; see sluice ctl --help\n"
-    "       sluice completion bash|zsh|fish      prints what completes all this in a shell\n"
-    "\n"
-    "  -c, --config FILE   the configuration (YAML)\n"
-    "  -t, --check         validate it and end: nothing is bound, silent when all is well\n"
-    "      --print-config  print the effective configuration and end\n"
-    "      --show-secrets  with --print-config: show tokens, which are *** otherwise\n"
-    "      --diff OTHER    print what would change if FILE took the place of OTHER, and end\n"
-    "      --demo          needs no file: proxies 127.0.0.1:8080 to a small built-in HTTP server\n"
-    "  -V, --version       print the version; with --verbose also libraries and kernel features\n"
-    "  -h, --help          print this\n"
-    "\n"
-    "Exit codes: 0 ok, 1 failure at run time, 2 usage, 78 bad configuration.\n"
-    "Signals: SIGTERM, SIGINT and SIGQUIT let sessions finish, a second one ends at once;\n"
-    "SIGHUP reloads the configuration, SIGUSR1 reopens the access log,\n"
-    "SIGUSR2 hands over to a new binary at the same path.\n";
+// One row for each option: of the command line, the help, the completions and the manual.
+struct FlagRow {
+  char letter;             // 'c' of -c, or 0
+  std::string_view name;   // "config"
+  std::string_view value;  // "FILE"; "": it takes none
+  std::string_view help;   // a line
+  int code;                // what getopt_long answers
+};
+std::span<const FlagRow> FlagRows();
+
+// What the first word of the command line may be, in place of options.
+struct Subcommand {
+  std::string_view name;
+  std::string_view words;  // behind it, for people: "bash|zsh|fish"
+  std::string_view help;   // a phrase
+};
+std::span<const Subcommand> Subcommands();
+
+struct Meaning {
+  std::string_view name;
+  std::string_view text;
+};
+std::span<const Meaning> ExitCodes();
+std::span<const Meaning> SignalMeanings();
+
+// What --help prints.
+std::string Usage();
 
 // "--config" and the others.
 std::vector<std::string> LongOptions();

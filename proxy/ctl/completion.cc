@@ -108,7 +108,7 @@ _sluice() {
     return
   fi
   if ((${#words[@]} == 1)); then
-    list='ctl completion @OPTIONS@'
+    list='@WORDS@ @OPTIONS@'
   elif [[ ${words[1]} == completion ]]; then
     list='@SHELLS@'
   elif [[ ${words[1]} == ctl ]]; then
@@ -151,7 +151,7 @@ _sluice() {
     return
   fi
   if (( $#before == 0 )); then
-    compadd -- ctl completion @OPTIONS@
+    compadd -- @WORDS@ @OPTIONS@
   elif [[ $before[1] == completion ]]; then
     compadd -- @SHELLS@
   elif [[ $before[1] == ctl ]]; then
@@ -220,14 +220,17 @@ std::string ZshCases(const std::vector<Completed>& commands) {
 }
 
 std::string Filled(const char* script, const std::vector<Completed>& commands,
-                   const std::string& cases, const Strings& options) {
+                   const std::string& cases, const CommandLine& line) {
   std::string described;
   for (const Completed& each : commands) {
     absl::StrAppend(&described, "          ", Quoted(absl::StrCat(each.name, ":", each.help)),
                     "\n");
   }
+  Strings words;
+  for (const CommandLine::Word& each : line.words) words.push_back(each.name);
   return absl::StrReplaceAll(script, {{"@FILES@", absl::StrJoin(kWithFile, "|")},
-                                      {"@OPTIONS@", Joined(options, " ")},
+                                      {"@WORDS@", Joined(words, " ")},
+                                      {"@OPTIONS@", Joined(line.options, " ")},
                                       {"@SHELLS@", absl::StrJoin(kShells, " ")},
                                       {"@COMMANDS@", Joined(NamesOf(commands), " ")},
                                       {"@DESCRIBED@", described},
@@ -236,16 +239,18 @@ std::string Filled(const char* script, const std::vector<Completed>& commands,
 }
 
 // A line for each thing that may come, with the condition under which it may.
-std::string FishScript(const std::vector<Completed>& commands, const Strings& options) {
+std::string FishScript(const std::vector<Completed>& commands, const CommandLine& line) {
   std::string script =
       "# Completion of sluice for fish, made by: sluice completion fish\n"
       "function __sluice_names\n"
       "  sluice ctl $argv[1] 2>/dev/null | sed -n '2,$s/ .*//p'\n"
       "end\n"
-      "complete -c sluice -f\n"
-      "complete -c sluice -n __fish_use_subcommand -a ctl -d 'asks a process that runs'\n"
-      "complete -c sluice -n __fish_use_subcommand -a completion -d 'for a shell'\n";
-  for (const std::string& each : options) {
+      "complete -c sluice -f\n";
+  for (const CommandLine::Word& each : line.words) {
+    absl::StrAppend(&script, "complete -c sluice -n __fish_use_subcommand -a ", each.name, " -d ",
+                    Quoted(PhraseOf(each.help)), "\n");
+  }
+  for (const std::string& each : line.options) {
     absl::StrAppend(&script, "complete -c sluice -n __fish_use_subcommand -l ", each.substr(2),
                     TakesFile(each) ? " -r -F" : "", "\n");
   }
@@ -275,11 +280,11 @@ std::string FishScript(const std::vector<Completed>& commands, const Strings& op
 
 }  // namespace
 
-absl::StatusOr<std::string> CompletionScript(std::string_view shell, const Strings& options) {
+absl::StatusOr<std::string> CompletionScript(std::string_view shell, const CommandLine& line) {
   const std::vector<Completed> commands = CompletedCommands();
-  if (shell == "bash") return Filled(kBash, commands, BashCases(commands), options);
-  if (shell == "zsh") return Filled(kZsh, commands, ZshCases(commands), options);
-  if (shell == "fish") return FishScript(commands, options);
+  if (shell == "bash") return Filled(kBash, commands, BashCases(commands), line);
+  if (shell == "zsh") return Filled(kZsh, commands, ZshCases(commands), line);
+  if (shell == "fish") return FishScript(commands, line);
   return absl::InvalidArgumentError(absl::StrCat(
       shell.empty() ? "a shell is needed" : absl::StrCat("unknown shell ", conf::Printable(shell)),
       "; allowed: sluice completion ", absl::StrJoin(kShells, "|")));

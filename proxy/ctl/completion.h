@@ -17,9 +17,19 @@
 
 namespace sluice::proxy {
 
-// `options`: those of sluice itself, such as "--check". INVALID_ARGUMENT: there is no such shell.
+// What the command line of sluice itself may begin with.
+struct CommandLine {
+  struct Word {
+    std::string name;  // "ctl"
+    std::string help;
+  };
+  std::vector<Word> words;
+  std::vector<std::string> options;  // "--check"
+};
+
+// INVALID_ARGUMENT: there is no such shell.
 absl::StatusOr<std::string> CompletionScript(std::string_view shell,
-                                             const std::vector<std::string>& options);
+                                             const CommandLine& command_line);
 
 }  // namespace sluice::proxy
 

@@ -156,7 +156,8 @@ class Completion(Administered, Case):
         return dict((each.split("\t") + [""])[:2] for each in done.stdout.splitlines())
 
     def test_fish_offers(self):
-        self.assertEqual(self.fish("sluice comp"), {"completion": "for a shell"})
+        self.assertEqual(self.fish("sluice comp"),
+                         {"completion": "prints what completes all this in a shell"})
         self.assertIn("--check", self.fish("sluice --"))
         self.assertEqual(set(self.fish("sluice completion ")), {"bash", "zsh", "fish"})
         self.assertEqual(self.fish("sluice ctl sta"), {"status": "what the process does"})

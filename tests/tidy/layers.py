@@ -89,9 +89,9 @@ PROXY = {
     "proxy/admin": ["core/sched", "proxy/admin/http", "proxy/listener", "proxy/observe",
                     "proxy/route", "proxy/server", "proxy/session", "proxy/upstream"],
     "proxy/ctl": ["proxy/admin", "proxy/admin/http"],
-    "proxy/app": ["core/reactor", "core/sched", "proxy/admin/http", "proxy/memory"],
+    "proxy/app": ["core/reactor", "core/sched", "proxy/admin/http", "proxy/ctl", "proxy/memory"],
     # main.cc itself
-    "proxy": ["proxy/admin", "proxy/app", "proxy/ctl", "proxy/server", "proxy/memory",
+    "proxy": ["proxy/admin", "proxy/app", "proxy/server", "proxy/memory",
               "proxy/observe/access_log"],
 }
 
@@ -114,7 +114,7 @@ LIBRARIES = {
     "gtest/": "core/testing/",
     "liburing.h": "iouring/",
     "microhttpd.h": "proxy/admin/http/library.h",
-    "nlohmann/": ["conf/endpoint_list.cc", "proxy/ctl/json.cc"],
+    "nlohmann/": ["conf/endpoint_list.cc", "conf/json_schema.cc", "proxy/ctl/json.cc"],
     "sys/epoll.h": "epoll/",
     "yaml-cpp/": "conf/reader/yaml.cc",
     "spdlog/": "core/log/logger.cc",
