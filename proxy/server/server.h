@@ -162,7 +162,8 @@ class Server {
   core::Task<void> OpenAdmin();
   core::Task<void> CloseAdmin();
   void AcceptAgain();
-  void TellServiceManager();
+  void TellServiceManager(std::string_view state);
+  void TellOfDrain();
   NextTopologySources SourcesOfNext() const;
   core::Task<absl::Status> ChangeAccessLog(const conf::AccessLog& next);
   core::Task<std::vector<BindFailure>> BindAdded(Addresses& addresses);

@@ -25,6 +25,7 @@ core::Task<bool> Server::WaitForStop() {
     if ((*signal == SIGHUP || *signal == SIGUSR2) && !handed_over_) continue;
     control_.Enter(ServerState::kDraining);
     control_.StopChanging();
+    if (!handed_over_) TellOfDrain();
     const bool hurries = !handed_over_ && co_await LameDuck();
     const std::string why =
         handed_over_ ? "upgrade" : absl::StrCat("signal SIG", sigabbrev_np(*signal));
@@ -69,6 +70,16 @@ core::Task<core::IoResult<int>> Server::NextSignal(ChangeSignals changes) {
   if (signal.ok() || !asked) co_return signal;
   why_change_ = "admin";
   co_return *asked == Change::kReload ? SIGHUP : SIGUSR2;
+}
+
+// So that a service manager does not take the time that sessions have for a process that hangs.
+void Server::TellOfDrain() {
+  constexpr core::Duration kRest = 10s;  // what an end takes besides
+  const conf::Shutdown& shutdown = topology_->config().shutdown;
+  const core::Duration longest = shutdown.lame_duck + shutdown.drain_timeout + kRest;
+  TellServiceManager(
+      absl::StrCat("STOPPING=1\nEXTEND_TIMEOUT_USEC=",
+                   std::chrono::duration_cast<std::chrono::microseconds>(longest).count()));
 }
 
 // Serves as before, while those who ask are told that it is not ready.

@@ -36,7 +36,7 @@ core::Task<core::IoResult<int>> Server::UpgradeBinary() {
   if (status.ok()) {
     handed_over_ = true;
     result = status;
-    TellServiceManager();
+    TellServiceManager(absl::StrCat("MAINPID=", upgrade_->successor()));
     events_.Tell({EventKind::kUpgrade}, LogLevel::kInfo,
                  "upgrade: process %d serves now, and this one ends", upgrade_->successor());
     co_return SIGUSR2;
@@ -92,11 +92,10 @@ void Server::AcceptAgain() {
   kept_settings_ = kept;
 }
 
-void Server::TellServiceManager() {
+void Server::TellServiceManager(std::string_view state) {
   if (notify_socket_.empty()) return;
-  const absl::Status told =
-      NotifyServiceManager(notify_socket_, absl::StrCat("MAINPID=", upgrade_->successor()));
-  if (!told.ok()) logger_.Log(LogLevel::kWarn, "upgrade: %s", told.message());
+  const absl::Status told = NotifyServiceManager(notify_socket_, state);
+  if (!told.ok()) logger_.Log(LogLevel::kWarn, "%s", told.message());
 }
 
 void Server::AdoptSockets() {
@@ -133,7 +132,11 @@ core::Task<void> Server::BeginToServe() {
   if (upgrade_ != nullptr) control_.set_can(Change::kUpgrade);
   events_.Keep({EventKind::kServer}, LogLevel::kInfo, "the proxy serves");
   ShowServing(/*pending=*/{});
-  if (inheritance_ == nullptr) co_return;
+  if (inheritance_ == nullptr) {
+    TellServiceManager("READY=1");
+    co_return;
+  }
+  // That another process is the main one now is the predecessor's to tell: this one is not heard.
   const absl::Status told = co_await inheritance_->TellServing();
   addresses_.OwnFiles();
   if (!told.ok()) logger_.Log(LogLevel::kWarn, "%s", told.message());

@@ -206,10 +206,13 @@ class Upgrades(Upgrading):
             manager.settimeout(10)
             web = self.start(self.config_now, lambda: os.environ.__setitem__(
                 "NOTIFY_SOCKET", manager.getsockname()))
+            self.assertEqual(manager.recv(100), b"READY=1")
             for _ in range(2):
                 self.upgrade(web)
                 self.assertEqual(manager.recv(100), f"MAINPID={self.pid}".encode())
-        self.end(web)
+            self.end(web)
+            # drain_timeout, and 10 s for the rest.
+            self.assertEqual(manager.recv(100), b"STOPPING=1\nEXTEND_TIMEOUT_USEC=3610000000")
 
 
 # What comes of programs that are none, or that fail at some point.
