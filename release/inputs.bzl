@@ -1,0 +1,24 @@
+"""What the Debian package is made of, by the keys of build_deb.py."""
+
+DEB_INPUTS = {
+    "changelog": "//release:changelog",
+    "copyright": "//release:copyright",
+    "configuration": "//release:files/sluice.yaml",
+    "logrotate": "//release:files/sluice.logrotate",
+    "service": "//release:files/sluice.service",
+    "sysusers": "//release:files/sluice.sysusers",
+    "tmpfiles": "//release:files/sluice.tmpfiles",
+    "lintian": "//release:files/lintian-overrides",
+    "postinst": "//release:files/postinst",
+    "prerm": "//release:files/prerm",
+    "postrm": "//release:files/postrm",
+    "reference": "//conf:reference.yaml",
+    "example": "//conf:example.yaml",
+    "night": "//docs:three-in-the-morning.md",
+    "monitoring": "//docs:monitoring/README.md",
+    "dashboard": "//docs:monitoring/dashboard.json",
+    "alerts": "//docs:monitoring/alerts.yml",
+    "prometheus": "//docs:monitoring/prometheus.yml",
+    "sluice": "//proxy:sluice",
+    "manual": "//release:manual",
+}

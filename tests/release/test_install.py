@@ -1,0 +1,227 @@
+"""The package in a system of its own: installed, run as its unit says, upgraded, purged."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import unittest
+
+from package import System, deb, enter_own_system
+
+from processes import Process, wait_for
+
+UNIT = "/lib/systemd/system/sluice.service"
+MANAGED = ("etc/passwd", "etc/group", "etc/shadow", "etc/gshadow")
+# Beside the process it makes what the unit has made: /run/sluice and the others.
+SYSTEMCTL = """#!/bin/sh
+echo "$@" >>/tmp/systemctl
+case "$*" in
+*is-active*) exit 0 ;;
+esac
+"""
+
+
+def exchange(port, text):
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(text)
+        client.shutdown(socket.SHUT_WR)
+        answer = b""
+        while data := client.recv(65536):
+            answer += data
+    return answer
+
+
+def echo_server(port):
+    """A program that answers with what it gets."""
+    return ("import socket, socketserver\n"
+            "class Echo(socketserver.BaseRequestHandler):\n"
+            "    def handle(self):\n"
+            "        while data := self.request.recv(65536): self.request.sendall(data)\n"
+            "socketserver.ThreadingTCPServer.allow_reuse_address = True\n"
+            f"s = socketserver.ThreadingTCPServer(('127.0.0.1', {port}), Echo)\n"
+            "print('ready', flush=True); s.serve_forever()\n")
+
+
+class Install(unittest.TestCase):
+    def setUp(self):
+        self.system = System()
+        shutil.copy(deb(), self.system.path("/tmp/sluice.deb"))
+        shutil.copy(os.path.join(os.path.dirname(os.path.abspath(__file__)), "confined.py"),
+                    self.system.path("/tmp/confined.py"))
+        os.chmod(self.system.path("/tmp/confined.py"), 0o644)
+        self.before = {name: self.system.read(name) for name in MANAGED}
+        self.running = []
+        self.addCleanup(lambda: [each.kill() for each in self.running])
+
+    def must(self, *words):
+        done = self.system.run(*words, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+                                            "DEBIAN_FRONTEND": "noninteractive"})
+        self.assertEqual(done.returncode, 0, (words, done.stdout, done.stderr))
+        return done.stdout + done.stderr
+
+    def install(self):
+        return self.must("dpkg", "-i", "/tmp/sluice.deb")
+
+    def folders_of_the_unit(self):
+        """What a service manager makes before it starts the program."""
+        for folder, keyword in (("run", "Runtime"), ("var/lib", "State"), ("var/log", "Logs")):
+            unit = self.system.read(UNIT)
+            name = re.search(rf"(?m)^{keyword}Directory=(.*)", unit).group(1)
+            mode = re.search(rf"(?m)^{keyword}DirectoryMode=(.*)", unit).group(1)
+            self.must("install", "-d", "-o", "sluice", "-g", "sluice", "-m", mode,
+                      f"/{folder}/{name}")
+
+    def serve(self):
+        """Starts ExecStart; returns the process when it has told the service manager."""
+        words = re.search(r"(?m)^ExecStart=(.*)", self.system.read(UNIT)).group(1).split()
+        self.folders_of_the_unit()
+        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(self.manager.close)
+        path = self.system.path("/run/notify")
+        if os.path.exists(path):
+            os.unlink(path)
+        self.manager.bind(path)
+        os.chmod(path, 0o777)
+        self.manager.settimeout(20)
+        process = Process("chroot", self.system.root, "/usr/bin/python3", "/tmp/confined.py", UNIT,
+                          *words, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+                               "NOTIFY_SOCKET": "/run/notify"})
+        self.running.append(process)
+        try:
+            self.assertEqual(self.manager.recv(200), b"READY=1")
+        except TimeoutError:
+            self.fail(process.text())
+        return process
+
+    def serve_echo(self, port):
+        server = Process("/usr/bin/python3", "-c", echo_server(port))
+        self.running.append(server)
+        wait_for(lambda: "ready" in server.text(), "the server")
+
+    def edit(self, *pairs):
+        text = self.system.read("/etc/sluice/sluice.yaml")
+        for before, after in pairs:
+            self.assertIn(before, text)
+            text = text.replace(before, after)
+        with open(self.system.path("/etc/sluice/sluice.yaml"), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def test_what_is_installed(self):
+        self.install()
+        self.assertIn("sluice", self.must("getent", "passwd", "sluice"))
+        for path, mode, owner in (("/etc/sluice/sluice.yaml", "640", "root:sluice"),
+                                  ("/etc/sluice", "750", "root:sluice"),
+                                  ("/etc/sluice/conf.d", "750", "root:sluice"),
+                                  ("/usr/bin/sluice", "755", "root:root")):
+            self.assertEqual(self.must("stat", "-c", "%a %U:%G", path).strip(), f"{mode} {owner}")
+        self.assertEqual(self.must("sluice", "--check", "-c", "/etc/sluice/sluice.yaml"), "")
+        # Also by the user that the service has.
+        self.must("setpriv", "--reuid", "sluice", "--regid", "sluice", "--clear-groups", "sluice",
+                  "--check", "-c", "/etc/sluice/sluice.yaml")
+        said = self.must("systemd-analyze", "verify", "--man=no", UNIT)
+        self.assertEqual([line for line in said.splitlines() if "sluice" in line], [])
+        self.must("logrotate", "--debug", "/etc/logrotate.d/sluice")
+        self.must("systemd-tmpfiles", "--create", "sluice.conf")
+        self.assertEqual(self.must("stat", "-c", "%a %U", "/run/sluice").strip(), "750 sluice")
+        for page in ("sluice", "sluice.yaml", "sluice-ctl"):
+            self.assertRegex(self.must("man", "-w", page), "/usr/share/man/man")
+
+    def test_exposure(self):
+        """What systemd itself says of the unit's restrictions: 10 is none at all."""
+        self.install()
+        said = self.must("systemd-analyze", "security", "--offline=true", "--no-pager", UNIT)
+        level = float(re.search(r"exposure level for .*: ([0-9.]+)", said).group(1))
+        self.assertLess(level, 2.5, said)
+
+    def serves(self, backend):
+        self.install()
+        self.serve_echo(3000)
+        self.edit(("include:", f"runtime: {{ backend: {backend}, workers: 2 }}\ninclude:"))
+        process = self.serve()
+        text = os.urandom(1 << 20)
+        self.assertEqual(exchange(8080, text), text)
+        status = self.must("sluice", "ctl", "status")
+        self.assertIn(backend, status)
+        # A listener in conf.d, on a port that only the capability allows.
+        self.serve_echo(3001)
+        with open(self.system.path("/etc/sluice/conf.d/more.yaml"), "w") as file:
+            file.write("listeners: [{ name: low, bind: '127.0.0.1:80', upstream: more }]\n"
+                       "upstreams: [{ name: more, endpoints: '127.0.0.1:3001' }]\n")
+        os.chmod(self.system.path("/etc/sluice/conf.d/more.yaml"), 0o644)
+        reload_words = re.search(r"(?m)^ExecReload=(.*)", self.system.read(UNIT)).group(1).split()
+        self.must(*reload_words)
+        self.assertEqual(exchange(80, text), text)
+        os.kill(self.pid_of(process), signal.SIGTERM)
+        self.assertIn(b"STOPPING=1", self.manager.recv(200))
+        self.assertEqual(process.wait(), 0, process.text())
+        self.assertNotIn("warn", process.text())
+        self.must("dpkg", "--purge", "sluice")
+        self.nothing_is_left()
+
+    def pid_of(self, process):
+        """Everything in between has become the program by execve(2)."""
+        with open(f"/proc/{process.pid}/comm", encoding="ascii") as file:
+            self.assertEqual(file.read().strip(), "sluice")
+        return process.pid
+
+    def nothing_is_left(self):
+        self.assertEqual(self.system.written(), [])
+        for name, text in self.before.items():
+            self.assertEqual(self.system.read(name), text, name)
+        for path in ("/run/sluice", "/var/log/sluice", "/var/lib/sluice"):
+            self.assertFalse(os.path.exists(self.system.path(path)), path)
+
+    def test_on_io_uring(self):
+        self.serves("io_uring")
+
+    def test_on_epoll(self):
+        self.serves("epoll")
+
+    def test_an_upgrade_hands_over(self):
+        """With a systemctl that says that there is a service; sessions and listeners stay."""
+        self.install()
+        self.serve_echo(3000)
+        process = self.serve()
+        os.makedirs(self.system.path("/run/systemd/system"))
+        with open(self.system.path("/usr/local/bin/systemctl"), "w") as file:
+            file.write(SYSTEMCTL)
+        os.chmod(self.system.path("/usr/local/bin/systemctl"), 0o755)
+        with socket.create_connection(("127.0.0.1", 8080), timeout=20) as session:
+            session.sendall(b"before")
+            self.assertEqual(session.recv(100), b"before")
+            done = self.system.run("dpkg", "-i", "/tmp/sluice.deb", env={
+                "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"})
+            self.assertEqual(done.returncode, 0, done.stderr + process.text())
+            self.assertNotIn("old binary", done.stderr)
+            told = self.manager.recv(200).decode()
+            pid = int(re.fullmatch(r"MAINPID=(\d+)", told).group(1))
+            self.assertNotEqual(pid, process.pid)
+            with open(f"/proc/{pid}/comm", encoding="ascii") as file:
+                self.assertEqual(file.read().strip(), "sluice")
+            self.assertEqual(exchange(8080, b"after"), b"after")
+            session.sendall(b"still")
+            self.assertEqual(session.recv(100), b"still")
+        self.assertEqual(process.wait(), 0, process.text())
+        with open(self.system.path("/tmp/systemctl"), encoding="ascii") as file:
+            self.assertNotIn("start", file.read().replace("daemon-reload", ""))
+        os.kill(pid, signal.SIGTERM)
+        # This process is the first one of its namespace, whose child every orphan becomes.
+        _, status = wait_for(lambda: (end := os.waitpid(pid, os.WNOHANG))[0] and end, "its end")
+        self.assertEqual(os.waitstatus_to_exitcode(status), 0)
+
+    def test_a_removal_keeps_the_configuration(self):
+        self.install()
+        self.edit(("127.0.0.1:3000", "127.0.0.1:3009"))
+        self.must("dpkg", "--remove", "sluice")
+        self.assertIn("3009", self.system.read("/etc/sluice/sluice.yaml"))
+        self.assertFalse(os.path.exists(self.system.path("/usr/bin/sluice")))
+        self.install()
+        self.assertIn("3009", self.system.read("/etc/sluice/sluice.yaml"))
+        self.assertEqual(self.must("stat", "-c", "%a %U:%G", "/etc/sluice/sluice.yaml").strip(),
+                         "640 root:sluice")
+
+
+if __name__ == "__main__":
+    enter_own_system()
+    unittest.main()
