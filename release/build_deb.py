@@ -125,12 +125,26 @@ def stage(tree, inputs, changelog):
 
 
 def shared_libraries(binary, scratch):
-    """The packages whose libraries the binary needs, as dpkg-shlibdeps has it."""
+    """The packages whose libraries the binary needs, with those that it loads by itself."""
     os.makedirs(os.path.join(scratch, "debian"))
     with open(os.path.join(scratch, "debian/control"), "w", encoding="utf-8") as file:
         file.write("Source: sluice\n\nPackage: sluice\nArchitecture: amd64\n")
     line = run("dpkg-shlibdeps", "-O", "-e" + binary, cwd=scratch)
-    return re.match(r"shlibs:Depends=(.*)", line).group(1)
+    linked = re.match(r"shlibs:Depends=(.*)", line).group(1).split(", ")
+    return ", ".join(sorted({*linked, *map(package_of, loaded_libraries(binary))}))
+
+
+def loaded_libraries(binary):
+    """The libraries that the binary names and is not linked with: it loads them itself."""
+    with open(binary, "rb") as file:
+        names = {each.decode() for each in re.findall(rb"(?<=\0)lib[a-z_-]+\.so\.[0-9]+(?=\0)",
+                                                      file.read())}
+    return sorted(names - set(re.findall(r"NEEDED +(\S+)", run("objdump", "-p", binary))))
+
+
+def package_of(library):
+    found = run("dpkg-query", "--search", "*/" + library)
+    return re.search(rf"(?m)^(\S+?):.*/{re.escape(library)}$", found).group(1)
 
 
 def control(tree, changelog, libraries):
