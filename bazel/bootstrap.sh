@@ -28,7 +28,7 @@ test_packages=(
   openssl postgresql postgresql-contrib procps prometheus python3 python3-jsonschema python3-yaml
   redis-server redis-tools strace util-linux wrk zsh
   # The package: what builds it, and what judges and runs it.
-  dpkg-dev lintian logrotate man-db mandoc systemd
+  dpkg-dev lintian logrotate man-db mandoc skopeo systemd
 )
 # Bazel's package depends on these, and Bazel itself uses neither: it runs on a JRE, and compiles
 # with clang. They are a third of the download. Where they are not installed, a package without

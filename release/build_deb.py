@@ -6,15 +6,15 @@ What the binary depends on is asked of dpkg-shlibdeps: it follows the libraries 
 linked with.
 """
 
-import email.utils
 import gzip
 import hashlib
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
+
+from common import Changelog, run
 
 MANUAL = {"sluice.1": "man1", "sluice-ctl.1": "man1", "sluice.yaml.5": "man5"}
 # Where each file goes, by its key on the command line, and its mode.
@@ -47,22 +47,6 @@ TCP reverse proxy
  or on epoll. It checks servers, limits clients, reloads its configuration and
  hands over to a new version without losing a connection.
 """
-
-
-def run(*words, **options):
-    return subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, **options).stdout
-
-
-class Changelog:
-    """The first entry of release/changelog."""
-
-    def __init__(self, path):
-        with open(path, encoding="utf-8") as file:
-            self.text = file.read()
-        self.version = re.match(r"sluice \(([^)]+)\)", self.text).group(1)
-        self.maintainer, date = re.search(r"(?m)^ -- (.*>)  (.*)$", self.text).groups()
-        self.time = int(email.utils.parsedate_to_datetime(date).timestamp())
-        self.date = email.utils.parsedate_to_datetime(date).strftime("%Y-%m-%d")
 
 
 class Tree:

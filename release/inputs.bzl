@@ -1,5 +1,6 @@
-"""What the Debian package is made of, by the keys of build_deb.py."""
+"""What the files of a release are made of."""
 
+# The Debian package, by the keys of build_deb.py.
 DEB_INPUTS = {
     "changelog": "//release:changelog",
     "copyright": "//release:copyright",
@@ -21,4 +22,17 @@ DEB_INPUTS = {
     "prometheus": "//docs:monitoring/prometheus.yml",
     "sluice": "//proxy:sluice",
     "manual": "//release:manual",
+}
+
+# The tarball, the image and the list of what is linked, by the keys of build_archives.py.
+ARCHIVE_INPUTS = {
+    "bootstrap": "//bazel:bootstrap.sh",
+    "changelog": "//release:changelog",
+    "configuration": "//release:files/sluice.yaml",
+    "image_configuration": "//release:files/image.yaml",
+    "license": "//:LICENSE",
+    "manual": "//release:manual",
+    "reference": "//conf:reference.yaml",
+    "service": "//release:files/sluice.service",
+    "sluice": "//release:sluice_static",
 }

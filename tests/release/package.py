@@ -18,14 +18,18 @@ NOTES = re.compile(r"var/lib/dpkg/|var/log/|var/cache/(ldconfig|man|debconf)/|et
                    r"root/|dev/|proc/|sys/")
 
 
-def deb():
-    """The path of the package."""
+def release_file(pattern):
+    """The path of the file of //release with such a name."""
     for folder in (RELEASE, os.path.join(HERE, "../../bazel-bin/release")):
         if os.path.isdir(folder):
             for name in sorted(os.listdir(folder)):
-                if re.fullmatch(r"sluice_.*_amd64\.deb", name):
-                    return os.path.join(folder, name)
-    raise AssertionError("no package: build //release")
+                if re.fullmatch(pattern, name):
+                    return os.path.abspath(os.path.join(folder, name))
+    raise AssertionError(f"no {pattern}: build //release")
+
+
+def deb():
+    return release_file(r"sluice_.*_amd64\.deb")
 
 
 def enter_own_system():
