@@ -1,9 +1,10 @@
 // Prints a page of the manual: manual PAGE DATE.
 
+#include "proxy/app/manual.h"
+
 #include <cstdio>
 
 #include "absl/status/statusor.h"
-#include "proxy/app/manual.h"
 
 int main(int argc, char** argv) {
   if (argc != 3) {

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "conf/converted.h"
 #include "conf/json_schema.h"
+#include "conf/sources.h"
 #include "conf/text/env.h"
 #include "conf/text/text.h"
 #include "proxy/app/exit.h"
@@ -46,11 +48,32 @@ int PrintSchema(const Words& words) {
       kExitUsage);
 }
 
+// The result on standard output, what does not map on standard error.
+int Convert(const Words& words) {
+  const bool is_haproxy = !words.empty() && words[0] == "haproxy";
+  if (words.size() != 2 || (!is_haproxy && words[0] != "nginx")) {
+    return Complain("allowed: sluice convert haproxy|nginx FILE", kExitUsage);
+  }
+  conf::Sources sources;
+  const conf::FileText file = conf::ReadSource(words[1], sources);
+  if (file.error != 0) {
+    return Complain(
+        conf::Cat(conf::Printable(words[1]), ": ", conf::WhyUnreadable(words[1], file.error)));
+  }
+  conf::Converted converted = is_haproxy ? conf::ConvertHaproxy(file.text, words[1])
+                                         : conf::ConvertNginx(file.text, words[1]);
+  for (const std::string& note : converted.TakeNotes()) std::fprintf(stderr, "%s\n", note.c_str());
+  if (converted.listeners.empty()) return Complain("nothing of it can be converted");
+  return PrintAndExit(converted.ToYaml());
+}
+
 constexpr struct {
   std::string_view name;
   int (*run)(const Words& words);
-} kFunctions[] = {
-    {"ctl", AskRunningProcess}, {"completion", PrintCompletion}, {"schema", PrintSchema}};
+} kFunctions[] = {{"ctl", AskRunningProcess},
+                  {"completion", PrintCompletion},
+                  {"convert", Convert},
+                  {"schema", PrintSchema}};
 
 }  // namespace
 

@@ -1,0 +1,363 @@
+// From nginx's words: the block `stream`.
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "conf/converted.h"
+#include "conf/text/text.h"
+
+namespace sluice::conf {
+namespace {
+
+using Words = std::vector<std::string>;
+
+constexpr int kMostDepth = 64;
+
+// "word word;" or "word word { … }".
+struct Directive {
+  int line = 0;
+  Words words;
+  std::vector<Directive> block = {};
+};
+
+std::string Joined(const Words& words) {
+  std::string text;
+  for (const std::string& word : words) text += Cat(text.empty() ? "" : " ", word);
+  return Printable(text);
+}
+
+class Parser {
+ public:
+  Parser(std::string_view text, Converted& out) : text_(text), out_(out) {}
+
+  std::vector<Directive> Parse(int depth = 0) {
+    std::vector<Directive> all;
+    Directive next;
+    std::string token;
+    while (Next(token)) {
+      const bool is_mark = !is_quoted_ && (token == ";" || token == "{" || token == "}");
+      if (!is_mark) {
+        if (next.words.empty()) next.line = line_;
+        next.words.push_back(token);
+        continue;
+      }
+      if (token == "}") return all;
+      if (token == "{") {
+        if (depth == kMostDepth) {
+          out_.Note(line_, "blocks are nested too deeply: the rest is not read");
+          text_ = {};
+          return all;
+        }
+        next.block = Parse(depth + 1);
+      }
+      if (!next.words.empty()) all.push_back(std::move(next));
+      next = {};
+    }
+    return all;
+  }
+
+ private:
+  bool Next(std::string& token) {
+    token.clear();
+    is_quoted_ = false;
+    while (!text_.empty()) {
+      const char c = text_[0];
+      if (c == '#') {
+        text_.remove_prefix(std::min(text_.find('\n'), text_.size()));
+      } else if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
+        Take();
+      } else {
+        break;
+      }
+    }
+    if (text_.empty()) return false;
+    if (std::string_view(";{}").find(text_[0]) != std::string_view::npos) {
+      token = Take();
+      return true;
+    }
+    const char quote = text_[0] == '"' || text_[0] == '\'' ? Take() : '\0';
+    is_quoted_ = quote != 0;
+    while (!text_.empty()) {
+      const char c = text_[0];
+      if (quote != 0 ? c == quote : std::string_view(" \t\r\n;").find(c) != std::string_view::npos)
+        break;
+      if (quote == 0 && c == '{' && !token.ends_with('$')) break;
+      if (c == '\\' && text_.size() > 1) Take();
+      token += Take();
+    }
+    if (quote != 0 && !text_.empty()) Take();
+    return true;
+  }
+
+  char Take() {
+    const char c = text_[0];
+    if (c == '\n') ++line_;
+    text_.remove_prefix(1);
+    return c;
+  }
+
+  std::string_view text_;
+  Converted& out_;
+  int line_ = 1;
+  bool is_quoted_ = false;
+};
+
+// "10k" and "1m" of nginx as sizes of ours; "" for 0.
+std::string RateOf(std::string text) {
+  if (text == "0" || text.empty()) return "";
+  const char unit = text.back();
+  if (IsAsciiDigit(unit)) return text + "B/s";
+  text.pop_back();
+  const bool is_kilo = unit == 'k' || unit == 'K';
+  return text + (is_kilo ? "KiB/s" : "MiB/s");
+}
+
+// Times are in seconds there unless they have a unit; "" if it has one that is unknown here.
+std::string TimeOf(const std::string& text) {
+  if (ParseDecimal(text)) return text + "s";
+  if (text.find_first_of("wMy") != text.npos) return "";
+  return text;
+}
+
+// "12345", "*:80" and "localhost:80" as an address to listen at.
+std::string ListenAddress(const std::string& text) {
+  if (text.starts_with("unix:")) return text;
+  if (ParseDecimal(text)) return "0.0.0.0:" + text;
+  if (text.starts_with("*:")) return "0.0.0.0" + text.substr(1);
+  if (text.starts_with("localhost:")) return "127.0.0.1" + text.substr(9);
+  return text.rfind(':') == text.npos ? "" : text;
+}
+
+class Nginx {
+ public:
+  explicit Nginx(Converted& out) : out_(out) {}
+
+  void Read(const std::vector<Directive>& all) {
+    bool has_stream = false;
+    for (const Directive& each : all) {
+      if (each.words[0] == "stream") {
+        has_stream = true;
+        Stream(each.block);
+      } else if (each.words[0] == "http" || each.words[0] == "mail") {
+        out_.Note(each.line, Cat("left out: the block ", each.words[0]));
+      } else if (each.words[0] == "events") {
+        for (const Directive& inner : each.block) Events(inner);
+      } else {
+        NoCounterpart(each);
+      }
+    }
+    if (!has_stream) out_.Note(1, "there is no block stream");
+  }
+
+ private:
+  void NoCounterpart(const Directive& directive) {
+    out_.Note(directive.line, Cat("no counterpart: ", Joined(directive.words)));
+  }
+
+  static std::string ValueOf(const Directive& directive) {
+    return directive.words.size() > 1 ? directive.words[1] : "";
+  }
+
+  void Events(const Directive& each) {
+    if (each.words[0] == "worker_connections") {
+      out_.Note(each.line, "limits.max_connections is auto: half of the descriptors");
+    } else {
+      NoCounterpart(each);
+    }
+  }
+
+  void Stream(const std::vector<Directive>& block) {
+    for (const Directive& each : block) {
+      if (each.words[0] == "upstream") Upstream(each);
+    }
+    for (const Directive& each : block) {
+      const std::string& word = each.words[0];
+      const std::string time = TimeOf(ValueOf(each));
+      if (word == "upstream") continue;
+      if (word == "server") {
+        Server(each);
+      } else if (word == "proxy_timeout" && !time.empty()) {
+        out_.timeouts.Set("idle", time);
+      } else if (word == "proxy_connect_timeout" && !time.empty()) {
+        out_.timeouts.Set("connect", time);
+      } else {
+        NoCounterpart(each);
+      }
+    }
+  }
+
+  void Upstream(const Directive& directive) {
+    ConvertedUpstream upstream;
+    upstream.name = ConvertedName(ValueOf(directive));
+    upstream.line = directive.line;
+    for (const Directive& each : directive.block) {
+      const std::string& word = each.words[0];
+      if (word == "server" && each.words.size() > 1) {
+        UpstreamServer(each, upstream);
+      } else if (word == "least_conn") {
+        upstream.keys.Set("balance", "least_connections");
+      } else if (word == "random") {
+        upstream.keys.Set("balance", "random_two");
+      } else if (word == "hash" && ValueOf(each) == "$remote_addr") {
+        upstream.keys.Set("balance", "source_hash");
+      } else if (word == "least_time") {
+        upstream.keys.Set("balance", "fastest");
+      } else if (word != "zone") {  // all workers know the same here
+        NoCounterpart(each);
+      }
+    }
+    out_.upstreams.push_back(std::move(upstream));
+  }
+
+  void UpstreamServer(const Directive& each, ConvertedUpstream& upstream) {
+    ConvertedKeys endpoint;
+    const std::string& address = each.words[1];
+    if (!address.starts_with("unix:") && address.rfind(':') == address.npos) {
+      out_.Note(each.line, Cat("left out: the server ", Printable(address), " has no port"));
+      return;
+    }
+    endpoint.Set("address", YamlQuoted(address));
+    for (size_t i = 2; i < each.words.size(); ++i) {
+      const std::string& word = each.words[i];
+      const size_t equals = std::min(word.find('='), word.size());
+      const std::string key = word.substr(0, equals);
+      const std::string value = word.substr(std::min(equals + 1, word.size()));
+      if (key == "weight") {
+        endpoint.Set("weight", value);
+      } else if (key == "max_conns") {
+        endpoint.Set("max_connections", value);
+      } else if (key == "backup") {
+        endpoint.Set("priority", "1");
+      } else if (key == "down") {
+        endpoint.Set("weight", "0");
+      } else if (key == "max_fails" && value != "0") {
+        upstream.passive_health.Set("failures", value);
+      } else if (key == "fail_timeout" && !TimeOf(value).empty()) {
+        upstream.passive_health.Set("ejection", TimeOf(value));
+      } else if (key == "slow_start" && !TimeOf(value).empty()) {
+        upstream.keys.Set("slow_start", TimeOf(value));
+      } else if (key != "max_fails" && key != "resolve") {  // 0 is off; names are watched here
+        out_.Note(each.line, Cat("no counterpart: ", Printable(word)));
+      }
+    }
+    upstream.endpoints.push_back(std::move(endpoint));
+  }
+
+  void Server(const Directive& directive) {
+    ConvertedListener listener;
+    listener.line = directive.line;
+    listener.name = Cat("server", ++servers_);
+    ConvertedKeys bandwidth;
+    is_left_out_ = false;
+    has_decided_ = false;
+    for (const Directive& each : directive.block) ServerLine(each, listener, bandwidth);
+    if (!has_decided_ && !listener.allow.empty()) {
+      LeaveOut(directive.line, "has an allow without deny all, which allows all");
+    }
+    if (is_left_out_) return;
+    if (!bandwidth.empty()) listener.keys.Set("bandwidth", bandwidth.ToYaml());
+    out_.listeners.push_back(std::move(listener));
+  }
+
+  void LeaveOut(int line, std::string_view why) {
+    out_.Note(line, Cat("left out: a server that ", why));
+    is_left_out_ = true;
+  }
+
+  void ServerLine(const Directive& each, ConvertedListener& listener, ConvertedKeys& bandwidth) {
+    const std::string& word = each.words[0];
+    const std::string value = ValueOf(each);
+    const std::string time = TimeOf(value);
+    if (word == "listen") {
+      Listen(each, listener);
+    } else if (word == "proxy_pass") {
+      Pass(each, listener);
+    } else if (word == "proxy_timeout" && !time.empty()) {
+      listener.timeouts.Set("idle", time);
+    } else if (word == "proxy_connect_timeout" && !time.empty()) {
+      listener.timeouts.Set("connect", time);
+    } else if (word == "allow" || word == "deny") {
+      Access(each, listener);
+    } else if (word == "proxy_download_rate" || word == "proxy_upload_rate") {
+      if (!RateOf(value).empty()) bandwidth.Set("per_connection", RateOf(value));
+      out_.Note(each.line, "bandwidth.per_connection is one for each direction");
+    } else if (word == "proxy_protocol" && value == "on") {
+      out_.Note(each.line, Cat("set send_proxy: v1 at the upstream of ", listener.name));
+    } else if (word == "proxy_half_close" || word == "tcp_nodelay") {
+      if (value == "off") NoCounterpart(each);
+    } else {
+      NoCounterpart(each);
+    }
+  }
+
+  void Listen(const Directive& each, ConvertedListener& listener) {
+    const std::string address = ListenAddress(ValueOf(each));
+    if (address.empty() || address.find('-', address.rfind(':')) != address.npos) {
+      NoCounterpart(each);
+      return;
+    }
+    for (size_t i = 2; i < each.words.size(); ++i) {
+      const std::string& word = each.words[i];
+      if (word == "udp") return LeaveOut(each.line, "listens at a port of UDP");
+      if (word == "ssl") return LeaveOut(each.line, "ends TLS, which is not here yet");
+      if (word.starts_with("backlog=")) {
+        listener.keys.Set("socket", Cat("{ backlog: ", word.substr(8), " }"));
+      } else if (word != "reuseport" && !word.starts_with("ipv6only=")) {  // so it is here
+        out_.Note(each.line, Cat("no counterpart: ", Printable(word)));
+      }
+    }
+    listener.binds.push_back(address);
+  }
+
+  // Of an upstream by name, else of an address.
+  void Pass(const Directive& each, ConvertedListener& listener) {
+    const std::string value = ValueOf(each);
+    if (value.find('$') != value.npos) return LeaveOut(each.line, "passes by a variable");
+    const std::string name = ConvertedName(value);
+    listener.upstream = name;
+    const bool is_known =
+        std::ranges::find(out_.upstreams, name, &ConvertedUpstream::name) != out_.upstreams.end();
+    if (is_known || value.find(':') == value.npos) return;
+    ConvertedKeys endpoint;
+    endpoint.Set("address", YamlQuoted(value));
+    out_.upstreams.push_back({.name = name, .line = each.line, .endpoints = {endpoint}});
+  }
+
+  // There the first line that fits decides, here the most specific network. Both are the same for
+  // a list of one kind that ends in "all" of the other one. Of another list no part is taken: it
+  // would let in clients that are not to be.
+  void Access(const Directive& each, ConvertedListener& listener) {
+    const std::string value = ValueOf(each);
+    const bool allows = each.words[0] == "allow";
+    std::vector<std::string>& own = allows ? listener.allow : listener.deny;
+    const std::vector<std::string>& other = allows ? listener.deny : listener.allow;
+    const bool is_last = value == "all";
+    const bool maps = is_last ? own.empty() && (allows || !other.empty()) : other.empty();
+    if (!maps || has_decided_ || value.starts_with("unix")) {
+      return LeaveOut(each.line, Cat("has a list whose order decides: ", Joined(each.words)));
+    }
+    has_decided_ = is_last;
+    if (!is_last) own.push_back(value);
+  }
+
+  Converted& out_;
+  int servers_ = 0;
+  bool is_left_out_ = false;
+  bool has_decided_ = false;
+};
+
+}  // namespace
+
+Converted ConvertNginx(std::string_view text, std::string_view file) {
+  Converted out(file);
+  Nginx(out).Read(Parser(text, out).Parse());
+  out.Finish();
+  return out;
+}
+
+}  // namespace sluice::conf

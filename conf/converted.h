@@ -1,0 +1,88 @@
+// Converted: a configuration of another proxy in our words, and what of it does not map.
+//
+// Checked by: tests/conf/test_convert.py.
+#ifndef SLUICE_CONF_CONVERTED_H_
+#define SLUICE_CONF_CONVERTED_H_
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace sluice::conf {
+
+// Keys with values as YAML has them. A key that is set again has the later value.
+class ConvertedKeys {
+ public:
+  void Set(std::string_view key, std::string_view value);
+  std::string Get(std::string_view key) const;  // "": there is none
+  bool empty() const { return keys_.empty(); }
+  // "{ a: 1, b: 2 }"
+  std::string ToYaml() const;
+  const std::vector<std::pair<std::string, std::string>>& all() const { return keys_; }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> keys_;
+};
+
+struct ConvertedListener {
+  std::string name;
+  int line = 0;
+  std::vector<std::string> binds;
+  std::string upstream;
+  ConvertedKeys keys = {};
+  ConvertedKeys timeouts = {};
+  std::vector<std::string> allow = {};
+  std::vector<std::string> deny = {};
+};
+
+struct ConvertedUpstream {
+  std::string name;
+  int line = 0;
+  ConvertedKeys keys = {};
+  ConvertedKeys timeouts = {};  // for the listeners that use it
+  ConvertedKeys health = {};
+  ConvertedKeys passive_health = {};
+  std::vector<ConvertedKeys> endpoints = {};
+};
+
+class Converted {
+ public:
+  // `file`: in the notes.
+  explicit Converted(std::string_view file) : file_(file) {}
+
+  ConvertedKeys limits;
+  ConvertedKeys timeouts;  // of `defaults`
+  std::vector<ConvertedListener> listeners;
+  std::vector<ConvertedUpstream> upstreams;
+
+  // Something at `line` is not in the result, or means another thing there.
+  void Note(int line, std::string_view what);
+
+  // Leaves out what cannot be: listeners without an upstream, upstreams without endpoints or
+  // without a listener.
+  void Finish();
+
+  std::string ToYaml() const;
+  std::vector<std::string> TakeNotes();  // by line
+
+ private:
+  ConvertedUpstream* Find(std::string_view name);
+
+  const std::string file_;
+  std::vector<std::pair<int, std::string>> notes_;
+};
+
+// In double quotes, as YAML has it.
+std::string YamlQuoted(std::string_view text);
+
+// A name as `name` takes it: other characters are dashes.
+std::string ConvertedName(std::string_view text);
+
+// What the words of another proxy become; `text` is the whole file.
+Converted ConvertHaproxy(std::string_view text, std::string_view file);
+Converted ConvertNginx(std::string_view text, std::string_view file);
+
+}  // namespace sluice::conf
+
+#endif  // SLUICE_CONF_CONVERTED_H_

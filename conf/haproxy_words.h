@@ -1,0 +1,19 @@
+// How HAProxy reads a line, and its addresses.
+#ifndef SLUICE_CONF_HAPROXY_WORDS_H_
+#define SLUICE_CONF_HAPROXY_WORDS_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::conf {
+
+// The words of a line: quotes and backslashes as there, up to a comment.
+std::vector<std::string> HaproxyWords(std::string_view line);
+
+// "*:80" and ":80" as an address of ours; "" if it is none that can be.
+std::string HaproxyAddress(std::string text);
+
+}  // namespace sluice::conf
+
+#endif  // SLUICE_CONF_HAPROXY_WORDS_H_

@@ -1,0 +1,96 @@
+"""`sluice convert`: twenty configurations of the kind that is public, and what becomes of them.
+
+tests/conf/foreign/NAME.haproxy and NAME.nginx are converted to NAME.KIND.yaml, with the notes
+NAME.KIND.notes. To write both anew, after a look at the difference: CONVERT_AGAIN=1.
+"""
+
+import glob
+import os
+import re
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../e2e"))
+
+from processes import run  # noqa: E402
+from sluice import binary  # noqa: E402
+
+# What has a counterpart that is no word of the result, or is so here anyway: no note is needed.
+SILENT = re.compile(r"\s*(#|$|\}|(global|defaults|frontend|backend|listen|stream|events|server|"
+                    r"upstream)\b|mode (tcp|http)|option (tcp-check|redispatch|dontlognull)|bind|"
+                    r"default_backend|balance|timeout|retries|maxconn|default-server|zone|listen|"
+                    r"proxy_pass|proxy_timeout|proxy_connect_timeout|least_conn|hash|random|allow|"
+                    r"deny|option httpchk|proxy_(up|down)load_rate)")
+
+
+class Convert(unittest.TestCase):
+    def convert(self, path):
+        kind = path.rsplit(".", 1)[1]
+        return run(binary(), "convert", kind, os.path.basename(path), cwd=os.path.dirname(path))
+
+    def files(self):
+        found = sorted(path for kind in ("haproxy", "nginx")
+                       for path in glob.glob(os.path.join(HERE, "foreign", "*." + kind)))
+        self.assertGreaterEqual(len(found), 20)
+        return found
+
+    def test_each_as_expected(self):
+        for path in self.files():
+            done = self.convert(path)
+            with self.subTest(os.path.basename(path)):
+                self.assertEqual(done.returncode, 0, done.stderr)
+                for text, ending in ((done.stdout, ".yaml"), (done.stderr, ".notes")):
+                    if os.environ.get("CONVERT_AGAIN") == "1":
+                        with open(path + ending, "w", encoding="utf-8") as file:
+                            file.write(text)
+                    with open(path + ending, encoding="utf-8") as file:
+                        self.assertEqual(text, file.read())
+
+    def test_each_result_is_a_configuration(self):
+        for path in self.files():
+            with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+                file.write(self.convert(path).stdout)
+                file.flush()
+                checked = run(binary(), "--check", "--config", file.name)
+            with self.subTest(os.path.basename(path)):
+                self.assertEqual((checked.returncode, checked.stderr), (0, ""))
+
+    def test_nothing_is_dropped_in_silence(self):
+        """A line without a note has only words that map; sections left out are told as a whole."""
+        for path in self.files():
+            notes = self.convert(path).stderr
+            told = {int(number) for number in re.findall(r"(?m)^[^:]+:(\d+): note: ", notes)}
+            left_out = False
+            with open(path, encoding="utf-8") as file:
+                for number, line in enumerate(file, 1):
+                    if re.match(r"(\S+ ?){1,2}\s*\{?$", line) and not line.startswith(" "):
+                        left_out = number in told
+                    is_inner = re.match(r"\s+([0-9\"a-z.]+ \S+;|default \S+;)$", line)  # of a map
+                    if number in told or left_out or is_inner or SILENT.match(line):
+                        continue
+                    with self.subTest(f"{os.path.basename(path)}:{number}"):
+                        self.fail(f"no note for: {line}")
+
+    def test_what_cannot_be_converted(self):
+        for words in ((), ("haproxy",), ("envoy", "x"), ("nginx", "a", "b")):
+            done = run(binary(), "convert", *words)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn("sluice convert haproxy|nginx FILE", done.stderr)
+        done = run(binary(), "convert", "nginx", "/absent")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("/absent", done.stderr)
+        for kind, text in (("haproxy", "defaults\n mode http\nlisten a\n bind :80\n"),
+                           ("nginx", "http { }\n"), ("nginx", "{" * 100_000), ("nginx", "'"),
+                           ("haproxy", "listen\n" * 1000), ("haproxy", "\0\xff\\")):
+            with tempfile.NamedTemporaryFile("w", encoding="latin-1") as file:
+                file.write(text)
+                file.flush()
+                done = run(binary(), "convert", kind, file.name)
+            self.assertEqual((done.returncode, done.stdout), (1, ""), text[:20])
+            self.assertIn("nothing of it can be converted", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
