@@ -75,7 +75,7 @@ Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::Si
           runtime, events_,
           {.reset_sessions =
                [this](const Upstream& upstream, EndpointRef endpoint) {
-                 session_actions_.ResetThoseOf(upstream.name(), std::move(endpoint));
+                 session_actions_.ResetThoseOf(upstream.pool(), std::move(endpoint));
                },
            .reweigh = [this](const Upstream& upstream) { endpoint_actions_.Reweigh(upstream); }}),
       stop_signals_(signals, logger, access_log),

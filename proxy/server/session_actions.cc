@@ -122,12 +122,14 @@ core::Task<size_t> SessionActions::EndEach(std::vector<uint64_t> ids, core::Dura
   co_return done;
 }
 
-void SessionActions::ResetThoseOf(std::string upstream, EndpointRef endpoint) {
+void SessionActions::ResetThoseOf(core::IntrusivePtr<EndpointPool> pool, EndpointRef endpoint) {
   absl::MutexLock lock(&mutex_);
-  if (!is_closed_) tasks_.Spawn(ResetEach(std::move(upstream), std::move(endpoint)));
+  if (!is_closed_) tasks_.Spawn(ResetEach(std::move(pool), std::move(endpoint)));
 }
 
-core::Task<void> SessionActions::ResetEach(std::string upstream, EndpointRef endpoint) {
+core::Task<void> SessionActions::ResetEach(core::IntrusivePtr<EndpointPool> pool, EndpointRef of) {
+  const EndpointRef endpoint = std::move(of);  // goes before the pool does
+  const std::string& upstream = pool->upstream();
   const core::Instant end_at = core::Worker::Current()->clock().Now() + kResetWithin;
   std::vector<uint64_t> ids = registry_.IdsOf(*endpoint);
   const core::Duration each = kResetWithin / static_cast<int64_t>(ids.size() + 1);

@@ -35,6 +35,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "core/base/intrusive_ptr.h"
 #include "core/base/time.h"
 #include "core/runtime/handle.h"
 #include "core/runtime/task_group.h"
@@ -45,7 +46,7 @@
 #include "proxy/session/session_rates.h"
 #include "proxy/session/session_registry.h"
 #include "proxy/session/session_row.h"
-#include "proxy/upstream/upstream.h"
+#include "proxy/upstream/endpoint_pool.h"
 
 namespace sluice::proxy {
 
@@ -68,7 +69,7 @@ class SessionActions {
   void StopShedding(std::string_view who);
 
   // Any thread, until Close has been called.
-  void ResetThoseOf(std::string upstream, EndpointRef endpoint);
+  void ResetThoseOf(core::IntrusivePtr<EndpointPool> pool, EndpointRef endpoint);
 
   // The server's: nothing is shed or reset any more.
   core::Task<void> Close();
@@ -76,7 +77,8 @@ class SessionActions {
  private:
   core::Task<void> ShedEach(std::vector<uint64_t> ids, core::Duration over,
                             core::CancellationToken stop);
-  core::Task<void> ResetEach(std::string upstream, EndpointRef endpoint);
+  // The pool owns the endpoint: a reload may drop its upstream meanwhile.
+  core::Task<void> ResetEach(core::IntrusivePtr<EndpointPool> pool, EndpointRef of);
   // Returns how many it has told to end.
   core::Task<size_t> EndEach(std::vector<uint64_t> ids, core::Duration over, EndReason reason,
                              core::CancellationToken stop);
