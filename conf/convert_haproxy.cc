@@ -16,12 +16,6 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-std::string Joined(const Words& words) {
-  std::string text;
-  for (const std::string& word : words) text += Cat(text.empty() ? "" : " ", word);
-  return Printable(text);
-}
-
 // Times are in milliseconds there unless they have a unit.
 std::string TimeOf(const std::string& text) {
   return ParseDecimal(text).has_value() ? text + "ms" : text;
@@ -94,7 +88,7 @@ class Haproxy {
     section_.kind = words[0];
     section_.line = line_;
     section_.name = words.size() > 1 ? words[1] : "";
-    if (IsOther(words[0])) out_.Note(line_, Cat("left out: the section ", Joined(words)));
+    if (IsOther(words[0])) out_.Note(line_, Cat("left out: the section ", JoinedWords(words)));
     if (words[0] != "defaults" && words[0] != "global") {
       section_.is_http = defaults_.is_http;
       section_.upstream.keys = defaults_.upstream.keys;
@@ -107,7 +101,7 @@ class Haproxy {
   }
 
   void NoCounterpart(const Words& words) {
-    out_.Note(line_, Cat("no counterpart: ", Joined(words)));
+    out_.Note(line_, Cat("no counterpart: ", JoinedWords(words)));
   }
 
   void Read(const Words& words) {
@@ -163,7 +157,7 @@ class Haproxy {
     } else if (value == "tcplog") {
       out_.Note(line_, "see access_log: one record for each session");
     } else if (value == "clitcpka" || value == "srvtcpka" || value == "tcpka") {
-      out_.Note(line_, Cat("see socket.keepalive: ", Joined(words)));
+      out_.Note(line_, Cat("see socket.keepalive: ", JoinedWords(words)));
     } else {
       NoCounterpart(words);
     }
@@ -198,8 +192,8 @@ class Haproxy {
 
   void Bind(const Words& words) {
     if (std::ranges::find(words, "ssl") != words.end()) {
-      out_.Note(line_,
-                Cat("left out: an address that ends TLS, which is not here yet: ", Joined(words)));
+      out_.Note(line_, Cat("left out: an address that ends TLS, which is not here yet: ",
+                           JoinedWords(words)));
       return;
     }
     std::string rest = words.size() > 1 ? words[1] : "";

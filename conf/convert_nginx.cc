@@ -25,12 +25,6 @@ struct Directive {
   std::vector<Directive> block = {};
 };
 
-std::string Joined(const Words& words) {
-  std::string text;
-  for (const std::string& word : words) text += Cat(text.empty() ? "" : " ", word);
-  return Printable(text);
-}
-
 class Parser {
  public:
   Parser(std::string_view text, Converted& out) : text_(text), out_(out) {}
@@ -156,7 +150,7 @@ class Nginx {
 
  private:
   void NoCounterpart(const Directive& directive) {
-    out_.Note(directive.line, Cat("no counterpart: ", Joined(directive.words)));
+    out_.Note(directive.line, Cat("no counterpart: ", JoinedWords(directive.words)));
   }
 
   static std::string ValueOf(const Directive& directive) {
@@ -320,9 +314,7 @@ class Nginx {
     if (value.find('$') != value.npos) return LeaveOut(each.line, "passes by a variable");
     const std::string name = ConvertedName(value);
     listener.upstream = name;
-    const bool is_known =
-        std::ranges::find(out_.upstreams, name, &ConvertedUpstream::name) != out_.upstreams.end();
-    if (is_known || value.find(':') == value.npos) return;
+    if (out_.Find(name) != nullptr || value.find(':') == value.npos) return;
     ConvertedKeys endpoint;
     endpoint.Set("address", YamlQuoted(value));
     out_.upstreams.push_back({.name = name, .line = each.line, .endpoints = {endpoint}});
@@ -339,7 +331,7 @@ class Nginx {
     const bool is_last = value == "all";
     const bool maps = is_last ? own.empty() && (allows || !other.empty()) : other.empty();
     if (!maps || has_decided_ || value.starts_with("unix")) {
-      return LeaveOut(each.line, Cat("has a list whose order decides: ", Joined(each.words)));
+      return LeaveOut(each.line, Cat("has a list whose order decides: ", JoinedWords(each.words)));
     }
     has_decided_ = is_last;
     if (!is_last) own.push_back(value);

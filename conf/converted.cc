@@ -134,6 +134,12 @@ std::string YamlQuoted(std::string_view text) {
   return quoted + '"';
 }
 
+std::string JoinedWords(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += Cat(text.empty() ? "" : " ", word);
+  return Printable(text);
+}
+
 std::string ConvertedName(std::string_view text) {
   constexpr size_t kMost = 63;
   std::string name(text.substr(0, kMost));

@@ -56,6 +56,8 @@ class Converted {
   std::vector<ConvertedListener> listeners;
   std::vector<ConvertedUpstream> upstreams;
 
+  ConvertedUpstream* Find(std::string_view name);  // null: there is none
+
   // Something at `line` is not in the result, or means another thing there.
   void Note(int line, std::string_view what);
 
@@ -67,8 +69,6 @@ class Converted {
   std::vector<std::string> TakeNotes();  // by line
 
  private:
-  ConvertedUpstream* Find(std::string_view name);
-
   const std::string file_;
   std::vector<std::pair<int, std::string>> notes_;
 };
@@ -78,6 +78,9 @@ std::string YamlQuoted(std::string_view text);
 
 // A name as `name` takes it: other characters are dashes.
 std::string ConvertedName(std::string_view text);
+
+// The words of a line of theirs, for a note.
+std::string JoinedWords(const std::vector<std::string>& words);
 
 // What the words of another proxy become; `text` is the whole file.
 Converted ConvertHaproxy(std::string_view text, std::string_view file);

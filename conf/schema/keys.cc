@@ -11,21 +11,22 @@
 namespace sluice::conf {
 namespace {
 
-class KeyLister : public Visitor {
+// Of all keys below `prefix`, or only of those of one mapping.
+class KeyWalker : public Visitor {
  public:
-  KeyLister(std::string prefix, bool is_deep, std::vector<std::string>& keys)
-      : prefix_(std::move(prefix)), is_deep_(is_deep), keys_(keys) {}
+  KeyWalker(std::string prefix, bool is_deep, const LookAtKey& look)
+      : prefix_(std::move(prefix)), is_deep_(is_deep), look_(look) {}
 
-  void Field(std::string_view key, const Shape& shape, Presence) override {
+  void Field(std::string_view key, const Shape& shape, Presence presence) override {
     const std::string path = Cat(prefix_, key);
-    keys_.push_back(path);
+    look_(path, shape, presence);
     if (is_deep_) Enter(path, shape);
   }
 
  private:
   void Enter(const std::string& path, const Shape& shape) {
     if (const auto* map = std::get_if<Map>(&shape)) {
-      KeyLister inner(path + ".", true, keys_);
+      KeyWalker inner(path + ".", true, look_);
       map->fields(inner);
     } else if (const auto* list = std::get_if<List>(&shape)) {
       list->add();
@@ -35,23 +36,30 @@ class KeyLister : public Visitor {
 
   const std::string prefix_;
   const bool is_deep_;
-  std::vector<std::string>& keys_;
+  const LookAtKey& look_;
 };
 
 }  // namespace
 
-std::vector<std::string> KnownKeys() {
+void ForEachKey(const LookAtKey& look) {
   Config scratch;
+  KeyWalker walker("", /*is_deep=*/true, look);
+  Describe(scratch).fields(walker);
+}
+
+std::vector<std::string> KnownKeys() {
   std::vector<std::string> keys;
-  KeyLister lister("", /*is_deep=*/true, keys);
-  Describe(scratch).fields(lister);
+  ForEachKey([&keys](const std::string& path, const Shape&, Presence) { keys.push_back(path); });
   return keys;
 }
 
 std::vector<std::string> KeysOf(const Map& map) {
   std::vector<std::string> keys;
-  KeyLister lister("", /*is_deep=*/false, keys);
-  map.fields(lister);
+  const LookAtKey add = [&keys](const std::string& key, const Shape&, Presence) {
+    keys.push_back(key);
+  };
+  KeyWalker walker("", /*is_deep=*/false, add);
+  map.fields(walker);
   return keys;
 }
 

@@ -3,12 +3,19 @@
 #ifndef SLUICE_CONF_SCHEMA_KEYS_H_
 #define SLUICE_CONF_SCHEMA_KEYS_H_
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "conf/schema/shape.h"
 
 namespace sluice::conf {
+
+// Calls `look` with the path of every key of the configuration, in the order of the schema, each
+// before the ones below it.
+using LookAtKey =
+    std::function<void(const std::string& path, const Shape& shape, Presence presence)>;
+void ForEachKey(const LookAtKey& look);
 
 // The path of every key, in the order of the schema: "limits", "limits.max_connections", ...,
 // "listeners[].timeouts.idle", ....

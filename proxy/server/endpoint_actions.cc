@@ -181,6 +181,13 @@ EndpointActions::Answer EndpointActions::Reset(const EndpointId& id, std::string
   });
 }
 
+Upstream::Prepare EndpointActions::Locating(std::string_view upstream) const {
+  return [this, upstream](std::span<Endpoint* const> joining) {
+    mutex_.AssertHeld();
+    LocateAdded(topology_->GivenConfig(), bound_, upstream, joining);
+  };
+}
+
 EndpointActions::Answer EndpointActions::Add(std::string_view upstream,
                                              const conf::Endpoint& endpoint, std::string_view who) {
   const EndpointId id{.upstream = std::string(upstream), .name = endpoint.Identity()};
@@ -194,11 +201,7 @@ EndpointActions::Answer EndpointActions::Add(std::string_view upstream,
       return absl::AlreadyExistsError(
           absl::StrCat("upstream ", id.upstream, " has an endpoint ", id.name, " already"));
     }
-    const auto prepare = [&](std::span<Endpoint* const> made) {
-      mutex_.AssertHeld();
-      LocateAdded(topology_->GivenConfig(), bound_, upstream, made);
-    };
-    found.Add(endpoint, prepare, now);
+    found.Add(endpoint, Locating(upstream), now);
     return absl::OkStatus();
   });
 }
@@ -227,11 +230,8 @@ bool EndpointActions::Discover(std::string_view upstream, std::string_view sourc
   const core::IntrusivePtr<Upstream>* found =
       topology_ ? topology_->FindUpstream(upstream) : nullptr;
   if (found != nullptr) {
-    const auto prepare = [&](std::span<Endpoint* const> made) {
-      mutex_.AssertHeld();
-      LocateAdded(topology_->GivenConfig(), bound_, upstream, made);
-    };
-    if (!(*found)->Discover(source, std::move(snapshot), joiners, prepare, Now(runtime_))) {
+    if (!(*found)->Discover(source, std::move(snapshot), joiners, Locating(upstream),
+                            Now(runtime_))) {
       return false;
     }
     on_change_();  // what has gone has been forgotten

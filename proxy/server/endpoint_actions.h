@@ -127,6 +127,8 @@ class EndpointActions {
   using Act = std::function<absl::Status(Upstream&, core::Instant now)>;
 
   Answer Do(const EndpointId& id, std::string_view what, std::string_view who, const Act& act);
+  // For endpoints that join an upstream of the topology that serves; under the lock.
+  Upstream::Prepare Locating(std::string_view upstream) const;
   static Changes ChangesOf(const Topology& topology);
   absl::StatusOr<core::IntrusivePtr<Upstream>> FindUpstream(std::string_view name) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -175,12 +175,6 @@ void Check(std::string_view input, size_t mistake) {
   Expect(whole.alpn().size() <= ClientHello::kMostAlpn, "what is kept is bounded");
 }
 
-std::string Bytes(std::initializer_list<int> bytes) {
-  std::string text;
-  for (const int byte : bytes) text += static_cast<char>(byte);
-  return text;
-}
-
 }  // namespace
 
 const Target& TheTarget() {

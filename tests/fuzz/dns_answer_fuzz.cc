@@ -187,12 +187,6 @@ void Check(std::string_view text, size_t mistake) {
   }
 }
 
-std::string Bytes(std::initializer_list<int> bytes) {
-  std::string text;
-  for (const int byte : bytes) text += static_cast<char>(byte);
-  return text;
-}
-
 }  // namespace
 
 const Target& TheTarget() {

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,13 @@ struct Target {
   size_t random_inputs;  // in one run of the test
   size_t max_size;       // of a random input, bytes
 };
+
+// A word that is no text.
+inline std::string Bytes(std::initializer_list<int> bytes) {
+  std::string text;
+  for (const int byte : bytes) text += static_cast<char>(byte);
+  return text;
+}
 
 // Each target defines it.
 const Target& TheTarget();

@@ -13,7 +13,7 @@ namespace sluice::proxy {
 
 // The functions of the library that are used here, by their names.
 struct HttpLibrary {
-  // NOT_FOUND, with what to install.
+  // FAILED_PRECONDITION, with what to install.
   static absl::StatusOr<HttpLibrary> Load();
 
   decltype(&MHD_start_daemon) start_daemon;

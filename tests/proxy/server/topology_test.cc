@@ -170,24 +170,33 @@ TEST_P(TopologyTest, SettingsOfTheProcessKeepTheirValue) {
   });
 }
 
+// What topologies of one worker share.
+struct Process {
+  SessionServices Services() {
+    return {.limits = limits,
+            .stats = stats,
+            .logger = logger,
+            .events = events,
+            .short_throttle = throttle,
+            .access_log = nullptr,
+            .end_sessions = end.token(),
+            .end_unrouted = end.token(),
+            .workers = 1};
+  }
+
+  LineLogger logger;
+  HeapReserve reserve{0, [] { return true; }};
+  ProcessLimits limits{10, Rejection::kConnections, 0, /*workers=*/1, reserve};
+  StatsRegistry stats{1};
+  core::LogThrottle throttle{1s};
+  core::CancellationSource end;
+  Events events{logger};
+};
+
 // A listener's state and its upstream live as long as a session refers to them, and no longer.
 TEST(Topology, LivesAsLongAsSomethingRefersToIt) {
-  LineLogger logger;
-  HeapReserve reserve(0, [] { return true; });
-  ProcessLimits limits(10, Rejection::kConnections, 0, /*workers=*/1, reserve);
-  StatsRegistry stats(1);
-  core::LogThrottle throttle(1s);
-  core::CancellationSource end_sessions;
-  Events events(logger);
-  const SessionServices services{.limits = limits,
-                                 .stats = stats,
-                                 .logger = logger,
-                                 .events = events,
-                                 .short_throttle = throttle,
-                                 .access_log = nullptr,
-                                 .end_sessions = end_sessions.token(),
-                                 .end_unrouted = end_sessions.token(),
-                                 .workers = 1};
+  Process process;
+  const SessionServices services = process.Services();
   const core::Address nowhere = contract::Loopback(1);
   auto topology = core::MakeRef<Topology>(MakeConfig(nowhere, /*is_odd=*/false, nowhere), services,
                                           /*before=*/nullptr);
@@ -217,22 +226,8 @@ TEST(Topology, LivesAsLongAsSomethingRefersToIt) {
 // A route's sessions have the listener's settings and another upstream; who waits to be routed
 // finds the configuration that is in force, and none when its listener is gone.
 TEST(Topology, RoutesFollowTheConfiguration) {
-  LineLogger logger;
-  HeapReserve reserve(0, [] { return true; });
-  ProcessLimits limits(10, Rejection::kConnections, 0, /*workers=*/1, reserve);
-  StatsRegistry stats(1);
-  core::LogThrottle throttle(1s);
-  core::CancellationSource end;
-  Events events(logger);
-  const SessionServices services{.limits = limits,
-                                 .stats = stats,
-                                 .logger = logger,
-                                 .events = events,
-                                 .short_throttle = throttle,
-                                 .access_log = nullptr,
-                                 .end_sessions = end.token(),
-                                 .end_unrouted = end.token(),
-                                 .workers = 1};
+  Process process;
+  const SessionServices services = process.Services();
   const core::Address nowhere = contract::Loopback(1);
   conf::Config config = MakeConfig(nowhere, /*is_odd=*/false, nowhere);
   auto plain = core::MakeRef<Topology>(config, services, /*before=*/nullptr);
@@ -253,7 +248,7 @@ TEST(Topology, RoutesFollowTheConfiguration) {
   EXPECT_EQ(routing.contexts[0]->counts->upstream, "routed");
   EXPECT_EQ(routing.contexts[0]->routing, nullptr) << "a route leads to no other";
   EXPECT_EQ(routing.current->Get().get(), plain->listeners()[0].get()) << "it is not in force yet";
-  routed->PutLimitsInForce(limits, 1);
+  routed->PutLimitsInForce(process.limits, 1);
   plain = {};
   EXPECT_EQ(routing.current->Get().get(), &listener);
   const core::IntrusivePtr<const CurrentContext> current = routing.current;
