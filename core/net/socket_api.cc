@@ -164,12 +164,17 @@ size_t SocketApi::ReadNow(int fd, std::span<std::byte> bytes) {
   return read > 0 ? static_cast<size_t>(read) : 0;
 }
 
-// A connection that is gone (TCP_CLOSE) has no peer any more. A UNIX socket keeps its own.
+// A connection that is gone (TCP_CLOSE) has no peer any more. A UNIX socket keeps its own. Any
+// other error is none of the connection's: memory, or a sandbox.
 PeerState SocketApi::GetPeerState(int fd) {
   sockaddr peer;
   socklen_t size = sizeof(peer);
-  const bool gone = getpeername(fd, &peer, &size) != 0 && errno == ENOTCONN;
-  return gone ? PeerState::kReset : PeerState::kOpen;
+  if (getpeername(fd, &peer, &size) == 0) return PeerState::kOpen;
+  if (errno == ENOTCONN) return PeerState::kReset;
+  tcp_info info;
+  socklen_t info_size = sizeof(info);
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &info_size) != 0) return PeerState::kUnknown;
+  return info.tcpi_state == TCP_CLOSE ? PeerState::kReset : PeerState::kOpen;
 }
 
 PathQuality SocketApi::GetPathQuality(int fd) {

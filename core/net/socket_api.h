@@ -19,9 +19,10 @@ namespace sluice::core {
 
 // How the peer's end of stream came about.
 enum class PeerState {
-  kOpen,   // it may still receive
-  kReset,  // the connection is gone: an end of stream read now is a reset whose error went
-           // elsewhere
+  kOpen,     // it may still receive
+  kReset,    // the connection is gone: an end of stream read now is a reset whose error went
+             // elsewhere
+  kUnknown,  // the kernel, or a sandbox, does not say
 };
 
 // What has become of what was sent to a peer.

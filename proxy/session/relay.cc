@@ -137,12 +137,13 @@ EndEvent Session::EventOf(const Flow& flow, FlowEnd end, int error) const {
 }
 
 // A send may have consumed the error of a reset; then the read finds a clean end that is none. Only
-// a send that is still in flight can have done so unseen.
+// a send that is still in flight can have done so unseen. Where the kernel does not say, a reset
+// that was none does less harm than a clean end that was none.
 bool Session::LooksReset(const Flow& flow) const {
   const Flow& back = flow.is_up ? down_ : up_;
   if (back.send_failed) return true;
   return back.sending && !end_.flow_ended(SenderOf(back)) &&
-         CurrentReactor().GetPeerState(flow.from) == core::PeerState::kReset;
+         CurrentReactor().GetPeerState(flow.from) != core::PeerState::kOpen;
 }
 
 // An end of stream can wait for Close unless it would wait there for bytes that are on their way.

@@ -137,6 +137,12 @@ void Checker::OutOfMemory(const Socket& socket, bool sends) {
   if (!failed) failed = clock_.Now();
 }
 
+void Checker::StateHidden(const Socket& socket) {
+  Session& session = *socket.session;
+  session.doubted[static_cast<size_t>(session.near == &socket ? Session::kUp : Session::kDown)] =
+      true;
+}
+
 void Checker::ShutDown(Socket& socket) {
   Session& session = *socket.session;
   if (session.half_closed) return;
@@ -345,6 +351,7 @@ void Checker::CheckResetPassedOn(Session& session) {
   bool due = false;
   for (const int direction : {Session::kUp, Session::kDown}) {
     const Socket& from = session.from(direction);
+    if (session.doubted[static_cast<size_t>(direction)]) return;
     due |= from.reset_arrived && from.in.empty() && session.held(direction) == 0;
   }
   if (!due) return;

@@ -66,6 +66,7 @@ class Checker final : public core::Logger {
   void Received(Socket& socket);
   void Sent(Socket& socket, bool taken);
   void OutOfMemory(const Socket& socket, bool sends);
+  void StateHidden(const Socket& socket);
   void ShutDown(Socket& socket);
   void CheckConnect(core::Instant since);
 

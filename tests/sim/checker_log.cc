@@ -91,7 +91,9 @@ void Checker::CheckCut(const Session& session, int direction, uint64_t undeliver
 
 bool Checker::MayCut(const Session& session, int direction) const {
   const Socket& to = session.to(direction);
-  if (to.reset_arrived || session.broken() || session.reason.ends_with("_timeout")) return true;
+  const bool doubted = session.doubted[Session::kUp] || session.doubted[Session::kDown];
+  if (to.reset_arrived || session.broken() || doubted || session.reason.ends_with("_timeout"))
+    return true;
   if (acts_.MayCut(session)) return true;
   if (session.reason == "endpoint_removed" || session.reason == "endpoint_down") return true;
   const core::Instant closing_at = to.closing_at.value();
@@ -113,7 +115,7 @@ namespace {
 // Whether a recv or a send failed on that side.
 bool FailedAt(const Session& session, bool near) {
   const size_t from = near ? Session::kUp : Session::kDown;
-  return session.recv_failed[from] || session.send_failed[1 - from];
+  return session.recv_failed[from] || session.send_failed[1 - from] || session.doubted[from];
 }
 
 }  // namespace

@@ -346,6 +346,17 @@ int Kernel::MemoryError(Socket& socket, bool sends) {
   return error;
 }
 
+bool Kernel::HidesState(Socket& socket) {
+  // Of a thousand. It is asked for rarely, and a reset is rarely the answer.
+  const uint64_t hidden = socket.reset_arrived ? 900 : 200;
+  if (socket.session == nullptr || socket.session->far == nullptr) return false;
+  const bool may = scenario_.has(Fault::kNoMemory) || scenario_.has(Fault::kLateCompletion);
+  if (!may || !random_.Chance(hidden)) return false;
+  trace_.Add("socket %d: its state is not told", socket.id);
+  checker_.StateHidden(socket);
+  return true;
+}
+
 void Kernel::SocketChanged(Socket& socket) {
   if (socket.fd < 0) return;
   Descriptor& descriptor = table_[static_cast<size_t>(socket.fd - kFirst)];

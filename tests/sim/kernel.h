@@ -105,6 +105,9 @@ class Kernel final : public SocketUser {
   int Poll(const core::Op& op);
   // 0, or the errno with which a recv or a send fails: memory has run out.
   int MemoryError(Socket& socket, bool sends);
+  // Whether it does not say what has become of the peer of a session that relays: with kNoMemory,
+  // and with kLateCompletion, without which it is hardly asked.
+  bool HidesState(Socket& socket);
   // A task that takes connections from the kernel, until it closes its listening descriptor.
   void NoteListener(const core::Runnable* task) { listener_tasks_.insert(task); }
   // Asked for by a listener, or by the session as the first thing it does.

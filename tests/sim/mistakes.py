@@ -387,6 +387,14 @@ MISTAKES = [
 """,
     ),
     (
+        'relay.cc',
+        '         CurrentReactor().GetPeerState(flow.from) != core::PeerState::kOpen;\n',
+        """         (sim::Planted(sim::Mutant::kDoubtIsClean)
+              ? CurrentReactor().GetPeerState(flow.from) == core::PeerState::kReset
+              : CurrentReactor().GetPeerState(flow.from) != core::PeerState::kOpen);
+""",
+    ),
+    (
         'endpoint_sources.cc',
         '    actions_.Discover(',
         """    if (sim::Planted(sim::Mutant::kIgnoresNews) && was) return;

@@ -281,6 +281,7 @@ constexpr const char* kMutantNames[] = {
     "RouteEats",
     "RouteLate",
     "RouteDrains",
+    "DoubtIsClean",
 };
 static_assert(std::size(kMutantNames) == static_cast<size_t>(Mutant::kCount));
 

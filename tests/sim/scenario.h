@@ -160,6 +160,7 @@ enum class Mutant : uint8_t {
   kRouteEats,         // planted: what was read to find a route is not sent on
   kRouteLate,         // planted: it is waited for twice as long as told
   kRouteDrains,       // planted: a drain waits for those that have no route yet
+  kDoubtIsClean,      // planted: an end of stream of which the kernel says nothing more is one
   kCount,
 };
 const char* Name(Mutant mutant);

@@ -53,7 +53,8 @@ struct Session {
   // A recv or a send failed because memory had run out.
   std::array<core::OptionalInstant, 2> recv_failed{};
   std::array<core::OptionalInstant, 2> send_failed{};
-  int first_fin = -1;  // the direction that ended first
+  std::array<bool, 2> doubted{};  // the proxy was not told whether its sender has reset
+  int first_fin = -1;             // the direction that ended first
   // Its way to an upstream; see endpoint_checker.h.
   Pool* pool = nullptr;                  // its upstream; null: not known
   const Pool* accepted_for = nullptr;    // the current one when it was accepted

@@ -210,7 +210,9 @@ core::Delivery SimReactor::GetDelivery(int fd) {
 size_t SimReactor::UnreadBytes(int fd) { return kernel_.at(fd).socket->in.size(); }
 
 core::PeerState SimReactor::GetPeerState(int fd) {
-  const bool reset = kernel_.at(fd).socket->reset_arrived;
+  Socket& socket = *kernel_.at(fd).socket;
+  if (kernel_.HidesState(socket)) return core::PeerState::kUnknown;
+  const bool reset = socket.reset_arrived;
   return reset && !kernel_.mutant(Mutant::kResetLooksClean) ? core::PeerState::kReset
                                                             : core::PeerState::kOpen;
 }
