@@ -32,6 +32,7 @@ LICENSES = {
     "libfmt-dev": "MIT",
     "libgcc-12-dev": "GPL-3.0-or-later WITH GCC-exception-3.1",
     "libjemalloc-dev": "BSD-2-Clause",
+    "libjs-chart.js": "MIT",
     "libmicrohttpd-dev": "LGPL-2.1-or-later",
     "libspdlog-dev": "MIT",
     "libstdc++-12-dev": "GPL-3.0-or-later WITH GCC-exception-3.1",
@@ -104,7 +105,8 @@ def stripped(path, scratch):
 
 def tarball(binary, inputs, changelog):
     top = f"sluice-{changelog.version}"
-    files = {"LICENSE": read(inputs["license"]), "sluice.service": read(inputs["service"]),
+    files = {"LICENSE": read(inputs["license"]), "copyright": read(inputs["copyright"]),
+             "sluice.service": read(inputs["service"]),
              "sluice.yaml": read(inputs["configuration"]),
              "reference.yaml": read(inputs["reference"]),
              "sluice.schema.json": run(inputs["sluice"], "schema").encode()}
@@ -208,7 +210,8 @@ def sbom(binary, inputs, changelog):
         packages.append(package(identity, name, version, LICENSES[name], externalRefs=[{
             "referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl",
             "referenceLocator": f"pkg:deb/debian/{name}@{version}?arch=amd64"}]))
-        relations.append((own, "STATIC_LINK", identity))
+        kind = "CONTAINS" if name.startswith("libjs-") else "STATIC_LINK"
+        relations.append((own, kind, identity))
     document = {
         "spdxVersion": "SPDX-2.3", "dataLicense": "CC0-1.0", "SPDXID": "SPDXRef-DOCUMENT",
         "name": f"sluice-{changelog.version}",

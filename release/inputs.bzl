@@ -29,6 +29,7 @@ ARCHIVE_INPUTS = {
     "bootstrap": "//bazel:bootstrap.sh",
     "changelog": "//release:changelog",
     "configuration": "//release:files/sluice.yaml",
+    "copyright": "//release:copyright",
     "image_configuration": "//release:files/image.yaml",
     "license": "//:LICENSE",
     "manual": "//release:manual",

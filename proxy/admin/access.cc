@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/net/address.h"
 #include "core/text/json_escape.h"
+#include "proxy/admin/page/page.h"
 
 namespace sluice::proxy {
 namespace {
@@ -34,10 +35,13 @@ bool IsOfLoopback(std::string_view host) {
 std::optional<HttpResponse> SiteNotAllowed(const HttpRequest& request) {
   const bool is_other_site = !request.fetch_site.empty() && request.fetch_site != "none" &&
                              request.fetch_site != "same-origin";
-  if (!request.origin.empty() || is_other_site) {
-    return ErrorResponse(403, "requests of web pages are not allowed");
+  const bool has_origin = !request.origin.empty();
+  const bool is_other_origin = has_origin && !IsSame(request.origin, "http://" + request.host);
+  if (is_other_site || is_other_origin) {
+    return ErrorResponse(403, "requests of other web pages are not allowed");
   }
-  if (!request.peer.is_unix && !IsOfLoopback(request.host)) {
+  const bool is_browser = has_origin || !request.fetch_site.empty();
+  if ((!request.peer.is_unix || is_browser) && !IsOfLoopback(request.host)) {
     return ErrorResponse(403, "the header Host has to name loopback: localhost or 127.0.0.1");
   }
   const std::string_view type =
@@ -84,6 +88,7 @@ std::optional<HttpResponse> NotAllowed(const HttpRequest& request, std::string_v
     if (IsHealth(path) || path == "/metrics") return std::nullopt;
     return ErrorResponse(404, "only /healthz, /readyz and /metrics are at this address");
   }
+  if (FindPageFile(path) != nullptr) return std::nullopt;
   if (std::optional<HttpResponse> error = SiteNotAllowed(request)) return error;
   if (IsHealth(path)) return std::nullopt;
   if (!rules.token.ok()) return ErrorResponse(500, std::string(rules.token.status().message()));

@@ -1,14 +1,15 @@
 // Whether a request may do what it asks for.
 //
 //   door    path                          asks for
-//   admin   /healthz, /readyz             nothing
+//   admin   /healthz, /readyz, the page   nothing
 //           all others                    the token, where there is one; without one a UNIX
 //                                         socket may do all, loopback may read
 //   probes  /healthz, /readyz, /metrics   nothing; there is nothing else
 //
 // A page in a browser of this host can send requests to loopback: they have an Origin, or come from
-// another site, or name a host that is none of loopback's, and may do nothing. Nor may a request
-// with a body that a form could have sent.
+// another site, or name a host that is none of loopback's, and may do nothing; the page that was
+// loaded from here may, as its Origin is the host that it asks. Nor may a request with a body that
+// a form could have sent. Of a browser this holds on a UNIX socket, too: `ssh -L` leads there.
 //
 // Pure. Checked by: tests/proxy/admin/access_test.cc.
 #ifndef SLUICE_PROXY_ADMIN_ACCESS_H_

@@ -39,6 +39,13 @@ HttpResponse Lines(std::string_view key, const std::vector<std::string>& lines, 
   return {.status = status, .body = std::move(json).Finish()};
 }
 
+HttpResponse NotTaken(std::string_view path, std::string_view allowed) {
+  HttpResponse response =
+      ErrorResponse(405, absl::StrCat(std::string(path), " takes ", std::string(allowed)));
+  response.headers.emplace_back("Allow", allowed == "GET" ? "GET, HEAD" : allowed);
+  return response;
+}
+
 std::vector<std::string> LinesOf(const absl::Status& status) {
   return absl::StrSplit(status.message(), '\n');
 }
@@ -93,19 +100,22 @@ void AdminApi::Handle(Door door, const HttpRequest& request, const HttpAnswer& a
   if (error) return answer(*std::move(error));
   const std::string_view method =
       request.method == "HEAD" ? "GET" : std::string_view(request.method);
+  const Call call = {.request = request, .target = *target, .answer = answer};
+  if (const PageFile* const file = FindPageFile(path)) return Page(*file, method, call);
   std::string_view allowed;
   for (const Route& route : kRoutes) {
     if (route.path != path) continue;
-    if (route.method == method) {
-      return (this->*route.handle)({.request = request, .target = *target, .answer = answer});
-    }
+    if (route.method == method) return (this->*route.handle)(call);
     allowed = route.method;
   }
   if (allowed.empty() && acts_.Handle(method, *target, request, answer)) return;
   if (allowed.empty()) return answer(ErrorResponse(404, absl::StrCat("there is no ", path)));
-  HttpResponse response = ErrorResponse(405, absl::StrCat(path, " takes ", std::string(allowed)));
-  response.headers.emplace_back("Allow", allowed == "GET" ? "GET, HEAD" : allowed);
-  answer(std::move(response));
+  answer(NotTaken(path, allowed));
+}
+
+void AdminApi::Page(const PageFile& file, std::string_view method, const Call& call) {
+  if (method != "GET") return call.answer(NotTaken(file.path, "GET"));
+  call.answer(PageAnswer(file, call.request.if_none_match));
 }
 
 // The configuration in force has it: a reload may exchange it.
@@ -137,7 +147,10 @@ void AdminApi::Metrics(const Call& call) {
 }
 
 void AdminApi::Info(const Call& call) {
-  call.answer({.body = InfoJson(subject_, clock_.Now() - started_at_)});
+  // It has the token where there is one (access.h).
+  const absl::StatusOr<std::string> token = Token();
+  const bool may_act = call.request.peer.is_unix || (token.ok() && !token->empty());
+  call.answer({.body = InfoJson(subject_, clock_.Now() - started_at_, may_act)});
 }
 
 void AdminApi::Config(const Call& call) {

@@ -1,6 +1,7 @@
 // AdminApi: what the admin endpoint answers to which request.
 //
 //   GET   /healthz /readyz /metrics
+//   GET   /                                 the page, and its files: page/page.h
 //   GET   /api/v1/{info,config,config/diff,listeners,upstreams,endpoints,workers}
 //   GET   /api/v1/events                    event_query.h
 //   POST  /api/v1/reload                    200 when the file is in force, 409 with what is wrong
@@ -19,6 +20,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "core/base/atomic.h"
 #include "core/base/clock.h"
@@ -27,6 +29,7 @@
 #include "proxy/admin/acts.h"
 #include "proxy/admin/http/exchange.h"
 #include "proxy/admin/http/target.h"
+#include "proxy/admin/page/page.h"
 #include "proxy/admin/subject.h"
 
 namespace sluice::proxy {
@@ -49,6 +52,7 @@ class AdminApi {
   };
   static const Route kRoutes[];
 
+  void Page(const PageFile& file, std::string_view method, const Call& call);
   void Health(const Call& call);
   void Ready(const Call& call);
   void Metrics(const Call& call);

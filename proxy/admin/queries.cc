@@ -22,7 +22,8 @@ constexpr std::pair<std::string_view, SessionOrder> kOrders[] = {
     {"bytes", SessionOrder::kBytes},
     {"bytes_up", SessionOrder::kBytesUp},
     {"bytes_down", SessionOrder::kBytesDown},
-    {"round_trip", SessionOrder::kRoundTrip}};
+    {"round_trip", SessionOrder::kRoundTrip},
+    {"rate", SessionOrder::kRate}};
 
 absl::Status Wrong(std::string_view name, std::string_view value, std::string_view takes) {
   return absl::InvalidArgumentError(absl::StrCat(std::string(name), " is ", conf::Printable(value),

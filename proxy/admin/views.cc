@@ -83,7 +83,7 @@ std::string_view HealthOf(const Endpoint& endpoint) {
 
 }  // namespace
 
-std::string InfoJson(const AdminSubject& subject, core::Duration uptime) {
+std::string InfoJson(const AdminSubject& subject, core::Duration uptime, bool may_act) {
   using std::chrono::duration_cast;
   const ServerView view = subject.server.control().View();
   const std::string why = WhyNotReady(view);
@@ -109,6 +109,7 @@ std::string InfoJson(const AdminSubject& subject, core::Duration uptime) {
   json.Field("reloads_ok", sum.at("reloads_total", ReloadResult::kOk));
   json.Field("reloads_failed", sum.at("reloads_total", ReloadResult::kFailed));
   ListOf(json, "config_pending", view.pending);
+  json.Field("may_act", may_act);
   json.EndObject();
   return std::move(json).Finish();
 }

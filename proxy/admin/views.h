@@ -17,7 +17,8 @@ namespace sluice::proxy {
 // By core::LogLevel.
 inline constexpr std::string_view kLogLevels[] = {"trace", "debug", "info", "warn", "error", "off"};
 
-std::string InfoJson(const AdminSubject& subject, core::Duration uptime);
+// `may_act`: whether the peer that asks may do more than read.
+std::string InfoJson(const AdminSubject& subject, core::Duration uptime, bool may_act);
 std::string ListenersJson(const AdminSubject& subject);  // in the order of the configuration
 std::string UpstreamsJson(const AdminSubject& subject);
 std::string EndpointsJson(const AdminSubject& subject);

@@ -41,12 +41,12 @@ constexpr CtlCommand kCommands[] = {
      .words = "[KEY=VALUE]...",
      .help = "who is connected: listener=, upstream=, endpoint=, client=, stage=,\n"
              "min_age=, min_idle=, min_bytes=; order=age|idle|bytes|bytes_up|\n"
-             "bytes_down|round_trip, reversed=true, offset=, limit=, paths=true",
+             "bytes_down|round_trip|rate, reversed=true, offset=, limit=, paths=true",
      .method = "GET",
      .target = "/api/v1/sessions",
      .text = &SessionsText,
      .parameters = "listener= upstream= endpoint= client= stage= min_age= min_idle= min_bytes= "
-                   "order=age|idle|bytes|bytes_up|bytes_down|round_trip reversed=true offset= "
+                   "order=age|idle|bytes|bytes_up|bytes_down|round_trip|rate reversed=true offset= "
                    "limit= paths=true"},
     {.name = "workers",
      .help = "the threads that move the bytes",

@@ -36,6 +36,8 @@ uint64_t KeyOf(const SessionRow& row, SessionOrder order) {
     case SessionOrder::kRoundTrip:
       if (!row.paths) return 0;
       return std::max(row.paths->client.rtt_us, row.paths->upstream.rtt_us);
+    case SessionOrder::kRate:
+      return row.rate_up + row.rate_down;
   }
   return 0;
 }

@@ -87,7 +87,7 @@ struct SessionFilter {
 bool Matches(const SessionFilter& filter, const SessionRow& row);
 
 // The oldest first, and for all others the largest first.
-enum class SessionOrder : uint8_t { kAge, kIdle, kBytes, kBytesUp, kBytesDown, kRoundTrip };
+enum class SessionOrder : uint8_t { kAge, kIdle, kBytes, kBytesUp, kBytesDown, kRoundTrip, kRate };
 
 struct SessionQuery {
   SessionFilter filter = {};

@@ -69,7 +69,7 @@ class Reading(Administered):
     def test_what_is_not_there(self):
         _, admin = self.administered([text_of((HOST, 1))])
         for method, target, status in (
-                ("GET", "/", 404), ("GET", "/api/v1/nothing", 404), ("POST", "/healthz", 405),
+                ("POST", "/", 405), ("GET", "/api/v1/nothing", 404), ("POST", "/healthz", 405),
                 ("GET", "/api/v1/reload", 405), ("DELETE", "/metrics", 405), ("GET", "/%zz", 400),
                 ("BREW", "/healthz", 405), ("POST", "/api/v1/log-level?level=loud", 400)):
             answer = admin.ask(method, target)

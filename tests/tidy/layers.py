@@ -86,8 +86,10 @@ PROXY = {
                      "proxy/route", "proxy/observe", "proxy/observe/access_log",
                      "proxy/memory"],
     "proxy/admin/http": [],
-    "proxy/admin": ["core/sched", "proxy/admin/http", "proxy/listener", "proxy/observe",
-                    "proxy/route", "proxy/server", "proxy/session", "proxy/upstream"],
+    "proxy/admin/page": ["proxy/admin/http"],
+    "proxy/admin": ["core/sched", "proxy/admin/http", "proxy/admin/page", "proxy/listener",
+                    "proxy/observe", "proxy/route", "proxy/server", "proxy/session",
+                    "proxy/upstream"],
     "proxy/ctl": ["proxy/admin", "proxy/admin/http"],
     "proxy/app": ["core/reactor", "core/sched", "proxy/admin/http", "proxy/ctl", "proxy/memory"],
     # main.cc itself

@@ -31,6 +31,7 @@ struct HttpRequest {
   std::string authorization;
   std::string content_type;
   std::string accept;
+  std::string if_none_match;
   std::string body;
 };
 
@@ -39,6 +40,7 @@ struct HttpResponse {
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers = {};
+  std::string cache_control = "no-store";
 };
 
 // Answers a request: once, from any thread.

@@ -333,6 +333,7 @@ MHD_Result MhdServer::Dispatch(MHD_Connection* connection, Reading& reading) {
     request.authorization = Header(connection, MHD_HTTP_HEADER_AUTHORIZATION);
     request.content_type = Header(connection, MHD_HTTP_HEADER_CONTENT_TYPE);
     request.accept = Header(connection, MHD_HTTP_HEADER_ACCEPT);
+    request.if_none_match = Header(connection, MHD_HTTP_HEADER_IF_NONE_MATCH);
     reading.exchange = std::make_shared<Exchange>(connection);
     handler_(request, [mailbox = mailbox_, exchange = reading.exchange](HttpResponse response) {
       mailbox->Answer(exchange, std::move(response));
@@ -357,7 +358,7 @@ MHD_Result MhdServer::Send(MHD_Connection* connection, const HttpResponse& respo
       response.body.size(), const_cast<char*>(response.body.data()), MHD_RESPMEM_MUST_COPY);
   if (made == nullptr) return MHD_NO;
   http_.add_response_header(made, MHD_HTTP_HEADER_CONTENT_TYPE, response.content_type.c_str());
-  http_.add_response_header(made, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+  http_.add_response_header(made, MHD_HTTP_HEADER_CACHE_CONTROL, response.cache_control.c_str());
   http_.add_response_header(made, "X-Content-Type-Options", "nosniff");
   if (closes_each_) http_.add_response_header(made, MHD_HTTP_HEADER_CONNECTION, "close");
   for (const auto& [name, value] : response.headers) {

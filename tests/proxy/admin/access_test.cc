@@ -100,6 +100,8 @@ TEST(Access, PagesInABrowserAreNotAllowed) {
   EXPECT_EQ(with([](HttpRequest& r) { r.fetch_site = "cross-site"; }), 403);
   EXPECT_EQ(with([](HttpRequest& r) { r.fetch_site = "same-site"; }), 403);
   EXPECT_EQ(with([](HttpRequest& r) { r.fetch_site = "none"; }), 200);
+  EXPECT_EQ(with([](HttpRequest& r) { r.origin = "http://127.0.0.1:9902"; }), 403);
+  EXPECT_EQ(with([](HttpRequest& r) { r.origin = "https://127.0.0.1:9901"; }), 403);
   for (const char* const host :
        {"", "example.org", "example.org:9901", "10.0.0.1", "localhost.example.org", "127.0.0.1.org",
         "[::1", "::2", "localhost:9901x", "0.0.0.0:9901"}) {
@@ -116,6 +118,40 @@ TEST(Access, PagesInABrowserAreNotAllowed) {
   for (const char* const type : {"application/json", "Application/JSON; charset=utf-8"}) {
     EXPECT_EQ(with([&](HttpRequest& r) { r.content_type = type; }), 200) << type;
   }
+}
+
+TEST(Access, ItsOwnPageIsAllowed) {
+  const AccessRules rules = {.token = "s3cret"};
+  for (const std::string_view path : {"/", "/app.js", "/style.css", "/chart.js"}) {
+    EXPECT_EQ(StatusOf(FromLoopback(), path, rules), 200) << path << " needs no token";
+    HttpRequest link = FromLoopback();
+    link.fetch_site = "cross-site";
+    EXPECT_EQ(StatusOf(link, path, rules), 200) << path << " may be the end of a link";
+    EXPECT_EQ(StatusOf(link, path, {.door = Door::kProbes}), 404) << path;
+  }
+  HttpRequest request = FromLoopback("POST", "Bearer s3cret");
+  request.origin = "http://127.0.0.1:9901";
+  request.fetch_site = "same-origin";
+  EXPECT_EQ(StatusOf(request, kReload, rules), 200);
+  EXPECT_EQ(StatusOf(request, kReload), 403) << "without a token loopback reads";
+  request.authorization.clear();
+  EXPECT_EQ(StatusOf(request, kReload, rules), 401);
+}
+
+// A port of this host that `ssh -L` leads to the socket, and a site whose name leads to the port.
+TEST(Access, ABrowserOnAUnixSocketNamesLoopback) {
+  HttpRequest request = FromUnix("POST");
+  request.host = "localhost:9901";
+  request.origin = "http://localhost:9901";
+  request.fetch_site = "same-origin";
+  EXPECT_EQ(StatusOf(request, kReload), 200);
+  request.host = "example.org:9901";
+  request.origin = "http://example.org:9901";
+  EXPECT_EQ(StatusOf(request, kReload), 403);
+  request.origin.clear();
+  EXPECT_EQ(StatusOf(request, kInfo), 403);
+  request.fetch_site.clear();
+  EXPECT_EQ(StatusOf(request, kInfo), 200) << "a program, which may call it what it likes";
 }
 
 TEST(Access, AnAbstractSocketIsForTheProxysOwnUser) {

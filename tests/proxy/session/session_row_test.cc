@@ -70,6 +70,10 @@ TEST(SessionRows, EachOrderHasTheLargestFirst) {
   rows[3].paths.emplace().upstream.rtt_us = 70;
   rows[4].paths.emplace().client.rtt_us = 90;
   EXPECT_EQ(Select(rows, {.order = SessionOrder::kRoundTrip, .limit = 2}).rows[1].id, 4u);
+  rows[1].rate_up = 3;
+  rows[2].rate_down = 5;
+  EXPECT_EQ(Select(rows, {.order = SessionOrder::kRate, .limit = 2}).rows[0].id, 3u);
+  EXPECT_EQ(Select(rows, {.order = SessionOrder::kRate, .limit = 2}).rows[1].id, 2u);
 }
 
 TEST(SessionRows, PagesFitTogether) {
