@@ -16,7 +16,7 @@ build_packages=(
   bazel-bootstrap bazel-platforms bazel-rules-java bazel-rules-proto bazel-skylib
   # Libraries.
   libabsl-dev libc-ares-dev libfmt-dev libjemalloc-dev libjs-chart.js libmicrohttpd-dev
-  liburing-dev libspdlog-dev libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev
+  libncurses-dev liburing-dev libspdlog-dev libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev
 )
 test_packages=(
   # The second compiler; sanitizers, coverage and their symbols; formatters.
@@ -26,7 +26,7 @@ test_packages=(
   # Clients, upstreams, peers and the system's own tools.
   bash chromium chromium-driver curl dnsmasq-base fish haproxy iperf3 iproute2 libnginx-mod-stream
   nginx openssh-client openssl postgresql postgresql-contrib procps prometheus python3
-  python3-jsonschema python3-selenium python3-yaml redis-server redis-tools strace util-linux
+  python3-jsonschema python3-selenium python3-yaml redis-server redis-tools strace tmux util-linux
   wrk zsh
   # The package: what builds it, and what judges and runs it.
   dpkg-dev lintian logrotate man-db mandoc skopeo systemd

@@ -34,6 +34,7 @@ LICENSES = {
     "libjemalloc-dev": "BSD-2-Clause",
     "libjs-chart.js": "MIT",
     "libmicrohttpd-dev": "LGPL-2.1-or-later",
+    "libncurses-dev": "X11-distribute-modifications-variant",
     "libspdlog-dev": "MIT",
     "libstdc++-12-dev": "GPL-3.0-or-later WITH GCC-exception-3.1",
     "liburing-dev": "LGPL-2.1-only OR MIT",

@@ -15,20 +15,25 @@
 #include "proxy/app/flags.h"
 #include "proxy/ctl/completion.h"
 #include "proxy/ctl/ctl.h"
+#include "proxy/top/top.h"
 
 namespace sluice::proxy {
 namespace {
 
 using Words = std::vector<std::string>;  // of the command line, behind the name
 
-int AskRunningProcess(const Words& words) {
-  const CtlResult result =
-      RunCtl(words, [](const char* name) { return conf::ProcessEnv()(name).value_or(""); });
+std::string Variable(const char* name) { return conf::ProcessEnv()(name).value_or(""); }
+
+int Finish(const CtlResult& result) {
   std::fputs(result.error.c_str(), stderr);
   if (result.output.empty()) return result.code;
   const int printed = PrintAndExit(result.output);
   return result.code != kExitOk ? result.code : printed;
 }
+
+int AskRunningProcess(const Words& words) { return Finish(RunCtl(words, &Variable)); }
+
+int WatchRunningProcess(const Words& words) { return Finish(RunTop(words, &Variable)); }
 
 int PrintCompletion(const Words& words) {
   CommandLine line{.words = {}, .options = LongOptions()};
@@ -73,7 +78,8 @@ constexpr struct {
 } kFunctions[] = {{"ctl", AskRunningProcess},
                   {"completion", PrintCompletion},
                   {"convert", Convert},
-                  {"schema", PrintSchema}};
+                  {"schema", PrintSchema},
+                  {"top", WatchRunningProcess}};
 
 }  // namespace
 

@@ -1,22 +1,19 @@
 #include "proxy/ctl/ctl.h"
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "conf/text/text.h"
-#include "conf/text/units.h"
 #include "core/base/time.h"
 #include "proxy/admin/json_writer.h"
-#include "proxy/admin/token_file.h"
 #include "proxy/ctl/client.h"
 #include "proxy/ctl/commands.h"
 #include "proxy/ctl/json.h"
+#include "proxy/ctl/options.h"
 #include "proxy/ctl/request.h"
 #include "proxy/ctl/watch.h"
 
@@ -26,82 +23,10 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kWrong = 2;
 
-constexpr core::Duration kShortestInterval = 100ms;
-constexpr core::Duration kLongestInterval = 24h;
-
-struct Options {
-  std::string admin;
-  std::string token;
-  bool json = false;
-  bool help = false;
-  bool follow = false;
-  std::optional<core::Duration> watch = std::nullopt;
-  std::vector<std::string> words;  // the command and its arguments
-};
-
 CtlResult Wrong(std::string_view why) {
   return {.code = kWrong,
           .error = absl::StrCat(std::string(why), why.ends_with('?') ? " " : ". ",
                                 "See sluice ctl --help.\n")};
-}
-
-// Options that need a value; `value` is the next word where it is not joined to the name. Returns
-// what is wrong, "": nothing.
-std::string ReadValue(std::string_view name, const std::string& value, Options& options) {
-  if (name == "--admin") {
-    options.admin = value;
-    return "";
-  }
-  const absl::StatusOr<std::string> token = ReadToken(value);
-  if (!token.ok()) return std::string(token.status().message());
-  options.token = *token;
-  return "";
-}
-
-std::string ReadWatch(std::string_view word, Options& options) {
-  options.watch = kWatchInterval;
-  const size_t equals = word.find('=');
-  if (equals == word.npos) return "";
-  const absl::StatusOr<core::Duration> time = conf::ParseDuration(word.substr(equals + 1));
-  if (!time.ok() || *time < kShortestInterval || *time > kLongestInterval) {
-    return "--watch takes a time from 100ms to 1d, such as --watch=5s";
-  }
-  options.watch = *time;
-  return "";
-}
-
-// Returns what is wrong, "": nothing.
-std::string ReadOptions(const std::vector<std::string>& words, const CtlEnv& env,
-                        Options& options) {
-  options.admin = env("SLUICE_ADMIN");
-  if (options.admin.empty()) options.admin = kDefaultAdmin;
-  options.token = env("SLUICE_ADMIN_TOKEN");
-  for (size_t i = 0; i < words.size(); ++i) {
-    const std::string name = words[i].substr(0, words[i].find('='));
-    std::string wrong;
-    if (!words[i].starts_with('-')) {
-      options.words.push_back(words[i]);
-    } else if (words[i] == "--json") {
-      options.json = true;
-    } else if (words[i] == "--follow" || words[i] == "-f") {
-      options.follow = true;
-    } else if (words[i] == "--help" || words[i] == "-h") {
-      options.help = true;
-    } else if (name == "--watch") {
-      wrong = ReadWatch(words[i], options);
-    } else if (name == "--admin" || name == "--token-file") {
-      const bool is_joined = name.size() < words[i].size();
-      if (!is_joined && i + 1 == words.size()) return absl::StrCat(name, " needs a value");
-      const std::string value = is_joined ? words[i].substr(name.size() + 1) : words[++i];
-      wrong = ReadValue(name, value, options);
-    } else {
-      return absl::StrCat("unknown option ", conf::Printable(words[i]));
-    }
-    if (!wrong.empty()) return wrong;
-  }
-  // It becomes a line of the request.
-  const bool is_clean = std::ranges::all_of(options.token, absl::ascii_isgraph);
-  return is_clean ? "" : "a token has no spaces and no control characters";
 }
 
 std::string ErrorJson(std::string_view why) {
@@ -141,7 +66,7 @@ std::string AsJson(const CtlRequest& request, const AdminReply& reply) {
   return std::move(json).Finish();
 }
 
-CtlResult Show(const CtlRequest& request, const Options& options, const AdminReply& reply) {
+CtlResult Show(const CtlRequest& request, const CtlSettings& options, const AdminReply& reply) {
   if (options.json) return {.output = AsJson(request, reply)};
   if (request.text == nullptr) return {.output = reply.body};
   const std::optional<JsonValue> json = ParseJson(reply.body);
@@ -149,7 +74,7 @@ CtlResult Show(const CtlRequest& request, const Options& options, const AdminRep
   return {.output = request.text(*json)};
 }
 
-CtlResult AskOnce(const CtlRequest& request, const Options& options) {
+CtlResult AskOnce(const CtlRequest& request, const CtlSettings& options) {
   const absl::StatusOr<AdminReply> reply =
       AskAdmin(options.admin, request.method, request.target, options.token, request.patience);
   if (!reply.ok()) {
@@ -166,7 +91,7 @@ CtlResult AskOnce(const CtlRequest& request, const Options& options) {
 }
 
 // Returns what is wrong, "": nothing.
-std::string_view Misfits(const CtlRequest& request, const Options& options) {
+std::string_view Misfits(const CtlRequest& request, const CtlSettings& options) {
   if (options.follow && options.watch) return "--follow and --watch: one of them is enough";
   if (options.follow && request.command != "events") return "--follow goes with events alone";
   if (options.watch && request.method != "GET") {
@@ -179,8 +104,8 @@ std::string_view Misfits(const CtlRequest& request, const Options& options) {
 }  // namespace
 
 CtlResult RunCtl(const std::vector<std::string>& words, const CtlEnv& env) {
-  Options options;
-  if (const std::string wrong = ReadOptions(words, env, options); !wrong.empty()) {
+  CtlSettings options;
+  if (const std::string wrong = ReadCtlOptions(words, env, options); !wrong.empty()) {
     return Wrong(wrong);
   }
   if (options.help) return {.output = CtlHelp()};

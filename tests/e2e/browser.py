@@ -202,6 +202,10 @@ for (const node of document.querySelectorAll('[aria-labelledby]')) {
 }
 const ids = [...document.querySelectorAll('[id]')].map((each) => each.id);
 ids.forEach((id, i) => ids.indexOf(id) === i || wrong.push(`two elements are ${id}`));
+for (const node of all('[role=region], [tabindex="0"]')) {
+  const name = node.getAttribute('aria-label') ?? node.getAttribute('aria-labelledby');
+  if (!name) say('a place without a name', node);
+}
 for (const node of all('th')) if (!node.scope) say('a heading of nothing', node);
 for (const node of all('*')) {
   const style = getComputedStyle(node);

@@ -91,7 +91,9 @@ PROXY = {
                     "proxy/observe", "proxy/route", "proxy/server", "proxy/session",
                     "proxy/upstream"],
     "proxy/ctl": ["proxy/admin", "proxy/admin/http"],
-    "proxy/app": ["core/reactor", "core/sched", "proxy/admin/http", "proxy/ctl", "proxy/memory"],
+    "proxy/top": ["proxy/admin/http", "proxy/ctl"],
+    "proxy/app": ["core/reactor", "core/sched", "proxy/admin/http", "proxy/ctl", "proxy/memory",
+                  "proxy/top"],
     # main.cc itself
     "proxy": ["proxy/admin", "proxy/app", "proxy/server", "proxy/memory",
               "proxy/observe/access_log"],
@@ -113,6 +115,7 @@ PRODUCT = ["core", "iouring", "epoll", "conf", "proxy"]
 # all. abseil may be included by all of them.
 LIBRARIES = {
     "ares.h": "core/io/resolve/library.h",
+    "curses.h": "proxy/top/terminal.cc",
     "gtest/": "core/testing/",
     "liburing.h": "iouring/",
     "microhttpd.h": "proxy/admin/http/library.h",
