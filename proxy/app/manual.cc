@@ -136,6 +136,12 @@ std::string Sluice(std::string_view date) {
                   each.words.empty() ? "" : Italic(each.words)),
               each.help);
   }
+  page.Section("THE PAGE")
+      .Paragraph(
+          "At / of the address that `admin.bind` names there is a page for browsers, which shows "
+          "what the process does and tells it what to do, as `sluice top` does on a terminal. To a "
+          "UNIX socket on another host leads `ssh -L 9901:/run/sluice/admin.sock` HOST; the page "
+          "is then at http://localhost:9901/.");
   page.Section("SIGNALS");
   for (const Meaning& each : SignalMeanings()) page.Item(Bold(each.name), each.text);
   page.Section("EXIT STATUS");
