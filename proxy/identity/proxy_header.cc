@@ -12,7 +12,6 @@ namespace {
 
 using core::Address;
 
-constexpr std::string_view kSignature("\r\n\r\n\0\r\nQUIT\n", 12);
 constexpr uint8_t kLocal = 0x20;  // version 2 and the command
 constexpr uint8_t kProxy = 0x21;
 constexpr uint8_t kUnspecified = 0x00;  // family and protocol
@@ -78,7 +77,7 @@ uint8_t AddAddresses(std::string& to, const ProxiedConnection& connection) {
 std::string MakeV2(uint8_t command, const ProxiedConnection& connection, bool has_checksum) {
   std::string addresses;
   const uint8_t family = AddAddresses(addresses, connection);
-  std::string header(kSignature);
+  std::string header(kProxySignature2);
   AddByte(header, command);
   AddByte(header, family);
   AddNumber16(header, addresses.size() + (has_checksum ? 7 : 0));

@@ -34,6 +34,9 @@ std::string MakeLocalProxyHeader(const conf::SendProxy& how);
 // No header is longer than this.
 inline constexpr size_t kMaxProxyHeaderMade = 16 + 216 + 7;
 
+// How a header of version 2 begins.
+inline constexpr std::string_view kProxySignature2("\r\n\r\n\0\r\nQUIT\n", 12);
+
 // The cyclic redundancy check of Castagnoli (RFC 3720, B.4), as the TLV PP2_TYPE_CRC32C has it.
 uint32_t Crc32c(std::string_view bytes);
 
