@@ -1,4 +1,5 @@
-// Access: the networks whose clients may connect, or may not, as plain data.
+// Access: the networks whose clients may connect, or may not, and those whose word is taken for who
+// a client is, as plain data.
 #ifndef SLUICE_CONF_ACCESS_H_
 #define SLUICE_CONF_ACCESS_H_
 
@@ -7,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/time.h"
 #include "core/net/network.h"
 
 namespace sluice::conf {
@@ -29,6 +31,27 @@ struct AccessFile {
     if (path != other.path || !rules != !other.rules) return false;
     return rules == other.rules || *rules == *other.rules;
   }
+};
+
+// Who may tell in a header of the PROXY protocol whose connection it passes on.
+struct TrustedPeer {
+  core::Network network;
+  bool is_unix = false;  // instead: any client of a UNIX socket
+
+  bool operator==(const TrustedPeer&) const = default;
+};
+
+enum class AcceptProxy { kOff, kOptional, kRequired };
+
+// The header of the PROXY protocol that clients send, which are balancers then.
+struct ProxyProtocol {
+  AcceptProxy accept = AcceptProxy::kOff;
+  std::vector<TrustedPeer> trusted;  // at least one, unless it is off
+  core::Duration timeout = 3s;       // from accept to the header's end
+  bool late = false;                 // it comes with the first bytes, which wait for the server's
+
+  bool is_off() const { return accept == AcceptProxy::kOff; }
+  bool operator==(const ProxyProtocol&) const = default;
 };
 
 struct Access {

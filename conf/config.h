@@ -37,7 +37,7 @@ enum class Balance {
   kFirst,
   kFastest,
 };
-enum class HashOn { kSource, kSni };
+enum class HashOn { kSource, kProxySource, kSni };
 enum class ProxyVersion { kOff, kV1, kV2 };
 enum class ProxyTlv { kCrc32c };
 enum class Check { kOff, kConnect, kExchange, kHttp };
@@ -197,6 +197,7 @@ struct Defaults {
   Timeouts timeouts;
   HalfClose half_close = HalfClose::kRelay;
   uint32_t new_connections = 0;  // per second and listener; 0 = no limit
+  ProxyProtocol proxy_protocol;
   Access access;
   PerSource per_source;
   Bandwidth bandwidth;

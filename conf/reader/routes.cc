@@ -134,15 +134,14 @@ void WarnOfRoute(const std::vector<Route>& routes, size_t index, const RoutesBef
   }
 }
 
-// Something that asks for the first bytes of the listener's clients.
+}  // namespace
+
 bool WaitsForBytes(const Config& config, const Listener& listener) {
   return !listener.routes.empty() ||
          std::ranges::any_of(config.upstreams, [&listener](const Upstream& upstream) {
            return upstream.name == listener.upstream && upstream.hash.on == HashOn::kSni;
          });
 }
-
-}  // namespace
 
 void CheckRoutes(const Config& config, const Positions& positions, Errors& errors) {
   for (size_t i = 0; i < config.listeners.size(); ++i) {

@@ -8,6 +8,10 @@
 
 namespace sluice::conf {
 
+// Whether something asks for the first bytes of the listener's clients: routes, or a hash by the
+// name of the server.
+bool WaitsForBytes(const Config& config, const Listener& listener);
+
 // Routes that no client could take.
 void CheckRoutes(const Config& config, const Positions& positions, Errors& errors);
 

@@ -150,6 +150,50 @@ void CheckSendProxy(const Config& config, const Positions& positions, Errors& er
   }
 }
 
+// What a listener cannot know before it connects when the header comes late; "": nothing.
+std::string NeedsIdentityEarly(const Config& config, const Listener& listener) {
+  if (listener.per_source.max_connections > 0) return "the listener's per_source";
+  if (!listener.access.empty()) return "the listener's access list";
+  if (!config.access.empty()) return "the access list of all listeners";
+  const auto upstream = std::ranges::find(config.upstreams, listener.upstream, &Upstream::name);
+  if (upstream == config.upstreams.end()) return "";
+  if (upstream->send_proxy.version != ProxyVersion::kOff) return "send_proxy of its upstream";
+  if (upstream->hash.on == HashOn::kProxySource) return "hash.on: proxy_source of its upstream";
+  return "";
+}
+
+void CheckProxyProtocol(const Config& config, const Positions& positions, Errors& errors) {
+  for (size_t i = 0; i < config.listeners.size(); ++i) {
+    const Listener& listener = config.listeners[i];
+    const ProxyProtocol& proxy_protocol = listener.proxy_protocol;
+    const std::string path = Cat("listeners[", i, "].proxy_protocol.");
+    if (proxy_protocol.is_off()) continue;
+    if (proxy_protocol.trusted.empty() && errors.empty()) {
+      errors.Add(positions.At(path + "accept"),
+                 Cat(path,
+                     "accept: no peer is trusted to say who a client is: any client could "
+                     "choose its address; allowed: off, or with the balancers' networks in "
+                     "trusted, as in [10.0.0.0/8], or unix"));
+    }
+    if (!proxy_protocol.late) continue;
+    if (WaitsForBytes(config, listener)) {
+      errors.Add(positions.At(path + "late"),
+                 Cat(path,
+                     "late: routes and hash.on: sni wait for the client's first bytes before the "
+                     "connection to the server is made, and a late header comes after it; "
+                     "allowed: false, or without these"));
+      continue;
+    }
+    const std::string other = NeedsIdentityEarly(config, listener);
+    if (other.empty()) continue;
+    errors.Add(positions.At(path + "late"),
+               Cat(path, "late: ", other,
+                   " needs the client's address before the connection to "
+                   "the server is made, and a late header comes after it; allowed: false, or "
+                   "without that"));
+  }
+}
+
 // An error about one key of something.
 using FailAt = std::function<void(std::string_view key, const std::string& message)>;
 
@@ -277,6 +321,7 @@ void Validate(const Config& config, const Positions& positions, Errors& errors) 
   CheckDns(config, positions, errors);
   CheckSourceAddresses(config, positions, errors);
   CheckSendProxy(config, positions, errors);
+  CheckProxyProtocol(config, positions, errors);
   CheckHealth(config, positions, errors);
   CheckShutdown(config, positions, errors);
   CheckReferences(config, positions, errors);

@@ -103,7 +103,12 @@ constexpr auto kVocabulary = std::to_array<Foreign>({
      "per_source.max_connections", ""},
     {" limit_rate proxy_download_rate proxy_upload_rate bandwidth_limit bwlim speed throttle ",
      "bandwidth.per_connection", ""},
-    {" send_proxy send_proxy_v2 proxyprotocol ", "upstreams[].send_proxy", ""},
+    {" send_proxy send_proxy_v2 send_proxy_v2_ssl send_proxy_v2_ssl_cn ", "upstreams[].send_proxy",
+     ""},
+    {" proxy_protocol accept_proxy proxyprotocol use_proxy_protocol expect_proxy ",
+     "proxy_protocol.accept", ""},
+    {" trusted trusted_ips trustedips real_ip set_real_ip_from ", "proxy_protocol.trusted", ""},
+    {" proxy_protocol_timeout proxy_header_timeout ", "proxy_protocol.timeout", ""},
     {" allow acl acls whitelist allowlist tcp_request ip_allow_list ", "access.allow", ""},
     {" deny blacklist denylist ", "access.deny", ""},
     {" lame_duck ", "shutdown.lame_duck", ""},
@@ -145,8 +150,6 @@ constexpr auto kVocabulary = std::to_array<Foreign>({
     // What is not here yet.
     {" disabled down enabled zone ", "",
      "an endpoint with weight: 0 gets no new connections, and `sluice ctl drain` takes one out"},
-    {" proxy_protocol accept_proxy trusted real_ip set_real_ip_from ", "",
-     "the PROXY protocol is not taken from clients yet; upstreams[].send_proxy sends it"},
     {" ssl_preread tls_inspector listener_filters rules rule match use_server_names filter_chain "
      "filter_chain_match route_rules map ",
      "listeners[].routes", ""},

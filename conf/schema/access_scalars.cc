@@ -3,6 +3,7 @@
 #include "absl/status/statusor.h"
 #include "conf/schema/forms.h"
 #include "conf/schema/scalars.h"
+#include "conf/text/text.h"
 
 namespace sluice::conf {
 
@@ -16,6 +17,29 @@ Scalar NetworkOf(core::Network& field) {
                    [&field] { return field.ToString(); }, GuessNetwork};
   scalar.clear = [&field] { field = {}; };
   scalar.form = StringForm(kNetworkPattern);
+  return scalar;
+}
+
+Scalar TrustedPeerOf(TrustedPeer& field) {
+  constexpr std::string_view kUnix = "unix";
+  Scalar scalar = NetworkOf(field.network);
+  scalar.allowed = Cat(kUnix, " or ", core::Network::kForms);
+  scalar.parse = [&field, kUnix, parse = scalar.parse](std::string_view text) {
+    field = {};
+    field.is_unix = text == kUnix;
+    return field.is_unix ? absl::OkStatus() : parse(text);
+  };
+  scalar.format = [&field, kUnix] {
+    return field.is_unix ? std::string(kUnix) : field.network.ToString();
+  };
+  scalar.guess = [kUnix](std::string_view text) {
+    Guesses guesses = GuessNetwork(text);
+    if (text.starts_with("unix") || text.starts_with('/')) guesses.emplace_back(kUnix);
+    return guesses;
+  };
+  scalar.clear = [&field] { field = {}; };
+  scalar.form = StringForm(kTrustedPeerPattern);
+  scalar.form.words = {std::string(kUnix)};
   return scalar;
 }
 

@@ -1,4 +1,4 @@
-// The Scalars of access lists: networks, and the files that have more of them.
+// The Scalars of access lists and of trust: networks, and the files that have more of them.
 //
 // They have no default: nothing stands for no network, and nothing for no file.
 #ifndef SLUICE_CONF_SCHEMA_ACCESS_SCALARS_H_
@@ -6,12 +6,14 @@
 
 #include <string>
 
+#include "conf/access.h"
 #include "conf/schema/shape.h"
 #include "core/net/network.h"
 
 namespace sluice::conf {
 
 Scalar NetworkOf(core::Network& field);
+Scalar TrustedPeerOf(TrustedPeer& field);  // "unix", or a network
 Scalar RequiredPath(std::string& field);
 
 }  // namespace sluice::conf

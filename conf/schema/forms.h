@@ -58,6 +58,8 @@ inline constexpr std::string_view kNameServerPattern =
     R"(^([0-9]+\.[0-9.]+(:[0-9]+)?|\[.*|[0-9A-Fa-f]*:.*)$)";
 inline constexpr std::string_view kNetworkPattern = "^[0-9A-Fa-f:.]+(/[0-9]+)?$";
 
+inline constexpr std::string_view kTrustedPeerPattern = "^(unix|[0-9A-Fa-f:.]+(/[0-9]+)?)$";
+
 inline constexpr std::string_view kHexPattern = "^[0-9A-Fa-f ]+$";
 inline constexpr std::string_view kHttpCodesPattern = "^[1-5](xx|[0-9][0-9])$";
 inline constexpr std::string_view kHttpPathPattern = "^/[!-~]*$";

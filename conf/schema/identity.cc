@@ -7,11 +7,13 @@
 #include "conf/schema/access_scalars.h"
 #include "conf/schema/list_of.h"
 #include "conf/schema/scalars.h"
+#include "conf/text/text.h"
 
 namespace sluice::conf {
 namespace {
 
 Shape NetworkItem(core::Network& network) { return NetworkOf(network); }
+Shape TrustedItem(TrustedPeer& peer) { return TrustedPeerOf(peer); }
 Shape FileItem(AccessFile& file) { return RequiredPath(file.path); }
 
 // What a file names takes the place of what is inherited.
@@ -34,6 +36,18 @@ Shape Of(Access& access) {
     v.Optional("allow", ReplacedListOf(core::Network::kForms, access.allow, NetworkItem));
     v.Optional("deny", ReplacedListOf(core::Network::kForms, access.deny, NetworkItem));
     v.Optional("files", ReplacedListOf("the path of a file", access.files, FileItem));
+  }};
+}
+
+Shape Of(ProxyProtocol& proxy_protocol) {
+  return Map{[&proxy_protocol](Visitor& v) {
+    v.Optional("accept", OneOf(proxy_protocol.accept, {{"off", AcceptProxy::kOff},
+                                                       {"optional", AcceptProxy::kOptional},
+                                                       {"required", AcceptProxy::kRequired}}));
+    v.Optional("trusted", ReplacedListOf(Cat("unix or ", core::Network::kForms),
+                                         proxy_protocol.trusted, TrustedItem));
+    v.Optional("timeout", Time(proxy_protocol.timeout, 10ms, 1h));
+    v.Optional("late", Flag(proxy_protocol.late));
   }};
 }
 

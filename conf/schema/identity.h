@@ -1,4 +1,5 @@
-// The schema of what tells clients apart: access lists, and the header that tells servers of them.
+// The schema of what tells clients apart: access lists, and the headers of the PROXY protocol by
+// which balancers tell of them, and servers are told.
 #ifndef SLUICE_CONF_SCHEMA_IDENTITY_H_
 #define SLUICE_CONF_SCHEMA_IDENTITY_H_
 
@@ -8,6 +9,7 @@
 namespace sluice::conf {
 
 Shape Of(Access& access);
+Shape Of(ProxyProtocol& proxy_protocol);
 Shape Of(SendProxy& send_proxy);
 
 }  // namespace sluice::conf

@@ -191,6 +191,7 @@ void DefaultsFields(Defaults& defaults, Visitor& v) {
   v.Optional("half_close", OneOf(defaults.half_close,
                                  {{"relay", HalfClose::kRelay}, {"close", HalfClose::kClose}}));
   v.Optional("new_connections", NewConnections(defaults.new_connections));
+  v.Optional("proxy_protocol", Of(defaults.proxy_protocol));
   v.Optional("access", Of(defaults.access));
   v.Optional("per_source", Of(defaults.per_source));
   v.Optional("bandwidth", Of(defaults.bandwidth));
@@ -232,8 +233,9 @@ Shape Of(Endpoint& endpoint) {
 
 Shape Of(Hash& hash) {
   return Map{[&hash](Visitor& v) {
-    v.Optional("on", OneOf(hash.on, {{"source", HashOn::kSource}, {"sni", HashOn::kSni}},
-                           {"proxy_source"}));
+    v.Optional("on", OneOf(hash.on, {{"source", HashOn::kSource},
+                                     {"proxy_source", HashOn::kProxySource},
+                                     {"sni", HashOn::kSni}}));
     v.Optional("ipv4_prefix", Count(hash.ipv4_prefix, 1, 32));
     v.Optional("ipv6_prefix", Count(hash.ipv6_prefix, 1, 128));
     v.Optional("seed", Count(hash.seed, 0, std::numeric_limits<uint32_t>::max()));

@@ -164,6 +164,12 @@ size_t SocketApi::ReadNow(int fd, std::span<std::byte> bytes) {
   return read > 0 ? static_cast<size_t>(read) : 0;
 }
 
+IoResult<size_t> SocketApi::PeekNow(int fd, std::span<std::byte> bytes) {
+  const ssize_t seen = recv(fd, bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
+  if (seen < 0) return IoError(errno);
+  return static_cast<size_t>(seen);
+}
+
 // A connection that is gone (TCP_CLOSE) has no peer any more. A UNIX socket keeps its own. Any
 // other error is none of the connection's: memory, or a sandbox.
 PeerState SocketApi::GetPeerState(int fd) {

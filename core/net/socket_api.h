@@ -76,6 +76,9 @@ class SocketApi {
   // Reads some of these, without waiting: how many; 0 also if there is an end or an error, which a
   // later read finds. Nothing of the descriptor is in flight.
   virtual size_t ReadNow(int fd, std::span<std::byte> bytes);
+  // Looks at some of these, which stay: how many; 0 at the end of the stream, EAGAIN if none have
+  // come. Nothing of the descriptor is in flight.
+  virtual IoResult<size_t> PeekNow(int fd, std::span<std::byte> bytes);
   virtual PeerState GetPeerState(int fd);
   virtual PathQuality GetPathQuality(int fd);
   // The file of a UNIX listener that is about to be closed, if its path still names it; nothing for

@@ -224,6 +224,7 @@ std::string SessionsJson(const SessionPage& page) {
     }
     json.Field("rate_up", row.rate_up);
     json.Field("rate_down", row.rate_down);
+    json.Field("peer", row.peer.is_empty() ? std::string() : row.peer.ToString());
     json.EndObject();
   }
   json.EndArray();

@@ -47,12 +47,12 @@ core::Duration Admission::TakeFromRates(core::Instant now) {
 }
 
 Admission::Result Admission::Admit(const core::Address& client, core::Instant now,
-                                   WhenExhausted when_exhausted) {
+                                   WhenExhausted when_exhausted, CountSource count_source) {
   if (!process_.reserve.HasMemory(now)) {
     return TryAgainAt(now + HeapReserve::kRetry, Rejection::kMemory, when_exhausted);
   }
   Ticket ticket;
-  if (!sources_->limit.TryAcquire(client, ticket.source)) return Rejection::kSource;
+  if (count_source == CountSource::kNow && !TakeSource(client, ticket)) return Rejection::kSource;
   ConnectionLimit* exhausted = LimitSlot::FindExhausted(process_.connections, connections_->limit);
   if (exhausted != nullptr) return Exhausted(*exhausted, when_exhausted);
   if (const core::Duration wait = TakeFromRates(now); wait > 0s) {

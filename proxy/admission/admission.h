@@ -100,6 +100,12 @@ struct WaitUntil {
 
 enum class WhenExhausted { kReject, kWait };
 
+// When a connection takes a slot of its source.
+enum class CountSource {
+  kNow,
+  kLater,  // when it is known who the client is: TakeSource
+};
+
 // Any thread.
 class Admission final : public core::RefCounted {
  public:
@@ -123,7 +129,12 @@ class Admission final : public core::RefCounted {
 
   // With kReject the answer is a Ticket or a Rejection. A source over its limit is rejected in any
   // case: it would wait for itself.
-  Result Admit(const core::Address& client, core::Instant now, WhenExhausted when_exhausted);
+  Result Admit(const core::Address& client, core::Instant now, WhenExhausted when_exhausted,
+               CountSource count_source = CountSource::kNow);
+  // Returns false if the client's source has no free slot.
+  bool TakeSource(const core::Address& client, Ticket& ticket) {
+    return sources_->limit.TryAcquire(client, ticket.source);
+  }
 
  private:
   Result Exhausted(ConnectionLimit& limit, WhenExhausted when_exhausted) const;

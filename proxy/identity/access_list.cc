@@ -178,4 +178,13 @@ std::string AccessList::RuleToString(uint32_t rule) const {
   return absl::StrCat(text, " (", found.file->path, ":", found.line, ")");
 }
 
+TrustedPeers::TrustedPeers(const std::vector<conf::TrustedPeer>& peers) {
+  conf::Access access;
+  for (const conf::TrustedPeer& peer : peers) {
+    is_unix |= peer.is_unix;
+    if (!peer.is_unix) access.allow.push_back(peer.network);
+  }
+  if (!access.empty()) networks = core::MakeRef<const AccessList>(access);
+}
+
 }  // namespace sluice::proxy

@@ -111,6 +111,30 @@ class AccessList final : public core::RefCounted {
   const bool allows_the_rest_;
 };
 
+// A client has to be let in by both; null: there is no list.
+struct AccessLists {
+  core::IntrusivePtr<const AccessList> process;
+  core::IntrusivePtr<const AccessList> own;
+
+  bool empty() const { return !process && !own; }
+  bool Allow(const core::Address& client) const {
+    return (!process || process->Decide(client).is_allowed) &&
+           (!own || own->Decide(client).is_allowed);
+  }
+};
+
+// Whose PROXY header is believed.
+struct TrustedPeers {
+  explicit TrustedPeers(const std::vector<conf::TrustedPeer>& peers);
+
+  bool Trust(const core::Address& peer) const {
+    return peer.is_unix() ? is_unix : networks && networks->Decide(peer).is_allowed;
+  }
+
+  core::IntrusivePtr<const AccessList> networks;  // null: none
+  bool is_unix = false;
+};
+
 }  // namespace sluice::proxy
 
 #endif  // SLUICE_PROXY_IDENTITY_ACCESS_LIST_H_

@@ -2,11 +2,11 @@
 
 #include <cstddef>
 #include <cstring>
-#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "core/sched/worker.h"
 #include "proxy/observe/access_log/record_text.h"
+#include "proxy/session/rejected.h"
 
 namespace sluice::proxy {
 
@@ -18,29 +18,12 @@ std::string ClientOf(int connection) {
   return EscapedName(core::CurrentReactor().PeerAddress(connection).ToString());
 }
 
-constexpr const char* kLimits[] = {
-    "",
-    "limits.max_connections are open",
-    "the listener's max_connections are open",
-    "per_source.max_connections of its address are open",
-    "more than new_connections come in a second",
-    "out of memory",
-    "limits.buffer_memory serves no more",
-    "its address is in none of the networks that may connect, or in one that may not",
-};
-static_assert(std::size(kLimits) == kRejectionCount);
-
 }  // namespace
 
 void AcceptLog::Rejected(const std::string& listener, Rejection cause, core::LogThrottle& throttle,
                          int connection) {
   if (cause == Rejection::kMemory || cause == Rejection::kBuffers) return;  // Shortage tells
-  uint64_t suppressed = 0;
-  if (!throttle.Pass(core::Worker::Current()->Now(), suppressed)) return;
-  events_.Tell({EventKind::kLimit}, LogLevel::kWarn,
-               "listener %s: %s is rejected: %s (%s; %d more for this reason since the last line)",
-               listener, ClientOf(connection), Name(cause), kLimits[static_cast<size_t>(cause)],
-               suppressed);
+  TellRejected(events_, listener, cause, throttle, core::CurrentReactor().PeerAddress(connection));
 }
 
 void AcceptLog::Shortage(const std::string& listener, Rejection cause, WhenExhausted when_exhausted,
@@ -61,11 +44,10 @@ void AcceptLog::Shortage(const std::string& listener, Rejection cause, WhenExhau
                  listener, fate, suppressed, ClientOf(connection));
     return;
   }
-  events_.Tell(
-      {EventKind::kLimit}, LogLevel::kWarn,
-      "listener %s: buffer_memory is used up: it serves %d connections, further ones "
-      "%s until one of them ends (%d more times since the last line); this one is from %s",
-      listener, connections_served, fate, suppressed, ClientOf(connection));
+  events_.Tell({EventKind::kLimit}, LogLevel::kWarn,
+               "listener %s: buffer_memory is used up: it serves %d connections, further ones "
+               "%s until one of them ends (%d more times since the last line); this one is from %s",
+               listener, connections_served, fate, suppressed, ClientOf(connection));
 }
 
 void AcceptLog::NoteLimit(const std::string& listener, Rejection cause) {

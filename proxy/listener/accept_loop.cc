@@ -13,6 +13,7 @@
 #include "core/task/select.h"
 #include "core/time/sleep.h"
 #include "proxy/observe/access_log/access_log.h"
+#include "proxy/session/identify.h"
 #include "proxy/session/session.h"
 
 namespace sluice::proxy {
@@ -40,11 +41,14 @@ Admission::Result Admit(const AcceptContext& context, const ListenerState& liste
                         WhenExhausted when_exhausted) {
   Admission& admission = *listener.admission();
   core::Address client;
-  if (admission.needs_client() || !listener.access().empty()) {
-    client = CurrentReactor().PeerAddress(connection);
-  }
-  if (!listener.access().Allow(client)) return Rejection::kAccess;
-  Admission::Result result = admission.Admit(client, Worker::Current()->Now(), when_exhausted);
+  const bool needs_client = admission.needs_client() || !listener.access().empty();
+  if (needs_client) client = CurrentReactor().PeerAddress(connection);
+  // Behind a balancer that is trusted the session decides, when it knows the client.
+  const bool is_known =
+      !needs_client || listener.identify == nullptr || !listener.identify->trusted.Trust(client);
+  if (is_known && !listener.access().Allow(client)) return Rejection::kAccess;
+  Admission::Result result = admission.Admit(client, Worker::Current()->Now(), when_exhausted,
+                                             is_known ? CountSource::kNow : CountSource::kLater);
   if (!std::holds_alternative<Ticket>(result)) {
     context.log.Shortage(listener.name(), CauseOf(result), when_exhausted,
                          context.limits.connections.max(), connection);

@@ -12,19 +12,15 @@
 #ifndef SLUICE_PROXY_LISTENER_LISTENER_STATE_H_
 #define SLUICE_PROXY_LISTENER_LISTENER_STATE_H_
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <utility>
 
 #include "core/base/intrusive_ptr.h"
-#include "core/base/time.h"
-#include "core/log/logger.h"
-#include "core/net/address.h"
 #include "core/sync/cancellation.h"
 #include "proxy/admission/admission.h"
 #include "proxy/identity/access_list.h"
-#include "proxy/observe/rejection.h"
+#include "proxy/session/rejected.h"
 #include "proxy/session/routing.h"
 #include "proxy/session/session.h"
 #include "proxy/session/shared_pace.h"
@@ -37,26 +33,6 @@ struct SharedBandwidth final : core::RefCounted {
   const uint64_t total;
   SharedPace up;
   SharedPace down;
-};
-
-// A client has to be let in by both; null: there is no list.
-struct AccessLists {
-  core::IntrusivePtr<const AccessList> process;
-  core::IntrusivePtr<const AccessList> own;
-
-  bool empty() const { return !process && !own; }
-  bool Allow(const core::Address& client) const {
-    return (!process || process->Decide(client).is_allowed) &&
-           (!own || own->Decide(client).is_allowed);
-  }
-};
-
-// When the log last told of a listener's rejections, for each reason.
-struct RejectionThrottles final : core::RefCounted {
-  struct Throttle : core::LogThrottle {
-    Throttle() : core::LogThrottle(5s) {}
-  };
-  std::array<Throttle, kRejectionCount> of;
 };
 
 // A session refers to its SessionContext, and so to all of this: the limits that its ticket belongs

@@ -28,8 +28,13 @@ enum class EndCause : uint8_t {
   kEndpointDown,      // the endpoint has failed its checks, with health.on_down: reset
   kPrereadTimeout,    // the client has not said where it goes, with preread.on_timeout: reject
   kNoRoute,           // it speaks no TLS and nothing that a route names, with not_tls: reject
+  // While the client is identified (proxy/session/identify.cc). The last two are rejections, too.
+  kProxyProtocolError,    // its PROXY header is missing or malformed, or it may not send one
+  kProxyProtocolTimeout,  // the header was not complete within proxy_protocol.timeout
+  kSource,                // per_source.max_connections of the address in the header
+  kAccess,                // an access list has it
 };
-inline constexpr size_t kEndCauseCount = 15;
+inline constexpr size_t kEndCauseCount = 19;
 
 struct EndReason {
   Initiator initiator = Initiator::kProxy;
@@ -45,12 +50,25 @@ constexpr std::string_view Name(Initiator initiator) {
 }
 
 constexpr std::string_view Name(EndCause cause) {
-  constexpr std::string_view kNames[] = {
-      "closed",           "reset",           "no_upstream",
-      "queue_timeout",    "idle_timeout",    "half_close_timeout",
-      "write_stall",      "max_lifetime",    "shutdown",
-      "endpoint_removed", "killed",          "shed",
-      "endpoint_down",    "preread_timeout", "no_route"};
+  constexpr std::string_view kNames[] = {"closed",
+                                         "reset",
+                                         "no_upstream",
+                                         "queue_timeout",
+                                         "idle_timeout",
+                                         "half_close_timeout",
+                                         "write_stall",
+                                         "max_lifetime",
+                                         "shutdown",
+                                         "endpoint_removed",
+                                         "killed",
+                                         "shed",
+                                         "endpoint_down",
+                                         "preread_timeout",
+                                         "no_route",
+                                         "proxy_protocol_error",
+                                         "proxy_protocol_timeout",
+                                         "source",
+                                         "access"};
   static_assert(sizeof(kNames) / sizeof(kNames[0]) == kEndCauseCount);
   return kNames[static_cast<size_t>(cause)];
 }

@@ -335,8 +335,8 @@ core::Task<void> Server::StopReporting() {
   reporting_.reset();
 }
 
-// A client that has not said yet where it goes is reset at once. After a hand-over it is not: it
-// may say so within its time, as a client of the successor may.
+// A client that has not said yet who it is or where it goes is reset at once. After a hand-over it
+// is not: it may say so within its time, as a client of the successor may.
 core::Task<void> Server::StopAccepting() {
   addresses_.Stop();
   if (!handed_over_) end_unrouted_.Cancel();

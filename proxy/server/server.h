@@ -187,7 +187,7 @@ class Server {
   AcceptLog accept_log_;
   core::LogThrottle short_throttle_{5s};  // received into small pieces
   core::CancellationSource end_sessions_;
-  core::CancellationSource end_unrouted_;  // of sessions that wait to be routed
+  core::CancellationSource end_unrouted_;  // of sessions that are not identified or not routed yet
   SessionRegistry registry_;
   SessionActions session_actions_;
   core::TaskGroup sessions_;

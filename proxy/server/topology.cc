@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "core/base/check.h"
 #include "core/base/time.h"
 #include "proxy/memory/buffer_budget.h"
+#include "proxy/session/identify.h"
 #include "proxy/upstream/to_core.h"
 
 namespace sluice::proxy {
@@ -74,6 +76,24 @@ core::IntrusivePtr<const AccessList> ListOf(const conf::Access& access,
     }
   }
   return core::MakeRef<const AccessList>(access);
+}
+
+// Null: its clients send no PROXY header.
+std::shared_ptr<const IdentifySettings> IdentifyOf(
+    const conf::ProxyProtocol& proxy_protocol, const AccessLists& access,
+    const core::IntrusivePtr<Admission>& admission,
+    const core::IntrusivePtr<RejectionThrottles>& throttles,
+    const core::IntrusivePtr<CurrentContext>& current) {
+  if (proxy_protocol.is_off()) return nullptr;
+  return std::make_shared<IdentifySettings>(
+      IdentifySettings{.is_required = proxy_protocol.accept == conf::AcceptProxy::kRequired,
+                       .is_late = proxy_protocol.late,
+                       .timeout = proxy_protocol.timeout,
+                       .trusted = TrustedPeers(proxy_protocol.trusted),
+                       .access = access,
+                       .admission = admission,
+                       .throttles = throttles,
+                       .current = current});
 }
 
 // Null when `config` has it off. One that cannot change is in use whatever `config` says.
@@ -195,24 +215,27 @@ core::IntrusivePtr<ListenerState> Topology::MakeListener(const conf::Listener& l
       .process = access_,
       .own = ListOf(listener.access, {listener_access_.get(),
                                       same == nullptr ? nullptr : same->access().own.get()})};
-  SessionSettings settings{.listener = listener.name,
-                           .timeouts = TimeoutsOf(listener.timeouts),
-                           .close_after_fin = listener.half_close == conf::HalfClose::kClose,
-                           .credit = static_cast<uint32_t>(config_.buffers.per_direction_bytes),
-                           .bandwidth = {.per_connection = listener.bandwidth.per_connection,
-                                         .up = &bandwidth->up,
-                                         .down = &bandwidth->down},
-                           .upstream = std::move(upstream),
-                           .stats = &counts->stats,
-                           .counts = counts,
-                           .logger = &services.logger,
-                           .events = &services.events,
-                           .short_throttle = &services.short_throttle,
-                           .access_log = AccessLogOf(config_, services.access_log),
-                           .records_rejected = config_.access_log.rejected,
-                           .measures_paths = config_.admin.enabled(),
-                           .registry = services.registry,
-                           .end_all = services.end_sessions};
+  SessionSettings settings{
+      .listener = listener.name,
+      .timeouts = TimeoutsOf(listener.timeouts),
+      .close_after_fin = listener.half_close == conf::HalfClose::kClose,
+      .credit = static_cast<uint32_t>(config_.buffers.per_direction_bytes),
+      .bandwidth = {.per_connection = listener.bandwidth.per_connection,
+                    .up = &bandwidth->up,
+                    .down = &bandwidth->down},
+      .upstream = std::move(upstream),
+      .stats = &counts->stats,
+      .counts = counts,
+      .logger = &services.logger,
+      .events = &services.events,
+      .short_throttle = &services.short_throttle,
+      .access_log = AccessLogOf(config_, services.access_log),
+      .records_rejected = config_.access_log.rejected,
+      .measures_paths = config_.admin.enabled(),
+      .registry = services.registry,
+      .end_all = services.end_sessions,
+      .end_unrouted = services.end_unrouted,
+      .identify = IdentifyOf(listener.proxy_protocol, access, admission, throttles, current)};
   settings.routing = MakeRouting(listener, settings, services, current);
   return core::MakeRef<ListenerState>(
       WhenExhaustedOf(listener), std::move(access), std::move(admission), std::move(bandwidth),
@@ -242,8 +265,7 @@ std::shared_ptr<const Routing> Topology::MakeRouting(
   }
   if (listener.routes.empty() && !wants_name) return nullptr;
   return std::make_shared<const Routing>(listener.routes, listener.preread, wants_name,
-                                         std::move(contexts), std::move(current),
-                                         services.end_unrouted);
+                                         std::move(contexts), std::move(current));
 }
 
 const ListenerState* Topology::FindListener(std::string_view name) const {

@@ -14,7 +14,6 @@ namespace sluice::proxy {
 core::Task<void> Session::Connect() {
   using Kind = EndEvent::Kind;
   constexpr EndEvent kClientReset = {.kind = Kind::kClientReset, .error = ECONNRESET};
-  if (end_.ended()) co_return;  // before it was routed
   if (CurrentReactor().GetPeerState(client_) == core::PeerState::kReset) {
     Tell(kClientReset);
     co_return;
@@ -58,7 +57,8 @@ uint64_t Session::KeyOfClient() const {
   if (upstream.hashes_server() && routed() != nullptr && !routed()->server.empty()) {
     return upstream.KeyOf(routed()->server);
   }
-  return upstream.KeyOf(CurrentReactor().PeerAddress(client_));
+  const bool takes_peer = upstream.hashes_connection();
+  return upstream.KeyOf(takes_peer ? CurrentReactor().PeerAddress(client_) : ClientAddress());
 }
 
 // From now on the notice is the endpoint's, which tells of the shutdown, too: one that is told

@@ -94,8 +94,12 @@ void NoteHead(Flow& flow, const Head& head) {
   if (!has_received) flow.untouched = untouched;
 }
 
-// Sends what comes before the stream: 0, or the error.
+// Sends what comes before the stream: 0, or the error; of the sender, if the flow still has a head.
 [[gnu::noinline]] core::Task<int> SendHead(Flow& flow) {
+  if (flow.owner.WaitsForHead(flow)) {
+    const int error = co_await flow.owner.AwaitHead(flow);
+    if (error != 0) co_return error;
+  }
   Head head = flow.owner.TakeHead(flow);
   flow.has_head = false;
   NoteHead(flow, head);
@@ -145,7 +149,7 @@ core::Task<void> Pump(Flow& flow) {
     child = SendHead(flow);
     error = co_await std::move(child);
     child = {};
-    NoteSendEnd(flow, error);
+    if (!flow.has_head) NoteSendEnd(flow, error);
   }
   while (error == 0) {
     co_await received.Wait();

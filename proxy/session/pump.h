@@ -38,6 +38,10 @@ class FlowOwner {
   virtual Pacer& PacerOf(const Flow& flow) = 0;
   // Of a flow with `has_head`; called once.
   virtual Head TakeHead(Flow&) { return {}; }
+  // Whether TakeHead is to wait for something that `flow.from` has yet to send: then AwaitHead
+  // comes before it, which returns 0, or the error of that connection.
+  virtual bool WaitsForHead(const Flow&) const { return false; }
+  virtual core::Task<int> AwaitHead(Flow&) { co_return 0; }
 
  protected:
   ~FlowOwner() = default;

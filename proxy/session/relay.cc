@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "core/base/counter.h"
@@ -40,40 +41,50 @@ void Session::BeginRelay(core::Waiter& pumps) {
   SetStage(SessionStage::kRelay);
   if (timeline_ != nullptr) timeline_->NoteRelay(now);
   StartPace();
-  up_.has_head = context().upstream->sends_proxy_header() || routed() != nullptr;
+  up_.has_head = HasHead();
   LookAgainAt(CheckTimes(now));  // if a deadline has passed already, the pumps end at once
   set_waiter(pumps);
 }
 
-// The header goes out at once; with what the client has sent already it is one segment. (Bandwidth
-// that is limited is not used before it is counted: there the header goes alone.)
+bool Session::HasHead() const {
+  const bool is_held = identity() != nullptr && !identity()->held.empty();
+  return context().upstream->sends_proxy_header() || is_held || routed() != nullptr ||
+         WaitsForHead(up_);
+}
+
+bool Session::WaitsForHead(const Flow&) const {
+  return context().identify != nullptr && context().identify->is_late;
+}
+
+// In the order in which they have come: what Identify has taken and is no header, what Route has
+// read. Our own header is before that and goes out at once; with what the client has sent already
+// it is one segment. (Bandwidth that is limited is not used before it is counted: there the header
+// goes alone.)
 Head Session::TakeHead(Flow& flow) {
-  Head routed;
-  if (this->routed() != nullptr) {
-    routed = std::move(extras_->routed->head);
+  const bool sends_header = context().upstream->sends_proxy_header();
+  Head head;
+  if (sends_header) {
+    head.own = MakeProxyHeader(context().upstream->policy().send_proxy, AddressesToSend());
+  }
+  const auto append = [&head](std::string_view bytes) {
+    head.own += bytes;
+    head.counted += bytes.size();
+  };
+  if (identity() != nullptr) append(std::exchange(extras_->identity->held, {}));
+  if (routed() != nullptr) {
+    head.read = std::move(extras_->routed->head.read);
     extras_->routed.reset();
   }
-  if (!context().upstream->sends_proxy_header()) return routed;
-  core::SocketApi& sockets = CurrentReactor();
-  Head head{.own = MakeProxyHeader(
-                context().upstream->policy().send_proxy,
-                {.client = sockets.PeerAddress(client_), .proxy = sockets.LocalAddress(client_)}),
-            .counted = 0,
-            .read = {}};
-  if (!routed.read.empty()) {
-    if (!flow.paced) {
-      const std::span<const std::byte> first = routed.read[0].bytes();
-      head.own.append(reinterpret_cast<const char*>(first.data()), first.size());
-      head.counted = first.size();
-      routed.read.erase(routed.read.begin());
-    }
-    head.read = std::move(routed.read);
+  if (flow.paced || !sends_header) return head;
+  if (!head.read.empty()) {
+    const std::span<const std::byte> first = head.read[0].bytes();
+    append({reinterpret_cast<const char*>(first.data()), first.size()});
+    head.read.erase(head.read.begin());
     return head;
   }
-  if (flow.paced) return head;
   std::array<std::byte, kReadWithHeader> bytes;
-  head.counted = sockets.ReadNow(client_, bytes);
-  head.own.append(reinterpret_cast<const char*>(bytes.data()), head.counted);
+  const size_t read = CurrentReactor().ReadNow(client_, bytes);
+  append({reinterpret_cast<const char*>(bytes.data()), read});
   return head;
 }
 

@@ -35,18 +35,24 @@ namespace sluice::proxy {
 namespace {
 
 using Decision = Preread::Decision;
-using ContextRef = core::IntrusivePtr<const SessionContext>;
 
 constexpr uint32_t kReadAtOnce = 16384;
 constexpr size_t kMostReserveBlocks = 2;
 
 // The settings of a route of a listener that a reload has made meanwhile: they are what its session
-// goes on with, and what its ticket belongs to is that of the listener that has admitted it.
+// goes on with; what its ticket belongs to, and what has identified its client, is that of the
+// listener that has admitted it.
 struct CarriedContext final : SessionContext {
   CarriedContext(const SessionContext& settings, ContextRef admitted_by, ContextRef routed_by)
-      : SessionContext(SessionSettings(settings)),
+      : SessionContext(WithIdentify(settings, admitted_by->identify)),
         admitted_by(std::move(admitted_by)),
         routed_by(std::move(routed_by)) {}
+
+  static SessionSettings WithIdentify(SessionSettings settings,
+                                      const std::shared_ptr<const IdentifySettings>& identify) {
+    settings.identify = identify;
+    return settings;
+  }
 
   const ContextRef admitted_by;
   const ContextRef routed_by;
@@ -55,7 +61,10 @@ struct CarriedContext final : SessionContext {
 // What the client has sent, and what that says.
 class FirstRead {
  public:
-  explicit FirstRead(ContextRef context) { GoBy(std::move(context)); }
+  // `before`: what was taken of the stream before. It outlives this.
+  FirstRead(ContextRef context, std::string_view before) : before_(before) {
+    GoBy(std::move(context));
+  }
 
   // Looks at what has arrived since the last time. Returns true if nothing else is waited for.
   bool Look(const core::RecvStream& stream) {
@@ -101,7 +110,9 @@ class FirstRead {
     decision_ = {};
     seen_ = 0;
     const Routing* const routing = context_->routing.get();
-    if (routing != nullptr) preread_.emplace(routing->table, routing->policy, routing->wants_name);
+    if (routing == nullptr) return;
+    preread_.emplace(routing->table, routing->policy, routing->wants_name);
+    if (!before_.empty()) decision_ = preread_->Feed(std::as_bytes(std::span(before_)));
   }
 
   // Returns false if another configuration holds by now: then it begins again, by that one.
@@ -130,6 +141,7 @@ class FirstRead {
     if (!preread_) decision_ = {.kind = Decision::Kind::kDefault};
   }
 
+  const std::string_view before_;
   ContextRef context_;
   std::optional<Preread> preread_;  // none: the listener has no routes any more
   Decision decision_;
@@ -146,22 +158,30 @@ core::Task<void> ReadUntilDecided(core::RecvStream& stream, FirstRead& first) {
 
 }  // namespace
 
-// As rare as what it is about.
-Session::Extras& Session::extras() {
-  if (extras_ == nullptr) extras_ = std::make_unique<Extras>();
-  return *extras_;
+// The settings of a listener from which a session goes on when its client has been identified: a
+// reload may have made others meanwhile. (Route asks again at its end.)
+ContextRef Session::InForce(const ContextRef& held) {
+  if (held->identify == nullptr || held->identify->is_late) return held;
+  ContextRef current = held->identify->current->Get();
+  return current ? current : held;
 }
 
-// `context`: the reference that the session holds.
-core::Task<void> Session::Route(core::IntrusivePtr<const SessionContext>& context) {
-  core::Runnable& task = *(co_await core::CurrentContext()).task;
-  const Routing& routing = *context->routing;
-  SetStage(SessionStage::kRoute);
-  if (Unregister()) Register(routing.end_waiting, task);
-  FirstRead first(context);
-  core::RecvStream stream(client_, std::min(kReadAtOnce, context->credit));
+// It counts from the header's end, and without one from the accept.
+core::Duration Session::TimeToRoute(core::Duration timeout) const {
+  const bool has_header = identity() != nullptr && identity()->has_header;
+  return has_header ? timeout : started_at_ + timeout - core::Worker::Current()->Now();
+}
+
+// `by`: whose routes it takes, unless a reload makes others while it waits.
+core::Task<void> Session::Route(ContextRef& held, ContextRef by, core::Runnable& task) {
+  WaitIn(SessionStage::kRoute, task);
+  const core::Duration left = TimeToRoute(by->routing->policy.timeout);
+  core::RecvStream stream(client_, std::min(kReadAtOnce, by->credit));
+  const std::string_view held_before =
+      identity() == nullptr ? std::string_view() : identity()->held;
+  FirstRead first(std::move(by), held_before);
   auto outcome = co_await core::Select(core::Named<"read">(ReadUntilDecided(stream, first)),
-                                       core::Named<"time">(core::Sleep(routing.policy.timeout)));
+                                       core::Named<"time">(core::Sleep(left)));
   Head head;
   const int error = co_await TakeOver(stream, head);
   if (end_.ended()) co_return;
@@ -175,39 +195,21 @@ core::Task<void> Session::Route(core::IntrusivePtr<const SessionContext>& contex
           .cause = first.is_late() ? EndCause::kPrereadTimeout : EndCause::kNoRoute});
     co_return;
   }
-  if (!Unregister()) {  // a drain has begun just now
-    Tell({.kind = EndEvent::Kind::kShutdown});
-    co_return;
-  }
-  GoTo(context, first.context(), first.target());
-  Register(this->context().end_all, task);
+  GoTo(held, first.context(), first.target());
   const ClientHello* const hello = first.hello();
-  NoteRoute(first.route(), hello);
+  if (timeline_ != nullptr) Change([&] { timeline_->NoteRoute(first.route(), hello); });
   const bool has_name = hello != nullptr && !hello->sni().empty();
   if (!head.empty() || has_name) {
     extras().routed.reset(
         new Routed{.head = std::move(head), .server = has_name ? hello->sni() : ""});
   }
-  SetStage(SessionStage::kConnect);
-  LookAgainAt(ExpiryOf(limits(), started_at_, Seed()));
 }
 
-// The upstream may ask for a timeline that the listener's own does not ask for.
-void Session::NoteRoute(std::string_view route, const ClientHello* hello) {
-  std::unique_ptr<Timeline> made;
-  if (timeline_ == nullptr) made = Timeline::IfAsked(context(), client_);
-  Change([&] {
-    if (made != nullptr) timeline_ = std::move(made);
-    if (timeline_ != nullptr) timeline_->NoteRoute(route, hello);
-  });
-}
-
-// The session goes on with the settings of `to`, which `routed_by` keeps.
-void Session::GoTo(core::IntrusivePtr<const SessionContext>& held,
-                   const core::IntrusivePtr<const SessionContext>& routed_by,
-                   const SessionContext& to) {
+// The session goes on with the settings of `to`, which `routed_by` keeps. Its upstream may ask for
+// a timeline that the listener's own does not ask for.
+void Session::GoTo(ContextRef& held, const ContextRef& routed_by, const SessionContext& to) {
   const SessionContext* next = &to;
-  core::IntrusivePtr<const SessionContext> carried;
+  ContextRef carried;
   if (routed_by != held) {
     carried = core::MakeRef<const CarriedContext>(to, held, routed_by);
     next = carried.get();
@@ -216,7 +218,14 @@ void Session::GoTo(core::IntrusivePtr<const SessionContext>& held,
   const uint32_t here = core::Worker::Current()->index();
   core::Count(context().stats->of(here).at("routed_total", RouteWay::kAway));
   core::Count(next->stats->of(here).at("routed_total", RouteWay::kTo));
-  Change([&] { context_ = next; });
+  std::unique_ptr<Timeline> made;
+  if (timeline_ == nullptr) made = Timeline::IfAsked(*next, client_);
+  Change([&] {
+    context_ = next;
+    if (made == nullptr) return;
+    timeline_ = std::move(made);
+    if (identity() != nullptr) timeline_->NoteIdentity(identity());
+  });
   end_.set_close_after_fin(next->close_after_fin);
   if (carried) held = std::move(carried);
 }

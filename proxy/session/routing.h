@@ -22,7 +22,6 @@
 #include "absl/synchronization/mutex.h"
 #include "conf/route.h"
 #include "core/base/intrusive_ptr.h"
-#include "core/sync/cancellation.h"
 #include "proxy/route/route_table.h"
 #include "proxy/session/session.h"
 
@@ -56,13 +55,12 @@ class CurrentContext final : public core::RefCounted {
 struct Routing {
   Routing(std::span<const conf::Route> routes, const conf::Preread& policy, bool wants_name,
           std::vector<core::IntrusivePtr<const SessionContext>> contexts,
-          core::IntrusivePtr<const CurrentContext> current, core::CancellationToken end_waiting)
+          core::IntrusivePtr<const CurrentContext> current)
       : table(routes),
         policy(policy),
         wants_name(wants_name),
         contexts(std::move(contexts)),
-        current(std::move(current)),
-        end_waiting(end_waiting) {
+        current(std::move(current)) {
     for (const conf::Route& route : routes) names.push_back(NameOf(route));
   }
 
@@ -72,7 +70,6 @@ struct Routing {
   const std::vector<core::IntrusivePtr<const SessionContext>> contexts;  // of each route
   std::vector<std::string> names;                                        // of each route
   const core::IntrusivePtr<const CurrentContext> current;
-  const core::CancellationToken end_waiting;  // a drain resets what has not been routed
 };
 
 }  // namespace sluice::proxy

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <utility>
 
 #include "core/base/counter.h"
@@ -38,10 +39,26 @@ void Session::Stop() {
   }
 }
 
+// A stage before Connect begins, in which a drain ends it at once.
+void Session::WaitIn(SessionStage stage, core::Runnable& task) {
+  SetStage(stage);
+  if (Unregister()) Register(context().end_unrouted, task);
+}
+
+// As rare as what it is about.
+Session::Extras& Session::extras() {
+  if (extras_ == nullptr) {
+    auto extras = std::make_unique<Extras>();
+    Change([&] { extras_ = std::move(extras); });
+  }
+  return *extras_;
+}
+
 // Before it is routed: a drain has begun. Else the time for it is over; or its endpoint has been
 // removed and it is late.
 void Session::OnShutdown() {
-  if (stage() == SessionStage::kRoute || context().end_all.cancelled()) {
+  const bool waits = stage() == SessionStage::kIdentify || stage() == SessionStage::kRoute;
+  if (waits || context().end_all.cancelled()) {
     Tell({.kind = EndEvent::Kind::kShutdown});
   } else {
     Tell({.kind = EndEvent::Kind::kDeadline, .cause = EndCause::kEndpointRemoved});
@@ -73,7 +90,9 @@ void Session::Describe(SessionRow& row, const Viewer& viewer) const {
   row.listener = context().listener;
   row.upstream = context().upstream->name();
   if (slot_.valid()) row.endpoint = slot_.endpoint().name();
-  if (client_ >= 0) row.client = viewer.sockets.PeerAddress(client_);
+  if (client_ >= 0) row.peer = viewer.sockets.PeerAddress(client_);
+  const ClientIdentity* const known = identity();
+  row.client = known != nullptr && known->has_address() ? known->header.source : row.peer;
   if (viewer.detail == RowDetail::kNames) return;
   SessionPaths& paths = row.paths.emplace();
   if (client_ >= 0) {
@@ -143,15 +162,42 @@ void Session::Report() {
 // The stages. One frame for the life of the session: everything that lasts is in it, everything
 // else is not.
 //
-// A stage that identifies the client (a PROXY header, an access list) and the one that chooses the
-// upstream come before Connect: what they have read is the head of the flow up (head.h), what they
-// reject goes on with Close.
-core::Root<void> RunSession(core::IntrusivePtr<const SessionContext> context, int client,
-                            Ticket ticket) {
+// Those before Connect (Approach) are run only where the listener asks for one of them: then each
+// is a coroutine of its own, and else there is no frame for them, only a branch. What they have
+// read of the stream is the head of the flow up (head.h), and what they reject has ended and goes
+// on with Close. The configuration is taken when they are over: a session goes on with the settings
+// that are in force then, and with the upstream that its route names. What counted until then
+// (accepted_total, the registry) is the listener's, and so are its ticket, whose limits are kept by
+// the context that it began with, and what has identified its client.
+core::Task<void> Session::Approach(ContextRef& held, Ticket& ticket) {
+  const bool connects_at_once = context().identify == nullptr && context().routing == nullptr;
+  return connects_at_once ? Connect() : ApproachInStages(held, ticket);
+}
+
+core::Task<void> Session::ApproachInStages(ContextRef& held, Ticket& ticket) {
+  core::Runnable& task = *(co_await core::CurrentContext()).task;
+  if (context().identify != nullptr) co_await Identify(ticket, task);
+  if (end_.ended()) co_return;
+  if (ContextRef by = InForce(held); by->routing != nullptr) {
+    co_await Route(held, std::move(by), task);
+  } else {
+    GoTo(held, by, *by);
+  }
+  if (end_.ended()) co_return;
+  if (!Unregister()) {  // a drain has begun just now
+    Tell({.kind = EndEvent::Kind::kShutdown});
+    co_return;
+  }
+  Register(context().end_all, task);
+  SetStage(SessionStage::kConnect);
+  LookAgainAt(ExpiryOf(limits(), started_at_, Seed()));
+  co_await Connect();
+}
+
+core::Root<void> RunSession(ContextRef context, int client, Ticket ticket) {
   Session session(*context, client);
   session.Begin(co_await core::CurrentContext());
-  if (session.waits_for_route()) co_await session.Route(context);
-  co_await session.Connect();
+  co_await session.Approach(context, ticket);
   if (session.connected()) {
     auto pumps = core::Join(Pump(session.up()), Pump(session.down()));
     session.BeginRelay(pumps);

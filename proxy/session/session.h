@@ -1,11 +1,12 @@
 // RunSession: one client connection, its upstream connection, and every decision about them.
 //
-//   identify ──► ROUTE ──► CONNECT ──► RELAY ──► FLUSH ──► REPORT      (in capitals: what exists)
-//                  │          └── not connected ───────────┘
-//                  └── reset, rejected, told to end ───────┘
+//   IDENTIFY ──► ROUTE ──► CONNECT ──► RELAY ──► FLUSH ──► REPORT
+//      │           │          └── not connected ───────────┘
+//      └───────────┴── reset, rejected, told to end ───────┘
 //
-// Route is a stage of listeners that have routes: what the client sends first says which upstream
-// it is connected to (route.cc). Until then a drain resets it at once, and a reload counts for it.
+// Identify is a stage of listeners whose clients send PROXY headers (identify.cc). Route is one of
+// listeners that have routes: what the client sends first says which upstream it is connected to
+// (route.cc). Until then a drain resets it at once, and a reload counts for it.
 //
 // A session is one task, so that its two pumps, its timer and its shutdown notice need no lock. Its
 // stages are listed in session.cc. Each stage is a coroutine whose frame goes when the stage ends;
@@ -18,6 +19,7 @@
 //   a peer has reset its connection ───────────► what it sent before is flushed; RST to the other
 //   lifetime, write stall ─────────────────────► what was accepted is flushed; RST to both
 //   idle, half-close, shutdown, not connected ─► RST to both at once
+//   a wrong header, not allowed to connect ────► RST, and nothing of it has gone to the upstream
 //
 // End of stream is passed on with shutdown(2) once all bytes before it have been sent, and the
 // other direction goes on. A reset is passed on as a reset, after the kernel has got rid of the
@@ -48,6 +50,7 @@
 
 namespace sluice::proxy {
 
+struct IdentifySettings;
 class SessionRegistry;
 struct Routing;
 
@@ -73,12 +76,14 @@ struct SessionSettings {
   core::IntrusivePtr<SessionStats> counts = {};  // keeps those, if they are not the owner's
   core::Logger* logger;
   Events* events;
-  core::LogThrottle* short_throttle;            // of the line that says that buffers are short
-  AccessLog* access_log = nullptr;              // or null
-  bool records_rejected = false;                // also connections that never became sessions
-  bool measures_paths = false;                  // there is an admin endpoint to show round trips
-  SessionRegistry* registry = nullptr;          // or null: nothing looks at them
-  core::CancellationToken end_all;              // shutdown after drain_timeout
+  core::LogThrottle* short_throttle;     // of the line that says that buffers are short
+  AccessLog* access_log = nullptr;       // or null
+  bool records_rejected = false;         // also connections that never became sessions
+  bool measures_paths = false;           // there is an admin endpoint to show round trips
+  SessionRegistry* registry = nullptr;   // or null: nothing looks at them
+  core::CancellationToken end_all;       // shutdown after drain_timeout
+  core::CancellationToken end_unrouted;  // a drain begins: of those that wait before they connect
+  std::shared_ptr<const IdentifySettings> identify = {};  // null: the socket says who it is
   std::shared_ptr<const Routing> routing = {};  // routing.h; null: nothing is asked before connect
 };
 

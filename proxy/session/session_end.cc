@@ -26,6 +26,8 @@ EndActions SessionEnd::On(const EndEvent& event) {
     case Kind::kQueueTimeout:
       (void)End(Initiator::kProxy, EndCause::kQueueTimeout);
       return {};
+    case Kind::kHeader:
+      return {.stop = End(Initiator::kClient, EndCause::kProxyProtocolError)};
     case Kind::kEndOfStream: {
       const EndActions actions = OnEndOfStream(event.sender);
       if (actions.pass_on != EndActions::PassOn::kNo) passed_on_ |= Bit(event.sender);

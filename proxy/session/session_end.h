@@ -37,6 +37,8 @@ struct EndEvent {
     kClientReset,   // before there was an upstream connection
     kNoUpstream,    // no endpoint could be reached
     kQueueTimeout,  // no endpoint had a free slot in time
+    // The client's PROXY header is missing or wrong.
+    kHeader,
     // A flow has ended.
     kEndOfStream,       // everything has been sent on
     kFalseEndOfStream,  // the same, but the sender's connection has been reset: its FIN is not one

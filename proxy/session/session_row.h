@@ -24,16 +24,18 @@
 namespace sluice::proxy {
 
 enum class SessionStage : uint8_t {
+  kIdentify,    // it waits for its client's PROXY header
   kRoute,       // what its client sends first says where it goes
   kConnect,     // it waits for a free slot, or for an endpoint to take the connection
   kRelay,       // both directions are open
   kHalfClosed,  // one side has ended its stream
   kFlush,       // it has ended, and a peer still takes what was sent before
 };
-inline constexpr size_t kSessionStageCount = 5;
+inline constexpr size_t kSessionStageCount = 6;
 
 constexpr std::string_view Name(SessionStage stage) {
-  constexpr std::string_view kNames[] = {"route", "connect", "relay", "half_closed", "flush"};
+  constexpr std::string_view kNames[] = {"identify", "route",       "connect",
+                                         "relay",    "half_closed", "flush"};
   static_assert(sizeof(kNames) / sizeof(kNames[0]) == kSessionStageCount);
   return kNames[static_cast<size_t>(stage)];
 }
@@ -57,7 +59,8 @@ enum class RowDetail : uint8_t {
 struct SessionRow {
   uint64_t id = 0;  // of this session alone, as long as the process runs
   std::string listener = {};
-  core::Address client = {};
+  core::Address client = {};  // as its PROXY header says, where it has sent one
+  core::Address peer = {};    // the address of its connection
   std::string upstream = {};
   std::string endpoint = {};  // empty: it has none yet, or none any more
   SessionStage stage = SessionStage::kConnect;

@@ -12,14 +12,18 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/intrusive_ptr.h"
 #include "core/base/time.h"
 #include "core/net/socket_api.h"
 #include "core/sched/worker.h"
 #include "core/task/cancel_scope.h"
 #include "core/task/task.h"
+#include "proxy/identity/proxy_header.h"
 #include "proxy/session/callbacks.h"
 #include "proxy/session/deadlines.h"
 #include "proxy/session/head.h"
+#include "proxy/session/header_search.h"
+#include "proxy/session/identify.h"
 #include "proxy/session/pacer.h"
 #include "proxy/session/pump.h"
 #include "proxy/session/session.h"
@@ -31,6 +35,7 @@
 namespace sluice::proxy {
 
 using core::CurrentReactor;
+using ContextRef = core::IntrusivePtr<const SessionContext>;
 
 class Session final : public FlowOwner, public SessionCallbacks, public SessionEntry {
  public:
@@ -41,15 +46,14 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
 
   // The stages. None of them is inlined: what they need is not to be held in the session's frame.
   [[gnu::noinline]] void Begin(const core::Context& here);  // session.cc
-  [[gnu::noinline]] core::Task<void> Route(core::IntrusivePtr<const SessionContext>& context);
-  [[gnu::noinline]] core::Task<void> Connect();            // connect.cc
-  [[gnu::noinline]] void BeginRelay(core::Waiter& pumps);  // relay.cc
-  [[gnu::noinline]] core::Task<void> Flush();              // linger.cc
-  [[gnu::noinline]] void Close(Ticket& ticket);            // linger.cc
-  [[gnu::noinline]] void LookAtSockets();                  // session.cc
-  [[gnu::noinline]] void Report();                         // session.cc
+  // Until it is connected, or has ended. `held`: the reference that the session holds.
+  [[gnu::noinline]] core::Task<void> Approach(ContextRef& held, Ticket& ticket);  // session.cc
+  [[gnu::noinline]] void BeginRelay(core::Waiter& pumps);                         // relay.cc
+  [[gnu::noinline]] core::Task<void> Flush();                                     // linger.cc
+  [[gnu::noinline]] void Close(Ticket& ticket);                                   // linger.cc
+  [[gnu::noinline]] void LookAtSockets();                                         // session.cc
+  [[gnu::noinline]] void Report();                                                // session.cc
 
-  bool waits_for_route() const { return context().routing != nullptr; }
   bool connected() const { return upstream_ >= 0; }
   bool needs_flush() const { return connected() && end_.NeedsFlush(); }
   Flow& up() { return up_; }
@@ -67,9 +71,15 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
   };
   // What only few sessions have.
   struct Extras {
-    std::unique_ptr<Pace> pace;      // null: no limit of bandwidth
-    std::unique_ptr<Routed> routed;  // null: nothing was read before
+    std::unique_ptr<Pace> pace;                // null: no limit of bandwidth
+    std::unique_ptr<ClientIdentity> identity;  // null: the socket says all
+    std::unique_ptr<Routed> routed;            // null: nothing was read before
   };
+
+  core::Task<void> ApproachInStages(ContextRef& held, Ticket& ticket);            // session.cc
+  core::Task<void> Identify(Ticket& ticket, core::Runnable& task);                // identify.cc
+  core::Task<void> Route(ContextRef& held, ContextRef by, core::Runnable& task);  // route.cc
+  core::Task<void> Connect();                                                     // connect.cc
 
   // FlowOwner: relay.cc.
   Stats& stats() override { return *context().stats; }
@@ -81,6 +91,8 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
     return flow.is_up ? extras_->pace->up : extras_->pace->down;
   }
   Head TakeHead(Flow& flow) override;
+  bool WaitsForHead(const Flow& flow) const override;
+  core::Task<int> AwaitHead(Flow& flow) override;  // identify.cc
 
   // SessionEntry: session.cc.
   void Describe(SessionRow& row, const Viewer& viewer) const override;
@@ -110,6 +122,7 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
   // session.cc
   void Tell(const EndEvent& event);
   void Stop();
+  void WaitIn(SessionStage stage, core::Runnable& task);
   void LookAgainAt(core::Instant deadline) {
     if (!end_.ended()) EnsureTimer(deadline);
   }
@@ -117,18 +130,32 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
     if (deadline) LookAgainAt(*deadline);
   }
 
+  Extras& extras();  // session.cc
+
+  // identify.cc
+  const ClientIdentity* identity() const {
+    return extras_ == nullptr ? nullptr : extras_->identity.get();
+  }
+  core::Address ClientAddress() const;
+  ProxiedConnection AddressesToSend() const;
+  int Conclude(HeaderSearch& search, HeaderSearch::Found found, const core::Address& peer);
+  void KeepIdentity(ClientIdentity identity);
+  void KeepHeld(HeaderSearch& search);
+  void RejectHeader(const char* why);
+  void Decide(const core::Address& peer, Ticket& ticket);
+
   // route.cc
-  Extras& extras();
   const Routed* routed() const { return extras_ == nullptr ? nullptr : extras_->routed.get(); }
-  void NoteRoute(std::string_view route, const ClientHello* hello);
-  void GoTo(core::IntrusivePtr<const SessionContext>& held,
-            const core::IntrusivePtr<const SessionContext>& routed_by, const SessionContext& to);
+  static ContextRef InForce(const ContextRef& held);
+  core::Duration TimeToRoute(core::Duration timeout) const;
+  void GoTo(ContextRef& held, const ContextRef& routed_by, const SessionContext& to);
 
   // connect.cc
   uint64_t KeyOfClient() const;
 
   // relay.cc
   void StartPace();
+  bool HasHead() const;
   [[gnu::noinline]] void FirstBytes(Flow& flow, core::Instant now);
   EndEvent EventOf(const Flow& flow, FlowEnd end, int error) const;
   bool LooksReset(const Flow& flow) const;

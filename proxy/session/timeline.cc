@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -9,11 +10,33 @@
 #include "absl/strings/str_cat.h"
 #include "core/sched/worker.h"
 #include "proxy/observe/access_log/record_text.h"
+#include "proxy/session/identify.h"
 
 namespace sluice::proxy {
 namespace {
 
 using core::CurrentReactor;
+
+// `identity`: of a session with a header.
+ProxyRecord ProxyRecordOf(const ClientIdentity& identity) {
+  const ProxyTlvs& tlvs = identity.header.tlvs;
+  ProxyRecord record{.peer = identity.peer,
+                     .source = identity.header.source,
+                     .destination = identity.header.destination,
+                     .alpn = tlvs.alpn,
+                     .authority = tlvs.authority,
+                     .unique_id = tlvs.unique_id,
+                     .netns = tlvs.netns,
+                     .aws_vpce = tlvs.aws_vpce,
+                     .azure_link = tlvs.azure_link};
+  if (tlvs.ssl) {
+    record.ssl_version = tlvs.ssl->version;
+    record.ssl_common_name = tlvs.ssl->common_name;
+    record.ssl_cipher = tlvs.ssl->cipher;
+    if (tlvs.ssl->has_certificate) record.ssl_verify = tlvs.ssl->verify;
+  }
+  return record;
+}
 
 }  // namespace
 
@@ -36,6 +59,14 @@ SessionSockets SessionSockets::Of(core::SocketApi& sockets, int client, int upst
     known.upstream_local = sockets.LocalAddress(upstream);
   }
   return known;
+}
+
+void Timeline::NoteIdentity(const ClientIdentity* identity) {
+  if (identity->has_header) identity_ = identity;
+}
+
+const core::Address& Timeline::client() const {
+  return identity_ != nullptr && identity_->has_address() ? identity_->header.source : peer_;
 }
 
 void Timeline::NoteConnect(Connected& connected) {
@@ -62,11 +93,17 @@ void Timeline::NoteAnswer(core::Instant now) {
 }
 
 void Timeline::Report(const SessionContext& context, const SessionOutcome& outcome) const {
-  if (context.access_log != nullptr) {
-    WriteRecord(RecordKind::kEnd, context, outcome,
+  const bool is_rejected = RejectionOf(outcome) != Rejection::kNone;
+  if (context.access_log != nullptr && (!is_rejected || context.records_rejected)) {
+    WriteRecord(is_rejected ? RecordKind::kRejected : RecordKind::kEnd, context, outcome,
                 sockets_ == nullptr ? SessionSockets() : *sockets_);
   }
   if (context.logger->enabled(core::LogLevel::kDebug)) WriteDebugLine(context, outcome);
+}
+
+Rejection Timeline::RejectionOf(const SessionOutcome& outcome) {
+  if (outcome.reason.cause == EndCause::kSource) return Rejection::kSource;
+  return outcome.reason.cause == EndCause::kAccess ? Rejection::kAccess : Rejection::kNone;
 }
 
 void Timeline::WriteDebugLine(const SessionContext& context, const SessionOutcome& outcome) const {
@@ -74,7 +111,7 @@ void Timeline::WriteDebugLine(const SessionContext& context, const SessionOutcom
       core::LogLevel::kDebug,
       "session end listener=%s client=%s endpoint=%s reason=%s by=%s up=%d down=%d attempts=%d "
       "ms=%d%s%s",
-      context.listener, EscapedName(client_.ToString()),
+      context.listener, EscapedName(client().ToString()),
       endpoint_ ? EscapedName((*endpoint_).name()) : "-", Name(outcome.reason.cause),
       Name(outcome.reason.initiator), outcome.bytes_up, outcome.bytes_down, attempts_,
       outcome.total / 1ms,
@@ -95,12 +132,14 @@ void Timeline::WriteRecord(RecordKind kind, const SessionContext& context,
   const auto since_start = [&outcome](core::OptionalInstant at) {
     return at ? std::optional(*at - outcome.started_at) : std::nullopt;
   };
+  std::optional<ProxyRecord> proxy;
+  if (identity_ != nullptr) proxy = ProxyRecordOf(*identity_);
   const auto now = std::chrono::floor<microseconds>(std::chrono::system_clock::now());
   context.access_log->Write(
       {.kind = kind,
        .began_at = now - std::chrono::floor<microseconds>(outcome.total),
        .listener = context.listener,
-       .client = client_,
+       .client = client(),
        .upstream = context.upstream->name(),
        .endpoint = endpoint_ ? std::string_view((*endpoint_).name()) : std::string_view(),
        .attempts = static_cast<uint32_t>(attempts_),
@@ -111,6 +150,7 @@ void Timeline::WriteRecord(RecordKind kind, const SessionContext& context,
        .bytes_up = outcome.bytes_up,
        .bytes_down = outcome.bytes_down,
        .reason = outcome.reason,
+       .rejection = RejectionOf(outcome),
        .error = outcome.error,
        .client_path = sockets.client_path,
        .upstream_path = sockets.upstream_path,
@@ -122,7 +162,8 @@ void Timeline::WriteRecord(RecordKind kind, const SessionContext& context,
        .failed = failed,
        .route = routed_ == nullptr ? std::string_view() : routed_->route,
        .sni = routed_ == nullptr ? std::string_view() : routed_->sni,
-       .alpn = routed_ == nullptr ? std::string_view() : routed_->alpn});
+       .alpn = routed_ == nullptr ? std::string_view() : routed_->alpn,
+       .proxy = proxy ? &*proxy : nullptr});
 }
 
 }  // namespace sluice::proxy

@@ -26,6 +26,8 @@
 
 namespace sluice::proxy {
 
+struct ClientIdentity;
+
 // What a session knows, whether a log asks or not.
 struct SessionOutcome {
   uint64_t id = 0;
@@ -53,8 +55,10 @@ class Timeline {
   // Null if nothing of `context` asks for one. `client`: the session's descriptor.
   static std::unique_ptr<Timeline> IfAsked(const SessionContext& context, int client);
 
-  explicit Timeline(const core::Address& client) : client_(client) {}
+  explicit Timeline(const core::Address& peer) : peer_(peer) {}
 
+  // `identity` lives as long.
+  void NoteIdentity(const ClientIdentity* identity);
   void NoteConnect(Connected& connected);
   // Tells `queue` how long `endpoint`, whose slot the session holds, takes to answer.
   void MeasureAnswer(EndpointQueue& queue, Endpoint& endpoint) {
@@ -80,7 +84,8 @@ class Timeline {
     (is_up ? undelivered_up_ : undelivered_down_) = bytes;
   }
 
-  // Writes the access record and the debug line, those of the two that are asked for.
+  // Writes the access record and the debug line, those of the two that are asked for. One that was
+  // rejected when its client was known has the record of a rejection.
   void Report(const SessionContext& context, const SessionOutcome& outcome) const;
   // Writes the access record of a session that lives on. Any thread, while it is listed.
   void WriteInterim(const SessionContext& context, const SessionOutcome& so_far,
@@ -97,7 +102,11 @@ class Timeline {
                    const SessionSockets& sockets) const;
   void WriteDebugLine(const SessionContext& context, const SessionOutcome& outcome) const;
 
-  core::Address client_;
+  const core::Address& client() const;
+  static Rejection RejectionOf(const SessionOutcome& outcome);
+
+  const core::Address peer_;                          // the client's connection
+  const ClientIdentity* identity_ = nullptr;          // null: it has sent no PROXY header
   int attempts_ = 0;                                  // endpoints tried
   EndpointRef endpoint_;                              // the last one tried
   std::unique_ptr<std::vector<EndpointRef>> failed_;  // null: none has

@@ -79,6 +79,8 @@ class Upstream final : public core::RefCounted {
   }
   // The key is that of the server's name, of a client that asks for one.
   bool hashes_server() const { return uses_key() && hash_.on == conf::HashOn::kSni; }
+  // It is that of the connection's address, and not of the one in the client's PROXY header.
+  bool hashes_connection() const { return hash_.on == conf::HashOn::kSource; }
   uint64_t KeyOf(std::string_view server) const { return StableHash(server, hash_.seed); }
   uint64_t KeyOf(const core::Address& client) const {
     return SourceKey(client, {.ipv4 = hash_.ipv4_prefix, .ipv6 = hash_.ipv6_prefix}, hash_.seed);

@@ -305,7 +305,8 @@ TEST(Vocabulary, TheWordsOfOthers) {
              {"balance: x, bind: 127.0.0.1:80", "\"upstreams[].balance\""},
              {"acl: [], bind: 127.0.0.1:80", "\"access.allow\""},
              {"send_proxy: v2, bind: 127.0.0.1:80", "\"upstreams[].send_proxy\""},
-             {"proxy_protocol: 1, bind: 127.0.0.1:80", "not taken from clients yet"}}) {
+             {"accept_proxy: 1, bind: 127.0.0.1:80", "\"proxy_protocol.accept\""},
+             {"set_real_ip_from: 10.0.0.0/8, bind: 127.0.0.1:80", "\"proxy_protocol.trusted\""}}) {
     const LoadResult result = Load(before + key + after);
     EXPECT_NE(ErrorsOf(result).find(part), std::string::npos) << key << ": " << ErrorsOf(result);
   }

@@ -82,6 +82,7 @@ constexpr std::string_view kTexts[] = {
     "auto",
     "off",
     "stdout",
+    "unix",
     "0s",
     "1us",
     "10ms",

@@ -89,6 +89,23 @@ class Nginx(Server):
         self.wait_until_it_answers()
 
 
+class NginxThatIsTold(Nginx):
+    """Answers with the client's address and port, as the header has it."""
+
+    CONFIG = """
+        daemon off; master_process off; pid nginx.pid; error_log stderr;
+        worker_rlimit_nofile {descriptors};
+        events {{ worker_connections 8192; }}
+        http {{
+          access_log off;
+          server {{
+            listen {address} proxy_protocol;
+            location / {{ return 200 "$proxy_protocol_addr $proxy_protocol_port "; }}
+          }}
+        }}
+    """
+
+
 class Redis(Server):
     def __init__(self, port=None):
         folder, port = new_folder(), port or free_port()

@@ -13,23 +13,6 @@ SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 DATA_SEGMENTS_IN = 152  # the offset of tcpi_data_segs_in in struct tcp_info
 
 
-class NginxThatIsTold(servers.Nginx):
-    """Answers with the client's address and port, as the header has it."""
-
-    CONFIG = """
-        daemon off; master_process off; pid nginx.pid; error_log stderr;
-        worker_rlimit_nofile {descriptors};
-        events {{ worker_connections 8192; }}
-        http {{
-          access_log off;
-          server {{
-            listen {address} proxy_protocol;
-            location / {{ return 200 "$proxy_protocol_addr $proxy_protocol_port "; }}
-          }}
-        }}
-    """
-
-
 @matrix()
 class SendProxy:
     """Headers in front of what clients send."""
@@ -157,7 +140,7 @@ class SendProxy:
         self.assertEqual(sockets.read_exactly(self.keep(other.accept()), 6), b"GET / ")
 
     def test_nginx_believes_it(self):
-        nginx = self.keep(NginxThatIsTold())
+        nginx = self.keep(servers.NginxThatIsTold())
         for version in ("v1", "v2"):
             with self.subTest(version):
                 web = self.proxy([nginx.endpoint], upstream={"send_proxy": version})

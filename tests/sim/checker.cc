@@ -20,6 +20,8 @@ Session& Checker::NewSession(Peer& client, Socket& near) {
   session.client = &client;
   session.near = &near;
   near.session = &session;
+  headers_.Choose(session, AddressOf(session));
+  client.set_header(session.header);
   trace_.Add("session %d: client at socket %d", session.id, client.socket().id);
   return session;
 }
@@ -33,6 +35,19 @@ void Checker::SignalSent() {
 
 uint32_t Checker::AddressOf(const Session& session) { return kClientNet + session.id; }
 
+uint32_t Checker::SocketAddressOf(const Session& session) const {
+  constexpr uint32_t kBalancers = 0x01000000;  // 11.0.0.0
+  return AddressOf(session) + (headers_.is_on() ? kBalancers : 0);
+}
+
+// All of a good header: from now on it asks for an endpoint, or for what its route goes by.
+void Checker::TakenNow(Session& session) {
+  if (session.identified || session.header.is_wrong) return;
+  if (session.near->total_read < session.header.bytes.size()) return;
+  session.identified = clock_.Now();
+  if (!scenario_.has(Fault::kRoutes)) endpoints_.Begins(session);
+}
+
 void Checker::SessionBegins(Session& session, const core::Runnable& task) {
   if (session.began) trace_.Fail("session %d begins twice", session.id);
   session.began = clock_.Now();
@@ -42,7 +57,7 @@ void Checker::SessionBegins(Session& session, const core::Runnable& task) {
   connected_.erase(&task);
   admission_.Begins(session);
   // With routes nobody sees when it asks for an endpoint: what it is given is not judged.
-  if (!scenario_.has(Fault::kRoutes)) endpoints_.Begins(session);
+  if (!scenario_.has(Fault::kRoutes) && !headers_.is_on()) endpoints_.Begins(session);
 }
 
 Session* Checker::SessionOf(const core::Runnable& task) {
@@ -82,7 +97,7 @@ void Checker::Submitted(const core::Op& op, Socket& socket) {
       socket.session->far == nullptr) {
     if (far != nullptr) {
       BeginsToRelay(*socket.session, *far);
-    } else if (!scenario_.has(Fault::kRoutes)) {
+    } else if (!scenario_.has(Fault::kRoutes) || !headers_.IsOver(*socket.session)) {
       trace_.Fail("session %d reads without an upstream connection", socket.session->id);
     }
   }
@@ -182,9 +197,10 @@ void Checker::PeerGotEnd(const Peer& peer, uint64_t received) {
     trace_.Fail("session %d: %s sees a clean end, but %s has not ended cleanly", session->id,
                 peer.name(), partner.name());
   }
-  if (received != partner.socket().total_written) {
+  const uint64_t own = session->client == &partner ? session->header.bytes.size() : 0;
+  if (received + own != partner.socket().total_written) {
     trace_.Fail("session %d: %s sees a clean end after %d bytes, %d were sent", session->id,
-                peer.name(), received, partner.socket().total_written);
+                peer.name(), received, partner.socket().total_written - own);
   }
 }
 
@@ -200,6 +216,7 @@ void Checker::CheckAtRest() {
   for (Session& session : sessions_) {
     if (!session.live()) continue;
     CheckDeadlines(session);
+    headers_.CheckAtRest(session, scenario_.has(Fault::kUpgrade) ? std::nullopt : first_signal_);
     if (session.far == nullptr) {
       CheckConnecting(session);
       CheckRouting(session);
@@ -271,10 +288,14 @@ void Checker::CheckConnecting(Session& session) {
 }
 
 // One that has tried no endpoint has no route yet, where it need not wait for an endpoint; and
-// surely none as long as its client has said nothing in time.
+// surely none as long as its client has said nothing in time. That is the header model's before it
+// is known who it is.
 void Checker::CheckRouting(const Session& session) const {
-  const bool has_said = session.near->total_read > 0 || session.near->fin_arrived;
-  const bool in_time = clock_.Now() + kTolerance < *session.began_from + scenario_.route_timeout;
+  if (!headers_.IsOver(session)) return;
+  const bool has_said =
+      session.near->total_read > session.header.bytes.size() || session.near->fin_arrived;
+  const bool in_time =
+      clock_.Now() + kTolerance < session.asks_route_from() + scenario_.route_timeout;
   const bool drains = first_signal_ && !scenario_.has(Fault::kUpgrade) &&
                       clock_.Now() > std::max(*first_signal_, *session.began) + kTolerance;
   if (scenario_.has(Fault::kRoutes) && session.attempts == 0 && !has_said && in_time && drains) {
@@ -289,7 +310,8 @@ void Checker::CheckRouting(const Session& session) const {
     trace_.Fail("session %d: %d bytes are not read to find a route", session.id,
                 session.near->in.size());
   }
-  if (clock_.Now() > *session.began + scenario_.route_timeout + kTolerance) {
+  const core::Instant since = session.identified.value_or(*session.began);
+  if (clock_.Now() > since + scenario_.route_timeout + kTolerance) {
     trace_.Fail("session %d waits too long for its route", session.id);
   }
 }

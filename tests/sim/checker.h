@@ -14,6 +14,7 @@
 #include "tests/sim/act_checker.h"
 #include "tests/sim/admission_checker.h"
 #include "tests/sim/endpoint_checker.h"
+#include "tests/sim/header_model.h"
 #include "tests/sim/pace_checker.h"
 #include "tests/sim/session.h"
 
@@ -29,6 +30,7 @@ class Checker final : public core::Logger {
         acts_(scenario, clock, trace, sessions_),
         admission_(scenario, clock, trace),
         endpoints_(scenario, clock, trace),
+        headers_(scenario, clock, trace),
         pace_(scenario, clock, trace) {}
 
   // The world's side.
@@ -56,6 +58,10 @@ class Checker final : public core::Logger {
   void Rejected(const Session& session) { admission_.Rejected(session); }
   void SessionBegins(Session& session, const core::Runnable& task);
   static uint32_t AddressOf(const Session& session);
+  // Where its connection comes from.
+  uint32_t SocketAddressOf(const Session& session) const;
+  // The proxy has taken bytes from a client without an op.
+  void TakenNow(Session& session);
   // The session that runs in `task`; null: none does.
   Session* SessionOf(const core::Runnable& task);
   EndpointChecker& endpoints() { return endpoints_; }
@@ -121,6 +127,7 @@ class Checker final : public core::Logger {
   ActChecker acts_;
   AdmissionChecker admission_;
   EndpointChecker endpoints_;
+  HeaderModel headers_;
   PaceChecker pace_;
   uint32_t upstream_open_ = 0;
   uint32_t begun_ = 0;

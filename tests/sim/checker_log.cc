@@ -66,7 +66,9 @@ void Checker::SessionEnds(std::string_view line) {
     trace_.Fail("session %d: %d up, %d down, but the log says: %s", session.id,
                 session.far->total_written, session.near->total_written, line);
   }
-  CheckReason(session, session.reason, Field(line, "by"));
+  if (!headers_.CheckEnd(session, session.reason, Field(line, "client"))) {
+    CheckReason(session, session.reason, Field(line, "by"));
+  }
   if (session.far == nullptr) return;
   for (const int direction : {Session::kUp, Session::kDown}) {
     const char* key = direction == Session::kUp ? "undelivered_up" : "undelivered_down";
@@ -147,8 +149,9 @@ void Checker::CheckReason(const Session& session, std::string_view reason, std::
     is_true = true;
   } else if (reason == "shutdown") {
     const bool has_no_route = scenario_.has(Fault::kRoutes) && session.attempts == 0;
+    const bool waits = has_no_route || !headers_.IsOver(session);
     is_true =
-        first_signal_ && (signals_ > 1 || has_no_route ||
+        first_signal_ && (signals_ > 1 || waits ||
                           *session.ended + kTolerance >= *first_signal_ + scenario_.drain_timeout);
   } else {
     CheckTimeoutReason(session, reason);
@@ -188,7 +191,7 @@ void Checker::CheckTimeoutReason(const Session& s, std::string_view reason) {
               now >= std::max(*s.half_closed, LastProgress(s)) + scenario_.half_close_timeout;
   } else if (reason == "preread_timeout") {
     is_true = scenario_.route_rejects && s.attempts == 0 &&
-              now >= *s.began_from + scenario_.route_timeout;
+              now >= s.asks_route_from() + scenario_.route_timeout;
   } else if (reason == "max_lifetime") {
     is_true = scenario_.max_lifetime != 0s && now >= *s.began_from + EarliestLifetime();
   } else if (reason == "write_stall") {

@@ -118,12 +118,13 @@ IoResult<int> Kernel::Accept(int fd) {
 
 uint32_t Kernel::ClientAddress(int fd) {
   Session& session = *at(fd).socket->session;
-  if (core::Worker::Current() == nullptr) return Checker::AddressOf(session);  // for an operator
+  const uint32_t address = checker_.SocketAddressOf(session);
+  if (core::Worker::Current() == nullptr) return address;  // for an operator
   const core::Runnable* task = core::Worker::Current()->running();
   // A policy that hashes asks once more.
   const bool asks_again = session.began && checker_.SessionOf(*task) == &session;
   if (!listener_tasks_.contains(task) && !asks_again) checker_.SessionBegins(session, *task);
-  return Checker::AddressOf(session);
+  return address;
 }
 
 IoResult<int> Kernel::OpenSocket() {

@@ -32,6 +32,11 @@ conf::Listener MakeListener(const Scenario& s) {
       .linger = s.linger};
   const bool closes = s.close_after_fin && !is(Mutant::kRelayAfterFin);
   listener.half_close = closes ? conf::HalfClose::kClose : conf::HalfClose::kRelay;
+  if (s.has(Fault::kHeaders)) {
+    listener.proxy_protocol.accept = conf::AcceptProxy::kRequired;
+    listener.proxy_protocol.trusted = {{.network = *core::Network::Parse("11.0.0.0/8")}};
+    listener.proxy_protocol.timeout = TwiceIf(late, s.header_timeout);
+  }
   listener.max_connections = s.listener_connections;
   listener.new_connections = s.rate_own * (is(Mutant::kFastRate) ? 2 : 1);
   listener.per_source.ipv4_prefix = s.source_prefix;

@@ -133,16 +133,16 @@ MISTAKES = [
     ),
     (
         'route.cc',
-        'core::Sleep(routing.policy.timeout)',
-        """core::Sleep(routing.policy.timeout *
-                                    (sim::Planted(sim::Mutant::kRouteLate) ? 2 : 1))""",
+        'core::Sleep(left)',
+        'core::Sleep(left * (sim::Planted(sim::Mutant::kRouteLate) ? 2 : 1))',
     ),
     (
-        'route.cc',
-        '  if (Unregister()) Register(routing.end_waiting, task);\n',
-        """  if (!sim::Planted(sim::Mutant::kRouteDrains) && Unregister()) {
-    Register(routing.end_waiting, task);
-  }
+        'session.cc',
+        '  if (Unregister()) Register(context().end_unrouted, task);\n',
+        """  const bool is_deaf =
+      sim::Planted(stage == SessionStage::kIdentify ? sim::Mutant::kHeaderOutlives
+                                                    : sim::Mutant::kRouteDrains);
+  if (!is_deaf && Unregister()) Register(context().end_unrouted, task);
 """,
     ),
     (
@@ -292,10 +292,10 @@ MISTAKES = [
     ),
     (
         'connect.cc',
-        'upstream.KeyOf(CurrentReactor().PeerAddress(client_))',
-        """sim::Planted(sim::Mutant::kForgetsSource)
-          ? Seed()
-          : upstream.KeyOf(CurrentReactor().PeerAddress(client_))""",
+        '  const bool takes_peer = upstream.hashes_connection();\n',
+        """  if (sim::Planted(sim::Mutant::kForgetsSource)) return Seed();
+  const bool takes_peer = upstream.hashes_connection();
+""",
     ),
     (
         'session.cc',
@@ -399,5 +399,54 @@ MISTAKES = [
         '    actions_.Discover(',
         """    if (sim::Planted(sim::Mutant::kIgnoresNews) && was) return;
     actions_.Discover(""",
+    ),
+    (
+        'header_search.cc',
+        '      return Take(read.size - before) ? Found::kHeader : Found::kError;\n',
+        """      return Take(read.size - before - (sim::Planted(sim::Mutant::kHeaderLeaks) ? 1 : 0))
+                 ? Found::kHeader
+                 : Found::kError;
+""",
+    ),
+    (
+        'header_search.cc',
+        '      return Take(held_.size() - before) ? ',
+        """      if (sim::Planted(sim::Mutant::kHeaderStays)) {
+        held_.resize(before);
+        return Found::kNothingYet;
+      }
+      return Take(held_.size() - before) ? """,
+    ),
+    (
+        'identify.cc',
+        'core::Task<void> Session::Identify(Ticket& ticket, core::Runnable& task) {\n',
+        """core::Task<bool> SleepAnew(HeaderSearch& search, core::Duration left) {
+  size_t held = 0;
+  do {
+    held = search.held();
+    if (!co_await core::Sleep(left)) co_return false;
+  } while (sim::Planted(sim::Mutant::kHeaderPatience) && search.held() != held);
+  co_return true;
+}
+
+core::Task<void> Session::Identify(Ticket& ticket, core::Runnable& task) {
+""",
+    ),
+    (
+        'identify.cc',
+        'core::Named<"timeout">(core::Sleep(left))',
+        'core::Named<"timeout">(SleepAnew(search, left))',
+    ),
+    (
+        'identify.cc',
+        '      RejectHeader(search.why());\n',
+        '      if (!sim::Planted(sim::Mutant::kHeaderUnasked)) RejectHeader(search.why());\n',
+    ),
+    (
+        'identify.cc',
+        'void Session::KeepIdentity(ClientIdentity identity) {\n',
+        """void Session::KeepIdentity(ClientIdentity identity) {
+  if (sim::Planted(sim::Mutant::kHeaderUnheard)) return;
+""",
     ),
 ]

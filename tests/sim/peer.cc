@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <string_view>
 
 namespace sluice::sim {
 
@@ -138,8 +139,29 @@ void Peer::ReadSome() {
   }
 }
 
+bool Peer::HeaderIsSent() const {
+  return header_ == nullptr || header_sent_ == header_->bytes.size();
+}
+
+void Peer::WriteHeader() {
+  while (!over_ && !HeaderIsSent()) {
+    if (clock_.Now() < write_at_) {
+      WakeAfter(write_at_ - clock_.Now());
+      return;
+    }
+    const std::string_view rest = std::string_view(header_->bytes).substr(header_sent_);
+    const int64_t taken = network_.Write(socket_, reinterpret_cast<const std::byte*>(rest.data()),
+                                         std::min(header_->chunk, rest.size()));
+    if (taken < 0) return;  // later, or the next read will tell
+    header_sent_ += static_cast<size_t>(taken);
+    write_at_ = clock_.Now() + header_->pause;
+  }
+}
+
 void Peer::WriteSome() {
   std::array<std::byte, 8192> bytes;
+  WriteHeader();
+  if (!HeaderIsSent()) return;
   while (!over_ && sent_ < script_.bytes) {
     if (clock_.Now() < write_at_) {
       WakeAfter(write_at_ - clock_.Now());
@@ -162,7 +184,7 @@ void Peer::MaybeBreak() {
 }
 
 void Peer::MaybeFinish() {
-  if (over_ || sent_ < script_.bytes) return;
+  if (over_ || !HeaderIsSent() || sent_ < script_.bytes) return;
   if (script_.close_after_sending) {
     over_ = true;
     fin_sent_ = socket_.in.empty() && !socket_.reset_arrived;

@@ -10,6 +10,7 @@
 #include "core/base/time.h"
 #include "tests/sim/checker.h"
 #include "tests/sim/network.h"
+#include "tests/sim/session.h"
 
 namespace sluice::sim {
 
@@ -46,6 +47,9 @@ class Peer final : public SocketUser {
 
   void SocketChanged(Socket& socket) override;
 
+  // Sends this before its script's bytes. Before it has begun.
+  void set_header(const SentHeader& header) { header_ = &header; }
+
   const char* name() const { return name_; }
   uint64_t key() const { return key_; }
   const Socket& socket() const { return socket_; }
@@ -57,6 +61,8 @@ class Peer final : public SocketUser {
   void Act();
   void ReadSome();
   bool MayRead();
+  bool HeaderIsSent() const;
+  void WriteHeader();
   void WriteSome();
   void MaybeBreak();
   void MaybeFinish();
@@ -71,6 +77,8 @@ class Peer final : public SocketUser {
   Random random_;
   const uint64_t key_;
   const Script script_;
+  const SentHeader* header_ = nullptr;  // or none
+  size_t header_sent_ = 0;
   uint64_t sent_ = 0;
   uint64_t received_ = 0;
   core::Instant read_at_;

@@ -18,6 +18,7 @@ constexpr uint64_t kStreamCrowd = 11;
 constexpr uint64_t kStreamHealth = 12;
 constexpr uint64_t kStreamGentle = 15;
 constexpr uint64_t kStreamRoutes = 16;
+constexpr uint64_t kStreamHeaders = 17;
 
 void ChooseFaults(Random& random, Scenario& scenario) {
   Random apart(scenario.options.seed, kStreamApart);
@@ -192,6 +193,14 @@ void ChooseCrowd(Scenario& s) {
   if (s.has(Fault::kSlowStart)) s.slow_start = random.Between(2000, 10000) * 1ms;
 }
 
+// A source over its limit is known at accept, or not before the header: the simulation has the
+// first.
+void ChooseHeaders(Scenario& s) {
+  Random random(s.options.seed, kStreamHeaders);
+  s.header_timeout = Whole(random.Skewed(50ms, 5s));
+  if (s.has(Fault::kHeaders)) s.source_connections = 0;
+}
+
 constexpr const char* kMutantNames[] = {
     "None",
     "DropLastBuffer",
@@ -282,6 +291,12 @@ constexpr const char* kMutantNames[] = {
     "RouteLate",
     "RouteDrains",
     "DoubtIsClean",
+    "HeaderLeaks",
+    "HeaderStays",
+    "HeaderPatience",
+    "HeaderUnasked",
+    "HeaderUnheard",
+    "HeaderOutlives",
 };
 static_assert(std::size(kMutantNames) == static_cast<size_t>(Mutant::kCount));
 
@@ -306,6 +321,7 @@ Scenario::Scenario(const RunOptions& run_options) : options(run_options) {
   ChooseHealth(*this);
   ChooseGentle(*this);
   ChooseRoutes(*this);
+  ChooseHeaders(*this);
 }
 
 }  // namespace sluice::sim

@@ -63,6 +63,7 @@ enum class Fault : uint8_t {
   kGentle,        // at the end, sessions are ended over a drain_window
   kDiscover,      // they are discovered: what a reload would change comes from a source
   kRoutes,        // the listener has routes: it reads what its clients send first
+  kHeaders,       // clients come through a balancer that sends PROXY headers, good ones or not
   kCount,
 };
 inline constexpr size_t kFaultCount = static_cast<size_t>(Fault::kCount);
@@ -161,6 +162,12 @@ enum class Mutant : uint8_t {
   kRouteLate,         // planted: it is waited for twice as long as told
   kRouteDrains,       // planted: a drain waits for those that have no route yet
   kDoubtIsClean,      // planted: an end of stream of which the kernel says nothing more is one
+  kHeaderLeaks,       // planted: the last byte of a PROXY header goes to the server
+  kHeaderStays,       // planted: what has come of one is left in the socket meanwhile
+  kHeaderPatience,    // planted: its timeout begins again with each byte
+  kHeaderUnasked,     // planted: a wrong one is none
+  kHeaderUnheard,     // planted: who it says is forgotten
+  kHeaderOutlives,    // planted: a drain waits for it
   kCount,
 };
 const char* Name(Mutant mutant);
@@ -246,10 +253,11 @@ struct Scenario {
   uint32_t rise = 1;
   uint32_t fall = 1;
   uint32_t failures = 1;
-  bool checks_talk = false;         // or it is enough to connect
-  bool resets_down = false;         // on_down: reset
-  core::Duration route_timeout{0};  // with kRoutes
-  bool route_rejects = false;       // on_timeout: reject
+  bool checks_talk = false;          // or it is enough to connect
+  bool resets_down = false;          // on_down: reset
+  core::Duration route_timeout{0};   // with kRoutes
+  bool route_rejects = false;        // on_timeout: reject
+  core::Duration header_timeout{0};  // with kHeaders
   core::Duration drain_timeout{0};
   core::Duration drain_window{0};  // 0 = none
   core::Duration stats_interval{0};

@@ -21,6 +21,15 @@ class Peer;
 struct Place;
 struct Pool;
 
+// What a balancer sends before the client's bytes; empty: nothing.
+struct SentHeader {
+  std::string bytes;
+  bool is_wrong = false;
+  bool names_client = false;  // it says who it is
+  size_t chunk = 1;           // is sent at a time,
+  core::Duration pause{0};    // and then nothing for that long
+};
+
 struct Session {
   static constexpr int kUp = 0;    // near to far
   static constexpr int kDown = 1;  // far to near
@@ -30,6 +39,8 @@ struct Session {
   Peer* server = nullptr;
   Socket* near = nullptr;  // the proxy's socket to the client
   Socket* far = nullptr;   // the proxy's socket to the server
+  SentHeader header;
+  core::OptionalInstant identified;  // all of it has been read, and it is a good one
   core::OptionalInstant began;
   core::OptionalInstant began_from;  // what a worker's last look at the clock may have been then
   core::OptionalInstant relaying;
@@ -86,18 +97,22 @@ struct Session {
   }
   bool broken() const { return broken(kUp) || broken(kDown); }
   bool live() const { return began && !ended; }
+  // The time for its route counts from here, or later.
+  core::Instant asks_route_from() const { return identified.value_or(*began_from); }
   const Socket& from(int direction) const { return direction == kUp ? *near : *far; }
   const Socket& to(int direction) const { return direction == kUp ? *far : *near; }
   // Read by the proxy and not taken from it yet.
   uint64_t held(int direction) const {
-    return from(direction).total_read - to(direction).total_written;
+    const uint64_t own = direction == kUp ? header.bytes.size() : 0;
+    return from(direction).total_read - own - to(direction).total_written;
   }
 };
 
 // The session of the client with this address, as the proxy writes it; null: there is none.
 inline Session* SessionOfClient(std::deque<Session>& sessions, const std::string& client) {
-  unsigned b = 0, c = 0, d = 0;
-  if (std::sscanf(client.c_str(), "10.%u.%u.%u:1", &b, &c, &d) != 3) return nullptr;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (std::sscanf(client.c_str(), "%u.%u.%u.%u:1", &a, &b, &c, &d) != 4) return nullptr;
+  if (a != 10 && a != 11) return nullptr;  // its own, or its balancer's
   return &sessions.at((b << 16 | c << 8 | d) - 1);
 }
 

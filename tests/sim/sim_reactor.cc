@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
+#include "core/base/check.h"
 #include "core/base/counter.h"
 #include "core/reactor/recv_now.h"
 #include "core/sched/worker.h"
@@ -215,6 +217,29 @@ core::PeerState SimReactor::GetPeerState(int fd) {
   const bool reset = socket.reset_arrived;
   return reset && !kernel_.mutant(Mutant::kResetLooksClean) ? core::PeerState::kReset
                                                             : core::PeerState::kOpen;
+}
+
+// What has arrived, or a part of it.
+size_t SimReactor::ReadNow(int fd, std::span<std::byte> bytes) {
+  Socket& socket = *kernel_.at(fd).socket;
+  if (socket.in.empty()) return 0;
+  const int64_t read = kernel_.network().Read(socket, bytes.data(), bytes.size());
+  SLUICE_CHECK(read > 0);
+  if (socket.session != nullptr) kernel_.checker().TakenNow(*socket.session);
+  return static_cast<size_t>(read);
+}
+
+core::IoResult<size_t> SimReactor::PeekNow(int fd, std::span<std::byte> bytes) {
+  Socket& socket = *kernel_.at(fd).socket;
+  if (socket.in.empty()) {
+    const int64_t end = kernel_.network().Read(socket, bytes.data(), bytes.size());
+    if (end < 0) return core::IoError(static_cast<int>(-end));
+    return size_t{0};
+  }
+  size_t count = std::min(bytes.size(), socket.in.size());
+  if (count > 1 && kernel_.Chance(Fault::kShortRead)) count = 1 + kernel_.random().Below(count);
+  std::memcpy(bytes.data(), socket.in.data(), count);
+  return count;
 }
 
 core::Address SimReactor::LocalAddress(int fd) {

@@ -50,7 +50,8 @@ class SimReactor final : public core::Reactor {
   void SetResetOnClose(int fd) override;
   core::Delivery GetDelivery(int fd) override;
   size_t UnreadBytes(int fd) override;
-  size_t ReadNow(int, std::span<std::byte>) override { return 0; }  // not yet arrived
+  size_t ReadNow(int fd, std::span<std::byte> bytes) override;
+  core::IoResult<size_t> PeekNow(int fd, std::span<std::byte> bytes) override;
   core::PeerState GetPeerState(int fd) override;
   core::Address LocalAddress(int fd) override;
   bool IsLocal(const core::Address&) override { return false; }

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/text/json_escape.h"
+#include "proxy/observe/access_log/record_text.h"
 #include "proxy/observe/access_log/record_units.h"
 
 namespace sluice::proxy {
@@ -61,6 +62,27 @@ void AppendMatch(const SessionRecord& record, std::string& out) {
   AppendName(R"(],"record":)", Name(record.kind), out);
 }
 
+void AppendKey(std::string_view key, std::string& out) {
+  out += ",\"";
+  out += key;
+  out += "\":";
+}
+
+// Bytes of a peer's choice: those that are no visible ASCII are told as in the text's names.
+void AppendProxy(const ProxyRecord& proxy, std::string& out) {
+  AppendAddress(R"(,"peer":)", proxy.peer, out);
+  AppendAddress(R"(,"proxy_source":)", proxy.source, out);
+  AppendAddress(R"(,"proxy_destination":)", proxy.destination, out);
+  ForEachText(proxy, [&out](std::string_view key, std::string_view text) {
+    AppendKey(key, out);
+    AppendName("", EscapedName(text), out);
+  });
+  ForEachNumber(proxy, [&out](std::string_view key, uint32_t number) {
+    AppendKey(key, out);
+    absl::StrAppend(&out, number);
+  });
+}
+
 }  // namespace
 
 void AppendJson(const SessionRecord& record, std::string& out) {
@@ -94,6 +116,7 @@ void AppendJson(const SessionRecord& record, std::string& out) {
     AppendNameOrNull(R"(,"sni":)", record.sni, out);
     AppendNameOrNull(R"(,"alpn":)", record.alpn, out);
   }
+  if (record.proxy != nullptr) AppendProxy(*record.proxy, out);
   out += '}';
 }
 

@@ -76,6 +76,26 @@ void AppendMatch(const SessionRecord& record, std::string& out) {
   AppendName(record.alpn, out);
 }
 
+void AppendKey(std::string_view key, std::string& out) {
+  out += ' ';
+  out += key;
+  out += '=';
+}
+
+void AppendProxy(const ProxyRecord& proxy, std::string& out) {
+  AppendAddress(" peer=", proxy.peer, out);
+  AppendAddress(" proxy_source=", proxy.source, out);
+  AppendAddress(" proxy_destination=", proxy.destination, out);
+  ForEachText(proxy, [&out](std::string_view key, std::string_view text) {
+    AppendKey(key, out);
+    AppendName(text, out);
+  });
+  ForEachNumber(proxy, [&out](std::string_view key, uint32_t number) {
+    AppendKey(key, out);
+    absl::StrAppend(&out, number);
+  });
+}
+
 }  // namespace
 
 std::string EscapedName(std::string_view name) {
@@ -109,6 +129,7 @@ void AppendText(const SessionRecord& record, std::string& out) {
     absl::StrAppend(&out, " ", record.undelivered_up, "/", record.undelivered_down);
   }
   AppendMatch(record, out);
+  if (record.proxy != nullptr) AppendProxy(*record.proxy, out);
 }
 
 }  // namespace sluice::proxy

@@ -4,8 +4,10 @@
 //   BY/REASON RTT_CLIENT/RTT_UPSTREAM RETRANS_CLIENT/RETRANS_UPSTREAM [UNDELIVERED_UP/DOWN]
 //   id=ID local=ADDRESS upstream_local=ADDRESS failed=ENDPOINT,ENDPOINT... record=KIND
 //   [route=ROUTE sni=SERVER alpn=PROTOCOL,PROTOCOL...]
+//   [peer=ADDRESS proxy_source=ADDRESS proxy_destination=ADDRESS proxy_TLV=VALUE...]
 //
-// The last line is there where the listener has routes and one was looked for.
+// The last two are there where the listener has routes and one was looked for, and where the client
+// has sent a PROXY header, each TLV where it had one.
 // UNDELIVERED is there only when a reset has cut something; what is behind it is found by its key.
 // Durations are milliseconds, round-trip times microseconds.
 #ifndef SLUICE_PROXY_OBSERVE_ACCESS_LOG_RECORD_TEXT_H_

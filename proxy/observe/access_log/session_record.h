@@ -15,6 +15,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "core/base/time.h"
 #include "core/net/socket_api.h"
@@ -32,11 +33,53 @@ constexpr std::string_view Name(RecordKind kind) {
   return kNames[static_cast<size_t>(kind)];
 }
 
+// What a client's PROXY header has said. Bytes as they came; empty: nothing.
+struct ProxyRecord {
+  core::Address peer = {};    // whose header it was: the address of the connection
+  core::Address source = {};  // empty, as is the next one: the header has no addresses
+  core::Address destination = {};
+  std::string_view alpn = {};
+  std::string_view authority = {};
+  std::string_view unique_id = {};
+  std::string_view netns = {};
+  std::string_view aws_vpce = {};
+  std::optional<uint32_t> azure_link = {};
+  std::string_view ssl_version = {};
+  std::string_view ssl_common_name = {};
+  std::string_view ssl_cipher = {};
+  std::optional<uint32_t> ssl_verify = {};  // of the client's certificate; 0: it has been verified
+};
+
+// Calls `visit(key, bytes)` for each of its texts that there is, in the order of the formats.
+template <typename Visit>
+void ForEachText(const ProxyRecord& proxy, Visit visit) {
+  const std::pair<std::string_view, std::string_view> texts[] = {
+      {"proxy_alpn", proxy.alpn},
+      {"proxy_authority", proxy.authority},
+      {"proxy_unique_id", proxy.unique_id},
+      {"proxy_netns", proxy.netns},
+      {"proxy_aws_vpce", proxy.aws_vpce},
+      {"proxy_ssl_version", proxy.ssl_version},
+      {"proxy_ssl_cn", proxy.ssl_common_name},
+      {"proxy_ssl_cipher", proxy.ssl_cipher},
+  };
+  for (const auto& [key, text] : texts) {
+    if (!text.empty()) visit(key, text);
+  }
+}
+
+// The same for its numbers.
+template <typename Visit>
+void ForEachNumber(const ProxyRecord& proxy, Visit visit) {
+  if (proxy.azure_link) visit("proxy_azure_link", *proxy.azure_link);
+  if (proxy.ssl_verify) visit("proxy_ssl_verify", *proxy.ssl_verify);
+}
+
 struct SessionRecord {
   RecordKind kind = RecordKind::kEnd;
   std::chrono::sys_time<std::chrono::microseconds> began_at = {};  // the time of day, UTC
   std::string_view listener = {};
-  core::Address client = {};
+  core::Address client = {};  // as its PROXY header says, where it has sent one
   std::string_view upstream = {};
   std::string_view endpoint = {};              // empty: none was reached
   uint32_t attempts = 0;                       // endpoints tried
@@ -61,6 +104,7 @@ struct SessionRecord {
   std::string_view route = {};  // the one it took, or "default"; empty: its listener has none
   std::string_view sni = {};    // the server that the client of TLS asked for
   std::string_view alpn = {};   // what it offered to speak, with commas
+  const ProxyRecord* proxy = nullptr;  // null: its client has sent no PROXY header
 
   bool cut() const { return undelivered_up != 0 || undelivered_down != 0; }
 

@@ -47,7 +47,7 @@ TEST(Queries, Sessions) {
 TEST(Queries, SlipsAreErrors) {
   for (const auto& [query, error] : {
            std::pair("cilent=10.0.0.1", "there is no parameter"),
-           std::pair("stage=idle", "allowed: route, connect, relay, half_closed, flush"),
+           std::pair("stage=idle", "allowed: identify, route, connect, relay, half_closed, flush"),
            std::pair("min_idle=5", "a time, such as"),
            std::pair("min_bytes=-1", "a number from 0"),
            std::pair("limit=99999999999", "a number from 0 to 4294967295"),

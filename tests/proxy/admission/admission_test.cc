@@ -55,6 +55,26 @@ class AdmissionTest : public ::testing::Test {
 
 TEST_F(AdmissionTest, AllConnections) { EXPECT_EQ(RejectedAfter(100), Rejection::kConnections); }
 
+// Behind a balancer the source is known later.
+TEST_F(AdmissionTest, ASourceThatIsTakenLater) {
+  options.per_source.max_connections = 1;
+  ProcessLimits process = Process();
+  Admission admission(options, process);
+  const core::Address balancer = *core::Address::ParseHost("10.0.0.1");
+  const auto admit = [&] {
+    return std::get<Ticket>(
+        admission.Admit(balancer, kNow, WhenExhausted::kReject, CountSource::kLater));
+  };
+  Ticket first = admit();
+  Ticket second = admit();
+  Ticket third = admit();
+  EXPECT_TRUE(admission.TakeSource(Client(), first));
+  EXPECT_FALSE(admission.TakeSource(Client(), second));
+  EXPECT_TRUE(admission.TakeSource(balancer, third));
+  first = Ticket();
+  EXPECT_TRUE(admission.TakeSource(Client(), second));
+}
+
 TEST_F(AdmissionTest, WhatTheBuffersServe) {
   when_exhausted = Rejection::kBuffers;
   EXPECT_EQ(RejectedAfter(100), Rejection::kBuffers);

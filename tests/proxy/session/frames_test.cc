@@ -85,7 +85,8 @@ struct World {
             .events = &events,
             .short_throttle = &throttle,
             .registry = &registry,
-            .end_all = end_all.token()})) {
+            .end_all = end_all.token(),
+            .end_unrouted = end_all.token()})) {
     contract::SetBlocking(listener.get(), false);
   }
   static conf::Upstream UpstreamAt(const core::Address& address) {

@@ -38,6 +38,7 @@ const std::map<std::string, EndEvent> kEvents = {
     {"U fails", {.kind = Kind::kWriteError, .sender = kC, .error = ETIMEDOUT}},
     {"U is cancelled", {.kind = Kind::kCancelled, .sender = kU}},
     {"U resets", {.kind = Kind::kResetAfterEnd, .sender = kU, .error = ECONNRESET}},
+    {"header", {.kind = Kind::kHeader}},
     {"deadline", {.kind = Kind::kDeadline, .cause = EndCause::kIdleTimeout}},
     {"shutdown", {.kind = Kind::kShutdown}},
     {"kill", {.kind = Kind::kKill, .sender = Initiator::kAdmin, .cause = EndCause::kKilled}},
@@ -46,6 +47,7 @@ const std::map<std::string, EndEvent> kConnectingEvents = {
     {"client reset", {.kind = Kind::kClientReset, .error = ECONNRESET}},
     {"no upstream", {.kind = Kind::kNoUpstream, .error = ECONNREFUSED}},
     {"queue timeout", {.kind = Kind::kQueueTimeout}},
+    {"header", {.kind = Kind::kHeader}},
     {"deadline", {.kind = Kind::kDeadline, .cause = EndCause::kMaxLifetime}},
     {"shutdown", {.kind = Kind::kShutdown}},
     {"kill", {.kind = Kind::kKill, .sender = Initiator::kAdmin, .cause = EndCause::kKilled}},
@@ -63,6 +65,7 @@ const std::vector<Row> kRows = {
     {"C breaks", "", "client/reset ECONNRESET: stop"},
     {"C is gone", "", "open EPIPE:"},
     {"C fails", "", "client/reset ETIMEDOUT: stop"},
+    {"header", "", "client/proxy_protocol_error: stop"},
     {"deadline", "", "proxy/idle_timeout: stop"},
     {"shutdown", "", "proxy/shutdown: stop"},
     {"kill", "", "admin/killed: stop"},
@@ -103,6 +106,7 @@ const std::vector<Row> kConnectingRows = {
     {"client reset", "", "client/reset ECONNRESET:"},
     {"no upstream", "", "proxy/no_upstream ECONNREFUSED:"},
     {"queue timeout", "", "proxy/queue_timeout:"},
+    {"header", "", "client/proxy_protocol_error: stop"},
     {"deadline", "", "proxy/max_lifetime: stop"},
     {"shutdown", "", "proxy/shutdown: stop"},
     {"kill", "", "admin/killed: stop"},
@@ -269,6 +273,9 @@ constexpr FlushRow kFlushRows[] = {
     {EndCause::kHalfCloseTimeout, false, false},
     {EndCause::kShutdown, false, false},
     {EndCause::kKilled, false, false},
+    {EndCause::kProxyProtocolError, false, false},
+    {EndCause::kProxyProtocolTimeout, false, false},
+    {EndCause::kAccess, false, false},
 };
 
 SessionEnd EndedBy(const FlushRow& row, Initiator side) {
@@ -284,6 +291,9 @@ SessionEnd EndedBy(const FlushRow& row, Initiator side) {
       break;
     case EndCause::kShutdown:
       end.On({.kind = Kind::kShutdown});
+      break;
+    case EndCause::kProxyProtocolError:
+      end.On({.kind = Kind::kHeader});
       break;
     case EndCause::kKilled:
       end.On({.kind = Kind::kKill, .sender = Initiator::kAdmin, .cause = row.cause});

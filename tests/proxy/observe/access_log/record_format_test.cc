@@ -125,6 +125,41 @@ TEST(RecordJsonTest, EmptyRecord) {
             R"("id":null,"local":null,"upstream_local":null,"failed":[],"record":"end"})");
 }
 
+ProxyRecord FullProxy() {
+  return {.peer = *core::Address::Parse("10.0.0.5:40000"),
+          .source = *core::Address::Parse("192.0.2.7:51514"),
+          .destination = *core::Address::Parse("192.0.2.1:443"),
+          .alpn = "h2",
+          .authority = "www.example.org",
+          .unique_id = "a\"b\xff",
+          .netns = "blue",
+          .aws_vpce = "vpce-1",
+          .azure_link = 7,
+          .ssl_version = "TLSv1.3",
+          .ssl_common_name = "al ice",
+          .ssl_cipher = "AES",
+          .ssl_verify = 0};
+}
+
+TEST(RecordJsonTest, WhatAProxyHeaderSays) {
+  SessionRecord record = FullRecord();
+  const std::string before = Json(record);
+  ProxyRecord proxy = FullProxy();
+  record.proxy = &proxy;
+  EXPECT_EQ(Json(record),
+            before.substr(0, before.size() - 1) +
+                R"(,"peer":"10.0.0.5:40000","proxy_source":"192.0.2.7:51514",)"
+                R"("proxy_destination":"192.0.2.1:443","proxy_alpn":"h2",)"
+                R"("proxy_authority":"www.example.org","proxy_unique_id":"a\"b\\xff",)"
+                R"("proxy_netns":"blue","proxy_aws_vpce":"vpce-1","proxy_ssl_version":"TLSv1.3",)"
+                R"("proxy_ssl_cn":"al\\x20ice","proxy_ssl_cipher":"AES","proxy_azure_link":7,)"
+                R"("proxy_ssl_verify":0})");
+  proxy = {.peer = proxy.peer};
+  EXPECT_EQ(Json(record),
+            before.substr(0, before.size() - 1) +
+                R"(,"peer":"10.0.0.5:40000","proxy_source":null,"proxy_destination":null})");
+}
+
 // `whole` with `more` before the keys that came later.
 std::string Before(std::string whole, std::string_view key, const std::string& more) {
   return whole.insert(whole.find(key), more);
@@ -238,6 +273,22 @@ TEST(RecordTextTest, EmptyRecord) {
   EXPECT_EQ(Text(EmptyRecord()),
             "unix: [1970-01-01T00:00:00.000000Z] web app/- 0 -/-/-/0.000 0/0 "
             "proxy/no_upstream -/- -/- id=- local=- upstream_local=- failed=- record=end");
+}
+
+TEST(RecordTextTest, WhatAProxyHeaderSays) {
+  SessionRecord record = FullRecord();
+  const std::string before = Text(record);
+  ProxyRecord proxy = FullProxy();
+  record.proxy = &proxy;
+  EXPECT_EQ(Text(record),
+            before +
+                " peer=10.0.0.5:40000 proxy_source=192.0.2.7:51514"
+                " proxy_destination=192.0.2.1:443 proxy_alpn=h2 proxy_authority=www.example.org"
+                " proxy_unique_id=a\"b\\xff proxy_netns=blue proxy_aws_vpce=vpce-1"
+                " proxy_ssl_version=TLSv1.3 proxy_ssl_cn=al\\x20ice proxy_ssl_cipher=AES"
+                " proxy_azure_link=7 proxy_ssl_verify=0");
+  proxy = {.peer = proxy.peer};
+  EXPECT_EQ(Text(record), before + " peer=10.0.0.5:40000 proxy_source=- proxy_destination=-");
 }
 
 TEST(RecordTextTest, OneSideOnly) {
