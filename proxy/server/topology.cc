@@ -78,6 +78,9 @@ core::IntrusivePtr<const AccessList> ListOf(const conf::Access& access,
   return core::MakeRef<const AccessList>(access);
 }
 
+// The part of a header that waits for the rest is no more than what is set aside for its session.
+static_assert(kMaxProxyHeaderRead <= 2 * kReserveBlock);
+
 // Null: its clients send no PROXY header.
 std::shared_ptr<const IdentifySettings> IdentifyOf(
     const conf::ProxyProtocol& proxy_protocol, const AccessLists& access,

@@ -43,8 +43,19 @@ Found HeaderSearch::Look() {
   }
   if (*peeked == 0) return Found::kEnd;
   const size_t before = held_.size();
+  MakeSpace(before + *peeked);
   held_.append(reinterpret_cast<const char*>(bytes.data()), *peeked);
   return FindIn(before);
+}
+
+// A string that grows by itself could take twice of what a header may have.
+void HeaderSearch::MakeSpace(size_t size) {
+  constexpr size_t kSmall = 512;
+  if (size <= kSmall || held_.capacity() >= kMaxProxyHeaderRead) return;
+  std::string bytes;
+  bytes.reserve(kMaxProxyHeaderRead);
+  bytes.append(held_);
+  held_ = std::move(bytes);
 }
 
 // `before`: how much of held_ has been taken from the stream.

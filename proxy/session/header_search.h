@@ -11,6 +11,11 @@
 // and nothing behind a header is read, so that the rest of the stream goes the way of all bytes.
 // A peer that is not trusted is told from the signature alone: of it no more is held than that.
 //
+// What is held, at most kMaxProxyHeaderRead bytes, counts in limits.buffer_memory as the blocks of
+// the reserve that the session has for its two directions and does not use before it relays
+// (proxy/memory/buffer_budget.h); with `late` the direction that this holds up uses none either,
+// and what it holds beyond its block is the proxy's own.
+//
 // Threads: inside a task; nothing else reads the descriptor meanwhile.
 // Checked by: tests/proxy/session/header_search_test.cc, tests/sim.
 #ifndef SLUICE_PROXY_SESSION_HEADER_SEARCH_H_
@@ -53,6 +58,7 @@ class HeaderSearch {
 
  private:
   Found Look();
+  void MakeSpace(size_t size);
   Found FindIn(size_t before);
   bool Take(size_t bytes);
 

@@ -119,7 +119,9 @@ void Session::BuffersShort() {
 bool Session::FlowEnded(Flow& flow, FlowEnd end, int error) {
   const EndActions actions = end_.On(EventOf(flow, end, error));
   // It fails only if that side is gone: then its own flow tells.
-  if (IsPassedOnNow(actions.pass_on, flow)) (void)CurrentReactor().ShutdownWrite(flow.to);
+  if (IsPassedOnNow(actions.pass_on, flow) && !CurrentReactor().ShutdownWrite(flow.to).ok()) {
+    end_.NotPassedOn(SenderOf(flow));
+  }
   if (actions.half_closes) {
     const Instant now = Worker::Current()->Now();
     half_closed_at_ = now;

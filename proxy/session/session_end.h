@@ -93,6 +93,9 @@ class SessionEnd {
   // Of this flow an end of stream was to be passed on before the close.
   bool passed_on(Initiator sender) const { return (passed_on_ & Bit(sender)) != 0; }
 
+  // Its reader was gone by then.
+  void NotPassedOn(Initiator sender) { passed_on_ &= static_cast<uint8_t>(~Bit(sender) & 3); }
+
   // The end as the peers are to see it. Once it has ended.
   bool is_clean() const { return reason_.cause == EndCause::kClosed; }
   // Whether the close could drop bytes that their reader still takes. Not at the end of

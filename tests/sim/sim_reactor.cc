@@ -194,6 +194,7 @@ size_t SimReactor::WaitingConnections(int fd, size_t most) {
 }
 
 core::IoResult<void> SimReactor::ShutdownWrite(int fd) {
+  if (kernel_.at(fd).socket->reset_arrived) return core::IoError(ENOTCONN);
   kernel_.ShutdownWrite(fd);
   return {};
 }
