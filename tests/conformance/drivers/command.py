@@ -26,8 +26,10 @@ class Command(Driver):
         "failover", "retry", "source_address", "keepalive", "user_timeout", "access_log",
         "least_connections", "source_hash", "slow_start", "reload", "watch", "upgrade",
         "reopen_log", "log_file", "log_stderr", "drain", "drain_timeout", "drain_window",
-        "sni", "not_tls_reject", "proxy_protocol", "backends", "health", "health_exchange",
-        "health_resets", "resolver", "admin", "metrics", "live_sessions", "reload_command")}
+        "sni", "not_tls_reject", "proxy_protocol", "partial_headers",
+        "unspecified_headers", "proxy_trust", "send_proxy", "send_proxy_v2", "backends", "health",
+        "health_exchange", "health_resets", "resolver", "admin", "metrics", "live_sessions",
+        "reload_command")}
 
     def __init__(self, options):
         self._template = options.command or ""

@@ -90,6 +90,10 @@ class Config:
     # its clients go. All others go to `endpoints`.
     routes: List[Tuple[str, Endpoint]] = field(default_factory=list)
     not_tls: str = "default"               # | "reject"
+    # Of kind "proxy_protocol": whose headers are believed, as networks; none of them: everybody's.
+    trusted: List[str] = field(default_factory=list)
+    header_timeout: float = 0.0            # from accept to the header's end; 0 = the proxy's own
+    send_proxy: str = ""                   # | "v1" | "v2": the header that servers are sent
     log_path: str = ""                     # where the access log goes; "" = a plain file
     log_to_stderr: bool = False            # by way of standard error, opened on log_path
     log_format: str = ""                   # one of the driver's log_formats; "" = the first

@@ -47,8 +47,9 @@ class Driver:
     # failover, retry, source_address, keepalive, keepalive_upstream_times, user_timeout,
     # access_log, least_connections, source_hash, slow_start, reload, watch, upgrade,
     # reopen_log, log_file, log_stderr, drain, drain_timeout, drain_window, sni, not_tls_reject,
-    # proxy_protocol, backends, health, health_exchange, health_resets, resolver, admin, metrics,
-    # live_sessions, reload_command.
+    # proxy_protocol, partial_headers, unspecified_headers, proxy_trust, send_proxy, send_proxy_v2,
+    # backends, health, health_exchange, health_resets, resolver, admin, metrics, live_sessions,
+    # reload_command.
     lacks: Dict[str, str] = {}
 
     # Stricter things this proxy says of itself, and is held to. Promises: quiet_at_emfile (one

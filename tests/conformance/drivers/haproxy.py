@@ -45,6 +45,8 @@ class HAProxy(Driver):
         "slow_start": "HAProxy's slowstart is for a server that comes back, not for one that a "
                       "reload adds",
         "drain_window": "HAProxy's close-spread-time is about HTTP connections",
+        "partial_headers": "HAProxy drops a connection whose header comes in parts",
+        "unspecified_headers": "HAProxy rejects headers of a family that is not specified",
         "reload_command": "HAProxy 2.6 is told to reload by a signal, which has no exit status",
     }
     reload_signal = signal.SIGUSR2  # management.txt, "Stopping and restarting": of the master
@@ -184,13 +186,15 @@ def render(config: Config, launch: Launch, home: str) -> str:
 
 
 def _defaults(config: Config) -> List[str]:
-    # HAProxy's inactivity timeouts also watch a side that ought to take data and does not.
+    # HAProxy's inactivity timeouts also watch a side that ought to take data and does not; that of
+    # clients bounds the wait for a header, too (session_accept_fd).
     inactivity = milliseconds(min(config.idle_timeout, config.write_stall_timeout))
+    client = milliseconds(config.header_timeout) or inactivity
     half_close = milliseconds(config.half_close_timeout)
     lines = ["defaults", "  mode tcp", "  log global", '  log-format "%s"' % LOG_FORMAT,
              "  retries 3", "  option redispatch 1",
              "  timeout connect %dms" % milliseconds(config.connect_timeout),
-             "  timeout client %dms" % inactivity, "  timeout server %dms" % inactivity,
+             "  timeout client %dms" % client, "  timeout server %dms" % inactivity,
              "  timeout client-fin %dms" % half_close, "  timeout server-fin %dms" % half_close,
              "  timeout queue %dms" % milliseconds(config.queue_timeout)]
     if config.keepalive:
@@ -207,7 +211,8 @@ def _frontend(config: Config) -> List[str]:
     if config.scope == "listener" and config.max_connections and config.on_limit == "wait":
         lines.append("  maxconn %d" % config.max_connections)
     for bind in config.binds:
-        extra = " accept-proxy" if config.listener_kind == "proxy_protocol" else ""
+        expects = config.listener_kind == "proxy_protocol" and not config.trusted
+        extra = " accept-proxy" if expects else ""
         if config.user_timeout and bind.family != "unix":
             extra += " tcp-ut %dms" % milliseconds(config.user_timeout)
         if config.dual_stack:
@@ -216,6 +221,10 @@ def _frontend(config: Config) -> List[str]:
     if config.max_connections and config.on_limit == "close":
         lines.append("  tcp-request connection reject if { fe_conn gt %d }"
                      % config.max_connections)
+    if config.trusted:
+        sources = " ".join(config.trusted)
+        lines += ["  tcp-request connection reject if !{ src %s }" % sources,
+                  "  tcp-request connection expect-proxy layer4 if { src %s }" % sources]
     if config.per_source:
         lines += ["  stick-table type ipv6 size 10k store conn_cur",
                   "  tcp-request connection track-sc0 src,ipmask(%d,%d)"
@@ -259,7 +268,8 @@ def _backend(config: Config) -> List[str]:
         if health.exchange:
             send, expect = (text.replace("\r", "\\r").replace("\n", "\\n").replace(" ", "\\ ")
                             for text in health.exchange)
-            lines += ["  tcp-check connect", "  tcp-check send " + send,
+            header = " send-proxy" if config.send_proxy else ""
+            lines += ["  tcp-check connect" + header, "  tcp-check send " + send,
                       "  tcp-check expect string " + expect]
         else:  # "linger": else the check is a reset in the handshake, of which no server hears
             lines.append("  tcp-check connect linger")
@@ -275,7 +285,7 @@ def _backend(config: Config) -> List[str]:
                                               _text(address), endpoint.weight * points)
         if endpoint.max_connections:
             line += " maxconn %d" % endpoint.max_connections
-        line += extra
+        line += extra + {"v1": " send-proxy", "v2": " send-proxy-v2"}.get(config.send_proxy, "")
         if config.user_timeout and endpoint.address.family != "unix":
             line += " tcp-ut %dms" % milliseconds(config.user_timeout)
         lines.append(line)

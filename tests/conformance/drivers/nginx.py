@@ -36,6 +36,9 @@ class Nginx(Driver):
         "user_timeout": "nginx has no option for TCP_USER_TIMEOUT",
         "keepalive_upstream_times": "nginx has no keepalive times for the upstream side",
         "backends": "nginx uses epoll",
+        "partial_headers": "nginx drops a connection whose header comes in parts",
+        "unspecified_headers": "nginx rejects headers of UNIX sockets",
+        "send_proxy_v2": "nginx 1.22 sends version 1 alone",
         "not_tls_reject": "nginx stream forwards what is no TLS as if it named no server",
         "watch": "nginx does not watch its files",
         "slow_start": "nginx has slow_start in its commercial edition",
@@ -185,6 +188,15 @@ class Nginx(Driver):
             lines.append("    proxy_socket_keepalive on;")
         if config.source_address:
             lines.append("    proxy_bind %s;" % config.source_address)
+        if config.send_proxy:
+            lines.append("    proxy_protocol on;")
+        if config.header_timeout:
+            lines.append("    proxy_protocol_timeout %dms;" % milliseconds(config.header_timeout))
+        if config.trusted:  # where addresses are replaced the rules would be about those
+            lines += ["    allow %s;" % network for network in config.trusted] + ["    deny all;"]
+        elif config.listener_kind == "proxy_protocol":
+            lines += ["    set_real_ip_from %s;" % network
+                      for network in ("0.0.0.0/0", "::/0", "unix:")]
         if config.per_source:
             lines.append("    limit_conn source %d;" % config.per_source)
         if config.max_connections:

@@ -22,7 +22,6 @@ class Relay(Driver):
     name = "relay"
     config_name = "relay.json"
     lacks = {
-        "proxy_protocol": "the relay does not speak the PROXY protocol",
         "listener_limits": "the relay has one listener",
         "log_stderr": "the relay logs to files",
         "backends": "the relay uses epoll",
@@ -54,6 +53,8 @@ class Relay(Driver):
         "shutdown": "^admin/shutdown$",
         "killed": "^admin/killed$",
         "endpoint_down": "^proxy/endpoint_down$",
+        "proxy_header": "^client/proxy_protocol_error$",
+        "proxy_header_timeout": "^proxy/proxy_protocol_timeout$",
     }
 
     def __init__(self, options):

@@ -26,9 +26,6 @@ RETRY_FOR = 5.0  # the default of `retry_for`
 class Sluice(Driver):
     name = "sluice"
     config_name = "sluice.yaml"
-    lacks = {
-        "proxy_protocol": "Sluice does not speak the PROXY protocol yet",
-    }
     promises = frozenset(["quiet_at_emfile", "bytes_before_reset", "no_upstream_reset",
                           "reasons", "counts_drops", "clean_metrics"])
     # `initiator/reason` of a record.
@@ -43,6 +40,8 @@ class Sluice(Driver):
         "shutdown": "^(proxy|admin)/shutdown$",
         "killed": "^admin/killed$",
         "endpoint_down": "^proxy/endpoint_down$",
+        "proxy_header": "^client/proxy_protocol_error$",
+        "proxy_header_timeout": "^proxy/proxy_protocol_timeout$",
     }
     drain_signals = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
     end_signals = (signal.SIGTERM, signal.SIGINT)
@@ -72,6 +71,8 @@ class Sluice(Driver):
             "health_resets": Config([], [], health=Health(on_down="reset")),
             "resolver": Config([], [], resolver=Address("tcp4", host="127.0.0.1", port=53)),
             "sni": Config([], [], listener_kind="sni"),
+            "proxy_protocol": Config([], [], listener_kind="proxy_protocol"),
+            "send_proxy": Config([], [], send_proxy="v1"),
         }
         self.lacks = dict(self.lacks, **{
             feature: "this Sluice does not know the key: " + error for feature, error in
@@ -227,6 +228,11 @@ def _listener(config: Config) -> dict:
                               {"protocol": "tls", "upstream": "back"}]
         tree["preread"] = {"timeout": _ms(config.slow_client_deadline or 1.0),
                            "on_timeout": "reject", "not_tls": config.not_tls}
+    if config.listener_kind == "proxy_protocol":
+        tree["proxy_protocol"] = {"accept": "required",
+                                  "trusted": config.trusted or ["0.0.0.0/0", "::/0", "unix"]}
+        if config.header_timeout:
+            tree["proxy_protocol"]["timeout"] = _ms(config.header_timeout)
     if config.dual_stack:
         tree["socket"]["ipv6_only"] = False
     if config.scope == "listener":
@@ -248,6 +254,8 @@ def _upstream(config: Config) -> dict:
             "socket": _socket(config)}
     if config.retry_for not in (None, RETRY_FOR):
         tree["retry_for"] = _ms(config.retry_for)
+    if config.send_proxy:
+        tree["send_proxy"] = config.send_proxy
     if config.health:
         tree["health"] = _health(config.health)
     return tree

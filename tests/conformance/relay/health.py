@@ -11,6 +11,7 @@ import sys
 import time
 from typing import Callable, Optional, Set
 
+from relay import header
 from relay.dial import Endpoint, dial
 from relay.loop import ERR, HUP, IN, OUT
 
@@ -83,6 +84,7 @@ class Check:
         self._loop = relay.loop
         self._sins = relay.sins
         self._health = relay.config["health"]
+        self._version = relay.config["send_proxy"]
         self._tell: Optional[Callable[[bool], None]] = tell
         self._heard = b""
         self._began = time.monotonic()
@@ -104,8 +106,17 @@ class Check:
         elif not self._health["exchange"]:
             self._over(True)
         else:
-            self._sock.send(self._health["exchange"][0].encode())
+            self._sock.send(self._opening() + self._health["exchange"][0].encode())
             self._loop.watch(self._sock.fileno(), IN, self._on_answer)
+
+    def _opening(self) -> bytes:
+        """What tells the server that this is nobody's connection."""
+        if not self._version or self._sins.has("check_without_header"):
+            return b""
+        if self._sins.has("check_is_a_client"):
+            return header.make(self._version, self._sock.getsockname()[:2],
+                               self._sock.getpeername()[:2])
+        return header.make(self._version, None, None, header.LOCAL)
 
     def _on_answer(self, events: int) -> None:
         try:

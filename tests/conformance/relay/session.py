@@ -1,19 +1,22 @@
 """One proxied connection from accept to its record in the log.
 
-    queued ─▶ connecting ─▶ open ─▶ ending ─▶ closed        (before: reading, where names count)
+    queued ─▶ connecting ─▶ open ─▶ ending ─▶ closed
                  │  ▲ next endpoint    (a reset waits here until the bytes before it are taken)
                  └──┘
+    Before all that it is `reading`, where the client is behind a balancer, or names count.
 """
 
 from __future__ import annotations
 
 import errno
+import ipaddress
 import random
 import socket
 import struct
 import time
 from typing import Optional, Tuple
 
+from relay import header
 from relay.deadlines import deadlines, shortest, unsent
 from relay.dial import dial, meets_itself, tune
 from relay.hello import server_name
@@ -35,7 +38,9 @@ class Session:
         self.server: Optional[socket.socket] = None
         self.endpoint = None
         self.pool = relay.pool
-        self.heard = 0.0  # while it reads a hello, if that counts
+        self.heard = 0.0  # while it reads a hello or a header, if that counts
+        self.told = None  # by a balancer: the addresses that servers are told
+        self.opening = b""  # the header that is still to be sent
         self.attempts = 0
         self.state = "connecting"
         self.tried: list = []
@@ -69,11 +74,79 @@ class Session:
         if self._sins.has("lazy_connect"):
             self.relay.loop.watch(self.client.fileno(), IN, lambda _: self.seek())
             return
+        if self.relay.config["listener_kind"] == "proxy_protocol":
+            self._read_header()
+            return
         if self.relay.config["listener_kind"] == "sni":
             self._read_hello()
             return
         self._watch_client_early()
         self.seek()
+
+    # -- who a balancer says that its client is -----------------------------------------------
+
+    def _read_header(self) -> None:
+        trusted = self.relay.config["trusted"]
+        source = ipaddress.ip_address(self.client.getpeername()[0]) if trusted else None
+        if trusted and not self._sins.has("trusts_all") and not any(
+                source in ipaddress.ip_network(network) for network in trusted):
+            self.end("client", "proxy_protocol_error", abort=True)
+            return
+        self.state = "reading"
+        seconds = self.relay.config["header_timeout"] or (
+            1.0 if self._sins.has("short_of_patience") else 3.0)
+        if not self._sins.has("header_for_ever"):
+            self.relay.loop.after(seconds, self._header_is_late)
+        self.relay.loop.watch(self.client.fileno(), IN, self._on_header)
+
+    def _header_is_late(self) -> None:
+        if self.state == "reading" and self.heard > self.relay.loop.now - 0.5:
+            self.relay.loop.after(0.5, self._header_is_late)
+        elif self.state == "reading":
+            self.end("proxy", "proxy_protocol_timeout", abort=True)
+
+    def _on_header(self, _events: int) -> None:
+        self.up.fill()
+        if self.up.reset:
+            self.end("client", "reset", abort=True)
+            return
+        if self._sins.has("header_per_byte"):
+            self.heard = time.monotonic()
+        try:
+            found = header.read(bytes(self.up.buffer), self._sins)
+            if not found and self.up.eof:
+                raise header.Wrong("the stream ends within it")
+        except header.Wrong:
+            if self._sins.has("wrong_is_none"):
+                self._identified(0)
+            else:
+                self.end("client", "proxy_protocol_error", abort=True)
+            return
+        if found:
+            if found.source and not self._sins.has("header_unheard"):
+                self.told = found.source, found.target
+                self.name = ("[%s]:%d" if ":" in found.source[0] else "%s:%d") % found.source
+            self._identified(found.size)
+
+    def _identified(self, size: int) -> None:
+        if not self._sins.has("header_stays"):
+            del self.up.buffer[:size]
+            self.up.logged -= size
+        if self._sins.has("eats_behind_header"):
+            self.up.buffer.clear()
+        self.state = "connecting"
+        self._watch_client_early()
+        self.seek()
+
+    def _opening(self) -> bytes:
+        """What the server is told of the client, before all else."""
+        version = self.relay.config["send_proxy"]
+        if not version or self._sins.has("header_once") and self.attempts > 1:
+            return b""
+        source, target = self.client.getpeername()[:2], self.client.getsockname()[:2]
+        if self.told and not self._sins.has("tells_of_balancer"):
+            source, target = self.told
+        return header.make(version, source, target)
 
     # -- whom a TLS client asks for -----------------------------------------------------------
 
@@ -194,6 +267,10 @@ class Session:
         tune(self.server, "server", self.relay.config, self._sins)
         self.up.sink, self.down.source, self.down.sink = self.server, self.server, self.client
         self.active = time.monotonic()
+        self.opening = self._opening()
+        if self._sins.has("header_in_pieces") and self.opening:
+            self.server.send(self.opening[:12])
+            self.opening = self.opening[12:]
         self.pump()
 
     def _try_next(self) -> None:
@@ -240,6 +317,9 @@ class Session:
         """Moves what can be moved now, then decides what to wait for."""
         if self.state != "open":
             return
+        if self.opening and (self.up.buffer or not self._sins.has("header_with_first_byte")):
+            self.up.buffer[:0] = self.opening
+            self.opening = b""
         for pipe, reverse in ((self.up, self.down), (self.down, self.up)):
             before = pipe.moved
             for _ in range(4):

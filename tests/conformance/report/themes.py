@@ -24,6 +24,7 @@ THEMES: List[Theme] = [
     Theme("a sick server is spared, and comes back", "health", (56, 57, 58, 59)),
     Theme("limits hold exactly", "limits", (28, 29, 30, 31)),
     Theme("crowds and bytes of ill will", "ill will", (32, 33, 34, 35, 36)),
+    Theme("behind a balancer the client is known", "balancers", (37, 38, 39, 40, 41)),
     Theme("TLS clients reach the server they name", "names", (42, 43)),
     Theme("a change harms nothing that stays", "changes", (24, 45, 46, 47, 48, 49, 50, 51)),
     Theme("stopping, starting, signals", "life", (52, 53, 54, 55, 66, 75)),
