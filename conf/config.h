@@ -39,7 +39,7 @@ enum class Balance {
 };
 enum class HashOn { kSource, kProxySource, kSni };
 enum class ProxyVersion { kOff, kV1, kV2 };
-enum class ProxyTlv { kCrc32c };
+enum class ProxyTlv { kUniqueId, kAuthority, kAlpn, kCrc32c };
 enum class Check { kOff, kConnect, kExchange, kHttp };
 enum class OnDown { kKeep, kReset };
 enum class SessionsOfRemoved { kKeep, kReset };

@@ -26,7 +26,10 @@ List ReplacedListOf(std::string_view what, std::vector<Item>& items, Shape (*sha
 }
 
 Shape TlvItem(ProxyTlv& tlv) {
-  return OneOf(tlv, {{"crc32c", ProxyTlv::kCrc32c}}, {"unique_id", "authority", "alpn"});
+  return OneOf(tlv, {{"unique_id", ProxyTlv::kUniqueId},
+                     {"authority", ProxyTlv::kAuthority},
+                     {"alpn", ProxyTlv::kAlpn},
+                     {"crc32c", ProxyTlv::kCrc32c}});
 }
 
 }  // namespace
@@ -56,7 +59,8 @@ Shape Of(SendProxy& send_proxy) {
     v.Optional("version", OneOf(send_proxy.version, {{"off", ProxyVersion::kOff},
                                                      {"v1", ProxyVersion::kV1},
                                                      {"v2", ProxyVersion::kV2}}));
-    v.Optional("tlvs", ReplacedListOf("crc32c", send_proxy.tlvs, TlvItem));
+    v.Optional("tlvs",
+               ReplacedListOf("unique_id, authority, alpn or crc32c", send_proxy.tlvs, TlvItem));
   };
   return Map{.fields = fields, .shorthand = "version"};
 }

@@ -178,6 +178,15 @@ std::string AccessList::RuleToString(uint32_t rule) const {
   return absl::StrCat(text, " (", found.file->path, ":", found.line, ")");
 }
 
+std::string AccessLists::RejectingRule(const core::Address& client) const {
+  for (const AccessList* const list : {process.get(), own.get()}) {
+    if (list == nullptr) continue;
+    const AccessList::Decision decision = list->Decide(client);
+    if (!decision.is_allowed) return list->RuleToString(decision.rule);
+  }
+  return "";
+}
+
 TrustedPeers::TrustedPeers(const std::vector<conf::TrustedPeer>& peers) {
   conf::Access access;
   for (const conf::TrustedPeer& peer : peers) {

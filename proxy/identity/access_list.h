@@ -121,6 +121,8 @@ struct AccessLists {
     return (!process || process->Decide(client).is_allowed) &&
            (!own || own->Decide(client).is_allowed);
   }
+  // Of one that is not let in: what decides, as RuleToString has it.
+  std::string RejectingRule(const core::Address& client) const;
 };
 
 // Whose PROXY header is believed.

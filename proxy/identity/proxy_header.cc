@@ -18,7 +18,10 @@ constexpr uint8_t kUnspecified = 0x00;  // family and protocol
 constexpr uint8_t kTcp4 = 0x11;
 constexpr uint8_t kTcp6 = 0x21;
 constexpr uint8_t kUnixStream = 0x31;
+constexpr uint8_t kAlpnType = 0x01;
+constexpr uint8_t kAuthorityType = 0x02;
 constexpr uint8_t kCrc32cType = 0x03;
+constexpr uint8_t kUniqueIdType = 0x05;
 constexpr size_t kUnixSize = 108;
 
 void AddByte(std::string& to, uint8_t byte) { to += static_cast<char>(byte); }
@@ -74,14 +77,27 @@ uint8_t AddAddresses(std::string& to, const ProxiedConnection& connection) {
   return kUnixStream;
 }
 
-std::string MakeV2(uint8_t command, const ProxiedConnection& connection, bool has_checksum) {
-  std::string addresses;
-  const uint8_t family = AddAddresses(addresses, connection);
+void AddTlv(std::string& to, uint8_t type, std::string_view value) {
+  if (value.empty()) return;
+  AddByte(to, type);
+  AddNumber16(to, value.size());
+  to += value;
+}
+
+std::string MakeV2(uint8_t command, const conf::SendProxy& how,
+                   const ProxiedConnection& connection) {
+  using conf::ProxyTlv;
+  const bool has_checksum = how.has(ProxyTlv::kCrc32c);
+  std::string rest;
+  const uint8_t family = AddAddresses(rest, connection);
+  if (how.has(ProxyTlv::kAlpn)) AddTlv(rest, kAlpnType, connection.alpn);
+  if (how.has(ProxyTlv::kAuthority)) AddTlv(rest, kAuthorityType, connection.authority);
+  if (how.has(ProxyTlv::kUniqueId)) AddTlv(rest, kUniqueIdType, connection.unique_id);
   std::string header(kProxySignature2);
   AddByte(header, command);
   AddByte(header, family);
-  AddNumber16(header, addresses.size() + (has_checksum ? 7 : 0));
-  header += addresses;
+  AddNumber16(header, rest.size() + (has_checksum ? 7 : 0));
+  header += rest;
   if (!has_checksum) return header;
   AddByte(header, kCrc32cType);
   AddNumber16(header, sizeof(uint32_t));
@@ -91,7 +107,6 @@ std::string MakeV2(uint8_t command, const ProxiedConnection& connection, bool ha
   for (size_t i = 0; i < sizeof(checksum); ++i) {
     header[at + i] = static_cast<char>(checksum >> (24 - 8 * i));
   }
-  SLUICE_DCHECK(header.size() <= kMaxProxyHeaderMade);
   return header;
 }
 
@@ -117,16 +132,19 @@ uint32_t Crc32c(std::string_view bytes) {
 
 std::string MakeProxyHeader(const conf::SendProxy& how, const ProxiedConnection& connection) {
   SLUICE_DCHECK(how.version != conf::ProxyVersion::kOff);
-  const ProxiedConnection unmapped = {.client = connection.client.Unmapped(),
-                                      .proxy = connection.proxy.Unmapped()};
-  if (how.version == conf::ProxyVersion::kV1) return MakeV1(unmapped);
-  return MakeV2(kProxy, unmapped, how.has(conf::ProxyTlv::kCrc32c));
+  // One that has no other form next to an address of IPv6 stays as it is.
+  ProxiedConnection unmapped = connection;
+  unmapped.client = connection.client.Unmapped();
+  unmapped.proxy = connection.proxy.Unmapped();
+  const ProxiedConnection& sent = AreIp(connection) && !AreIp(unmapped) ? connection : unmapped;
+  if (how.version == conf::ProxyVersion::kV1) return MakeV1(sent);
+  return MakeV2(kProxy, how, sent);
 }
 
 std::string MakeLocalProxyHeader(const conf::SendProxy& how) {
   SLUICE_DCHECK(how.version != conf::ProxyVersion::kOff);
   if (how.version == conf::ProxyVersion::kV1) return "PROXY UNKNOWN\r\n";
-  return MakeV2(kLocal, {}, how.has(conf::ProxyTlv::kCrc32c));
+  return MakeV2(kLocal, how, {});
 }
 
 }  // namespace sluice::proxy

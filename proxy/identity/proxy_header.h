@@ -5,7 +5,8 @@
 //     \r\n\r\n\0\r\nQUIT\n  command, family  length  addresses  TLVs                 version 2
 //
 // What version 1 has no words for is UNKNOWN there, and the server takes the connection's own
-// addresses. Version 2 has words for UNIX sockets. IPv4 addresses written as IPv6 are sent as IPv4.
+// addresses. Version 2 has words for UNIX sockets. IPv4 addresses written as IPv6 are sent as IPv4,
+// unless only one of the two is one.
 #ifndef SLUICE_PROXY_IDENTITY_PROXY_HEADER_H_
 #define SLUICE_PROXY_IDENTITY_PROXY_HEADER_H_
 
@@ -21,8 +22,12 @@ namespace sluice::proxy {
 
 // Of a connection that the proxy has accepted; an empty address is one that is not known.
 struct ProxiedConnection {
-  core::Address client;
-  core::Address proxy;  // where the client has connected to
+  core::Address client = {};
+  core::Address proxy = {};  // where the client has connected to
+  // What TLVs say; empty: nothing. None of them is sent unless it is asked for.
+  std::string_view alpn = {};
+  std::string_view authority = {};
+  std::string_view unique_id = {};
 };
 
 // `how.version` is not kOff.
@@ -30,9 +35,6 @@ std::string MakeProxyHeader(const conf::SendProxy& how, const ProxiedConnection&
 
 // Of a connection that the proxy makes for itself: a check.
 std::string MakeLocalProxyHeader(const conf::SendProxy& how);
-
-// No header is longer than this.
-inline constexpr size_t kMaxProxyHeaderMade = 16 + 216 + 7;
 
 // How a header of version 2 begins.
 inline constexpr std::string_view kProxySignature2("\r\n\r\n\0\r\nQUIT\n", 12);

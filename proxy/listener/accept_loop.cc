@@ -70,14 +70,18 @@ void Start(const AcceptContext& context, const ListenerState& listener, int conn
 void WriteRejection(const ListenerState& listener, int connection, Rejection cause) {
   using std::chrono::microseconds;
   core::Reactor& reactor = CurrentReactor();
+  const core::Address client = reactor.PeerAddress(connection);
+  std::string rule;
+  if (cause == Rejection::kAccess) rule = listener.access().RejectingRule(client);
   listener.access_log->Write(
       {.kind = RecordKind::kRejected,
        .began_at = std::chrono::floor<microseconds>(std::chrono::system_clock::now()),
        .listener = listener.name(),
-       .client = reactor.PeerAddress(connection),
+       .client = client,
        .upstream = listener.upstream->name(),
        .rejection = cause,
-       .local = reactor.LocalAddress(connection)});
+       .local = reactor.LocalAddress(connection),
+       .rule = rule});
 }
 
 void Reject(const AcceptContext& context, const ListenerState& listener, int connection,

@@ -51,6 +51,11 @@ std::string ClientHello::AlpnText() const {
   return text;
 }
 
+std::string ClientHello::OnlyAlpn() const {
+  const bool is_one = !alpn_.empty() && alpn_.size() == 1u + static_cast<uint8_t>(alpn_[0]);
+  return is_one ? alpn_.substr(1) : "";
+}
+
 ClientHello::State ClientHello::Feed(std::span<const std::byte> bytes) {
   while (state_ == State::kMore && !bytes.empty()) {
     if (fed_ >= kMostBytes) {

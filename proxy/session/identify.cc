@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "core/base/counter.h"
 #include "core/io/poll.h"
 #include "core/task/select.h"
@@ -37,6 +38,31 @@ ProxiedConnection Session::AddressesToSend() const {
   }
   core::SocketApi& sockets = CurrentReactor();
   return {.client = sockets.PeerAddress(client_), .proxy = sockets.LocalAddress(client_)};
+}
+
+// What TLVs say is passed on, else it is what has been read here, or made: an id that stands in the
+// access log, too, and in which the number is that of the session.
+std::string Session::HeaderToSend() {
+  const conf::SendProxy& how = context().upstream->policy().send_proxy;
+  ProxiedConnection connection = AddressesToSend();
+  if (how.tlvs.empty()) return MakeProxyHeader(how, connection);
+  if (const ClientIdentity* const known = identity(); known != nullptr) {
+    const ProxyTlvs& tlvs = known->header.tlvs;
+    connection.alpn = tlvs.alpn;
+    connection.authority = tlvs.authority;
+    connection.unique_id = tlvs.unique_id;
+  }
+  if (routed() != nullptr) {
+    if (connection.authority.empty()) connection.authority = routed()->server;
+    if (connection.alpn.empty()) connection.alpn = routed()->alpn;
+  }
+  std::string made;
+  if (how.has(conf::ProxyTlv::kUniqueId) && connection.unique_id.empty()) {
+    made = absl::StrCat(context().events->run(), "-", id());
+    connection.unique_id = made;
+    if (timeline_ != nullptr) Change([&] { timeline_->NoteUniqueId(made); });
+  }
+  return MakeProxyHeader(how, connection);
 }
 
 core::Task<void> Session::Identify(Ticket& ticket, core::Runnable& task) {
@@ -140,6 +166,9 @@ void Session::Decide(const core::Address& peer, Ticket& ticket) {
   core::Count(context().stats->of(Worker::Current()->index()).at("rejections_total", rejection));
   TellRejected(*context().events, context().listener, rejection,
                settings.throttles->of[static_cast<size_t>(rejection)], client);
+  if (rejection == Rejection::kAccess && timeline_ != nullptr) {
+    Change([&] { timeline_->NoteRule(settings.access.RejectingRule(client)); });
+  }
   Tell({.kind = EndEvent::Kind::kDeadline,
         .cause = rejection == Rejection::kAccess ? EndCause::kAccess : EndCause::kSource});
 }

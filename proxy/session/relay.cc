@@ -63,9 +63,7 @@ bool Session::WaitsForHead(const Flow&) const {
 Head Session::TakeHead(Flow& flow) {
   const bool sends_header = context().upstream->sends_proxy_header();
   Head head;
-  if (sends_header) {
-    head.own = MakeProxyHeader(context().upstream->policy().send_proxy, AddressesToSend());
-  }
+  if (sends_header) head.own = HeaderToSend();
   const auto append = [&head](std::string_view bytes) {
     head.own += bytes;
     head.counted += bytes.size();

@@ -200,8 +200,9 @@ core::Task<void> Session::Route(ContextRef& held, ContextRef by, core::Runnable&
   if (timeline_ != nullptr) Change([&] { timeline_->NoteRoute(first.route(), hello); });
   const bool has_name = hello != nullptr && !hello->sni().empty();
   if (!head.empty() || has_name) {
-    extras().routed.reset(
-        new Routed{.head = std::move(head), .server = has_name ? hello->sni() : ""});
+    extras().routed.reset(new Routed{.head = std::move(head),
+                                     .server = has_name ? hello->sni() : "",
+                                     .alpn = hello != nullptr ? hello->OnlyAlpn() : ""});
   }
 }
 

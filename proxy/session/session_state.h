@@ -68,6 +68,7 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
   struct Routed {
     Head head;
     std::string server;  // the name of the server that the client asks for, or ""
+    std::string alpn;    // the protocol that it offers, if it is one alone
   };
   // What only few sessions have.
   struct Extras {
@@ -138,6 +139,7 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
   }
   core::Address ClientAddress() const;
   ProxiedConnection AddressesToSend() const;
+  std::string HeaderToSend();
   int Conclude(HeaderSearch& search, HeaderSearch::Found found, const core::Address& peer);
   void KeepIdentity(ClientIdentity identity);
   void KeepHeld(HeaderSearch& search);

@@ -77,12 +77,11 @@ void Timeline::NoteConnect(Connected& connected) {
 }
 
 void Timeline::NoteRoute(std::string_view route, const ClientHello* hello) {
-  Routed routed{.route = std::string(route), .sni = {}, .alpn = {}};
+  told().route = route;
   if (hello != nullptr && hello->state() == ClientHello::State::kComplete) {
-    routed.sni = hello->sni();
-    routed.alpn = hello->AlpnText();
+    told().sni = hello->sni();
+    told().alpn = hello->AlpnText();
   }
-  routed_ = std::make_unique<const Routed>(std::move(routed));
 }
 
 // Where the upstream speaks first, since it is connected.
@@ -132,6 +131,8 @@ void Timeline::WriteRecord(RecordKind kind, const SessionContext& context,
   const auto since_start = [&outcome](core::OptionalInstant at) {
     return at ? std::optional(*at - outcome.started_at) : std::nullopt;
   };
+  static const Told kNothing;
+  const Told& told = told_ == nullptr ? kNothing : *told_;
   std::optional<ProxyRecord> proxy;
   if (identity_ != nullptr) proxy = ProxyRecordOf(*identity_);
   const auto now = std::chrono::floor<microseconds>(std::chrono::system_clock::now());
@@ -160,10 +161,12 @@ void Timeline::WriteRecord(RecordKind kind, const SessionContext& context,
        .local = sockets.local,
        .upstream_local = sockets.upstream_local,
        .failed = failed,
-       .route = routed_ == nullptr ? std::string_view() : routed_->route,
-       .sni = routed_ == nullptr ? std::string_view() : routed_->sni,
-       .alpn = routed_ == nullptr ? std::string_view() : routed_->alpn,
-       .proxy = proxy ? &*proxy : nullptr});
+       .route = told.route,
+       .sni = told.sni,
+       .alpn = told.alpn,
+       .proxy = proxy ? &*proxy : nullptr,
+       .unique_id = told.unique_id,
+       .rule = told.rule});
 }
 
 }  // namespace sluice::proxy

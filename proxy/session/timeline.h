@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/atomic.h"
@@ -68,6 +69,9 @@ class Timeline {
   void NoteRelay(core::Instant now) { connected_at_.store(now, std::memory_order_relaxed); }
   // Under the registry's lock. `hello`: what the client of TLS has said, or null.
   void NoteRoute(std::string_view route, const ClientHello* hello);
+  // Under the registry's lock: the id that was made and sent; what rejects it of an access list.
+  void NoteUniqueId(std::string id) { told().unique_id = std::move(id); }
+  void NoteRule(std::string rule) { told().rule = std::move(rule); }
   // One side has sent something: `is_up`: the client.
   void NoteBytes(bool is_up, core::Instant now) {
     core::Atomic<core::OptionalInstant>& first_at = is_up ? first_request_at_ : first_byte_at_;
@@ -94,10 +98,22 @@ class Timeline {
   }
 
  private:
+  struct Told {
+    std::string route = {};  // "": its listener has no routes
+    std::string sni = {};
+    std::string alpn = {};
+    std::string unique_id = {};
+    std::string rule = {};
+  };
+
   static core::OptionalInstant Read(const core::Atomic<core::OptionalInstant>& at) {
     return at.load(std::memory_order_relaxed);
   }
   void NoteAnswer(core::Instant now);
+  Told& told() {
+    if (told_ == nullptr) told_ = std::make_unique<Told>();
+    return *told_;
+  }
   void WriteRecord(RecordKind kind, const SessionContext& context, const SessionOutcome& outcome,
                    const SessionSockets& sockets) const;
   void WriteDebugLine(const SessionContext& context, const SessionOutcome& outcome) const;
@@ -110,13 +126,8 @@ class Timeline {
   int attempts_ = 0;                                  // endpoints tried
   EndpointRef endpoint_;                              // the last one tried
   std::unique_ptr<std::vector<EndpointRef>> failed_;  // null: none has
-  struct Routed {
-    std::string route;
-    std::string sni;
-    std::string alpn;
-  };
-  std::unique_ptr<const Routed> routed_;  // null: its listener has no routes
-  std::optional<core::Duration> queued_;  // these four: none: it did not happen
+  std::unique_ptr<Told> told_;                        // null: none of these
+  std::optional<core::Duration> queued_;              // these four: none: it did not happen
   core::Atomic<core::OptionalInstant> connected_at_{core::OptionalInstant()};
   core::Atomic<core::OptionalInstant> first_byte_at_{core::OptionalInstant()};  // of the upstream
   core::Atomic<core::OptionalInstant> first_request_at_{core::OptionalInstant()};  // of the client

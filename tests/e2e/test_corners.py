@@ -45,6 +45,7 @@ RANGES = [
     ("L.per_source.ipv6_prefix", 1, 128),
     ("L.bandwidth.per_connection", "1KiB/s", "1024GiB/s", "0B/s"),
     ("L.bandwidth.total", "1KiB/s", "1024GiB/s", "0B/s"), ("L.preread.timeout", "10ms", "1h"),
+    ("L.proxy_protocol.timeout", "10ms", "1h"),
     ("L.socket.backlog", 1, 65535), ("L.socket.defer_accept", "1s", "1h", "0s"),
     ("L.socket.fast_open", 0, 65535),
     *((f"{place}.socket.{key}", *ends) for place in "LU" for key, *ends in SOCKET),

@@ -284,9 +284,11 @@ class Trust(Balanced):
 
     def test_access_lists_decide_on_it(self):
         self.start(listener={"access": {"allow": [OTHER]}}, access={"deny": ["203.0.113.0/24"]})
-        self.rejected(self.client(line() + b"hello"), "access", "proxy")
-        self.rejected(self.client(line("192.0.2.77") + b"hello"), "access", "proxy", count=2)
-        self.rejected(self.client(LOCAL + b"hello"), "access", "proxy", count=3)
+        for count, (header, rule) in enumerate(((line(), "deny 203.0.113.0/24"),
+                                                (line("192.0.2.77"), "no network"),
+                                                (LOCAL, "no network")), start=1):
+            record = self.rejected(self.client(header + b"hello"), "access", "proxy", count)
+            self.assertEqual((record["record"], record["rule"]), ("rejected", rule))
         self.nobody_comes()
         self.served(self.client(line(OTHER) + b"hello"))
 
@@ -335,8 +337,50 @@ class Times(Balanced):
         self.assertEqual(sockets.ending(self.client(SIGNATURE)), "reset")  # it has begun
 
 
+def tlvs_of(header):
+    """Those behind the addresses of IPv4, without the checksum."""
+    rest, found = header[28:], {}
+    while rest:
+        kind, size = struct.unpack_from(">BH", rest)
+        found[kind] = rest[3:3 + size]
+        rest = rest[3 + size:]
+    found.pop(3, None)
+    return found
+
+
 @matrix(workers=(2,))
 class Uses(Balanced):
+    ALL = {"version": "v2", "tlvs": ["unique_id", "authority", "alpn", "crc32c"]}
+
+    def told(self, server):
+        start = sockets.read_exactly(server, 16)
+        header = start + sockets.read_exactly(server, struct.unpack(">H", start[14:])[0])
+        self.assertEqual(header[:12], SIGNATURE)
+        return tlvs_of(header)
+
+    def test_tlvs_are_sent_on(self):
+        self.start(upstream={"send_proxy": self.ALL})
+        self.client(checked(ipv4() + tlv(1, b"h2") + tlv(2, b"a.example") + tlv(5, b"id\xff") +
+                            tlv(0xea, b"\1vpce-1")) + b"hello")
+        server = self.keep(self.listener.accept())
+        self.assertEqual(self.told(server), {1: b"h2", 2: b"a.example", 5: b"id\xff"})
+        self.assertEqual(sockets.read_exactly(server, 5), b"hello")
+
+    def test_an_id_is_made_and_logged(self):
+        self.start(accept="optional", upstream={"send_proxy": self.ALL})
+        run = self.admin.json("events")["run"]
+        made = set()
+        for _ in range(3):
+            client = self.client(b"hello")
+            server = self.keep(self.listener.accept())
+            number = self.in_stage("relay")[0]["id"]
+            self.assertEqual(self.told(server), {5: f"{run}-{number}".encode()})
+            client.close()
+            server.close()
+            made.add(f"{run}-{number}")
+            wait_for(lambda: not self.admin.json("sessions"), "the session to leave")
+        self.assertEqual({each["unique_id"] for each in self.records.wait(3)}, made)
+
     def test_it_is_sent_on(self):
         self.start(upstream={"send_proxy": "v2"})
         client = self.client(line() + b"hello")
@@ -570,6 +614,17 @@ class RoutesBehind(Balanced):
         data = hello.hello("a.example", padding=20000)
         self.client(line() + data)
         self.routed_with(block(0x21, 0x11, ipv4()) + data)
+
+    def test_what_has_been_read_for_a_route_is_told(self):
+        for alpn, due in ((["h2"], {1: b"h2"}), (["h2", "http/1.1"], {}), ([], {})):
+            self.start(send_proxy={"version": "v2", "tlvs": ["authority", "alpn"]})
+            data = hello.hello("a.example", alpn=alpn)
+            self.client(line() + data)
+            server = self.keep(self.routed.accept())
+            start = sockets.read_exactly(server, 16)
+            header = start + sockets.read_exactly(server, struct.unpack(">H", start[14:])[0])
+            self.assertEqual(tlvs_of(header), {2: b"a.example", **due})
+            self.assertEqual(sockets.read_exactly(server, len(data)), data)
 
     def test_what_is_no_header_decides_too(self):
         for send_proxy in ("off", "v1"):

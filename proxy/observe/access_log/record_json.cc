@@ -117,6 +117,8 @@ void AppendJson(const SessionRecord& record, std::string& out) {
     AppendNameOrNull(R"(,"alpn":)", record.alpn, out);
   }
   if (record.proxy != nullptr) AppendProxy(*record.proxy, out);
+  if (!record.unique_id.empty()) AppendName(R"(,"unique_id":)", record.unique_id, out);
+  if (!record.rule.empty()) AppendName(R"(,"rule":)", record.rule, out);
   out += '}';
 }
 

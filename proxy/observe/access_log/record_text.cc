@@ -130,6 +130,14 @@ void AppendText(const SessionRecord& record, std::string& out) {
   }
   AppendMatch(record, out);
   if (record.proxy != nullptr) AppendProxy(*record.proxy, out);
+  if (!record.unique_id.empty()) {
+    AppendKey("unique_id", out);
+    AppendName(record.unique_id, out);
+  }
+  if (!record.rule.empty()) {
+    AppendKey("rule", out);
+    AppendName(record.rule, out);
+  }
 }
 
 }  // namespace sluice::proxy

@@ -5,9 +5,11 @@
 //   id=ID local=ADDRESS upstream_local=ADDRESS failed=ENDPOINT,ENDPOINT... record=KIND
 //   [route=ROUTE sni=SERVER alpn=PROTOCOL,PROTOCOL...]
 //   [peer=ADDRESS proxy_source=ADDRESS proxy_destination=ADDRESS proxy_TLV=VALUE...]
+//   [unique_id=ID] [rule=RULE]
 //
-// The last two are there where the listener has routes and one was looked for, and where the client
-// has sent a PROXY header, each TLV where it had one.
+// The last lines are there where the listener has routes and one was looked for; where the client
+// has sent a PROXY header, each TLV where it had one; where an id was made for the header that is
+// sent; and where an access list has rejected it.
 // UNDELIVERED is there only when a reset has cut something; what is behind it is found by its key.
 // Durations are milliseconds, round-trip times microseconds.
 #ifndef SLUICE_PROXY_OBSERVE_ACCESS_LOG_RECORD_TEXT_H_

@@ -105,6 +105,8 @@ struct SessionRecord {
   std::string_view sni = {};    // the server that the client of TLS asked for
   std::string_view alpn = {};   // what it offered to speak, with commas
   const ProxyRecord* proxy = nullptr;  // null: its client has sent no PROXY header
+  std::string_view unique_id = {};     // that was made and sent on; empty: none
+  std::string_view rule = {};          // of an access list: why it was rejected
 
   bool cut() const { return undelivered_up != 0 || undelivered_down != 0; }
 

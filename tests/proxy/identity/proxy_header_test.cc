@@ -89,5 +89,37 @@ TEST(ProxyHeader, TheChecksumIsOfTheHeaderWithoutIt) {
   EXPECT_EQ(checksum, Hex(big_endian));
 }
 
+TEST(ProxyHeader, TlvsThatAreAskedForAndKnown) {
+  ProxiedConnection connection = Between("192.0.2.7:51514", "10.0.0.1:443");
+  connection.alpn = "h2";
+  connection.authority = "a.example";
+  connection.unique_id = "7-1";
+  const conf::SendProxy all = {
+      .version = ProxyVersion::kV2,
+      .tlvs = {ProxyTlv::kUniqueId, ProxyTlv::kAuthority, ProxyTlv::kAlpn, ProxyTlv::kCrc32c}};
+  const std::string header = MakeProxyHeader(all, connection);
+  EXPECT_EQ(Hex(header.substr(14, 2)), "002a");  // 12 + 5 + 12 + 6 + 7
+  EXPECT_EQ(Hex(header.substr(28, 26)),
+            "010002"
+            "6832"
+            "020009"
+            "612e6578616d706c65"
+            "050003"
+            "372d31"
+            "030004");
+  EXPECT_EQ(Hex(MakeProxyHeader(kV2, connection)),
+            std::string(kSignature) + "2111000cc00002070a000001c93a01bb");
+  connection.alpn = connection.authority = connection.unique_id = "";
+  EXPECT_EQ(MakeProxyHeader(all, connection).size(), 16u + 12u + 7u);
+  EXPECT_EQ(Hex(MakeLocalProxyHeader(all).substr(12, 4)), "20000007");
+}
+
+TEST(ProxyHeader, AnIpv4AddressNextToOneOfIpv6StaysAsItIs) {
+  EXPECT_EQ(MakeProxyHeader(kV1, Between("[::ffff:192.0.2.7]:51514", "[2001:db8::1]:443")),
+            "PROXY TCP6 ::ffff:192.0.2.7 2001:db8::1 51514 443\r\n");
+  EXPECT_EQ(MakeProxyHeader(kV1, Between("192.0.2.7:51514", "[2001:db8::1]:443")),
+            "PROXY UNKNOWN\r\n");
+}
+
 }  // namespace
 }  // namespace sluice::proxy

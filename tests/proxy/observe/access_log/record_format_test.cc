@@ -158,6 +158,12 @@ TEST(RecordJsonTest, WhatAProxyHeaderSays) {
   EXPECT_EQ(Json(record),
             before.substr(0, before.size() - 1) +
                 R"(,"peer":"10.0.0.5:40000","proxy_source":null,"proxy_destination":null})");
+  record.proxy = nullptr;
+  record.unique_id = "7-1";
+  record.rule = "deny 10.0.0.0/8 (a list:7)";
+  EXPECT_EQ(Json(record), before.substr(0, before.size() - 1) +
+                              R"(,"unique_id":"7-1","rule":"deny 10.0.0.0/8 (a list:7)"
+})");
 }
 
 // `whole` with `more` before the keys that came later.
@@ -289,6 +295,10 @@ TEST(RecordTextTest, WhatAProxyHeaderSays) {
                 " proxy_azure_link=7 proxy_ssl_verify=0");
   proxy = {.peer = proxy.peer};
   EXPECT_EQ(Text(record), before + " peer=10.0.0.5:40000 proxy_source=- proxy_destination=-");
+  record.proxy = nullptr;
+  record.unique_id = "7-1";
+  record.rule = "deny 10.0.0.0/8 (a list:7)";
+  EXPECT_EQ(Text(record), before + " unique_id=7-1 rule=deny\\x2010.0.0.0/8\\x20(a\\x20list:7)");
 }
 
 TEST(RecordTextTest, OneSideOnly) {
