@@ -352,6 +352,7 @@ struct Upstream {
   Duration connect_backoff = 20ms;
   Duration retry_for = 5s;            // when all have failed; 0 = each is tried once
   core::Address source_address = {};  // an IP address with port 0, or empty
+  bool source_is_client = false;      // instead: the client's own address
   SendProxy send_proxy = {};
   OnRemoved on_removed = {};
   Health health = {};

@@ -48,6 +48,7 @@
 #include "proxy/server/run_elsewhere.h"
 #include "proxy/server/server.h"
 #include "proxy/server/successor_process.h"
+#include "proxy/server/transparent.h"
 #include "proxy/server/upgrade.h"
 
 namespace sluice::proxy {
@@ -340,6 +341,12 @@ int ServeFile(const Flags& flags, Program program, const conf::LoadResult& loade
   return Serve(std::move(changes), loaded.config, loaded.warnings, signals);
 }
 
+// What a configuration needs of the host beyond what binding shows.
+int CheckAndExit(const conf::Config& config) {
+  const absl::Status status = CheckTransparentSources(config);
+  return status.ok() ? kExitOk : Complain(status);
+}
+
 int ServeOrAnswer(const Flags& flags, Program program) {
   const bool serves = !flags.check && !flags.print_config && !flags.diff;
   EndOnStopSignal(serves ? EarlyStop::kSucceed : EarlyStop::kDie);
@@ -352,7 +359,7 @@ int ServeOrAnswer(const Flags& flags, Program program) {
     return PrintAndExit(conf::Print(loaded.config, secrets));
   }
   if (flags.diff) return PrintDiff(*flags.diff, loaded.config);
-  if (flags.check) return kExitOk;
+  if (flags.check) return CheckAndExit(loaded.config);
   RaiseDescriptorLimit();
   return flags.demo ? ServeDemo() : ServeFile(flags, std::move(program), loaded);
 }

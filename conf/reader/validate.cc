@@ -158,6 +158,7 @@ std::string NeedsIdentityEarly(const Config& config, const Listener& listener) {
   const auto upstream = std::ranges::find(config.upstreams, listener.upstream, &Upstream::name);
   if (upstream == config.upstreams.end()) return "";
   if (upstream->send_proxy.version != ProxyVersion::kOff) return "send_proxy of its upstream";
+  if (upstream->source_is_client) return "source_address: client of its upstream";
   if (upstream->hash.on == HashOn::kProxySource) return "hash.on: proxy_source of its upstream";
   return "";
 }

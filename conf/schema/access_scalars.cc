@@ -43,6 +43,31 @@ Scalar TrustedPeerOf(TrustedPeer& field) {
   return scalar;
 }
 
+Scalar SourceHostOrEmpty(core::Address& field, bool& is_client) {
+  constexpr std::string_view kClient = "client";
+  Scalar scalar = HostOrEmpty(field);
+  scalar.allowed = Cat(kClient, ", ", scalar.allowed);
+  scalar.parse = [&field, &is_client, kClient, parse = scalar.parse](std::string_view text) {
+    is_client = text == kClient;
+    if (!is_client) return parse(text);
+    field = {};
+    return absl::OkStatus();
+  };
+  scalar.format = [&is_client, kClient, format = scalar.format] {
+    return is_client ? std::string(kClient) : format();
+  };
+  scalar.guess = [kClient, guess = scalar.guess](std::string_view text) {
+    Guesses guesses = guess(text);
+    if (text == "clientip" || text == "transparent" || text == "$remote_addr") {
+      guesses.emplace_back(kClient);
+    }
+    return guesses;
+  };
+  scalar.form = StringForm(kSourceHostPattern);
+  scalar.form.words = {std::string(kClient)};
+  return scalar;
+}
+
 Scalar RequiredPath(std::string& field) {
   Scalar scalar = PathOrEmpty(field, "");
   scalar.allowed = "the path of a file";

@@ -8,6 +8,7 @@
 
 #include "conf/access.h"
 #include "conf/schema/shape.h"
+#include "core/net/address.h"
 #include "core/net/network.h"
 
 namespace sluice::conf {
@@ -15,6 +16,10 @@ namespace sluice::conf {
 Scalar NetworkOf(core::Network& field);
 Scalar TrustedPeerOf(TrustedPeer& field);  // "unix", or a network
 Scalar RequiredPath(std::string& field);
+
+// An address without a port, "" for the kernel's choice, or the word "client", for which
+// `is_client` is set instead.
+Scalar SourceHostOrEmpty(core::Address& field, bool& is_client);
 
 }  // namespace sluice::conf
 

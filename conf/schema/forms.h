@@ -54,6 +54,8 @@ inline constexpr std::string_view kAddressOrNamePattern =
     R"(^([A-Za-z0-9_.-]+:[0-9]+|\[[^\]]+\]:[0-9]+|unix:.+)$)";
 inline constexpr std::string_view kHostPattern = R"(^([0-9]+\.[0-9.]+|[0-9A-Fa-f]*:.*)$)";
 inline constexpr std::string_view kHostOrEmptyPattern = R"(^([0-9]+\.[0-9.]+|[0-9A-Fa-f]*:.*)?$)";
+inline constexpr std::string_view kSourceHostPattern =
+    R"(^(client|[0-9]+\.[0-9.]+|[0-9A-Fa-f]*:.*)?$)";
 inline constexpr std::string_view kNameServerPattern =
     R"(^([0-9]+\.[0-9.]+(:[0-9]+)?|\[.*|[0-9A-Fa-f]*:.*)$)";
 inline constexpr std::string_view kNetworkPattern = "^[0-9A-Fa-f:.]+(/[0-9]+)?$";

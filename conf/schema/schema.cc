@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "conf/schema/access_scalars.h"
 #include "conf/schema/discovery_shapes.h"
 #include "conf/schema/health.h"
 #include "conf/schema/identity.h"
@@ -266,7 +267,8 @@ void UpstreamFields(Upstream& upstream, Visitor& v) {
   v.Optional("connect_attempts", Count(upstream.connect_attempts, 1, 100));
   v.Optional("connect_backoff", TimeOrZero(upstream.connect_backoff, "at once", 1ms, 10s));
   v.Optional("retry_for", TimeOrZero(upstream.retry_for, "one round", 1ms, 1h));
-  v.Optional("source_address", HostOrEmpty(upstream.source_address));
+  v.Optional("source_address",
+             SourceHostOrEmpty(upstream.source_address, upstream.source_is_client));
   v.Optional("send_proxy", Of(upstream.send_proxy));
   v.Optional("on_removed", Of(upstream.on_removed));
   v.Optional("health", Of(upstream.health));

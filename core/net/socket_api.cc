@@ -143,6 +143,14 @@ IoResult<void> SocketApi::BindSource(int fd, const Address& address) {
   return {};
 }
 
+IoResult<void> SocketApi::BindForeign(int fd, const Address& address) {
+  const bool is_set = address.family() == AF_INET6
+                          ? SetOption(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, 1)
+                          : SetOption(fd, IPPROTO_IP, IP_TRANSPARENT, 1);
+  if (!is_set) return IoError(errno);
+  return BindSource(fd, address);
+}
+
 void SocketApi::SetResetOnClose(int fd) {
   const linger reset = {.l_onoff = 1, .l_linger = 0};
   if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)) == 0) return;

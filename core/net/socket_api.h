@@ -68,6 +68,9 @@ class SocketApi {
   // Connections will come from this IP address; the port is chosen when they are made, so that the
   // same one serves several destinations (IP_BIND_ADDRESS_NO_PORT).
   virtual IoResult<void> BindSource(int fd, const Address& address);
+  // The same for an address that is another host's, the client's (IP_TRANSPARENT). EPERM: this
+  // process may not.
+  virtual IoResult<void> BindForeign(int fd, const Address& address);
   // Makes the coming Close send RST instead of FIN and drop what is unsent. TCP only.
   virtual void SetResetOnClose(int fd);
   virtual Delivery GetDelivery(int fd);

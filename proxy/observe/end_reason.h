@@ -33,8 +33,9 @@ enum class EndCause : uint8_t {
   kProxyProtocolTimeout,  // the header was not complete within proxy_protocol.timeout
   kSource,                // per_source.max_connections of the address in the header
   kAccess,                // an access list has it
+  kNoSource,  // with source_address: client, and it has no address of the endpoint's family
 };
-inline constexpr size_t kEndCauseCount = 19;
+inline constexpr size_t kEndCauseCount = 20;
 
 struct EndReason {
   Initiator initiator = Initiator::kProxy;
@@ -68,7 +69,8 @@ constexpr std::string_view Name(EndCause cause) {
                                          "proxy_protocol_error",
                                          "proxy_protocol_timeout",
                                          "source",
-                                         "access"};
+                                         "access",
+                                         "no_source"};
   static_assert(sizeof(kNames) / sizeof(kNames[0]) == kEndCauseCount);
   return kNames[static_cast<size_t>(cause)];
 }

@@ -22,6 +22,7 @@
 #include "core/time/sleep.h"
 #include "proxy/observe/access_log/open_access_log.h"
 #include "proxy/server/drain.h"
+#include "proxy/server/transparent.h"
 #include "proxy/upstream/to_core.h"
 #include "proxy/upstream/upstream_sockets.h"
 
@@ -150,6 +151,7 @@ void Server::ShowServing(std::vector<std::string> pending) {
 // end: with a status that names every address in the way, or because a signal asks for it.
 core::Task<bool> Server::BindAll() {
   status_ = CheckUpstreamSockets(core::CurrentReactor(), topology_->upstreams());
+  if (status_.ok()) status_ = CheckTransparentSources(config_);
   if (!status_.ok()) co_return false;
   addresses_ = Addresses(config_, runtime_, accept_context_, /*before=*/Addresses());
   if (inheritance_ != nullptr) AdoptSockets();
@@ -232,6 +234,7 @@ core::Task<absl::Status> Server::Exchange(conf::Config config) {
       co_await elsewhere_([&] { next = MakeNextTopology(std::move(config), sources); });
   if (!status.ok()) co_return status;
   status = CheckUpstreamSockets(core::CurrentReactor(), next.topology->upstreams());
+  if (status.ok()) status = CheckTransparentSources(next.topology->config());
   if (!status.ok()) co_return status;
   const absl::Cleanup follow = [this] { FollowSources(); };
   co_await AskSourcesOf(next.topology);

@@ -1,6 +1,7 @@
 // The stage that connects to the upstream while it watches the client.
 
 #include <cerrno>
+#include <memory>
 #include <utility>
 
 #include "core/task/select.h"
@@ -20,12 +21,14 @@ core::Task<void> Session::Connect() {
   }
   Upstream& upstream = *context().upstream;
   const uint64_t key = upstream.uses_key() ? KeyOfClient() : 0;
+  const core::Address* const source = upstream.policy().source_is_client ? &KeepSource() : nullptr;
   auto outcome =
       co_await core::Select(core::Named<"connect">(ConnectUpstream({.upstream = upstream,
                                                                     .timeout = limits().connect,
                                                                     .key = key,
                                                                     .stats = *context().stats,
-                                                                    .events = *context().events},
+                                                                    .events = *context().events,
+                                                                    .source = source},
                                                                    Seed())),
                             core::Named<"client_gone">(PeerReset(client_, WhenBroken::kWaitOn)));
   Connected& connected = outcome.Get<"connect">();
@@ -45,10 +48,18 @@ core::Task<void> Session::Connect() {
   if (upstream_ >= 0 || end_.ended()) co_return;
   if (outcome.Won<"client_gone">()) {
     Tell(kClientReset);
+  } else if (connected.no_source) {
+    Tell({.kind = Kind::kDeadline, .cause = EndCause::kNoSource});
   } else {
     Tell({.kind = connected.queue_timeout ? Kind::kQueueTimeout : Kind::kNoUpstream,
           .error = connected.error});
   }
+}
+
+// Its port is the kernel's choice.
+const core::Address& Session::KeepSource() {
+  auto source = std::make_unique<const core::Address>(ClientAddress().Unmapped().WithPort(0));
+  return *(extras().source = std::move(source));
 }
 
 // Who asks for no server is told apart by the address.

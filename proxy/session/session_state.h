@@ -72,9 +72,10 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
   };
   // What only few sessions have.
   struct Extras {
-    std::unique_ptr<Pace> pace;                // null: no limit of bandwidth
-    std::unique_ptr<ClientIdentity> identity;  // null: the socket says all
-    std::unique_ptr<Routed> routed;            // null: nothing was read before
+    std::unique_ptr<Pace> pace;                   // null: no limit of bandwidth
+    std::unique_ptr<ClientIdentity> identity;     // null: the socket says all
+    std::unique_ptr<Routed> routed;               // null: nothing was read before
+    std::unique_ptr<const core::Address> source;  // of its connection; null: not the client's
   };
 
   core::Task<void> ApproachInStages(ContextRef& held, Ticket& ticket);            // session.cc
@@ -154,6 +155,7 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
 
   // connect.cc
   uint64_t KeyOfClient() const;
+  const core::Address& KeepSource();
 
   // relay.cc
   void StartPace();

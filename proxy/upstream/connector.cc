@@ -35,6 +35,8 @@ constexpr Duration kShortestRampStep = 10ms;
 constexpr Duration kLongestRampStep = 1s;
 // Among the errors of ConnectEndpoint: the kernel gave the socket the endpoint's own address.
 constexpr int kConnectedToItself = EISCONN;
+// The client, from whose address it is to come, has none of the endpoint's family.
+constexpr int kOtherFamily = EPFNOSUPPORT;
 
 // Between half of `pause` and all of it.
 Duration Scattered(Duration pause, uint64_t seed) {
@@ -61,26 +63,32 @@ bool IsItself(core::Reactor& reactor, int fd) {
 }
 
 IoResult<void> Prepare(core::Reactor& reactor, int fd, const core::Address& address,
-                       const ConnectPolicy& policy) {
+                       const ConnectContext& context) {
+  const ConnectPolicy& policy = context.upstream.policy();
   if (!address.is_ip()) return {};
+  const bool is_foreign = context.source != nullptr;
+  if (is_foreign && context.source->family() != address.family())
+    return core::IoError(kOtherFamily);
   reactor.PrepareStream(fd);
   if (policy.socket) {
     IoResult<void> configured = reactor.Configure(fd, *policy.socket);
     if (!configured.ok()) return configured;
   }
+  if (is_foreign) return reactor.BindForeign(fd, *context.source);
   if (policy.source) return reactor.BindSource(fd, *policy.source);
   return {};
 }
 
 [[gnu::noinline]] core::Task<IoResult<int>> ConnectEndpoint(const Endpoint& endpoint,
-                                                            const ConnectPolicy& policy,
-                                                            Duration timeout) {
+                                                            const ConnectContext& context) {
   const core::Address& address = endpoint.address();
   core::Reactor& reactor = core::CurrentReactor();
   IoResult<int> fd = reactor.OpenSocket(address.family());
   if (!fd.ok()) co_return fd;
-  IoResult<void> connected = Prepare(reactor, *fd, address, policy);
-  if (connected.ok()) connected = co_await core::WithTimeout(timeout, ConnectSocket(*fd, address));
+  IoResult<void> connected = Prepare(reactor, *fd, address, context);
+  if (connected.ok()) {
+    connected = co_await core::WithTimeout(context.timeout, ConnectSocket(*fd, address));
+  }
   if (connected.ok() && endpoint.may_be_itself() && IsItself(core::CurrentReactor(), *fd)) {
     connected = core::IoError(kConnectedToItself);
   }
@@ -134,6 +142,11 @@ bool RanOut(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
+// True: it says nothing about the endpoint.
+bool IsOurs(int error) {
+  return error == ECANCELED || error == EADDRNOTAVAIL || error == kOtherFamily || RanOut(error);
+}
+
 // True: the endpoint took the connection and reset it. A kernel that rejects one says ECONNREFUSED.
 bool HadTaken(int error) { return error == ECONNRESET; }
 
@@ -172,6 +185,8 @@ const char* Explain(const Endpoint& endpoint, int error) {
   if (error == kConnectedToItself) {
     return "no program listens there (the socket had its own address)";
   }
+  if (error == kOtherFamily) return "its client has no address of this family (source_address)";
+  if (error == EPERM) return "this process may not take its client's address (source_address)";
   if (error == ETIMEDOUT && endpoint.address().family() == AF_UNIX)
     return "its accept queue is full";
   return strerrordesc_np(error);
@@ -262,7 +277,7 @@ class Rounds {
                                   Endpoint& endpoint, const IoResult<int>& fd) {
   if (fd.ok()) return health.OnTaken(endpoint);
   const int error = fd.error();
-  if (error == ECANCELED || error == EADDRNOTAVAIL || RanOut(error)) return;
+  if (IsOurs(error)) return;
   const auto failure = HadTaken(error) ? Outlier::Failure::kReset : Outlier::Failure::kConnect;
   health.OnFailure(endpoint, failure, Explain(endpoint, error), Worker::Current()->clock().Now(),
                    context.events);
@@ -297,7 +312,7 @@ bool IsDown(const ConnectContext& context) {
 // A connect that fails counts as a long one, so that an endpoint that rejects at once is not the
 // fastest. One that was given up, or that this process could not make, says nothing.
 void Measure(Upstream& upstream, const EndpointSlot& slot, const IoResult<int>& fd, Instant begin) {
-  if (!fd.ok() && (fd.error() == ECANCELED || RanOut(fd.error()))) return;
+  if (!fd.ok() && IsOurs(fd.error())) return;
   const Instant now = Worker::Current()->clock().Now();
   const Duration latency = fd.ok() ? now - begin : std::max(now - begin, kLatencyOfFailure);
   upstream.queue().Measured(slot.endpoint(), latency, now);
@@ -309,7 +324,7 @@ void CountAttempt(const ConnectContext& context, const IoResult<int>& fd, Instan
   WorkerStats& stats = context.stats.of(worker.index());
   if (fd.ok()) {
     stats.Observe("connect_duration_seconds", worker.clock().Now() - begin);
-  } else if (fd.error() != ECANCELED) {
+  } else if (fd.error() != ECANCELED && fd.error() != kOtherFamily) {
     core::Count(stats.at("connect_failures_total"));
   }
 }
@@ -358,7 +373,7 @@ core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed) {
     IoResult<int> fd = core::IoError(ELOOP);
     const bool measures = upstream.queue().measures_latency();
     const Instant begin = Worker::Current()->clock().Now();
-    if (!is_own) fd = co_await ConnectEndpoint(*result.endpoint, policy, context.timeout);
+    if (!is_own) fd = co_await ConnectEndpoint(*result.endpoint, context);
     if (measures) Measure(upstream, result.slot, fd, begin);
     CountAttempt(context, fd, begin);
     if (UpstreamHealth* const health = upstream.passive_health(); health != nullptr && !is_own) {
@@ -371,11 +386,12 @@ core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed) {
     }
     result.slot = EndpointSlot();
     result.error = fd.error() == kConnectedToItself ? ECONNREFUSED : fd.error();
+    result.no_source = fd.error() == kOtherFamily && (result.no_source || result.attempts == 1);
     if (fd.error() == ECANCELED) co_return result;
     NoteFailure(result);
     LogFailure(context, *result.endpoint, fd.error());
     if (RanOut(fd.error())) co_return result;
-    rounds.Failed(!is_own && !HadTaken(fd.error()));
+    rounds.Failed(!is_own && !HadTaken(fd.error()) && fd.error() != kOtherFamily);
   }
   co_return result;
 }

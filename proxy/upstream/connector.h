@@ -42,6 +42,8 @@ struct ConnectContext {
   uint64_t key = 0;        // what sticks to an endpoint, if the policy uses it
   Stats& stats;
   Events& events;
+  // Where the connection is to come from, with port 0; null: the policy says it. Outlives it.
+  const core::Address* source = nullptr;
 };
 
 struct Connected {
@@ -55,6 +57,7 @@ struct Connected {
   EndpointSlot slot;                     // held while the connection is open
   int attempts = 0;                      // of all rounds
   bool queue_timeout = false;            // no endpoint had a free slot in time
+  bool no_source = false;                // the source is of another family than all of these
   std::optional<core::Duration> queued;  // waited for a free slot; none: there was one
 };
 

@@ -18,6 +18,7 @@ ConnectPolicy PolicyOf(const conf::Upstream& upstream) {
                        .queue_timeout = upstream.queue_timeout,
                        .slow_start = upstream.slow_start,
                        .source = std::nullopt,
+                       .source_is_client = upstream.source_is_client,
                        .socket = std::nullopt,
                        .send_proxy = upstream.send_proxy};
   if (upstream.source_address.is_ip()) policy.source = upstream.source_address;

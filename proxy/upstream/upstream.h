@@ -44,6 +44,7 @@ struct ConnectPolicy {
   core::Duration queue_timeout;  // 0: no waiting for a free slot
   core::Duration slow_start;     // 0: endpoints that join take their whole share at once
   std::optional<core::Address> source;
+  bool source_is_client;                      // instead: the client's address
   std::optional<core::SocketOptions> socket;  // of TCP; none: all as the kernel has it
   conf::SendProxy send_proxy;                 // what each connection begins with
 };
