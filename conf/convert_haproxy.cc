@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "conf/converted.h"
+#include "conf/haproxy_sender.h"
 #include "conf/haproxy_words.h"
 #include "conf/text/text.h"
 
@@ -28,11 +29,13 @@ struct Section {
   int line = 0;
   bool is_http = false;
   ConvertedListener listener = {};
+  std::vector<std::string> proxied = {};  // the addresses with accept-proxy
   ConvertedUpstream upstream = {};
   Words default_server = {};
   ConvertedKeys times = {};  // "client", "server", "connect", …
   bool has_check = false;
   bool asks_http = false;
+  HaproxySender sender = {};
 };
 
 class Haproxy {
@@ -44,7 +47,7 @@ class Haproxy {
     if (words.empty()) return;
     const std::string& word = words[0];
     if (word == "global" || word == "defaults" || word == "frontend" || word == "backend" ||
-        word == "listen" || IsOther(word)) {
+        word == "listen" || IsOtherHaproxySection(word)) {
       Close();
       Open(words);
       return;
@@ -76,19 +79,13 @@ class Haproxy {
   }
 
  private:
-  static bool IsOther(const std::string& word) {
-    constexpr std::string_view kOthers[] = {"peers",       "resolvers",  "userlist", "mailers",
-                                            "cache",       "program",    "ring",     "fcgi-app",
-                                            "http-errors", "log-forward"};
-    return std::ranges::find(kOthers, word) != std::end(kOthers);
-  }
-
   void Open(const Words& words) {
     section_ = Section();
     section_.kind = words[0];
     section_.line = line_;
     section_.name = words.size() > 1 ? words[1] : "";
-    if (IsOther(words[0])) out_.Note(line_, Cat("left out: the section ", JoinedWords(words)));
+    if (IsOtherHaproxySection(words[0]))
+      out_.Note(line_, Cat("left out: the section ", JoinedWords(words)));
     if (words[0] != "defaults" && words[0] != "global") {
       section_.is_http = defaults_.is_http;
       section_.upstream.keys = defaults_.upstream.keys;
@@ -104,8 +101,12 @@ class Haproxy {
     out_.Note(line_, Cat("no counterpart: ", JoinedWords(words)));
   }
 
+  void NoteAll(const Words& notes) {
+    for (const std::string& note : notes) out_.Note(line_, note);
+  }
+
   void Read(const Words& words) {
-    if (section_.kind.empty() || IsOther(section_.kind)) return;  // told already
+    if (section_.kind.empty() || IsOtherHaproxySection(section_.kind)) return;  // told already
     const std::string& word = words[0];
     const std::string value = words.size() > 1 ? words[1] : "";
     if (section_.kind == "global") {
@@ -132,6 +133,11 @@ class Haproxy {
       Timeout(words);
     } else if (word == "retries" && ParseDecimal(value) && *ParseDecimal(value) < 100) {
       section_.upstream.keys.Set("connect_attempts", Cat(*ParseDecimal(value) + 1));
+    } else if (word == "tcp-request" && value == "connection") {
+      TcpRequest(words);
+    } else if (word == "source") {
+      NoteAll(section_.sender.TakeSource({words.begin() + 1, words.end()}));
+      section_.sender.EndLine();
     } else if (word == "option") {
       Option(words);
     } else if (word == "description" || word == "id" || word == "enabled") {
@@ -139,6 +145,24 @@ class Haproxy {
     } else {
       NoCounterpart(words);
     }
+  }
+
+  // "tcp-request connection expect-proxy layer4 if { src 10.0.0.0/8 }". Those who are not in the
+  // list are plain clients; here those in it may be, too.
+  void TcpRequest(const Words& words) {
+    const bool expects = words.size() > 3 && words[2] == "expect-proxy" && words[3] == "layer4";
+    if (!expects) return NoCounterpart(words);
+    if (words.size() == 4) {
+      section_.listener.SetProxyProtocol("required", {});
+      out_.Note(line_,
+                "expect-proxy believes every client: put the balancers' networks in trusted");
+      return;
+    }
+    const bool has_list = words.size() > 8 && words[4] == "if" && words[5] == "{" &&
+                          words[6] == "src" && words.back() == "}" && words[7][0] != '-';
+    if (!has_list) return NoCounterpart(words);
+    section_.listener.SetProxyProtocol("optional", {words.begin() + 7, words.end() - 1});
+    out_.Note(line_, "with accept: optional those in trusted may also come without a header");
   }
 
   void Option(const Words& words) {
@@ -196,17 +220,19 @@ class Haproxy {
                            JoinedWords(words)));
       return;
     }
-    std::string rest = words.size() > 1 ? words[1] : "";
-    while (!rest.empty()) {
-      const size_t comma = rest.find(',');
-      const std::string each = rest.substr(0, comma);
-      rest = comma == rest.npos ? "" : rest.substr(comma + 1);
+    const bool is_proxied = std::ranges::find(words, "accept-proxy") != words.end();
+    std::vector<std::string>& binds = is_proxied ? section_.proxied : section_.listener.binds;
+    for (const std::string& each : SplitAtCommas(words.size() > 1 ? words[1] : "")) {
       const std::string address = HaproxyAddress(each);
       if (address.empty()) {
         out_.Note(line_, Cat("no counterpart: an address such as ", Printable(each)));
       } else {
-        section_.listener.binds.push_back(address);
+        binds.push_back(address);
       }
+    }
+    if (is_proxied) {
+      out_.Note(line_,
+                "accept-proxy believes every client: put the balancers' networks in trusted");
     }
     for (size_t i = 2; i < words.size(); ++i) {
       const bool has_value = words[i] == "maxconn" || words[i] == "name" || words[i] == "backlog";
@@ -214,7 +240,7 @@ class Haproxy {
         section_.listener.keys.Set("max_connections", words[i + 1]);
       } else if (words[i] == "backlog" && i + 1 < words.size()) {
         section_.listener.keys.Set("socket", Cat("{ backlog: ", words[i + 1], " }"));
-      } else if (words[i] != "name") {
+      } else if (words[i] != "name" && words[i] != "accept-proxy") {
         NoCounterpart({words.begin() + static_cast<long>(i), words.end()});
         return;  // what belongs to which word is not known
       }
@@ -249,6 +275,7 @@ class Haproxy {
     Words options = section_.default_server;
     options.insert(options.end(), words.begin() + 3, words.end());
     for (size_t i = 0; i < options.size();) i += ServerOption(options, i, endpoint);
+    NoteAll(section_.sender.EndServer());
     section_.upstream.endpoints.push_back(endpoint);
   }
 
@@ -274,8 +301,20 @@ class Haproxy {
       section_.has_check = true;
     } else if (word == "backup") {
       endpoint.Set("priority", "1");
-    } else if (word == "send-proxy" || word == "send-proxy-v2") {
-      section_.upstream.keys.Set("send_proxy", word == "send-proxy" ? "v1" : "v2");
+    } else if (word == "send-proxy" || word == "send-proxy-v2" || word == "send-proxy-v2-ssl" ||
+               word == "send-proxy-v2-ssl-cn") {
+      NoteAll(section_.sender.TakeWord(word));
+    } else if (word == "check-send-proxy") {  // so it is here
+      return 1;
+    } else if (word == "proxy-v2-options") {
+      NoteAll(section_.sender.TakeOptions(value));
+      return 2;
+    } else if (word == "source") {
+      const bool has_client = i + 3 < options.size() && options[i + 2] == "usesrc";
+      const size_t count = std::min<size_t>(has_client ? 4 : 2, options.size() - i);
+      const auto begin = options.begin() + static_cast<long>(i);
+      NoteAll(section_.sender.TakeSource({begin + 1, begin + static_cast<long>(count)}));
+      return count;
     } else if (word == "slowstart") {
       section_.upstream.keys.Set("slow_start", TimeOf(value));
       return 2;
@@ -283,44 +322,18 @@ class Haproxy {
       section_.upstream.health.Set("on_down", "reset");
       return 2;
     } else {
-      const bool takes_value = !value.empty() && IsWithValue(word);
+      const bool takes_value = !value.empty() && HaproxyTakesValue(word);
       NoCounterpart(takes_value ? Words{word, value} : Words{word});
       return takes_value ? 2 : 1;
     }
     return 1;
   }
 
-  static bool IsWithValue(const std::string& word) {
-    constexpr std::string_view kWords[] = {"addr",
-                                           "agent-inter",
-                                           "agent-port",
-                                           "alpn",
-                                           "ca-file",
-                                           "cookie",
-                                           "crt",
-                                           "error-limit",
-                                           "id",
-                                           "init-addr",
-                                           "minconn",
-                                           "observe",
-                                           "on-error",
-                                           "on-marked-up",
-                                           "resolvers",
-                                           "sni",
-                                           "source",
-                                           "track",
-                                           "verify",
-                                           "check-sni",
-                                           "on-marked-down",
-                                           "resolve-prefer",
-                                           "maxqueue"};
-    return std::ranges::find(kWords, word) != std::end(kWords);
-  }
-
   void AddUpstream() {
     ConvertedUpstream& upstream = section_.upstream;
     upstream.name = ConvertedName(section_.name);
     upstream.line = section_.line;
+    section_.sender.SetOn(upstream.keys);
     if (!section_.has_check) {
       upstream.health = {};
     } else if (!section_.asks_http) {
@@ -344,7 +357,17 @@ class Haproxy {
       listener.upstream = listener.name;
     }
     SetIdle(section_.times, listener.timeouts);
-    out_.listeners.push_back(listener);
+    ConvertedListener proxied = listener;
+    if (!listener.binds.empty() || section_.proxied.empty()) out_.listeners.push_back(listener);
+    if (section_.proxied.empty()) return;
+    proxied.binds = section_.proxied;
+    proxied.SetProxyProtocol("required", {});
+    if (!listener.binds.empty()) {
+      proxied.name = ConvertedName(Cat(section_.name, "-proxied"));
+      out_.Note(listener.line,
+                Cat("the addresses with accept-proxy are a listener of their own: ", proxied.name));
+    }
+    out_.listeners.push_back(proxied);
   }
 
   Converted& out_;

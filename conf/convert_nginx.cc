@@ -9,97 +9,13 @@
 #include <vector>
 
 #include "conf/converted.h"
+#include "conf/nginx_words.h"
 #include "conf/text/text.h"
 
 namespace sluice::conf {
 namespace {
 
-using Words = std::vector<std::string>;
-
-constexpr int kMostDepth = 64;
-
-// "word word;" or "word word { … }".
-struct Directive {
-  int line = 0;
-  Words words;
-  std::vector<Directive> block = {};
-};
-
-class Parser {
- public:
-  Parser(std::string_view text, Converted& out) : text_(text), out_(out) {}
-
-  std::vector<Directive> Parse(int depth = 0) {
-    std::vector<Directive> all;
-    Directive next;
-    std::string token;
-    while (Next(token)) {
-      const bool is_mark = !is_quoted_ && (token == ";" || token == "{" || token == "}");
-      if (!is_mark) {
-        if (next.words.empty()) next.line = line_;
-        next.words.push_back(token);
-        continue;
-      }
-      if (token == "}") return all;
-      if (token == "{") {
-        if (depth == kMostDepth) {
-          out_.Note(line_, "blocks are nested too deeply: the rest is not read");
-          text_ = {};
-          return all;
-        }
-        next.block = Parse(depth + 1);
-      }
-      if (!next.words.empty()) all.push_back(std::move(next));
-      next = {};
-    }
-    return all;
-  }
-
- private:
-  bool Next(std::string& token) {
-    token.clear();
-    is_quoted_ = false;
-    while (!text_.empty()) {
-      const char c = text_[0];
-      if (c == '#') {
-        text_.remove_prefix(std::min(text_.find('\n'), text_.size()));
-      } else if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
-        Take();
-      } else {
-        break;
-      }
-    }
-    if (text_.empty()) return false;
-    if (std::string_view(";{}").find(text_[0]) != std::string_view::npos) {
-      token = Take();
-      return true;
-    }
-    const char quote = text_[0] == '"' || text_[0] == '\'' ? Take() : '\0';
-    is_quoted_ = quote != 0;
-    while (!text_.empty()) {
-      const char c = text_[0];
-      if (quote != 0 ? c == quote : std::string_view(" \t\r\n;").find(c) != std::string_view::npos)
-        break;
-      if (quote == 0 && c == '{' && !token.ends_with('$')) break;
-      if (c == '\\' && text_.size() > 1) Take();
-      token += Take();
-    }
-    if (quote != 0 && !text_.empty()) Take();
-    return true;
-  }
-
-  char Take() {
-    const char c = text_[0];
-    if (c == '\n') ++line_;
-    text_.remove_prefix(1);
-    return c;
-  }
-
-  std::string_view text_;
-  Converted& out_;
-  int line_ = 1;
-  bool is_quoted_ = false;
-};
+using Directive = NginxDirective;
 
 // "10k" and "1m" of nginx as sizes of ours; "" for 0.
 std::string RateOf(std::string text) {
@@ -174,15 +90,22 @@ class Nginx {
       const std::string time = TimeOf(ValueOf(each));
       if (word == "upstream") continue;
       if (word == "server") {
-        Server(each);
+        Server(each, block);
       } else if (word == "proxy_timeout" && !time.empty()) {
         out_.timeouts.Set("idle", time);
       } else if (word == "proxy_connect_timeout" && !time.empty()) {
         out_.timeouts.Set("connect", time);
-      } else {
+      } else if (!IsOfServer(word)) {  // those are read with each server
         NoCounterpart(each);
       }
     }
+    SetOfUpstreams();
+  }
+
+  // What a server has of the block around it, if it does not say so itself.
+  static bool IsOfServer(std::string_view word) {
+    return word == "proxy_protocol" || word == "proxy_protocol_timeout" || word == "proxy_bind" ||
+           word == "set_real_ip_from";
   }
 
   void Upstream(const Directive& directive) {
@@ -242,19 +165,110 @@ class Nginx {
     upstream.endpoints.push_back(std::move(endpoint));
   }
 
-  void Server(const Directive& directive) {
+  // What the servers say of the connections that they make is the upstream's here: one that two
+  // servers use in two ways is two.
+  void SetOfUpstreams() {
+    for (size_t i = 0; i < made_.size(); ++i) {
+      ConvertedListener& listener = out_.listeners[made_[i].listener];
+      ConvertedUpstream* upstream = out_.Find(listener.upstream);
+      if (upstream == nullptr) continue;
+      const Made& made = made_[i];
+      const auto first = std::ranges::find_if(made_, [&](const Made& other) {
+        return out_.listeners[other.listener].upstream == listener.upstream;
+      });
+      if (first->send_proxy != made.send_proxy || first->source != made.source) {
+        ConvertedUpstream copy = *upstream;
+        copy.name = ConvertedName(Cat(listener.upstream, "-of-", listener.name));
+        out_.Note(listener.line, Cat("its connections are others than those of other servers: ",
+                                     copy.name, " is an upstream of its own"));
+        listener.upstream = copy.name;
+        copies_.push_back(std::move(copy));
+        Apply(made, copies_.back());
+      }
+    }
+    for (const Made& made : made_) {
+      ConvertedUpstream* const upstream = out_.Find(out_.listeners[made.listener].upstream);
+      if (upstream != nullptr) Apply(made, *upstream);
+    }
+    for (ConvertedUpstream& copy : copies_) out_.upstreams.push_back(std::move(copy));
+  }
+
+  // Of a server: how its connections are made.
+  struct Made {
+    size_t listener = 0;
+    bool send_proxy = false;
+    std::string source = {};
+  };
+
+  static void Apply(const Made& made, ConvertedUpstream& upstream) {
+    if (made.send_proxy) upstream.keys.Set("send_proxy", "v1");
+    if (!made.source.empty()) upstream.keys.Set("source_address", made.source);
+  }
+
+  // What is said of PROXY headers and of addresses; the last one holds.
+  struct Told {
+    bool accepts = false;
+    std::string timeout = {};
+    std::vector<std::string> trusted = {};
+    Made made = {};
+  };
+
+  void Tell(const Directive& each, Told& told) {
+    const std::string& word = each.words[0];
+    const std::string value = ValueOf(each);
+    if (word == "proxy_protocol") {
+      told.made.send_proxy = value == "on";
+    } else if (word == "proxy_protocol_timeout") {
+      told.timeout = TimeOf(value);
+      if (told.timeout.empty()) NoCounterpart(each);
+    } else if (word == "set_real_ip_from") {
+      told.trusted.push_back(value == "unix:" ? "unix" : value);
+    } else if (value == "off") {
+      told.made.source.clear();
+    } else if (each.words.size() == 3 && value == "$remote_addr" &&
+               each.words[2] == "transparent") {
+      told.made.source = "client";
+    } else if (each.words.size() == 2 && value.find_first_of("$:") == value.npos) {
+      told.made.source = YamlQuoted(value);
+    } else {
+      NoCounterpart(each);
+    }
+  }
+
+  // There who is not in set_real_ip_from may send a header, too, and is not believed.
+  void SetProxyProtocol(const Told& told, ConvertedListener& listener) {
+    listener.SetProxyProtocol("required", told.trusted);
+    if (!told.timeout.empty()) {
+      std::string value = listener.keys.Get("proxy_protocol");
+      value.insert(value.size() - 2, Cat(", timeout: ", told.timeout));
+      listener.keys.Set("proxy_protocol", value);
+    }
+    out_.Note(listener.line,
+              told.trusted.empty()
+                  ? "proxy_protocol believes every client: put the balancers' networks in trusted"
+                  : "clients that are not in trusted are reset, with a header or without one");
+  }
+
+  void Server(const Directive& directive, const std::vector<Directive>& around) {
     ConvertedListener listener;
     listener.line = directive.line;
     listener.name = Cat("server", ++servers_);
     ConvertedKeys bandwidth;
     is_left_out_ = false;
     has_decided_ = false;
+    told_ = {};
+    for (const Directive& each : around) {
+      if (IsOfServer(each.words[0])) Tell(each, told_);
+    }
     for (const Directive& each : directive.block) ServerLine(each, listener, bandwidth);
     if (!has_decided_ && !listener.allow.empty()) {
       LeaveOut(directive.line, "has an allow without deny all, which allows all");
     }
     if (is_left_out_) return;
     if (!bandwidth.empty()) listener.keys.Set("bandwidth", bandwidth.ToYaml());
+    if (told_.accepts) SetProxyProtocol(told_, listener);
+    told_.made.listener = out_.listeners.size();
+    made_.push_back(told_.made);
     out_.listeners.push_back(std::move(listener));
   }
 
@@ -280,8 +294,8 @@ class Nginx {
     } else if (word == "proxy_download_rate" || word == "proxy_upload_rate") {
       if (!RateOf(value).empty()) bandwidth.Set("per_connection", RateOf(value));
       out_.Note(each.line, "bandwidth.per_connection is one for each direction");
-    } else if (word == "proxy_protocol" && value == "on") {
-      out_.Note(each.line, Cat("set send_proxy: v1 at the upstream of ", listener.name));
+    } else if (IsOfServer(word)) {
+      Tell(each, told_);
     } else if (word == "proxy_half_close" || word == "tcp_nodelay") {
       if (value == "off") NoCounterpart(each);
     } else {
@@ -299,7 +313,9 @@ class Nginx {
       const std::string& word = each.words[i];
       if (word == "udp") return LeaveOut(each.line, "listens at a port of UDP");
       if (word == "ssl") return LeaveOut(each.line, "ends TLS, which is not here yet");
-      if (word.starts_with("backlog=")) {
+      if (word == "proxy_protocol") {
+        told_.accepts = true;
+      } else if (word.starts_with("backlog=")) {
         listener.keys.Set("socket", Cat("{ backlog: ", word.substr(8), " }"));
       } else if (word != "reuseport" && !word.starts_with("ipv6only=")) {  // so it is here
         out_.Note(each.line, Cat("no counterpart: ", Printable(word)));
@@ -341,13 +357,16 @@ class Nginx {
   int servers_ = 0;
   bool is_left_out_ = false;
   bool has_decided_ = false;
+  Told told_;
+  std::vector<Made> made_;
+  std::vector<ConvertedUpstream> copies_;
 };
 
 }  // namespace
 
 Converted ConvertNginx(std::string_view text, std::string_view file) {
   Converted out(file);
-  Nginx(out).Read(Parser(text, out).Parse());
+  Nginx(out).Read(NginxDirectives(text, out));
   out.Finish();
   return out;
 }

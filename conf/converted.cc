@@ -63,6 +63,15 @@ std::string ConvertedKeys::ToYaml() const {
   return Cat("{ ", text, " }");
 }
 
+void ConvertedListener::SetProxyProtocol(std::string_view accept,
+                                         const std::vector<std::string>& trusted) {
+  ConvertedKeys proxy_protocol;
+  proxy_protocol.Set("accept", accept);
+  proxy_protocol.Set("trusted",
+                     trusted.empty() ? R"(["0.0.0.0/0", "::/0", unix])" : YamlList(trusted));
+  keys.Set("proxy_protocol", proxy_protocol.ToYaml());
+}
+
 void Converted::Note(int line, std::string_view what) { notes_.emplace_back(line, what); }
 
 ConvertedUpstream* Converted::Find(std::string_view name) {

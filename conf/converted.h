@@ -34,6 +34,9 @@ struct ConvertedListener {
   ConvertedKeys timeouts = {};
   std::vector<std::string> allow = {};
   std::vector<std::string> deny = {};
+
+  // Its clients send PROXY headers. `trusted`: networks; none: all clients.
+  void SetProxyProtocol(std::string_view accept, const std::vector<std::string>& trusted);
 };
 
 struct ConvertedUpstream {

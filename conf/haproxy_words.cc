@@ -1,6 +1,8 @@
 #include "conf/haproxy_words.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <utility>
 
 #include "conf/text/text.h"
@@ -36,6 +38,40 @@ std::vector<std::string> HaproxyWords(std::string_view line) {
   }
   if (has_word) words.push_back(word);
   return words;
+}
+
+bool IsOtherHaproxySection(std::string_view word) {
+  constexpr std::string_view kOthers[] = {"peers",       "resolvers",  "userlist", "mailers",
+                                          "cache",       "program",    "ring",     "fcgi-app",
+                                          "http-errors", "log-forward"};
+  return std::ranges::find(kOthers, word) != std::end(kOthers);
+}
+
+bool HaproxyTakesValue(std::string_view option) {
+  constexpr std::string_view kWords[] = {"addr",      "agent-inter",    "agent-port",
+                                         "alpn",      "ca-file",        "cookie",
+                                         "crt",       "error-limit",    "id",
+                                         "init-addr", "minconn",        "observe",
+                                         "on-error",  "on-marked-up",   "resolvers",
+                                         "sni",       "track",          "verify",
+                                         "check-sni", "on-marked-down", "resolve-prefer",
+                                         "maxqueue"};
+  return std::ranges::find(kWords, option) != std::end(kWords);
+}
+
+std::string HaproxyTlv(std::string_view option) {
+  if (option == "unique-id") return "unique_id";
+  return option == "crc32c" || option == "authority" ? std::string(option) : "";
+}
+
+std::vector<std::string> SplitAtCommas(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const size_t comma = std::min(text.find(','), text.size());
+    parts.emplace_back(text.substr(0, comma));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return parts;
 }
 
 std::string HaproxyAddress(std::string text) {

@@ -22,7 +22,8 @@ SILENT = re.compile(r"\s*(#|$|\}|(global|defaults|frontend|backend|listen|stream
                     r"upstream)\b|mode (tcp|http)|option (tcp-check|redispatch|dontlognull)|bind|"
                     r"default_backend|balance|timeout|retries|maxconn|default-server|zone|listen|"
                     r"proxy_pass|proxy_timeout|proxy_connect_timeout|least_conn|hash|random|allow|"
-                    r"deny|option httpchk|proxy_(up|down)load_rate)")
+                    r"deny|option httpchk|proxy_(up|down)load_rate|proxy_protocol|proxy_bind|"
+                    r"set_real_ip_from|source)")
 
 
 class Convert(unittest.TestCase):
@@ -55,7 +56,11 @@ class Convert(unittest.TestCase):
                 file.flush()
                 checked = run(binary(), "--check", "--config", file.name)
             with self.subTest(os.path.basename(path)):
-                self.assertEqual((checked.returncode, checked.stderr), (0, ""))
+                # What this host lacks for a transparent source is no fault of the configuration.
+                lacks = checked.stderr.replace("sluice: ", "").splitlines()
+                self.assertEqual([each for each in lacks if "source_address: client: " not in each],
+                                 [])
+                self.assertEqual(checked.returncode, 1 if lacks else 0)
 
     def test_nothing_is_dropped_in_silence(self):
         """A line without a note has only words that map; sections left out are told as a whole."""
