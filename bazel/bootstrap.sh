@@ -15,14 +15,15 @@ build_packages=(
   # Bazel 4 (the command `bazel`) and the rules that it would otherwise download.
   bazel-bootstrap bazel-platforms bazel-rules-java bazel-rules-proto bazel-skylib
   # Libraries.
-  libabsl-dev libc-ares-dev libfmt-dev libjemalloc-dev libjs-chart.js libmicrohttpd-dev
-  libncurses-dev liburing-dev libspdlog-dev libxxhash-dev libyaml-cpp-dev nlohmann-json3-dev
+  libabsl-dev libc-ares-dev libcap-ng-dev libfmt-dev libjemalloc-dev libjs-chart.js
+  libmicrohttpd-dev libncurses-dev liburing-dev libseccomp-dev libspdlog-dev libxxhash-dev
+  libyaml-cpp-dev nlohmann-json3-dev
 )
 test_packages=(
   # The second compiler; sanitizers, coverage and their symbols; formatters.
   g++ libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19
   # Libraries.
-  libbenchmark-dev libgmock-dev libgtest-dev libseccomp-dev
+  libbenchmark-dev libgmock-dev libgtest-dev
   # Clients, upstreams, peers and the system's own tools.
   bash chromium chromium-driver curl dnsmasq-base fish haproxy iperf3 iproute2 libnginx-mod-stream
   nginx openssh-client openssl postgresql postgresql-contrib procps prometheus python3

@@ -14,6 +14,7 @@
 
 #include "conf/access.h"
 #include "conf/discovery.h"
+#include "conf/privileges.h"
 #include "conf/route.h"
 #include "core/base/time.h"
 #include "core/net/address.h"
@@ -370,6 +371,7 @@ struct Upstream {
 struct Config {
   uint32_t version = 1;
   Runtime runtime;
+  Privileges privileges;
   Limits limits;
   Buffers buffers;
   Shutdown shutdown;

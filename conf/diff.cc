@@ -305,7 +305,8 @@ std::string KeyOf(const Path& path) {
 bool KeepsUntilRestart(std::string_view key) {
   return key.starts_with("runtime.") || key.starts_with("buffers.") ||
          key == "limits.buffer_memory" || key == "admin.bind" || key == "admin.probe_bind" ||
-         key == "admin.state_file";
+         key == "admin.state_file" || key == "user" || key == "group" || key == "sandbox" ||
+         key == "core_dumps";
 }
 
 }  // namespace sluice::conf

@@ -44,9 +44,12 @@
 #include "proxy/memory/shortage.h"
 #include "proxy/observe/access_log/open_access_log.h"
 #include "proxy/server/config_watch.h"
+#include "proxy/server/confinement.h"
+#include "proxy/server/given_sockets.h"
 #include "proxy/server/inheritance.h"
 #include "proxy/server/run_elsewhere.h"
 #include "proxy/server/server.h"
+#include "proxy/server/service_manager.h"
 #include "proxy/server/successor_process.h"
 #include "proxy/server/transparent.h"
 #include "proxy/server/upgrade.h"
@@ -153,22 +156,28 @@ struct Changes {
   std::shared_ptr<ConfigWatch> watch;        // of that file and those that it includes
   Program program;                           // what SIGUSR2 starts
   std::unique_ptr<Inheritance> inheritance;  // from the process whose place it takes, or null
+  GivenSockets given;                        // from the service manager, or opened by root
 };
 
 void AllowChanges(Changes& changes, Server& server, core::Logger& logger) {
   if (changes.config.empty()) return;
   server.set_next_config(ReadAgain(changes.config, changes.watch, &logger), RunBehindWorkers);
   server.set_watch(changes.watch.get());
-  const char* const notify_socket = std::getenv("NOTIFY_SOCKET");
-  server.set_upgrade(std::make_unique<ProcessUpgrade>(changes.program, RunOnThread),
-                     notify_socket == nullptr ? "" : notify_socket);
+  const ServiceManager manager = FindServiceManager(changes.inheritance != nullptr);
+  server.set_service_manager(manager);
+  server.set_upgrade(std::make_unique<ProcessUpgrade>(
+      changes.program, RunOnThread, [socket = manager.socket, &logger](pid_t successor) {
+        const absl::Status told = TellOfSuccessor(socket, successor);
+        if (!told.ok()) logger.Log(LogLevel::kWarn, "%s", told.message());
+      }));
+  server.set_sockets(std::move(changes.given.sockets), std::move(changes.given.stored));
   if (changes.inheritance) server.set_inheritance(std::move(changes.inheritance));
 }
 
 // What is open before anything is bound; what is inherited counts as what it will be bound to.
 uint64_t OpenBeforeBinding(const Changes& changes) {
   const uint64_t inherited = changes.inheritance ? changes.inheritance->sockets().size() : 0;
-  return OpenDescriptors() - inherited;
+  return OpenDescriptors() - inherited - changes.given.sockets.size();
 }
 
 core::RuntimeOptions OptionsOf(const RuntimePlan& plan, core::BufferReserve& reserve,
@@ -195,6 +204,14 @@ void LogStart(core::Runtime& runtime, const std::string& file, const conf::Limit
              descriptors.limit);
 }
 
+void LogWarnings(const std::vector<conf::Error>& warnings, const std::vector<std::string>& remarks,
+                 core::Logger& logger) {
+  for (const conf::Error& warning : warnings) {
+    logger.Log(LogLevel::kWarn, "%s", conf::FormatWarning(warning));
+  }
+  for (const std::string& remark : remarks) logger.Log(LogLevel::kWarn, "%s", remark);
+}
+
 // What administrators have changed holds again, and what they change is kept. `state` outlives the
 // last act.
 void KeepState(StateFile& state, Server& server, core::Logger& logger) {
@@ -212,9 +229,7 @@ int Serve(Changes changes, const conf::Config& file, const std::vector<conf::Err
   const std::unique_ptr<core::Logger> logger = core::Logger::ToStderr(
       static_cast<LogLevel>(file.log.level), static_cast<core::LogFormat>(file.log.format),
       core::PrioritiesFor(STDERR_FILENO, std::getenv("JOURNAL_STREAM")));
-  for (const conf::Error& warning : warnings) {
-    logger->Log(LogLevel::kWarn, "%s", conf::FormatWarning(warning));
-  }
+  LogWarnings(warnings, changes.given.remarks, *logger);
   const Descriptors descriptors = {RaiseDescriptorLimit(), OpenBeforeBinding(changes)};
   const RuntimePlan plan = PlanRuntime(file, UsableCpus(), descriptors);
   absl::StatusOr<core::ChosenBackend> backend = core::ChooseBackend(plan.options.backend);
@@ -329,15 +344,20 @@ int ServeFile(const Flags& flags, Program program, const conf::LoadResult& loade
   Changes changes{.config = flags.config,
                   .watch = std::make_shared<ConfigWatch>(),
                   .program = std::move(program),
-                  .inheritance = nullptr};
+                  .inheritance = nullptr,
+                  .given = {}};
   changes.watch->Set(loaded.sources);
   if (const int channel = TakeSuccessorChannel(); channel >= 0) {
     absl::StatusOr<std::unique_ptr<Inheritance>> inheritance = Inheritance::Receive(channel);
     if (!inheritance.ok()) return Complain(inheritance.status());
     changes.inheritance = *std::move(inheritance);
+  } else {
+    changes.given = TakeGivenSockets();
   }
   core::SignalStream signals(kSignals);
   if (signals.error() != 0) return ComplainOfSignals(signals.error());
+  const absl::Status confined = Confine(loaded.config, flags.config, changes.given);
+  if (!confined.ok()) return Complain(confined);
   return Serve(std::move(changes), loaded.config, loaded.warnings, signals);
 }
 

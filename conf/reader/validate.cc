@@ -64,6 +64,12 @@ void CheckAdmin(const Config& config, const Positions& positions, Errors& errors
              "admin.token_file: admin.token is set too: one of them is enough");
 }
 
+void CheckPrivileges(const Config& config, const Positions& positions, Errors& errors) {
+  if (config.privileges.group.empty() || !config.privileges.user.empty()) return;
+  errors.Add(positions.At("group"),
+             "group: there is no user: name the user too, of whom this is the group");
+}
+
 void CheckUpstreams(const Config& config, const Positions& positions, Errors& errors) {
   OnlyOnce names(positions, errors);
   for (size_t i = 0; i < config.upstreams.size(); ++i) {
@@ -317,6 +323,7 @@ void Validate(const Config& config, const Positions& positions, Errors& errors) 
   CheckListeners(config, positions, errors);
   CheckRoutes(config, positions, errors);
   CheckAdmin(config, positions, errors);
+  CheckPrivileges(config, positions, errors);
   CheckUpstreams(config, positions, errors);
   CheckSources(config, positions, errors);
   CheckDns(config, positions, errors);

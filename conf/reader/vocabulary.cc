@@ -169,8 +169,11 @@ constexpr auto kVocabulary = std::to_array<Foreign>({
     {" tracing web ", "", "this is not supported yet; metrics are at admin.bind"},
     {" include includes include_dir import imports ", "",
      "other files are named by include: [conf.d/*.yaml] at the top of the file"},
-    {" user group chroot sandbox run_as ", "",
-     "changing the user is not supported yet: start the process as the user it is to run as"},
+    {" run_as setuid username ", "user", ""},
+    {" setgid groupname ", "group", ""},
+    {" seccomp ", "sandbox", ""},
+    {" rlimit_core worker_rlimit_core set_dumpable coredump ", "core_dumps", ""},
+    {" chroot ", "", "user and sandbox restrict the process; a service manager gives it a root"},
 });
 
 }  // namespace

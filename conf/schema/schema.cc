@@ -41,6 +41,15 @@ Shape Of(Runtime& runtime) {
   }};
 }
 
+// Keys of the first level.
+void PrivilegesFields(Privileges& privileges, Visitor& v) {
+  const Choices<bool> on_or_off = {{"on", true}, {"off", false}};
+  v.Optional("user", OwnerOrEmpty(privileges.user, "a user"));
+  v.Optional("group", OwnerOrEmpty(privileges.group, "a group"));
+  v.Optional("sandbox", OneOf(privileges.sandbox, on_or_off));
+  v.Optional("core_dumps", OneOf(privileges.core_dumps, on_or_off));
+}
+
 Shape Of(Limits& limits) {
   return Map{[&limits](Visitor& v) {
     v.Optional("max_connections", CountOrAuto(limits.max_connections, 1, kConnectionsMax));
@@ -312,6 +321,7 @@ Map Describe(Config& config) {
   return Map{[&config](Visitor& v) {
     v.Optional("version", Count(config.version, 1, 1));
     v.Optional("runtime", Of(config.runtime));
+    PrivilegesFields(config.privileges, v);
     v.Optional("limits", Of(config.limits));
     v.Optional("buffers", Of(config.buffers));
     v.Optional("shutdown", Of(config.shutdown));

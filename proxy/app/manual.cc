@@ -146,6 +146,23 @@ std::string Sluice(std::string_view date) {
   for (const Meaning& each : SignalMeanings()) page.Item(Bold(each.name), each.text);
   page.Section("EXIT STATUS");
   for (const Meaning& each : ExitCodes()) page.Item(Bold(each.name), each.text);
+  page.Section("ENVIRONMENT")
+      .Item(Bold("NOTIFY_SOCKET"),
+            "Where the service manager hears of the start, of a reload, of a successor and of the "
+            "end, and gets the listening sockets that it is to keep over a crash.")
+      .Item(Bold("WATCHDOG_USEC"),
+            "How long the service manager waits for a word. There is one as long as every worker "
+            "turns.")
+      .Item(Bold("LISTEN_FDS"),
+            "Listening sockets that the service manager has kept or opened: each serves the "
+            "listener that has its address.");
+  page.Section("SECURITY")
+      .Paragraph(
+          "Started by root, the process becomes the user of `user` before it has a second "
+          "thread, and keeps CAP_NET_BIND_SERVICE. With `sandbox: on` it may make only those "
+          "system calls that it needs; others fail with EPERM and are in the audit log of the "
+          "kernel. What runs inside of io_uring is not seen by such a filter: `runtime.backend: "
+          "epoll` has everything seen. See `sluice.yaml`(5).");
   page.Section("FILES")
       .Item(Italic("/etc/sluice/sluice.yaml"), "The configuration of the service.")
       .Item(Italic("/etc/sluice/conf.d/*.yaml"), "Further listeners and upstreams.")

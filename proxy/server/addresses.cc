@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
+#include "core/net/listen_again.h"
 #include "proxy/listener/listen_error.h"
 #include "proxy/listener/unix_owner.h"
 #include "proxy/upstream/to_core.h"
@@ -148,6 +149,11 @@ size_t Addresses::Adopt(std::vector<InheritedSocket>& sockets) {
     if (same == known.end() || same->second.empty() || socket.listening()) continue;
     InheritedSocket& inherited = *same->second.front();  // of several with port 0, each once
     same->second.erase(same->second.begin());
+    if (!std::exchange(inherited.has_options, true)) {
+      const core::ListenOptions& options = socket.options();
+      if (core::ListenAgain(inherited.fd, socket.address(), options) != 0) continue;
+      inherited.socket.options = options;
+    }
     if (socket.options() != inherited.socket.options) TellKeptOptions(entry);
     socket.Adopt(std::exchange(inherited.fd, -1), std::move(inherited.socket.options),
                  {.path = inherited.socket.file, .id = inherited.socket.file_id, .live = {}});

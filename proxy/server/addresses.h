@@ -59,7 +59,7 @@ class Addresses {
   // everywhere.
   std::vector<BindFailure> TryBind();
 
-  // What a successor needs to listen there; all of it listens.
+  // What a successor needs to listen there. Where it does not listen the descriptor is -1.
   Handover HandOver() const;
 
   // The successor serves those that are true in `serves`, in the order of HandOver: their files and
@@ -69,7 +69,8 @@ class Addresses {
   // After Stop and Join: Serve starts to accept again.
   void Resume();
 
-  // Takes over sockets with the same address as one where it does not listen. Returns how many.
+  // Takes over sockets with the same address as one where it does not listen. Returns how many. One
+  // that cannot have the options of its listener is not taken.
   size_t Adopt(std::vector<InheritedSocket>& sockets);
 
   // The files of all UNIX sockets are this process's.

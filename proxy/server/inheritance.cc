@@ -11,6 +11,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/sched/worker.h"
+#include "core/task/select.h"
+#include "core/time/sleep.h"
 #include "proxy/server/handover_channel.h"
 
 namespace sluice::proxy {
@@ -114,6 +116,15 @@ core::Task<absl::Status> Inheritance::WaitForCommit() {
 core::Task<absl::Status> Inheritance::TellServing() {
   IoResult<void> sent = co_await Transmit(channel_, handover::Encode(handover::Serving()));
   co_return sent.ok() ? absl::OkStatus() : ToStatus(sent.error());
+}
+
+core::Task<void> Inheritance::WaitForFarewell() {
+  constexpr core::Duration kPatienceAtEnd = 1s;
+  auto outcome = co_await core::Select(core::Named<"end">(NextPacket(channel_)),
+                                       core::Named<"late">(core::Sleep(kPatienceAtEnd)));
+  IoResult<Packet> packet = outcome.Get<"end">();
+  if (!packet.ok()) co_return;
+  for (const int fd : packet->descriptors) core::CurrentReactor().Close(fd);
 }
 
 void Inheritance::Close() {

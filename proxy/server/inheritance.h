@@ -28,7 +28,8 @@ namespace sluice::proxy {
 
 struct InheritedSocket {
   HandoverSocket socket;
-  int fd;  // -1: adopted, or closed
+  int fd;                   // -1: adopted, or closed
+  bool has_options = true;  // false: it has any, and gets those of the configuration
 };
 
 class Inheritance {
@@ -51,6 +52,9 @@ class Inheritance {
 
   // Once, after it.
   core::Task<absl::Status> TellServing();
+
+  // After it: the other process has told what it had to tell of this one, or is late with it.
+  core::Task<void> WaitForFarewell();
 
   // On the last worker that has used it, before the destructor.
   void Close();

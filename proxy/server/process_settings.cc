@@ -15,6 +15,7 @@ std::vector<std::string> KeepProcessSettings(const conf::Config& in_force, uint3
   next.admin.probe_bind = in_force.admin.probe_bind;
   next.admin.state_file = in_force.admin.state_file;
   next.runtime = in_force.runtime;
+  next.privileges = in_force.privileges;
   next.buffers = in_force.buffers;
   next.limits.buffer_memory_bytes = in_force.limits.buffer_memory_bytes;
   if (next.limits.max_connections == 0) next.limits.max_connections = prepared;

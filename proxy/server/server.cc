@@ -92,6 +92,7 @@ Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::Si
                         .workers = runtime.workers(),
                         .registry = &registry_},
       interim_records_(runtime, registry_, elsewhere_),
+      watchdog_(runtime, [this] { TellServiceManager("WATCHDOG=1"); }),
       topology_(core::MakeRef<Topology>(config, session_services_, /*before=*/nullptr)),
       endpoint_actions_(runtime, draining_, events_),
       sources_(runtime, endpoint_actions_, events_),
@@ -129,6 +130,7 @@ core::Task<void> Server::Run() {
     if (inheritance_ != nullptr) inheritance_->Close();
     co_await sessions_.Join();
   }
+  co_await watchdog_.Stop();
   co_await waits_.Close();  // what waits for the end of sessions is answered
   co_await sources_.Stop();
   endpoint_actions_.Close();
@@ -155,6 +157,7 @@ core::Task<bool> Server::BindAll() {
   if (!status_.ok()) co_return false;
   addresses_ = Addresses(config_, runtime_, accept_context_, /*before=*/Addresses());
   if (inheritance_ != nullptr) AdoptSockets();
+  AdoptGivenSockets();
   for (int attempt = 1;; ++attempt) {
     const std::vector<BindFailure> failures = addresses_.TryBind();
     if (failures.empty()) break;
@@ -190,6 +193,7 @@ core::Task<bool> Server::MayTryAgain() {
 core::Task<core::IoResult<int>> Server::Reload() {
   logger_.Log(LogLevel::kInfo, "%s: reading the configuration", why_change_);
   const std::vector<ServerControl::Done> asked = control_.Take(Change::kReload);
+  TellOfReload();
   absl::Status result = absl::UnavailableError("the proxy stops: nothing is reloaded");
   const absl::Cleanup tell = [&] {
     for (const ServerControl::Done& done : asked) done(result);
@@ -204,6 +208,7 @@ core::Task<core::IoResult<int>> Server::Reload() {
   if (status.ok()) status = next->status();
   if (status.ok()) status = co_await Exchange(**std::move(next));
   ReportReload(status);
+  TellServiceManager("READY=1");
   result = status;
   co_return SIGHUP;
 }
@@ -308,6 +313,7 @@ void Server::PutInForce(NextTopology next) {
   health_monitors_.Follow(next.topology->upstreams());
   topology_ = std::move(next.topology);
   addresses_ = std::move(next.addresses);
+  StoreListeners(addresses_.HandOver());
   retired_.Retire(std::move(removed));
   kept_settings_ = next.kept.size();
   ShowServing(std::move(next.kept));
@@ -341,6 +347,7 @@ core::Task<void> Server::StopReporting() {
 // A client that has not said yet who it is or where it goes is reset at once. After a hand-over it
 // is not: it may say so within its time, as a client of the successor may.
 core::Task<void> Server::StopAccepting() {
+  if (!handed_over_) StoreListeners({});
   addresses_.Stop();
   if (!handed_over_) end_unrouted_.Cancel();
   topology_->EndTerm();

@@ -59,15 +59,18 @@
 #include "proxy/server/endpoint_sources.h"
 #include "proxy/server/inheritance.h"
 #include "proxy/server/interim_records.h"
+#include "proxy/server/listener_store.h"
 #include "proxy/server/next_topology.h"
 #include "proxy/server/retired_addresses.h"
 #include "proxy/server/run_elsewhere.h"
 #include "proxy/server/server_control.h"
+#include "proxy/server/service_manager.h"
 #include "proxy/server/session_actions.h"
 #include "proxy/server/stop_signals.h"
 #include "proxy/server/topology.h"
 #include "proxy/server/upgrade.h"
 #include "proxy/server/waits.h"
+#include "proxy/server/watchdog.h"
 #include "proxy/session/session_registry.h"
 #include "proxy/upstream/health_monitors.h"
 
@@ -101,11 +104,15 @@ class Server {
   void set_make_source(SourceMaker make) { sources_.set_make(std::move(make)); }
 
   // Before Run: SIGUSR2 hands the listening sockets to the successor that `upgrade` starts. Without
-  // it SIGUSR2 is ignored. `notify_socket`: where the service manager hears of it, or "".
-  void set_upgrade(std::unique_ptr<Upgrade> upgrade, std::string notify_socket) {
-    upgrade_ = std::move(upgrade);
-    notify_socket_ = std::move(notify_socket);
-  }
+  // it SIGUSR2 is ignored.
+  void set_upgrade(std::unique_ptr<Upgrade> upgrade) { upgrade_ = std::move(upgrade); }
+
+  // Before Run: the one that has started the process, and hears what becomes of it.
+  void set_service_manager(ServiceManager manager) { manager_ = std::move(manager); }
+
+  // Before Run: it listens with those of these that have an address of its configuration. The
+  // service manager stores sockets under the names `stored`.
+  void set_sockets(std::vector<InheritedSocket> sockets, std::vector<std::string> stored);
 
   // Before Run: it takes over these sockets, and begins to serve when their process says so.
   void set_inheritance(std::unique_ptr<Inheritance> inheritance) {
@@ -164,6 +171,9 @@ class Server {
   void AcceptAgain();
   void TellServiceManager(std::string_view state);
   void TellOfDrain();
+  void TellOfReload();
+  void AdoptGivenSockets();
+  void StoreListeners(const Handover& listening);
   NextTopologySources SourcesOfNext() const;
   core::Task<absl::Status> ChangeAccessLog(const conf::AccessLog& next);
   core::Task<std::vector<BindFailure>> BindAdded(Addresses& addresses);
@@ -204,11 +214,14 @@ class Server {
   bool cannot_watch_ = false;         // it has been told
   std::string why_change_;            // the last one: "signal SIGHUP", "admin", "reload.watch"
   std::unique_ptr<Upgrade> upgrade_;  // or null
-  std::string notify_socket_;         // or ""
   std::unique_ptr<Inheritance> inheritance_;  // until it serves, or null
   bool handed_over_ = false;                  // a successor serves
   std::function<absl::Status()> open_admin_;  // or empty, as is the next one
   std::function<void()> close_admin_;
+  ServiceManager manager_;
+  std::vector<InheritedSocket> given_;  // until it listens
+  ListenerStore store_;
+  Watchdog watchdog_;
   size_t kept_settings_ = 0;  // that the file has changed since the start, without effect
   core::IntrusivePtr<const Topology> topology_;
   EndpointActions endpoint_actions_;

@@ -72,16 +72,6 @@ core::Task<core::IoResult<int>> Server::NextSignal(ChangeSignals changes) {
   co_return *asked == Change::kReload ? SIGHUP : SIGUSR2;
 }
 
-// So that a service manager does not take the time that sessions have for a process that hangs.
-void Server::TellOfDrain() {
-  constexpr core::Duration kRest = 10s;  // what an end takes besides
-  const conf::Shutdown& shutdown = topology_->config().shutdown;
-  const core::Duration longest = shutdown.lame_duck + shutdown.drain_timeout + kRest;
-  TellServiceManager(
-      absl::StrCat("STOPPING=1\nEXTEND_TIMEOUT_USEC=",
-                   std::chrono::duration_cast<std::chrono::microseconds>(longest).count()));
-}
-
 // Serves as before, while those who ask are told that it is not ready.
 core::Task<bool> Server::LameDuck() {
   const core::Duration length = topology_->config().shutdown.lame_duck;

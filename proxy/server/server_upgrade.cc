@@ -11,7 +11,6 @@
 #include "absl/strings/str_join.h"
 #include "core/task/select.h"
 #include "proxy/server/server.h"
-#include "proxy/server/service_manager.h"
 
 namespace sluice::proxy {
 
@@ -36,7 +35,7 @@ core::Task<core::IoResult<int>> Server::UpgradeBinary() {
   if (status.ok()) {
     handed_over_ = true;
     result = status;
-    TellServiceManager(absl::StrCat("MAINPID=", upgrade_->successor()));
+    co_await watchdog_.Stop();
     events_.Tell({EventKind::kUpgrade}, LogLevel::kInfo,
                  "upgrade: process %d serves now, and this one ends", upgrade_->successor());
     co_return SIGUSR2;
@@ -92,17 +91,14 @@ void Server::AcceptAgain() {
   kept_settings_ = kept;
 }
 
-void Server::TellServiceManager(std::string_view state) {
-  if (notify_socket_.empty()) return;
-  const absl::Status told = NotifyServiceManager(notify_socket_, state);
-  if (!told.ok()) logger_.Log(LogLevel::kWarn, "%s", told.message());
-}
-
 void Server::AdoptSockets() {
   const size_t adopted = addresses_.Adopt(inheritance_->sockets());
   events_.Tell({EventKind::kUpgrade}, LogLevel::kInfo,
                "upgrade: %d of %d listening sockets are taken over", adopted,
                inheritance_->sockets().size());
+  for (const InheritedSocket& each : inheritance_->sockets()) {
+    if (each.fd >= 0) store_.Known(StoredName(each.socket.address));  // by the predecessor
+  }
   kept_settings_ = addresses_.kept_options().size();
   if (kept_settings_ == 0) return;
   logger_.Log(LogLevel::kWarn, "settings that keep their value until a restart: %s",
@@ -132,7 +128,9 @@ core::Task<void> Server::BeginToServe() {
   if (upgrade_ != nullptr) control_.set_can(Change::kUpgrade);
   events_.Keep({EventKind::kServer}, LogLevel::kInfo, "the proxy serves");
   ShowServing(/*pending=*/{});
+  if (manager_.watchdog > 0s) watchdog_.Start(manager_.watchdog);
   if (inheritance_ == nullptr) {
+    StoreListeners(addresses_.HandOver());
     TellServiceManager("READY=1");
     co_return;
   }
@@ -141,6 +139,10 @@ core::Task<void> Server::BeginToServe() {
   addresses_.OwnFiles();
   if (!told.ok()) logger_.Log(LogLevel::kWarn, "%s", told.message());
   co_await OpenAdmin();
+  if (!manager_.socket.empty()) {
+    co_await inheritance_->WaitForFarewell();
+    StoreListeners(addresses_.HandOver());
+  }
   inheritance_->Close();
   inheritance_.reset();
 }

@@ -2,16 +2,33 @@
 #ifndef SLUICE_PROXY_SERVER_SERVICE_MANAGER_H_
 #define SLUICE_PROXY_SERVER_SERVICE_MANAGER_H_
 
+#include <sys/types.h>
+
 #include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "core/base/time.h"
 
 namespace sluice::proxy {
 
-// Sends `state` ("MAINPID=17") to the datagram socket whose address is `socket`, as the environment
-// variable NOTIFY_SOCKET has it: a path, or an abstract name behind "@". Does not wait. Any thread.
-absl::Status NotifyServiceManager(const std::string& socket, std::string_view state);
+// What the environment says of it.
+struct ServiceManager {
+  std::string socket = {};  // where it is told, as NOTIFY_SOCKET has it; "": there is none
+  core::Duration watchdog =
+      0s;  // it ends a process of which it has not heard for so long; 0: never
+};
+
+// The watchdog's time is meant for one process. A successor takes that of its predecessor.
+ServiceManager FindServiceManager(bool is_successor);
+
+// Sends `state` ("MAINPID=17") to the datagram socket whose address is `socket`: a path, or an
+// abstract name behind "@"; with a descriptor unless that is -1. Does not wait. Any thread.
+absl::Status NotifyServiceManager(const std::string& socket, std::string_view state,
+                                  int descriptor = -1);
+
+// From now on that process is the one that the manager hears. OK if there is no manager.
+absl::Status TellOfSuccessor(const std::string& socket, pid_t successor);
 
 }  // namespace sluice::proxy
 

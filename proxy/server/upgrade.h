@@ -28,6 +28,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -69,8 +70,12 @@ class Upgrade {
 
 class ProcessUpgrade final : public Upgrade {
  public:
-  ProcessUpgrade(Program program, RunElsewhere elsewhere)
-      : program_(std::move(program)), elsewhere_(std::move(elsewhere)) {}
+  // `on_serving` is called in the task that commits, before the successor can know that this one
+  // has heard of it.
+  ProcessUpgrade(Program program, RunElsewhere elsewhere, std::function<void(pid_t)> on_serving)
+      : program_(std::move(program)),
+        elsewhere_(std::move(elsewhere)),
+        on_serving_(std::move(on_serving)) {}
   ~ProcessUpgrade() override;
 
   core::Task<absl::StatusOr<std::vector<bool>>> Offer(Handover handover,
@@ -91,6 +96,7 @@ class ProcessUpgrade final : public Upgrade {
 
   const Program program_;
   const RunElsewhere elsewhere_;
+  const std::function<void(pid_t)> on_serving_;
   std::shared_ptr<SuccessorProcess> process_;  // null: none is under way
   pid_t successor_ = 0;                        // of the last one
   int channel_ = -1;

@@ -25,6 +25,8 @@ from sockets import exchange
 
 BACKENDS = ("io_uring", "epoll")
 MiB = 1 << 20
+# SLUICE_TEST_SANDBOX=on: whatever is tested works with few system calls too.
+SANDBOX = {"sandbox": "on"} if os.environ.get("SLUICE_TEST_SANDBOX") == "on" else {}
 
 
 class Case(unittest.TestCase):
@@ -71,6 +73,7 @@ class Case(unittest.TestCase):
             "shutdown": {"drain_timeout": "200ms"},
             "listeners": [{"name": "web", "bind": bind, "upstream": "app", **(listener or {})}],
             "upstreams": [{"name": "app", "endpoints": each, **(upstream or {})}],
+            **SANDBOX,
             **sections,
         }
 

@@ -60,3 +60,12 @@ def counter(pid, name):
         if name in figures:
             return int(figures[name])
     raise AssertionError(f"no counter {name}")
+
+
+def threads(pid):
+    """What /proc tells of each thread: a dictionary."""
+    found = []
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/status") as file:
+            found.append(dict(re.findall(r"(?m)^(\w+):[ \t]*(.*?)[ \t]*$", file.read())))
+    return found

@@ -63,13 +63,14 @@ def binds(listener):
 class Sluice(Process):
     """A running proxy; the constructor returns when every listener is bound."""
 
-    def __init__(self, config, prepare=None, arguments=(), program=None):
+    def __init__(self, config, prepare=None, arguments=(), program=None, **options):
         with tempfile.NamedTemporaryFile("w", prefix="sluice-", suffix=".yaml",
                                          delete=False) as file:
             file.write(yaml(config))
         self.config_path = file.name
         self.workers = config.get("runtime", {}).get("workers")
-        super().__init__(program or binary(), "--config", file.name, *arguments, prepare=prepare)
+        super().__init__(program or binary(), "--config", file.name, *arguments, prepare=prepare,
+                         **options)
         try:
             self.addresses = {each["name"]: self._bound(each) for each in config["listeners"]}
         except BaseException:

@@ -3,13 +3,13 @@
 import os
 import re
 import signal
-import socket
 
 import servers
 import sockets
 from admin import Endpoint
 from echo import echo
 from harness import main, matrix
+from manager import Manager
 from processes import Process, run, scaled, wait_for
 from reloading import put, visit
 from sluice import yaml
@@ -201,18 +201,18 @@ class Upgrades(Upgrading):
         self.end(web)
 
     def test_the_service_manager_is_told(self):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-            manager.bind(os.path.join(self.new_folder(), "notify"))
-            manager.settimeout(10)
-            web = self.start(self.config_now, lambda: os.environ.__setitem__(
-                "NOTIFY_SOCKET", manager.getsockname()))
-            self.assertEqual(manager.recv(100), b"READY=1")
-            for _ in range(2):
-                self.upgrade(web)
-                self.assertEqual(manager.recv(100), f"MAINPID={self.pid}".encode())
-            self.end(web)
-            # drain_timeout, and 10 s for the rest.
-            self.assertEqual(manager.recv(100), b"STOPPING=1\nEXTEND_TIMEOUT_USEC=3610000000")
+        manager = self.keep(Manager(self.new_folder()))
+        web = self.start(self.config_now, manager.prepare())
+        manager.until("READY", "1")
+        for _ in range(2):
+            self.upgrade(web)
+            self.assertEqual(manager.until("MAINPID")["MAINPID"], str(self.pid))
+        self.end(web)
+        # drain_timeout, and 10 s for the rest.
+        self.assertEqual(manager.until("STOPPING")["EXTEND_TIMEOUT_USEC"], "3610000000")
+        # Only the first one was ready, and only the last one has stopped.
+        told = [key for message in manager.told for key in message]
+        self.assertEqual((told.count("READY"), told.count("STOPPING")), (1, 1))
 
 
 # What comes of programs that are none, or that fail at some point.

@@ -3,6 +3,7 @@
 The log of all generations is that of the first: they share its standard error.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -44,8 +45,9 @@ def ended(pid):
 def children(pid):
     found = []
     for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/children") as file:
-            found += [int(child) for child in file.read().split()]
+        with contextlib.suppress(FileNotFoundError):  # it has ended meanwhile
+            with open(f"/proc/{pid}/task/{thread}/children") as file:
+                found += [int(child) for child in file.read().split()]
     return found
 
 

@@ -9,9 +9,11 @@ import unittest
 
 from package import System, deb, enter_own_system
 
+from manager import Manager
 from processes import Process, wait_for
 
 UNIT = "/lib/systemd/system/sluice.service"
+CONFINED = "/run/confined.py"
 MANAGED = ("etc/passwd", "etc/group", "etc/shadow", "etc/gshadow")
 # Beside the process it makes what the unit has made: /run/sluice and the others.
 SYSTEMCTL = """#!/bin/sh
@@ -48,8 +50,8 @@ class Install(unittest.TestCase):
         self.system = System()
         shutil.copy(deb(), self.system.path("/tmp/sluice.deb"))
         shutil.copy(os.path.join(os.path.dirname(os.path.abspath(__file__)), "confined.py"),
-                    self.system.path("/tmp/confined.py"))
-        os.chmod(self.system.path("/tmp/confined.py"), 0o644)
+                    self.system.path(CONFINED))
+        os.chmod(self.system.path(CONFINED), 0o644)
         self.before = {name: self.system.read(name) for name in MANAGED}
         self.running = []
         self.addCleanup(lambda: [each.kill() for each in self.running])
@@ -76,22 +78,17 @@ class Install(unittest.TestCase):
         """Starts ExecStart; returns the process when it has told the service manager."""
         words = re.search(r"(?m)^ExecStart=(.*)", self.system.read(UNIT)).group(1).split()
         self.folders_of_the_unit()
-        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.manager = Manager(self.system.path("/run"))
         self.addCleanup(self.manager.close)
-        path = self.system.path("/run/notify")
-        if os.path.exists(path):
-            os.unlink(path)
-        self.manager.bind(path)
-        os.chmod(path, 0o777)
-        self.manager.settimeout(20)
-        process = Process("chroot", self.system.root, "/usr/bin/python3", "/tmp/confined.py", UNIT,
+        process = Process("chroot", self.system.root, "/usr/bin/python3", CONFINED, UNIT,
                           *words, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-                               "NOTIFY_SOCKET": "/run/notify"})
+                               "NOTIFY_SOCKET": "/run/notify", "WATCHDOG_USEC": "30000000"})
         self.running.append(process)
         try:
-            self.assertEqual(self.manager.recv(200), b"READY=1")
-        except TimeoutError:
-            self.fail(process.text())
+            self.manager.until("READY")
+        except AssertionError as error:
+            self.fail(f"{error}: {process.text()}")
+        self.assertTrue(self.manager.stored, "its sockets are kept")
         return process
 
     def serve_echo(self, port):
@@ -153,7 +150,7 @@ class Install(unittest.TestCase):
         self.must(*reload_words)
         self.assertEqual(exchange(80, text), text)
         os.kill(self.pid_of(process), signal.SIGTERM)
-        self.assertIn(b"STOPPING=1", self.manager.recv(200))
+        self.manager.until("STOPPING")
         self.assertEqual(process.wait(), 0, process.text())
         self.assertNotIn("warn", process.text())
         self.must("dpkg", "--purge", "sluice")
@@ -194,8 +191,7 @@ class Install(unittest.TestCase):
                 "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"})
             self.assertEqual(done.returncode, 0, done.stderr + process.text())
             self.assertNotIn("old binary", done.stderr)
-            told = self.manager.recv(200).decode()
-            pid = int(re.fullmatch(r"MAINPID=(\d+)", told).group(1))
+            pid = int(self.manager.until("MAINPID")["MAINPID"])
             self.assertNotEqual(pid, process.pid)
             with open(f"/proc/{pid}/comm", encoding="ascii") as file:
                 self.assertEqual(file.read().strip(), "sluice")

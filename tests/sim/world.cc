@@ -63,7 +63,7 @@ World::World(const RunOptions& options)
     server_->set_next_config([this] { return NextConfig(); }, proxy::RunHere);
   }
   if (scenario_.has(Fault::kUpgrade)) {
-    server_->set_upgrade(std::make_unique<SimUpgrade>(kernel_), /*notify_socket=*/"");
+    server_->set_upgrade(std::make_unique<SimUpgrade>(kernel_));
   }
 }
 

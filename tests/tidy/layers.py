@@ -51,15 +51,17 @@ CONF = {
     "conf/text": CONF_BASE,
     "conf/access.h": CONF_BASE,
     "conf/discovery.h": CONF_BASE,
+    "conf/privileges.h": CONF_BASE,
     "conf/route.h": CONF_BASE,
-    "conf/config.h": CONF_BASE + ["conf/access.h", "conf/discovery.h", "conf/route.h",
-                                  "conf/text"],
+    "conf/config.h": CONF_BASE + ["conf/access.h", "conf/discovery.h", "conf/privileges.h",
+                                  "conf/route.h", "conf/text"],
     "conf/schema": CONF_BASE + ["conf/text", "conf/access.h", "conf/config.h"],
     "conf/reader": CONF_BASE + ["conf/text", "conf/config.h", "conf/schema"],
     "conf": CONF_BASE + ["conf/text", "conf/access.h", "conf/config.h", "conf/schema",
                          "conf/reader"],
 }
-PUBLIC_CONF = ["conf", "conf/access.h", "conf/config.h", "conf/route.h", "conf/text"]
+PUBLIC_CONF = ["conf", "conf/access.h", "conf/config.h", "conf/privileges.h", "conf/route.h",
+               "conf/text"]
 
 # The proxy, from below. Besides its row each folder may include PUBLIC_CORE and PUBLIC_CONF.
 PROXY = {
@@ -68,6 +70,7 @@ PROXY = {
     "proxy/observe/access_log": ["proxy/observe"],
     "proxy/identity": ["proxy/observe"],
     "proxy/route": [],
+    "proxy/privilege": [],
     "proxy/admission": ["proxy/memory", "proxy/observe"],
     "proxy/upstream/endpoint": [],
     "proxy/upstream/balance": ["proxy/upstream/endpoint"],
@@ -79,11 +82,12 @@ PROXY = {
     "proxy/session": ["core/reactor", "core/sched", "proxy/upstream", "proxy/admission",
                       "proxy/identity", "proxy/route", "proxy/observe",
                       "proxy/observe/access_log"],
-    "proxy/listener": ["core/sched", "proxy/session", "proxy/admission", "proxy/identity",
-                       "proxy/route", "proxy/observe", "proxy/observe/access_log"],
-    "proxy/server": ["core/sched", "proxy/listener", "proxy/session", "proxy/upstream",
-                     "proxy/upstream/discovery", "proxy/admission", "proxy/identity",
-                     "proxy/route", "proxy/observe", "proxy/observe/access_log",
+    "proxy/listener": ["core/sched", "proxy/privilege", "proxy/session", "proxy/admission",
+                       "proxy/identity", "proxy/route", "proxy/observe",
+                       "proxy/observe/access_log"],
+    "proxy/server": ["core/sched", "proxy/listener", "proxy/privilege", "proxy/session",
+                     "proxy/upstream", "proxy/upstream/discovery", "proxy/admission",
+                     "proxy/identity", "proxy/route", "proxy/observe", "proxy/observe/access_log",
                      "proxy/memory"],
     "proxy/admin/http": [],
     "proxy/admin/page": ["proxy/admin/http"],
@@ -115,11 +119,13 @@ PRODUCT = ["core", "iouring", "epoll", "conf", "proxy"]
 # all. abseil may be included by all of them.
 LIBRARIES = {
     "ares.h": "core/io/resolve/library.h",
+    "cap-ng.h": "proxy/privilege/identity.cc",
     "curses.h": "proxy/top/terminal.cc",
     "gtest/": "core/testing/",
     "liburing.h": "iouring/",
     "microhttpd.h": "proxy/admin/http/library.h",
     "nlohmann/": ["conf/endpoint_list.cc", "conf/json_schema.cc", "proxy/ctl/json.cc"],
+    "seccomp.h": "proxy/privilege/sandbox.cc",
     "sys/epoll.h": "epoll/",
     "yaml-cpp/": "conf/reader/yaml.cc",
     "spdlog/": "core/log/logger.cc",

@@ -1,0 +1,78 @@
+// The server and the service manager that has started it: what it is told, and the sockets that it
+// keeps and gives.
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/sched/worker.h"
+#include "proxy/server/server.h"
+
+namespace sluice::proxy {
+
+using core::LogLevel;
+
+namespace {
+
+int64_t Microseconds(core::Duration duration) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+}
+
+}  // namespace
+
+void Server::set_sockets(std::vector<InheritedSocket> sockets, std::vector<std::string> stored) {
+  given_ = std::move(sockets);
+  for (std::string& name : stored) store_.Known(std::move(name));
+}
+
+void Server::TellServiceManager(std::string_view state) {
+  if (manager_.socket.empty()) return;
+  const absl::Status told = NotifyServiceManager(manager_.socket, state);
+  if (!told.ok()) logger_.Log(LogLevel::kWarn, "%s", told.message());
+}
+
+// So that a service manager does not take the time that sessions have for a process that hangs.
+void Server::TellOfDrain() {
+  constexpr core::Duration kRest = 10s;  // what an end takes besides
+  const conf::Shutdown& shutdown = topology_->config().shutdown;
+  const core::Duration longest = shutdown.lame_duck + shutdown.drain_timeout + kRest;
+  TellServiceManager(absl::StrCat("STOPPING=1\nEXTEND_TIMEOUT_USEC=", Microseconds(longest)));
+}
+
+// READY=1 ends it.
+void Server::TellOfReload() {
+  const core::Instant now = core::Worker::Current()->clock().Now();
+  TellServiceManager(
+      absl::StrCat("RELOADING=1\nMONOTONIC_USEC=", Microseconds(now.since_origin())));
+}
+
+// Those that are of no use are closed before anything is bound: one of them may have an address in
+// another form.
+void Server::AdoptGivenSockets() {
+  if (!given_.empty()) (void)addresses_.Adopt(given_);
+  for (InheritedSocket& each : given_) {
+    if (each.fd < 0) continue;
+    logger_.Log(LogLevel::kWarn,
+                "LISTEN_FDS: no listener has the address %s of a socket that the service manager "
+                "gave: it is closed",
+                each.socket.address);
+    core::CurrentReactor().CloseNow(std::exchange(each.fd, -1));
+  }
+  given_.clear();
+  // A successor is not heard yet: it says so later.
+  if (inheritance_ == nullptr && !store_.empty()) StoreListeners(addresses_.HandOver());
+}
+
+// Exactly these are stored then; none: it is about to end, and who connects is to be told so.
+void Server::StoreListeners(const Handover& listening) {
+  if (manager_.socket.empty()) return;
+  bool warned = false;
+  for (const ListenerStore::Message& each : store_.Update(listening)) {
+    const absl::Status told = NotifyServiceManager(manager_.socket, each.state, each.descriptor);
+    if (told.ok()) continue;
+    store_.Lost(each);
+    if (!std::exchange(warned, true)) logger_.Log(LogLevel::kWarn, "%s", told.message());
+  }
+}
+
+}  // namespace sluice::proxy
