@@ -1,4 +1,4 @@
-"""Real servers on an address of our own: nginx, Redis, iperf3, PostgreSQL.
+"""Real servers on an address of our own: nginx, Redis, iperf3, TLS, PostgreSQL.
 
 Each is a Process with `.endpoint` for the proxy's endpoints; the constructor returns when it
 answers. `module_server` ends one with the tests of a module.
@@ -123,6 +123,24 @@ class Iperf(Server):
         super().__init__("iperf3", "--server", "--bind", HOST, "--port", port, "--forceflush",
                          folder=new_folder(), port=port)
         self.wait_line("Server listening")
+
+
+class Tls(Server):
+    """Has a certificate for one name, and answers every request of HTTP."""
+
+    def __init__(self, name):
+        folder, port = new_folder(), free_port()
+        made = run("openssl", "req", "-x509", "-newkey", "ec", "-nodes", "-days", "2",
+                   "-pkeyopt", "ec_paramgen_curve:P-256", "-keyout", folder + "/key.pem",
+                   "-out", folder + "/cert.pem", "-subj", f"/CN={name}",
+                   "-addext", f"subjectAltName=DNS:{name}")
+        if made.returncode:
+            raise AssertionError(made.stderr)
+        self.certificate = folder + "/cert.pem"
+        super().__init__("openssl", "s_server", "-accept", f"{HOST}:{port}", "-www",
+                         "-quiet", "-key", folder + "/key.pem", "-cert", self.certificate,
+                         "-alpn", "h2,http/1.1", folder=folder, port=port)
+        self.wait_until_it_answers()
 
 
 class Postgres(Server):

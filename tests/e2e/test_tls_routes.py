@@ -13,27 +13,9 @@ from processes import run
 NAMES = ("a.example", "b.example")
 
 
-class TlsServer(servers.Server):
-    """Has a certificate for one name, and answers every request of HTTP."""
-
-    def __init__(self, name):
-        folder, port = servers.new_folder(), sockets.free_port()
-        made = run("openssl", "req", "-x509", "-newkey", "ec", "-nodes", "-days", "2",
-                   "-pkeyopt", "ec_paramgen_curve:P-256", "-keyout", folder + "/key.pem",
-                   "-out", folder + "/cert.pem", "-subj", f"/CN={name}",
-                   "-addext", f"subjectAltName=DNS:{name}")
-        if made.returncode:
-            raise AssertionError(made.stderr)
-        self.certificate = folder + "/cert.pem"
-        super().__init__("openssl", "s_server", "-accept", f"{sockets.HOST}:{port}", "-www",
-                         "-quiet", "-key", folder + "/key.pem", "-cert", self.certificate,
-                         "-alpn", "h2,http/1.1", folder=folder, port=port)
-        self.wait_until_it_answers()
-
-
 def setUpModule():
     global TLS
-    TLS = {name: servers.module_server(TlsServer(name)) for name in NAMES}
+    TLS = {name: servers.module_server(servers.Tls(name)) for name in NAMES}
 
 
 @matrix(workers=(2,))
