@@ -27,8 +27,8 @@ test_packages=(
   # Clients, upstreams, peers and the system's own tools.
   bash chromium chromium-driver curl dnsmasq-base fish haproxy iperf3 iproute2 libnginx-mod-stream
   nginx openssh-client openssl postgresql postgresql-contrib procps prometheus python3
-  python3-jsonschema python3-selenium python3-yaml redis-server redis-tools strace tmux util-linux
-  wrk zsh
+  python3-jsonschema python3-markdown python3-selenium python3-yaml redis-server redis-tools strace
+  tmux util-linux wrk zsh
   # The package: what builds it, and what judges and runs it.
   dpkg-dev lintian logrotate man-db mandoc skopeo systemd
 )

@@ -10,16 +10,18 @@ import shlex
 import shutil
 import sys
 
+import documents
 import sockets
 from harness import Case, main
+from isolation import own_network, set_kernel
 from processes import Process, run
 from sluice import binary
 
 # The source tree: the documents name files that no test has as an input.
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "tests/README.md",
+DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "tests/README.md",
              "tests/sim/README.md", "tests/model/README.md", "tests/conformance/README.md",
-             "loadtest/README.md", "docs/three-in-the-morning.md", "docs/monitoring/README.md"]
+             "loadtest/README.md", *(os.path.join("docs", page) for page in documents.pages())]
 # What is no program of ours.
 COMMON = {"cd", "git"}
 COMMAND = re.compile(r"(?:[A-Z_]+=\S+ )*(?:bazel|sluice|git|python3|run\.py|\.ci/run|"
@@ -91,8 +93,7 @@ class Commands(Case):
         if program == "bazel":
             self.check_bazel(arguments)
         elif program == "sluice":
-            about = ["ctl", "--help"] if arguments[:1] == ["ctl"] else ["--help"]
-            self.check_options(arguments, run(binary(), *about).stdout)
+            self.check_sluice(arguments)
         elif program.startswith("bazel-bin/"):
             if "<" in program:  # any of them
                 return
@@ -100,6 +101,33 @@ class Commands(Case):
                               os.path.basename(program))
         else:
             self.check_script(document, program, arguments)
+
+    def check_sluice(self, arguments):
+        """Its options and its command are in its help."""
+        text = self.help_of_sluice()
+        if arguments[:1] == ["ctl"]:
+            arguments, text = arguments[1:], self.help_of_sluice("ctl")
+        if arguments and not arguments[0].startswith("-") and arguments[0] != "COMMAND":
+            self.assertRegex(text, rf"(?m)^ +(?:sluice )?{re.escape(arguments[0])}\b")
+        self.check_options(arguments, text)
+
+    @staticmethod
+    @functools.cache
+    def help_of_sluice(*command):
+        return run(binary(), *command, "--help").stdout
+
+    def test_paths_of_the_api(self):
+        """Those of docs/operating.md are in the source of the admin endpoint."""
+        source = "\n".join(read(f"proxy/admin/{name}")
+                           for name in ("acts.h", "api.cc", "queries.cc"))
+        rows = re.findall(r"^\| (`(?:GET|PUT|POST|DELETE) /[^|]*)\|", read("docs/operating.md"),
+                          re.MULTILINE)
+        self.assertGreater(len(rows), 10)
+        for row in rows:
+            for path in re.findall(r"`(?:[A-Z]+ )?([/a-z][^`?]*)[`?]", row):
+                word = path.rstrip("/").rpartition("/")[2]
+                with self.subTest(path):
+                    self.assertRegex(source, rf"\b{word.rpartition('=')[0] or word}\b")
 
     def check_script(self, document, program, arguments):
         if program == "python3":
@@ -189,28 +217,61 @@ class Configurations(Case):
 
     def test_all_configurations_are_valid(self):
         path = os.path.join(self.new_folder(), "web.yaml")
-        for text in configurations("README.md"):
-            with open(path, "w") as file:
-                file.write(text)
-            checked = run(binary(), "--check", "--config", path)
-            self.assertEqual((checked.returncode, checked.stdout), (0, ""), checked.stderr)
-            self.assertNotIn("error:", checked.stderr)
+        found = 0
+        for document in DOCUMENTS:
+            for text in configurations(document):
+                found += 1
+                with self.subTest(document=document, text=text):
+                    with open(path, "w") as file:
+                        file.write(text)
+                    checked = run(binary(), "--check", "--config", path)
+                    self.assertEqual((checked.returncode, checked.stdout), (0, ""), checked.stderr)
+                    for line in checked.stderr.splitlines():  # a file that only the example has
+                        self.assertIn("is not there: the upstream has no endpoints of it", line)
+        self.assertGreater(found, 10, "the documents hardly have a configuration any more")
 
 
 class Figures(Case):
-    """The table of the README's first screen."""
+    """Tables of figures: that of the README's first screen, and those of the pages."""
 
-    ROW = re.compile(r"^\| \[(\w+)\]\([^)]*\):? ?([^|]*)\|(.*)\|$", re.MULTILINE)
+    ROW = re.compile(r"^\| \[(\w+)\]\([^)]*\): ([^|]*)\|(.*)\|$", re.MULTILINE)
+    # A line of the table of all rows.
+    OVERVIEW = re.compile(r"^\| `([\w@]+)`, ([^|]*) \|(.*)\|$", re.MULTILINE)
     PROXIES = ["Sluice (io_uring)", "Sluice (epoll)", "HAProxy", "nginx stream"]
     COLUMNS = ["sluice-io_uring", "sluice-epoll", "haproxy", "nginx-half_close"]
 
     def test_figures(self):
-        rows = self.ROW.findall(read("README.md"))
-        self.assertGreaterEqual(len(rows), 4)
-        for name, _, cells in rows:
-            with self.subTest(name):
-                said = [cell.strip(" *") for cell in cells.split("|")]
-                self.assertEqual(said, self.cases() if name == "behaviour" else self.measured(name))
+        for document, least in (("README.md", 4), ("docs/comparison.md", 6), ("docs/sizing.md", 3)):
+            rows = self.ROW.findall(read(document))
+            self.assertGreaterEqual(len(rows), least)
+            for name, _, cells in rows:
+                with self.subTest(document=document, row=name):
+                    said = [cell.strip(" *") for cell in cells.split("|")]
+                    measured = self.cases() if name == "behaviour" else self.measured(name)
+                    self.assertEqual(said, measured[:len(said)])
+
+    def test_figures_of_all_rows(self):
+        rows = self.OVERVIEW.findall(read("docs/comparison.md"))
+        self.assertGreater(len(rows), 5)
+        for name, figure, cells in rows:
+            with self.subTest(row=name, figure=figure):
+                line = re.search(rf"^\| {name} \| {re.escape(figure)} \|(.*)\|$",
+                                 read("loadtest/RESULTS.md"), re.MULTILINE)
+                measured = [re.match(r" ([\d.]+|–)", cell)[1] for cell in line[1].split("|")[2:6]]
+                self.assertEqual([cell.strip() for cell in cells.split("|")], measured)
+
+    def test_sizes(self):
+        """What docs/sizing.md says of 10,000 connections follows from the formula and the row."""
+        text = read("docs/sizing.md")
+        base, each = re.search(r"memory = (\d+) MiB \+ (\d+) B", text).groups()
+        most = int(base) + 10_000 * int(each) / (1 << 20)
+        self.assertIn(f"[the formula](#memory): {most:.0f} MiB,", text)
+        section = re.search(r"^## idle: .*?(?=^## )", read("loadtest/RESULTS.md"),
+                            re.MULTILINE | re.DOTALL)[0]
+        for proxy, backend in (("Sluice (io_uring)", "io_uring"), ("Sluice (epoll)", "epoll")):
+            cells = re.search(rf"^\| {re.escape(proxy)} \|(.*)", section, re.M)[1].split("|")
+            self.assertRegex(text, rf"\b{cells[0].split()[0]} kB (?:each )?on {backend}")
+            self.assertRegex(text, rf"\b{cells[2].split()[0]} kB (?:each )?on {backend}")
 
     def cases(self):
         scores = []
@@ -232,9 +293,60 @@ class Figures(Case):
         values = {line[0]: line[column].partition(" ")[0] for line in lines}
         return [values[proxy] for proxy in self.PROXIES]
 
+    def test_the_first_minute(self):
+        """The README says what release/README.md says."""
+        said = re.search(r"package, ([\d.]+ MB), is installed in ([\d.]+ s), and the first answer "
+                         r"comes through the proxy ([\d.]+ s) after",
+                         read("README.md").replace("\n", " "))
+        for figure in said.groups():
+            self.assertIn(f" {figure}", read("release/README.md"))
+
     def test_the_run_is_named(self):
         commit = re.search(r"commit (\w{7})", read("loadtest/RESULTS.md")).group(1)
         self.assertIn(f"(commit {commit},", read("README.md").replace("\n", " "))
+
+
+class Promises(Case):
+    """docs/promises.md: every case of the suite is there, and Sluice fails none of them."""
+
+    def test_cases(self):
+        sys.path.insert(0, os.path.join(ROOT, "tests/conformance"))
+        from report.themes import THEMES  # pylint: disable=import-outside-toplevel
+        rows = re.findall(r"^\| [^|]+ \| ([\d, ]+) \|$", read("docs/promises.md"), re.MULTILINE)
+        named = {int(number) for row in rows for number in row.split(",")}
+        self.assertEqual(named, {number for theme in THEMES for number in theme.numbers},
+                         "the page names these cases, and the suite has those")
+        for column in ("sluice-io_uring", "sluice-epoll"):
+            cases = json.loads(read(f"tests/conformance/results/{column}.json"))["cases"]
+            self.assertEqual([case for case in cases if case["verdict"] == "fail"], [])
+
+
+class KernelSettings(Case):
+    """docs/60-sluice.conf: the kernel takes each of them, as far as a test may try."""
+
+    def test_settings(self):
+        settings = re.findall(r"^([\w.]+) = (.+)$", read("docs/60-sluice.conf"), re.MULTILINE)
+        self.assertGreater(len(settings), 8)
+        page = read("docs/sizing.md")
+        for name, _ in settings:
+            self.assertIn(f"`{name}`", page)
+            self.assertTrue(os.path.exists("/proc/sys/" + name.replace(".", "/")), name)
+        # One network of its own has these; the others are of the whole machine.
+        own = [(name, value) for name, value in settings
+               if name.startswith("net.") and name != "net.ipv4.tcp_mem"]
+        self.assertEqual(self.peer(taken, own).receive(), own)
+
+
+def taken(_, settings):
+    """What the kernel says of settings that it was given, in a network of this process alone."""
+    own_network()
+    for name, value in settings:
+        set_kernel(name, value)
+    found = []
+    for name, _ in settings:
+        with open("/proc/sys/" + name.replace(".", "/")) as file:
+            found.append((name, " ".join(file.read().split())))
+    return found
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""The formula of the README for the proxy's memory: an upper bound, and not far above the truth;
+"""The formula of docs/sizing.md for the proxy's memory: an upper bound, not far above the truth;
 and what a crowd took is given back to the kernel when it has gone."""
 
 import os
 import re
 
 import sockets
+from documents import document
 from flow import Flow, flood
 from harness import MiB, main, matrix
 from processes import scaled, wait_for
@@ -12,7 +13,6 @@ from sluice import built_with
 
 KiB = 1 << 10
 UNITS = {"B": 1, "KiB": KiB, "MiB": MiB}
-README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../README.md")
 IDLE = scaled(2000, 200)
 STALLED = 24
 WHOLE_SENDS = 32  # after half of them a direction counts as fast (core/reactor/recv_op.h)
@@ -21,8 +21,7 @@ FLOOD = 64 * MiB  # more than the sockets on the way and the proxy hold together
 
 def promised():
     """Bytes of the process, of a connection, of a stalled direction: the formula's own figures."""
-    with open(README) as file:
-        formula = re.search(r"^ +memory = (.*)$", file.read(), re.M).group(1)
+    formula = re.search(r"^ +memory = (.*)$", document("sizing.md"), re.M).group(1)
     return [int(number) * UNITS[unit] for number, unit in re.findall(r"(\d+) ([KM]?i?B)", formula)]
 
 
@@ -49,7 +48,7 @@ class Memory:
     def assert_each(self, before, after):
         each = (after - before) / IDLE
         self.assertLess(each, self.connection + 64 * KiB / IDLE)
-        self.assertGreater(each, self.connection / 2, "the README promises too little")
+        self.assertGreater(each, self.connection / 2, "the page promises too little")
 
     def test_idle(self):
         """Each connection costs what the formula says, and at least half of that."""
@@ -111,7 +110,7 @@ class Memory:
         while len(held) < 5 and max(held, default=0) <= self.stalled / 4:
             held.append(self.stalled_once(pattern))
             self.assertLess(held[-1], self.stalled)
-        self.assertGreater(max(held), self.stalled / 8, f"the README promises too little: {held}")
+        self.assertGreater(max(held), self.stalled / 8, f"the page promises too little: {held}")
 
 
 if __name__ == "__main__":
