@@ -15,7 +15,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
 #include "conf/diff.h"
 #include "conf/load.h"
@@ -47,6 +46,7 @@
 #include "proxy/server/confinement.h"
 #include "proxy/server/given_sockets.h"
 #include "proxy/server/inheritance.h"
+#include "proxy/server/read_again.h"
 #include "proxy/server/run_elsewhere.h"
 #include "proxy/server/server.h"
 #include "proxy/server/service_manager.h"
@@ -59,7 +59,6 @@ namespace {
 
 constexpr uint64_t kLogSpace = uint64_t{32} << 20;    // both threads with a heap each, and queues
 constexpr uint64_t kAdminSpace = uint64_t{32} << 20;  // a thread with a heap, and libraries
-constexpr uint64_t kLoadSpace = uint64_t{64} << 20;   // a thread with a heap, and a large file
 
 using core::LogLevel;
 
@@ -79,32 +78,6 @@ conf::Config WithConnections(conf::Config config, const RuntimePlan& plan, core:
   }
   config.limits.max_connections = plan.max_connections;
   return config;
-}
-
-// Reads the file again, on another thread, and logs its warnings, if there is a log; `watch`, or
-// null, follows it. What cannot change while the process runs is the server's to tell.
-NextConfig ReadAgain(const std::string& path, std::shared_ptr<ConfigWatch> watch,
-                     core::Logger* logger) {
-  return [path, watch = std::move(watch), logger]() -> absl::StatusOr<conf::Config> {
-    const absl::Status memory = CheckAddressSpace(kLoadSpace, "reading the configuration",
-                                                  "raise RLIMIT_AS or RLIMIT_DATA");
-    if (!memory.ok()) {
-      if (watch) watch->Set(conf::LookAgain(watch->Get()));  // the next change is the next try
-      return memory;
-    }
-    conf::LoadResult loaded = conf::LoadFile(path, conf::ProcessEnv());
-    if (watch) watch->Set(std::move(loaded.sources));
-    if (!loaded.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrJoin(loaded.errors, "\n", [](std::string* out, const conf::Error& error) {
-            absl::StrAppend(out, conf::FormatError(error));
-          }));
-    }
-    for (const conf::Error& warning : loaded.warnings) {
-      if (logger != nullptr) logger->Log(LogLevel::kWarn, "%s", conf::FormatWarning(warning));
-    }
-    return std::move(loaded.config);
-  };
 }
 
 // The admin endpoint, if there is to be one. Two processes cannot have its address: in an upgrade
