@@ -53,8 +53,15 @@ absl::StatusOr<std::optional<Identity>> PlanIdentity(const conf::Privileges& pri
                   .name = privileges.user};
 }
 
-std::vector<int> NeededCapabilities(const conf::Config& /*config*/) {
-  return {CAP_NET_BIND_SERVICE};  // any reload may add a listener with a low port
+std::vector<int> NeededCapabilities(const conf::Config& config) {
+  std::vector<int> needed = {
+      CAP_NET_BIND_SERVICE};  // any reload may add a listener with a low port
+  for (const conf::Upstream& upstream : config.upstreams) {
+    if (!upstream.source_is_client) continue;
+    needed.push_back(CAP_NET_RAW);
+    break;
+  }
+  return needed;
 }
 
 absl::Status Become(const Identity& identity, const std::vector<int>& capabilities) {

@@ -2,11 +2,13 @@
 #include "proxy/privilege/identity.h"
 
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <unistd.h>
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "proxy/privilege/accounts.h"
 
@@ -63,6 +65,14 @@ TEST(Identity, WhatIsToBeDone) {
   ASSERT_TRUE(stranger.ok() && stranger->has_value());
   EXPECT_EQ((*stranger)->group, 0);
   EXPECT_FALSE((*stranger)->has_groups);
+}
+
+TEST(Identity, WhatIsKeptOfRootsRights) {
+  conf::Config config;
+  config.upstreams.resize(2);
+  EXPECT_EQ(NeededCapabilities(config), std::vector<int>{CAP_NET_BIND_SERVICE});
+  config.upstreams[1].source_is_client = true;
+  EXPECT_EQ(NeededCapabilities(config), (std::vector<int>{CAP_NET_BIND_SERVICE, CAP_NET_RAW}));
 }
 
 TEST(Identity, WhatCannotBe) {
