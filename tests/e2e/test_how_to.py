@@ -1,6 +1,7 @@
 """docs/how-to/: the configurations of these pages, each with the servers that it is for, or with
 ends that speak their protocol."""
 
+import errno
 import json
 import os
 import re
@@ -99,7 +100,7 @@ class HowTo(Pages):
         self.assertEqual(self.psql(proxy, "SELECT 6 * 7"), "42\n")
 
     def test_postgres_with_patroni(self):
-        primary, port = {0}, sockets.free_port("127.0.0.1")
+        primary = {0}
         hosts = [sockets.HOST, re.sub(r"\d+$", lambda end: str(int(end[0]) % 250 + 2),
                                       sockets.HOST)]
 
@@ -109,8 +110,7 @@ class HowTo(Pages):
                 fits = (path == b"/primary") == (number in primary)
                 stream.sendall(b"HTTP/1.0 %d -\r\n\r\n" % (200 if fits else 503))
             return answer
-        for number, host in enumerate(hosts):
-            self.keep(Talker(patroni(number), host, port))
+        port = self.on_one_port([(patroni(number), host) for number, host in enumerate(hosts)])
         ends = [self.keep(sockets.Listener(host)) for host in hosts]
 
         def at_that_port(config):
@@ -133,6 +133,20 @@ class HowTo(Pages):
             for listener, end in (("postgres", ends[number]), ("replicas", ends[1 - number])):
                 client = self.keep(proxy.connect(listener))
                 sockets.exchange(client, self.keep(end.accept()))
+
+    def on_one_port(self, talks):
+        """Runs each of them at its host; returns the port, which is the same for all."""
+        while True:
+            first = self.keep(Talker(*talks[0]))
+            port = first.listener.address[1]
+            try:
+                for talk, host in talks[1:]:
+                    self.keep(Talker(talk, host, port))
+                return port
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                first.close()
 
     def cli(self, port, *words):
         done = run("redis-cli", "-h", "127.0.0.1", "-p", port, *words)
