@@ -161,7 +161,8 @@ class Sessions(Transparent):
         self.assertEqual(sockets.read_exactly(client, 3), b"bye")
 
     def rejected(self, client, ending="reset"):
-        self.assertEqual(sockets.ending(client), ending)
+        if client is not None:
+            self.assertEqual(sockets.ending(client), ending)
         record = self.records.wait()[-1]
         self.assertEqual((record["reason"], record["by"], record["bytes_up"]),
                          ("no_source", "proxy", 0))
@@ -169,7 +170,11 @@ class Sessions(Transparent):
 
     def test_a_client_of_the_other_family_is_rejected(self):
         self.start(SERVER[0])
-        self.rejected(self.keep(self.network.connect(self.web.address(index=1))))
+        try:
+            client = self.keep(self.network.connect(self.web.address(index=1)))
+        except ConnectionResetError:  # it was faster
+            client = None
+        self.rejected(client)
 
     def test_a_client_of_a_unix_socket_is_rejected(self):
         path = os.path.join(self.new_folder(), "web.sock")

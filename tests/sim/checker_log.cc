@@ -149,9 +149,10 @@ void Checker::CheckReason(const Session& session, std::string_view reason, std::
     is_true = true;
   } else if (reason == "shutdown") {
     const bool has_no_route = scenario_.has(Fault::kRoutes) && session.attempts == 0;
-    // One whose header comes just then has gone on no further.
-    const bool is_identified_then = headers_.is_on() && session.attempts == 0 && first_signal_ &&
-                                    *session.ended <= *first_signal_ + kTolerance;
+    // One whose header comes just then, or that is accepted in the drain, goes on no further.
+    const bool is_identified_then =
+        headers_.is_on() && session.attempts == 0 && first_signal_ &&
+        *session.ended <= std::max(*first_signal_, *session.began) + kTolerance;
     const bool waits = has_no_route || !headers_.IsOver(session) || is_identified_then;
     is_true =
         first_signal_ && (signals_ > 1 || waits ||

@@ -24,7 +24,7 @@ class SimSource final : public proxy::EndpointSource {
   core::Task<absl::StatusOr<proxy::Snapshot>> Next() override;
 
  private:
-  static constexpr uint64_t kStream = 16;
+  static constexpr uint64_t kStream = 20;
 
   Random random_;
   const SnapshotOf snapshot_of_;

@@ -5,7 +5,7 @@
 namespace sluice::sim {
 namespace {
 
-constexpr uint64_t kStreamUpgrades = 12;
+constexpr uint64_t kStreamUpgrades = 18;
 
 }  // namespace
 

@@ -134,7 +134,7 @@ void World::Run() {
   ScheduleOtherSignals();
   ScheduleChanges(Fault::kExchange, SIGHUP, 8, 2);
   if (!scenario_.discovers()) ScheduleChanges(Fault::kReload, SIGHUP, 10, 4);
-  ScheduleChanges(Fault::kUpgrade, SIGUSR2, 13, 4);
+  ScheduleChanges(Fault::kUpgrade, SIGUSR2, 19, 4);
   Acts acts(scenario_, *server_, checker_, trace_);
   if (scenario_.has(Fault::kActs)) acts.Schedule(network_, server_ended_);
   ScheduleWallJumps();

@@ -162,8 +162,7 @@ TEST(RecordJsonTest, WhatAProxyHeaderSays) {
   record.unique_id = "7-1";
   record.rule = "deny 10.0.0.0/8 (a list:7)";
   EXPECT_EQ(Json(record), before.substr(0, before.size() - 1) +
-                              R"(,"unique_id":"7-1","rule":"deny 10.0.0.0/8 (a list:7)"
-})");
+                              R"x(,"unique_id":"7-1","rule":"deny 10.0.0.0/8 (a list:7)"})x");
 }
 
 // `whole` with `more` before the keys that came later.
