@@ -66,6 +66,10 @@ def threads(pid):
     """What /proc tells of each thread: a dictionary."""
     found = []
     for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/status") as file:
-            found.append(dict(re.findall(r"(?m)^(\w+):[ \t]*(.*?)[ \t]*$", file.read())))
+        try:
+            with open(f"/proc/{pid}/task/{thread}/status") as file:
+                text = file.read()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended meanwhile
+        found.append(dict(re.findall(r"(?m)^(\w+):[ \t]*(.*?)[ \t]*$", text)))
     return found

@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import shutil
 import signal
 import unittest
 
@@ -40,6 +41,10 @@ class Dropped(Reloading, Upgrading):
 
     def file(self, name):
         return os.path.join(self.folder, name)
+
+    def reachable(self):
+        """The program where every user can start it."""
+        return shutil.copy(binary(), self.file("sluice"))
 
     def own_folder(self):
         folder = self.file("own")
@@ -137,7 +142,7 @@ class Privileges(Dropped):
         wait_for(lambda: os.path.getsize(log), "a record in it")
         # As the user: it may ask its own process.
         done = run("setpriv", "--reuid", account.pw_uid, "--regid", account.pw_gid,
-                   "--clear-groups", binary(), "ctl", "--admin", f"unix:{admin}", "drain",
+                   "--clear-groups", self.reachable(), "ctl", "--admin", f"unix:{admin}", "drain",
                    f"app/{self.server}")
         self.assertEqual(done.returncode, 0, done.stderr)
         wait_for(lambda: os.path.exists(state), "the state")
@@ -179,7 +184,7 @@ class Privileges(Dropped):
         config = self.dropped(bind="127.0.0.1:0")
         path = self.file("config")
         put(path, yaml(config))
-        web = self.program(Process(binary(), "--config", path, prepare=become))
+        web = self.program(Process(self.reachable(), "--config", path, prepare=become))
         web.wait_line("listener web: listening on")
         for each in threads(web.pid):
             self.assertEqual(each["Uid"].split()[1], str(account.pw_uid))
@@ -212,7 +217,7 @@ class Refusals(Dropped, Case):
     def refused(self, prepare=None, **sections):
         path = self.file("config")
         put(path, yaml(self.dropped(**sections)))
-        web = self.program(Process(binary(), "--config", path, prepare=prepare))
+        web = self.program(Process(self.reachable(), "--config", path, prepare=prepare))
         self.assertEqual(web.wait(), 1, web.text())
         self.assertNotIn("listening on", web.text())
         return web.text()
