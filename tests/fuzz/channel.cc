@@ -96,7 +96,7 @@ void Channel::Take() {
     Expect(link.reset || whole, "an end of stream comes after all bytes");
     const bool tcp = link.family != AF_UNIX;
     const bool known = link.error_told || link.far_finished ||
-                       Here().GetPeerState(link.fd) == core::PeerState::kReset;
+                       Here().GetPeerState(link.fd) != core::PeerState::kOpen;
     Expect(!link.reset || !tcp || known, "a reset is not a clean end");
   } else if (op.result < 0 && op.result != -ECANCELED) {
     Expect(link.reset && IsReset(-op.result), "an error without a reset", strerror(-op.result));
