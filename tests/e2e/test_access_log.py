@@ -129,7 +129,7 @@ class AccessLog(Administered, Reloading):
     def test_none_of_the_endpoints(self):
         refusing = [f"{sockets.HOST}:{sockets.free_port()}" for _ in range(2)]
         self.start(refusing, upstream={"balance": "first", "retry_for": "0s"})
-        self.assertEqual(sockets.read_to_end(self.keep(self.web.connect()))[1], "reset")
+        self.assertEqual(sockets.ending_of_connect(self.web.address()), "reset")
         record = self.records.wait()[0]
         self.assertEqual((record["failed"], record["endpoint"], record["upstream_local"]),
                          (refusing, refusing[-1], None))
