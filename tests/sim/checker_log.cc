@@ -93,8 +93,8 @@ void Checker::CheckCut(const Session& session, int direction, uint64_t undeliver
 
 bool Checker::MayCut(const Session& session, int direction) const {
   const Socket& to = session.to(direction);
-  const bool doubted = session.doubted[Session::kUp] || session.doubted[Session::kDown];
-  if (to.reset_arrived || session.broken() || doubted || session.reason.ends_with("_timeout"))
+  if (to.reset_arrived || session.broken() || session.has_doubts() ||
+      session.reason.ends_with("_timeout"))
     return true;
   if (acts_.MayCut(session)) return true;
   if (session.reason == "endpoint_removed" || session.reason == "endpoint_down") return true;

@@ -190,7 +190,9 @@ void EndpointChecker::Closes(Session& session) {
     --(session.placed_surely ? place->used : place->unsure);
     session.late_at = place->late_at;
     session.down_at = place->down_at;
-    if (session.far != nullptr && session.far->reset_arrived) health_.Failed(*place);
+    const bool may_be_reset =
+        session.far != nullptr && (session.far->reset_arrived || session.doubted[Session::kDown]);
+    if (may_be_reset) health_.Failed(*place);
     if (session.far == nullptr) health_.Failed(*place);  // or given up
   }
   if (session.far != nullptr) return;

@@ -96,6 +96,7 @@ struct Session {
            send_failed[static_cast<size_t>(direction)].has_value();
   }
   bool broken() const { return broken(kUp) || broken(kDown); }
+  bool has_doubts() const { return doubted[kUp] || doubted[kDown]; }
   bool live() const { return began && !ended; }
   // The time for its route counts from here, or later.
   core::Instant asks_route_from() const { return identified.value_or(*began_from); }
