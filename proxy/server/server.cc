@@ -235,11 +235,14 @@ core::Task<absl::Status> Server::Exchange(conf::Config config) {
   co_await retired_.Finish();
   NextTopology next;
   const NextTopologySources sources = SourcesOfNext();
-  absl::Status status =
-      co_await elsewhere_([&] { next = MakeNextTopology(std::move(config), sources); });
+  absl::Status routes;
+  absl::Status status = co_await elsewhere_([&] {
+    next = MakeNextTopology(std::move(config), sources);
+    routes = CheckTransparentSources(next.topology->config());
+  });
   if (!status.ok()) co_return status;
   status = CheckUpstreamSockets(core::CurrentReactor(), next.topology->upstreams());
-  if (status.ok()) status = CheckTransparentSources(next.topology->config());
+  if (status.ok()) status = routes;
   if (!status.ok()) co_return status;
   const absl::Cleanup follow = [this] { FollowSources(); };
   co_await AskSourcesOf(next.topology);
