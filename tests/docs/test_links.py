@@ -77,6 +77,12 @@ class Page(html.parser.HTMLParser):
             self.prose.append(data)
 
 
+def target_of(path, address):
+    """The file that a link in this one leads to, and the anchor in it, or ""."""
+    name, _, anchor = address.partition("#")
+    return (os.path.normpath(os.path.join(os.path.dirname(path), name)) if name else path), anchor
+
+
 class Markdown(unittest.TestCase):
     def test_links_and_anchors(self):
         count = 0
@@ -90,9 +96,7 @@ class Markdown(unittest.TestCase):
                     continue
                 count += 1
                 with self.subTest(path=path, link=address):
-                    name, _, anchor = address.partition("#")
-                    target = os.path.normpath(os.path.join(os.path.dirname(path), name)) \
-                        if name else path
+                    target, anchor = target_of(path, address)
                     self.assertTrue(os.path.exists(os.path.join(ROOT, target)), "no such file")
                     if anchor:
                         self.assertIn(anchor, anchors(read(target)))
@@ -126,9 +130,7 @@ class Html(unittest.TestCase):
                     continue
                 count += 1
                 with self.subTest(page=path, link=address):
-                    name, _, anchor = address.partition("#")
-                    target = os.path.normpath(os.path.join(os.path.dirname(path), name)) \
-                        if name else path
+                    target, anchor = target_of(path, address)
                     self.assertTrue(os.path.isfile(os.path.join(self.folder, target)))
                     if anchor:
                         self.assertIn(anchor, self.pages[target].ids)

@@ -9,6 +9,7 @@ import socket
 import struct
 from typing import NamedTuple, Optional
 
+from crc32c import crc32c
 from ends.peer import Peer
 from verdict import Failed
 
@@ -54,16 +55,6 @@ def addresses(source=CLIENT, target=SERVER) -> bytes:
 
 def unix_addresses() -> bytes:
     return b"/run/client".ljust(108, b"\0") + b"/run/server".ljust(108, b"\0")
-
-
-def crc32c(data: bytes) -> int:
-    """RFC 3720, B.4."""
-    crc = 0xffffffff
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
-    return crc ^ 0xffffffff
 
 
 def checked(rest: bytes, kind: int = TCP4) -> bytes:

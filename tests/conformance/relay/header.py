@@ -7,6 +7,8 @@ import socket
 import struct
 from typing import NamedTuple, Optional
 
+from crc32c import crc32c
+
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 LONGEST_LINE = 107
 PROXY, LOCAL = 0x21, 0x20
@@ -119,18 +121,9 @@ def _check_tlvs(header: bytes, at: int, sins) -> None:
             raise Wrong("a TLV is longer than its header")
         if kind == CRC32C and not sins.has("any_checksum"):
             plain = header[:at] + bytes(4) + header[at + 4:]
-            if struct.unpack_from("!I", header, at)[0] != _crc32c(plain):
+            if struct.unpack_from("!I", header, at)[0] != crc32c(plain):
                 raise Wrong("the checksum is wrong")
         at += length
-
-
-def _crc32c(data: bytes) -> int:
-    crc = 0xffffffff
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
-    return crc ^ 0xffffffff
 
 
 def make(version: str, source: Optional[tuple], target: Optional[tuple],
