@@ -159,7 +159,8 @@ def describe(tree, inputs, changelog, scratch):
 
 def build(output, inputs):
     inputs = {key: os.path.abspath(path) for key, path in inputs.items()}
-    changelog = Changelog(inputs["changelog"])
+    with open(inputs["maintainer"], encoding="utf-8") as file:
+        changelog = Changelog(inputs["changelog"], file.read())
     if f"_{changelog.version}_" not in os.path.basename(output):
         sys.exit(f"build_deb: {output} does not have the version of the changelog, "
                  f"{changelog.version}")

@@ -3,6 +3,7 @@
 import email.utils
 import re
 import subprocess
+import sys
 
 
 def run(*words, **options):
@@ -10,13 +11,17 @@ def run(*words, **options):
 
 
 class Changelog:
-    """The first entry of release/changelog."""
+    """The first entry of release/changelog; `maintainer` takes the place of the one in it."""
 
-    def __init__(self, path):
+    def __init__(self, path, maintainer=""):
+        if maintainer and not re.fullmatch(r"[^<>\n]+ <[^<>@\s]+@[^<>@\s]+>", maintainer):
+            sys.exit(f"the define maintainer is {maintainer!r}; allowed: NAME <ADDRESS>")
         with open(path, encoding="utf-8") as file:
             self.text = file.read()
         self.version = re.match(r"sluice \(([^)]+)\)", self.text).group(1)
         self.maintainer, date = re.search(r"(?m)^ -- (.*>)  (.*)$", self.text).groups()
+        self.text = self.text.replace(self.maintainer, maintainer or self.maintainer)
+        self.maintainer = maintainer or self.maintainer
         when = email.utils.parsedate_to_datetime(date)
         self.time = int(when.timestamp())
         self.date = when.strftime("%Y-%m-%d")

@@ -6,6 +6,7 @@ DEB_INPUTS = {
     "copyright": "//release:copyright",
     "configuration": "//release:files/sluice.yaml",
     "logrotate": "//release:files/sluice.logrotate",
+    "maintainer": "//release:maintainer",
     "service": "//release:files/sluice.service",
     "sysusers": "//release:files/sluice.sysusers",
     "tmpfiles": "//release:files/sluice.tmpfiles",

@@ -33,18 +33,39 @@ class Package(unittest.TestCase):
             overrides = [line for line in file.read().splitlines() if not line.startswith("#")]
         self.assertEqual(len(used), len(overrides), done.stdout)
 
+    def build(self, folder, **inputs):
+        """The package, elsewhere, under another umask, clock and order of the environment."""
+        again = os.path.join(folder, os.path.basename(deb()))
+        done = subprocess.run(
+            [sys.executable, os.path.join(RELEASE, "build_deb.py"), again,
+             *(f"{key}={path}" for key, path in reversed({**INPUTS, **inputs}.items()))],
+            umask=0o077, capture_output=True, text=True, check=False,
+            env={"PATH": os.environ["PATH"], "TMPDIR": folder, "TZ": "Asia/Tokyo",
+                 "LC_ALL": "C.UTF-8"})
+        return again, done
+
     def test_two_builds_are_equal(self):
-        """The second one elsewhere, under another umask, clock and order of the environment."""
         with tempfile.TemporaryDirectory() as folder:
-            again = os.path.join(folder, os.path.basename(deb()))
-            done = subprocess.run(
-                [sys.executable, os.path.join(RELEASE, "build_deb.py"), again,
-                 *(f"{key}={path}" for key, path in reversed(INPUTS.items()))],
-                umask=0o077, capture_output=True, text=True,
-                env={"PATH": os.environ["PATH"], "TMPDIR": folder, "TZ": "Asia/Tokyo",
-                     "LC_ALL": "C.UTF-8"})
+            again, done = self.build(folder)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertTrue(filecmp.cmp(deb(), again, shallow=False))
+
+    def test_the_maintainer_is_whom_the_builder_names(self):
+        who = "Jane Doe <jane@example.org>"
+        with tempfile.TemporaryDirectory() as folder:
+            name = os.path.join(folder, "maintainer")
+            for text in (who, "Jane Doe", "Jane <jane>"):
+                with open(name, "w", encoding="utf-8") as file:
+                    file.write(text)
+                again, done = self.build(folder, maintainer=name)
+                if text != who:
+                    self.assertIn("allowed: NAME <ADDRESS>", done.stderr)
+                    continue
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(run("dpkg-deb", "--field", again, "Maintainer").stdout.strip(),
+                                 who)
+                said = run("lintian", "--allow-root", again).stdout
+                self.assertEqual(re.findall(r"(?m)^[EW]: .*", said), [])
 
     def test_sums(self):
         done = run("sha256sum", "--check", "--strict", "SHA256SUMS", cwd=os.path.dirname(deb()))
