@@ -24,6 +24,8 @@ test_packages=(
   g++ libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19
   # Libraries.
   libbenchmark-dev libgmock-dev libgtest-dev
+  # Tokio, which the runtime is compared with.
+  cargo librust-tokio-dev
   # Clients, upstreams, peers and the system's own tools.
   bash chromium chromium-driver curl dnsmasq-base fish haproxy iperf3 iproute2 libnginx-mod-stream
   nginx openssh-client openssl postgresql postgresql-contrib procps prometheus python3

@@ -33,6 +33,8 @@ CORE = {
                         "core/time", "core/combine", "core/io"],
     TEST_KIT: ["core/base", "core/task", "core/sync", "core/time", "core/reactor",
                      "core/sched", "core/runtime"],
+    # A program like any other.
+    "core/bench": ["core/sluice.h"],
 }
 
 # All of PUBLIC_CORE in one include, for programs; no part of the product uses it.
