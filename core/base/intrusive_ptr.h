@@ -21,6 +21,11 @@
 
 namespace sluice::core {
 
+template <typename T>
+class IntrusivePtr;
+template <typename T, typename... Arguments>
+IntrusivePtr<T> MakeRef(Arguments&&... arguments);
+
 class RefCounted {
  public:
   RefCounted() = default;
@@ -36,9 +41,16 @@ class RefCounted {
  private:
   template <typename T>
   friend class IntrusivePtr;
+  template <typename T, typename... Arguments>
+  friend IntrusivePtr<T> MakeRef(Arguments&&... arguments);
 
   void Ref() const { refs_.fetch_add(1, std::memory_order_relaxed); }
   void Unref() const {
+    if (refs_.load(std::memory_order_acquire) == 1) {  // the last one: no locked instruction
+      refs_.store(0, std::memory_order_relaxed);
+      delete this;
+      return;
+    }
     const uint32_t before = refs_.fetch_sub(1, std::memory_order_acq_rel);
     SLUICE_DCHECK(before > 0);
     if (before == 1) delete this;
@@ -77,6 +89,8 @@ class IntrusivePtr {
  private:
   template <typename U>
   friend class IntrusivePtr;
+  template <typename U, typename... Arguments>
+  friend IntrusivePtr<U> MakeRef(Arguments&&... arguments);
 
   T* Release() { return std::exchange(object_, nullptr); }
   const RefCounted& Counted() const { return *object_; }
@@ -86,7 +100,10 @@ class IntrusivePtr {
 
 template <typename T, typename... Arguments>
 IntrusivePtr<T> MakeRef(Arguments&&... arguments) {
-  return IntrusivePtr<T>(new T(std::forward<Arguments>(arguments)...));
+  IntrusivePtr<T> pointer;
+  pointer.object_ = new T(std::forward<Arguments>(arguments)...);
+  pointer.Counted().refs_.store(1, std::memory_order_relaxed);  // no other thread has it yet
+  return pointer;
 }
 
 }  // namespace sluice::core

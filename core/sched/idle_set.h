@@ -61,6 +61,14 @@ class IdleSet {
     }
   }
 
+  // A hint, which orders nothing: whether a worker may have to be woken.
+  bool AnyParked() const {
+    for (uint32_t w = 0; w * 64 < workers_; ++w) {
+      if (parked_[w].load(std::memory_order_relaxed) != 0) return true;
+    }
+    return false;
+  }
+
   // Whether so few search that one more may. After BeginPark, whose fence meets StopSearching's:
   // those that search and stop later will look at everything again.
   bool MaySearch() const { return 2 * searching_.load(std::memory_order_relaxed) < workers_; }

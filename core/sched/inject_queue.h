@@ -9,6 +9,8 @@
 #define SLUICE_CORE_SCHED_INJECT_QUEUE_H_
 
 #include <cstddef>
+#include <span>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -25,6 +27,30 @@ class InjectQueue {
     (head_ == nullptr ? head_ : last_->queue_next) = &task;
     last_ = &task;
     size_.store(size_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  }
+
+  // In this order, under one lock.
+  void PushAll(std::span<Runnable* const> tasks) {
+    for (size_t i = 0; i + 1 < tasks.size(); ++i) tasks[i]->queue_next = tasks[i + 1];
+    tasks.back()->queue_next = nullptr;
+    absl::MutexLock lock(&mutex_);
+    (head_ == nullptr ? head_ : last_->queue_next) = tasks.front();
+    last_ = tasks.back();
+    size_.store(size_.load(std::memory_order_relaxed) + tasks.size(), std::memory_order_release);
+  }
+
+  // The oldest, at most `most` (which is not 0), linked by queue_next; null when empty.
+  Runnable* PopSome(size_t most) {
+    if (empty()) return nullptr;
+    absl::MutexLock lock(&mutex_);
+    Runnable* const first = head_;
+    if (first == nullptr) return nullptr;
+    Runnable* last = first;
+    size_t count = 1;
+    for (; count < most && last->queue_next != nullptr; ++count) last = last->queue_next;
+    head_ = std::exchange(last->queue_next, nullptr);
+    size_.store(size_.load(std::memory_order_relaxed) - count, std::memory_order_release);
+    return first;
   }
 
   // Null when empty.

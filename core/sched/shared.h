@@ -19,6 +19,7 @@
 #include "core/sched/idle_set.h"
 #include "core/sched/inject_queue.h"
 #include "core/sched/worker_options.h"
+#include "core/task/frame_cache.h"
 #include "core/task/runnable.h"
 
 namespace sluice::core {
@@ -55,10 +56,12 @@ class Shared final : public Scheduler {
     return stop != kGoOn && (stop == kStop || live_tasks() == 0);
   }
 
-  // Spawned tasks that have not ended. What a task did is seen after it has been counted down.
-  void NoteTaskBegin() { live_tasks_.fetch_add(1, std::memory_order_relaxed); }
-  void NoteTaskEnd() { live_tasks_.fetch_sub(1, std::memory_order_release); }
-  size_t live_tasks() const { return live_tasks_.load(std::memory_order_acquire); }
+  // Spawned tasks that have not ended. What a task did is seen after it has been counted down. Each
+  // worker counts what begins and what ends there: a counter of all would be one line of memory
+  // that every spawn and every end fights for.
+  void NoteTaskBegin();
+  void NoteTaskEnd();
+  size_t live_tasks() const;
 
   // Is told the exceptions of tasks whose outcome nothing has asked for. Before tasks are spawned.
   using LostException = std::function<void(std::exception_ptr)>;
@@ -94,6 +97,7 @@ class Shared final : public Scheduler {
     WakeAll();
   }
 
+  FrameDepot frame_depot_;  // outlives the workers, whose caches it serves
   InjectQueue inject_;
   IdleSet idle_;
   std::vector<std::unique_ptr<Worker>> workers_;
@@ -102,7 +106,8 @@ class Shared final : public Scheduler {
   std::span<const std::unique_ptr<LocalQueue>> local_queues_;
   LostException lost_exception_;  // empty: they are written to stderr
   Atomic<uint8_t> stop_{kGoOn};
-  Atomic<size_t> live_tasks_{0};
+  Atomic<size_t> outside_begun_{0};  // as in Worker: by threads that are no workers
+  Atomic<size_t> outside_ended_{0};
   // Workers that look every kOverdue whether a backlog has become overdue: none need be woken for
   // it. A hint, it orders nothing.
   Atomic<uint32_t> watchers_{0};

@@ -30,6 +30,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <utility>
 
 #include "core/base/atomic.h"
@@ -47,8 +48,8 @@ class StealQueue {
   StealQueue(const StealQueue&) = delete;
   StealQueue& operator=(const StealQueue&) = delete;
 
-  // Owner. Pushes at the tail; when the ring is full, `overflow(T*)` gets half of what is queued
-  // (oldest first) and then `task`, or just `task` while a thief is busy.
+  // Owner. Pushes at the tail; when the ring is full, `overflow(std::span<T* const>)` gets half of
+  // what is queued (oldest first) and then `task`, or just `task` while a thief is busy.
   template <typename Overflow>
   void Push(T* task, Overflow&& overflow) {
     for (;;) {
@@ -60,7 +61,7 @@ class StealQueue {
         return;
       }
       if (Steal(head) != Real(head)) {
-        overflow(task);
+        overflow(std::span<T* const>(&task, 1));
         return;
       }
       if (PushOverflow(task, head, tail, overflow)) return;
@@ -122,7 +123,7 @@ class StealQueue {
     const uint32_t real = Real(head);
     const uint32_t half = kCapacity / 2;
     SLUICE_DCHECK(tail - real == kCapacity);
-    std::array<T*, kCapacity / 2> taken;
+    std::array<T*, kCapacity / 2 + 1> taken;
     for (uint32_t i = 0; i < half; ++i) {
       taken[i] = slots_[(real + i) & kMask].load(std::memory_order_relaxed);
     }
@@ -130,8 +131,8 @@ class StealQueue {
                                        std::memory_order_acq_rel, std::memory_order_relaxed)) {
       return false;
     }
-    for (T* old : taken) overflow(old);
-    overflow(task);
+    taken[half] = task;
+    overflow(std::span<T* const>(taken));
     return true;
   }
 

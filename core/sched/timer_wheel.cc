@@ -9,6 +9,7 @@ namespace sluice::core {
 namespace {
 
 constexpr int kBitsPerLevel = 6;
+constexpr uint64_t kMaxMs = (uint64_t{1} << 48) - 1;  // that a timer can note
 constexpr uint64_t kMaxDurationMs = (uint64_t{1} << (6 * kBitsPerLevel)) - 1;
 
 uint64_t WholeMs(Instant at) { return static_cast<uint64_t>(at.since_origin() / 1ms); }
@@ -24,33 +25,34 @@ int LevelFor(uint64_t elapsed_ms, uint64_t deadline_ms) {
 
 }  // namespace
 
-Timer::~Timer() { SLUICE_DCHECK(!armed_); }
+Timer::~Timer() { SLUICE_DCHECK(!armed()); }
 
 bool Timer::Disarm() {
-  if (!armed_) return false;
+  if (!armed()) return false;
   absl::MutexLock lock(&wheel_->mutex_);
   if (!linked_) return false;
   wheel_->Unlink(*this);
-  armed_ = false;
+  wheel_ = nullptr;
   return true;
 }
 
 void Timer::Cancel() {
+  TimerWheel* const wheel = wheel_;
   if (!Disarm()) return;
-  armed_ = true;  // until OnReady
+  wheel_ = wheel;  // armed until OnReady
   task_->Post(*this);
 }
 
 TimerWheel::TimerWheel(Instant now) : elapsed_ms_(WholeMs(now)) {}
 
 void TimerWheel::Arm(Timer& timer, Instant deadline, Runnable& task) {
-  SLUICE_DCHECK(!timer.armed_);
+  SLUICE_DCHECK(!timer.armed());
   absl::MutexLock lock(&mutex_);
   timer.task_ = &task;
   timer.wheel_ = this;
-  timer.armed_ = true;
   timer.deadline_ms_ =
       std::clamp(RoundUpToMs(deadline), elapsed_ms_ + 1, elapsed_ms_ + kMaxDurationMs / 2);
+  SLUICE_DCHECK(timer.deadline_ms_ <= kMaxMs);
   Link(timer);
 }
 

@@ -15,6 +15,10 @@
 //              ▲                │ Disarm: true                 ▲
 //              └────────────────┘          Disarm: false ──────┘ the event still comes
 //
+// A timer is armed, LINKED or FIRED, while it names its wheel: no byte beside the pointer tells it.
+// It has 48 bits of milliseconds, enough for 8,900 years, so that what the wheel notes of it fits
+// into the same word: a word counts in the frame of each task that sleeps.
+//
 // Invariants
 //   I1  A timer is on the list of exactly one slot, and that slot's bit is set, or it is not
 //       LINKED.
@@ -53,32 +57,46 @@ class Timer : public Waiter {
   bool Disarm();
 
   // Inside the task: between Arm and (Disarm == true or OnReady).
-  bool armed() const { return armed_; }
+  bool armed() const { return wheel_ != nullptr; }
 
   // Asks for OnReady at once. Inside the task.
   void Cancel() override;
 
   // Inside the task, while armed: when it is due, to the millisecond above.
   Instant deadline() const {
-    return Instant(std::chrono::milliseconds(static_cast<int64_t>(deadline_ms_)));
+    return Instant(std::chrono::milliseconds(static_cast<int64_t>(uint64_t{deadline_ms_})));
   }
 
  protected:
   ~Timer();
 
   // To be called first by OnReady.
-  void Fired() { armed_ = false; }
+  void Fired() { wheel_ = nullptr; }
 
  private:
   friend class TimerWheel;
   Runnable* task_ = nullptr;
-  TimerWheel* wheel_ = nullptr;
-  Timer* previous_ = nullptr;  // guarded by wheel_->mutex_, as is `next` while linked
-  uint64_t deadline_ms_ = 0;
-  uint8_t level_ = 0;
+  TimerWheel* wheel_ = nullptr;  // while it is armed; its task's alone
+  Timer* previous_ = nullptr;    // guarded by wheel_->mutex_, as is `next` while linked
+  class Milliseconds {
+   public:
+    Milliseconds& operator=(uint64_t ms) {
+      for (int i = 0; i < 3; ++i) parts_[i] = static_cast<uint16_t>(ms >> (16 * i));
+      return *this;
+    }
+    operator uint64_t() const {
+      return parts_[0] | uint64_t{parts_[1]} << 16 | uint64_t{parts_[2]} << 32;
+    }
+
+   private:
+    uint16_t parts_[3] = {};
+  };
+
+  Milliseconds deadline_ms_;
+  // Guarded by wheel_->mutex_.
+  uint8_t level_ : 7 = 0;
+  bool linked_ : 1 = false;
   uint8_t slot_ = 0;
-  bool linked_ = false;  // guarded by wheel_->mutex_
-  bool armed_ = false;
 };
 
 class TimerWheel {

@@ -52,6 +52,7 @@ Worker::Worker(Shared& shared, uint32_t index, const Clock& clock, const WorkerO
       shuffle_(options.shuffle_seed == 0
                    ? nullptr
                    : std::make_unique<Shuffle>(options.shuffle_seed + index)) {
+  memory_.frames().Configure(FrameCache::MostFor(options.spare_frames), &shared.frame_depot_);
   if (shuffle_ != nullptr) due_ = kShuffled;
 }
 
@@ -192,11 +193,13 @@ Runnable* Worker::NextShared() {
   if (queued == 0) return nullptr;
   const size_t free = queue_.kSize / 2 - std::min(queue_.kSize / 2, queue_.SizeHint());
   const size_t share = std::min(queued / shared_.workers_.size() + 1, free);
-  Runnable* first = shared_.inject_.Pop();
-  for (size_t i = 1; first != nullptr && i < share; ++i) {
-    Runnable* task = shared_.inject_.Pop();
-    if (task == nullptr) break;
-    queue_.Push(task, [this](Runnable* over) { shared_.inject_.Push(*over); });
+  Runnable* const first = shared_.inject_.PopSome(std::max<size_t>(share, 1));
+  if (first == nullptr) return nullptr;
+  Runnable* rest = std::exchange(first->queue_next, nullptr);
+  while (rest != nullptr) {
+    Runnable* const task = std::exchange(rest, rest->queue_next);
+    task->queue_next = nullptr;
+    queue_.Push(task, [this](std::span<Runnable* const> over) { Overflow(over); });
   }
   return first;
 }
@@ -224,15 +227,24 @@ void Worker::QueueHeavy(Runnable& task) {
 }
 
 void Worker::ScheduleLast(Runnable& task) {
-  queue_.Push(&task, [this](Runnable* over) {
-    Count(counters_.overflow);
-    shared_.inject_.Push(*over);
-  });
+  queue_.Push(&task, [this](std::span<Runnable* const> over) { Overflow(over); });
   WakeForBacklog();
 }
 
+void Worker::Overflow(std::span<Runnable* const> tasks) {
+  Count(counters_.overflow, tasks.size());
+  shared_.inject_.PushAll(tasks);
+}
+
+// The fence of NotifyOne is for the task that makes it a backlog: a worker that is about to sleep
+// sees kStealBacklog of it, and then looks again within kOverdue, or is found asleep. Behind it,
+// where most schedules under load are, a look without a fence will do: to see fewer than
+// kStealBacklog of more than kWakeBacklog a worker would have to miss the last dozen pushes.
 void Worker::WakeForBacklog() {
-  if (shared_.workers_.size() == 1 || queued() < kWakeBacklog) return;
+  if (shared_.workers_.size() == 1) return;
+  const size_t backlog = queued();
+  if (backlog < kWakeBacklog) return;
+  if (backlog > kWakeBacklog && !shared_.idle_.AnyParked()) return;
   const bool watched = !options_.stealing || shared_.watchers_.load(std::memory_order_relaxed) > 0;
   if (!watched || !shared_.inject_.empty()) shared_.NotifyOne();
 }

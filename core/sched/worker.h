@@ -50,6 +50,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "absl/status/status.h"
 #include "core/base/atomic.h"
@@ -183,6 +184,7 @@ class Worker {
   }
   void QueueHeavy(Runnable& task);
   void WakeForBacklog();
+  void Overflow(std::span<Runnable* const> tasks);
   bool RoundIsOver() const;
   void EndRound();
   void TurnReactor(std::optional<Duration> timeout);
@@ -230,8 +232,10 @@ class Worker {
 
   TimerWheel wheel_;
   WorkerMemory memory_;
-  InjectQueue mailbox_;                      // any thread
-  InjectQueue heavy_;                        // filled by the owner; thieves take from it
+  InjectQueue mailbox_;            // any thread
+  InjectQueue heavy_;              // filled by the owner; thieves take from it
+  Atomic<size_t> tasks_begun_{0};  // spawned and ended here: Shared::live_tasks
+  Atomic<size_t> tasks_ended_{0};
   Atomic<Instant> turned_;                   // like now_; thieves read it
   Atomic<Duration> task_time_{Duration{0}};  // how long a task takes lately; thieves read it
   std::unique_ptr<Reactor> reactor_;

@@ -10,13 +10,10 @@ namespace sluice::core {
 // The first that a task spawns before it gives way is what this worker runs next, or soon; for a
 // second one another worker is woken, and for what has piled up here. The push comes before
 // NotifyOne's fence, which meets BeginPark's: a worker that is about to sleep sees the task, or is
-// woken.
+// woken. Each task needs the fence, also behind others: these may have been taken by then.
 void Worker::ScheduleNew(Runnable& task) {
   if (!eager() || shared_.workers_.size() == 1) return ScheduleLast(task);
-  new_.Push(&task, [this](Runnable* over) {
-    Count(counters_.overflow);
-    shared_.inject_.Push(*over);
-  });
+  new_.Push(&task, [this](std::span<Runnable* const> over) { Overflow(over); });
   due_ |= kNewDue;
   const bool second = std::exchange(spawned_in_, tick_) == tick_;
   if (second || new_.SizeHint() >= 2) shared_.NotifyOne();

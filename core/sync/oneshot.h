@@ -40,8 +40,10 @@
 
 #include <cerrno>
 #include <coroutine>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -55,6 +57,7 @@
 #include "core/sync/blocking_wait.h"
 #include "core/sync/send_result.h"
 #include "core/sync/wait_list.h"
+#include "core/task/frame_cache.h"
 
 namespace sluice::core {
 
@@ -96,6 +99,16 @@ class OneshotState final : public RefCounted {
 
  public:
   ~OneshotState() override = default;
+
+  // One is made for each request, as a rule: as often as a frame.
+  static void* operator new(size_t size) { return FrameCache::Allocate(size); }
+  static void operator delete(void* state, size_t size) { FrameCache::Free(state, size); }
+  static void* operator new(size_t size, std::align_val_t alignment) {  // T is aligned like that
+    return ::operator new(size, alignment);
+  }
+  static void operator delete(void* state, size_t size, std::align_val_t alignment) {
+    ::operator delete(state, size, alignment);
+  }
 
   // The sender, once. Takes `value` unless it returns an error.
   int Send(T& value) {

@@ -59,6 +59,7 @@ RuntimePlan PlanRuntime(const conf::Config& file, uint32_t cpus, const Descripto
   plan.options.backend = static_cast<core::Backend>(config.runtime.backend);
   plan.options.cancels_tasks = false;  // the server's task waits for all others
   core::WorkerOptions& worker = plan.options.worker;
+  worker.spare_frames = 8;  // what an idle session takes counts for more than to begin one
   worker.busy_poll = config.runtime.busy_poll;
   worker.stealing = config.runtime.work_stealing;
   worker.steal_policy = core::StealPolicy::kOverdue;  // a session stays where its client arrived

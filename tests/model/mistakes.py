@@ -415,11 +415,11 @@ MISTAKES = [
     ),
     (
         'worker_steal.cc',
-        """  new_.Push(&task, [this](Runnable* over) {
+        """  new_.Push(&task, [this](std::span<Runnable* const> over) { Overflow(over); });
 """,
         """  const bool early = model::Planted("wakes before it pushes");
   if (early) shared_.NotifyOne();
-  new_.Push(&task, [this](Runnable* over) {
+  new_.Push(&task, [this](std::span<Runnable* const> over) { Overflow(over); });
 """,
     ),
     (
@@ -427,6 +427,8 @@ MISTAKES = [
         '  if (second || new_.SizeHint() >= 2) shared_.NotifyOne();\n',
         """  if (early || model::Planted("new tasks wake none")) return;
   const bool overlooked = model::Planted("a second task is one that waits alone");
+  const bool some_wait = model::Planted("no fence behind others") && new_.SizeHint() > 2;
+  if (some_wait && !shared_.idle_.AnyParked()) return;
   if ((second && !overlooked) || new_.SizeHint() >= 2) shared_.NotifyOne();
 """,
     ),

@@ -1,6 +1,7 @@
 // StealQueue, the real header at capacity 4: every task is taken exactly once, whatever the owner
 // and two thieves do, and the thread that takes it sees what was written to it before.
 #include <array>
+#include <span>
 
 #include "core/sched/steal_queue.h"
 #include "tests/model/expect.h"
@@ -32,7 +33,9 @@ struct State {
     for (int i = 0; i < count; ++i) {
       Cell<int>& task = tasks[pushed++];
       task.Set(1);
-      queue.Push(&task, [](Cell<int>* over) { Take(over); });
+      queue.Push(&task, [](std::span<Cell<int>* const> over) {
+        for (Cell<int>* old : over) Take(old);
+      });
     }
   }
   void Pop(int count) {

@@ -80,8 +80,8 @@ inline Model StoppingWhenDone(uint32_t workers, bool wakes) {
   };
 }
 
-// A task of worker 0 that has two others begin and does not end before they have: worker 1, asleep
-// or about to be, runs both.
+// A task of worker 0 that has others begin, and does not end before they have: worker 1, asleep or
+// about to be, runs all.
 class Parent final : public core::Runnable {
  public:
   Parent(core::Scheduler& scheduler, std::vector<std::unique_ptr<Task>>& children)
@@ -105,11 +105,13 @@ class Parent final : public core::Runnable {
   std::vector<std::unique_ptr<Task>>& children_;
 };
 
-inline Model SpawnedByABusyTask() {
-  return [](Execution& run) {
+inline Model SpawnedByABusyTask(int children = 2) {
+  return [=](Execution& run) {
     State& s = MakeWorkers(run, 2u, core::StealPolicy::kEager);
     RunForEver(run, s);
-    for (int i = 0; i < 2; ++i) s.tasks.push_back(std::make_unique<Task>(s.shared));
+    for (int i = 0; i < children; ++i) {
+      s.tasks.push_back(std::make_unique<Task>(s.shared));
+    }
     auto& parent = run.Make<Parent>(s.shared, s.tasks);
     run.Thread("outside", [&s, &parent] { s.shared.workers()[0]->ScheduleHere(parent); });
     run.Finally([&s, &parent] {

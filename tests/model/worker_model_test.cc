@@ -43,6 +43,12 @@ TEST(Worker, ABusyTasksChildrenBeginElsewhere) {
   ExpectHolds(SpawnedByABusyTask(), {.samples = kSamples / 3});
 }
 
+// The third may be pushed when the two before it have been seen.
+TEST(Worker, ThreeChildrenOfABusyTaskBeginElsewhere) {
+  ExpectHolds(SpawnedByABusyTask(3), {.preemptions = 1});
+  ExpectHolds(SpawnedByABusyTask(3), {.samples = kSamples / 3});
+}
+
 // The mailbox is looked at without its lock: the wake-up is what makes the task visible.
 TEST(WorkerMutant, MailboxWithoutTheWakeUpsRelease) {
   ExpectCaught(HandingToOne(1),

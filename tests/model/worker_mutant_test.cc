@@ -24,5 +24,12 @@ TEST(WorkerStealMutant, ASearchOverlooksNewTasks) {
   ExpectPlantedFails("a search overlooks new tasks");
 }
 
+// The third may find both that came before it gone.
+TEST(WorkerStealMutant, NoFenceBehindOthers) {
+  planted = "no fence behind others";
+  ExpectFails(SpawnedByABusyTask(3), {.preemptions = 1});
+  planted = "";
+}
+
 }  // namespace
 }  // namespace sluice::model

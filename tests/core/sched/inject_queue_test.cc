@@ -26,6 +26,28 @@ TEST(InjectQueueTest, FirstInFirstOut) {
   EXPECT_EQ(queue.Pop(), &tasks[1]);
 }
 
+TEST(InjectQueueTest, SeveralAtOnceStayInOrder) {
+  InjectQueue queue;
+  std::deque<FakeTask> tasks(7);
+  EXPECT_EQ(queue.PopSome(1), nullptr);
+  queue.Push(tasks[0]);
+  queue.PushAll(std::vector<Runnable*>{&tasks[1], &tasks[2], &tasks[3]});  // behind one
+  Runnable* some = queue.PopSome(2);
+  EXPECT_EQ(some, &tasks[0]);
+  EXPECT_EQ(some->queue_next, &tasks[1]);
+  EXPECT_EQ(tasks[1].queue_next, nullptr);
+  EXPECT_EQ(queue.size(), 2u);
+  some = queue.PopSome(5);  // fewer are there
+  EXPECT_EQ(some, &tasks[2]);
+  EXPECT_EQ(some->queue_next, &tasks[3]);
+  EXPECT_EQ(tasks[3].queue_next, nullptr);
+  EXPECT_TRUE(queue.empty());
+  queue.PushAll(std::vector<Runnable*>{&tasks[4]});  // into an empty one
+  queue.PushAll(std::vector<Runnable*>{&tasks[5], &tasks[6]});
+  for (int i = 4; i < 7; ++i) EXPECT_EQ(queue.Pop(), &tasks[i]);
+  EXPECT_EQ(queue.PopSome(3), nullptr);
+}
+
 TEST(InjectQueueTest, ManyThreads) {
   constexpr int kProducers = 4;
   constexpr int kTasks = 20000;

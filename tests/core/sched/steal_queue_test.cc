@@ -9,6 +9,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -32,7 +33,9 @@ class StealQueueTest : public ::testing::Test {
     for (size_t i = 0; i < items_.size(); ++i) items_[i].value = static_cast<int>(i);
   }
   void Push(Queue& queue, int index) {
-    queue.Push(&items_[index], [this](Item* item) { overflow_.push_back(item->value); });
+    queue.Push(&items_[index], [this](std::span<Item* const> items) {
+      for (const Item* item : items) overflow_.push_back(item->value);
+    });
   }
   static std::vector<int> Drain(Queue& queue) {
     std::vector<int> values;
@@ -139,7 +142,9 @@ class Stress {
     for (int i = 0; i < kItems;) {
       for (uint64_t burst = Between(random, 1, 2 * kCapacity); burst > 0 && i < kItems; --burst) {
         items_[i].value = i;
-        queues_[0].Push(&items_[i++], [this](Item* item) { overflow_.push_back(item); });
+        queues_[0].Push(&items_[i++], [this](std::span<Item* const> items) {
+          overflow_.insert(overflow_.end(), items.begin(), items.end());
+        });
       }
       for (uint64_t pops = Between(random, 0, kCapacity); pops > 0; --pops) {
         if (Item* item = queues_[0].Pop()) Take(*item);

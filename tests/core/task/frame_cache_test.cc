@@ -62,7 +62,7 @@ TEST_F(FrameCacheTest, AFrameIsUsedAgainByOneOfItsClass) {
   void* frame = FrameCache::Allocate(200);
   FrameCache::Free(frame, 200);
   Made();
-  EXPECT_EQ(FrameCache::Allocate(193), frame);  // 208 bytes, both
+  EXPECT_EQ(FrameCache::Allocate(193), frame);  // the class of both is 200 bytes
   EXPECT_EQ(Made(), 0);
   FrameCache::Free(frame, 193);
   for (const size_t other : {192u, 209u}) {
@@ -74,10 +74,12 @@ TEST_F(FrameCacheTest, AFrameIsUsedAgainByOneOfItsClass) {
 }
 
 TEST_F(FrameCacheTest, KeepsAFewOfAClassAndNoLargeOnes) {
-  constexpr int kFrames = FrameCache::kMost + 5;
+  constexpr int kMost = 3;
+  constexpr int kFrames = 2 * kMost + 5;
+  cache_.Configure(kMost, nullptr);
   std::vector<void*> frames(kFrames);
-  for (const auto& [size, kept] : {std::pair<size_t, int>{FrameCache::kLargest, FrameCache::kMost},
-                                   {FrameCache::kLargest + 1, 0}}) {
+  for (const auto& [size, kept] :
+       {std::pair<size_t, int>{FrameCache::kLargest, 2 * kMost}, {FrameCache::kLargest + 1, 0}}) {
     for (void*& frame : frames) frame = FrameCache::Allocate(size);
     Freed();
     for (void* frame : frames) FrameCache::Free(frame, size);
@@ -85,7 +87,29 @@ TEST_F(FrameCacheTest, KeepsAFewOfAClassAndNoLargeOnes) {
   }
   Freed();
   cache_.Clear();
-  EXPECT_EQ(Freed(), FrameCache::kMost);
+  EXPECT_EQ(Freed(), 2 * kMost);
+}
+
+// One cache only allocates, the other one only frees: frames go round through the depot.
+TEST_F(FrameCacheTest, TheDepotBringsBackWhatOthersFree) {
+  constexpr int kMost = 3;
+  constexpr int kChains = 2;
+  FrameDepot depot;
+  depot.set_most_chains(kChains);
+  FrameCache other;
+  cache_.Configure(kMost, &depot);
+  other.Configure(kMost, &depot);
+  std::vector<void*> frames((kChains + 2) * kMost);
+  Made();
+  for (int round = 0; round < 5; ++round) {
+    FrameCache::SetCurrent(&cache_);
+    for (void*& frame : frames) frame = FrameCache::Allocate(100);
+    // What the depot has brought back is not made again.
+    EXPECT_EQ(Made(), (round == 0 ? kChains + 2 : 2) * kMost) << round;
+    FrameCache::SetCurrent(&other);
+    for (void* frame : frames) FrameCache::Free(frame, 100);
+  }
+  EXPECT_EQ(depot.Take(FreeFrame::ClassOf(200)), nullptr);  // of another class there is none
 }
 
 TEST_F(FrameCacheTest, WithoutACacheItIsMalloc) {
