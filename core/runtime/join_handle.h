@@ -50,7 +50,7 @@ class AbortHandle {
 template <typename T>
 class [[nodiscard]] JoinHandle {
  public:
-  explicit JoinHandle(RootPromise<T>* root) : root_(root) {}
+  explicit JoinHandle(Joinable<T>* root) : root_(root) {}
   JoinHandle(JoinHandle&& other) noexcept : root_(std::exchange(other.root_, nullptr)) {}
   JoinHandle& operator=(JoinHandle&& other) noexcept {
     std::swap(root_, other.root_);
@@ -104,7 +104,7 @@ class [[nodiscard]] JoinHandle {
 
   class Awaiter final : public RootBase::Joiner {
    public:
-    explicit Awaiter(RootPromise<T>& root) : root_(root) {}
+    explicit Awaiter(Joinable<T>& root) : root_(root) {}
     bool await_ready() const { return root_.finished(); }
     template <typename Promise>
     bool await_suspend(std::coroutine_handle<Promise> handle) {
@@ -116,7 +116,7 @@ class [[nodiscard]] JoinHandle {
     void Cancel() override {}  // never: it is in no scope
 
    private:
-    RootPromise<T>& root_;
+    Joinable<T>& root_;
     std::coroutine_handle<> waiter_;
   };
 
@@ -124,7 +124,7 @@ class [[nodiscard]] JoinHandle {
   Awaiter operator co_await() && { return Awaiter(*root_); }
 
  private:
-  RootPromise<T>* root_;
+  Joinable<T>* root_;
 };
 
 }  // namespace sluice::core

@@ -5,18 +5,20 @@
 //     while (std::optional<Outcome<Page>> page = co_await fetches.Next()) Use(*page);
 //
 // A set that goes aborts the tasks that are left and lets go of them; Shutdown waits for them, too.
-// Each Spawn allocates one small node beside the task.
+// What it keeps of a task lies in the task's cell (task_cell.h): a Spawn allocates no more than any
+// other. The set holds a reference to each cell until Next has brought its outcome.
 //
-// Threads: its owner's task; the tasks run anywhere.
+//   Spawn ──► RUNNING ── ends ──► ENDED ── Next ──► gone       in one of two lists, under one lock
+//                │ the set goes: aborted, and gone when it ends
+//
+// The lists outlive the set until its last task has ended. Threads: its owner's task; the tasks run
+// anywhere.
 // Checked by: tests/core/runtime/join_set_test.cc.
 #ifndef SLUICE_CORE_RUNTIME_JOIN_SET_H_
 #define SLUICE_CORE_RUNTIME_JOIN_SET_H_
 
 #include <coroutine>
 #include <cstddef>
-#include <iterator>
-#include <list>
-#include <memory>
 #include <optional>
 #include <utility>
 
@@ -27,6 +29,7 @@
 #include "core/runtime/join_handle.h"
 #include "core/runtime/root.h"
 #include "core/runtime/spawn.h"
+#include "core/runtime/task_cell.h"
 #include "core/sync/wait_list.h"
 #include "core/task/outcome.h"
 #include "core/task/shield.h"
@@ -39,28 +42,37 @@ class JoinSet {
  private:
   struct State;
   class Member;
-  using Members = std::list<Member>;
+  using Cell = TaskCell<T, Member>;
 
  public:
   // Inside a task, or with the runtime that is to run the tasks.
   explicit JoinSet(RuntimeHandle runtime = RuntimeHandle::Current())
-      : runtime_(runtime), state_(std::make_shared<State>()) {}
+      : runtime_(runtime), state_(new State) {}
   JoinSet(const JoinSet&) = delete;
   JoinSet& operator=(const JoinSet&) = delete;
   ~JoinSet() {
     Members ended;
-    absl::MutexLock lock(&state_->mutex);
-    state_->abandoned = true;
-    for (const Member& member : state_->running) member.handle->Abort();
-    ended.swap(state_->ended);
+    bool is_last = false;
+    {
+      absl::MutexLock lock(&state_->mutex);
+      std::swap(ended, state_->ended);
+      state_->AbortRunning();
+      state_->abandoned = true;
+      is_last = state_->running.empty();
+    }
+    while (!ended.empty()) (void)Handle(ended.PopFirst());
+    if (is_last) delete state_;  // else the last task does
   }
 
   AbortHandle Spawn(Task<T> task) {
-    absl::MutexLock lock(&state_->mutex);  // the task may end before it has its handle
-    Member& member = state_->running.emplace_back(state_);
-    member.place = std::prev(state_->running.end());
-    member.handle.emplace(SpawnOn(runtime_, nullptr, std::move(task), &member));
-    return member.handle->abort_handle();
+    auto* const cell = new Cell(std::move(task), *state_);
+    AbortHandle handle(*cell);
+    {
+      absl::MutexLock lock(&state_->mutex);
+      state_->running.Push(*cell);
+    }
+    internal::Launch(runtime_, nullptr, *cell);
+    return handle;
   }
 
   class NextAwaiter final : public WaitAwaiter {
@@ -72,14 +84,14 @@ class JoinSet {
     }
     std::optional<Outcome<T>> await_resume() {
       Resumed();
-      if (got_.empty()) return std::nullopt;
-      return got_.front().handle->TakeOutcome();
+      if (got_ == nullptr) return std::nullopt;
+      return Handle(*got_).TakeOutcome();
     }
 
    private:
     friend State;
     State& state_;
-    Members got_;  // one at most
+    Member* got_ = nullptr;
   };
 
   // The outcome of the next task that ends, or of one that has ended. Nullopt: the set is empty, or
@@ -89,7 +101,7 @@ class JoinSet {
   // Asks all to give up; their outcomes still come.
   void AbortAll() {
     absl::MutexLock lock(&state_->mutex);
-    for (const Member& member : state_->running) member.handle->Abort();
+    state_->AbortRunning();
   }
 
   // Aborts all and waits until all have ended, also in a cancelled scope. Their outcomes are lost.
@@ -106,46 +118,89 @@ class JoinSet {
   bool empty() const { return size() == 0; }
 
  private:
-  class Member final : public TaskEndObserver {
-   public:
-    explicit Member(std::shared_ptr<State> state) : state_(std::move(state)) {}
-    void TaskEnded() override {
-      const std::shared_ptr<State> state = state_;  // this goes with it
-      state->Ended(*this);
-    }
-
-    std::optional<JoinHandle<T>> handle;
-    typename Members::iterator place;
+  // Of a cell: a task in the set.
+  class Member : public TaskEndObserver {
+   protected:
+    explicit Member(State& state) : state_(state) {}
+    ~Member() = default;
+    TaskEndObserver* observer() { return this; }
 
    private:
-    std::shared_ptr<State> state_;
+    friend JoinSet;
+    void TaskEnded() final { state_.Ended(*this); }
+    Cell& cell() { return static_cast<Cell&>(*this); }
+
+    State& state_;
+    Member* next_ = nullptr;
+    Member* previous_ = nullptr;
   };
 
-  // What the set and its tasks share: the tasks may outlive the set.
+  // First in, first out, or from anywhere between.
+  class Members {
+   public:
+    bool empty() const { return first_ == nullptr; }
+    size_t size() const { return size_; }
+    Member* first() const { return first_; }
+    void Push(Member& member) {
+      member.next_ = nullptr;
+      member.previous_ = last_;
+      (last_ == nullptr ? first_ : last_->next_) = &member;
+      last_ = &member;
+      ++size_;
+    }
+    void Remove(Member& member) {
+      (member.previous_ == nullptr ? first_ : member.previous_->next_) = member.next_;
+      (member.next_ == nullptr ? last_ : member.next_->previous_) = member.previous_;
+      --size_;
+    }
+    Member& PopFirst() {  // not when empty
+      Member& member = *first_;
+      Remove(member);
+      return member;
+    }
+
+   private:
+    Member* first_ = nullptr;
+    Member* last_ = nullptr;
+    size_t size_ = 0;
+  };
+
+  // What the set and its tasks share.
   struct State {
     bool Queue(NextAwaiter& waiter) {
       absl::MutexLock lock(&mutex);
       SLUICE_CHECK_USE(waiting.empty(), "only one task at a time awaits Next of a JoinSet");
       if (!ended.empty()) {
-        waiter.got_.splice(waiter.got_.end(), ended, ended.begin());
+        waiter.got_ = &ended.PopFirst();
         return false;
       }
       if (running.empty()) return false;
       waiting.Push(waiter);
       return true;
     }
+    // Unless it is abandoned, the owner may delete all of this as soon as the lock is free.
     void Ended(Member& member) {
-      Members gone;  // goes without the lock
-      Woken woken;
-      absl::MutexLock lock(&mutex);
-      if (abandoned) {
-        gone.splice(gone.end(), running, member.place);
-      } else if (waiting.empty()) {
-        ended.splice(ended.end(), running, member.place);
-      } else {
-        NextAwaiter& waiter = *waiting.Pop();
-        waiter.got_.splice(waiter.got_.end(), running, member.place);
-        woken.Add(waiter);
+      bool is_last = false;
+      {
+        Woken woken;
+        absl::MutexLock lock(&mutex);
+        running.Remove(member);
+        if (!abandoned) {
+          if (waiting.empty()) return ended.Push(member);
+          NextAwaiter& waiter = *waiting.Pop();
+          waiter.got_ = &member;
+          woken.Add(waiter);
+          return;
+        }
+        is_last = running.empty();
+      }
+      (void)Handle(member);
+      if (is_last) delete this;
+    }
+
+    void AbortRunning() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+      for (Member* member = running.first(); member != nullptr; member = member->next_) {
+        member->cell().Abort();
       }
     }
 
@@ -156,8 +211,11 @@ class JoinSet {
     bool abandoned ABSL_GUARDED_BY(mutex) = false;
   };
 
+  // Takes over the set's reference to a cell.
+  static JoinHandle<T> Handle(Member& member) { return JoinHandle<T>(&member.cell()); }
+
   const RuntimeHandle runtime_;
-  const std::shared_ptr<State> state_;
+  State* const state_;
 };
 
 }  // namespace sluice::core

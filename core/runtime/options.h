@@ -31,7 +31,7 @@ struct RuntimeOptions {
   // stderr. The thread that starts the runtime.
   std::function<void(const std::string&)> warn = {};
   // Shutdown and ~Runtime cancel the tasks that are left: for that the runtime lists its tasks,
-  // which takes two short locks for each. Without it they wait for their tasks only.
+  // which takes two short locks for each that waits. Without it they wait for their tasks only.
   bool cancels_tasks = true;
 };
 

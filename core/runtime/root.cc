@@ -55,7 +55,7 @@ void RootBase::OnReady() {
     return;  // the note is on its way
   }
   TaskRegistry* const registry = shared().registry();
-  const bool refused = registry != nullptr && !registry->Add(*this);
+  const bool refused = registry != nullptr && registry->closed();
   if (refused && !local()) [[unlikely]] {
     never_begun_ = true;
     BodyEnded();
@@ -64,6 +64,8 @@ void RootBase::OnReady() {
   if (aborted || refused) [[unlikely]]
     own_scope_.Cancel();
   Begin();
+  if (registry == nullptr || ended()) return;  // most tasks end in their first run
+  if (!registry->Add(*this)) own_scope_.Cancel();
 }
 
 void RootBase::BodyEnded() {
@@ -87,21 +89,17 @@ void RootBase::OnAbort() {
 void RootBase::Finish() {
   Shared& runtime = shared();
   if (listed_) runtime.registry()->Remove(*this);
-  TaskEndObserver* observer = end_observer_;
-  const uintptr_t word = joiner_.exchange(kFinished, std::memory_order_acq_rel);
-  if (word != kNoJoiner) {
-    auto* const joiner = reinterpret_cast<Joiner*>(word);
-    joiner->task_->Post(*joiner);
+  TaskEndObserver* const observer = end_observer();
+  if (!IsLastRef()) {  // else nothing waits, nor ever will
+    const uintptr_t word = joiner_.exchange(kFinished, std::memory_order_acq_rel);
+    if (word != kNoJoiner) {
+      auto* const joiner = reinterpret_cast<Joiner*>(word);
+      joiner->task_->Post(*joiner);
+    }
   }
   Unref();
   if (observer != nullptr) observer->TaskEnded();
   runtime.NoteTaskEnd();
-}
-
-void RootBase::Free() {
-  if (failed()) [[unlikely]]
-    shared().LoseException(TakeException());
-  Destroy();
 }
 
 }  // namespace sluice::core

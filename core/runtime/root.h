@@ -1,7 +1,9 @@
-// Root<T>: the outermost coroutine of a task. Its promise, RootPromise<T>, is the control block.
+// RootBase: the control block of a task. There are two kinds:
 //
-// A coroutine that returns a Root<T> is one itself; any other, a Task<T>, gets a small root that
-// awaits it. What lives as long as a session is a Root: that is one frame less.
+//   RootPromise<T>    a coroutine that returns a Root<T> has its control block in its frame: one
+//                     allocation. What lives as long as a session is a Root.
+//   TaskCell<T>       holds any other coroutine, a Task<T>, as the body of the task: two, both from
+//                     the cache of frames. (task_cell.h)
 //
 // The running task, the JoinHandle and every AbortHandle hold the control block; the last one frees
 // it.
@@ -21,12 +23,12 @@
 //              kClosed ◄──────────────┘
 //
 // A task that finds kRequested when it is to begin does not begin. Nor does one whose runtime is
-// about to end then; such a runtime lists its tasks (task_registry.h), in words that a root does
-// not use while it runs.
+// about to end then; such a runtime lists the tasks that wait (task_registry.h).
 //
 // Memory orders: the task's acq_rel exchange to kFinished meets the handle's acquire (a load or a
 // failed CAS): the result is seen; the waiter published by the handle's CAS is seen by the task.
-// abort_ orders nothing: the note goes through the inbox.
+// abort_ orders nothing: the note goes through the inbox. The acquire load that finds the last
+// reference meets the acq_rel decrements of the others.
 // Checked by: tests/core/runtime/spawn_test.cc, tests/core/runtime/abort_test.cc, tests/model.
 #ifndef SLUICE_CORE_RUNTIME_ROOT_H_
 #define SLUICE_CORE_RUNTIME_ROOT_H_
@@ -60,33 +62,21 @@ class TaskEndObserver {
   ~TaskEndObserver() = default;
 };
 
-// The part of a root's promise that does not depend on the type of the result. As a Node it is the
+// The part that depends neither on the kind nor on the type of the result. As a Node it is the
 // task's first event: its start.
-class RootBase : public PromiseBase, public Runnable, private Node {
+class RootBase : public Runnable, private Node {
  public:
-  RootBase() : Runnable(static_cast<Node&>(*this)) {
-    task = this;
-    scope = &own_scope_;
-  }
+  RootBase() : Runnable(static_cast<Node&>(*this)) {}
 
-  struct FinalAwaiter {
-    RootBase& root;
-    bool await_ready() noexcept { return false; }
-    void await_suspend(std::coroutine_handle<>) noexcept { root.BodyEnded(); }
-    [[noreturn]] void await_resume() noexcept { std::abort(); }
-  };
-  FinalAwaiter final_suspend() noexcept { return {*this}; }
-
-  // Before it is put on a run queue. `observer`: or null; outlives the task.
-  void Launch(Shared& shared, TaskEndObserver* observer) {
+  // Before it is put on a run queue.
+  void Launch(Shared& shared) {
     set_scheduler(shared);
-    end_observer_ = observer;
     shared.NoteTaskBegin();
   }
   // The same for a task that never leaves a worker. It begins even if it is aborted before, with
   // its scope cancelled: what it holds goes where it would have run.
-  void LaunchLocal(Scheduler& local, Shared& shared, TaskEndObserver* observer) {
-    Launch(shared, observer);
+  void LaunchLocal(Scheduler& local, Shared& shared) {
+    Launch(shared);
     set_scheduler(local);
   }
 
@@ -111,7 +101,7 @@ class RootBase : public PromiseBase, public Runnable, private Node {
 
   void Ref() { refs_.fetch_add(1, std::memory_order_relaxed); }
   void Unref() {
-    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) Free();
+    if (IsLastRef() || refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) Destroy();
   }
 
   // While it does not run: what it is suspended on; null for what nothing can cut short.
@@ -119,14 +109,31 @@ class RootBase : public PromiseBase, public Runnable, private Node {
 
   // Of the result, which is taken once, when it has finished.
   bool never_begun() const { return never_begun_; }
-  using PromiseBase::TakeException;
 
  protected:
   ~RootBase() = default;
 
+  // Runs the body until it first suspends.
+  virtual void Begin() = 0;
+  // Lets go of the memory, and of the result if nothing has taken it.
+  virtual void Destroy() = 0;
+  // Null: none. It lives until it has been told.
+  virtual TaskEndObserver* end_observer() = 0;
+
+  // What Begin has run has ended.
+  void BodyEnded() final;
+
+  CancelScope& own_scope() { return own_scope_; }
+  // An exception that nothing has asked for.
+  void Lose(std::exception_ptr exception) { shared().LoseException(std::move(exception)); }
+
  private:
   friend class TaskRegistry;
   class AbortNote;
+
+  // By one that holds a reference: no other does. That takes no locked instruction.
+  bool IsLastRef() const { return refs_.load(std::memory_order_acquire) == 1; }
+  bool ended() const { return done() || body_ended_; }
 
   static constexpr uintptr_t kNoJoiner = 0;
   static constexpr uintptr_t kFinished = 1;
@@ -134,27 +141,21 @@ class RootBase : public PromiseBase, public Runnable, private Node {
   static constexpr uint8_t kRequested = 1;
   static constexpr uint8_t kClosed = 2;
 
-  virtual void Begin() = 0;
-  virtual void Destroy() = 0;
-
   void OnReady() final;
-  void BodyEnded();
   void OnAbort();
-  void Finish() override;
-  void Free();
+  void Finish() final;
 
   Shared& shared() const { return static_cast<Shared&>(scheduler().whole()); }
   bool local() const { return &scheduler() != &scheduler().whole(); }
 
-  // The TaskRegistry's, while it is listed: the Node has been its first event, and nothing awaits a
-  // root.
+  // The TaskRegistry's, while it is listed: the Node has been its first event.
   RootBase* next_listed() const { return static_cast<RootBase*>(Node::next); }
   void set_next(RootBase* root) { Node::next = root; }
-  RootBase* previous_listed() const { return static_cast<RootBase*>(successor.kept()); }
-  void set_previous(RootBase* root) { successor.Keep(root); }
+  RootBase* previous_listed() const { return previous_; }
+  void set_previous(RootBase* root) { previous_ = root; }
 
   CancelScope own_scope_;
-  TaskEndObserver* end_observer_ = nullptr;
+  RootBase* previous_ = nullptr;  // in the TaskRegistry
   Atomic<uintptr_t> joiner_{kNoJoiner};
   Atomic<uint32_t> refs_{2};
   Atomic<uint8_t> abort_{kNone};
@@ -188,14 +189,39 @@ class [[nodiscard]] Root {
   RootPromise<T>* promise_;
 };
 
+// What a JoinHandle<T> holds.
 template <typename T>
-class RootPromiseBase : public RootBase {
+class Joinable : public RootBase {
  public:
+  // When it has finished, once.
+  virtual core::Outcome<T> TakeOutcome() = 0;
+
+ protected:
+  ~Joinable() = default;
+};
+
+template <typename T>
+class RootPromiseBase : public Joinable<T>, public PromiseBase {
+ public:
+  RootPromiseBase() {
+    this->task = this;
+    this->scope = &this->own_scope();
+  }
   Root<T> get_return_object() { return Root<T>(static_cast<RootPromise<T>&>(*this)); }
   void DestroyUnspawned() { self().destroy(); }
 
-  // When it has finished, once.
-  core::Outcome<T> TakeOutcome() {
+  // Before it is launched.
+  void set_end_observer(TaskEndObserver* observer) { end_observer_ = observer; }
+
+  struct FinalAwaiter {
+    RootPromiseBase& root;
+    bool await_ready() noexcept { return false; }
+    void await_suspend(std::coroutine_handle<>) noexcept { root.BodyEnded(); }
+    [[noreturn]] void await_resume() noexcept { std::abort(); }
+  };
+  FinalAwaiter final_suspend() noexcept { return {*this}; }
+
+  core::Outcome<T> TakeOutcome() final {
     if (this->never_begun()) return core::Outcome<T>::OfCancellation();
     if (std::exception_ptr thrown = this->TakeException()) {
       return core::Outcome<T>::OfException(std::move(thrown));
@@ -211,7 +237,14 @@ class RootPromiseBase : public RootBase {
     return std::coroutine_handle<RootPromise<T>>::from_promise(static_cast<RootPromise<T>&>(*this));
   }
   void Begin() final { self().resume(); }
-  void Destroy() final { self().destroy(); }
+  void Destroy() final {
+    if (this->failed()) [[unlikely]]
+      this->Lose(this->TakeException());
+    self().destroy();
+  }
+  TaskEndObserver* end_observer() final { return end_observer_; }
+
+  TaskEndObserver* end_observer_ = nullptr;
 };
 
 template <typename T>
@@ -233,15 +266,6 @@ class RootPromise<void> final : public RootPromiseBase<void> {
   void return_void() {}
   Unit TakeValue() { return {}; }
 };
-
-namespace internal {
-
-template <typename T>
-Root<T> MakeRoot(Task<T> task) {
-  co_return co_await std::move(task);
-}
-
-}  // namespace internal
 
 }  // namespace sluice::core
 

@@ -3,8 +3,8 @@
 //     JoinHandle<int> handle = Spawn(Count(words));                 // inside a task
 //     JoinHandle<int> handle = runtime.handle().Spawn(Count(words));   // from any thread
 //
-// The coroutine is a Root<T>, or a Task<T>, which gets a small root (root.h). Any thread; the task
-// starts soon, and what one task spawns starts in order.
+// The coroutine is a Root<T>, or a Task<T>, which gets a control block beside it (root.h). Any
+// thread; the task starts soon, and what one task spawns starts in order.
 #ifndef SLUICE_CORE_RUNTIME_SPAWN_H_
 #define SLUICE_CORE_RUNTIME_SPAWN_H_
 
@@ -14,6 +14,7 @@
 #include "core/runtime/handle.h"
 #include "core/runtime/join_handle.h"
 #include "core/runtime/root.h"
+#include "core/runtime/task_cell.h"
 #include "core/sched/shared.h"
 #include "core/sched/worker.h"
 #include "core/task/co_invoke.h"
@@ -21,29 +22,45 @@
 
 namespace sluice::core {
 
+namespace internal {
+
+// The references to it are two: the task's own, and one of the caller's.
+inline void Launch(RuntimeHandle runtime, Worker* worker, RootBase& task) {
+  Shared& shared = runtime.shared();
+  task.Launch(shared);
+  Worker* current = Worker::Current();
+  if (worker != nullptr) {
+    worker->ScheduleHere(task);
+  } else if (current != nullptr && &current->shared() == &shared) {
+    current->ScheduleNew(task);
+  } else {
+    shared.Schedule(task);
+  }
+}
+
+}  // namespace internal
+
 // `worker`: where it starts (it may be stolen later), or null: on the calling thread's worker if
 // that is one of the runtime's, else on whichever is free. `observer` outlives the task.
 template <typename T>
 JoinHandle<T> SpawnOn(RuntimeHandle runtime, Worker* worker, Root<T> task,
                       TaskEndObserver* observer = nullptr) {
-  Shared& shared = runtime.shared();
   RootPromise<T>* root = task.Release();
-  root->Launch(shared, observer);
-  JoinHandle<T> handle(root);
-  Worker* current = Worker::Current();
-  if (worker != nullptr) {
-    worker->ScheduleHere(*root);
-  } else if (current != nullptr && &current->shared() == &shared) {
-    current->ScheduleNew(*root);
-  } else {
-    shared.Schedule(*root);
-  }
-  return handle;
+  root->set_end_observer(observer);
+  internal::Launch(runtime, worker, *root);
+  return JoinHandle<T>(root);
 }
 template <typename T>
 JoinHandle<T> SpawnOn(RuntimeHandle runtime, Worker* worker, Task<T> task,
                       TaskEndObserver* observer = nullptr) {
-  return SpawnOn(runtime, worker, internal::MakeRoot(std::move(task)), observer);
+  Joinable<T>* cell = nullptr;
+  if (observer == nullptr) {
+    cell = new TaskCell<T>(std::move(task));
+  } else {
+    cell = new TaskCell<T, OtherEndObserver>(std::move(task), *observer);
+  }
+  internal::Launch(runtime, worker, *cell);
+  return JoinHandle<T>(cell);
 }
 
 template <typename T>

@@ -64,7 +64,7 @@ JoinHandle<T> SpawnLocalOn(RuntimeHandle runtime, uint32_t worker, Task<T> task)
                    "there is no such worker: take one below Runtime::Handle::workers()");
   LocalQueue& queue = *shared.local_queues()[worker];
   RootPromise<T>* root = MakeLocalRoot(std::move(task)).Release();
-  root->LaunchLocal(queue, shared, nullptr);
+  root->LaunchLocal(queue, shared);
   JoinHandle<T> handle(root);
   queue.Schedule(*root);
   return handle;

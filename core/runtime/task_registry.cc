@@ -10,7 +10,7 @@ bool TaskRegistry::Add(RootBase& root) {
   if (worker != nullptr) root.list_ = static_cast<uint8_t>(worker->index());
   List& list = lists_[root.list_];
   absl::MutexLock lock(&list.mutex);
-  if (list.closed) return false;
+  if (closed()) return false;
   root.listed_ = true;
   root.set_previous(nullptr);
   root.set_next(list.first);
@@ -35,9 +35,9 @@ void TaskRegistry::Remove(RootBase& root) {
 
 // A task that is aborted under the lock is posted to, and runs only later.
 void TaskRegistry::CancelAll() {
+  closed_.store(true, std::memory_order_release);
   for (List& list : lists_) {
     absl::MutexLock lock(&list.mutex);
-    list.closed = true;
     for (RootBase* root = list.first; root != nullptr; root = root->next_listed()) root->Abort();
   }
 }

@@ -29,7 +29,7 @@
 
 namespace sluice::core::internal {
 
-struct BranchPromise : PromiseBase {};
+struct BranchPromise : AwaitedPromise {};
 
 class BranchFrame {
  public:

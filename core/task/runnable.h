@@ -125,8 +125,14 @@ class Runnable {
 
   // The last thing the task's code does: Run then calls Finish and touches the task no more.
   void MarkDone() { done_ = true; }
+  bool done() const { return done_; }
 
  private:
+  friend class Successor;
+
+  // Of a task that has a coroutine as its body (Task::StartAsBody): that has ended.
+  virtual void BodyEnded() {}
+
   // Hands the result on and lets go of the memory.
   virtual void Finish() = 0;
 

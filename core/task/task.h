@@ -37,29 +37,31 @@ class ChildObserver {
 };
 
 // What goes on when a coroutine has finished: the one that awaits it, or the one that an observer
-// names.
-// One word, for a frame is held as long as its coroutine waits; the lowest bit marks an observer.
+// names; or nothing, when it was the body of a task.
+// One word, for a frame is held as long as its coroutine waits; the lowest bits mark what it is.
 class Successor {
  public:
   void Set(std::coroutine_handle<> awaiting) {
     word_ = reinterpret_cast<uintptr_t>(awaiting.address());
   }
   void Set(ChildObserver& observer) { word_ = reinterpret_cast<uintptr_t>(&observer) | kObserver; }
+  void SetBodyOf(Runnable& task) { word_ = reinterpret_cast<uintptr_t>(&task) | kTask; }
 
   std::coroutine_handle<> Next() const {
-    if ((word_ & kObserver) == 0) {
+    if ((word_ & (kObserver | kTask)) == 0) {
       return std::coroutine_handle<>::from_address(reinterpret_cast<void*>(word_));
     }
-    return reinterpret_cast<ChildObserver*>(word_ - kObserver)->ChildDone();
+    if ((word_ & kObserver) != 0) {
+      return reinterpret_cast<ChildObserver*>(word_ - kObserver)->ChildDone();
+    }
+    reinterpret_cast<Runnable*>(word_ - kTask)->BodyEnded();
+    return std::noop_coroutine();
   }
-
-  // The outermost coroutine of a task has none: it keeps a pointer of its own here.
-  void Keep(void* pointer) { word_ = reinterpret_cast<uintptr_t>(pointer); }
-  void* kept() const { return reinterpret_cast<void*>(word_); }
 
  private:
   static constexpr uintptr_t kObserver = 1;
-  static_assert(alignof(ChildObserver) > kObserver);
+  static constexpr uintptr_t kTask = 2;
+  static_assert(alignof(ChildObserver) > kTask && alignof(Runnable) > kTask);
   uintptr_t word_ = 0;
 };
 
@@ -77,7 +79,6 @@ struct PromiseBase {
 
   Runnable* task = nullptr;
   CancelScope* scope = nullptr;
-  Successor successor;
 
   std::suspend_always initial_suspend() noexcept { return {}; }
 
@@ -98,17 +99,6 @@ struct PromiseBase {
     return TakeKept();
   }
 
-  struct FinalAwaiter {
-    bool await_ready() noexcept { return false; }
-    template <typename Promise>
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) noexcept {
-      PromiseBase& promise = self.promise();
-      return promise.successor.Next();
-    }
-    [[noreturn]] void await_resume() noexcept { std::abort(); }
-  };
-  FinalAwaiter final_suspend() noexcept { return {}; }
-
  private:
   static_assert(sizeof(std::exception_ptr) == sizeof(CancelScope*));
   static Runnable* FailedMark() { return reinterpret_cast<Runnable*>(uintptr_t{1}); }
@@ -121,6 +111,22 @@ struct PromiseBase {
     return exception;
   }
   [[noreturn, gnu::noinline, gnu::cold]] void Rethrow() { std::rethrow_exception(TakeKept()); }
+};
+
+// Of a coroutine that something waits for.
+struct AwaitedPromise : PromiseBase {
+  Successor successor;
+
+  struct FinalAwaiter {
+    bool await_ready() noexcept { return false; }
+    template <typename Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) noexcept {
+      AwaitedPromise& promise = self.promise();
+      return promise.successor.Next();
+    }
+    [[noreturn]] void await_resume() noexcept { std::abort(); }
+  };
+  FinalAwaiter final_suspend() noexcept { return {}; }
 };
 
 template <typename T>
@@ -170,7 +176,16 @@ class [[nodiscard]] Task {
     handle_.promise().successor.Set(observer);
     handle_.resume();
   }
+  // For Spawn: starts it as the body of `task`, which is told when it has finished.
+  void StartAsBody(Runnable& task, CancelScope& scope) {
+    handle_.promise().task = &task;
+    handle_.promise().scope = &scope;
+    handle_.promise().successor.SetBodyOf(task);
+    handle_.resume();
+  }
   bool done() const { return handle_.done(); }
+  // The exception that it has ended with, which is kept no longer; else null.
+  std::exception_ptr TakeException() { return handle_.promise().TakeException(); }
   // What has started it takes the value or, before it destroys the task, drops the exception.
   void DropException() {
     if (handle_) (void)handle_.promise().TakeException();
@@ -196,7 +211,7 @@ class [[nodiscard]] Task {
 // none. By its rounded size such a frame has a class of the allocator to itself: else a burst of
 // connects leaves holes between the pumps' frames that nothing fills (loadtest/EXPERIMENTS.md).
 template <typename T>
-struct TaskPromise : PromiseBase {
+struct TaskPromise : AwaitedPromise {
   static void* operator new(size_t size) { return FrameCache::Allocate(Rounded(size)); }
   static void operator delete(void* frame, size_t size) { FrameCache::Free(frame, Rounded(size)); }
   static constexpr size_t Rounded(size_t size) { return (size + 63) / 64 * 64; }
@@ -217,7 +232,7 @@ struct TaskPromise : PromiseBase {
 };
 
 template <>
-struct TaskPromise<void> : PromiseBase {
+struct TaskPromise<void> : AwaitedPromise {
   Task<void> get_return_object() {
     return Task<void>(std::coroutine_handle<TaskPromise>::from_promise(*this));
   }

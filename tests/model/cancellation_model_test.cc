@@ -27,7 +27,7 @@ core::Task<void> WaitForCancel(State& s) {
 void TwoWait(Execution& run) {
   auto& s = run.Make<State>();
   for (int i = 0; i < 2; ++i) {
-    core::RootPromise<void>& task = s.Make(WaitForCancel(s));
+    core::Joinable<void>& task = s.Make(WaitForCancel(s));
     task.Unref();
     s.tasks[i] = &task;
     run.Thread(i == 0 ? "waiter one" : "waiter two", [&s, i] { Tasks::Run(*s.tasks[i]); });
@@ -74,7 +74,7 @@ void Withdraw(Execution& run) {
   auto& s = run.Make<State>();
   auto& notice = run.Make<Notice>();
   auto& withdrawn = run.Make<bool>(false);
-  core::RootPromise<void>& task = s.Make(RegisterAndUnregister(s, notice, withdrawn));
+  core::Joinable<void>& task = s.Make(RegisterAndUnregister(s, notice, withdrawn));
   task.Unref();
   s.tasks[0] = &task;
   run.Thread("registers", [&s] { Tasks::Run(*s.tasks[0]); });

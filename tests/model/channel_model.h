@@ -28,7 +28,7 @@ struct OneshotRun : Tasks {
     receiver.emplace(std::move(second));
   }
   core::Runnable& Add(core::Task<void> task) {
-    core::RootPromise<void>& root = Make(std::move(task));
+    core::Joinable<void>& root = Make(std::move(task));
     root.Unref();
     return root;
   }
@@ -153,7 +153,7 @@ struct MpscRun : Tasks {
     receiver = std::move(second);
   }
   core::Runnable& Add(core::Task<void> task) {
-    core::RootPromise<void>& root = Make(std::move(task));
+    core::Joinable<void>& root = Make(std::move(task));
     root.Unref();
     return root;
   }

@@ -45,7 +45,7 @@ Model Waiting(uint32_t max, int listeners) {
     auto& s = run.Make<State>(max);
     for (uint32_t i = 0; i < max; ++i) SLUICE_CHECK(s.TryAcquire());
     for (int i = 0; i < listeners; ++i) {
-      core::RootPromise<void>& task = s.Make(Listen(s));
+      core::Joinable<void>& task = s.Make(Listen(s));
       task.Unref();
       s.listeners[i] = &task;
       const char* name = i == 0 ? "listener one" : "listener two";

@@ -127,7 +127,7 @@ inline core::Task<void> WaitAWhile(EndpointState& s, int who) {
 }
 
 inline void AddTask(EndpointState& s, int index, core::Task<void> task) {
-  core::RootPromise<void>& root = s.Make(std::move(task));
+  core::Joinable<void>& root = s.Make(std::move(task));
   root.Unref();
   s.waiting[index] = &root;
 }

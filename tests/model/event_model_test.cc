@@ -33,7 +33,7 @@ Model Waiting(bool hurries) {
   return [hurries](Execution& run) {
     auto& s = run.Make<State>();
     for (int i = 0; i < 2; ++i) {
-      core::RootPromise<void>& root = s.Make(WaitInTime(s));
+      core::Joinable<void>& root = s.Make(WaitInTime(s));
       root.Unref();
       s.tasks[i] = &root;
     }

@@ -49,7 +49,7 @@ core::Task<void> Parent(State& state) {
 
 State& MakeWithChild(Execution& run) {
   auto& s = run.Make<State>();
-  core::RootPromise<int>& child = s.Make(Child(s));
+  core::Joinable<int>& child = s.Make(Child(s));
   s.handle.emplace(&child);
   s.child = &child;
   return s;
@@ -57,7 +57,7 @@ State& MakeWithChild(Execution& run) {
 
 void JoinedBy(Execution& run, core::Task<void> (*make_parent)(State&)) {
   State& s = MakeWithChild(run);
-  core::RootPromise<void>& parent = s.Make(make_parent(s));
+  core::Joinable<void>& parent = s.Make(make_parent(s));
   parent.Unref();  // no task waits for the parent
   s.parent = &parent;
   run.Thread("child", [&s] {
@@ -142,7 +142,7 @@ void Group(Execution& run) {
   s.group->Spawn(Member(s.second));
   s.child = s.shared.PopInjected();
   s.other = s.shared.PopInjected();
-  core::RootPromise<void>& owner = s.Make(Owner(s));
+  core::Joinable<void>& owner = s.Make(Owner(s));
   owner.Unref();
   s.parent = &owner;
   run.Thread("owner", [&s] { Tasks::Run(*s.parent); });
@@ -166,7 +166,7 @@ void GroupGrows(Execution& run) {
   s.group.emplace(core::RuntimeHandle(s.shared));
   s.group->Spawn(Spawner(s));
   s.child = s.shared.PopInjected();
-  core::RootPromise<void>& owner = s.Make(Owner(s));
+  core::Joinable<void>& owner = s.Make(Owner(s));
   owner.Unref();
   s.parent = &owner;
   run.Thread("owner", [&s] { Tasks::Run(*s.parent); });

@@ -22,7 +22,7 @@ namespace sluice::model {
 
 struct NotifyState : Tasks {
   void Add(int index, core::Task<void> task) {
-    core::RootPromise<void>& root = Make(std::move(task));
+    core::Joinable<void>& root = Make(std::move(task));
     root.Unref();
     tasks[index] = &root;
   }

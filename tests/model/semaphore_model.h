@@ -23,7 +23,7 @@ struct PermitState : Tasks {
   explicit PermitState(size_t permits) : semaphore(permits) {}
 
   void Add(int index, core::Task<void> task) {
-    core::RootPromise<void>& root = Make(std::move(task));
+    core::Joinable<void>& root = Make(std::move(task));
     root.Unref();
     tasks[index] = &root;
   }

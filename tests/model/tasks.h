@@ -12,10 +12,10 @@ namespace sluice::model {
 struct Tasks {
   // Makes a task without putting it anywhere; the first Run starts it.
   template <typename T>
-  core::RootPromise<T>& Make(core::Task<T> task) {
-    core::RootPromise<T>* root = core::internal::MakeRoot(std::move(task)).Release();
-    root->Launch(shared, nullptr);
-    return *root;
+  core::Joinable<T>& Make(core::Task<T> task) {
+    auto* const cell = new core::TaskCell<T>(std::move(task));
+    cell->Launch(shared);
+    return *cell;
   }
 
   static void Run(core::Runnable& task) {

@@ -71,7 +71,7 @@ inline Model Disarming(int count, bool cancel = false) {
   return [=](Execution& run) {
     auto& s = run.Make<TimerState>();
     for (int i = 0; i < count; ++i) {
-      core::RootPromise<void>& task = s.Make(DisarmIt(s, i, cancel));
+      core::Joinable<void>& task = s.Make(DisarmIt(s, i, cancel));
       task.Unref();
       s.tasks[i] = &task;
       s.wheel.Arm(s.timers[i], TimerState::kDue, task);

@@ -63,7 +63,7 @@ inline core::Task<void> TakeInTime(SlotState& s, int name) {
 }
 
 inline void AddTask(SlotState& s, int index, core::Task<void> task) {
-  core::RootPromise<void>& root = s.Make(std::move(task));
+  core::Joinable<void>& root = s.Make(std::move(task));
   root.Unref();
   s.waiting[index] = &root;
 }

@@ -211,6 +211,28 @@ TEST_P(RuntimeTest, WhatIsSpawnedBeforeOrAfterItsLifeDoesNotBegin) {
   EXPECT_EQ(counts.gone, 2);
 }
 
+// A task that has never waited is in no list when the runtime ends.
+Task<void> BusyUntilCancelled(const Counts& waiting, std::atomic<bool>& begun, bool& slept) {
+  begun = true;
+  while (waiting.cancelled == 0) std::this_thread::yield();  // the other worker runs that one
+  slept = co_await Sleep(1h);
+}
+
+TEST_P(RuntimeTest, ATaskInItsFirstRunIsCancelledWhenItIsToWait) {
+  Counts waiting;
+  std::atomic<bool> begun{false};
+  bool slept = true;
+  RuntimeOptions options = Options();
+  options.workers = 2;
+  Runtime runtime(options);
+  ASSERT_TRUE(runtime.StartInBackground().ok());
+  SpawnWaiting(runtime, waiting, 1);
+  runtime.handle().Spawn(BusyUntilCancelled(waiting, begun, slept)).Detach();
+  while (!begun) std::this_thread::yield();
+  EXPECT_TRUE(runtime.Shutdown());
+  EXPECT_FALSE(slept);
+}
+
 // Tasks begin, end and are spawned by tasks while they are cancelled.
 Task<void> Spawning(Counts& counts) {
   JoinSet<void> children;

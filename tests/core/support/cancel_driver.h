@@ -104,12 +104,12 @@ class CancelDriver {
     if (event == 'G') return subject_.Grant(run_.given++);
     if (event == 'C' || event == 'D') return sources_[event - 'C'].Cancel();
     const int wait = event - 'S';
-    RootPromise<void>* root = core::internal::MakeRoot(Await(wait)).Release();
-    root->Launch(shared_, nullptr);
-    root->Unref();
+    auto* const task = new TaskCell<void>(Await(wait));
+    task->Launch(shared_);
+    task->Unref();
     run_.begun[wait] = true;
     ++run_.waiting;
-    shared_.Schedule(*root);
+    shared_.Schedule(*task);
   }
   void RunAll() {
     while (Runnable* task = shared_.PopInjected()) {

@@ -91,10 +91,10 @@ struct OrderCase {
   Task<void> Come() { EXPECT_TRUE(co_await Wait(0)); }
   void Grant(int) {
     ++others;
-    RootPromise<void>* root = core::internal::MakeRoot(Come()).Release();
-    root->Launch(shared, nullptr);
-    root->Unref();
-    shared.Schedule(*root);
+    auto* const task = new TaskCell<void>(Come());
+    task->Launch(shared);
+    task->Unref();
+    shared.Schedule(*task);
     RunAll();
   }
   void RunAll() {

@@ -128,10 +128,10 @@ struct OneCase {
     Shared shared(1);
     CancellationSource end;
     bool kept = false;
-    RootPromise<void>* root = core::internal::MakeRoot(Look(end.token(), kept)).Release();
-    root->Launch(shared, nullptr);
-    root->Unref();
-    root->Run();
+    auto* const task = new TaskCell<void>(Look(end.token(), kept));
+    task->Launch(shared);
+    task->Unref();
+    task->Run();
     end.Cancel();
     while (Runnable* task = shared.PopInjected()) task->Run();
     return kept;

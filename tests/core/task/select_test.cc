@@ -223,7 +223,7 @@ TEST(SelectResultTest, NamesAndIndicesAgree) {
 // --- What a branch is made of. ---
 
 struct FrameOfRealCoroutine {
-  struct promise_type : PromiseBase {
+  struct promise_type : AwaitedPromise {
     FrameOfRealCoroutine get_return_object() { return {this}; }
     void return_void() {}
   };
