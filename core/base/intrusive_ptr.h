@@ -102,6 +102,7 @@ template <typename T, typename... Arguments>
 IntrusivePtr<T> MakeRef(Arguments&&... arguments) {
   IntrusivePtr<T> pointer;
   pointer.object_ = new T(std::forward<Arguments>(arguments)...);
+  SLUICE_DCHECK(pointer.Counted().refs_.load(std::memory_order_relaxed) == 0);
   pointer.Counted().refs_.store(1, std::memory_order_relaxed);  // no other thread has it yet
   return pointer;
 }

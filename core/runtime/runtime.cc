@@ -187,7 +187,7 @@ void Runtime::GoOn() {
   if (threads_.gone()) {
     standstill_->End();
   } else {
-    threads_.Go();
+    threads_.Go([this] { standstill_->Leave(); });
   }
 }
 
@@ -233,7 +233,10 @@ bool Runtime::Shutdown(std::optional<Duration> patience) {
   if (!ended) return false;
   threads_.End();
   DropUnbegun();
-  CheckNothingLeft();
+  // With a registry other threads may have spawned something since: it does not begin, and goes
+  // with the next Shutdown, which is that of the destructor at the latest.
+  if (!registry_.has_value()) SLUICE_CHECK(shared_.live_tasks() == 0);
+  CheckNothingInFlight();
   set_state(State::kStopped);
   return true;
 }
@@ -262,7 +265,8 @@ absl::Status Runtime::Run(Task<void> main) {
   threads_.Go();
   worker(0).Run();
   threads_.End();
-  CheckNothingLeft();
+  SLUICE_CHECK(shared_.live_tasks() == 0);
+  CheckNothingInFlight();
   set_state(State::kStopped);
   return absl::OkStatus();
 }
@@ -272,13 +276,13 @@ void Runtime::DropUnbegun() {
   if (!registry_.has_value()) return;
   registry_->CancelAll();
   while (Runnable* task = shared_.PopInjected()) task->Run();
+  for (const std::unique_ptr<Worker>& worker : shared_.workers()) worker->RunMail();
   for (const std::unique_ptr<LocalQueue>& queue : local_queues_) {
     while (Runnable* task = queue->PopRemote()) task->Run();
   }
 }
 
-void Runtime::CheckNothingLeft() {
-  SLUICE_CHECK(shared_.live_tasks() == 0);
+void Runtime::CheckNothingInFlight() {
   int64_t in_flight = 0;
   for (const std::unique_ptr<Worker>& worker : shared_.workers()) {
     in_flight += worker->reactor().in_flight();

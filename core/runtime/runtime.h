@@ -128,7 +128,7 @@ class Runtime {
   bool EndForeground(std::optional<Duration> patience);
   void CheckForegroundThread() const;
   void DropUnbegun();
-  void CheckNothingLeft();
+  void CheckNothingInFlight();
 
   State state() const;
   void set_state(State state);

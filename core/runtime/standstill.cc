@@ -1,6 +1,7 @@
 #include "core/runtime/standstill.h"
 
 #include <cstddef>
+#include <utility>
 
 #include "core/base/check.h"
 #include "core/sched/worker.h"
@@ -17,7 +18,13 @@ class Standstill::Holder final : private Scheduler, public Runnable, public Node
     Run();  // handles the first event, which is none: then it is idle
   }
 
-  void OnReady() override { owner_.Hold(); }
+  // Unless it has been posted before, to a worker that has left. Under the owner's lock.
+  void PostOnce() {
+    if (!std::exchange(posted_, true)) Post(*this);
+  }
+  void NotPosted() { posted_ = false; }
+
+  void OnReady() override { owner_.Hold(*this); }
 
  private:
   struct Nothing final : Node {
@@ -30,6 +37,7 @@ class Standstill::Holder final : private Scheduler, public Runnable, public Node
   Nothing nothing_;
   Standstill& owner_;
   Worker& worker_;
+  bool posted_ = false;
 };
 
 Standstill::Standstill(Shared& shared) {
@@ -45,11 +53,11 @@ void Standstill::Begin() {
     // Those that the last End let go may not have noticed it yet: their tasks are not posted twice.
     mutex_.Await(absl::Condition(+[](uint32_t* held) { return *held == 0; }, &held_));
     holds_ = true;
+    for (const std::unique_ptr<Holder>& holder : holders_) holder->PostOnce();
   }
-  for (const std::unique_ptr<Holder>& holder : holders_) holder->Post(*holder);
   const auto all_held = [this] {
     mutex_.AssertReaderHeld();
-    return held_ == holders_.size();
+    return held_ + left_ >= holders_.size();
   };
   absl::MutexLock lock(&mutex_);
   mutex_.Await(absl::Condition(&all_held));
@@ -60,11 +68,17 @@ void Standstill::End() {
   holds_ = false;
 }
 
-void Standstill::Hold() {
+void Standstill::Leave() {
+  absl::MutexLock lock(&mutex_);
+  ++left_;
+}
+
+void Standstill::Hold(Holder& holder) {
   absl::MutexLock lock(&mutex_);
   ++held_;
   mutex_.Await(absl::Condition(+[](bool* holds) { return !*holds; }, &holds_));
   --held_;
+  holder.NotPosted();
 }
 
 }  // namespace sluice::core

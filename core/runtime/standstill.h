@@ -10,7 +10,10 @@
 // So the loop of a worker knows nothing of it. Queues, timers and operations of the kernel stay as
 // they are; what comes meanwhile is found by the first turn of the reactor.
 //
-// Threads: the one that runs worker 0. Checked by: tests/core/runtime/block_on_test.cc.
+// A worker that finds nothing left to do while the runtime ends leaves its loop: its task stays in
+// the mailbox.
+//
+// Threads: the one that runs worker 0; Leave: any. Checked by: tests/core/runtime/block_on_test.cc.
 #ifndef SLUICE_CORE_RUNTIME_STANDSTILL_H_
 #define SLUICE_CORE_RUNTIME_STANDSTILL_H_
 
@@ -32,18 +35,21 @@ class Standstill {
   Standstill& operator=(const Standstill&) = delete;
   ~Standstill();
 
-  // Returns when the others are held.
+  // Returns when the others are held, or have left their loops for good.
   void Begin();
   void End();
+  // By the thread of a worker that has left its loop for good.
+  void Leave();
 
  private:
   class Holder;
 
-  void Hold();
+  void Hold(Holder& holder);
 
   absl::Mutex mutex_;
   bool holds_ ABSL_GUARDED_BY(mutex_) = false;
   uint32_t held_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint32_t left_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<std::unique_ptr<Holder>> holders_;  // one for each worker but the first
 };
 

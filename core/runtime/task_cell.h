@@ -17,6 +17,7 @@
 #include <exception>
 #include <utility>
 
+#include "core/base/check.h"
 #include "core/runtime/root.h"
 #include "core/task/frame_cache.h"
 #include "core/task/outcome.h"
@@ -44,7 +45,9 @@ class TaskCell final : public Joinable<T>, public Observer {
  public:
   template <typename... Arguments>
   explicit TaskCell(Task<T> task, Arguments&... of_observer)
-      : Observer(of_observer...), task_(std::move(task)) {}
+      : Observer(of_observer...), task_(std::move(task)) {
+    SLUICE_CHECK_USE(!task_.empty(), "what is spawned has been moved from, or spawned before");
+  }
 
   static void* operator new(size_t size) { return FrameCache::Allocate(size); }
   static void operator delete(void* cell, size_t size) { FrameCache::Free(cell, size); }

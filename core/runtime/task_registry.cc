@@ -10,13 +10,12 @@ bool TaskRegistry::Add(RootBase& root) {
   if (worker != nullptr) root.list_ = static_cast<uint8_t>(worker->index());
   List& list = lists_[root.list_];
   absl::MutexLock lock(&list.mutex);
-  if (closed()) return false;
   root.listed_ = true;
   root.set_previous(nullptr);
   root.set_next(list.first);
   if (list.first != nullptr) list.first->set_previous(&root);
   list.first = &root;
-  return true;
+  return !closed();
 }
 
 void TaskRegistry::Remove(RootBase& root) {

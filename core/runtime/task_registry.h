@@ -7,7 +7,7 @@
 //            │                                     │              │ CancelAll: aborts it, once
 //            │ ends before that: never listed      │ false: CancelAll has been called
 //            ▼                                     ▼
-//          ENDED                             cancels its own scope
+//          ENDED                             LISTED, and cancels its own scope
 //
 // So a task that never waits costs no lock. A doubly linked list for each worker, whose links are
 // words of the task's control block. Adding and removing take one short lock each, as a rule that
@@ -42,7 +42,7 @@ class TaskRegistry {
 
   // Inside the task, when it waits for the first time. Returns false if it is to cancel its scope.
   bool Add(RootBase& root);
-  // Once, after Add has returned true.
+  // Once, after Add.
   void Remove(RootBase& root);
 
   // Aborts all that wait; no other begins. As often as one likes.

@@ -41,7 +41,8 @@ struct WorkerThreads::Launch {
   std::vector<absl::Status> statuses;
   absl::BlockingCounter started;
   absl::Notification go;
-  bool run = false;  // before `go`
+  bool run = false;            // before `go`
+  std::function<void()> left;  // likewise
   absl::Mutex mutex;
   uint32_t running ABSL_GUARDED_BY(mutex) = 0;  // threads whose worker has not ended
 };
@@ -92,6 +93,7 @@ void WorkerThreads::RunThread(uint32_t index, const ReactorFactory& make_reactor
   launch_->go.WaitForNotification();
   if (!launch_->run) return worker(index).Abandon();
   worker(index).Run();
+  if (launch_->left) launch_->left();
   shared_.WakeAll();  // those that sleep have no task left either
   absl::MutexLock lock(&launch_->mutex);
   --launch_->running;
@@ -116,11 +118,12 @@ void WorkerThreads::PinToCpu(uint32_t index) const {
 
 bool WorkerThreads::gone() const { return launch_ != nullptr && launch_->run; }
 
-void WorkerThreads::Go() {
+void WorkerThreads::Go(std::function<void()> left) {
   {
     absl::MutexLock lock(&launch_->mutex);
     launch_->running = static_cast<uint32_t>(threads_.size());
   }
+  launch_->left = std::move(left);
   launch_->run = true;
   launch_->go.Notify();
 }

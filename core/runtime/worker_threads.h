@@ -14,6 +14,7 @@
 #define SLUICE_CORE_RUNTIME_WORKER_THREADS_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,7 +45,8 @@ class WorkerThreads {
   // error names the first worker that cannot have its thread, buffers or reactor.
   absl::Status Start(uint32_t first, const ReactorFactory& make_reactor);
   bool gone() const;  // Go has been called
-  void Go();
+  // `left` is called by each thread when its worker has left its loop for good; or nothing.
+  void Go(std::function<void()> left = nullptr);
   // After Go. Returns false if a worker still runs when `patience` is over; none: waits for ever.
   bool WaitUntilEnded(std::optional<Duration> patience);
   // After Go it waits for the workers' ends, which the caller has asked for (Shared::Stop).

@@ -48,8 +48,9 @@ class Shared final : public Scheduler {
 
   // The workers return from Run when nothing is left to do.
   void Stop() { StopAs(kStop); }
-  // The same, but only when the last task has ended. The worker that ran it finds out by itself;
-  // what runs the workers wakes the others then.
+  // The same, but only when the last task has ended. A worker finds out before it sleeps, behind
+  // the fence of IdleSet::BeginPark: of two that end the last tasks at once each may miss the
+  // other's count before it, not behind it. What runs the workers wakes the others then.
   void StopWhenDone() { StopAs(kStopWhenDone); }
   bool stopping() const {
     const uint8_t stop = stop_.load(std::memory_order_acquire);

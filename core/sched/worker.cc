@@ -52,7 +52,9 @@ Worker::Worker(Shared& shared, uint32_t index, const Clock& clock, const WorkerO
       shuffle_(options.shuffle_seed == 0
                    ? nullptr
                    : std::make_unique<Shuffle>(options.shuffle_seed + index)) {
-  memory_.frames().Configure(FrameCache::MostFor(options.spare_frames), &shared.frame_depot_);
+  FrameDepot& depot = shared.frame_depot_;
+  memory_.frames().Configure(FrameCache::MostFor(options.spare_frames),
+                             depot.most_chains() == 0 ? nullptr : &depot);
   if (shuffle_ != nullptr) due_ = kShuffled;
 }
 
@@ -234,6 +236,7 @@ void Worker::ScheduleLast(Runnable& task) {
 void Worker::Overflow(std::span<Runnable* const> tasks) {
   Count(counters_.overflow, tasks.size());
   shared_.inject_.PushAll(tasks);
+  shared_.NotifyOne();  // WakeForBacklog may leave its fence out then
 }
 
 // The fence of NotifyOne is for the task that makes it a backlog: a worker that is about to sleep
@@ -338,8 +341,9 @@ void Worker::Park() {
     shared_.idle_.StopSearching();
   }
   shared_.idle_.BeginPark(index_);
-  // What is new elsewhere is left to those that search, if they are enough: each of them looks at
-  // all queues once more before it sleeps.
+  // stopping() is asked here, behind the fence, and not only above (Shared::StopWhenDone). What is
+  // new elsewhere is left to those that search, if they are enough: each of them looks at all
+  // queues once more before it sleeps.
   const bool look_again = SharedWork() || OverdueElsewhere() || shared_.stopping() ||
                           (NewElsewhere() && shared_.idle_.MaySearch());
   if (!look_again) Wait();

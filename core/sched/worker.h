@@ -95,6 +95,11 @@ class Worker {
   // Run goes on with them. On one thread always.
   void RunUntil(const Atomic<bool>& done);
 
+  // Runs what is in its mailbox, for what ends a runtime. When its thread has ended.
+  void RunMail() {
+    while (Runnable* task = mailbox_.Pop()) task->Run();
+  }
+
   // One round of Run, for simulations: false when there was nothing to run (then it has turned the
   // reactor without waiting).
   bool Step();

@@ -45,7 +45,7 @@ void WorkerMemory::Trim(Instant now, Reactor& reactor) {
     if (large_pool_ != nullptr) large_pool_->Trim();
   }
   if (HeapTrimPays()) {
-    frames_.Clear();
+    frames_.Trim();
     heap_->Trim();
   }
 }

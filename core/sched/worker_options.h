@@ -30,7 +30,8 @@ struct WorkerOptions {
   size_t large_buffers = 0;    // for streams that fill theirs
   size_t large_buffer_size = 0;
   // Frames of coroutines that have ended, which are kept for those that begin next: so many of each
-  // size, by all workers together, and up to 128 by each of them.
+  // size, by all workers together, and up to 128 by each of them. They stay until a heap is trimmed
+  // (make_heap), or the runtime ends.
   uint32_t spare_frames = 8192;
   BufferReserve* reserve = nullptr;  // of all workers; outlives them; or null
   Duration busy_poll{0};             // turn the reactor for so long before sleeping

@@ -36,35 +36,34 @@ void FreeFrame::FreeAll(FreeFrame* first, size_t size_class) noexcept {
   }
 }
 
-FrameDepot::~FrameDepot() {
-  for (size_t i = 0; i < FreeFrame::kClasses; ++i) {
-    while (FreeFrame* const chain = of_class_[i].first) {
-      of_class_[i].first = chain->next_chain;
-      FreeFrame::FreeAll(chain, i);
-    }
-  }
-}
+FrameDepot::~FrameDepot() { Clear(); }
 
 bool FrameDepot::Put(FreeFrame& chain, size_t size_class) {
+  Atomic<uint32_t>& chains = chains_[size_class];
+  if (chains.load(std::memory_order_relaxed) >= most_chains_) return false;
   absl::MutexLock lock(&mutex_);
-  Chains& chains = of_class_[size_class];
-  if (chains.count >= most_chains_) return false;
-  ++chains.count;
-  chain.next_chain = std::exchange(chains.first, &chain);
-  chains_.store(chains_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  const uint32_t count = chains.load(std::memory_order_relaxed);
+  if (count >= most_chains_) return false;
+  chains.store(count + 1, std::memory_order_relaxed);
+  chain.next_chain = std::exchange(first_[size_class], &chain);
   return true;
 }
 
 FreeFrame* FrameDepot::Take(size_t size_class) {
-  if (chains_.load(std::memory_order_relaxed) == 0) return nullptr;
+  Atomic<uint32_t>& chains = chains_[size_class];
+  if (chains.load(std::memory_order_relaxed) == 0) return nullptr;
   absl::MutexLock lock(&mutex_);
-  Chains& chains = of_class_[size_class];
-  FreeFrame* const chain = chains.first;
+  FreeFrame* const chain = first_[size_class];
   if (chain == nullptr) return nullptr;
-  --chains.count;
-  chains.first = chain->next_chain;
-  chains_.store(chains_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  chains.store(chains.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  first_[size_class] = chain->next_chain;
   return chain;
+}
+
+void FrameDepot::Clear() noexcept {
+  for (size_t i = 0; i < FreeFrame::kClasses; ++i) {
+    while (FreeFrame* const chain = Take(i)) FreeFrame::FreeAll(chain, i);
+  }
 }
 
 [[gnu::noinline]] void* FrameCache::Allocate(size_t size) {
@@ -110,8 +109,9 @@ FreeFrame* FrameDepot::Take(size_t size_class) {
 }
 
 [[gnu::noinline]] bool FrameCache::MakeRoom(Lists& lists, size_t size_class) {
-  if (lists.spare != nullptr && (depot_ == nullptr || !depot_->Put(*lists.spare, size_class))) {
-    return false;
+  if (lists.spare != nullptr) {
+    if (depot_ == nullptr) return false;
+    if (!depot_->Put(*lists.spare, size_class)) FreeFrame::FreeAll(lists.spare, size_class);
   }
   lists.spare = std::exchange(lists.active, nullptr);
   lists.count = 0;
@@ -125,6 +125,11 @@ void FrameCache::Clear() noexcept {
     FreeFrame::FreeAll(std::exchange(lists.spare, nullptr), i);
     lists.count = 0;
   }
+}
+
+void FrameCache::Trim() noexcept {
+  Clear();
+  if (depot_ != nullptr) depot_->Clear();
 }
 
 }  // namespace sluice::core

@@ -10,16 +10,16 @@
 //     active ──► free frame ──► …    at most `most`            chain ──► chain ──► …
 //     spare  ──► free frame ──► …    none, or `most`             each of `most` frames
 //
-//   active full:   becomes the spare; a spare that there is goes to the depot, or, when that has
-//                  its part, `frame` goes to malloc
+//   active full:   becomes the spare; a spare that there is goes to the depot, or to malloc when
+//                  that has its part. Without a depot `frame` goes to malloc.
 //   active empty:  the spare takes its place, or a chain of the depot, or malloc makes a frame
 //
 // A frame goes to the cache of the thread that frees it, wherever it was made. Where one worker
 // makes them and another frees them the depot brings them back, with one lock for `most` of them.
 // Frames of more than kLargest bytes are malloc's. A worker has a cache while it runs; a thread
 // without one uses malloc, and so do all of them under AddressSanitizer, which is to see a frame
-// end. The cache is emptied when the worker's heap is trimmed (WorkerMemory), because a single
-// frame may hold a whole slab of the allocator.
+// end. The cache and the depot are emptied when a worker's heap is trimmed (WorkerMemory), because
+// a single frame may hold a whole slab of the allocator.
 //
 // Classes are 8 bytes apart: glibc's sizes are 24, 40, 56 and so on, jemalloc's 16, 32, 48, and no
 // frame is larger for it with either.
@@ -71,24 +71,24 @@ class FrameDepot {
   FrameDepot& operator=(const FrameDepot&) = delete;
   ~FrameDepot();
 
-  // How many chains of a class it keeps. Before it is used.
+  // How many chains of a class it keeps; with 0 no cache is to have it. Before it is used.
   void set_most_chains(uint32_t most) { most_chains_ = most; }
+  uint32_t most_chains() const { return most_chains_; }
 
   // False: it has its part.
   bool Put(FreeFrame& chain, size_t size_class);
   // Or null.
   FreeFrame* Take(size_t size_class);
+  // Gives all back to malloc.
+  void Clear() noexcept;
 
  private:
-  struct Chains {
-    FreeFrame* first = nullptr;
-    uint32_t count = 0;
-  };
-
   uint32_t most_chains_ = 0;
-  Atomic<uint32_t> chains_{0};  // of all classes: a look without the lock
   absl::Mutex mutex_;
-  Chains of_class_[FreeFrame::kClasses] ABSL_GUARDED_BY(mutex_);
+  FreeFrame* first_[FreeFrame::kClasses] ABSL_GUARDED_BY(mutex_) = {};
+  // How many chains each class has. Written under the lock; looked at without it, to no harm: a
+  // cache that misses one asks malloc.
+  Atomic<uint32_t> chains_[FreeFrame::kClasses] = {};
 };
 
 class FrameCache {
@@ -126,6 +126,8 @@ class FrameCache {
 
   // Gives all back to malloc.
   void Clear() noexcept;
+  // ... and what is in the depot.
+  void Trim() noexcept;
 
  private:
   struct Lists {

@@ -183,6 +183,7 @@ class [[nodiscard]] Task {
     handle_.promise().successor.SetBodyOf(task);
     handle_.resume();
   }
+  bool empty() const { return !handle_; }  // moved from
   bool done() const { return handle_.done(); }
   // The exception that it has ended with, which is kept no longer; else null.
   std::exception_ptr TakeException() { return handle_.promise().TakeException(); }
@@ -216,6 +217,9 @@ struct TaskPromise : AwaitedPromise {
   static void operator delete(void* frame, size_t size) { FrameCache::Free(frame, Rounded(size)); }
   static constexpr size_t Rounded(size_t size) { return (size + 63) / 64 * 64; }
 
+  // Its frame comes from operator new without an alignment.
+  static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
+                "a task's value of that alignment is to be on the heap");
   std::optional<T> result;
   Task<T> get_return_object() {
     return Task<T>(std::coroutine_handle<TaskPromise>::from_promise(*this));

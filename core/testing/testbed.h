@@ -12,7 +12,7 @@
 //            which tasks wait, and for what; then it cancels the task.
 //   Finish   lets everything run that can. Then no task may be left, and no timer armed; it cancels
 //            what is left, ends the runtime, and no coroutine frame may be left. A handle keeps the
-//            frame of its task: handles go before.
+//            frame of its task, and the two ends of a Oneshot keep one: they go before.
 //
 // A call on a thread of its own (RunBlocking, a std::thread) is nothing that the clock sees: hold
 // it meanwhile (PausedClock::Hold), or time goes on, or Run takes its task for one that cannot end.

@@ -175,6 +175,28 @@ TEST_P(RuntimeTest, ShutdownLosesPatience) {
   }
 }
 
+Task<void> UntilTime(std::atomic<bool>& begun, std::chrono::steady_clock::time_point end) {
+  begun = true;
+  while (std::chrono::steady_clock::now() < end) co_await Yield();
+}
+
+// The last task ends when patience does: its worker may have left for good, and is not waited for.
+TEST_P(RuntimeTest, PatienceEndsWithTheLastTask) {
+  for (int round = 0; round < 200; ++round) {
+    RuntimeOptions options = Options();
+    options.workers = 2;
+    Runtime runtime(options);
+    ASSERT_TRUE(runtime.Start().ok());
+    const auto end = std::chrono::steady_clock::now() + 2ms + round * 2us;
+    std::atomic<bool> begun{false};
+    SpawnOn(runtime.handle(), &runtime.handle().worker(1), UntilTime(begun, end)).Detach();
+    runtime.BlockOn(UntilTrue(begun));
+    if (!runtime.Shutdown(1ms)) {
+      EXPECT_TRUE(runtime.Shutdown(100s));
+    }
+  }
+}
+
 Task<void> SpawnAtTheEnd(Counts& counts, std::atomic<bool>& begun) {
   begun = true;
   EXPECT_FALSE(co_await Sleep(1h));

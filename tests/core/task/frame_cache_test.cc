@@ -112,6 +112,21 @@ TEST_F(FrameCacheTest, TheDepotBringsBackWhatOthersFree) {
   EXPECT_EQ(depot.Take(FreeFrame::ClassOf(200)), nullptr);  // of another class there is none
 }
 
+// A full depot is asked once for a list, not for each frame; and gives all back.
+TEST_F(FrameCacheTest, ADepotThatIsFullTakesNoMore) {
+  constexpr int kMost = 3;
+  FrameDepot depot;
+  depot.set_most_chains(1);
+  cache_.Configure(kMost, &depot);
+  std::vector<void*> frames(10 * kMost);
+  for (void*& frame : frames) frame = FrameCache::Allocate(100);
+  Freed();
+  for (void* frame : frames) FrameCache::Free(frame, 100);
+  EXPECT_EQ(Freed(), 7 * kMost);  // a list is active, one is the spare, one is in the depot
+  cache_.Trim();
+  EXPECT_EQ(Freed(), 3 * kMost);
+}
+
 TEST_F(FrameCacheTest, WithoutACacheItIsMalloc) {
   FrameCache::SetCurrent(nullptr);
   for (int i = 0; i < 2; ++i) {
@@ -139,11 +154,12 @@ TEST(FrameCacheOfAWorkerTest, SpawningAndAwaitingAllocateNothingInSteadyState) {
   TestRuntime(1).Run(SteadyMain());
 }
 
-// Frames that are made by one worker and freed by the other, and by threads that are none.
+// Frames that are made by one worker and freed by the other, and by threads that are none; so many
+// that they go through the depot.
 Task<void> Storm(TestRuntime& runtime) {
-  for (int round = 0; round < 50; ++round) {
+  for (int round = 0; round < 20; ++round) {
     std::vector<JoinHandle<int>> handles;
-    for (int i = 0; i < 40; ++i) {
+    for (int i = 0; i < 1000; ++i) {
       handles.push_back(SpawnOn(runtime.handle(), runtime.worker(i % 2), Child(i)));
     }
     for (JoinHandle<int>& handle : handles) (void)co_await std::move(handle);
