@@ -1,0 +1,84 @@
+#include "core/io/socket_attempts.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cerrno>
+
+#include "core/base/check.h"
+#include "core/net/transfer.h"
+
+namespace sluice::core {
+namespace {
+
+IoResult<size_t> AsCount(int32_t outcome) {
+  if (outcome < 0) return IoError(-outcome);
+  return static_cast<size_t>(outcome);
+}
+
+}  // namespace
+
+SocketRead::SocketRead(int fd, std::span<std::byte> bytes, Lane& lane)
+    : Attempt(fd, POLLIN, lane), bytes_(bytes.first(std::min(bytes.size(), kMostAtOnce))) {
+  SLUICE_CHECK_USE(!bytes.empty(), "a read into no bytes cannot be told from an end: give it some");
+}
+
+int32_t SocketRead::Try() {
+  const int32_t bytes = ReceiveBytes(fd, bytes_.data(), bytes_.size());
+  if (bytes > 0) {
+    task->ConsumeBudgetForBytes(bytes);
+    lane().drained = static_cast<size_t>(bytes) < bytes_.size();
+  }
+  return bytes;
+}
+
+IoResult<size_t> SocketRead::await_resume() { return AsCount(End()); }
+
+SocketWriteMany::SocketWriteMany(int fd, std::span<const std::span<const std::byte>> parts,
+                                 Lane& lane)
+    : Attempt(fd, POLLOUT, lane), parts_(parts) {}
+
+int32_t SocketWriteMany::Try() {
+  std::array<iovec, kMostParts> vector;
+  size_t count = 0;
+  size_t left = kMostAtOnce;
+  for (const std::span<const std::byte> part : parts_) {
+    if (count == vector.size() || left == 0) break;
+    const size_t size = std::min(part.size(), left);
+    left -= size;
+    vector[count++] = {.iov_base = const_cast<std::byte*>(part.data()), .iov_len = size};
+  }
+  const msghdr message = {.msg_name = nullptr,
+                          .msg_namelen = 0,
+                          .msg_iov = vector.data(),
+                          .msg_iovlen = count,
+                          .msg_control = nullptr,
+                          .msg_controllen = 0,
+                          .msg_flags = 0};
+  for (;;) {
+    const ssize_t bytes = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (bytes >= 0) {
+      task->ConsumeBudgetForBytes(static_cast<int32_t>(bytes));
+      return static_cast<int32_t>(bytes);
+    }
+    if (errno != EINTR) return -errno;
+  }
+}
+
+IoResult<size_t> SocketWriteMany::await_resume() { return AsCount(End()); }
+
+AcceptAttempt::AcceptAttempt(int fd, Lane& lane) : Attempt(fd, POLLIN, lane) {}
+
+// The connection is one that waits when the reactor is asked to (io_uring wants it so); epoll's
+// calls do not wait whatever it is.
+int32_t AcceptAttempt::Try() {
+  for (;;) {
+    const int connection = accept4(fd, nullptr, nullptr, SOCK_CLOEXEC);
+    if (connection >= 0) return connection;
+    if (errno != EINTR && errno != ECONNABORTED) return -errno;
+  }
+}
+
+}  // namespace sluice::core
