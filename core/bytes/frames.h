@@ -1,0 +1,111 @@
+// FrameReader, FrameWriter: messages through a stream, each behind its length.
+//
+//     ┌───────────────────┬─────────────────┐
+//     │ length, 4 bytes,  │ so many bytes   │   the most significant byte first; without the header
+//     └───────────────────┴─────────────────┘
+//
+//     FrameReader frames(reader, /*most=*/1 << 16);           // a BufReader, which outlives it
+//     IoResult<std::optional<std::span<const std::byte>>> frame = co_await frames.Next();
+//     FrameWriter out(stream, /*most=*/1 << 16);
+//     IoResult<void> sent = co_await out.Send(bytes);
+//
+// Limits        A length beyond `most` is kTooLarge before a byte of the frame is read or memory is
+//               taken for it; the stream is of no use then. To send one is kTooLarge, and nothing
+//               is sent.
+// Cut short     Next: the bytes stay with the reader; the next call goes on there.
+//               Send: it has sent nothing (ECANCELED), or has taken the frame: when a part of it is
+//               with the kernel already it brings success, and the rest, which it keeps, goes out
+//               with the next Send or Flush. So frames are never mixed up.
+// The end       Between two frames: nothing. Inside of one: kEndedEarly.
+// Threads: inside one task each. Checked by: tests/core/bytes/frames_test.cc.
+#ifndef SLUICE_CORE_BYTES_FRAMES_H_
+#define SLUICE_CORE_BYTES_FRAMES_H_
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/bytes/async_stream.h"
+#include "core/bytes/big_endian.h"
+#include "core/bytes/buf_reader.h"
+#include "core/bytes/transferred.h"
+#include "core/bytes/whole.h"
+#include "core/task/task.h"
+
+namespace sluice::core {
+
+inline constexpr size_t kFrameHeader = sizeof(uint32_t);
+
+template <AsyncRead Stream>
+class FrameReader {
+ public:
+  FrameReader(BufReader<Stream>& reader, uint32_t most) : reader_(reader), most_(most) {}
+
+  // The next frame, valid until the next call; nothing at the end.
+  Task<IoResult<std::optional<std::span<const std::byte>>>> Next() {
+    IoResult<bool> header = co_await reader_.Peek(kFrameHeader);
+    if (!header.ok()) co_return IoError(header.error());
+    if (!*header) {
+      if (!reader_.buffered().empty()) co_return IoError(kEndedEarly);
+      co_return std::optional<std::span<const std::byte>>();
+    }
+    const size_t length = FromBigEndian<uint32_t>(reader_.buffered());
+    if (length > most_) co_return IoError(kTooLarge);
+    IoResult<std::span<const std::byte>> all = co_await reader_.Exact(kFrameHeader + length);
+    if (!all.ok()) co_return IoError(all.error());
+    co_return std::optional(all->subspan(kFrameHeader));
+  }
+
+ private:
+  BufReader<Stream>& reader_;
+  const uint32_t most_;
+};
+
+template <AsyncWrite Stream>
+class FrameWriter {
+ public:
+  FrameWriter(Stream& stream, uint32_t most) : stream_(stream), most_(most) {}
+
+  Task<IoResult<void>> Send(std::span<const std::byte> bytes) {
+    if (bytes.size() > most_) co_return IoError(kTooLarge);
+    IoResult<void> flushed = co_await Flush();
+    if (!flushed.ok()) co_return flushed;
+    const std::array<std::byte, kFrameHeader> header =
+        BigEndian(static_cast<uint32_t>(bytes.size()));
+    std::array<std::span<const std::byte>, 2> parts = {header, bytes};
+    const Transferred sent = co_await WriteAll(stream_, std::span(parts));
+    if (sent.ok()) co_return IoResult<void>();
+    if (sent.error() != ECANCELED || sent.bytes() == 0) co_return IoError(sent.error());
+    for (const std::span<const std::byte> part : parts) {
+      rest_.insert(rest_.end(), part.begin(), part.end());
+    }
+    co_return IoResult<void>();
+  }
+
+  // What is left of a frame that was cut short goes out. When this is cut short, what is left then
+  // goes out with the next call.
+  Task<IoResult<void>> Flush() {
+    if (rest_.empty()) co_return IoResult<void>();
+    const Transferred sent = co_await WriteAll(stream_, std::span<const std::byte>(rest_));
+    rest_.erase(rest_.begin(), rest_.begin() + static_cast<std::ptrdiff_t>(sent.bytes()));
+    if (!sent.ok()) co_return IoError(sent.error());
+    co_return IoResult<void>();
+  }
+
+  // Bytes of a frame that was cut short.
+  size_t unsent() const { return rest_.size(); }
+
+ private:
+  Stream& stream_;
+  const uint32_t most_;
+  std::vector<std::byte> rest_;
+};
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_BYTES_FRAMES_H_

@@ -1,0 +1,128 @@
+// FrameReader, FrameWriter: the wire, limits, ends, and every cut.
+#include "core/bytes/frames.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "core/bytes/span_reader.h"
+#include "core/testing/faulty.h"
+#include "core/testing/fixture.h"
+#include "tests/core/bytes/cut.h"
+
+namespace sluice::core::testing {
+namespace {
+
+class FramesTest : public OneWorkerTest {};
+
+std::string Framed(std::string_view text) {
+  const auto header = BigEndian(static_cast<uint32_t>(text.size()));
+  return std::string(TextOf(header)) + std::string(text);
+}
+
+Task<void> ThereAndBackMain() {
+  auto [ours, theirs] = Duplex::Make(10);
+  Faulty out(std::move(ours), {.most_write = 3});
+  Faulty in(std::move(theirs), {.most_read = 2});
+  FrameWriter writer(out, 20);
+  BufReader reader(in);
+  FrameReader frames(reader, 20);
+  for (size_t size = 0; size <= 20; ++size) {
+    const std::string text = LettersAt(size, size);
+    Probe send([&] { return writer.Send(BytesOf(text)); });
+    (void)co_await send.Pending();
+    auto frame = co_await frames.Next();
+    EXPECT_TRUE(frame.ok() && frame->has_value());
+    EXPECT_EQ(TextOf(**frame), text);
+    EXPECT_TRUE(co_await send.Ready());
+    EXPECT_TRUE(send.Take().ok());
+  }
+  EXPECT_EQ((co_await writer.Send(BytesOf(LettersAt(0, 21)))).error(), kTooLarge);
+  EXPECT_TRUE((co_await out.Shutdown()).ok());
+  EXPECT_FALSE((co_await frames.Next())->has_value());
+}
+TEST_F(FramesTest, ThereAndBack) { Run(ThereAndBackMain()); }
+
+// A text as it is on the wire: what comes of it.
+Task<std::string> Read(std::string wire, uint32_t most) {
+  SpanReader stream(BytesOf(wire));
+  BufReader reader(stream, /*first=*/2);
+  FrameReader frames(reader, most);
+  std::string all;
+  while (true) {
+    auto frame = co_await frames.Next();
+    if (!frame.ok()) co_return all + "error " + std::to_string(frame.error());
+    if (!frame->has_value()) co_return all + "end";
+    all += std::string(TextOf(**frame)) + " ";
+    EXPECT_LE(reader.capacity(), 200u);
+  }
+}
+Task<void> WireMain() {
+  const std::string early = "error " + std::to_string(kEndedEarly);
+  EXPECT_EQ(co_await Read("", 5), "end");
+  EXPECT_EQ(co_await Read(Framed("abc") + Framed("") + Framed("12345"), 5), "abc  12345 end");
+  EXPECT_EQ(co_await Read(Framed("abc") + Framed("123456"), 5),
+            "abc error " + std::to_string(kTooLarge));
+  EXPECT_EQ(co_await Read("\xff\xff\xff\xff and more", 1 << 20),
+            "error " + std::to_string(kTooLarge));
+  for (size_t cut = 1; cut < 7; ++cut) {
+    EXPECT_EQ(co_await Read(Framed("abc").substr(0, cut), 5), early) << cut;
+  }
+}
+TEST_F(FramesTest, TheWire) { Run(WireMain()); }
+
+Task<void> NextCut(const Cuts& cuts) {
+  auto [ours, theirs] = Duplex::Make(100);
+  BufReader reader(theirs, /*first=*/2);
+  FrameReader frames(reader, 10);
+  auto frame = co_await RunCut(
+      cuts, [&] { return frames.Next(); }, Feed(ours, Framed("abc")), [](const auto&) {});
+  EXPECT_TRUE(frame.ok() && frame->has_value());
+  EXPECT_EQ(TextOf(**frame), "abc");
+}
+TEST_F(FramesTest, NextCutAnywhere) { Run(ForAllCuts(7, NextCut)); }
+
+// Two frames through a stream that takes a byte at a time; each Send may be cut short. One that
+// says that it has sent nothing is sent again; the other end gets both frames, whole.
+Task<void> SendCut(const Cuts& cuts) {
+  auto [ours, theirs] = Duplex::Make(1);
+  FrameWriter writer(ours, 10);
+  std::string wire;
+  const IoResult<void> first = co_await RunCut(
+      cuts, [&] { return writer.Send(BytesOf("ab")); }, Drink(theirs, wire), [](const auto&) {});
+  EXPECT_TRUE(first.ok());
+  Probe second([&] { return writer.Send(BytesOf("cd")); });
+  (void)co_await second.Pending();
+  while (co_await second.Pending()) co_await Drink(theirs, wire)();
+  EXPECT_TRUE(second.Take().ok());
+  EXPECT_EQ(writer.unsent(), 0u);
+  EXPECT_TRUE((co_await ours.Shutdown()).ok());
+  co_await ReadRest(theirs, wire);
+  EXPECT_EQ(wire, Framed("ab") + Framed("cd"));
+}
+TEST_F(FramesTest, SendCutAnywhere) { Run(ForAllCuts(5, SendCut)); }
+
+Task<void> FlushCut(const Cuts& cuts) {
+  auto [ours, theirs] = Duplex::Make(1);
+  FrameWriter writer(ours, 10);
+  std::string wire;
+  Probe send([&] { return writer.Send(BytesOf("ab")); });
+  EXPECT_TRUE(co_await send.Pending());
+  EXPECT_TRUE((co_await send.Cancel()).ok());  // a byte of it is out: it is taken
+  EXPECT_EQ(writer.unsent(), 5u);
+  const IoResult<void> flushed = co_await RunCut(
+      cuts, [&] { return writer.Flush(); }, Drink(theirs, wire), [](const auto&) {});
+  EXPECT_TRUE(flushed.ok());
+  EXPECT_TRUE((co_await ours.Shutdown()).ok());
+  co_await ReadRest(theirs, wire);
+  EXPECT_EQ(wire, Framed("ab"));
+}
+TEST_F(FramesTest, FlushCutAnywhere) { Run(ForAllCuts(5, FlushCut)); }
+
+}  // namespace
+}  // namespace sluice::core::testing
