@@ -44,6 +44,7 @@
 #include "core/io/send.h"
 #include "core/io/signals.h"
 #include "core/io/tcp.h"
+#include "core/io/udp.h"
 #include "core/io/unix.h"
 #include "core/net/address.h"
 #include "core/runtime/backend.h"

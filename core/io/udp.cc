@@ -1,0 +1,103 @@
+#include "core/io/udp.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/io/stream_socket.h"
+
+namespace sluice::core {
+
+DatagramReceive::DatagramReceive(int fd, std::span<std::byte> bytes, Lane& lane)
+    : Attempt(fd, POLLIN, lane), bytes_(bytes) {}
+
+int32_t DatagramReceive::Try() {
+  int32_t outcome = 0;
+  datagram_.from = Address::From([&](sockaddr* address, socklen_t* size) {
+    iovec part = {.iov_base = bytes_.data(), .iov_len = bytes_.size()};
+    msghdr message = {.msg_name = address,
+                      .msg_namelen = *size,
+                      .msg_iov = &part,
+                      .msg_iovlen = 1,
+                      .msg_control = nullptr,
+                      .msg_controllen = 0,
+                      .msg_flags = 0};
+    ssize_t bytes;
+    do {
+      bytes = recvmsg(fd, &message, MSG_DONTWAIT);
+    } while (bytes < 0 && errno == EINTR);
+    outcome = bytes < 0 ? -errno : static_cast<int32_t>(bytes);
+    *size = message.msg_namelen;
+    datagram_.truncated = (message.msg_flags & MSG_TRUNC) != 0;
+    return bytes < 0 ? -1 : 0;
+  });
+  return outcome;
+}
+
+IoResult<Datagram> DatagramReceive::await_resume() {
+  const int32_t outcome = End();
+  if (outcome < 0) return IoError(-outcome);
+  datagram_.size = static_cast<size_t>(outcome);
+  return datagram_;
+}
+
+DatagramSend::DatagramSend(int fd, std::span<const std::byte> bytes, const Address& to, Lane& lane)
+    : Attempt(fd, POLLOUT, lane), bytes_(bytes), to_(to) {}
+
+int32_t DatagramSend::Try() {
+  const sockaddr* const address = to_.is_empty() ? nullptr : to_.get();
+  for (;;) {
+    const ssize_t bytes = sendto(fd, bytes_.data(), bytes_.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+                                 address, address == nullptr ? 0 : to_.size());
+    if (bytes >= 0) return static_cast<int32_t>(bytes);
+    if (errno != EINTR) return -errno;
+  }
+}
+
+IoResult<size_t> DatagramSend::await_resume() {
+  const int32_t outcome = End();
+  if (outcome < 0) return IoError(-outcome);
+  return static_cast<size_t>(outcome);
+}
+
+UdpSocket& UdpSocket::operator=(UdpSocket&& other) noexcept {
+  if (this == &other) return *this;
+  Close();
+  fd_ = other.Release();
+  receive_ = other.receive_;
+  send_ = other.send_;
+  return *this;
+}
+
+NetResult<UdpSocket> UdpSocket::Bind(const Address& address) {
+  if (!address.is_ip()) return NetError{"bind", address, EAFNOSUPPORT};
+  const int fd = socket(address.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return NetError{"bind", address, errno};
+  if (bind(fd, address.get(), address.size()) != 0) {
+    const int error = errno;
+    close(fd);
+    return NetError{"bind", address, error};
+  }
+  return UdpSocket(fd);
+}
+
+IoResult<void> UdpSocket::Connect(const Address& peer) {
+  if (connect(fd_, peer.get(), peer.size()) != 0) return IoError(errno);
+  return {};
+}
+
+void UdpSocket::Close() {
+  if (const int fd = Release(); fd >= 0) CloseDescriptor(fd);
+}
+
+NetError UdpSocket::Error(std::string_view operation, int error) const {
+  return NetError{operation, local(), error};
+}
+
+Address UdpSocket::local() const { return LocalAddressOf(fd_); }
+
+}  // namespace sluice::core
