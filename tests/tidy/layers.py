@@ -42,6 +42,9 @@ CORE = {
 # All of PUBLIC_CORE in one include, for programs; no part of the product uses it.
 UMBRELLA = {"core/sluice.h": PUBLIC_CORE}
 
+# Programs that people learn from: what a program outside may include.
+EXAMPLES = {"core/examples": [*PUBLIC_CORE, *UMBRELLA]}
+
 # The backends implement the reactor's interface and know no scheduler.
 BACKENDS = {
     "iouring": ["core/base", "core/net", "core/task", "core/reactor"],
@@ -107,7 +110,7 @@ PROXY = {
               "proxy/observe/access_log"],
 }
 
-MAY_INCLUDE = {**CORE, **UMBRELLA, **BACKENDS, **CONF,
+MAY_INCLUDE = {**CORE, **UMBRELLA, **EXAMPLES, **BACKENDS, **CONF,
                **{folder: [*PUBLIC_CORE, *PUBLIC_CONF, *row] for folder, row in PROXY.items()}}
 
 # Includes that only this one file of the product may have, beside those of its folder.
