@@ -13,7 +13,10 @@ import re
 import shutil
 import sys
 
-import markdown
+try:
+    import markdown
+except ImportError:
+    sys.exit("render: needs python3-markdown; run bazel/bootstrap.sh python3-markdown")
 
 TITLE = "Sluice"
 # Where pages go that are not below docs/.

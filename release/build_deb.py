@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import sys
+import tarfile
 import tempfile
 
 from common import Changelog, run
@@ -32,6 +33,7 @@ PLACES = {
     "dashboard": ("usr/share/sluice/monitoring/dashboard.json", 0o644),
     "alerts": ("usr/share/sluice/monitoring/alerts.yml", 0o644),
     "prometheus": ("usr/share/sluice/monitoring/prometheus.yml", 0o644),
+    "docbase": ("usr/share/doc-base/sluice", 0o644),
     "lintian": ("usr/share/lintian/overrides/sluice", 0o644),
 }
 COMPLETIONS = {
@@ -66,6 +68,13 @@ class Tree:
         with open(source, "rb") as file:
             self.write(path, file.read(), mode)
 
+    def unpack(self, path, archive):
+        with tarfile.open(archive) as members:
+            for member in members:
+                if member.isfile():
+                    name = os.path.normpath(os.path.join(path, member.name))
+                    self.write(name, members.extractfile(member).read())
+
     def folder(self, path, mode):
         os.makedirs(os.path.join(self.root, path), exist_ok=True)
         os.chmod(os.path.join(self.root, path), mode)
@@ -97,6 +106,7 @@ def stage(tree, inputs, changelog):
     os.chmod(binary, 0o755)
     for key, (path, mode) in PLACES.items():
         tree.copy(path, inputs[key], mode)
+    tree.unpack("usr/share/doc/sluice/html", inputs["pages"])
     tree.folder("etc/sluice", 0o750)
     tree.folder("etc/sluice/conf.d", 0o750)
     for page, folder in MANUAL.items():

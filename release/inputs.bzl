@@ -21,6 +21,8 @@ DEB_INPUTS = {
     "dashboard": "//docs:monitoring/dashboard.json",
     "alerts": "//docs:monitoring/alerts.yml",
     "prometheus": "//docs:monitoring/prometheus.yml",
+    "pages": "//docs:html.tar",
+    "docbase": "//release:files/doc-base",
     "sluice": "//proxy:sluice",
     "manual": "//release:manual",
 }

@@ -118,6 +118,21 @@ class Package(unittest.TestCase):
                           read("usr/share/bash-completion/completions/sluice"))
             for name in ("dashboard.json", "alerts.yml", "prometheus.yml"):
                 self.assertTrue(read("usr/share/sluice/monitoring/" + name))
+
+    def test_the_documents_are_there_and_their_links_lead_somewhere(self):
+        with tempfile.TemporaryDirectory() as folder:
+            run("dpkg-deb", "--extract", deb(), folder)
+            root = os.path.join(folder, "usr/share/doc/sluice/html")
+            pages = [os.path.join(where, name) for where, _, names in os.walk(root)
+                     for name in names if name.endswith(".html")]
+            self.assertIn(os.path.join(root, "index.html"), pages)
+            self.assertIn(os.path.join(root, "changes.html"), pages)
+            for page in pages:
+                with open(page, encoding="utf-8") as file:
+                    text = file.read()
+                for link in re.findall(r'(?:href|src)="([^"#:]+)(?:#[^"]*)?"', text):
+                    target = os.path.join(os.path.dirname(page), link)
+                    self.assertTrue(os.path.exists(target), f"{page}: {link}")
             self.assertEqual(run(os.path.join(folder, "usr/bin/sluice"), "--version").returncode, 0)
 
 
