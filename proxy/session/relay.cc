@@ -116,9 +116,10 @@ void Session::BuffersShort() {
 
 bool Session::FlowEnded(Flow& flow, FlowEnd end, int error) {
   const EndActions actions = end_.On(EventOf(flow, end, error));
-  // It fails only if that side is gone: then its own flow tells.
-  if (IsPassedOnNow(actions.pass_on, flow) && !CurrentReactor().ShutdownWrite(flow.to).ok()) {
-    end_.NotPassedOn(SenderOf(flow));
+  if (IsPassedOnNow(actions.pass_on, flow)) {
+    // It fails only if that side is gone.
+    const core::IoResult<void> passed_on = CurrentReactor().ShutdownWrite(flow.to);
+    if (!passed_on.ok()) end_.NotPassedOn(SenderOf(flow), passed_on.error());
   }
   if (actions.half_closes) {
     const Instant now = Worker::Current()->Now();

@@ -80,6 +80,14 @@ EndActions SessionEnd::OnEndOfStream(Initiator sender) {
           .stop = End(sender, EndCause::kClosed)};
 }
 
+void SessionEnd::NotPassedOn(Initiator sender, int error) {
+  passed_on_ &= static_cast<uint8_t>(~Bit(sender) & 3);
+  const EndReason closed = {.initiator = sender, .cause = EndCause::kClosed};
+  if (!close_after_fin_ || !ended_ || reason_ != closed) return;
+  reason_ = {.initiator = OtherOf(sender), .cause = EndCause::kReset};
+  NoteError(error);
+}
+
 bool SessionEnd::NeedsFlush() const {
   switch (reason_.cause) {
     case EndCause::kReset:

@@ -12,10 +12,12 @@
 //                                                                ▼                    │ flow
 //                                                              ENDED ◄── closed ──────┘
 //
-//   with half_close: close the first end of stream leads to ENDED at once: closed
+//   with half_close: close the first end of stream leads to ENDED at once: closed; or reset, if the
+//   receiver's connection turns out to be gone when it is passed on
 //
 // Invariants
-//   I1  The first cause wins: the reason never changes once the session has ended.
+//   I1  The first cause wins: the reason never changes once the session has ended, but for the end
+//       of stream that could not be passed on: then the receiver's reset was before it.
 //   I2  The error is the first one that was found, also after the end.
 //   I3  Only kClosed ends both connections cleanly: a peer is shown a clean end only if its partner
 //       ended cleanly.
@@ -93,8 +95,9 @@ class SessionEnd {
   // Of this flow an end of stream was to be passed on before the close.
   bool passed_on(Initiator sender) const { return (passed_on_ & Bit(sender)) != 0; }
 
-  // Its reader was gone by then.
-  void NotPassedOn(Initiator sender) { passed_on_ &= static_cast<uint8_t>(~Bit(sender) & 3); }
+  // Its reader was gone by then. In HALF-CLOSED the reader's own flow tells of it; where this end
+  // of stream was to end the session, nothing else would.
+  void NotPassedOn(Initiator sender, int error);
 
   // The end as the peers are to see it. Once it has ended.
   bool is_clean() const { return reason_.cause == EndCause::kClosed; }

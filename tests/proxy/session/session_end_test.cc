@@ -307,6 +307,33 @@ SessionEnd EndedBy(const FlushRow& row, Initiator side) {
   return end;
 }
 
+// Its reader has been reset. Where the other flow goes on, that one tells.
+TEST(SessionEnd, AnEndOfStreamThatCannotBePassedOn) {
+  for (const bool close_after_fin : {false, true}) {
+    SessionEnd end(close_after_fin);
+    (void)end.On({.kind = EndEvent::Kind::kEndOfStream, .sender = kC});
+    end.NotPassedOn(kC, ENOTCONN);
+    EXPECT_FALSE(end.passed_on(kC));
+    EXPECT_EQ(end.ended(), close_after_fin);
+    if (!close_after_fin) {
+      (void)end.On({.kind = EndEvent::Kind::kReadError, .sender = kU, .error = ECONNRESET});
+    }
+    EXPECT_EQ(end.reason(), (EndReason{.initiator = kU, .cause = EndCause::kReset}));
+    EXPECT_EQ(end.error(), close_after_fin ? ENOTCONN : ECONNRESET);
+  }
+}
+
+// What has ended the session before stays the reason.
+TEST(SessionEnd, AnEndOfStreamThatCannotBePassedOnAfterTheEnd) {
+  SessionEnd end(/*close_after_fin=*/true);
+  (void)end.On({.kind = EndEvent::Kind::kShutdown});
+  (void)end.On({.kind = EndEvent::Kind::kEndOfStream, .sender = kC});
+  end.NotPassedOn(kC, ENOTCONN);
+  EXPECT_EQ(end.reason(),
+            (EndReason{.initiator = Initiator::kProxy, .cause = EndCause::kShutdown}));
+  EXPECT_EQ(end.error(), 0);
+}
+
 TEST(SessionEnd, WhatIsFlushed) {
   for (const Initiator side : {kC, kU}) {
     for (const FlushRow& row : kFlushRows) {
