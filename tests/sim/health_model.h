@@ -90,6 +90,7 @@ class HealthModel {
   Random random_;
   std::deque<Probe> probes_;
   uint64_t reloads_ = 0;
+  bool is_ending_ = false;       // the proxy takes no new connections
   Place* ended_last_ = nullptr;  // whose check has ended last
   std::string said_last_;        // by the agent that was asked last
   Place* asked_last_ = nullptr;
