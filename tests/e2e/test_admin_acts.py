@@ -64,7 +64,7 @@ class Acts(Administered):
         self.act("POST", path_of(first) + "/ready")
         self.client()
         self.assertEqual(self.endpoint(first)["sessions_active"], 1)
-        self.assertEqual(len(self.web.lines(r"uid \d+, pid \d+")), 4, "each act and its asker")
+        self.web.wait_line(r"uid \d+, pid \d+", count=4)  # each act and its asker
 
     def test_weight_reset_add_and_remove(self):
         self.start()
