@@ -72,6 +72,8 @@ class Unordered {
   // How many there are whose value has not been taken.
   size_t size() const { return fresh_.size() + running_.size() + ended_.size(); }
   bool empty() const { return size() == 0; }
+  // Of these, how many have ended: so many times Next does not wait.
+  size_t ended() const { return ended_.size(); }
 
   // Asks all of them to give up, also those that are added later; Next still brings each of them.
   void Cancel() {

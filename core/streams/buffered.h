@@ -1,0 +1,169 @@
+// BufferUnordered, Buffered: several calls at a time, each for an item.
+//
+//     | BufferUnordered(10, [&](Url url) { return client.Get(url); })   // results as they come
+//     | Buffered(10, [&](Url url) { return client.Get(url); })          // in the order of items
+//     | BufferUnordered(10)                                  // of a stream whose items are Tasks
+//
+//   stream ── an item is taken when one more may begin ──► calls that run, results that wait
+//                                                          at most 10 together ──► Next
+//
+// Bounded: an item that has been taken is a call that runs or a result that has not been handed
+// over, and there are at most so many. All of it is part of the consumer's task: the calls may
+// borrow what is around them, and need no lock. They begin when a Next waits, and go on while the
+// consumer does something else.
+//
+// Cut short: the calls that run are cancelled and no other begins; what they bring is handed over,
+// by that Next and those behind it, and then one Next is cancelled. No item is lost. To wait for
+// the next item or something else without cutting calls short: SelectLoop
+// (core/task/select_loop.h). An exception is thrown by the Next that would have brought the
+// result; the other calls go on.
+//
+// On a way out before the end `co_await stream.Stop()` cancels what runs and waits for it (S5 in
+// stream.h); Take, and all that consumes a stream, do it themselves.
+//
+// Costs: a coroutine and an allocation for each call. Threads: inside one task.
+// Checked by: tests/core/streams/buffered_test.cc, tests/core/streams/adapter_orders_test.cc.
+#ifndef SLUICE_CORE_STREAMS_BUFFERED_H_
+#define SLUICE_CORE_STREAMS_BUFFERED_H_
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "core/base/check.h"
+#include "core/streams/ahead.h"
+#include "core/streams/call.h"
+#include "core/streams/pipe.h"
+#include "core/streams/stream.h"
+#include "core/task/task.h"
+
+namespace sluice::core {
+
+namespace internal {
+
+enum class BufferOrder : bool { kAsTheyEnd, kOfItems };
+
+template <Stream S, typename F, BufferOrder kOrder>
+class BufferedCalls final : public Ahead<CallValue<F, StreamValue<S>>> {
+  using In = StreamValue<S>;
+  using typename Ahead<CallValue<F, In>>::Result;
+  static_assert(AwaitsCall<F, In>, "what is called returns something to await: a Task");
+
+ public:
+  BufferedCalls(S stream, size_t most, F function)
+      : stream_(std::move(stream)), function_(std::move(function)), most_(most) {}
+
+  ~BufferedCalls() override { this->CheckNothingRuns(); }
+
+  Task<void> Stop() {
+    co_await this->StopParts();
+    running_ = 0;
+    takes_ = false;
+    ended_ = true;
+    if constexpr (HasStop<S>) co_await stream_.Stop();
+  }
+
+ private:
+  // In the order of the items the results have their places while they are being made.
+  size_t held() {
+    return this->results().size() + (kOrder == BufferOrder::kAsTheyEnd ? running_ : 0);
+  }
+
+  void Begin() override {
+    if (takes_ || ended_ || held() >= most_) return;
+    takes_ = true;
+    this->parts().Add(TakeItems());
+  }
+
+  // One at a time.
+  Task<void> TakeItems() {
+    try {
+      while (held() < most_) {
+        Item<In> item = co_await stream_.Next();
+        if (!item) {
+          ended_ = ended_ || item.ended();
+          break;
+        }
+        std::optional<Result>* place = nullptr;
+        if constexpr (kOrder == BufferOrder::kOfItems) place = &this->results().emplace_back();
+        ++running_;
+        this->parts().Add(CallFor(*std::move(item), place));
+      }
+    } catch (...) {
+      this->results().emplace_back(Result::OfException());
+    }
+    takes_ = false;
+  }
+
+  // `place`: of its result, which stays where it is in a deque.
+  Task<void> CallFor(In item, std::optional<Result>* place) {
+    std::optional<Result> result;
+    try {
+      result.emplace(co_await Call(function_, std::move(item)));
+    } catch (...) {
+      result.emplace(Result::OfException());
+    }
+    --running_;
+    if constexpr (kOrder == BufferOrder::kOfItems) {
+      place->emplace(*std::move(result));
+    } else {
+      this->results().push_back(std::move(result));
+    }
+  }
+
+  S stream_;
+  F function_;
+  const size_t most_;
+  size_t running_ = 0;
+  bool takes_ = false;  // a part waits for the next item
+  bool ended_ = false;
+};
+
+template <Stream S, typename F, BufferOrder kOrder>
+class BufferedStream {
+  using Calls = BufferedCalls<S, F, kOrder>;
+
+ public:
+  BufferedStream(S stream, size_t most, F function)
+      : calls_(std::make_unique<Calls>(std::move(stream), most, std::move(function))) {}
+
+  auto Next() { return calls_->Next(); }
+  Task<void> Stop() { return calls_->Stop(); }
+
+ private:
+  std::unique_ptr<Calls> calls_;  // what runs knows where it is
+};
+
+// Of items that can be awaited.
+struct AwaitIt {
+  template <typename A>
+  A operator()(A awaitable) const {
+    return awaitable;
+  }
+};
+
+template <BufferOrder kOrder, typename F>
+auto BufferedPiece(size_t most, F function) {
+  SLUICE_CHECK_USE(most > 0, "with 0 calls at a time nothing begins: give it at least 1");
+  return StreamPiece([most, function = std::move(function)]<Stream S>(S stream) mutable {
+    return BufferedStream<S, F, kOrder>(std::move(stream), most, std::move(function));
+  });
+}
+
+}  // namespace internal
+
+// `function(T)` returns something to await, as a rule a Task; without one each item is that.
+template <typename F = internal::AwaitIt>
+auto BufferUnordered(size_t most, F function = {}) {
+  return internal::BufferedPiece<internal::BufferOrder::kAsTheyEnd>(most, std::move(function));
+}
+
+template <typename F = internal::AwaitIt>
+auto Buffered(size_t most, F function = {}) {
+  return internal::BufferedPiece<internal::BufferOrder::kOfItems>(most, std::move(function));
+}
+
+}  // namespace sluice::core
+
+#endif  // SLUICE_CORE_STREAMS_BUFFERED_H_
