@@ -22,6 +22,7 @@
 #include "core/bytes/buf_reader.h"
 #include "core/bytes/copy.h"
 #include "core/bytes/frames.h"
+#include "core/bytes/shared_bytes.h"
 #include "core/bytes/span_reader.h"
 #include "core/bytes/transferred.h"
 #include "core/bytes/whole.h"
