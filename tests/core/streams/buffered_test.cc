@@ -19,9 +19,11 @@
 #include "core/sync/mpsc.h"
 #include "core/task/select.h"
 #include "core/testing/fixture.h"
+#include "core/testing/frame_ledger.h"
 #include "core/testing/probe.h"
 #include "core/time/now.h"
 #include "core/time/sleep.h"
+#include "tests/core/support/virtual_time.h"
 
 namespace sluice::core::testing {
 namespace {
@@ -243,6 +245,21 @@ Task<void> LeftMain() {
 }
 TEST(BufferedDeathTest, ItIsNotLeftWhileSomethingRuns) {
   EXPECT_DEATH((void)Testbed().Run(LeftMain()), "await Stop\\(\\) before a stream goes");
+}
+
+// What has ended is gone when its result has been handed over, also where nothing ever waits.
+Task<void> PileMain(const FrameLedger& ledger) {
+  const auto at_once = [](int number) -> Task<int> { co_return number; };
+  auto results = ToStream(std::views::iota(0)) | BufferUnordered(4, at_once);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(*co_await results.Next(), i);
+  const size_t frames = ledger.left();
+  for (int i = 20; i < 2000; ++i) EXPECT_EQ(*co_await results.Next(), i);
+  EXPECT_LT(ledger.left(), frames + 10);
+  co_await results.Stop();
+}
+TEST(BufferedMemoryTest, NothingPilesUp) {
+  const FrameLedger ledger;
+  VirtualRuntime().Run(PileMain(ledger));
 }
 
 // In orders by chance: each number once.
