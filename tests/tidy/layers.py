@@ -9,8 +9,8 @@ row here and in ARCHITECTURE.md. (Rows of folders that do not exist are for thos
 # core/, the runtime. Programs use the folders of PUBLIC_CORE; the others are its inside, and a row
 # outside of core/ names them one by one where it needs them.
 PUBLIC_CORE = ["core/base", "core/text", "core/net", "core/task", "core/sync", "core/runtime",
-               "core/time", "core/combine", "core/streams", "core/bytes", "core/io",
-               "core/io/resolve", "core/log"]
+               "core/time", "core/combine", "core/streams", "core/service", "core/bytes",
+               "core/io", "core/io/resolve", "core/log"]
 
 # For the tests of programs: public, and no part of the product includes it.
 TEST_KIT = "core/testing"
@@ -29,6 +29,7 @@ CORE = {
     "core/time": ["core/base", "core/task", "core/sched"],
     "core/combine": ["core/base", "core/task", "core/sync", "core/runtime", "core/time"],
     "core/streams": ["core/base", "core/task", "core/sync", "core/time", "core/combine"],
+    "core/service": ["core/base", "core/task", "core/sync", "core/time", "core/combine"],
     "core/bytes": ["core/base", "core/task"],
     "core/io": ["core/base", "core/net", "core/task", "core/reactor", "core/sched", "core/time",
                 "core/runtime", "core/bytes"],
