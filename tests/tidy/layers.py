@@ -45,7 +45,12 @@ CORE = {
 UMBRELLA = {"core/sluice.h": PUBLIC_CORE}
 
 # Programs that people learn from: what a program outside may include.
-EXAMPLES = {"core/examples": [*PUBLIC_CORE, *UMBRELLA]}
+EXAMPLES = {
+    "core/examples": [*PUBLIC_CORE, *UMBRELLA],
+    "core/examples/find_the_bug": ["core/examples", *PUBLIC_CORE, *UMBRELLA],
+    # How a runtime is made: C++ alone.
+    "core/examples/by_hand": [],
+}
 
 # The backends implement the reactor's interface and know no scheduler.
 BACKENDS = {
