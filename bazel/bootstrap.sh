@@ -24,6 +24,8 @@ test_packages=(
   g++ libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19
   # Libraries.
   libbenchmark-dev libgmock-dev libgtest-dev
+  # What other projects find the runtime with.
+  cmake ninja-build pkg-config
   # Tokio, which the runtime is compared with.
   cargo librust-tokio-dev
   # Clients, upstreams, peers and the system's own tools.

@@ -17,6 +17,7 @@
 #include "core/base/clock.h"
 #include "core/base/result.h"
 #include "core/base/time.h"
+#include "core/base/version.h"
 #include "core/bytes/async_stream.h"
 #include "core/bytes/big_endian.h"
 #include "core/bytes/buf_reader.h"

@@ -48,6 +48,8 @@ UMBRELLA = {"core/sluice.h": PUBLIC_CORE}
 EXAMPLES = {
     "core/examples": [*PUBLIC_CORE, *UMBRELLA],
     "core/examples/find_the_bug": ["core/examples", *PUBLIC_CORE, *UMBRELLA],
+    # Built outside of this workspace.
+    "core/examples/outside": [*PUBLIC_CORE, *UMBRELLA],
     # How a runtime is made: C++ alone.
     "core/examples/by_hand": [],
 }
