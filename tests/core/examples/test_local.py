@@ -70,6 +70,12 @@ class LocalTest:
         self.assertTrue(match, third)
         self.assertLessEqual(int(match[1]), 20)  # 200 ms, 10 ms each
 
+    def test_statistics_by_fold(self):
+        self.assertEqual(self.lines("statistics"), ["5 readings from 22.5 to 25.0, mean 23.86"])
+
+    def test_stream_pipeline_ten_at_once(self):
+        self.assertEqual(self.lines("stream_pipeline"), ["50 results, sum 171700, 10 at once"])
+
     def test_notifications_by_four_kinds_of_channels(self):
         lines = self.lines("notifications")
         for name in ("anna", "ben"):
