@@ -10,12 +10,10 @@
 #ifndef SLUICE_CORE_IO_NET_RESULT_H_
 #define SLUICE_CORE_IO_NET_RESULT_H_
 
-#include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
-#include "core/base/check.h"
+#include "core/io/result_or_failure.h"
 #include "core/net/address.h"
 
 namespace sluice::core {
@@ -29,26 +27,7 @@ struct NetError {
 };
 
 template <typename T>
-class [[nodiscard]] NetResult {
- public:
-  NetResult(T value) : value_(std::move(value)) {}
-  NetResult(NetError failure) : failure_(failure) { SLUICE_DCHECK(failure.error > 0); }
-
-  bool ok() const { return value_.has_value(); }
-  int error() const { return failure_.error; }                // 0: there is a value
-  std::string message() const { return failure_.message(); }  // of an error
-  const NetError& failure() const { return failure_; }
-
-  T& operator*() {
-    SLUICE_CHECK_USE(ok(), "there is no value: ask ok() before");
-    return *value_;
-  }
-  T* operator->() { return &**this; }
-
- private:
-  std::optional<T> value_;
-  NetError failure_;
-};
+using NetResult = ResultOrFailure<T, NetError>;
 
 }  // namespace sluice::core
 

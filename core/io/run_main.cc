@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "core/base/result.h"
+#include "core/io/ctrl_c.h"
 #include "core/io/signals.h"
 #include "core/runtime/join_handle.h"
 #include "core/runtime/runtime.h"
@@ -45,10 +46,13 @@ struct End {
 };
 
 // Returns when `main` has ended.
-Task<End> Supervise(Task<int> main, SignalStream& signals) {
+Task<End> Supervise(Task<int> main, SignalStream& signals, CtrlCSource& ctrl_c) {
   JoinHandle<int> handle = Spawn(std::move(main));
-  auto first = co_await Select(Named<"ended">(handle.Ended()), Named<"signal">(signals.Next()));
-  IoResult<int>& signal = first.template Get<"signal">();
+  IoResult<int> signal = IoError(ECANCELED);
+  do {
+    auto first = co_await Select(Named<"ended">(handle.Ended()), Named<"signal">(signals.Next()));
+    signal = first.template Get<"signal">();
+  } while (signal.ok() && *signal == SIGINT && ctrl_c.Tell());
   if (signal.ok()) handle.Abort();
   UnblockStopSignals();
   Outcome<int> outcome = co_await std::move(handle);
@@ -75,10 +79,11 @@ int RunWithSignals(Task<int> main, const RuntimeOptions& options) {
     return Complain(std::string("cannot open a descriptor for signals: ") +
                     strerrordesc_np(signals.error()));
   }
+  CtrlCSource ctrl_c;  // until the last task has ended
   Runtime runtime(options);
   const absl::Status status = runtime.Start();
   if (!status.ok()) return Complain(std::string(status.message()));
-  const int code = ExitCode(runtime.BlockOn(Supervise(std::move(main), signals)));
+  const int code = ExitCode(runtime.BlockOn(Supervise(std::move(main), signals, ctrl_c)));
   runtime.Shutdown();
   return code;
 }

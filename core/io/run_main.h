@@ -8,7 +8,8 @@
 //
 //                        the task ends by itself
 //   RUNNING ──────────────────────────────────────────────────────► ENDED: the exit code
-//      │ SIGINT, SIGTERM: its scope is cancelled                       ▲
+//      │ SIGINT, SIGTERM: its scope is cancelled (a program that       ▲
+//      │ waits for CtrlC() has SIGINT for itself: ctrl_c.h)            │
 //      └────────────────────► CANCELLED ── it has cleaned up, ends ────┘
 //                                 └── a second signal ends the process, by its default action
 //

@@ -2,12 +2,11 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
-#include <array>
 #include <cerrno>
 
 #include "core/base/check.h"
+#include "core/io/io_parts.h"
 #include "core/net/transfer.h"
 
 namespace sluice::core {
@@ -41,22 +40,8 @@ SocketWriteMany::SocketWriteMany(int fd, std::span<const std::span<const std::by
     : Attempt(fd, POLLOUT, lane), parts_(parts) {}
 
 int32_t SocketWriteMany::Try() {
-  std::array<iovec, kMostParts> vector;
-  size_t count = 0;
-  size_t left = kMostAtOnce;
-  for (const std::span<const std::byte> part : parts_) {
-    if (count == vector.size() || left == 0) break;
-    const size_t size = std::min(part.size(), left);
-    left -= size;
-    vector[count++] = {.iov_base = const_cast<std::byte*>(part.data()), .iov_len = size};
-  }
-  const msghdr message = {.msg_name = nullptr,
-                          .msg_namelen = 0,
-                          .msg_iov = vector.data(),
-                          .msg_iovlen = count,
-                          .msg_control = nullptr,
-                          .msg_controllen = 0,
-                          .msg_flags = 0};
+  IoParts parts(parts_);
+  const msghdr message = parts.Message();
   for (;;) {
     const ssize_t bytes = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (bytes >= 0) {

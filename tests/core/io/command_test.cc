@@ -1,0 +1,222 @@
+// Command and Child: what a child gets, what comes of it, and that none is left behind.
+#include "core/io/command.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+#include "core/bytes/whole.h"
+#include "core/runtime/runtime.h"
+#include "core/task/join.h"
+#include "core/task/select.h"
+#include "core/task/yield.h"
+#include "core/time/sleep.h"
+#include "tests/core/io/pairs.h"
+#include "tests/core/support/backends.h"
+
+namespace sluice::core::testing {
+namespace {
+
+bool HasChildren() {
+  siginfo_t info = {};
+  return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
+}
+
+class CommandTest : public BackendTest {
+ protected:
+  void Run(Task<void> task) { Runtime(Options()).BlockOn(NoChildrenAfter(std::move(task))); }
+
+ private:
+  // Not even a zombie.
+  static Task<void> NoChildrenAfter(Task<void> task) {
+    co_await std::move(task);
+    while (HasChildren()) co_await Sleep(1ms);
+  }
+};
+SLUICE_ON_EVERY_BACKEND(CommandTest);
+
+Command Shell(std::string script) { return Command("sh").Arg("-c").Arg(std::move(script)); }
+
+Task<void> RunMain() {
+  NamedResult<Output> out = co_await Shell("echo out; echo err >&2; exit 3").Run();
+  EXPECT_TRUE(out.ok()) << out.message();
+  EXPECT_EQ(out->out, "out\n");
+  EXPECT_EQ(out->err, "err\n");
+  EXPECT_EQ(out->status.code, 3);
+  EXPECT_EQ(out->status.ToString(), "exit code 3");
+  EXPECT_FALSE(out->status.ok());
+  NamedResult<Output> killed = co_await Shell("kill -KILL $$").Run();
+  EXPECT_EQ(killed->status.signal, SIGKILL);
+  EXPECT_EQ(killed->status.ToString(), "Killed (signal 9)");
+  NamedResult<Output> reads = co_await Command("cat").Run();  // stdin is nothing
+  EXPECT_TRUE(reads.ok() && reads->status.ok());
+}
+TEST_P(CommandTest, RunBringsOutputAndStatus) { Run(RunMain()); }
+
+Task<void> ErrorsMain() {
+  NamedResult<Child> none = co_await Command("no-such-program").Start();
+  EXPECT_EQ(none.error(), ENOENT);
+  EXPECT_EQ(none.message(), "start no-such-program: No such file or directory");
+  NamedResult<Child> nowhere = co_await Command("true").Directory("/no/where").Start();
+  EXPECT_EQ(nowhere.message(), "start true in /no/where: No such file or directory");
+  NamedResult<Child> directory = co_await Command("/").Start();
+  EXPECT_EQ(directory.message(), "start /: Permission denied");
+  NamedResult<Output> much = co_await Command("yes").Run(/*most=*/1000);
+  EXPECT_EQ(much.error(), kTooLarge);
+  EXPECT_EQ(much.message(), "run yes: Message too long");
+}
+TEST_P(CommandTest, ErrorsNameTheProgram) { Run(ErrorsMain()); }
+
+Task<Transferred> Feed(PipeWriter& in, std::string text) {
+  const Transferred sent = co_await WriteAll(in, BytesOf(text));
+  in.Close();
+  co_return sent;
+}
+Task<void> PipesMain() {
+  Command cat("cat");
+  cat.Stdin(Stdio::kPipe).Stdout(Stdio::kPipe);
+  NamedResult<Child> child = co_await cat.Start();
+  EXPECT_TRUE(child.ok()) << child.message();
+  EXPECT_FALSE(child->err.is_open());
+  const std::string text = LettersAt(0, 500'000);  // more than two pipes hold
+  auto [sent, all] = co_await Join(Feed(child->in, text), ReadAll(child->out));
+  EXPECT_TRUE(sent.ok());
+  EXPECT_TRUE(all == text);
+  EXPECT_TRUE((*co_await child->Wait()).ok());
+  EXPECT_TRUE((*co_await child->Wait()).ok());  // again
+  EXPECT_EQ(child->Kill().error(), ESRCH);
+  Command waits = Shell("read line; exit 5");
+  NamedResult<Child> second = co_await waits.Stdin(Stdio::kPipe).Start();
+  EXPECT_EQ((*co_await second->Wait()).code, 5);  // Wait has closed its stdin
+}
+TEST_P(CommandTest, PipesAreItsStandardStreams) { Run(PipesMain()); }
+
+Task<void> SurroundingsMain() {
+  setenv("SLUICE_INHERITED", "yes", 1);
+  Command command = Shell("echo $SLUICE_INHERITED $MORE; pwd");
+  command.Env("MORE", "one").Env("MORE", "two").Directory("/");
+  EXPECT_EQ((*co_await command.Run()).out, "yes two\n/\n");
+  NamedResult<Output> bare = co_await Command("env").ClearEnv().Env("A", "b=c").Run();
+  EXPECT_EQ(bare->out, "A=b=c\n");
+  // Descriptors: the three, and the one that ls looks with. This one is not close-on-exec.
+  const int leak = open("/dev/null", O_RDONLY);
+  NamedResult<Output> list = co_await Command("ls").Arg("/proc/self/fd").Run();
+  close(leak);
+  EXPECT_EQ(std::ranges::count(list->out, '\n'), 4) << list->out;
+  // Signals: this process blocks and ignores some for itself.
+  NamedResult<Output> status = co_await Command("cat").Arg("/proc/self/status").Run();
+  EXPECT_NE(status->out.find("SigBlk:\t0000000000000000"), std::string::npos) << status->out;
+  const size_t ignored = status->out.find("SigIgn:\t");
+  const uint64_t mask = std::strtoull(status->out.c_str() + ignored + 8, nullptr, 16);
+  EXPECT_EQ(mask & (uint64_t{1} << (SIGPIPE - 1)), 0u);
+}
+TEST_P(CommandTest, ItsSurroundingsAreAsTold) {
+  sigset_t block;
+  sigemptyset(&block);
+  sigaddset(&block, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &block, nullptr);  // as RunMain does
+  Run(SurroundingsMain());
+  pthread_sigmask(SIG_UNBLOCK, &block, nullptr);
+}
+
+Task<void> GivenMain() {
+  IoResult<Pipe> pipe = Pipe::Make();
+  const int writer = fcntl(pipe->writer.fd(), F_DUPFD_CLOEXEC, 0);
+  // Both into one: the descriptor stays the caller's.
+  Command both = Shell("echo one; echo two >&2");
+  NamedResult<Child> child = co_await both.StdoutTo(writer).StderrTo(writer).Start();
+  EXPECT_TRUE(child.ok()) << child.message();
+  EXPECT_TRUE((*co_await child->Wait()).ok());
+  EXPECT_EQ(fcntl(writer, F_GETFD), FD_CLOEXEC);
+  close(writer);
+  pipe->writer.Close();
+  EXPECT_EQ(co_await ReadAll(pipe->reader), "one\ntwo\n");
+}
+TEST_P(CommandTest, DescriptorsOfTheCaller) { Run(GivenMain()); }
+
+Task<void> SignalsMain() {
+  NamedResult<Child> child = co_await Command("sleep").Arg("1000").OwnGroup().Start();
+  EXPECT_TRUE(child.ok()) << child.message();
+  EXPECT_EQ(getpgid(child->pid()), child->pid());
+  for (int i = 0; i < 3; ++i) {
+    auto cut = co_await Select(child->Wait(), Yield());
+    EXPECT_EQ(cut.Get<0>().error(), ECANCELED);
+  }
+  EXPECT_TRUE(child->Signal(SIGTERM).ok());
+  EXPECT_EQ((*co_await child->Wait()).signal, SIGTERM);
+  EXPECT_EQ(child->Error("signal", ESRCH).message(), "signal sleep: No such process");
+}
+TEST_P(CommandTest, AWaitIsCutShortAndASignalEndsIt) { Run(SignalsMain()); }
+
+Task<IoResult<ExitStatus>> WaitFor(Child& child) { co_return co_await child.Wait(); }
+Task<void> KillLater(Child& child) {
+  for (int i = 0; i < 5; ++i) co_await Yield();
+  EXPECT_TRUE(child.Kill().ok());
+}
+Task<void> WaitsMain() {
+  NamedResult<Child> child = co_await Command("sleep").Arg("1000").Start();
+  auto [status, zero] = co_await Join(WaitFor(*child), KillLater(*child));
+  (void)zero;
+  EXPECT_EQ((*status).signal, SIGKILL);
+}
+TEST_P(CommandTest, AWaitHearsOfTheEnd) { Run(WaitsMain()); }
+
+Task<void> DropMain() {
+  PipeReader out;
+  {
+    Command command("sleep");
+    command.Arg("1000").Stdout(Stdio::kPipe).KillOnDrop();
+    NamedResult<Child> child = co_await command.Start();
+    out = std::move(child->out);
+  }
+  EXPECT_EQ(co_await ReadAll(out), "");  // an end: it has been killed
+}
+TEST_P(CommandTest, OneThatIsDroppedIsKilledIfToldSo) { Run(DropMain()); }
+
+Task<void> LeaveMain() {
+  PipeWriter in;
+  PipeReader out;
+  {
+    Command command("cat");
+    command.Stdin(Stdio::kPipe).Stdout(Stdio::kPipe);
+    NamedResult<Child> child = co_await command.Start();
+    in = std::move(child->in);
+    out = std::move(child->out);
+  }
+  EXPECT_EQ(co_await WriteText(in, "alive"), 5u);
+  in.Close();
+  EXPECT_EQ(co_await ReadAll(out), "alive");
+}
+TEST_P(CommandTest, ElseItRunsOnAndLeavesNoZombie) { Run(LeaveMain()); }
+
+Task<void> CutRunMain() {
+  for (int i = 0; i < 10; ++i) {
+    auto cut = co_await Select(Command("sleep").Arg("1000").Run(), Sleep(i * 1ms));
+    EXPECT_EQ(cut.Get<0>().error(), ECANCELED);
+  }
+}
+TEST_P(CommandTest, ARunThatIsCutShortKills) { Run(CutRunMain()); }
+
+// A runtime that ends waits for what it has killed.
+TEST_P(CommandTest, ARuntimeThatEndsLeavesNoZombieOfWhatItKilled) {
+  {
+    Runtime runtime(Options());
+    runtime.BlockOn([]() -> Task<void> {
+      NamedResult<Child> child = co_await Command("sleep").Arg("1000").KillOnDrop().Start();
+      EXPECT_TRUE(child.ok());
+    }());
+  }
+  EXPECT_FALSE(HasChildren());
+}
+
+}  // namespace
+}  // namespace sluice::core::testing

@@ -1,0 +1,210 @@
+// Stdin and Stdout over whatever they may be: a terminal, a pipe, a socket, a file, /dev/null. The
+// flags of what is shared with others stay as they are.
+#include "core/io/stdio.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+#include "core/bytes/buf_reader.h"
+#include "core/bytes/whole.h"
+#include "core/runtime/runtime.h"
+#include "core/task/join.h"
+#include "core/task/select.h"
+#include "core/task/yield.h"
+#include "tests/core/io/pairs.h"
+#include "tests/core/support/backends.h"
+
+namespace sluice::core::testing {
+namespace {
+
+class StdioTest : public BackendTest {
+ protected:
+  void Run(Task<void> task) { Runtime(Options()).BlockOn(std::move(task)); }
+};
+SLUICE_ON_EVERY_BACKEND(StdioTest);
+
+// Two connected descriptors, by plain system calls: `theirs` is what a program would begin with.
+struct Ends {
+  Ends() = default;
+  Ends(Ends&& other) noexcept
+      : ours(std::exchange(other.ours, -1)), theirs(std::exchange(other.theirs, -1)) {}
+  Ends& operator=(Ends&&) = delete;
+  ~Ends() {
+    if (ours >= 0) close(ours);
+    if (theirs >= 0) close(theirs);
+  }
+  int ours = -1;
+  int theirs = -1;
+};
+
+Ends Terminal() {
+  Ends ends;
+  ends.ours = posix_openpt(O_RDWR | O_NOCTTY);
+  EXPECT_GE(ends.ours, 0);
+  EXPECT_EQ(grantpt(ends.ours) + unlockpt(ends.ours), 0);
+  std::array<char, 100> name{};
+  EXPECT_EQ(ptsname_r(ends.ours, name.data(), name.size()), 0);
+  ends.theirs = open(name.data(), O_RDWR | O_NOCTTY);
+  EXPECT_GE(ends.theirs, 0);
+  return ends;
+}
+Ends SocketEnds() {
+  Ends ends;
+  std::array<int, 2> both{};
+  EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, both.data()), 0);
+  ends.ours = both[0];
+  ends.theirs = both[1];
+  return ends;
+}
+Ends PipeEnds(bool to_them) {
+  Ends ends;
+  std::array<int, 2> both{};
+  EXPECT_EQ(pipe(both.data()), 0);
+  ends.ours = both[to_them ? 1 : 0];
+  ends.theirs = both[to_them ? 0 : 1];
+  return ends;
+}
+int EmptyFile() {
+  std::string name = ::testing::TempDir() + "/stdio_XXXXXX";
+  const int fd = mkstemp(name.data());
+  EXPECT_GE(fd, 0);
+  unlink(name.c_str());
+  return fd;
+}
+
+void Put(int fd, std::string_view text) {
+  EXPECT_EQ(write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+}
+Task<void> PutLater(int fd, std::string_view text) {
+  for (int i = 0; i < 4; ++i) co_await Yield();
+  Put(fd, text);
+}
+
+// A line that is there, one that comes while a read waits, and a read that is cut short between.
+Task<void> LinesMain(Ends ends) {
+  const int flags = fcntl(ends.theirs, F_GETFL);
+  {
+    Stdin in(ends.theirs);
+    BufReader reader(in);
+    Put(ends.ours, "first\n");
+    EXPECT_EQ(**co_await reader.Line(100), "first");
+    auto cut = co_await Select(reader.Line(100), Yield());
+    EXPECT_EQ(cut.Get<0>().error(), ECANCELED);
+    auto [line, zero] = co_await Join(reader.Line(100), PutLater(ends.ours, "second\n"));
+    (void)zero;
+    EXPECT_EQ(**line, "second");
+    EXPECT_EQ(fcntl(ends.theirs, F_GETFL), flags);
+  }
+  EXPECT_EQ(fcntl(ends.theirs, F_GETFL), flags);
+  EXPECT_EQ(flags & O_NONBLOCK, 0);
+}
+TEST_P(StdioTest, LinesFromATerminal) { Run(LinesMain(Terminal())); }
+TEST_P(StdioTest, LinesFromAPipe) { Run(LinesMain(PipeEnds(/*to_them=*/true))); }
+TEST_P(StdioTest, LinesFromASocket) { Run(LinesMain(SocketEnds())); }
+
+// Nothing can be opened once more.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit none = before_;
+    none.rlim_cur = 0;
+    setrlimit(RLIMIT_NOFILE, &none);
+  }
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+  ~NoDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_;
+};
+
+Stdin MakeWithoutReopening(int fd) {
+  const NoDescriptors none;
+  return Stdin(fd);
+}
+Stdout MakeOutWithoutReopening(int fd) {
+  const NoDescriptors none;
+  return Stdout(fd);
+}
+
+Task<void> NotReopenedMain(Ends in_ends, Ends out_ends) {
+  Stdin in = MakeWithoutReopening(in_ends.theirs);
+  std::string bytes(100, '\0');
+  auto cut = co_await Select(in.Read(RoomIn(bytes)), Yield());  // it holds no thread of the pool
+  EXPECT_EQ(cut.Get<0>().error(), ECANCELED);
+  auto [got, zero] = co_await Join(in.Read(RoomIn(bytes)), PutLater(in_ends.ours, "later\n"));
+  (void)zero;
+  EXPECT_EQ(bytes.substr(0, *got), "later\n");
+  Stdout out = MakeOutWithoutReopening(out_ends.theirs);
+  IoResult<size_t> sent = co_await out.Write(BytesOf(std::string(100'000, 'x')));
+  EXPECT_EQ(*sent, 4096u);  // what never waits
+  EXPECT_EQ(fcntl(in_ends.theirs, F_GETFL) & O_NONBLOCK, 0);
+}
+TEST_P(StdioTest, WhatCannotBeOpenedOnceMoreIsWaitedFor) {
+  Run(NotReopenedMain(PipeEnds(/*to_them=*/true), PipeEnds(/*to_them=*/false)));
+}
+
+Task<std::string> Take(int fd, size_t count) {
+  std::string all;
+  while (all.size() < count) {
+    std::array<char, 4096> part;
+    const ssize_t got = recv(fd, part.data(), part.size(), MSG_DONTWAIT);
+    if (got > 0) all.append(part.data(), static_cast<size_t>(got));
+    co_await Yield();
+  }
+  co_return all;
+}
+// More than a socket holds.
+Task<void> LargeMain() {
+  Ends ends = SocketEnds();
+  Stdout out(ends.theirs);
+  const std::string text = LettersAt(0, 1'000'000);
+  auto [sent, all] = co_await Join(WriteAll(out, BytesOf(text)), Take(ends.ours, text.size()));
+  EXPECT_TRUE(sent.ok());
+  EXPECT_TRUE(all == text);
+}
+TEST_P(StdioTest, ASlowReaderIsWaitedFor) { Run(LargeMain()); }
+
+Task<void> FileMain() {
+  const int fd = EmptyFile();
+  Stdout out(fd);
+  const std::array<std::span<const std::byte>, 2> parts = {BytesOf("one\n"), BytesOf("two\n")};
+  EXPECT_EQ(*co_await out.WriteMany(parts), 8u);
+  EXPECT_TRUE((co_await out.Shutdown()).ok());
+  EXPECT_EQ(*co_await out.Write(BytesOf("three")), 5u);  // nothing is shut down
+  EXPECT_EQ(lseek(fd, 0, SEEK_SET), 0);                  // the position is the descriptor's
+  Stdin in(fd);
+  EXPECT_EQ(co_await ReadAll(in, 3), "one\ntwo\nthree");
+  close(fd);
+}
+TEST_P(StdioTest, AFileIsReadAndWrittenByThePool) { Run(FileMain()); }
+
+Task<void> ErrorsMain() {
+  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  Stdin in(null);
+  std::string bytes(10, '\0');
+  EXPECT_EQ(*co_await in.Read(RoomIn(bytes)), 0u);
+  Stdout out(null);
+  EXPECT_EQ(*co_await out.Write(BytesOf("gone")), 4u);
+  close(null);
+  Stdin closed(null);
+  EXPECT_EQ((co_await closed.Read(RoomIn(bytes))).error(), EBADF);
+  Ends ends = PipeEnds(/*to_them=*/false);
+  Stdout broken(ends.theirs);
+  close(std::exchange(ends.ours, -1));
+  EXPECT_EQ((co_await broken.Write(BytesOf("x"))).error(), EPIPE);  // and no signal
+}
+TEST_P(StdioTest, DevNullAndErrors) { Run(ErrorsMain()); }
+
+}  // namespace
+}  // namespace sluice::core::testing
