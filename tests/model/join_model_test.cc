@@ -87,6 +87,36 @@ void Detaching(Execution& run) {
   });
 }
 
+// What is in the frame goes with the last of the two: it has seen what the other one did.
+class Watched {
+ public:
+  explicit Watched(State& state) : state_(&state) {}
+  Watched(Watched&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+  ~Watched() {
+    if (state_ == nullptr) return;
+    SLUICE_CHECK(state_->first.Get() == 7 && state_->second.Get() == 8);
+    ++state_->freed;
+  }
+
+ private:
+  State* state_;
+};
+core::Task<Watched> WatchedChild(State& state) {
+  state.first.Set(7);
+  co_return Watched(state);
+}
+void DetachingAValue(Execution& run) {
+  auto& s = run.Make<State>();
+  core::Joinable<Watched>& child = s.Make(WatchedChild(s));
+  s.child = &child;
+  run.Thread("child", [&s] { Tasks::Run(*s.child); });
+  run.Thread("parent", [&s, &child] {
+    s.second.Set(8);
+    core::JoinHandle<Watched>(&child).Detach();
+  });
+  run.Finally([&s] { SLUICE_CHECK(s.freed == 1); });
+}
+
 // The wait is cut short while the task ends; the next one brings the result.
 core::Task<void> Nothing() { co_return; }
 core::Task<void> ImpatientParent(State& state) {
@@ -184,6 +214,7 @@ TEST(JoinHandle, WaitsForTheResult) { ExpectHolds(Joining); }
 TEST(JoinHandle, AWaitThatIsCutShort) { ExpectHolds(JoiningTwice); }
 TEST(AbortHandle, WhileTheTaskBeginsAndEnds) { ExpectHolds(Aborting); }
 TEST(JoinHandle, Detached) { ExpectHolds(Detaching); }
+TEST(JoinHandle, DetachedWithAValue) { ExpectHolds(DetachingAValue); }
 TEST(TaskGroup, Join) { ExpectHolds(Group); }
 
 TEST(JoinHandleMutant, FinishWithoutRelease) {
@@ -191,6 +222,15 @@ TEST(JoinHandleMutant, FinishWithoutRelease) {
 }
 TEST(JoinHandleMutant, FinishedReadWithoutAcquire) {
   ExpectCaught(Detaching, {"finished(", Action::kLoad});
+}
+TEST(JoinHandleMutant, LastReferenceWithoutAcquire) {
+  ExpectCaught(DetachingAValue, {"IsLastRef(", Action::kLoad});
+}
+TEST(JoinHandleMutant, ReferenceDroppedWithoutRelease) {
+  ExpectCaught(DetachingAValue, {"Unref(", Action::kUpdate, -1, std::memory_order_acquire});
+}
+TEST(JoinHandleMutant, ReferenceDroppedWithoutAcquire) {
+  ExpectCaught(DetachingAValue, {"Unref(", Action::kUpdate, -1, std::memory_order_release});
 }
 TEST(TaskGroupMutant, TaskEndedWithoutRelease) {
   ExpectCaught(Group, {"TaskEnded(", Action::kUpdate, -1, std::memory_order_acquire});

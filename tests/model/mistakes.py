@@ -414,6 +414,77 @@ MISTAKES = [
 """,
     ),
     (
+        'join_set.h',
+        """    bool Queue(NextAwaiter& waiter) {
+""",
+        """    bool Queue(NextAwaiter& waiter) {
+      if (model::Planted("a set looks before it queues")) {
+        {
+          absl::MutexLock look(&mutex);
+          if (running.empty() || !ended.empty()) {
+            waiter.got_ = ended.empty() ? nullptr : &ended.PopFirst();
+            return false;
+          }
+        }
+        absl::MutexLock queue(&mutex);
+        waiting.Push(waiter);
+        return true;
+      }
+""",
+    ),
+    (
+        'join_set.h',
+        '          if (waiting.empty()) return ended.Push(member);\n',
+        """          const bool wakes = !model::Planted("the end wakes none");
+          if (waiting.empty() || !wakes) return ended.Push(member);
+""",
+    ),
+    (
+        'join_set.h',
+        '      if (got_ == nullptr) return std::nullopt;\n',
+        """      if (got_ == nullptr) return std::nullopt;
+      if (model::Planted("cut short, it takes nothing") && cut_short_) return std::nullopt;
+""",
+    ),
+    (
+        'join_set.h',
+        '    Member* got_ = nullptr;\n',
+        """    Member* got_ = nullptr;
+    bool cut_short_ = false;
+
+   public:
+    void Cancel() override {
+      cut_short_ = true;
+      WaitAwaiter::Cancel();
+    }
+""",
+    ),
+    (
+        'join_set.h',
+        """      absl::MutexLock lock(&state_->mutex);
+      std::swap(ended, state_->ended);
+      state_->AbortRunning();
+""",
+        """      if (model::Planted("aborts before it goes")) {
+        absl::MutexLock abort(&state_->mutex);
+        std::swap(ended, state_->ended);
+        state_->AbortRunning();
+      }
+      absl::MutexLock lock(&state_->mutex);
+      if (!model::Planted("aborts before it goes")) {
+        std::swap(ended, state_->ended);
+        state_->AbortRunning();
+      }
+""",
+    ),
+    (
+        'worker.cc',
+        '  const bool look_again = SharedWork() || OverdueElsewhere() || shared_.stopping() ||\n',
+        """  const bool asks = !model::Planted("does not ask again whether it is to stop");
+  const bool look_again = SharedWork() || OverdueElsewhere() || (asks && shared_.stopping()) ||
+""",
+    ),
+    (
         'worker_steal.cc',
         """  new_.Push(&task, [this](std::span<Runnable* const> over) { Overflow(over); });
 """,

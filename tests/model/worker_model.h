@@ -80,6 +80,31 @@ inline Model StoppingWhenDone(uint32_t workers, bool wakes) {
   };
 }
 
+// They have been told to stop with the last task, and each of the two has one: both end at once,
+// and neither sees for sure what the other one counts.
+inline Model EndingAtOnce() {
+  return [](Execution& run) {
+    State& s = MakeWorkers(run, 2u);
+    for (uint32_t i = 0; i < 2; ++i) {
+      s.shared.NoteTaskBegin();
+      s.tasks.push_back(std::make_unique<Task>(s.shared));
+      s.tasks[i]->counted_by = &s.shared;
+      s.shared.workers()[i]->ScheduleHere(*s.tasks[i]);
+    }
+    s.shared.StopWhenDone();
+    // These wake-ups have been used up: the next sleep is one.
+    for (const auto& worker : s.shared.workers()) worker->reactor().Turn(std::nullopt, 0);
+    for (uint32_t i = 0; i < 2; ++i) {
+      run.Thread(WorkerName(i), [&s, i] {
+        s.shared.workers()[i]->Run();
+        for (const auto& task : s.tasks) SLUICE_CHECK(task->runs() == 1);
+        s.shared.WakeAll();
+      });
+    }
+    run.Finally([] { core::Worker::LeaveCurrent(); });
+  };
+}
+
 // A task of worker 0 that has others begin, and does not end before they have: worker 1, asleep or
 // about to be, runs all.
 class Parent final : public core::Runnable {

@@ -32,6 +32,11 @@ TEST(Worker, TwoWorkersStopWhenDone) {
   ExpectHolds(StoppingWhenDone(2, true), {.samples = kSamples});
 }
 
+TEST(Worker, TheLastTwoEndAtOnce) {
+  ExpectHolds(EndingAtOnce(), {.preemptions = 2});
+  ExpectHolds(EndingAtOnce(), {.samples = kSamples / 5});
+}
+
 TEST(Worker, Mailbox) { ExpectHolds(HandingToOne(1)); }
 TEST(Worker, MailboxOfOneOfTwo) {
   ExpectHolds(HandingToOne(2), {.preemptions = 3});
@@ -59,6 +64,9 @@ TEST(WorkerMutant, StoppedWithoutTheWakeUpsRelease) {
 }
 TEST(WorkerMutant, DoneAndTheOthersNotWoken) {
   ExpectFails(StoppingWhenDone(2, false), {.preemptions = 2});
+}
+TEST(WorkerMutant, TheLastTwoEndAndOneIsCountedWithoutRelease) {
+  ExpectCaught(EndingAtOnce(), {"NoteTaskEnd(", Action::kStore}, {.preemptions = 2});
 }
 TEST(WorkerMutant, NotifyWithoutFence) {
   ExpectCaught(Injecting(1, 1), {"PickToWake(", Action::kFence});

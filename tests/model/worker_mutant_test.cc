@@ -1,4 +1,5 @@
-// How workers share new tasks, with planted mistakes: each has to be found.
+// How workers share new tasks and find out that they are to stop, with planted mistakes: each has
+// to be found.
 #include "tests/model/planted.h"
 #include "tests/model/worker_model.h"
 
@@ -22,6 +23,12 @@ TEST(WorkerStealMutant, ASleeperOverlooksNewTasks) {
 }
 TEST(WorkerStealMutant, ASearchOverlooksNewTasks) {
   ExpectPlantedFails("a search overlooks new tasks");
+}
+
+TEST(WorkerMutant, AWorkerDoesNotAskAgainWhetherItIsToStop) {
+  planted = "does not ask again whether it is to stop";
+  ExpectFails(EndingAtOnce(), {.preemptions = 2});
+  planted = "";
 }
 
 // The third may find both that came before it gone.

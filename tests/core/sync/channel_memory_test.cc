@@ -4,8 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 #include <utility>
 #include <vector>
 
@@ -15,25 +13,8 @@
 #include "core/sync/oneshot.h"
 #include "core/sync/watch.h"
 #include "core/task/join.h"
+#include "tests/core/support/counted_new.h"
 #include "tests/core/support/run.h"
-
-namespace {
-
-int64_t allocations = 0;  // of the one thread that there is
-
-}  // namespace
-
-void* operator new(size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void* operator new[](size_t size) { return operator new(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace sluice::core::testing {
 namespace {
@@ -41,18 +22,19 @@ namespace {
 constexpr int kValues = 1'000;
 
 // How many there were since the last call.
-int64_t Allocations() {
+int64_t Made() {
   static int64_t before = 0;
-  return allocations - std::exchange(before, allocations);
+  const int64_t now = allocations.made;
+  return now - std::exchange(before, now);
 }
 
 Task<void> OneshotMain() {
-  Allocations();
+  Made();
   auto [sender, receiver] = Oneshot<int>::Make();
-  EXPECT_EQ(Allocations(), 1);
+  EXPECT_EQ(Made(), 1);
   EXPECT_TRUE(sender.Send(1).ok());
   EXPECT_TRUE((co_await receiver).ok());
-  EXPECT_EQ(Allocations(), 0);
+  EXPECT_EQ(Made(), 0);
 }
 TEST(ChannelMemoryTest, AOneshotIsOneAllocation) { TestRuntime(1).Run(OneshotMain()); }
 
@@ -60,10 +42,10 @@ TEST(ChannelMemoryTest, AOneshotIsOneAllocation) { TestRuntime(1).Run(OneshotMai
 template <typename Receiver>
 Task<void> ReceiveAll(Receiver& receiver) {
   for (int i = 0; i < kValues; ++i) {
-    if (i == 10) Allocations();
+    if (i == 10) Made();
     EXPECT_TRUE((co_await receiver.Next()).ok());
   }
-  EXPECT_EQ(Allocations(), 0);
+  EXPECT_EQ(Made(), 0);
 }
 template <typename Sender>
 Task<void> SendAll(Sender& sender) {
@@ -71,9 +53,9 @@ Task<void> SendAll(Sender& sender) {
 }
 template <typename Channel>
 Task<void> QueueMain() {
-  Allocations();
+  Made();
   auto [sender, receiver] = Channel::Make(3);
-  EXPECT_EQ(Allocations(), 2);  // the channel and its slots
+  EXPECT_EQ(Made(), 2);  // the channel and its slots
   co_await Join(SendAll(sender), ReceiveAll(receiver));
   co_await Join(ReceiveAll(receiver), SendAll(sender));
 }
@@ -92,39 +74,39 @@ Task<void> ManyMain() {
     values.clear();
     auto count = co_await receiver.NextMany(values, 100);
     EXPECT_TRUE(count.ok() && *count == 5);
-    if (i == 0) Allocations();
+    if (i == 0) Made();
   }
-  EXPECT_EQ(Allocations(), 0);
+  EXPECT_EQ(Made(), 0);
 }
 TEST(ChannelMemoryTest, NextManyUsesTheVectorAgain) { TestRuntime(1).Run(ManyMain()); }
 
 Task<void> BroadcastMain() {
-  Allocations();
+  Made();
   auto [sender, receiver] = Broadcast<int>::Make(3);
-  EXPECT_EQ(Allocations(), 2);
+  EXPECT_EQ(Made(), 2);
   auto send = [](Broadcast<int>::Sender& to, Broadcast<int>::Receiver& from) -> Task<void> {
     auto second = to.Subscribe();
-    Allocations();
+    Made();
     for (int i = 0; i < kValues; ++i) {
       to.Send(i);
       EXPECT_TRUE((co_await from.Next()).ok());
       EXPECT_TRUE((co_await second.Next()).ok());
     }
-    EXPECT_EQ(Allocations(), 0);
+    EXPECT_EQ(Made(), 0);
   };
   co_await send(sender, receiver);
 }
 TEST(ChannelMemoryTest, AValueInABroadcastAllocatesNothing) { TestRuntime(1).Run(BroadcastMain()); }
 
 Task<void> WatchMain() {
-  Allocations();
+  Made();
   auto [sender, receiver] = Watch<int>::Make(0);
-  EXPECT_EQ(Allocations(), 1);
+  EXPECT_EQ(Made(), 1);
   for (int i = 0; i < kValues; ++i) {
     sender.Send(i);
     EXPECT_TRUE((co_await receiver.Changed()).ok());
   }
-  EXPECT_EQ(Allocations(), 0);
+  EXPECT_EQ(Made(), 0);
 }
 TEST(ChannelMemoryTest, AValueInAWatchAllocatesNothing) { TestRuntime(1).Run(WatchMain()); }
 

@@ -5,36 +5,16 @@
 
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <utility>
 #include <vector>
 
 #include "core/runtime/spawn.h"
 #include "core/sched/worker_memory.h"
+#include "tests/core/support/counted_new.h"
 #include "tests/core/support/null_reactor.h"
 #include "tests/core/support/run.h"
 #include "tests/core/support/yield.h"
-
-namespace {
-
-std::atomic<int64_t> made{0};
-std::atomic<int64_t> freed{0};
-
-}  // namespace
-
-void* operator new(size_t size) {
-  made.fetch_add(1);
-  void* memory = std::malloc(size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept {
-  freed.fetch_add(memory != nullptr ? 1 : 0);
-  std::free(memory);
-}
-void operator delete(void* memory, size_t) noexcept { operator delete(memory); }
 
 namespace sluice::core::testing {
 namespace {
@@ -42,12 +22,12 @@ namespace {
 // How many allocations there have been since the last call.
 int64_t Made() {
   static int64_t before = 0;
-  const int64_t now = made.load();
+  const int64_t now = allocations.made.load();
   return now - std::exchange(before, now);
 }
 int64_t Freed() {
   static int64_t before = 0;
-  const int64_t now = freed.load();
+  const int64_t now = allocations.freed.load();
   return now - std::exchange(before, now);
 }
 
@@ -173,7 +153,7 @@ TEST(FrameCacheOfAWorkerTest, AllGoesBackInTheEnd) {
       runtime.Run(Storm(runtime));
       (void)Child(1);  // by a thread that is no worker
     }
-    const int64_t left = made.load() - freed.load();
+    const int64_t left = allocations.made.load() - allocations.freed.load();
     if (run > 1) EXPECT_EQ(left, before);
     before = left;
   }
@@ -195,7 +175,7 @@ TEST(FrameCacheOfAWorkerTest, IsEmptiedBeforeTheHeapIsTrimmed) {
   FrameCache::SetCurrent(&memory.frames());
   FrameCache::Free(FrameCache::Allocate(100), 100);
   NullReactor reactor;
-  memory.set_heap(std::make_unique<FullHeap>(freed));
+  memory.set_heap(std::make_unique<FullHeap>(allocations.freed));
   Freed();
   memory.MaybeTrim(Instant(1s), reactor);
   EXPECT_EQ(Freed(), 1);

@@ -5,10 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
 #include <memory>
-#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,22 +17,11 @@
 #include "core/task/branch.h"
 #include "core/task/join.h"
 #include "core/time/sleep.h"
+#include "tests/core/support/counted_new.h"
 #include "tests/core/support/run.h"
 #include "tests/core/support/slots.h"
 #include "tests/core/support/virtual_time.h"
 #include "tests/core/support/yield.h"
-
-namespace {
-size_t allocations = 0;  // by the thread of the test, which is the only one
-}
-void* operator new(size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace sluice::core::testing {
 namespace {
@@ -265,12 +252,12 @@ TEST(BranchFrameTest, LooksLikeACoroutine) {
 
 Task<void> AllocationMain() {
   Slots slots(1);
-  const size_t before = allocations;
+  const int64_t before = allocations.made;
   auto [one, slept] = co_await Join(slots.Take(), Sleep(1s));
   EXPECT_TRUE(one && slept);
   auto outcome = co_await Select(Named<"slot">(slots.Take()), Named<"slept">(Sleep(1s)));
   EXPECT_TRUE(outcome.Won<"slept">());
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(allocations.made, before);
 }
 TEST(BranchFrameTest, CostsNoAllocation) { VirtualRuntime().Run(AllocationMain()); }
 
