@@ -22,6 +22,18 @@ namespace sluice::core {
 template <typename T>
 class JoinHandle;
 
+namespace internal {
+
+// Not to be kept across a co_await.
+inline Worker& CurrentWorker() {
+  Worker* const worker = Worker::Current();
+  SLUICE_CHECK_USE(worker != nullptr,
+                   "this thread runs no task; keep a Runtime::Handle and spawn on that");
+  return *worker;
+}
+
+}  // namespace internal
+
 class RuntimeHandle {
  public:
   // A Runtime makes its own; simulations, which step workers themselves, make one of what these
@@ -29,12 +41,7 @@ class RuntimeHandle {
   explicit RuntimeHandle(Shared& shared) : shared_(&shared) {}
 
   // Inside a task: of the runtime that runs it.
-  static RuntimeHandle Current() {
-    const Worker* worker = Worker::Current();
-    SLUICE_CHECK_USE(worker != nullptr,
-                     "this thread runs no task; keep a Runtime::Handle and spawn on that");
-    return RuntimeHandle(worker->shared());
-  }
+  static RuntimeHandle Current() { return RuntimeHandle(internal::CurrentWorker().shared()); }
 
   // As the functions in spawn.h, which is to be included; from any thread.
   template <typename T>

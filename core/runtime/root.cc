@@ -69,6 +69,11 @@ void RootBase::OnReady() {
 }
 
 void RootBase::BodyEnded() {
+  // If nothing else refers to it, and the registry does not, nothing will abort it.
+  if (!listed_ && IsLastRef() && abort_.load(std::memory_order_relaxed) == kNone) {
+    MarkDone();
+    return;
+  }
   if (abort_.exchange(kClosed, std::memory_order_acq_rel) == kNone) [[likely]] {
     MarkDone();
     return;

@@ -73,6 +73,10 @@ class RootBase : public Runnable, private Node {
     set_scheduler(shared);
     shared.NoteTaskBegin();
   }
+  void Launch(Shared& shared, Worker* current) {  // that the calling thread is, or null
+    set_scheduler(shared);
+    shared.NoteTaskBegin(current);
+  }
   // The same for a task that never leaves a worker. It begins even if it is aborted before, with
   // its scope cancelled: what it holds goes where it would have run.
   void LaunchLocal(Scheduler& local, Shared& shared) {

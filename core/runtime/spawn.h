@@ -27,8 +27,8 @@ namespace internal {
 // The references to it are two: the task's own, and one of the caller's.
 inline void Launch(RuntimeHandle runtime, Worker* worker, RootBase& task) {
   Shared& shared = runtime.shared();
-  task.Launch(shared);
   Worker* current = Worker::Current();
+  task.Launch(shared, current);
   if (worker != nullptr) {
     worker->ScheduleHere(task);
   } else if (current != nullptr && &current->shared() == &shared) {
@@ -71,7 +71,11 @@ JoinHandle<T> RuntimeHandle::Spawn(Task<T> task) const {
 // Inside a task: in its runtime.
 template <typename T>
 JoinHandle<T> Spawn(Task<T> task) {
-  return RuntimeHandle::Current().Spawn(std::move(task));
+  Worker& current = internal::CurrentWorker();
+  auto* const cell = new TaskCell<T>(std::move(task));
+  cell->Launch(current.shared(), &current);
+  current.ScheduleNew(*cell);
+  return JoinHandle<T>(cell);
 }
 
 // `Spawn([state](int n) -> Task<void> { ... }, 5)`: moves or copies the callable and its arguments

@@ -29,10 +29,11 @@ void Shared::LoseException(std::exception_ptr exception) {
   }
 }
 
-void Shared::NoteTaskBegin() {
-  Worker* const worker = Worker::Current();
-  if (worker != nullptr && &worker->shared_ == this) [[likely]] {
-    Count(worker->tasks_begun_);
+void Shared::NoteTaskBegin() { NoteTaskBegin(Worker::Current()); }
+
+void Shared::NoteTaskBegin(Worker* current) {
+  if (current != nullptr && &current->shared_ == this) [[likely]] {
+    Count(current->tasks_begun_);
   } else {
     outside_begun_.fetch_add(1, std::memory_order_relaxed);
   }

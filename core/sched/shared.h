@@ -61,6 +61,7 @@ class Shared final : public Scheduler {
   // worker counts what begins and what ends there: a counter of all would be one line of memory
   // that every spawn and every end fights for.
   void NoteTaskBegin();
+  void NoteTaskBegin(Worker* current);  // that the calling thread is, or null
   void NoteTaskEnd();
   size_t live_tasks() const;
 

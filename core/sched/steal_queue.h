@@ -86,6 +86,15 @@ class StealQueue {
     }
   }
 
+  // The same where there are no thieves: without a locked instruction.
+  T* PopAlone() {
+    const uint32_t real = Real(head_.load(std::memory_order_relaxed));
+    if (real == tail_.load(std::memory_order_relaxed)) return nullptr;
+    T* task = slots_[real & kMask].load(std::memory_order_relaxed);
+    head_.store(Pack(real + 1, real + 1), std::memory_order_relaxed);
+    return task;
+  }
+
   // A thief, being the owner of `to`, which has to be empty. Moves half of what is here (rounded
   // up) and returns one of them to run at once; null when there is nothing or another thief.
   T* StealInto(StealQueue& to) {

@@ -163,7 +163,8 @@ Runnable* Worker::NextTask() {
       if (Runnable* task = NextNew()) return task;
     }
   }
-  if (tick_ % shared_interval_ == 0) {
+  if (--until_shared_ == 0) {
+    until_shared_ = shared_interval_;
     if (Runnable* task = NextShared()) return task;
   }
   if (Runnable* task = NextLocal()) return task;
@@ -185,7 +186,7 @@ Runnable* Worker::NextLocal() {
     return std::exchange(lifo_, nullptr);
   }
   lifo_runs_ = 0;
-  return queue_.Pop();
+  return shared_.workers_.size() == 1 ? queue_.PopAlone() : queue_.Pop();
 }
 
 // The mailbox is ours alone; of the inject queue we take our share, the first to run at once.

@@ -228,6 +228,7 @@ class Worker {
   uint32_t tick_ = 0;              // one for each run of a task
   uint32_t spawned_in_ = 0;        // the run in which a task was spawned last
   uint32_t shared_interval_ = 61;  // tasks between looks at the inject queue; tuned
+  uint32_t until_shared_ = 61;     // the next one
   uint32_t tasks_since_turn_ = 0;
   uint64_t random_;
   uint64_t tasks_at_wait_ = ~uint64_t{0};  // how many had run when it last waited

@@ -69,12 +69,23 @@ void FrameDepot::Clear() noexcept {
 [[gnu::noinline]] void* FrameCache::Allocate(size_t size) {
   SLUICE_DCHECK(size >= sizeof(FreeFrame));
   FrameCache* const cache = current_cache;
-  const size_t size_class = FreeFrame::ClassOf(size);
   if (cache != nullptr && size <= kLargest) [[likely]] {
-    Lists& lists = cache->of_class_[size_class];
-    if (lists.active == nullptr) [[unlikely]]
-      cache->Refill(lists, size_class);
+    Lists& lists = cache->of_class_[FreeFrame::ClassOf(size)];
     if (FreeFrame* const frame = lists.active) [[likely]] {
+      lists.active = frame->next;
+      --lists.count;
+      return frame;
+    }
+  }
+  return AllocateElsewhere(cache, size);
+}
+
+[[gnu::noinline]] void* FrameCache::AllocateElsewhere(FrameCache* cache, size_t size) {
+  const size_t size_class = FreeFrame::ClassOf(size);
+  if (cache != nullptr && size <= kLargest) {
+    Lists& lists = cache->of_class_[size_class];
+    cache->Refill(lists, size_class);
+    if (FreeFrame* const frame = lists.active) {
       lists.active = frame->next;
       --lists.count;
       return frame;
@@ -88,10 +99,23 @@ void FrameDepot::Clear() noexcept {
 
 [[gnu::noinline]] void FrameCache::Free(void* frame, size_t size) noexcept {
   FrameCache* const cache = current_cache;
-  const size_t size_class = FreeFrame::ClassOf(size);
   if (cache != nullptr && size <= kLargest) [[likely]] {
+    Lists& lists = cache->of_class_[FreeFrame::ClassOf(size)];
+    if (lists.count < cache->most_) [[likely]] {
+      ++lists.count;
+      lists.active = new (frame) FreeFrame{lists.active};
+      return;
+    }
+  }
+  FreeElsewhere(cache, frame, size);
+}
+
+[[gnu::noinline]] void FrameCache::FreeElsewhere(FrameCache* cache, void* frame,
+                                                 size_t size) noexcept {
+  const size_t size_class = FreeFrame::ClassOf(size);
+  if (cache != nullptr && size <= kLargest) {
     Lists& lists = cache->of_class_[size_class];
-    if (lists.count < cache->most_ || cache->MakeRoom(lists, size_class)) [[likely]] {
+    if (cache->MakeRoom(lists, size_class)) {
       ++lists.count;
       lists.active = new (frame) FreeFrame{lists.active};
       return;
@@ -102,13 +126,13 @@ void FrameDepot::Clear() noexcept {
   ::operator delete(frame, FreeFrame::SizeOf(size_class));
 }
 
-[[gnu::noinline]] void FrameCache::Refill(Lists& lists, size_t size_class) {
+void FrameCache::Refill(Lists& lists, size_t size_class) {
   lists.active = std::exchange(lists.spare, nullptr);
   if (lists.active == nullptr && depot_ != nullptr) lists.active = depot_->Take(size_class);
   if (lists.active != nullptr) lists.count = most_;
 }
 
-[[gnu::noinline]] bool FrameCache::MakeRoom(Lists& lists, size_t size_class) {
+bool FrameCache::MakeRoom(Lists& lists, size_t size_class) {
   if (lists.spare != nullptr) {
     if (depot_ == nullptr) return false;
     if (!depot_->Put(*lists.spare, size_class)) FreeFrame::FreeAll(lists.spare, size_class);

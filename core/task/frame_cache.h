@@ -136,6 +136,11 @@ class FrameCache {
     uint32_t count = 0;  // in `active`
   };
 
+  // When the active list is empty, or full, or not to be used: apart, for the code that is usual
+  // need not save a register then.
+  static void* AllocateElsewhere(FrameCache* cache, size_t size);
+  static void FreeElsewhere(FrameCache* cache, void* frame, size_t size) noexcept;
+
   void Refill(Lists& lists, size_t size_class);
   bool MakeRoom(Lists& lists, size_t size_class);
 

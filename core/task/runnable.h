@@ -11,6 +11,9 @@
 //    │                            ▼                                    │
 //    └─────────────────────────────────────── inbox empty at the end ──┘
 //
+// A new task is QUEUED(empty): its first node waits beside the inbox, where Run keeps what it has
+// taken out, and is handled before what is posted meanwhile.
+//
 // One atomic word holds it all: kIdle, null (awake, inbox empty), or the newest posted node.
 //
 // Invariants
@@ -64,10 +67,10 @@ inline constexpr int32_t kHeavyUnits = (128 << 10) / kBytesPerUnit;
 
 class Runnable {
  public:
-  // Begins QUEUED with `first` in its inbox: the caller puts it on a run queue.
-  Runnable(Scheduler& scheduler, Node& first) : inbox_(&first), scheduler_(&scheduler) {}
+  // Begins QUEUED with `first`: the caller puts it on a run queue.
+  Runnable(Scheduler& scheduler, Node& first) : pending_(&first), scheduler_(&scheduler) {}
   // The same; its scheduler is told later.
-  explicit Runnable(Node& first) : inbox_(&first) {}
+  explicit Runnable(Node& first) : pending_(&first) {}
   Runnable(const Runnable&) = delete;
   Runnable& operator=(const Runnable&) = delete;
 
@@ -140,8 +143,8 @@ class Runnable {
 
   static Node* IdleMark();
 
-  Atomic<Node*> inbox_;      // any thread
-  Node* pending_ = nullptr;  // taken from the inbox, oldest first; the running worker's
+  Atomic<Node*> inbox_{nullptr};  // any thread
+  Node* pending_;                 // taken from the inbox, oldest first; the running worker's
   Scheduler* scheduler_ = nullptr;
   int32_t budget_ = kCoopBudget;
   int16_t copied_ = 0;  // units of this run, at most kCoopBudget

@@ -66,6 +66,27 @@ TYPED_TEST(StealQueueTest, FirstInFirstOut) {
   EXPECT_TRUE(this->overflow_.empty());
 }
 
+// Where there are no thieves, also mixed with what expects some.
+TYPED_TEST(StealQueueTest, PopAloneIsPop) {
+  typename TestFixture::Queue queue;
+  const int capacity = this->kCapacity;
+  int pushed = 0;
+  int popped = 0;
+  for (int round = 0; round < 5 * capacity; ++round) {
+    for (int i = 0; i <= round % capacity; ++i) this->Push(queue, pushed++ % 2048);
+    for (int i = 0; i <= round % capacity; ++i) {
+      Item* const item = i % 3 == 0 ? queue.Pop() : queue.PopAlone();
+      ASSERT_NE(item, nullptr);
+      ASSERT_EQ(item->value, popped++ % 2048);
+    }
+    ASSERT_EQ(queue.PopAlone(), nullptr);
+    ASSERT_EQ(queue.SizeHint(), 0u);
+  }
+  EXPECT_TRUE(this->overflow_.empty());
+  for (int i = 0; i <= capacity; ++i) this->Push(queue, i);
+  EXPECT_EQ(queue.PopAlone()->value, capacity / 2);  // half has been handed out
+}
+
 TYPED_TEST(StealQueueTest, FullHandsOutTheOlderHalfAndTheNewOne) {
   typename TestFixture::Queue queue;
   const int capacity = this->kCapacity;
