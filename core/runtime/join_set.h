@@ -24,8 +24,8 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "core/base/check.h"
+#include "core/base/thread_mutex.h"
 #include "core/runtime/handle.h"
 #include "core/runtime/join_handle.h"
 #include "core/runtime/root.h"
@@ -55,7 +55,7 @@ class JoinSet {
     Members ended;
     bool is_last = false;
     {
-      absl::MutexLock lock(&state_->mutex);
+      ThreadMutexLock lock(&state_->mutex);
       std::swap(ended, state_->ended);
       state_->AbortRunning();
       state_->abandoned = true;
@@ -69,7 +69,7 @@ class JoinSet {
     auto* const cell = new Cell(std::move(task), *state_);
     AbortHandle handle(*cell);
     {
-      absl::MutexLock lock(&state_->mutex);
+      ThreadMutexLock lock(&state_->mutex);
       state_->running.Push(*cell);
     }
     internal::Launch(runtime_, nullptr, *cell);
@@ -101,7 +101,7 @@ class JoinSet {
 
   // Asks all to give up; their outcomes still come.
   void AbortAll() {
-    absl::MutexLock lock(&state_->mutex);
+    ThreadMutexLock lock(&state_->mutex);
     state_->AbortRunning();
   }
 
@@ -113,7 +113,7 @@ class JoinSet {
 
   // Tasks that Next has not brought yet.
   size_t size() const {
-    absl::MutexLock lock(&state_->mutex);
+    ThreadMutexLock lock(&state_->mutex);
     return state_->running.size() + state_->ended.size();
   }
   bool empty() const { return size() == 0; }
@@ -169,7 +169,7 @@ class JoinSet {
   // What the set and its tasks share.
   struct State {
     bool Queue(NextAwaiter& waiter) {
-      absl::MutexLock lock(&mutex);
+      ThreadMutexLock lock(&mutex);
       SLUICE_CHECK_USE(waiting.empty(), "only one task at a time awaits Next of a JoinSet");
       if (!ended.empty()) {
         waiter.got_ = &ended.PopFirst();
@@ -184,7 +184,7 @@ class JoinSet {
       bool is_last = false;
       {
         Woken woken;
-        absl::MutexLock lock(&mutex);
+        ThreadMutexLock lock(&mutex);
         running.Remove(member);
         if (!abandoned) {
           if (waiting.empty()) return ended.Push(member);
@@ -205,7 +205,7 @@ class JoinSet {
       }
     }
 
-    absl::Mutex mutex;
+    ThreadMutex mutex;
     Members running ABSL_GUARDED_BY(mutex);
     Members ended ABSL_GUARDED_BY(mutex);  // in the order of their ends
     WaitList<NextAwaiter> waiting ABSL_GUARDED_BY(mutex){mutex};

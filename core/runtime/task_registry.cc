@@ -9,7 +9,7 @@ bool TaskRegistry::Add(RootBase& root) {
   const Worker* worker = Worker::Current();
   if (worker != nullptr) root.list_ = static_cast<uint8_t>(worker->index());
   List& list = lists_[root.list_];
-  absl::MutexLock lock(&list.mutex);
+  ThreadMutexLock lock(&list.mutex);
   root.listed_ = true;
   root.set_previous(nullptr);
   root.set_next(list.first);
@@ -20,7 +20,7 @@ bool TaskRegistry::Add(RootBase& root) {
 
 void TaskRegistry::Remove(RootBase& root) {
   List& list = lists_[root.list_];
-  absl::MutexLock lock(&list.mutex);
+  ThreadMutexLock lock(&list.mutex);
   RootBase* const next = root.next_listed();
   RootBase* const previous = root.previous_listed();
   if (next != nullptr) next->set_previous(previous);
@@ -36,14 +36,14 @@ void TaskRegistry::Remove(RootBase& root) {
 void TaskRegistry::CancelAll() {
   closed_.store(true, std::memory_order_release);
   for (List& list : lists_) {
-    absl::MutexLock lock(&list.mutex);
+    ThreadMutexLock lock(&list.mutex);
     for (RootBase* root = list.first; root != nullptr; root = root->next_listed()) root->Abort();
   }
 }
 
 void TaskRegistry::ForEach(absl::FunctionRef<void(const RootBase&)> look) {
   for (List& list : lists_) {
-    absl::MutexLock lock(&list.mutex);
+    ThreadMutexLock lock(&list.mutex);
     for (const RootBase* root = list.first; root != nullptr; root = root->next_listed())
       look(*root);
   }

@@ -26,8 +26,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
-#include "absl/synchronization/mutex.h"
 #include "core/base/atomic.h"
+#include "core/base/thread_mutex.h"
 
 namespace sluice::core {
 
@@ -53,7 +53,7 @@ class TaskRegistry {
 
  private:
   struct alignas(64) List {
-    absl::Mutex mutex;
+    ThreadMutex mutex;
     RootBase* first ABSL_GUARDED_BY(mutex) = nullptr;
   };
 

@@ -13,8 +13,8 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "core/base/atomic.h"
+#include "core/base/thread_mutex.h"
 #include "core/task/runnable.h"
 
 namespace sluice::core {
@@ -22,7 +22,7 @@ namespace sluice::core {
 class InjectQueue {
  public:
   void Push(Runnable& task) {
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     task.queue_next = nullptr;
     (head_ == nullptr ? head_ : last_->queue_next) = &task;
     last_ = &task;
@@ -33,7 +33,7 @@ class InjectQueue {
   void PushAll(std::span<Runnable* const> tasks) {
     for (size_t i = 0; i + 1 < tasks.size(); ++i) tasks[i]->queue_next = tasks[i + 1];
     tasks.back()->queue_next = nullptr;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     (head_ == nullptr ? head_ : last_->queue_next) = tasks.front();
     last_ = tasks.back();
     size_.store(size_.load(std::memory_order_relaxed) + tasks.size(), std::memory_order_release);
@@ -42,7 +42,7 @@ class InjectQueue {
   // The oldest, at most `most` (which is not 0), linked by queue_next; null when empty.
   Runnable* PopSome(size_t most) {
     if (empty()) return nullptr;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     Runnable* const first = head_;
     if (first == nullptr) return nullptr;
     Runnable* last = first;
@@ -56,7 +56,7 @@ class InjectQueue {
   // Null when empty.
   Runnable* Pop() {
     if (empty()) return nullptr;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     Runnable* task = head_;
     if (task == nullptr) return nullptr;
     head_ = task->queue_next;
@@ -69,7 +69,7 @@ class InjectQueue {
   size_t size() const { return size_.load(std::memory_order_acquire); }
 
  private:
-  absl::Mutex mutex_;
+  ThreadMutex mutex_;
   Runnable* head_ ABSL_GUARDED_BY(mutex_) = nullptr;
   Runnable* last_ ABSL_GUARDED_BY(mutex_) = nullptr;  // valid while head_ is not null
   Atomic<size_t> size_{0};                            // written under mutex_

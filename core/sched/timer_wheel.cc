@@ -29,7 +29,7 @@ Timer::~Timer() { SLUICE_DCHECK(!armed()); }
 
 bool Timer::Disarm() {
   if (!armed()) return false;
-  absl::MutexLock lock(&wheel_->mutex_);
+  ThreadMutexLock lock(&wheel_->mutex_);
   if (!linked_) return false;
   wheel_->Unlink(*this);
   wheel_ = nullptr;
@@ -47,7 +47,7 @@ TimerWheel::TimerWheel(Instant now) : elapsed_ms_(WholeMs(now)) {}
 
 void TimerWheel::Arm(Timer& timer, Instant deadline, Runnable& task) {
   SLUICE_DCHECK(!timer.armed());
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   timer.task_ = &task;
   timer.wheel_ = this;
   timer.deadline_ms_ =
@@ -123,7 +123,7 @@ int TimerWheel::Advance(Instant now) {
   const uint64_t now_ms = WholeMs(now);
   NodeQueue fired;  // in order of time
   {
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     Expiration due;
     while (NextExpiration(due) && due.deadline_ms <= now_ms) {
       elapsed_ms_ = std::max(elapsed_ms_, due.deadline_ms);
@@ -140,14 +140,14 @@ int TimerWheel::Advance(Instant now) {
 }
 
 std::optional<Instant> TimerWheel::NextDeadline() const {
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   Expiration next;
   if (!NextExpiration(next)) return std::nullopt;
   return Instant(std::chrono::milliseconds(static_cast<int64_t>(next.deadline_ms)));
 }
 
 size_t TimerWheel::CountArmed() const {
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   size_t count = 0;
   for (const auto& level : slots_) {
     for (const Timer* timer : level) {

@@ -36,7 +36,7 @@
 #include <optional>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "core/base/thread_mutex.h"
 #include "core/base/time.h"
 #include "core/task/cancel_scope.h"
 #include "core/task/runnable.h"
@@ -136,7 +136,7 @@ class TimerWheel {
   void Unlink(Timer& timer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TakeSlot(const Expiration& due, NodeQueue& fired) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  mutable absl::Mutex mutex_;
+  mutable ThreadMutex mutex_;
   uint64_t elapsed_ms_ ABSL_GUARDED_BY(mutex_);
   std::array<uint64_t, kLevels> occupied_ ABSL_GUARDED_BY(mutex_){};
   std::array<std::array<Timer*, kSlots>, kLevels> slots_ ABSL_GUARDED_BY(mutex_){};

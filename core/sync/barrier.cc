@@ -10,14 +10,14 @@ Barrier::Barrier(size_t count) : count_(count) {
 
 Barrier::~Barrier() {
   // The thread that came last may still hold the mutex.
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   SLUICE_CHECK_USE(waiters_.empty(),
                    "a task still waits for this Barrier: let the tasks that use it end first");
 }
 
 bool Barrier::Queue(Awaiter& waiter) {
   Woken woken;
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   if (waiters_.size() + 1 < count_) {
     waiters_.Push(waiter);
     return true;

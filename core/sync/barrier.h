@@ -23,8 +23,8 @@
 #include <cstddef>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "core/base/result.h"
+#include "core/base/thread_mutex.h"
 #include "core/sync/wait_list.h"
 
 namespace sluice::core {
@@ -73,7 +73,7 @@ class Barrier {
   bool Queue(Awaiter& waiter);
 
   const size_t count_;
-  absl::Mutex mutex_;
+  ThreadMutex mutex_;
   WaitList<Awaiter> waiters_ ABSL_GUARDED_BY(mutex_){mutex_};
 };
 

@@ -37,10 +37,11 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "core/base/atomic.h"
 #include "core/base/check.h"
 #include "core/base/intrusive_ptr.h"
 #include "core/base/result.h"
+#include "core/base/thread_mutex.h"
 #include "core/sync/ring.h"
 #include "core/sync/wait_list.h"
 
@@ -91,18 +92,18 @@ class BoundedChannel final : public RefCounted {
   // Senders. A value is moved from exactly if the answer is 0.
   int TrySend(T& value) {
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     return TakeSlot(&value, woken);
   }
   int TryReserve() {
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     return TakeSlot(nullptr, woken);
   }
   // True: it is in the list. False: it has its slot or its error.
   bool SendOrQueue(SlotWait<T>& wait) {
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     wait.error = TakeSlot(wait.value, woken);
     if (wait.error != EAGAIN) return false;
     wait.error = ECANCELED;  // unless something else happens
@@ -112,7 +113,7 @@ class BoundedChannel final : public RefCounted {
   // Takes `value` unless it can be received no more.
   void SendReserved(T& value) {
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     --reserved_;
     if (receiver_count_ > 0) Deliver(std::move(value), woken);
     Serve(woken);
@@ -120,7 +121,7 @@ class BoundedChannel final : public RefCounted {
   }
   void ReturnReserved() {
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     --reserved_;
     Serve(woken);
     EndReceives(woken);
@@ -129,13 +130,13 @@ class BoundedChannel final : public RefCounted {
   // Receivers.
   int TryReceive(std::optional<T>& value) {
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     return TakeValue(value, woken);
   }
   // True: it is in the list. False: it has its value or its error.
   bool ReceiveOrQueue(ItemWait<T>& wait) {
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     SLUICE_CHECK_USE(!one_receiver_ || receivers_.empty(),
                      "a task receives already: an Mpsc has one receive at a time, an Mpmc many");
     wait.error = TakeValue(wait.value, woken);
@@ -147,7 +148,7 @@ class BoundedChannel final : public RefCounted {
   // Appends what is there, at most `most`.
   void ReceiveMore(std::vector<T>& values, size_t most) {
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     const size_t count = std::min(most, ring_.size());
     for (size_t i = 0; i < count; ++i) values.push_back(ring_.Pop());
     if (count > 0) Serve(woken);
@@ -156,38 +157,38 @@ class BoundedChannel final : public RefCounted {
   // No more is sent; what has been sent can be received.
   void Close() {
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     CloseForSenders(woken);
     EndReceives(woken);
   }
   bool closed() {
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     return closed_;
   }
   size_t size() {
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     return ring_.size();
   }
 
   // The channel begins without ends.
   void AddSender() {
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     ++sender_count_;
   }
   void DropSender() {
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     --sender_count_;
     EndReceives(woken);
   }
   void AddReceiver() {
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     ++receiver_count_;
   }
   void DropReceiver() {
     Ring<T> dropped;  // goes when the lock has been released
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     if (--receiver_count_ > 0) return;
     CloseForSenders(woken);
     ring_.swap(dropped);
@@ -258,7 +259,7 @@ class BoundedChannel final : public RefCounted {
 
   const size_t capacity_;
   const bool one_receiver_;
-  absl::Mutex mutex_;
+  ThreadMutex mutex_;
   Ring<T> ring_ ABSL_GUARDED_BY(mutex_);
   size_t reserved_ ABSL_GUARDED_BY(mutex_) = 0;
   WaitList<SlotWait<T>> senders_ ABSL_GUARDED_BY(mutex_){mutex_};

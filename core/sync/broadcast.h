@@ -54,10 +54,10 @@
 #include <variant>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "core/base/check.h"
 #include "core/base/intrusive_ptr.h"
 #include "core/base/result.h"
+#include "core/base/thread_mutex.h"
 #include "core/sync/blocking_wait.h"
 #include "core/sync/sender_ref.h"
 #include "core/sync/wait_list.h"
@@ -97,7 +97,7 @@ class BroadcastRing final : public RefCounted {
   size_t Send(T value) {
     std::optional<T> dropped;  // goes when the lock has been released
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     if (receivers_ == 0) return 0;
     if (end_ >= capacity_) SlotOf(end_ - capacity_).value.swap(dropped);
     Slot& slot = SlotOf(end_++);
@@ -109,12 +109,12 @@ class BroadcastRing final : public RefCounted {
 
   // What comes at `next`, which moves on: an item, or EPIPE, or EAGAIN.
   int Read(uint64_t& next, std::optional<Item>& item) {
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     return ReadLocked(next, item);
   }
   // The same, but waits instead of EAGAIN, and then returns true.
   bool ReadOrQueue(uint64_t& next, std::optional<Item>& item, int& error, NewsWait& wait) {
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     error = ReadLocked(next, item);
     if (error != EAGAIN) return false;
     waiters_.Push(wait);
@@ -123,7 +123,7 @@ class BroadcastRing final : public RefCounted {
 
   // A receiver begins with the next value: returns where that will be.
   uint64_t AddReceiver() {
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     ++receivers_;
     return end_;
   }
@@ -131,13 +131,13 @@ class BroadcastRing final : public RefCounted {
   void DropReceiver(uint64_t next) {
     uint64_t end = 0;
     {
-      absl::MutexLock lock(&mutex_);
+      ThreadMutexLock lock(&mutex_);
       --receivers_;
       end = end_;
     }
     while (next < end) {
       std::optional<T> dropped;  // as in Send
-      absl::MutexLock lock(&mutex_);
+      ThreadMutexLock lock(&mutex_);
       if (next < oldest()) next = oldest();
       while (next < end && !dropped.has_value()) {
         Slot& slot = SlotOf(next++);
@@ -146,17 +146,17 @@ class BroadcastRing final : public RefCounted {
     }
   }
   size_t receivers() {
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     return receivers_;
   }
 
   void AddSender() {
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     ++senders_;
   }
   void DropSender() {
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     if (--senders_ == 0) WakeAll(woken);
   }
 
@@ -200,7 +200,7 @@ class BroadcastRing final : public RefCounted {
 
   const size_t capacity_;
   const uint64_t mask_;
-  absl::Mutex mutex_;
+  ThreadMutex mutex_;
   const std::unique_ptr<Slot[]> slots_;       // what they have: under mutex_
   uint64_t end_ ABSL_GUARDED_BY(mutex_) = 0;  // how many have been sent
   size_t receivers_ ABSL_GUARDED_BY(mutex_) = 0;

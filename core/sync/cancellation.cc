@@ -20,12 +20,12 @@ bool CancelNotice::Unregister() {
 }
 
 CancellationSource::~CancellationSource() {
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   SLUICE_CHECK(waiting_.empty());
 }
 
 bool CancellationSource::Add(WaitEntry& entry) {
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   if (cancelled_.load(std::memory_order_relaxed)) return false;
   waiting_.Push(entry);
   return true;
@@ -33,7 +33,7 @@ bool CancellationSource::Add(WaitEntry& entry) {
 
 void CancellationSource::Cancel() {
   Woken woken;
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   cancelled_.store(true, std::memory_order_release);
   while (!waiting_.empty()) woken.Add(*waiting_.Pop());
 }

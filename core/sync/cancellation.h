@@ -17,8 +17,8 @@
 #include <coroutine>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "core/base/atomic.h"
+#include "core/base/thread_mutex.h"
 #include "core/sync/wait_list.h"
 #include "core/task/runnable.h"
 
@@ -79,7 +79,7 @@ class CancellationSource {
   // False: it is cancelled already.
   bool Add(WaitEntry& entry);
 
-  absl::Mutex mutex_;
+  ThreadMutex mutex_;
   Atomic<bool> cancelled_{false};  // written under mutex_
   WaitList<WaitEntry> waiting_ ABSL_GUARDED_BY(mutex_){mutex_};
 };

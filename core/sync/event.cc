@@ -6,14 +6,14 @@ namespace sluice::core {
 
 Event::~Event() {
   // The thread that set it may still hold the mutex.
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   SLUICE_CHECK_USE(waiters_.empty(),
                    "a task still waits for this Event: let the tasks that use it end first");
 }
 
 void Event::Set() {
   Woken woken;
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   set_.store(true, std::memory_order_release);
   while (!waiters_.empty()) {
     Awaiter& next = *waiters_.Pop();
@@ -23,12 +23,12 @@ void Event::Set() {
 }
 
 void Event::Reset() {
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   set_.store(false, std::memory_order_release);
 }
 
 bool Event::Queue(Awaiter& waiter) {
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   if (set_.load(std::memory_order_relaxed)) return false;
   waiters_.Push(waiter);
   return true;

@@ -23,9 +23,9 @@
 #include <cstddef>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "core/base/atomic.h"
 #include "core/base/result.h"
+#include "core/base/thread_mutex.h"
 #include "core/sync/wait_list.h"
 
 namespace sluice::core {
@@ -75,7 +75,7 @@ class Event {
   // Puts it into the queue; false: it is set.
   bool Queue(Awaiter& waiter);
 
-  absl::Mutex mutex_;
+  ThreadMutex mutex_;
   Atomic<bool> set_;  // written under mutex_
   WaitList<Awaiter> waiters_ ABSL_GUARDED_BY(mutex_){mutex_};
 };

@@ -6,7 +6,7 @@ namespace sluice::core {
 
 Notify::~Notify() {
   // The thread that woke the last one may still hold the mutex.
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   SLUICE_CHECK_USE(waiters_.empty(),
                    "a task still waits for this Notify: let the tasks that use it end first");
 }
@@ -20,13 +20,13 @@ void Notify::One() {
     }
   }
   Woken woken;
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   WakeOneOrKeep(woken);
 }
 
 void Notify::All() {
   Woken woken;
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   state_.fetch_add(uint64_t{1} << kShift, std::memory_order_release);
   while (!waiters_.empty()) {
     Awaiter& next = *waiters_.Pop();
@@ -52,7 +52,7 @@ bool Notify::TakeKept(Awaiter& waiter) {
 }
 
 bool Notify::Queue(Awaiter& waiter) {
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   while (!TakeKept(waiter)) {
     // All takes the mutex, too: only One may have come meanwhile, if no other task waits.
     uint64_t none_kept = waiter.calls_of_all_ << kShift;
@@ -69,7 +69,7 @@ bool Notify::Queue(Awaiter& waiter) {
 // A wake-up that a task does not take is passed on.
 void Notify::GiveUp(Awaiter& waiter) {
   Woken woken;
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   if (waiters_.Remove(waiter)) {
     woken.Add(waiter);
     ClearWaitingIfEmpty();
@@ -91,7 +91,9 @@ void Notify::WakeOneOrKeep(Woken& woken) {
 }
 
 void Notify::ClearWaitingIfEmpty() {
-  if (waiters_.empty()) state_.fetch_and(~kWaiting, std::memory_order_relaxed);
+  const uint64_t state = state_.load(std::memory_order_relaxed);
+  if (!waiters_.empty() || (state & kWaiting) == 0) return;
+  state_.store(state & ~kWaiting, std::memory_order_release);  // nothing else changes it: N2
 }
 
 }  // namespace sluice::core

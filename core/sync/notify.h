@@ -34,8 +34,9 @@
 // Invariants
 //   N1  WAITING is set if and only if a task waits (while the mutex is free); KEPT is not set then.
 //   N2  While WAITING is set only holders of the mutex change the word.
-// Memory orders: every change of the word is a read-modify-write, so all that was released into it
-// is seen by a wait that takes what was kept (acquire) or finds that All has come (a fence).
+// Memory orders: every change of the word is a read-modify-write, or a release by a holder of the
+// mutex, who has seen the changes before it. So all that was released into it is seen by a wait
+// that takes what was kept (acquire) or finds that All has come (a fence).
 // The semantics are those of Tokio's Notify.
 //
 // Threads: any; co_await inside a task. It outlives the tasks that wait for it.
@@ -50,9 +51,9 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "core/base/atomic.h"
 #include "core/base/result.h"
+#include "core/base/thread_mutex.h"
 #include "core/sync/wait_list.h"
 
 namespace sluice::core {
@@ -115,7 +116,7 @@ class Notify {
   void ClearWaitingIfEmpty() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Atomic<uint64_t> state_{0};
-  absl::Mutex mutex_;
+  ThreadMutex mutex_;
   WaitList<Awaiter> waiters_ ABSL_GUARDED_BY(mutex_){mutex_};
 };
 

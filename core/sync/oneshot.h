@@ -49,11 +49,11 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "core/base/atomic.h"
 #include "core/base/check.h"
 #include "core/base/intrusive_ptr.h"
 #include "core/base/result.h"
+#include "core/base/thread_mutex.h"
 #include "core/sync/blocking_wait.h"
 #include "core/sync/send_result.h"
 #include "core/sync/wait_list.h"
@@ -165,7 +165,7 @@ class OneshotState final : public RefCounted {
   }
 
   bool QueueClosed(ClosedWait& wait) {
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     closed_waits_.Push(wait);
     if ((word_.fetch_or(kSenderWaits, std::memory_order_acq_rel) & kClosed) == 0) return true;
     closed_waits_.Remove(wait);
@@ -181,7 +181,7 @@ class OneshotState final : public RefCounted {
     if ((word & (kReceiverWaits | kEnded)) == kReceiverWaits) receiver_->Wake();
     if ((word & kSenderWaits) == 0) return;
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     while (!closed_waits_.empty()) {
       ClosedWait& wait = *closed_waits_.Pop();
       wait.error = 0;
@@ -200,7 +200,7 @@ class OneshotState final : public RefCounted {
   Atomic<uint32_t> word_{0};
   OneshotWait<T>* receiver_ = nullptr;  // that waits: O2
   std::optional<T> value_;              // O1
-  absl::Mutex mutex_;
+  ThreadMutex mutex_;
   WaitList<ClosedWait> closed_waits_ ABSL_GUARDED_BY(mutex_){mutex_};
 };
 

@@ -8,14 +8,14 @@ Semaphore::Semaphore(size_t permits) : state_(uint64_t{permits} << kShift) {
 
 Semaphore::~Semaphore() {
   // The thread that released last may still hold the mutex.
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   SLUICE_CHECK_USE(waiters_.empty(),
                    "a task still waits for this semaphore: let the tasks that use it end first, or "
                    "share it (AcquireOwned)");
 }
 
 bool Semaphore::Queue(PermitAwaiter& waiter) {
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   uint64_t state = state_.load(std::memory_order_relaxed);
   for (;;) {
     if ((state & kClosed) != 0) {
@@ -39,7 +39,7 @@ bool Semaphore::Queue(PermitAwaiter& waiter) {
 
 void Semaphore::ReleaseToWaiters(size_t count) {
   Woken woken;
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   uint64_t state = state_.load(std::memory_order_relaxed);
   while ((state & kWaiting) == 0) {  // the queue has become empty meanwhile
     CheckMost(state, count);
@@ -54,7 +54,7 @@ void Semaphore::ReleaseToWaiters(size_t count) {
 
 void Semaphore::GiveUp(PermitAwaiter& waiter) {
   Woken woken;
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   if (!waiters_.Remove(waiter)) return;  // it has been granted: it is on its way
   woken.Add(waiter);
   Serve(state_.load(std::memory_order_relaxed) >> kShift, woken);
@@ -74,7 +74,7 @@ void Semaphore::Serve(size_t free, Woken& woken) {
 
 void Semaphore::Close() {
   Woken woken;
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   state_.fetch_or(kClosed, std::memory_order_acq_rel);
   while (!waiters_.empty()) {
     PermitAwaiter& next = *waiters_.Pop();

@@ -57,10 +57,10 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "core/base/atomic.h"
 #include "core/base/check.h"
 #include "core/base/result.h"
+#include "core/base/thread_mutex.h"
 #include "core/sync/wait_list.h"
 
 namespace sluice::core {
@@ -202,7 +202,7 @@ class Semaphore {
   void Serve(size_t free, Woken& woken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Atomic<uint64_t> state_;
-  absl::Mutex mutex_;
+  ThreadMutex mutex_;
   WaitList<PermitAwaiter> waiters_ ABSL_GUARDED_BY(mutex_){mutex_};
 };
 

@@ -2,11 +2,7 @@
 
 namespace sluice::core {
 
-bool WaitEntry::Withdraw() {
-  if (list_ == nullptr) return false;
-  absl::MutexLock lock(&list_->mutex_);
-  return list_->Remove(*this);
-}
+bool WaitEntry::Withdraw() { return list_ != nullptr && list_->LockAndRemove(*this); }
 
 void WaitEntry::Cancel() {
   if (Withdraw()) task_->Post(*this);
@@ -50,6 +46,15 @@ bool WaitListBase::Remove(WaitEntry& entry) {
   entry.previous_ = nullptr;
   size_.store(size() - 1, std::memory_order_relaxed);
   return true;
+}
+
+bool WaitListBase::LockAndRemove(WaitEntry& entry) {
+  if ((mutex_ & kThreadMutex) != 0) {
+    ThreadMutexLock lock(reinterpret_cast<ThreadMutex*>(mutex_ - kThreadMutex));
+    return Remove(entry);
+  }
+  absl::MutexLock lock(reinterpret_cast<absl::Mutex*>(mutex_));
+  return Remove(entry);
 }
 
 void Woken::PostAll() {

@@ -55,6 +55,7 @@
 #include "absl/synchronization/mutex.h"
 #include "core/base/atomic.h"
 #include "core/base/check.h"
+#include "core/base/thread_mutex.h"
 #include "core/task/cancel_scope.h"
 #include "core/task/runnable.h"
 #include "core/task/task.h"
@@ -99,8 +100,10 @@ class WaitEntry : public Waiter {
 // What a WaitList does, for entries of any type.
 class WaitListBase {
  public:
-  // `mutex` is the owner's; a lock may guard several lists.
-  explicit WaitListBase(absl::Mutex& mutex) : mutex_(mutex) {}
+  // `mutex` is the owner's, of either kind; a lock may guard several lists.
+  explicit WaitListBase(absl::Mutex& mutex) : mutex_(reinterpret_cast<uintptr_t>(&mutex)) {}
+  explicit WaitListBase(ThreadMutex& mutex)
+      : mutex_(reinterpret_cast<uintptr_t>(&mutex) | kThreadMutex) {}
   WaitListBase(const WaitListBase&) = delete;
   WaitListBase& operator=(const WaitListBase&) = delete;
   ~WaitListBase() { SLUICE_DCHECK(first_ == nullptr); }
@@ -133,8 +136,11 @@ class WaitListBase {
 
   // Before `place`; null: at the end.
   void Insert(WaitEntry* place, WaitEntry& entry);
+  // As Remove; not under the lock.
+  bool LockAndRemove(WaitEntry& entry);
 
-  absl::Mutex& mutex_;
+  static constexpr uintptr_t kThreadMutex = 1;
+  const uintptr_t mutex_;  // a pointer to it, and which kind it is
   WaitEntry* first_ = nullptr;
   WaitEntry* last_ = nullptr;
   Atomic<uint32_t> size_{0};  // written under the lock

@@ -43,10 +43,10 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "core/base/check.h"
 #include "core/base/intrusive_ptr.h"
 #include "core/base/result.h"
+#include "core/base/thread_mutex.h"
 #include "core/sync/blocking_wait.h"
 #include "core/sync/sender_ref.h"
 #include "core/sync/wait_list.h"
@@ -78,14 +78,14 @@ class WatchState final : public RefCounted {
 
   void Send(T& value) {
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     std::swap(value_, value);  // the old one goes with the caller
     Changed(woken);
   }
   template <typename Modify>
   bool SendIfModified(Modify& modify) {
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     if (!modify(value_)) return false;
     Changed(woken);
     return true;
@@ -94,19 +94,19 @@ class WatchState final : public RefCounted {
   // `version` becomes that of the value.
   template <typename Look>
   decltype(auto) Borrow(Look& look, uint64_t& version) {
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     version = version_;
     return look(std::as_const(value_));
   }
   template <typename Look>
   decltype(auto) Borrow(Look& look) {
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     return look(std::as_const(value_));
   }
 
   // True: it is in the list. False: it has its error, or there is a version later than `seen`.
   bool QueueUnlessChanged(WatchWait& wait, uint64_t seen) {
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     wait.version = version_;
     if (version_ != seen || senders_ == 0) {
       wait.error = version_ != seen ? 0 : EPIPE;
@@ -116,7 +116,7 @@ class WatchState final : public RefCounted {
     return true;
   }
   bool QueueUnlessClosed(WatchWait& wait) {
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     if (receivers_ == 0) {
       wait.error = 0;
       return false;
@@ -126,31 +126,31 @@ class WatchState final : public RefCounted {
   }
 
   uint64_t version() {
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     return version_;
   }
   size_t receivers() {
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     return receivers_;
   }
 
   void AddSender() {
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     ++senders_;
   }
   void DropSender() {
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     if (--senders_ == 0) End(receiver_waits_, EPIPE, woken);
   }
   uint64_t AddReceiver() {
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     ++receivers_;
     return version_;
   }
   void DropReceiver() {
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     if (--receivers_ == 0) End(sender_waits_, 0, woken);
   }
 
@@ -169,7 +169,7 @@ class WatchState final : public RefCounted {
     }
   }
 
-  absl::Mutex mutex_;
+  ThreadMutex mutex_;
   T value_ ABSL_GUARDED_BY(mutex_);
   uint64_t version_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t senders_ ABSL_GUARDED_BY(mutex_) = 0;

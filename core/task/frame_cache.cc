@@ -41,7 +41,7 @@ FrameDepot::~FrameDepot() { Clear(); }
 bool FrameDepot::Put(FreeFrame& chain, size_t size_class) {
   Atomic<uint32_t>& chains = chains_[size_class];
   if (chains.load(std::memory_order_relaxed) >= most_chains_) return false;
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   const uint32_t count = chains.load(std::memory_order_relaxed);
   if (count >= most_chains_) return false;
   chains.store(count + 1, std::memory_order_relaxed);
@@ -52,7 +52,7 @@ bool FrameDepot::Put(FreeFrame& chain, size_t size_class) {
 FreeFrame* FrameDepot::Take(size_t size_class) {
   Atomic<uint32_t>& chains = chains_[size_class];
   if (chains.load(std::memory_order_relaxed) == 0) return nullptr;
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   FreeFrame* const chain = first_[size_class];
   if (chain == nullptr) return nullptr;
   chains.store(chains.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);

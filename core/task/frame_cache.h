@@ -34,8 +34,8 @@
 #include <new>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "core/base/atomic.h"
+#include "core/base/thread_mutex.h"
 
 namespace sluice::core {
 
@@ -84,7 +84,7 @@ class FrameDepot {
 
  private:
   uint32_t most_chains_ = 0;
-  absl::Mutex mutex_;
+  ThreadMutex mutex_;
   FreeFrame* first_[FreeFrame::kClasses] ABSL_GUARDED_BY(mutex_) = {};
   // How many chains each class has. Written under the lock; looked at without it, to no harm: a
   // cache that misses one asks malloc.

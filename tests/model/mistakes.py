@@ -121,11 +121,11 @@ MISTAKES = [
     ),
     (
         'timer_wheel.cc',
-        """  absl::MutexLock lock(&wheel_->mutex_);
+        """  ThreadMutexLock lock(&wheel_->mutex_);
   if (!linked_) return false;
 """,
         """  const bool early = linked_;
-  absl::MutexLock lock(&wheel_->mutex_);
+  ThreadMutexLock lock(&wheel_->mutex_);
   const bool linked = model::Planted("disarm looks before it locks") ? early : linked_;
   if (!linked) return false;
 """,
@@ -142,15 +142,13 @@ MISTAKES = [
     ),
     (
         'wait_list.cc',
-        """  if (list_ == nullptr) return false;
-  absl::MutexLock lock(&list_->mutex_);
-  return list_->Remove(*this);
-""",
-        """  if (list_ == nullptr) return false;
+        'return list_ != nullptr && list_->LockAndRemove(*this); }\n',
+        """
+  if (list_ == nullptr) return false;
   const bool waited = WaitListBase::Contains(*this);
-  absl::MutexLock lock(&list_->mutex_);
-  const bool waits = list_->Remove(*this);
+  const bool waits = list_->LockAndRemove(*this);
   return model::Planted("looks before it locks") ? waited : waits;
+}
 """,
     ),
     (
@@ -204,19 +202,20 @@ MISTAKES = [
     ),
     (
         'notify.cc',
-        '  if (waiters_.empty()) state_.fetch_and(~kWaiting',
-        """  if (model::Planted("waiting stays set")) return;
-  if (waiters_.empty()) state_.fetch_and(~kWaiting""",
+        '  if (!waiters_.empty() || (state & kWaiting) == 0) return;\n',
+        """  if (!waiters_.empty() || model::Planted("waiting stays set")) return;
+  if ((state & kWaiting) == 0 && !model::Planted("cleared where it is not set")) return;
+""",
     ),
     (
         'semaphore.cc',
         """bool Semaphore::Queue(PermitAwaiter& waiter) {
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   uint64_t state = state_.load(std::memory_order_relaxed);
 """,
         """bool Semaphore::Queue(PermitAwaiter& waiter) {
   const uint64_t early = state_.load(std::memory_order_relaxed);
-  absl::MutexLock lock(&mutex_);
+  ThreadMutexLock lock(&mutex_);
   uint64_t state = model::Planted("queues by an old look")
                        ? early
                        : state_.load(std::memory_order_relaxed);
@@ -325,44 +324,44 @@ MISTAKES = [
         'bounded_channel.h',
         """  bool ReceiveOrQueue(ItemWait<T>& wait) {
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
 """,
         """  bool ReceiveOrQueue(ItemWait<T>& wait) {
     Woken woken;
     if (model::Planted("receive looks before it queues")) {
       {
-        absl::MutexLock look(&mutex_);
+        ThreadMutexLock look(&mutex_);
         wait.error = TakeValue(wait.value, woken);
         if (wait.error != EAGAIN) return false;
       }
       wait.error = ECANCELED;
-      absl::MutexLock queue(&mutex_);
+      ThreadMutexLock queue(&mutex_);
       receivers_.Push(wait);
       return true;
     }
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
 """,
     ),
     (
         'bounded_channel.h',
         """  bool SendOrQueue(SlotWait<T>& wait) {
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
 """,
         """  bool SendOrQueue(SlotWait<T>& wait) {
     Woken woken;
     if (model::Planted("send looks before it queues")) {
       {
-        absl::MutexLock look(&mutex_);
+        ThreadMutexLock look(&mutex_);
         wait.error = TakeSlot(wait.value, woken);
         if (wait.error != EAGAIN) return false;
       }
       wait.error = ECANCELED;
-      absl::MutexLock queue(&mutex_);
+      ThreadMutexLock queue(&mutex_);
       senders_.Push(wait);
       return true;
     }
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
 """,
     ),
     (
@@ -402,13 +401,13 @@ MISTAKES = [
         'bounded_channel.h',
         """  void ReturnReserved() {
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     --reserved_;
     Serve(woken);
 """,
         """  void ReturnReserved() {
     Woken woken;
-    absl::MutexLock lock(&mutex_);
+    ThreadMutexLock lock(&mutex_);
     --reserved_;
     if (!model::Planted("a returned slot serves none")) Serve(woken);
 """,
@@ -420,13 +419,13 @@ MISTAKES = [
         """    bool Queue(NextAwaiter& waiter) {
       if (model::Planted("a set looks before it queues")) {
         {
-          absl::MutexLock look(&mutex);
+          ThreadMutexLock look(&mutex);
           if (running.empty() || !ended.empty()) {
             waiter.got_ = ended.empty() ? nullptr : &ended.PopFirst();
             return false;
           }
         }
-        absl::MutexLock queue(&mutex);
+        ThreadMutexLock queue(&mutex);
         waiting.Push(waiter);
         return true;
       }
@@ -461,16 +460,16 @@ MISTAKES = [
     ),
     (
         'join_set.h',
-        """      absl::MutexLock lock(&state_->mutex);
+        """      ThreadMutexLock lock(&state_->mutex);
       std::swap(ended, state_->ended);
       state_->AbortRunning();
 """,
         """      if (model::Planted("aborts before it goes")) {
-        absl::MutexLock abort(&state_->mutex);
+        ThreadMutexLock abort(&state_->mutex);
         std::swap(ended, state_->ended);
         state_->AbortRunning();
       }
-      absl::MutexLock lock(&state_->mutex);
+      ThreadMutexLock lock(&state_->mutex);
       if (!model::Planted("aborts before it goes")) {
         std::swap(ended, state_->ended);
         state_->AbortRunning();

@@ -5,6 +5,7 @@ load("//bazel:copts.bzl", "SLUICE_COPTS")
 MODEL_COPTS = SLUICE_COPTS + [
     "-includetests/model/absl_mutex.h",
     "-DSLUICE_MODEL_ATOMIC='\"tests/model/atomic.h\"'",
+    "-DSLUICE_MODEL_THREAD_MUTEX='\"tests/model/thread_mutex.h\"'",
     "-DSLUICE_MODEL_CHECK",
     "-UNDEBUG",
     "-U_FORTIFY_SOURCE",  # it takes the jumps between stacks for errors

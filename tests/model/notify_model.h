@@ -62,6 +62,21 @@ inline void WokenOnce(Execution& run) {
   });
 }
 
+// Of a One and an All that come at once while no task waits the One is kept.
+inline void KeptBesideAll(Execution& run) {
+  auto& s = run.Make<NotifyState>();
+  run.Thread("all", [&s] { s.notify.All(); });
+  run.Thread("one", [&s] {
+    s.data.Set(1);
+    s.One();
+  });
+  run.Finally([&s] {
+    s.Add(0, WaitAndRead(s, 0));
+    s.Start(0);
+    SLUICE_CHECK(s.woken[0]);
+  });
+}
+
 // Two jobs, and a One for each, which may become one; a consumer looks and waits.
 inline void NoJobIsLeft(Execution& run) {
   auto& s = run.Make<NotifyState>();

@@ -6,6 +6,7 @@ namespace {
 
 TEST(NotifyModel, WokenOnce) { ExpectHolds(WokenOnce); }
 TEST(NotifyModel, NoJobIsLeft) { ExpectHolds(NoJobIsLeft); }
+TEST(NotifyModel, KeptBesideAll) { ExpectHolds(KeptBesideAll); }
 TEST(NotifyModel, PassesOn) { ExpectHolds(PassesOn); }
 TEST(NotifyModel, AllIsNotMissed) { ExpectHolds(AllIsNotMissed); }
 

@@ -17,6 +17,9 @@ TEST(NotifyMutant, AWakeUpGoesWithTheOneThatGivesUp) {
   ExpectPlantedFails("gives up with its wake-up", PassesOn);
 }
 TEST(NotifyMutant, AllIsNotCounted) { ExpectPlantedFails("all is not counted", AllIsNotMissed); }
+TEST(NotifyMutant, ClearedWhereItIsNotSet) {
+  ExpectPlantedFails("cleared where it is not set", KeptBesideAll);
+}
 TEST(NotifyMutant, WaitingStays) { ExpectPlantedFails("waiting stays set", NoJobIsLeft); }
 
 }  // namespace
