@@ -145,6 +145,8 @@ class BoundedChannel final : public RefCounted {
     receivers_.Push(wait);
     return true;
   }
+  // Without the lock: whether a receive would wait; it may be otherwise a moment later.
+  bool NothingToReceive() const { return !readable_.load(std::memory_order_relaxed); }
   // Appends what is there, at most `most`.
   void ReceiveMore(std::vector<T>& values, size_t most) {
     Woken woken;
@@ -152,6 +154,7 @@ class BoundedChannel final : public RefCounted {
     const size_t count = std::min(most, ring_.size());
     for (size_t i = 0; i < count; ++i) values.push_back(ring_.Pop());
     if (count > 0) Serve(woken);
+    NoteReadable();
   }
 
   // No more is sent; what has been sent can be received.
@@ -192,6 +195,7 @@ class BoundedChannel final : public RefCounted {
     if (--receiver_count_ > 0) return;
     CloseForSenders(woken);
     ring_.swap(dropped);
+    NoteReadable();
   }
 
  private:
@@ -214,7 +218,11 @@ class BoundedChannel final : public RefCounted {
     }
   }
   void Deliver(T&& value, Woken& woken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (receivers_.empty()) return ring_.Push(std::move(value));
+    if (receivers_.empty()) {
+      ring_.Push(std::move(value));
+      readable_.store(true, std::memory_order_relaxed);
+      return;
+    }
     ItemWait<T>& receiver = *receivers_.Pop();
     receiver.value.emplace(std::move(value));
     receiver.error = 0;
@@ -235,13 +243,18 @@ class BoundedChannel final : public RefCounted {
     if (ring_.size() == 0) return ended() ? EPIPE : EAGAIN;
     value.emplace(ring_.Pop());
     Serve(woken);
+    NoteReadable();
     return 0;
   }
   bool ended() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return (closed_ || sender_count_ == 0) && reserved_ == 0 && ring_.size() == 0;
   }
+  void NoteReadable() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    readable_.store(ring_.size() > 0 || ended(), std::memory_order_relaxed);
+  }
   void EndReceives(Woken& woken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (!ended()) return;
+    NoteReadable();
     while (!receivers_.empty()) {
       ItemWait<T>& receiver = *receivers_.Pop();
       receiver.error = EPIPE;
@@ -267,6 +280,7 @@ class BoundedChannel final : public RefCounted {
   uint32_t sender_count_ ABSL_GUARDED_BY(mutex_) = 0;
   uint32_t receiver_count_ ABSL_GUARDED_BY(mutex_) = 0;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  Atomic<bool> readable_{false};  // a value is there, or the end; written under the lock
 };
 
 }  // namespace sluice::core::internal

@@ -90,6 +90,7 @@ class CancelledAwaiter final : public WaitAwaiter {
  public:
   explicit CancelledAwaiter(CancellationToken token) : source_(*token.source_) {}
   bool await_ready() const { return source_.cancelled(); }
+  bool WouldWait() const { return !source_.cancelled(); }
   template <typename Promise>
   bool await_suspend(std::coroutine_handle<Promise> handle) {
     return Suspend(handle, [this] { return source_.Add(*this); });

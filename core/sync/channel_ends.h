@@ -165,6 +165,7 @@ class ChannelReceiver {
       return this->Suspend(handle,
                            [this] { return channel_.ReceiveOrQueue(*this) || this->GoOn(); });
     }
+    bool WouldWait() const { return channel_.NothingToReceive(); }
     IoResult<T> await_resume() {
       this->Resumed();
       return this->TakeResult();
@@ -188,6 +189,7 @@ class ChannelReceiver {
       return this->Suspend(handle,
                            [this] { return channel_.ReceiveOrQueue(*this) || this->GoOn(); });
     }
+    bool WouldWait() const { return channel_.NothingToReceive(); }
     IoResult<size_t> await_resume() {
       this->Resumed();
       if (this->error != 0) return IoError(this->error);

@@ -53,6 +53,7 @@ class Event {
         return GoOn();
       });
     }
+    bool WouldWait() const { return !event_.is_set(); }
     IoResult<void> await_resume() {
       Resumed();
       if (!happened_) return IoError(ECANCELED);

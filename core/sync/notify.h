@@ -80,6 +80,10 @@ class Notify {
         return notify_.Queue(*this) || GoOn();
       });
     }
+    bool WouldWait() const {
+      const uint64_t state = notify_.state_.load(std::memory_order_relaxed);
+      return state >> kShift == calls_of_all_ && (state & kKept) == 0;
+    }
     void Cancel() override { notify_.GiveUp(*this); }
     IoResult<void> await_resume() {
       Resumed();

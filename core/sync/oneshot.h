@@ -296,6 +296,7 @@ class Oneshot<T>::Receiver {
     bool await_suspend(std::coroutine_handle<Promise> handle) {
       return this->Suspend(handle, [this] { return this->state.Queue(*this) || this->GoOn(); });
     }
+    bool WouldWait() const { return this->state.Look() == EAGAIN; }
     IoResult<T> await_resume() {
       this->Resumed();
       return receiver_.TakeResult(*this);

@@ -58,6 +58,10 @@ struct Kept<void> {
 template <typename A>
 concept Awaitable = internal::IsAwaiter<std::remove_reference_t<internal::AwaiterOf<A>>>;
 
+// An awaiter may have a `bool WouldWait() const`: true if its await_suspend would do nothing now
+// but begin to wait. It may be wrong, for things change. A Select looks at those that tell before
+// it begins to wait anywhere: a wait that it would give up at once it need not begin.
+
 // What `co_await` of it brings, as it can be kept: Unit for void, a reference_wrapper for T&.
 template <Awaitable A>
 using AwaitValue =

@@ -84,6 +84,15 @@ class Branch final : private BranchFrame {
   }
 
   bool done() const { return resume_ == nullptr; }
+
+  // Whether it would do nothing but wait if it were started now; and whether it can tell that.
+  static constexpr bool kTellsWhetherItWaits =
+      requires(const std::remove_reference_t<AwaiterOf<A>>& awaiter) { awaiter.WouldWait(); };
+  bool WouldWait() const {
+    if constexpr (kTellsWhetherItWaits) return awaiter_.WouldWait();
+    return false;
+  }
+
   Value TakeValue() {
     promise_.RethrowIfFailed();
     return *std::move(value_);
@@ -124,6 +133,8 @@ class Branch<Task<T>> final {
     task_.Start(task, scope, observer);
   }
   bool done() const { return task_.done(); }
+  static constexpr bool kTellsWhetherItWaits = false;  // its code begins
+  bool WouldWait() const { return false; }
   Value TakeValue() { return task_.TakeValue(); }
 
  private:

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "core/base/check.h"
@@ -58,6 +59,7 @@ class BranchCounter : public Waiter, public ChildObserver {
 
   // The branch that finished first.
   size_t first() const { return first_; }
+  bool cancel_rest() const { return cancel_rest_; }
 
  private:
   // The branch that has finished, while it is the only one.
@@ -107,7 +109,32 @@ class Branches : public BranchCounter<sizeof...(A)> {
  private:
   template <typename Scopes, size_t... kIndex>
   void StartAll(Scopes& scopes, Runnable* task, std::index_sequence<kIndex...>) {
-    (std::get<kIndex>(branches_).Start(task, &scopes[kIndex], *this), ...);
+    const size_t ready = FindReady(scopes[0].cancelled());
+    (void)((kIndex == ready && (Start<kIndex>(scopes, task), true)) || ...);
+    ((kIndex == ready ? void() : Start<kIndex>(scopes, task)), ...);
+  }
+  template <size_t kIndex, typename Scopes>
+  void Start(Scopes& scopes, Runnable* task) {
+    std::get<kIndex>(branches_).Start(task, &scopes[kIndex], *this);
+  }
+
+  // The one that is started first: that would go on at once, where those before it would do nothing
+  // but wait, and be cancelled when it has won. Else 0.
+  size_t FindReady(bool cancelled) const {
+    if (!this->cancel_rest() || cancelled) return 0;
+    size_t index = 0;
+    bool ready = false;
+    const auto look = [&](const auto& branch) {
+      if constexpr (std::remove_cvref_t<decltype(branch)>::kTellsWhetherItWaits) {
+        ready = !branch.WouldWait();
+        if (!ready) ++index;
+        return ready;
+      } else {
+        return true;  // it may do anything: it is not left for later
+      }
+    };
+    std::apply([&look](const auto&... branches) { (void)(look(branches) || ...); }, branches_);
+    return ready ? index : 0;
   }
   uint8_t FindDone() const final {
     return std::apply(

@@ -35,6 +35,7 @@ class SleepAwaiter final : public Timer {
     worker->wheel().Arm(*this, worker->clock().Now() + duration_, *promise.task);
     return true;
   }
+  bool WouldWait() const { return true; }
   // False: the scope was cancelled before the time was over.
   bool await_resume() const noexcept { return !scope_->cancelled(); }
 

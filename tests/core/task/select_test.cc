@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -248,6 +249,91 @@ TEST(BranchFrameTest, LooksLikeACoroutine) {
   EXPECT_EQ(probe.resumed, 1);
   EXPECT_TRUE(probe.handle().done());
   handle.destroy();
+}
+
+// --- Which branch of a Select is started first. ---
+
+// Writes down what is done with it. It waits until it is cancelled, or not at all.
+template <bool kTells>
+class NotedBranch final : public Waiter {
+ public:
+  NotedBranch(char name, bool ready, std::string& notes)
+      : name_(name), ready_(ready), notes_(notes) {}
+  bool await_ready() const { return false; }
+  bool WouldWait() const
+    requires kTells
+  {
+    return !ready_;
+  }
+  template <typename Promise>
+  bool await_suspend(std::coroutine_handle<Promise> handle) {
+    PromiseBase& promise = handle.promise();
+    const bool waits = !ready_ && !promise.scope->cancelled();
+    notes_ += waits ? name_ : static_cast<char>(std::toupper(name_));
+    if (!waits) return false;
+    waiter_ = handle;
+    task_ = promise.task;
+    scope_ = promise.scope;
+    scope_->Enter(*this);
+    return true;
+  }
+  void await_resume() {
+    if (scope_ != nullptr) scope_->Leave(*this);
+  }
+  void Cancel() override { task_->Post(*this); }
+  void OnReady() override { waiter_.resume(); }
+
+ private:
+  const char name_;
+  const bool ready_;
+  std::string& notes_;
+  Runnable* task_ = nullptr;
+  CancelScope* scope_ = nullptr;
+  std::coroutine_handle<> waiter_;
+};
+using Noted = NotedBranch<false>;
+using Telling = NotedBranch<true>;  // before whether it will wait
+
+// In the notes a small letter is a wait that has begun, a capital one that did not.
+Task<void> FirstMain() {
+  std::string notes;
+  const auto taken = [&notes] { return std::exchange(notes, ""); };
+  {
+    auto outcome = co_await Select(Telling('a', false, notes), Telling('b', false, notes),
+                                   Telling('c', true, notes));
+    EXPECT_TRUE(outcome.Won<2>());
+    EXPECT_EQ(taken(), "CAB");
+  }
+  // One that does not tell, or is no awaiter of such, is started in its turn.
+  {
+    auto outcome = co_await Select(Telling('a', false, notes), Noted('b', false, notes),
+                                   Telling('c', true, notes));
+    EXPECT_TRUE(outcome.Won<2>());
+    EXPECT_EQ(taken(), "abC");
+  }
+  {
+    auto outcome = co_await Select(Yields(0), Telling('c', true, notes));
+    EXPECT_TRUE(outcome.Won<0>());
+    EXPECT_EQ(taken(), "C");
+  }
+  // Of two that are ready the first wins.
+  {
+    auto outcome = co_await Select(Telling('a', true, notes), Telling('b', true, notes));
+    EXPECT_TRUE(outcome.Won<0>());
+    EXPECT_EQ(taken(), "AB");
+  }
+  // A Join wants all of them.
+  {
+    auto join = [](std::string& text) -> Task<void> {
+      co_await Join(Telling('a', false, text), Telling('b', true, text));
+    };
+    auto outcome = co_await Select(join(notes), Telling('c', true, notes));
+    EXPECT_TRUE(outcome.Won<1>());
+    EXPECT_EQ(taken(), "aBC");
+  }
+}
+TEST(SelectAnyTest, WhatIsReadyIsStartedBeforeWhatWouldOnlyWait) {
+  TestRuntime(1).Run(FirstMain());
 }
 
 Task<void> AllocationMain() {
