@@ -109,5 +109,6 @@
 #include "core/time/now.h"
 #include "core/time/sleep.h"
 #include "core/time/timeout.h"
+#include "core/time/token_bucket.h"
 
 #endif  // SLUICE_CORE_SLUICE_H_
