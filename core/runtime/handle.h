@@ -7,10 +7,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <source_location>
 #include <type_traits>
 
 #include "core/base/check.h"
 #include "core/reactor/reactor.h"
+#include "core/runtime/task_label.h"
 #include "core/sched/shared.h"
 #include "core/sched/worker.h"
 #include "core/sched/worker_counters.h"
@@ -45,7 +47,8 @@ class RuntimeHandle {
 
   // As the functions in spawn.h, which is to be included; from any thread.
   template <typename T>
-  JoinHandle<T> Spawn(Task<T> task) const;
+  JoinHandle<T> Spawn(Task<T> task,
+                      const TaskLabel& label = {"", std::source_location::current()}) const;
   template <typename F, typename... Args>
     requires internal::MakesTask<std::decay_t<F>, std::decay_t<Args>...>
   auto Spawn(F&& function, Args&&... args) const;

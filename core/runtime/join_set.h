@@ -21,6 +21,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <optional>
+#include <source_location>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -31,6 +32,7 @@
 #include "core/runtime/root.h"
 #include "core/runtime/spawn.h"
 #include "core/runtime/task_cell.h"
+#include "core/runtime/task_label.h"
 #include "core/sync/wait_list.h"
 #include "core/task/outcome.h"
 #include "core/task/shield.h"
@@ -65,14 +67,14 @@ class JoinSet {
     if (is_last) delete state_;  // else the last task does
   }
 
-  AbortHandle Spawn(Task<T> task) {
+  AbortHandle Spawn(Task<T> task, const TaskLabel& label = {"", std::source_location::current()}) {
     auto* const cell = new Cell(std::move(task), *state_);
     AbortHandle handle(*cell);
     {
       ThreadMutexLock lock(&state_->mutex);
       state_->running.Push(*cell);
     }
-    internal::Launch(runtime_, nullptr, *cell);
+    internal::Launch(runtime_, nullptr, *cell, label);
     return handle;
   }
 

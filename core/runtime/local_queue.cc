@@ -67,7 +67,7 @@ void LocalQueue::OnReady() {
     Runnable* task = Next();
     if (task == nullptr) break;
     int32_t by_task = 0;
-    const Runnable::Outcome outcome = task->Run(by_task);
+    const Runnable::Outcome outcome = worker_.Run(*task, by_task);
     copied += by_task;
     if (outcome >= Runnable::Outcome::kYield) Push(*task);
   }

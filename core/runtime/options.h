@@ -12,6 +12,7 @@
 
 #include "core/runtime/backend.h"
 #include "core/runtime/blocking_pool.h"
+#include "core/runtime/watch_options.h"
 #include "core/sched/shared.h"
 #include "core/sched/worker_options.h"
 
@@ -33,6 +34,8 @@ struct RuntimeOptions {
   // Shutdown and ~Runtime cancel the tasks that are left: for that the runtime lists its tasks,
   // which takes two short locks for each that waits. Without it they wait for their tasks only.
   bool cancels_tasks = true;
+  // What the runtime's tasks do, for those who look at it: task_list.h.
+  WatchOptions watch = {};
 };
 
 }  // namespace sluice::core

@@ -95,6 +95,9 @@ void RootBase::Finish() {
   Shared& runtime = shared();
   if (listed_) runtime.registry()->Remove(*this);
   TaskEndObserver* const observer = end_observer();
+  RunWatcher* const watcher = scheduler().watcher();
+  if (watcher != nullptr) [[unlikely]]
+    set_scheduler(watcher->behind());
   if (!IsLastRef()) {  // else nothing waits, nor ever will
     const uintptr_t word = joiner_.exchange(kFinished, std::memory_order_acq_rel);
     if (word != kNoJoiner) {
@@ -104,6 +107,8 @@ void RootBase::Finish() {
   }
   Unref();
   if (observer != nullptr) observer->TaskEnded();
+  if (watcher != nullptr) [[unlikely]]
+    watcher->Release();
   runtime.NoteTaskEnd();
 }
 

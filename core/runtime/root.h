@@ -45,6 +45,7 @@
 #include "core/sched/shared.h"
 #include "core/task/cancel_scope.h"
 #include "core/task/outcome.h"
+#include "core/task/run_watcher.h"
 #include "core/task/runnable.h"
 #include "core/task/task.h"
 
@@ -83,6 +84,9 @@ class RootBase : public Runnable, private Node {
     Launch(shared);
     set_scheduler(local);
   }
+
+  // Launched, before it is put on a run queue: `watched` schedules it from now on.
+  void LaunchWatched(Scheduler& watched) { set_scheduler(watched); }
 
   // The handle's side.
   class Joiner : public Waiter {
@@ -150,7 +154,11 @@ class RootBase : public Runnable, private Node {
   void Finish() final;
 
   Shared& shared() const { return static_cast<Shared&>(scheduler().whole()); }
-  bool local() const { return &scheduler() != &scheduler().whole(); }
+  bool local() const {
+    const RunWatcher* const watcher = scheduler().watcher();
+    const Scheduler& own = watcher == nullptr ? scheduler() : watcher->behind();
+    return &own != &own.whole();
+  }
 
   // The TaskRegistry's, while it is listed: the Node has been its first event.
   RootBase* next_listed() const { return static_cast<RootBase*>(Node::next); }

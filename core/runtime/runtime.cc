@@ -14,6 +14,7 @@
 #include "core/base/atomic.h"
 #include "core/base/check.h"
 #include "core/runtime/root.h"
+#include "core/runtime/task_watch.h"
 
 namespace sluice::core {
 namespace {
@@ -26,6 +27,8 @@ namespace {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
 }
 #endif
+
+constexpr char kMainTask[] = "main";  // its name, of those that BlockOn and Run are given
 
 // Ends the run when the last task of all has ended.
 class StopWhenDone final : public TaskEndObserver {
@@ -114,6 +117,10 @@ Runtime::Runtime(const RuntimeOptions& options, const Clock& clock, ChosenBacken
   shared_.set_lost_exception(options.lost_exception);
   if (options.cancels_tasks) shared_.set_registry(&registry_.emplace(options_.workers));
   for (uint32_t i = 0; i < options_.workers; ++i) shared_.AddWorker(clock, options.worker);
+  if (options.watch.tasks) {
+    watch_ = std::make_unique<TaskWatch>(options.watch, shared_, options_.workers, clock);
+    shared_.set_watch(watch_.get());
+  }
 }
 
 Runtime::~Runtime() { Shutdown(); }
@@ -206,7 +213,7 @@ void Runtime::RunForeground(Task<void> task) {
   SLUICE_CHECK_USE(state() == State::kIdle, "the runtime has been shut down: make another one");
   set_state(State::kRunning);
   LeaveWhenDone leave(worker(0));
-  SpawnOn(handle(), &worker(0), std::move(task), &leave).Detach();
+  SpawnOn(handle(), &worker(0), std::move(task), &leave, {kMainTask}).Detach();
   GoOn();
   worker(0).RunUntil(leave.done);
   standstill_->Begin();
@@ -219,7 +226,7 @@ void Runtime::WaitForBackground(Task<void> task) {
     // The lock: the workers wait for what has been spawned before they are to stop.
     absl::MutexLock lock(&mutex_);
     if (state_ != State::kBackground) return;  // another thread shuts it down: it does not begin
-    SpawnOn(handle(), nullptr, std::move(task), &observer).Detach();
+    SpawnOn(handle(), nullptr, std::move(task), &observer, {kMainTask}).Detach();
   }
   observer.done.WaitForNotification();
 }
@@ -270,7 +277,7 @@ absl::Status Runtime::Run(Task<void> main) {
   }
   SLUICE_CHECK_USE(state() == State::kIdle && !threads_.gone(), "Run is for a runtime of its own");
   StopWhenDone stop(shared_);
-  SpawnOn(handle(), &worker(0), std::move(main), &stop).Detach();
+  SpawnOn(handle(), &worker(0), std::move(main), &stop, {kMainTask}).Detach();
   set_state(State::kRunning);
   threads_.Go();
   worker(0).Run();

@@ -47,6 +47,7 @@
 #define SLUICE_CORE_RUNTIME_RUNTIME_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <type_traits>
@@ -136,8 +137,9 @@ class Runtime {
 
   const RuntimeOptions options_;
   const MonotonicClock own_clock_;
-  ChosenBackend backend_;      // make_reactor is empty until it has been chosen
-  bool may_fall_back_ = true;  // the backend was chosen by options.backend
+  ChosenBackend backend_;             // make_reactor is empty until it has been chosen
+  bool may_fall_back_ = true;         // the backend was chosen by options.backend
+  std::unique_ptr<TaskWatch> watch_;  // or null; outlives the tasks
   Shared shared_;
   std::optional<TaskRegistry> registry_;
   LocalQueues local_queues_;  // from the start on

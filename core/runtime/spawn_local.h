@@ -28,6 +28,7 @@
 #define SLUICE_CORE_RUNTIME_SPAWN_LOCAL_H_
 
 #include <cstdint>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -37,6 +38,7 @@
 #include "core/runtime/local_queue.h"
 #include "core/runtime/root.h"
 #include "core/runtime/spawn.h"
+#include "core/runtime/task_label.h"
 #include "core/sched/worker.h"
 #include "core/task/co_invoke.h"
 #include "core/task/outcome.h"
@@ -56,7 +58,8 @@ Root<T> MakeLocalRoot(Task<T> task) {
 }
 
 template <typename T>
-JoinHandle<T> SpawnLocalOn(RuntimeHandle runtime, uint32_t worker, Task<T> task) {
+JoinHandle<T> SpawnLocalOn(RuntimeHandle runtime, uint32_t worker, Task<T> task,
+                           const TaskLabel& label) {
   Shared& shared = runtime.shared();
   SLUICE_CHECK_USE(!shared.local_queues().empty(),
                    "the runtime has not been started: call Start or StartInBackground first");
@@ -65,6 +68,8 @@ JoinHandle<T> SpawnLocalOn(RuntimeHandle runtime, uint32_t worker, Task<T> task)
   LocalQueue& queue = *shared.local_queues()[worker];
   RootPromise<T>* root = MakeLocalRoot(std::move(task)).Release();
   root->LaunchLocal(queue, shared);
+  if (shared.watch() != nullptr) [[unlikely]]
+    WatchTask(*shared.watch(), *root, label);
   JoinHandle<T> handle(root);
   queue.Schedule(*root);
   return handle;
@@ -74,21 +79,24 @@ JoinHandle<T> SpawnLocalOn(RuntimeHandle runtime, uint32_t worker, Task<T> task)
 
 // Inside a task: on the worker that runs it now.
 template <typename T>
-JoinHandle<T> SpawnLocal(Task<T> task) {
+JoinHandle<T> SpawnLocal(Task<T> task,
+                         const TaskLabel& label = {"", std::source_location::current()}) {
   const RuntimeHandle runtime = RuntimeHandle::Current();
-  return internal::SpawnLocalOn(runtime, Worker::Current()->index(), std::move(task));
+  return internal::SpawnLocalOn(runtime, Worker::Current()->index(), std::move(task), label);
 }
 template <typename F, typename... Args>
   requires internal::MakesTask<std::decay_t<F>, std::decay_t<Args>...>
 auto SpawnLocal(F&& function, Args&&... args) {
-  return SpawnLocal(CoInvoke(std::forward<F>(function), std::forward<Args>(args)...));
+  return SpawnLocal(CoInvoke(std::forward<F>(function), std::forward<Args>(args)...),
+                    internal::LabelOf<F>());
 }
 
 template <typename F, typename... Args>
   requires internal::MakesTask<std::decay_t<F>, std::decay_t<Args>...>
 auto RuntimeHandle::SpawnPinned(uint32_t worker, F&& function, Args&&... args) const {
   return internal::SpawnLocalOn(*this, worker,
-                                CoInvoke(std::forward<F>(function), std::forward<Args>(args)...));
+                                CoInvoke(std::forward<F>(function), std::forward<Args>(args)...),
+                                internal::LabelOf<F>());
 }
 
 }  // namespace sluice::core

@@ -11,6 +11,7 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <source_location>
 #include <utility>
 
 #include "core/base/atomic.h"
@@ -18,6 +19,7 @@
 #include "core/runtime/handle.h"
 #include "core/runtime/root.h"
 #include "core/runtime/spawn.h"
+#include "core/runtime/task_label.h"
 #include "core/task/node_queue.h"
 #include "core/task/task.h"
 
@@ -31,8 +33,14 @@ class TaskGroup final : public TaskEndObserver {
   ~TaskGroup() { SLUICE_CHECK(pending_.load(std::memory_order_acquire) == 0); }
 
   // `worker`: where it starts, or null.
-  void Spawn(Task<void> task, Worker* worker = nullptr) { Start(std::move(task), worker); }
-  void Spawn(Root<void> task, Worker* worker = nullptr) { Start(std::move(task), worker); }
+  void Spawn(Task<void> task, Worker* worker = nullptr,
+             const TaskLabel& label = {"", std::source_location::current()}) {
+    Start(std::move(task), worker, label);
+  }
+  void Spawn(Root<void> task, Worker* worker = nullptr,
+             const TaskLabel& label = {"", std::source_location::current()}) {
+    Start(std::move(task), worker, label);
+  }
 
   class JoinAwaiter final : public Node {
    public:
@@ -57,9 +65,9 @@ class TaskGroup final : public TaskEndObserver {
 
  private:
   template <typename AnyTask>
-  void Start(AnyTask task, Worker* worker) {
+  void Start(AnyTask task, Worker* worker, const TaskLabel& label) {
     pending_.fetch_add(1, std::memory_order_relaxed);
-    SpawnOn(runtime_, worker, std::move(task), this).Detach();
+    SpawnOn(runtime_, worker, std::move(task), this, label).Detach();
   }
   void TaskEnded() override {
     // The thread that brings it to zero is alone with the group: Join has been called, and all

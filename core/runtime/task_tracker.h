@@ -14,6 +14,7 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <source_location>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -22,6 +23,7 @@
 #include "core/runtime/join_handle.h"
 #include "core/runtime/root.h"
 #include "core/runtime/spawn.h"
+#include "core/runtime/task_label.h"
 #include "core/sync/wait_list.h"
 #include "core/task/task.h"
 
@@ -35,9 +37,10 @@ class TaskTracker final : public TaskEndObserver {
   ~TaskTracker();
 
   template <typename T>
-  JoinHandle<T> Spawn(Task<T> task) {
+  JoinHandle<T> Spawn(Task<T> task,
+                      const TaskLabel& label = {"", std::source_location::current()}) {
     TaskBegins();
-    return SpawnOn(runtime_, nullptr, std::move(task), this);
+    return SpawnOn(runtime_, nullptr, std::move(task), this, label);
   }
 
   void Close();

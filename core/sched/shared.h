@@ -27,6 +27,7 @@ namespace sluice::core {
 class BlockingPool;
 class LocalQueue;
 class TaskRegistry;
+class TaskWatch;
 class Worker;
 
 class Shared final : public Scheduler {
@@ -78,6 +79,10 @@ class Shared final : public Scheduler {
   TaskRegistry* registry() const { return registry_; }
   void set_registry(TaskRegistry* registry) { registry_ = registry; }
 
+  // Of the runtime, if it watches its tasks; else null. Before tasks are spawned.
+  TaskWatch* watch() const { return watch_; }
+  void set_watch(TaskWatch* watch) { watch_ = watch; }
+
   // Of the runtime, for tasks that never leave a worker, one for each; empty where there is none.
   std::span<const std::unique_ptr<LocalQueue>> local_queues() const { return local_queues_; }
   void set_local_queues(std::span<const std::unique_ptr<LocalQueue>> queues) {
@@ -105,6 +110,7 @@ class Shared final : public Scheduler {
   std::vector<std::unique_ptr<Worker>> workers_;
   BlockingPool* blocking_pool_ = nullptr;
   TaskRegistry* registry_ = nullptr;
+  TaskWatch* watch_ = nullptr;
   std::span<const std::unique_ptr<LocalQueue>> local_queues_;
   LostException lost_exception_;  // empty: they are written to stderr
   Atomic<uint8_t> stop_{kGoOn};

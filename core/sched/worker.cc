@@ -127,7 +127,7 @@ void Worker::RunTask(Runnable& task) {
   ++tasks_since_turn_;
   running_ = &task;
   int32_t copied = 0;
-  const Runnable::Outcome outcome = task.Run(copied);
+  const Runnable::Outcome outcome = Run(task, copied);
   running_ = nullptr;
   work_ += kWorkPerTask + copied;
   if (outcome >= Runnable::Outcome::kYield) [[unlikely]] {  // there is more to do

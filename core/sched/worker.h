@@ -124,6 +124,13 @@ class Worker {
   // Any thread.
   void Wake() { reactor_->Wake(); }
 
+  // Runs a task that has been taken from a queue; on its own thread.
+  Runnable::Outcome Run(Runnable& task, int32_t& copied) {
+    if (shared_.watch() != nullptr) [[unlikely]]
+      return RunWatched(task, copied);
+    return task.Run(copied);
+  }
+
   // The task that it runs; null between two of them.
   const Runnable* running() const { return running_; }
 
@@ -161,6 +168,7 @@ class Worker {
   template <typename Done>
   void RunLoop(Done done);
   void RunTask(Runnable& task);
+  static Runnable::Outcome RunWatched(Runnable& task, int32_t& copied);
   Runnable* NextTask();
   Runnable* NextLocal();
   Runnable* NextNew();

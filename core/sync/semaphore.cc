@@ -8,6 +8,7 @@ Semaphore::Semaphore(size_t permits) : state_(uint64_t{permits} << kShift) {
 
 Semaphore::~Semaphore() {
   // The thread that released last may still hold the mutex.
+  if (Holders::IsOn()) Holders::Forget(this);
   ThreadMutexLock lock(&mutex_);
   SLUICE_CHECK_USE(waiters_.empty(),
                    "a task still waits for this semaphore: let the tasks that use it end first, or "
@@ -30,6 +31,7 @@ bool Semaphore::Queue(PermitAwaiter& waiter) {
       continue;
     }
     if (!enough) break;
+    if (Holders::IsOn()) Holders::TakenBy(waiter.task(), this, waiter.count_);
     waiter.error_ = 0;
     return false;
   }
@@ -65,6 +67,7 @@ void Semaphore::Serve(size_t free, Woken& woken) {
   while (!waiters_.empty() && waiters_.first()->count_ <= free) {
     PermitAwaiter& next = *waiters_.Pop();
     free -= next.count_;
+    if (Holders::IsOn()) Holders::TakenBy(next.task(), this, next.count_);
     next.error_ = 0;
     woken.Add(next);
   }

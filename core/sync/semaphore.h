@@ -61,6 +61,7 @@
 #include "core/base/check.h"
 #include "core/base/result.h"
 #include "core/base/thread_mutex.h"
+#include "core/sync/holders.h"
 #include "core/sync/wait_list.h"
 
 namespace sluice::core {
@@ -156,6 +157,8 @@ class Semaphore {
 
   // Adds permits: those that were forgotten, or more than there were.
   void Release(size_t count) {
+    if (Holders::IsOn()) [[unlikely]]
+      Holders::GivenBack(this, count);
     uint64_t state = state_.load(std::memory_order_relaxed);
     do {
       if ((state & kWaiting) != 0) return ReleaseToWaiters(count);
@@ -185,6 +188,8 @@ class Semaphore {
     while ((state & (kWaiting | kClosed)) == 0 && state >> kShift >= count) {
       if (state_.compare_exchange_weak(state, state - (uint64_t{count} << kShift),
                                        std::memory_order_acquire, std::memory_order_relaxed)) {
+        if (Holders::IsOn()) [[unlikely]]
+          Holders::Taken(this, count);
         return true;
       }
     }
@@ -225,6 +230,7 @@ class PermitAwaiter : public WaitAwaiter {
     if (std::exchange(gives_way_, false) && Begin()) return;
     WaitAwaiter::OnReady();
   }
+  const void* Resource() const final { return &semaphore_; }
   void Cancel() final {
     gives_way_ = false;
     semaphore_.GiveUp(*this);  // those behind it may be served now

@@ -72,6 +72,7 @@ class WaitEntry : public Waiter {
 
   // Inside its task: if it still waits it leaves the list, ungranted, and is posted.
   void Cancel() override;
+  const void* Resource() const override { return list_; }
 
  protected:
   ~WaitEntry() { SLUICE_DCHECK(previous_ == nullptr); }

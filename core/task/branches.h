@@ -38,6 +38,7 @@ class BranchCounter : public Waiter, public ChildObserver {
     for (CancelScope& scope : row_.scopes) scope.Cancel();
   }
   void OnReady() final { SLUICE_CHECK(false); }  // never posted
+  const CancelScope* Below() const final { return row_.scopes.data(); }
 
  protected:
   explicit BranchCounter(bool cancel_rest) : cancel_rest_(cancel_rest) {}

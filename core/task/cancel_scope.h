@@ -29,11 +29,19 @@
 
 namespace sluice::core {
 
+class CancelScope;
+
 class Waiter : public Node {
  public:
   // Asks for an early end. Inside the task; at most once per wait. May resume nothing itself: the
   // end comes through the task's inbox like any other.
   virtual void Cancel() = 0;
+
+  // For those who look inside (core/runtime/task_list.h), while its task runs. The scope in which
+  // runs what it waits for, the first one of a row; null: it waits for no code of the task.
+  virtual const CancelScope* Below() const { return nullptr; }
+  // The address of what it waits for, if others may have it or wait for it, too; or null.
+  virtual const void* Resource() const { return nullptr; }
 
  protected:
   ~Waiter() = default;

@@ -1,8 +1,27 @@
 #include "core/task/runnable.h"
 
 #include "core/base/check.h"
+#include "core/task/run_watcher.h"
 
 namespace sluice::core {
+namespace {
+
+// What Run tells if nothing watches: nothing.
+struct NoWatcher {
+  void Suspends() {}
+  void GoesOn() {}
+  void GivesWay() {}
+  void Ends() {}
+};
+struct OneWatcher {
+  RunWatcher& watcher;
+  void Suspends() { watcher.Suspends(); }
+  void GoesOn() { watcher.GoesOn(); }
+  void GivesWay() { watcher.GivesWay(); }
+  void Ends() { watcher.Ends(); }
+};
+
+}  // namespace
 
 Node* Runnable::IdleMark() { return reinterpret_cast<Node*>(uintptr_t{1}); }
 
@@ -32,7 +51,15 @@ bool Runnable::TakeInbox() {
   return pending_ != nullptr;
 }
 
-Runnable::Outcome Runnable::Run(int32_t& copied) {
+Runnable::Outcome Runnable::Run(int32_t& copied) { return RunAs(NoWatcher(), copied); }
+
+Runnable::Outcome Runnable::RunWatched(RunWatcher& watcher, int32_t& copied) {
+  watcher.RunBegins();
+  return RunAs(OneWatcher{watcher}, copied);
+}
+
+template <typename Watcher>
+Runnable::Outcome Runnable::RunAs(Watcher watcher, int32_t& copied) {
   budget_ = kCoopBudget;
   copied_ = 0;
   for (;;) {
@@ -40,10 +67,12 @@ Runnable::Outcome Runnable::Run(int32_t& copied) {
       Node* empty = nullptr;
       copied = copied_;
       heavy_ = copied > kHeavyUnits;
+      watcher.Suspends();
       if (inbox_.compare_exchange_strong(empty, IdleMark(), std::memory_order_release,
                                          std::memory_order_relaxed)) {
         return Outcome::kIdle;
       }
+      watcher.GoesOn();
       continue;
     }
     Node* node = pending_;
@@ -53,11 +82,13 @@ Runnable::Outcome Runnable::Run(int32_t& copied) {
     if (done_) {
       SLUICE_DCHECK(pending_ == nullptr);  // I3
       copied = copied_;
+      watcher.Ends();
       Finish();
       return Outcome::kDone;
     }
     if (ConsumeBudget()) continue;
     copied = copied_;
+    watcher.GivesWay();
     if (gives_way_) {
       gives_way_ = false;
       heavy_ = copied > kHeavyUnits;

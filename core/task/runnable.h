@@ -39,6 +39,7 @@
 namespace sluice::core {
 
 class Runnable;
+class RunWatcher;
 
 // Where a Runnable goes when it has something to do. Any thread.
 class Scheduler {
@@ -48,13 +49,18 @@ class Scheduler {
   // That of the whole runtime: itself, or the one that it is a part of.
   Scheduler& whole() const { return *whole_; }
 
+  // That of the one task which it schedules, if it is a watched one; else null (run_watcher.h).
+  RunWatcher* watcher() const { return watcher_; }
+
  protected:
   Scheduler() : whole_(this) {}
-  explicit Scheduler(Scheduler& whole) : whole_(&whole) {}
+  explicit Scheduler(Scheduler& whole, RunWatcher* watcher = nullptr)
+      : whole_(&whole), watcher_(watcher) {}
   ~Scheduler() = default;
 
  private:
   Scheduler* const whole_;
+  RunWatcher* const watcher_ = nullptr;
 };
 
 // How much a task may do without giving way: shared by everything it does in one run.
@@ -90,6 +96,8 @@ class Runnable {
     int32_t copied = 0;
     return Run(copied);
   }
+  // The same, of a task that is watched.
+  Outcome RunWatched(RunWatcher& watcher, int32_t& copied);
 
   // Whether its last run was a large one. For the thread that puts it on a run queue.
   bool heavy() const { return heavy_; }
@@ -140,6 +148,8 @@ class Runnable {
   virtual void Finish() = 0;
 
   bool TakeInbox();
+  template <typename Watcher>
+  Outcome RunAs(Watcher watcher, int32_t& copied);
 
   static Node* IdleMark();
 

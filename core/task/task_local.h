@@ -126,6 +126,7 @@ class ValueSpan : public Waiter, private ChildObserver {
   }
 
   void Cancel() final { scope_.Cancel(); }
+  const CancelScope* Below() const final { return &scope_; }
   void OnReady() final { SLUICE_CHECK(false); }  // never posted
 
  protected:

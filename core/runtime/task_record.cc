@@ -1,0 +1,220 @@
+#include "core/runtime/task_record.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "core/base/counter.h"
+#include "core/runtime/task_watch.h"
+#include "core/sched/worker.h"
+#include "core/task/cancel_scope.h"
+
+namespace sluice::core {
+namespace {
+
+uint64_t WordOf(const char* text) { return reinterpret_cast<uintptr_t>(text); }
+const char* TextOf(uint64_t word) {
+  return reinterpret_cast<const char*>(static_cast<uintptr_t>(word));
+}
+
+struct SpawnedAt {
+  std::string file;
+  uint32_t line;
+  std::string function;
+};
+
+// Of a callable there is the name of LabelOf, by Clang "… LabelOf() [F = (lambda at FILE:LINE:…)]".
+SpawnedAt WhereSpawned(const char* file, uint32_t line, const char* function) {
+  constexpr std::string_view kCallable = "LabelOf() [F = ";
+  constexpr std::string_view kLambda = "(lambda at ";
+  SpawnedAt at = {.file = file, .line = line, .function = function};
+  const size_t found = at.function.find(kCallable);
+  if (found == std::string::npos) return at;
+  at.function = at.function.substr(found + kCallable.size());
+  at.function.resize(at.function.rfind(']'));
+  const size_t lambda = at.function.find(kLambda);
+  if (lambda == std::string::npos) return {.file = "", .line = 0, .function = at.function};
+  const std::vector<std::string> parts =
+      absl::StrSplit(at.function.substr(lambda + kLambda.size()), ':');
+  at.file = parts[0];
+  if (parts.size() < 2 || !absl::SimpleAtoi(parts[1], &at.line)) at.line = 0;
+  return at;
+}
+
+// What the branches of `scope` and its row wait for, at most as many as `types` has left.
+template <size_t kCount>
+void CollectLeaves(const CancelScope* scope, int depth,
+                   std::array<const std::type_info*, kCount>& types, size_t& count,
+                   const void*& resource) {
+  constexpr int kDeepest = 8;
+  for (; scope != nullptr && count < kCount; ++scope) {
+    if (const Waiter* const waiter = scope->pending()) {
+      if (waiter->Below() != nullptr && depth < kDeepest) {
+        CollectLeaves(waiter->Below(), depth + 1, types, count, resource);
+      } else {
+        types[count++] = &typeid(*waiter);
+        if (resource == nullptr) resource = waiter->Resource();
+      }
+    }
+    if (scope->place() != CancelScope::Place::kInRow) return;
+  }
+}
+
+}  // namespace
+
+void TaskRecord::Begin(uint64_t id, RootBase& task, const TaskLabel& label, uint64_t parent,
+                       Instant now) {
+  behind_ = &task.scheduler();
+  task_ = &task;
+  LifeWords<kWords>::Words words{};
+  std::memcpy(words.data(), label.name.data(), std::min(label.name.size(), label.kMostOfName));
+  words[kFile] = WordOf(label.where.file_name());
+  words[kFunction] = WordOf(label.where.function_name());
+  words[kLine] = label.where.line();
+  words[kParent] = parent;
+  words[kBeganAt] = static_cast<uint64_t>(now.since_origin().count());
+  life_.Begin(id, words, [this, now] {
+    SetState(TaskState::kReady, now);
+    for (Atomic<uint64_t>* each :
+         {&polls_, &busy_ns_, &queued_ns_, &longest_ns_, &wakes_, &woken_by_}) {
+      each->store(0, kRelaxed);
+    }
+    worker_.store(0, kRelaxed);
+    for (Atomic<const std::type_info*>& each : waits_for_) each.store(nullptr, kRelaxed);
+    resource_.store(nullptr, kRelaxed);
+  });
+  task.LaunchWatched(*this);
+}
+
+void TaskRecord::Release() {
+  life_.End();
+  watch_.Free(*this);
+}
+
+void TaskRecord::RunBegins() {
+  const Instant now = watch_.Now();
+  Count(queued_ns_, static_cast<uint64_t>((now.since_origin() - since()).count()));
+  Count(polls_);
+  worker_.store(Worker::Current()->index(), kRelaxed);
+  SetState(TaskState::kRunning, now);
+}
+
+// Returns when that was.
+Instant TaskRecord::EndRun() {
+  const Instant now = watch_.Now();
+  const Duration took = now.since_origin() - since();
+  const auto nanos = static_cast<uint64_t>(took.count());
+  Count(busy_ns_, nanos);
+  if (nanos > longest_ns_.load(kRelaxed)) longest_ns_.store(nanos, kRelaxed);
+  watch_.NotePoll(*this, took, worker_.load(kRelaxed));
+  return now;
+}
+
+void TaskRecord::Suspends() {
+  const Instant now = EndRun();
+  NoteWaits();
+  SetState(TaskState::kWaiting, now);
+}
+
+void TaskRecord::GoesOn() {
+  Count(polls_);
+  SetState(TaskState::kRunning, watch_.Now());
+}
+
+void TaskRecord::GivesWay() { SetState(TaskState::kReady, EndRun()); }
+
+void TaskRecord::Ends() { SetState(TaskState::kEnded, EndRun()); }
+
+void TaskRecord::NoteWaits() {
+  std::array<const std::type_info*, 4> types{};
+  const void* resource = nullptr;
+  if (const Waiter* const waiter = task_->waits_for()) {
+    types[0] = &typeid(*waiter);
+    resource = waiter->Resource();
+    size_t count = 1;
+    if (waiter->Below() != nullptr) CollectLeaves(waiter->Below(), 0, types, count, resource);
+  }
+  for (size_t i = 0; i < types.size(); ++i) waits_for_[i].store(types[i], kRelaxed);
+  resource_.store(resource, kRelaxed);
+}
+
+// After it has been handed on the task may run, and the record may be another task's.
+void TaskRecord::Schedule(Runnable& task) {
+  Scheduler& behind = *behind_;
+  if (state() == TaskState::kWaiting) {  // else it has given way
+    uint64_t by = kWokenOutside;
+    if (const RunWatcher* const waker = RunWatcher::Current()) {
+      by = waker->id();
+    } else if (Worker::Current() != nullptr) {
+      by = kWokenByReactor;
+    }
+    Count(wakes_);
+    woken_by_.store(by, kRelaxed);
+    SetState(TaskState::kReady, watch_.Now());
+  }
+  behind.Schedule(task);
+}
+
+std::optional<TaskRecord::Copy> TaskRecord::Read(Instant now) const {
+  LifeWords<kWords>::Words words{};
+  const uint64_t id = life_.Look(words);
+  if (id == 0) return std::nullopt;
+  Copy copy;
+  TaskInfo& info = copy.info;
+  const uint64_t state = state_.load(kRelaxed);
+  const auto nanos = [](const Atomic<uint64_t>& from) {
+    return Duration(static_cast<int64_t>(from.load(kRelaxed)));
+  };
+  info.busy = nanos(busy_ns_);
+  info.queued = nanos(queued_ns_);
+  info.longest_poll = nanos(longest_ns_);
+  info.polls = polls_.load(kRelaxed);
+  info.wakes = wakes_.load(kRelaxed);
+  info.woken_by = woken_by_.load(kRelaxed);
+  info.worker = worker_.load(kRelaxed);
+  for (size_t i = 0; i < waits_for_.size(); ++i) copy.waits_for[i] = waits_for_[i].load(kRelaxed);
+  info.resource = reinterpret_cast<uintptr_t>(resource_.load(kRelaxed));
+  if (!life_.IsStill(id)) return std::nullopt;
+  info.id = id;
+  info.state = static_cast<TaskState>(state & 3);
+  if (info.state == TaskState::kEnded) return std::nullopt;
+  char name[TaskLabel::kMostOfName];
+  std::memcpy(name, words.data(), sizeof(name));
+  info.name = std::string(name, strnlen(name, sizeof(name)));
+  SpawnedAt at_line = WhereSpawned(TextOf(words[kFile]), static_cast<uint32_t>(words[kLine]),
+                                   TextOf(words[kFunction]));
+  info.file = std::move(at_line.file);
+  info.line = at_line.line;
+  info.function = std::move(at_line.function);
+  info.parent = words[kParent];
+  // A task may begin, or change its state, after `now` was looked at.
+  const Duration at = now.since_origin();
+  const auto until_now = [at](uint64_t since) {
+    return std::max<Duration>(at - Duration(static_cast<int64_t>(since)), Duration::zero());
+  };
+  info.in_state = until_now(state >> 2);
+  info.age = until_now(words[kBeganAt]);
+  Duration used = info.busy + info.queued;
+  if (info.state != TaskState::kWaiting) used += info.in_state;
+  info.idle = std::max<Duration>(info.age - used, Duration::zero());
+  return copy;
+}
+
+SlowPoll TaskRecord::Describe(Duration took) const {
+  LifeWords<kWords>::Words words{};
+  SlowPoll poll = {.task = life_.Look(words), .worker = worker_.load(kRelaxed), .took = took};
+  char name[TaskLabel::kMostOfName];
+  std::memcpy(name, words.data(), sizeof(name));
+  poll.name = std::string(name, strnlen(name, sizeof(name)));
+  SpawnedAt at_line = WhereSpawned(TextOf(words[kFile]), static_cast<uint32_t>(words[kLine]),
+                                   TextOf(words[kFunction]));
+  poll.file = std::move(at_line.file);
+  poll.line = at_line.line;
+  return poll;
+}
+
+}  // namespace sluice::core
