@@ -35,6 +35,8 @@
 #include "core/combine/start.h"
 #include "core/combine/stop_token.h"
 #include "core/combine/unordered.h"
+#include "core/console/console.h"
+#include "core/console/task_json.h"
 #include "core/io/accept_stream.h"
 #include "core/io/connect.h"
 #include "core/io/halves.h"

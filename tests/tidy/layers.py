@@ -10,7 +10,7 @@ row here and in ARCHITECTURE.md. (Rows of folders that do not exist are for thos
 # outside of core/ names them one by one where it needs them.
 PUBLIC_CORE = ["core/base", "core/text", "core/net", "core/task", "core/sync", "core/runtime",
                "core/time", "core/combine", "core/streams", "core/service", "core/bytes",
-               "core/io", "core/io/resolve", "core/log"]
+               "core/io", "core/io/resolve", "core/console", "core/log"]
 
 # For the tests of programs: public, and no part of the product includes it.
 TEST_KIT = "core/testing"
@@ -35,6 +35,7 @@ CORE = {
                 "core/time", "core/runtime", "core/bytes"],
     "core/io/resolve": ["core/base", "core/net", "core/task", "core/reactor", "core/runtime",
                         "core/time", "core/combine", "core/io"],
+    "core/console": ["core/base", "core/text", "core/net", "core/runtime"],
     TEST_KIT: ["core/base", "core/task", "core/sync", "core/time", "core/reactor",
                      "core/sched", "core/runtime", "core/bytes"],
     # A program like any other.
