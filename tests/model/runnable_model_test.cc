@@ -137,7 +137,7 @@ TEST(RunnableMutant, InboxTakenWithoutAcquire) {
   ExpectCaught(TwoPosters, {"TakeInbox(", Action::kUpdate});
 }
 TEST(RunnableMutant, IdleWithoutRelease) {
-  ExpectCaught(TwoPosters, {"::Run(", Action::kCompareExchange});
+  ExpectCaught(TwoPosters, {"::RunAs(", Action::kCompareExchange});
 }
 
 }  // namespace
