@@ -52,6 +52,7 @@ struct Runtime {
   bool pin_workers = false;
   bool work_stealing = true;
   Duration busy_poll = 0s;
+  bool watch_tasks = false;
 
   bool operator==(const Runtime&) const = default;
 };

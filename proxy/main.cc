@@ -161,6 +161,9 @@ core::RuntimeOptions OptionsOf(const RuntimePlan& plan, core::BufferReserve& res
   options.lost_exception = [](std::exception_ptr thrown) noexcept {
     std::rethrow_exception(std::move(thrown));
   };
+  options.watch.on_slow_poll = [&logger](const core::SlowPoll& poll) {
+    logger.Log(LogLevel::kWarn, "%s", core::Sentence(poll));
+  };
   options.warn = [&logger](const std::string& warning) {
     logger.Log(LogLevel::kWarn, "%s", warning);
   };

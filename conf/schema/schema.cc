@@ -38,6 +38,7 @@ Shape Of(Runtime& runtime) {
     v.Optional("pin_workers", Flag(runtime.pin_workers));
     v.Optional("work_stealing", Flag(runtime.work_stealing));
     v.Optional("busy_poll", Time(runtime.busy_poll, 0s, 1s));
+    v.Optional("watch_tasks", Flag(runtime.watch_tasks));
   }};
 }
 

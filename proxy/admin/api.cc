@@ -15,6 +15,8 @@
 #include "absl/strings/str_split.h"
 #include "conf/diff.h"
 #include "conf/print.h"
+#include "core/console/task_json.h"
+#include "core/console/task_query.h"
 #include "proxy/admin/event_query.h"
 #include "proxy/admin/json_writer.h"
 #include "proxy/admin/metrics.h"
@@ -84,6 +86,7 @@ const AdminApi::Route AdminApi::kRoutes[] = {
     {"GET", "/api/v1/endpoints", &AdminApi::Endpoints},
     {"GET", "/api/v1/workers", &AdminApi::Workers},
     {"GET", "/api/v1/events", &AdminApi::Events},
+    {"GET", "/api/v1/tasks", &AdminApi::Tasks},
     {"POST", "/api/v1/reload", &AdminApi::Reload},
     {"POST", "/api/v1/upgrade", &AdminApi::Upgrade},
     {"POST", "/api/v1/shutdown", &AdminApi::Shutdown},
@@ -188,6 +191,19 @@ void AdminApi::Listeners(const Call& call) { call.answer({.body = ListenersJson(
 void AdminApi::Upstreams(const Call& call) { call.answer({.body = UpstreamsJson(subject_)}); }
 void AdminApi::Endpoints(const Call& call) { call.answer({.body = EndpointsJson(subject_)}); }
 void AdminApi::Workers(const Call& call) { call.answer({.body = WorkersJson(subject_)}); }
+
+void AdminApi::Tasks(const Call& call) {
+  core::TaskQuery query;
+  for (const auto& [name, value] : call.target.queries) {
+    const absl::Status read = query.Set(name, value);
+    if (!read.ok()) return call.answer(ErrorResponse(400, std::string(read.message())));
+  }
+  std::optional<std::string> tasks = core::TasksJson(subject_.runtime, query);
+  if (tasks) return call.answer({.body = *std::move(tasks) + "\n"});
+  call.answer(ErrorResponse(409,
+                            "this process does not watch its tasks: set runtime.watch_tasks to "
+                            "true and restart it"));
+}
 
 void AdminApi::Reload(const Call& call) { AskForChange(call, Change::kReload, "reload"); }
 

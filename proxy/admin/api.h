@@ -4,6 +4,7 @@
 //   GET   /                                 the page, and its files: page/page.h
 //   GET   /api/v1/{info,config,config/diff,listeners,upstreams,endpoints,workers}
 //   GET   /api/v1/events                    event_query.h
+//   GET   /api/v1/tasks                     core/console/task_query.h; or 409
 //   POST  /api/v1/reload                    200 when the file is in force, 409 with what is wrong
 //   POST  /api/v1/upgrade                   200 when a successor serves, 409 with what is wrong
 //   POST  /api/v1/shutdown                  as SIGTERM: once to drain, twice to end at once
@@ -63,6 +64,7 @@ class AdminApi {
   void Upstreams(const Call& call);
   void Endpoints(const Call& call);
   void Workers(const Call& call);
+  void Tasks(const Call& call);
   void Events(const Call& call);
   void Reload(const Call& call);
   void Upgrade(const Call& call);

@@ -39,6 +39,7 @@ constexpr FlagRow kRows[] = {
 constexpr Subcommand kSubcommands[] = {
     {"ctl", "COMMAND", "asks a process that runs; see sluice ctl --help"},
     {"top", "", "shows what a process that runs does, on a terminal"},
+    {"tasks", "", "shows what the tasks of a process do, on a terminal"},
     {"completion", "bash|zsh|fish", "prints what completes all this in a shell"},
     {"convert", "haproxy|nginx FILE", "prints a configuration of theirs in our words"},
     {"schema", "", "prints the JSON Schema of configurations, for editors"},

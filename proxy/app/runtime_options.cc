@@ -46,6 +46,9 @@ uint64_t AddressSpace(const core::RuntimeOptions& options) {
          kOthers;
 }
 
+// A worker that a task has kept for longer has made others wait: that is worth a warning.
+constexpr core::Duration kSlowPoll = 100ms;
+
 }  // namespace
 
 RuntimePlan PlanRuntime(const conf::Config& file, uint32_t cpus, const Descriptors& descriptors) {
@@ -57,6 +60,8 @@ RuntimePlan PlanRuntime(const conf::Config& file, uint32_t cpus, const Descripto
   plan.options.workers = workers;
   plan.options.pin_workers = config.runtime.pin_workers;
   plan.options.backend = static_cast<core::Backend>(config.runtime.backend);
+  plan.options.watch.tasks = config.runtime.watch_tasks;
+  plan.options.watch.slow_poll = kSlowPoll;
   plan.options.cancels_tasks = false;  // the server's task waits for all others
   core::WorkerOptions& worker = plan.options.worker;
   worker.spare_frames = 8;  // what an idle session takes counts for more than to begin one

@@ -15,6 +15,7 @@
 #include "proxy/app/flags.h"
 #include "proxy/ctl/completion.h"
 #include "proxy/ctl/ctl.h"
+#include "proxy/top/tasks.h"
 #include "proxy/top/top.h"
 
 namespace sluice::proxy {
@@ -34,6 +35,8 @@ int Finish(const CtlResult& result) {
 int AskRunningProcess(const Words& words) { return Finish(RunCtl(words, &Variable)); }
 
 int WatchRunningProcess(const Words& words) { return Finish(RunTop(words, &Variable)); }
+
+int WatchTasks(const Words& words) { return Finish(RunTasks(words, &Variable)); }
 
 int PrintCompletion(const Words& words) {
   CommandLine line{.words = {}, .options = LongOptions()};
@@ -75,11 +78,9 @@ int Convert(const Words& words) {
 constexpr struct {
   std::string_view name;
   int (*run)(const Words& words);
-} kFunctions[] = {{"ctl", AskRunningProcess},
-                  {"completion", PrintCompletion},
-                  {"convert", Convert},
-                  {"schema", PrintSchema},
-                  {"top", WatchRunningProcess}};
+} kFunctions[] = {{"ctl", AskRunningProcess}, {"completion", PrintCompletion},
+                  {"convert", Convert},       {"schema", PrintSchema},
+                  {"tasks", WatchTasks},      {"top", WatchRunningProcess}};
 
 }  // namespace
 

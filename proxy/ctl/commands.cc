@@ -61,6 +61,15 @@ constexpr CtlCommand kCommands[] = {
      .target = "/api/v1/events",
      .text = &EventsText,
      .parameters = "limit="},
+    {.name = "tasks",
+     .words = "[KEY=VALUE]...",
+     .help = "what each task of the process does, with runtime.watch_tasks:\n"
+             "name=, order=id|age|busy|queued|longest|polls|wakes|state,\n"
+             "reversed=true, limit=",
+     .method = "GET",
+     .target = "/api/v1/tasks",
+     .text = &TasksText,
+     .parameters = "name= order=id|age|busy|queued|longest|polls|wakes|state reversed=true limit="},
     {.name = "metrics", .help = "what Prometheus reads", .method = "GET", .target = "/metrics"},
     {.name = "config",
      .help = "the configuration in force",

@@ -43,6 +43,14 @@ std::string HumanBytes(int64_t bytes) {
   return absl::StrFormat("%.*f %s", is_whole ? 0 : 1, value, std::string(kUnits[unit]));
 }
 
+std::string HumanMicros(int64_t microseconds) {
+  if (microseconds < 1000) return absl::StrCat(microseconds, "us");
+  const auto value = static_cast<double>(microseconds);
+  if (microseconds < 999'950) return absl::StrFormat("%.1fms", value / 1e3);
+  if (microseconds < 60'000'000) return absl::StrFormat("%.1fs", value / 1e6);
+  return HumanSeconds(microseconds / 1'000'000);
+}
+
 std::string HumanSeconds(int64_t seconds) {
   if (seconds < 60) return absl::StrCat(seconds, "s");
   if (seconds < 3600) return absl::StrCat(seconds / 60, "m ", seconds % 60, "s");

@@ -14,6 +14,9 @@ std::string FormatTable(const std::vector<std::vector<std::string>>& rows);
 // "0 B", "1.5 KiB", "12 MiB": three digits at most in front of the unit.
 std::string HumanBytes(int64_t bytes);
 
+// "870us", "1.5ms", "2.3s", and then as HumanSeconds.
+std::string HumanMicros(int64_t microseconds);
+
 // "59s", "3m 20s", "2h 5m", "4d 3h".
 std::string HumanSeconds(int64_t seconds);
 

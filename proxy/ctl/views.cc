@@ -100,6 +100,23 @@ std::string WorkersText(const JsonValue& workers) {
   return FormatTable(rows);
 }
 
+std::string TasksText(const JsonValue& answer) {
+  Rows rows = {
+      {"TASK", "NAME", "STATE", "FOR", "WAITS FOR", "BUSY", "LONGEST", "POLLS", "SPAWNED AT"}};
+  for (const JsonValue& each : answer["tasks"].items) {
+    const auto micros = [&each](std::string_view key) { return HumanMicros(each[key].number); };
+    rows.push_back({each["id"].Line(), each["name"].text, each["state"].text, micros("in_state_us"),
+                    each["state"].text == "waiting" ? each["waits_for"].Line() : "",
+                    micros("busy_us"), micros("longest_poll_us"), each["polls"].Line(),
+                    absl::StrCat(each["file"].text, ":", each["line"].Line())});
+  }
+  std::string text = FormatTable(rows);
+  const auto left =
+      answer["tasks_total"].number - static_cast<int64_t>(answer["tasks"].items.size());
+  if (left > 0) absl::StrAppend(&text, "and ", left, " more (limit=)\n");
+  return text;
+}
+
 std::string DiffText(const JsonValue& diff) {
   std::string text;
   for (const JsonValue& line : diff["differences"].items) absl::StrAppend(&text, line.text, "\n");

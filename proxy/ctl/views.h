@@ -13,6 +13,7 @@ std::string ListenersText(const JsonValue& listeners);
 std::string UpstreamsText(const JsonValue& upstreams);
 std::string EndpointsText(const JsonValue& endpoints);
 std::string WorkersText(const JsonValue& workers);
+std::string TasksText(const JsonValue& answer);
 std::string DiffText(const JsonValue& diff);
 std::string EndpointText(const JsonValue& endpoint);
 std::string SessionsText(const JsonValue& sessions);

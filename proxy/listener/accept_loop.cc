@@ -64,7 +64,8 @@ void Start(const AcceptContext& context, const ListenerState& listener, int conn
   const auto runtime = core::RuntimeHandle::Current();
   Worker* const other = chosen == here.index() ? nullptr : &runtime.worker(chosen);
   core::IntrusivePtr<const SessionContext> reference(&listener);
-  context.sessions.Spawn(RunSession(std::move(reference), connection, std::move(ticket)), other);
+  context.sessions.Spawn(RunSession(std::move(reference), connection, std::move(ticket)), other,
+                         {"session"});
 }
 
 void WriteRejection(const ListenerState& listener, int connection, Rejection cause) {

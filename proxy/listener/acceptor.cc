@@ -32,7 +32,7 @@ void Acceptor::Start() {
   loops_running_ = std::make_unique<core::TaskGroup>(runtime_);
   for (uint32_t i = 0; i < runtime_.workers(); ++i) {
     loops_.push_back(std::make_unique<AcceptLoop>(context_, *this));
-    loops_running_->Spawn(loops_.back()->Run(socket_.fd()), &runtime_.worker(i));
+    loops_running_->Spawn(loops_.back()->Run(socket_.fd()), &runtime_.worker(i), {"accept loop"});
   }
 }
 

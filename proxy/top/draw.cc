@@ -7,14 +7,11 @@
 #include "absl/strings/str_format.h"
 #include "conf/text/text.h"
 #include "proxy/ctl/table.h"
+#include "proxy/top/cells.h"
 #include "proxy/top/model.h"
 
 namespace sluice::proxy {
 namespace {
-
-constexpr size_t kMark = 2;     // in front of a row
-constexpr size_t kGap = 2;      // between columns
-constexpr size_t kWidest = 48;  // of a column
 
 constexpr std::string_view kHelp[] = {
     "up down PgUp PgDn Home End   choose (also j k)",
@@ -32,49 +29,6 @@ constexpr std::string_view kHelp[] = {
     "R                            reload the configuration's file",
     "                             all of these ask first",
     "q                            quit"};
-
-// What a column has in every row that is shown.
-struct Cells {
-  const TopColumn* column;
-  uint8_t rank;  // 0 for the one that it is sorted by
-  bool is_sorted;
-  size_t width = 0;
-  std::vector<std::string> texts;
-};
-
-size_t WidthOfAll(const std::vector<Cells>& columns) {
-  size_t width = kMark;
-  for (const Cells& each : columns) width += each.width + kGap;
-  return width - (columns.empty() ? 0 : kGap);
-}
-
-// Leaves out columns until they fit, those of the highest rank first and of these the last.
-void Fit(std::vector<Cells>& columns, size_t width) {
-  while (WidthOfAll(columns) > width && columns.size() > 1) {
-    auto worst = columns.begin();
-    for (auto each = columns.begin(); each != columns.end(); ++each) {
-      if (each->rank >= worst->rank) worst = each;
-    }
-    if (worst->rank == 0) return;
-    columns.erase(worst);
-  }
-}
-
-std::string Padded(const std::string& text, size_t width, bool is_number) {
-  const std::string cut = Cut(text, width);
-  const std::string space(width - WidthOf(cut), ' ');
-  return is_number ? space + cut : cut + space;
-}
-
-// A line of a screen: what does not fit is cut off, and the last text fills it if it is to.
-TopLine Fitted(TopLine line, size_t columns) {
-  size_t left = columns;
-  for (TopText& each : line) {
-    each.text = Cut(each.text, left);
-    left -= WidthOf(each.text);
-  }
-  return line;
-}
 
 double RateOf(const JsonValue& now, const JsonValue& before, std::string_view key, double seconds) {
   return static_cast<double>(std::max<int64_t>(now[key].number - before[key].number, 0)) / seconds;
@@ -186,43 +140,24 @@ void TopModel::DrawRows(std::vector<TopLine>& lines) const {
   const size_t chosen = std::min(view().index, rows_.empty() ? 0 : rows_.size() - 1);
   const size_t first = chosen / page * page;
   const size_t count = std::min(page, rows_.size() - std::min(first, rows_.size()));
-  std::vector<Cells> columns;
+  std::vector<TopCells> columns;
   for (const TopColumn& column : ColumnsOf(view().list)) {
-    const bool is_sorted = view().sort == columns.size();
-    Cells cells = {.column = &column,
-                   .rank = is_sorted ? uint8_t{0} : column.rank,
-                   .is_sorted = is_sorted,
-                   .texts = {}};
-    cells.width = column.title.size() + 1;  // for the mark of the order
+    TopCells cells = {.title = std::string(column.title),
+                      .rank = column.rank,
+                      .is_number = column.number != nullptr,
+                      .is_sorted = view().sort == columns.size(),
+                      .is_reversed = view().is_reversed,
+                      .cells = {}};
     for (size_t i = 0; i < count; ++i) {
-      cells.texts.push_back(conf::Printable(column.text(RowOf(*rows_[first + i]))));
-      cells.width = std::max(cells.width, std::min(WidthOf(cells.texts.back()), kWidest));
+      const TopRow row = RowOf(*rows_[first + i]);
+      TopCells::Cell& cell = cells.cells.emplace_back(TopCells::Cell{.text = column.text(row)});
+      if (column.look != nullptr) cell.look = column.look(row);
     }
     columns.push_back(std::move(cells));
   }
-  const bool has_trips = view().sort && columns[*view().sort].column->order == "round_trip";
+  const bool has_trips = view().sort && ColumnsOf(view().list)[*view().sort].order == "round_trip";
   if (view().list == TopList::kSessions && !has_trips) columns.pop_back();  // not asked for
-  Fit(columns, size_.columns);
-  std::string headings(kMark, ' ');
-  for (const Cells& each : columns) {
-    std::string title(each.column->title);
-    if (each.is_sorted) title += view().is_reversed ? '^' : 'v';
-    absl::StrAppend(&headings, Padded(title, each.width, each.column->number != nullptr),
-                    std::string(kGap, ' '));
-  }
-  headings.resize(std::max(headings.size(), size_.columns), ' ');
-  lines.push_back({{Cut(headings.substr(0, size_.columns), size_.columns), TopLook::kReverse}});
-  for (size_t i = 0; i < count; ++i) {
-    const bool is_chosen = first + i == chosen;
-    TopLine line = {{is_chosen ? "> " : "  ", TopLook::kBold}};
-    for (const Cells& each : columns) {
-      TopLook look = is_chosen ? TopLook::kBold : TopLook::kPlain;
-      if (each.column->look != nullptr) look = each.column->look(RowOf(*rows_[first + i]));
-      if (line.size() > 1) line.push_back({std::string(kGap, ' ')});
-      line.push_back({Padded(each.texts[i], each.width, each.column->number != nullptr), look});
-    }
-    lines.push_back(std::move(line));
-  }
+  AppendCells(std::move(columns), chosen - first, size_.columns, lines);
   if (rows_.empty() && !needs_list_) lines.push_back({{"  there are none", TopLook::kQuiet}});
 }
 

@@ -70,10 +70,11 @@ bool StartColours() {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Terminal>> Terminal::Open(bool with_colours) {
+absl::StatusOr<std::unique_ptr<Terminal>> Terminal::Open(bool with_colours,
+                                                         std::string_view program) {
   if (isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0) {
-    return absl::FailedPreconditionError(
-        "sluice top needs a terminal; for scripts there is sluice ctl, with --json");
+    return absl::FailedPreconditionError(absl::StrCat(
+        std::string(program), " needs a terminal; for scripts there is sluice ctl, with --json"));
   }
   // The process has one thread.
   setlocale(LC_CTYPE, "");                  // NOLINT(concurrency-mt-unsafe)

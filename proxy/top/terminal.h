@@ -7,6 +7,7 @@
 #define SLUICE_PROXY_TOP_TERMINAL_H_
 
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -19,8 +20,9 @@ class Terminal {
  public:
   // Takes the terminal of standard input and output over, until it is destroyed.
   // FAILED_PRECONDITION: there is none, or its kind is not known; a sentence.
-  // `with_colours`: where it has some.
-  static absl::StatusOr<std::unique_ptr<Terminal>> Open(bool with_colours);
+  // `with_colours`: where it has some. `program`: who needs it, for the sentence.
+  static absl::StatusOr<std::unique_ptr<Terminal>> Open(bool with_colours,
+                                                        std::string_view program);
   Terminal(const Terminal&) = delete;
   Terminal& operator=(const Terminal&) = delete;
   ~Terminal();

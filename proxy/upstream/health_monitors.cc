@@ -41,7 +41,7 @@ void HealthMonitors::Follow(std::span<const core::IntrusivePtr<Upstream>> upstre
       continue;
     }
     watched.push_back({upstream, std::make_shared<core::CancellationSource>()});
-    tasks_.Spawn(Watch(upstream, watched.back().stop));
+    tasks_.Spawn(Watch(upstream, watched.back().stop), nullptr, {"health of an upstream"});
   }
   watched_.swap(watched);
   for (const Watched& each : watched) each.stop->Cancel();
@@ -59,10 +59,10 @@ core::Task<void> HealthMonitors::Watch(core::IntrusivePtr<Upstream> upstream, St
     auto change = health.changed().Wait();  // before it looks
     UpstreamHealth::Due due = health.TakeDue(Now(), events_);
     for (EndpointRef& each : due.endpoints) {
-      tasks_.Spawn(Check(upstream, stop, std::move(each)), &NextWorker());
+      tasks_.Spawn(Check(upstream, stop, std::move(each)), &NextWorker(), {"health check"});
     }
     for (EndpointRef& each : due.agents) {
-      tasks_.Spawn(Ask(upstream, stop, std::move(each)), &NextWorker());
+      tasks_.Spawn(Ask(upstream, stop, std::move(each)), &NextWorker(), {"agent check"});
     }
     if (due.reweighs) acts_.reweigh(*upstream);
     const core::Duration pause =

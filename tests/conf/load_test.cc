@@ -58,8 +58,8 @@ upstreams:
 TEST(Load, EveryValueArrives) {
   const LoadResult result = Load(std::string(R"(
 version: 1
-runtime:
-  { backend: io_uring, workers: 7, pin_workers: true, work_stealing: false, busy_poll: 50us }
+runtime: { backend: io_uring, workers: 7, pin_workers: true, work_stealing: false,
+  busy_poll: 50us, watch_tasks: true }
 limits: { max_connections: 123, buffer_memory: 3GiB, on_limit: wait }
 buffers: { per_direction: 8KiB }
 shutdown: { lame_duck: 3s, drain_window: 40s, drain_timeout: 1m }
@@ -71,7 +71,7 @@ defaults:
 )") + kMinimal);
   ASSERT_TRUE(result.ok()) << ErrorsOf(result);
   const Config& config = result.config;
-  EXPECT_EQ(config.runtime, (Runtime{Backend::kIoUring, 7, true, false, 50us}));
+  EXPECT_EQ(config.runtime, (Runtime{Backend::kIoUring, 7, true, false, 50us, true}));
   EXPECT_EQ(config.limits, (Limits{123, uint64_t{3} << 30, OnLimit::kWait}));
   EXPECT_EQ(config.buffers.per_direction_bytes, 8192u);
   EXPECT_EQ(config.shutdown, (Shutdown{3s, 40s, 1min}));

@@ -21,7 +21,7 @@ from harness import Case
 from processes import wait_for
 from reloading import put
 from sluice import binary, yaml
-from test_top import Pane
+from pane import Pane
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/pictures")
 SECONDS = int(sys.argv[1]) if len(sys.argv) > 1 else 150
