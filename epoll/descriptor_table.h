@@ -87,12 +87,16 @@ class Readiness {
   core::Atomic<uintptr_t> word_{kReady};  // unknown is worth a try
 };
 
+// Whether a read or a write may wait for readiness. Found out by the first one.
+enum class FileType : uint8_t { kUnknown, kStream, kFile };
+
 struct Descriptor {
   std::array<Readiness, 2> directions;
   core::Atomic<uint32_t> generation{0};
   core::Atomic<bool> registered{false};
   core::Atomic<bool> try_anyway{false};
   core::Atomic<bool> is_listener{false};  // written and read by the task that has the descriptor
+  core::Atomic<FileType> type{FileType::kUnknown};
 };
 
 class DescriptorTable {
@@ -136,6 +140,7 @@ class DescriptorTable {
     descriptor.generation.fetch_add(1, std::memory_order_acq_rel);
     descriptor.registered.store(false, std::memory_order_relaxed);
     descriptor.try_anyway.store(false, std::memory_order_relaxed);
+    descriptor.type.store(FileType::kUnknown, std::memory_order_relaxed);
     for (Readiness& direction : descriptor.directions) direction.Set();
   }
 

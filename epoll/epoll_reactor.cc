@@ -18,7 +18,9 @@
 #include "core/base/check.h"
 #include "core/base/counter.h"
 #include "core/net/transfer.h"
+#include "core/reactor/blocking_calls.h"
 #include "core/reactor/recv_now.h"
+#include "epoll/epoll_entry.h"
 
 namespace sluice::epoll {
 namespace {
@@ -29,23 +31,6 @@ using core::OpKind;
 constexpr uint32_t kEventsPerTurn = 256;
 constexpr useconds_t kRestAfterFailure = 5000;  // microseconds
 constexpr uint64_t kWakeCookie = ~uint64_t{0};
-
-// Where an op is while it is in flight (Op::state).
-enum OpState : uint8_t { kPosted = 0, kParked, kStarved };
-
-Direction DirectionOf(const Op& op) {
-  switch (op.kind) {
-    case OpKind::kAccept:
-    case OpKind::kRecv:
-      return kIn;
-    case OpKind::kConnect:
-    case OpKind::kSend:
-      return kOut;
-    case OpKind::kPoll:
-      return (op.events & EPOLLOUT) != 0 ? kOut : kIn;
-  }
-  SLUICE_CHECK(false);
-}
 
 // Milliseconds for epoll_wait, rounded up so that a timer is due when it returns.
 int TimeoutMs(std::optional<core::Duration> timeout) {
@@ -102,6 +87,15 @@ bool EpollReactor::Retry(Op& op) {
 // Tries until the op is done (true) or waits (false).
 bool EpollReactor::Advance(Op& op) {
   op.reactor = this;
+  switch (op.kind) {
+    case OpKind::kRead:
+    case OpKind::kWrite:
+    case OpKind::kOpen:
+      if (WaitsForDisk(op)) return AdvanceCall(op);
+      break;
+    default:
+      break;
+  }
   op.state = kPosted;
   Descriptor& descriptor = table_->at(op.fd);
   Readiness& readiness = descriptor.directions[DirectionOf(op)];
@@ -146,6 +140,14 @@ EpollReactor::Attempt EpollReactor::Perform(Op& op, Descriptor& descriptor) {
       return PerformAccept(static_cast<core::AcceptOp&>(op), descriptor);
     case OpKind::kPoll:
       return PerformPoll(op);
+    case OpKind::kRead:
+    case OpKind::kWrite:
+      return PerformReadWrite(op);
+    case OpKind::kRecvMessage:
+    case OpKind::kSendMessage:
+      return PerformMessage(op);
+    case OpKind::kOpen:
+      break;
   }
   SLUICE_CHECK(false);
 }
@@ -289,6 +291,8 @@ void EpollReactor::Cancel(Op& op) {
   } else if (op.state == kStarved) {
     absl::MutexLock lock(&starved_mutex_);
     if (!starved_.Remove(op)) return;
+  } else if (op.state == kCalled) {
+    if (!blocking_calls_->Withdraw(op)) return;  // Retry will bring what the call brings
   } else {
     return;
   }

@@ -6,6 +6,7 @@
 //               ▼                           │ OnReady ► Retry (on whatever worker)
 //             register once, Park ── edge: Turn posts it ──┘
 //               │ no buffer: starved_ ── a buffer is back: Turn posts it ──► Retry
+//               │ it may wait for a disk: a thread makes the call, then posts it ──► Retry: done
 //
 // Cancel takes a waiting op out of the descriptor's word or of starved_ and posts it; when the edge
 // was faster, Retry ends it instead of waiting again.
@@ -64,6 +65,10 @@ class EpollReactor final : public core::Reactor {
   Attempt PerformConnect(core::Op& op);
   Attempt PerformAccept(core::AcceptOp& op, Descriptor& descriptor);
   Attempt PerformPoll(core::Op& op);
+  Attempt PerformReadWrite(core::Op& op);
+  Attempt PerformMessage(core::Op& op);
+  bool WaitsForDisk(const core::Op& op);
+  bool AdvanceCall(core::Op& op);
   bool Register(core::Op& op, Descriptor& descriptor);
   void Starve(core::Op& op);
   bool FeedStarved();

@@ -2,6 +2,8 @@
 #ifndef SLUICE_IOURING_URING_ENTRY_H_
 #define SLUICE_IOURING_URING_ENTRY_H_
 
+#include <liburing.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -22,6 +24,9 @@ enum Tag : uint64_t { kTagOp = 0, kTagCancel = 1, kTagWake = 2, kTagClose = 3, k
 inline uint64_t UserData(const core::Op& op, Tag tag) {
   return reinterpret_cast<uint64_t>(&op) | tag;
 }
+
+// Fills in what the op asks for; of all kinds but recv.
+void Prepare(io_uring_sqe& entry, const core::Op& op);
 
 }  // namespace sluice::iouring
 

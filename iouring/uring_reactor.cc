@@ -126,26 +126,7 @@ void UringReactor::Enqueue(Op& op) {
     return;
   }
   io_uring_sqe* entry = ring_->NextEntry();
-  switch (op.kind) {
-    case OpKind::kSend:
-      io_uring_prep_send(entry, op.fd, core::DataOf(op), op.size, MSG_NOSIGNAL);
-      break;
-    case OpKind::kAccept:
-      // Not IORING_ACCEPT_MULTISHOT: the kernel would empty the whole queue into descriptors, and
-      // nothing bounds it. See OnAccept.
-      io_uring_prep_accept(entry, op.fd, nullptr, nullptr, SOCK_CLOEXEC);
-      break;
-    case OpKind::kConnect:
-      io_uring_prep_connect(entry, op.fd, static_cast<const sockaddr*>(core::DataOf(op)), op.size);
-      break;
-    case OpKind::kPoll:
-      io_uring_prep_poll_add(entry, op.fd, op.events);
-      // It may have to pass over a POLLRDHUP: see OnPoll.
-      if (op.events == 0) entry->len = IORING_POLL_ADD_MULTI;
-      break;
-    case OpKind::kRecv:
-      SLUICE_CHECK(false);
-  }
+  Prepare(*entry, op);
   entry->user_data = UserData(op, kTagOp);
 }
 
@@ -311,6 +292,11 @@ void UringReactor::OnCompletion(uint64_t user_data, int32_t result, uint32_t fla
       return;
     case OpKind::kConnect:
     case OpKind::kSend:
+    case OpKind::kRead:
+    case OpKind::kWrite:
+    case OpKind::kOpen:
+    case OpKind::kRecvMessage:
+    case OpKind::kSendMessage:
       End(*op, result);
       if (DropRef(*op)) op->task->Post(*op);
       return;
@@ -358,8 +344,14 @@ void UringReactor::OnAccept(core::AcceptOp& op, int32_t result, uint32_t flags) 
 }
 
 // Until the op's own last completion has been seen it may have slipped away from the cancel (it was
-// just being run): then once more.
+// just being run): then once more. One that a thread of the kernel runs (EALREADY) has been told
+// and ends when its call has returned: to ask again and again would cost CPU time as long as a disk
+// takes.
 void UringReactor::OnCancel(Op& op, int32_t result) {
+  if (result == -EALREADY && op.kind >= OpKind::kRead && op.state == kInKernel) {
+    (void)DropRef(op);  // its own is left
+    return;
+  }
   if (result < 0 && op.state == kInKernel) {
     EnqueueCancel(op);
     return;

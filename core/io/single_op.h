@@ -14,7 +14,7 @@
 namespace sluice::core {
 
 // A single op: `IoResult<...> r = co_await Send(...)`.
-template <typename Result>
+template <typename Result, typename OpType = SingleShotOp>
 class SingleOp {
  public:
   SingleOp(OpKind kind, int fd) : op_(kind, fd) {}
@@ -41,7 +41,7 @@ class SingleOp {
   }
 
  protected:
-  SingleShotOp op_;
+  OpType op_;
 
  private:
   OpWait wait_;

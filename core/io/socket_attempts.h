@@ -11,12 +11,11 @@
 
 #include "core/base/result.h"
 #include "core/io/attempt.h"
+#include "core/io/read_write.h"
 #include "core/io/send.h"
 
 namespace sluice::core {
 
-// Bytes that one read or write moves at most.
-inline constexpr size_t kMostAtOnce = size_t{1} << 30;
 // Parts that one WriteMany takes at most; what lies behind them is not looked at.
 inline constexpr size_t kMostParts = 16;
 

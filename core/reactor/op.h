@@ -39,7 +39,18 @@ namespace sluice::core {
 
 class Reactor;
 
-enum class OpKind : uint8_t { kAccept, kConnect, kRecv, kSend, kPoll };
+enum class OpKind : uint8_t {
+  kAccept,
+  kConnect,
+  kRecv,  // into a buffer of the reactor's
+  kSend,
+  kPoll,
+  kRead,  // into the caller's memory; of anything that read(2) takes
+  kWrite,
+  kOpen,
+  kRecvMessage,
+  kSendMessage,
+};
 
 class Op : public Waiter {
  public:
@@ -67,8 +78,9 @@ class Op : public Waiter {
   union {
     uint32_t credit;  // recv: bytes wanted at most before the op ends by itself; at least 1.
                       // accept: the reactor's count of connections until then
-    uint32_t size;    // send: bytes at `data`; connect: length of the address at `data`
+    uint32_t size;    // send, read, write: bytes at `data`; connect: length of the address there
     uint32_t events;  // poll: POLLIN | POLLOUT
+    uint32_t flags;   // open: O_RDONLY and the like
   };
   // What came of it: >= 0 or a negative errno. recv: 0 is end of stream, kCreditUsed the regular
   // end.
@@ -83,12 +95,13 @@ class Op : public Waiter {
   ~Op() { SLUICE_DCHECK(!in_flight); }  // I1
 };
 
-// An op with a single completion: connect, send, poll. Only these have `data`: a recv op is held in
-// memory for as long as its session lives.
+// An op with a single completion: all but recv and accept. Only these have `data`: a recv op is
+// held in memory for as long as its session lives. What `data` points to is on loan, too.
 class SingleShotBase : public Op {
  public:
   using Op::Op;
-  const void* data = nullptr;  // send: bytes; connect: sockaddr
+  const void* data = nullptr;  // send, write: bytes; read: room for them; connect: sockaddr;
+                               // open: the path; messages: msghdr
 
  protected:
   ~SingleShotBase() = default;
@@ -98,9 +111,27 @@ class SingleShotOp final : public SingleShotBase {
   using SingleShotBase::SingleShotBase;
 };
 
-// Of a send or a connect.
+// Of an offset: where the descriptor is, which moves on; of what has no positions (a socket, a
+// pipe) always this.
+inline constexpr int64_t kAtPosition = -1;
+
+// Read, write and open. `fd`: of an open, the directory that its path begins in, or AT_FDCWD. Files
+// on a disk are never "not ready": a backend that only knows readiness has such calls made by
+// threads that may wait (blocking_calls.h). Any number of them may be in flight on one file.
+class FileOp final : public SingleShotBase {
+ public:
+  using SingleShotBase::SingleShotBase;
+  int64_t offset = kAtPosition;  // read, write
+  uint32_t mode = 0;             // open: of a file that it makes
+};
+inline const FileOp& AsFileOp(const Op& op) {
+  SLUICE_DCHECK(op.kind == OpKind::kRead || op.kind == OpKind::kWrite || op.kind == OpKind::kOpen);
+  return static_cast<const FileOp&>(op);
+}
+
+// Of an op with a single completion, but for a poll.
 inline const void* DataOf(const Op& op) {
-  SLUICE_DCHECK(op.kind == OpKind::kSend || op.kind == OpKind::kConnect);
+  SLUICE_DCHECK(op.kind != OpKind::kAccept && op.kind != OpKind::kRecv && op.kind != OpKind::kPoll);
   return static_cast<const SingleShotBase&>(op).data;
 }
 

@@ -19,6 +19,8 @@
 //   R6  Close and CloseNow are called only when no op of the descriptor is in flight. Close may be
 //       delayed until the next Turn, CloseNow is not: the peer is told before it returns.
 //   R7  Wake makes a Turn that waits, or else the next one that would, return early.
+//   R8  Reads, writes and opens of files are not bound by R1: any number of them may be in flight
+//       on a descriptor, and they may end in any order. A cancel of one may have to wait for it.
 #ifndef SLUICE_CORE_REACTOR_REACTOR_H_
 #define SLUICE_CORE_REACTOR_REACTOR_H_
 
@@ -37,6 +39,8 @@
 #include "core/reactor/op.h"
 
 namespace sluice::core {
+
+class BlockingCalls;
 
 // Counted by the owning worker, read by any thread (relaxed): what explains a benchmark row.
 struct ReactorCounters {
@@ -108,6 +112,9 @@ class Reactor : public SocketApi {
 
   const ReactorCounters& counters() const { return counters_; }
 
+  // Before it runs. Without them there are no ops on files.
+  void set_blocking_calls(BlockingCalls* calls) { blocking_calls_ = calls; }
+
  protected:
   // Any thread. False: the kernel refused, and a sleeper sleeps on.
   virtual bool TryWake() = 0;
@@ -118,6 +125,7 @@ class Reactor : public SocketApi {
   }
 
   ReactorCounters counters_;
+  BlockingCalls* blocking_calls_ = nullptr;
 
  private:
   static constexpr Duration kRetryWake = 5ms;

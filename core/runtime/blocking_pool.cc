@@ -14,7 +14,7 @@ BlockingPool::~BlockingPool() {
   std::vector<std::thread> threads;
   {
     absl::MutexLock lock(&mutex_);
-    SLUICE_CHECK(waiting_.empty());
+    SLUICE_CHECK(waiting_.empty() && ops_.empty());
     stopping_ = true;
     mutex_.Await(absl::Condition(+[](uint32_t* threads) { return *threads == 0; }, &threads_));
     threads.swap(ended_);
@@ -27,9 +27,8 @@ bool BlockingPool::Queue(BlockingCall& call) {
   std::vector<std::thread> ended;  // joined without the lock: a short wait
   {
     absl::MutexLock lock(&mutex_);
-    ended.swap(ended_);
     waiting_.Push(call);
-    if (waiting_.size() > idle_ && threads_ < options_.threads && !StartThread()) {
+    if (!HasThread(ended)) {
       queued = false;
       waiting_.Remove(call);
       call.Fail(std::make_exception_ptr(
@@ -39,6 +38,37 @@ bool BlockingPool::Queue(BlockingCall& call) {
   }
   for (std::thread& thread : ended) thread.join();
   return queued;
+}
+
+bool BlockingPool::Begin(Op& op) {
+  bool begun = true;
+  std::vector<std::thread> ended;
+  {
+    absl::MutexLock lock(&mutex_);
+    ops_.Push(op);
+    ++queued_ops_;
+    if (!HasThread(ended)) {
+      begun = false;
+      --queued_ops_;
+      ops_.Remove(op);
+    }
+  }
+  for (std::thread& thread : ended) thread.join();
+  return begun;
+}
+
+bool BlockingPool::Withdraw(Op& op) {
+  absl::MutexLock lock(&mutex_);
+  if (!ops_.Remove(op)) return false;
+  --queued_ops_;
+  return true;
+}
+
+// Something has been queued. False: no thread will take it.
+bool BlockingPool::HasThread(std::vector<std::thread>& ended) {
+  ended.swap(ended_);
+  const bool wanted = waiting_.size() + queued_ops_ > idle_ && threads_ < options_.threads;
+  return !wanted || StartThread();
 }
 
 uint32_t BlockingPool::threads() const {
@@ -56,29 +86,47 @@ bool BlockingPool::StartThread() {
   return threads_ > 0;
 }
 
-// Waits for work. Null: the thread is to end.
-BlockingCall* BlockingPool::NextCall() {
+// Waits for work.
+BlockingPool::Work BlockingPool::NextWork() {
   absl::MutexLock lock(&mutex_);
   ++idle_;
   mutex_.AwaitWithTimeout(absl::Condition(this, &BlockingPool::HasWork),
                           absl::FromChrono(options_.idle));
   --idle_;
-  if (!waiting_.empty()) return waiting_.Pop();
+  if (!ops_.empty() && (op_is_next_ || waiting_.empty())) {
+    op_is_next_ = false;
+    --queued_ops_;
+    return {.op = static_cast<FileOp*>(ops_.Pop())};
+  }
+  if (!waiting_.empty()) {
+    op_is_next_ = true;
+    return {.call = waiting_.Pop()};
+  }
   const auto self = std::find_if(running_.begin(), running_.end(), [](const std::thread& each) {
     return each.get_id() == std::this_thread::get_id();
   });
   ended_.push_back(std::move(*self));
   running_.erase(self);
   --threads_;
-  return nullptr;
+  return {};
 }
 
 void BlockingPool::RunThread() {
   pthread_setname_np(pthread_self(), "blocking");
-  while (BlockingCall* call = NextCall()) {
-    call->Make();
-    Woken woken;
-    woken.Add(*call);
+  for (;;) {
+    const Work work = NextWork();
+    if (work.op != nullptr) {
+      Runnable& task = *work.op->task;
+      work.op->result = CallFor(*work.op);
+      work.op->retry = true;
+      task.Post(*work.op);
+    } else if (work.call != nullptr) {
+      work.call->Make();
+      Woken woken;
+      woken.Add(*work.call);
+    } else {
+      return;
+    }
   }
 }
 

@@ -34,10 +34,12 @@
 #include "absl/synchronization/mutex.h"
 #include "core/base/check.h"
 #include "core/base/time.h"
+#include "core/reactor/blocking_calls.h"
 #include "core/runtime/handle.h"
 #include "core/runtime/join_handle.h"
 #include "core/runtime/spawn.h"
 #include "core/sync/wait_list.h"
+#include "core/task/node_queue.h"
 #include "core/task/outcome.h"
 #include "core/task/task.h"
 
@@ -59,7 +61,7 @@ class BlockingCall : public WaitAwaiter {
   ~BlockingCall() = default;
 };
 
-class BlockingPool {
+class BlockingPool final : public BlockingCalls {
  public:
   explicit BlockingPool(const BlockingOptions& options) : options_(options) {}
   BlockingPool(const BlockingPool&) = delete;
@@ -70,19 +72,33 @@ class BlockingPool {
   // False: it has failed, and will not be posted.
   bool Queue(BlockingCall& call);
 
+  // Of a reactor: the calls of reads, writes and opens.
+  bool Begin(Op& op) override;
+  bool Withdraw(Op& op) override;
+
   uint32_t threads() const;
 
  private:
+  // One of the two, or none: the thread is to end.
+  struct Work {
+    BlockingCall* call = nullptr;
+    FileOp* op = nullptr;
+  };
+
   void RunThread();
-  BlockingCall* NextCall();
+  Work NextWork();
+  bool HasThread(std::vector<std::thread>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool StartThread() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return !waiting_.empty() || stopping_;
+    return !waiting_.empty() || !ops_.empty() || stopping_;
   }
 
   const BlockingOptions options_;
   mutable absl::Mutex mutex_;
   WaitList<BlockingCall> waiting_ ABSL_GUARDED_BY(mutex_){mutex_};
+  NodeQueue ops_ ABSL_GUARDED_BY(mutex_);
+  size_t queued_ops_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool op_is_next_ ABSL_GUARDED_BY(mutex_) = false;  // if there is one of either kind
   uint32_t threads_ ABSL_GUARDED_BY(mutex_) = 0;
   uint32_t idle_ ABSL_GUARDED_BY(mutex_) = 0;  // of them: wait for work
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -144,6 +144,7 @@ absl::Status Runtime::StartThreads(uint32_t first, State then) {
   if (!status.ok()) return status;
   starter_ = std::this_thread::get_id();
   for (const std::unique_ptr<Worker>& worker : shared_.workers()) {
+    worker->reactor().set_blocking_calls(&blocking_pool_);
     local_queues_.push_back(std::make_unique<LocalQueue>(shared_, *worker));
   }
   shared_.set_local_queues(local_queues_);

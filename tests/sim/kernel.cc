@@ -20,7 +20,15 @@ using Kind = Descriptor::Kind;
 
 Direction DirectionOf(const Op& op) {
   if (op.kind == OpKind::kPoll) return (op.events & POLLOUT) != 0 ? kOut : kIn;
-  return op.kind == OpKind::kConnect || op.kind == OpKind::kSend ? kOut : kIn;
+  switch (op.kind) {
+    case OpKind::kConnect:
+    case OpKind::kSend:
+    case OpKind::kWrite:
+    case OpKind::kSendMessage:
+      return kOut;
+    default:
+      return kIn;
+  }
 }
 
 // The last two numbers of the address (World::MakeConfig): 0.1 is the first of the first upstream.
@@ -309,9 +317,15 @@ bool Kernel::Executable(const Op& op) {
     case OpKind::kConnect:
       return descriptor.connect_result <= 0;
     case OpKind::kRecv:
+    case OpKind::kRead:
+    case OpKind::kRecvMessage:
       return descriptor.socket->readable();
     case OpKind::kSend:
+    case OpKind::kWrite:
+    case OpKind::kSendMessage:
       return descriptor.socket->writable();
+    case OpKind::kOpen:
+      return true;
     case OpKind::kPoll:
       return Poll(op) != 0;
   }

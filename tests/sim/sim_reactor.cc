@@ -25,6 +25,10 @@ SimReactor& SimReactor::OfCurrentWorker() {
 
 bool SimReactor::Submit(Op& op) {
   core::Count(counters_.ops);
+  if (op.kind == OpKind::kOpen) {  // there are no files
+    op.result = -ENOENT;
+    return true;
+  }
   OpSlot& slot = kernel_.SlotOf(op);
   if (slot.op != nullptr) kernel_.trace().Fail("two ops on one direction of %d", op.fd);
   Descriptor& descriptor = kernel_.at(op.fd);
@@ -100,6 +104,16 @@ SimReactor::Attempt SimReactor::Perform(Op& op) {
     case OpKind::kPoll:
       op.result = kernel_.Poll(op);
       break;
+    case OpKind::kRead:
+    case OpKind::kRecvMessage:
+      PerformRead(op);
+      break;
+    case OpKind::kWrite:
+    case OpKind::kSendMessage:
+      PerformWrite(op);
+      break;
+    case OpKind::kOpen:
+      SLUICE_CHECK(false);
   }
   return Attempt::kDone;
 }
@@ -140,6 +154,36 @@ int64_t SimReactor::ReadFrom(Socket& socket, std::byte* bytes, size_t count) {
   const int error = kernel_.MemoryError(socket, /*sends=*/false);
   if (error == 0) return kernel_.network().Read(socket, bytes, count);
   return kernel_.mutant(Mutant::kFailureLooksClean) ? 0 : -error;
+}
+
+// The first part of a message is all of it.
+std::span<std::byte> SimReactor::MemoryOf(const Op& op) {
+  void* const data = const_cast<void*>(core::DataOf(op));
+  if (op.kind == OpKind::kRead || op.kind == OpKind::kWrite) {
+    return {static_cast<std::byte*>(data), op.size};
+  }
+  const iovec& part = static_cast<const msghdr*>(data)->msg_iov[0];
+  return {static_cast<std::byte*>(part.iov_base), part.iov_len};
+}
+
+void SimReactor::PerformRead(Op& op) {
+  Socket& socket = *kernel_.at(op.fd).socket;
+  const std::span<std::byte> memory = MemoryOf(op);
+  int64_t bytes = ReadFrom(socket, memory.data(), memory.size());
+  if (bytes > 0) kernel_.checker().Received(socket);
+  if (bytes < 0 && kernel_.mutant(Mutant::kResetLooksClean)) bytes = 0;
+  op.result = static_cast<int32_t>(bytes);
+}
+
+void SimReactor::PerformWrite(Op& op) {
+  Socket& socket = *kernel_.at(op.fd).socket;
+  const std::span<std::byte> memory = MemoryOf(op);
+  const int error = kernel_.MemoryError(socket, /*sends=*/true);
+  op.result =
+      error != 0
+          ? -error
+          : static_cast<int32_t>(kernel_.network().Write(socket, memory.data(), memory.size()));
+  kernel_.checker().Sent(socket, op.result > 0);
 }
 
 void SimReactor::PerformSend(Op& op) {

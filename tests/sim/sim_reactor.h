@@ -15,6 +15,7 @@
 
 #include <deque>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "core/reactor/accept_op.h"
@@ -87,6 +88,9 @@ class SimReactor final : public core::Reactor {
   Attempt PerformRecv(core::RecvOp& op);
   int64_t ReadFrom(Socket& socket, std::byte* bytes, size_t count);
   void PerformSend(core::Op& op);
+  static std::span<std::byte> MemoryOf(const core::Op& op);
+  void PerformRead(core::Op& op);
+  void PerformWrite(core::Op& op);
   core::Buffer* TakeBuffer(const core::RecvOp& op);
   bool HasReserve() const;
 

@@ -116,6 +116,11 @@ void SimReactor::Execute(OpSlot& slot) {
     case OpKind::kConnect:
     case OpKind::kSend:
     case OpKind::kPoll:
+    case OpKind::kRead:
+    case OpKind::kWrite:
+    case OpKind::kOpen:
+    case OpKind::kRecvMessage:
+    case OpKind::kSendMessage:
       std::erase(ready_, &slot);
       Perform(op);
       End(slot, op.result);

@@ -1,0 +1,58 @@
+#include "iouring/uring_entry.h"
+
+#include <fcntl.h>
+#include <liburing.h>
+#include <sys/socket.h>
+
+#include "core/base/check.h"
+
+namespace sluice::iouring {
+
+using core::OpKind;
+
+void Prepare(io_uring_sqe& entry, const core::Op& op) {
+  switch (op.kind) {
+    case OpKind::kSend:
+      io_uring_prep_send(&entry, op.fd, core::DataOf(op), op.size, MSG_NOSIGNAL);
+      break;
+    case OpKind::kAccept:
+      // Not IORING_ACCEPT_MULTISHOT: the kernel would empty the whole queue into descriptors, and
+      // nothing bounds it. See OnAccept.
+      io_uring_prep_accept(&entry, op.fd, nullptr, nullptr, SOCK_CLOEXEC);
+      break;
+    case OpKind::kConnect:
+      io_uring_prep_connect(&entry, op.fd, static_cast<const sockaddr*>(core::DataOf(op)), op.size);
+      break;
+    case OpKind::kPoll:
+      io_uring_prep_poll_add(&entry, op.fd, op.events);
+      // It may have to pass over a POLLRDHUP: see OnPoll.
+      if (op.events == 0) entry.len = IORING_POLL_ADD_MULTI;
+      break;
+    case OpKind::kRead: {
+      const core::FileOp& read = core::AsFileOp(op);
+      io_uring_prep_read(&entry, op.fd, const_cast<void*>(read.data), op.size,
+                         static_cast<uint64_t>(read.offset));
+      break;
+    }
+    case OpKind::kWrite:
+      io_uring_prep_write(&entry, op.fd, core::DataOf(op), op.size,
+                          static_cast<uint64_t>(core::AsFileOp(op).offset));
+      break;
+    case OpKind::kOpen:
+      io_uring_prep_openat(&entry, op.fd, static_cast<const char*>(core::DataOf(op)),
+                           static_cast<int>(op.flags) | O_CLOEXEC, core::AsFileOp(op).mode);
+      break;
+    case OpKind::kRecvMessage:
+      io_uring_prep_recvmsg(&entry, op.fd,
+                            static_cast<msghdr*>(const_cast<void*>(core::DataOf(op))), 0);
+      break;
+    case OpKind::kSendMessage:
+      io_uring_prep_sendmsg(&entry, op.fd, static_cast<const msghdr*>(core::DataOf(op)),
+                            MSG_NOSIGNAL);
+      break;
+    case OpKind::kRecv:
+      SLUICE_CHECK(false);
+  }
+}
+
+}  // namespace sluice::iouring
