@@ -28,7 +28,7 @@ def model_test(
     """A test of models: <name>.cc; the other labels: those parts of the code under it."""
     native.cc_test(
         name = name,
-        size = "small",
+        size = "medium",
         srcs = [name + ".cc"],
         copts = MODEL_COPTS,
         target_compatible_with = NOT_SANITIZED,
