@@ -64,7 +64,10 @@ class Readiness {
     const bool parked =
         word_.compare_exchange_strong(expected, reinterpret_cast<uintptr_t>(&op),
                                       std::memory_order_acq_rel, std::memory_order_acquire);
-    SLUICE_DCHECK(parked || expected == kReady);  // one op per direction
+    if (!parked) {
+      SLUICE_CHECK_USE(expected == kReady,
+                       "something waits for this descriptor already: one wait in each direction");
+    }
     return parked;
   }
 

@@ -34,7 +34,7 @@ EpollReactor::Attempt EpollReactor::PerformMessage(Op& op) {
   ssize_t bytes;
   do {
     bytes = sends ? sendmsg(op.fd, message, MSG_DONTWAIT | MSG_NOSIGNAL)
-                  : recvmsg(op.fd, message, MSG_DONTWAIT);
+                  : recvmsg(op.fd, message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   } while (bytes < 0 && errno == EINTR);
   if (bytes < 0 && errno == EAGAIN) return Attempt::kNotReady;
   op.result = bytes < 0 ? -errno : static_cast<int32_t>(bytes);

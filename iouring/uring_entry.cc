@@ -44,7 +44,8 @@ void Prepare(io_uring_sqe& entry, const core::Op& op) {
       break;
     case OpKind::kRecvMessage:
       io_uring_prep_recvmsg(&entry, op.fd,
-                            static_cast<msghdr*>(const_cast<void*>(core::DataOf(op))), 0);
+                            static_cast<msghdr*>(const_cast<void*>(core::DataOf(op))),
+                            MSG_CMSG_CLOEXEC);
       break;
     case OpKind::kSendMessage:
       io_uring_prep_sendmsg(&entry, op.fd, static_cast<const msghdr*>(core::DataOf(op)),

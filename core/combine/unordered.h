@@ -57,7 +57,7 @@ class Unordered {
 
   void Add(Task<T> part) {
     fresh_.emplace_back(*this, std::move(part));
-    if (waiting_ != nullptr) {
+    if (waiting_ != nullptr && !starting_) {  // else the loop below on the stack starts it
       StartFresh();
       if (!ended_.empty()) waiting_->PostOnce();
     }

@@ -153,7 +153,10 @@ void Console::Run() {
     size_t at = 1;
     std::erase_if(clients_, [&](Client& client) {
       const bool is_ready = wanted[at++].revents != 0;
-      if (later < client.until && (!is_ready || Advance(client))) return false;
+      try {
+        if (later < client.until && (!is_ready || Advance(client))) return false;
+      } catch (const std::bad_alloc&) {  // the program goes on, and this client may ask again
+      }
       close(client.fd);
       return true;
     });
@@ -195,6 +198,7 @@ bool Console::Read(Client& client) const {
   } else if (client.request.find("\r\n\r\n") != std::string::npos) {
     client.answer = Answer(client.request);
   }
+  if (!client.answer.empty()) client.until = clock_.Now() + kPatience;  // making it takes time, too
   return true;
 }
 

@@ -117,11 +117,15 @@ bool HasName(const std::string& variable, std::string_view name) {
          variable[name.size()] == '=';
 }
 
-// Kills the child if it cannot go on: nothing reads what it writes.
+// Kills the child if it cannot go on: nothing reads what it writes. What else writes there, as a
+// child of the child, gets SIGPIPE.
 Task<int> Collect(Child& child, PipeReader& from, std::string& into, size_t most) {
   std::vector<std::byte> bytes;
   const Transferred read = co_await ReadToEnd(from, bytes, most);
-  if (!read.ok()) (void)child.Kill();
+  if (!read.ok()) {
+    (void)child.Kill();
+    from.Close();
+  }
   into.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   co_return read.error();
 }

@@ -61,7 +61,9 @@ void NoteHolders(Resources& resources) {
     resource.name = std::move(held.name);
     for (const Holders::Holder& holder : held.holders) {
       resource.holders.push_back(
-          {.task = holder.task, .count = holder.count, .held = now - holder.since});
+          {.task = holder.task,
+           .count = holder.count,
+           .held = std::max<Duration>(now - holder.since, Duration::zero())});
     }
   }
 }

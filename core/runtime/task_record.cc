@@ -99,7 +99,8 @@ void TaskRecord::RunBegins() {
   const Instant now = watch_.Now();
   Count(queued_ns_, static_cast<uint64_t>((now.since_origin() - since()).count()));
   Count(polls_);
-  worker_.store(Worker::Current()->index(), kRelaxed);
+  // None where a runtime that has ended drops what has not begun.
+  if (const Worker* const worker = Worker::Current()) worker_.store(worker->index(), kRelaxed);
   SetState(TaskState::kRunning, now);
 }
 
@@ -149,8 +150,9 @@ void TaskRecord::Schedule(Runnable& task) {
     uint64_t by = kWokenOutside;
     if (const RunWatcher* const waker = RunWatcher::Current()) {
       by = waker->id();
-    } else if (Worker::Current() != nullptr) {
-      by = kWokenByReactor;
+    } else if (const Worker* const worker = Worker::Current()) {
+      // Or by a task that is not watched.
+      if (worker->running() == nullptr) by = kWokenByReactor;
     }
     Count(wakes_);
     woken_by_.store(by, kRelaxed);
@@ -176,9 +178,16 @@ std::optional<TaskRecord::Copy> TaskRecord::Read(Instant now) const {
   info.wakes = wakes_.load(kRelaxed);
   info.woken_by = woken_by_.load(kRelaxed);
   info.worker = worker_.load(kRelaxed);
-  for (size_t i = 0; i < waits_for_.size(); ++i) copy.waits_for[i] = waits_for_[i].load(kRelaxed);
-  info.resource = reinterpret_cast<uintptr_t>(resource_.load(kRelaxed));
+  // What it waited for last stays there while it runs.
+  if (static_cast<TaskState>(state & 3) == TaskState::kWaiting) {
+    for (size_t i = 0; i < waits_for_.size(); ++i) copy.waits_for[i] = waits_for_[i].load(kRelaxed);
+    info.resource = reinterpret_cast<uintptr_t>(resource_.load(kRelaxed));
+  }
   if (!life_.IsStill(id)) return std::nullopt;
+  if (state_.load(kRelaxed) != state) {  // they may be of two waits
+    copy.waits_for = {};
+    info.resource = 0;
+  }
   info.id = id;
   info.state = static_cast<TaskState>(state & 3);
   if (info.state == TaskState::kEnded) return std::nullopt;

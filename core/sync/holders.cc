@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 #include <unordered_map>
 
 #include "absl/base/thread_annotations.h"
@@ -17,6 +18,7 @@ constexpr size_t kShards = 32;
 struct Entry {
   std::string name;
   std::vector<Holders::Holder> holders;
+  size_t unlisted = 0;  // permits of those that came when there were kMostHolders
 };
 
 struct Shard {
@@ -35,12 +37,19 @@ Shard& ShardOf(const void* resource) {
   return Shards()[mixed >> 32 & (kShards - 1)];
 }
 
-void Take(uint64_t task, const void* resource, size_t count) {
+// Callers are in the middle of handing out a permit: without memory the note is not made.
+void Take(uint64_t task, const void* resource, size_t count) noexcept {
   Shard& shard = ShardOf(resource);
   absl::MutexLock lock(&shard.mutex);
-  std::vector<Holders::Holder>& holders = shard.entries[resource].holders;
-  if (holders.size() >= Holders::kMostHolders) return;
-  holders.push_back({.task = task, .count = count, .since = Clock::now()});
+  try {
+    Entry& entry = shard.entries[resource];
+    if (entry.holders.size() < Holders::kMostHolders) {
+      entry.holders.push_back({.task = task, .count = count, .since = Clock::now()});
+    } else {
+      entry.unlisted += count;
+    }
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 }  // namespace
@@ -63,15 +72,22 @@ void Holders::GivenBack(const void* resource, size_t count) {
   const auto entry = shard.entries.find(resource);
   if (entry == shard.entries.end()) return;
   std::vector<Holder>& holders = entry->second.holders;
-  while (count > 0 && !holders.empty()) {
+  size_t& unlisted = entry->second.unlisted;
+  while (count > 0 && (unlisted > 0 || !holders.empty())) {
     auto holder = std::ranges::find(holders, task, &Holder::task);
+    if (holder == holders.end() && unlisted > 0) {
+      const size_t gone = std::min(count, unlisted);
+      count -= gone;
+      unlisted -= gone;
+      continue;
+    }
     if (holder == holders.end()) holder = holders.begin();
     const size_t gone = std::min(count, holder->count);
     count -= gone;
     holder->count -= gone;
     if (holder->count == 0) holders.erase(holder);
   }
-  if (holders.empty() && entry->second.name.empty()) shard.entries.erase(entry);
+  if (holders.empty() && unlisted == 0 && entry->second.name.empty()) shard.entries.erase(entry);
 }
 
 void Holders::Forget(const void* resource) {

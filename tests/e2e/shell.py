@@ -16,6 +16,7 @@ ASKS = re.compile(r"^(?:sluice ctl (?:endpoints|upstreams|sessions|status|ready|
                   r"(?! app/)|cat|grep|tail) ?")
 # Where a program in the background says that it listens, or a port at which it then does.
 SAYS = re.compile(r"sluice .*2>(\S+)")
+KILLS = re.compile(r"^kill %\?(3\d\d\d)$")
 PORT = re.compile(r"\b(3\d\d\d)\b")
 
 
@@ -75,8 +76,10 @@ class Shell:
             file.write(text.replace("/tmp/", self.folder + "/"))
 
     def settle(self, command):
-        """Waits until what runs in the background can be asked."""
-        if says := SAYS.search(command):
+        """Waits until what runs in the background can be asked, or cannot any more."""
+        if killed := KILLS.match(command):
+            self.run(f"while (exec 3<>/dev/tcp/127.0.0.1/{killed[1]}) 2>&-; do sleep 0.02; done")
+        elif says := SAYS.search(command):
             self.run(f"until grep -q 'listening on' {says[1]}; do sleep 0.02; done")
         elif port := PORT.search(command):
             self.run(f"until (exec 3<>/dev/tcp/127.0.0.1/{port[1]}) 2>&-; do sleep 0.02; done")
@@ -107,5 +110,5 @@ def check(case, shell, command, wanted, chance):
     case.assertTrue(is_there, f"the page has {wanted}, but {printed} was printed")
     fails = any(" error: " in line for line in wanted)
     case.assertEqual(code, 1 if fails else 0, printed)
-    if command.endswith("&"):
+    if command.endswith("&") or KILLS.match(command):
         shell.settle(command)
