@@ -26,8 +26,6 @@ test_packages=(
   libbenchmark-dev libgmock-dev libgtest-dev
   # What other projects find the runtime with.
   cmake ninja-build pkg-config
-  # Tokio, which the runtime is compared with.
-  cargo librust-tokio-dev
   # Clients, upstreams, peers and the system's own tools.
   bash chromium chromium-driver curl dnsmasq-base fish haproxy iperf3 iproute2 libnginx-mod-stream
   nginx openssh-client openssl postgresql postgresql-contrib procps prometheus python3
