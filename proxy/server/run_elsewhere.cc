@@ -1,12 +1,9 @@
 #include "proxy/server/run_elsewhere.h"
 
 #include <pthread.h>
-#include <sched.h>
-#include <sys/syscall.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -15,50 +12,23 @@
 namespace sluice::proxy {
 namespace {
 
-// What a thread has that works behind the workers: a tenth of the time beside one that is busy, and
-// of that a little at a time. Since Linux 6.6 a thread that wakes up waits until the running one
-// has had its slice, 2.8 ms unless it asked for less, however nice that one is.
-constexpr int kBehindWorkers = 10;  // niceness, more than the process has
-constexpr int kMostNiceness = 19;
-constexpr uint64_t kSliceNanoseconds = 100'000;  // the least that Linux allows
-
-// struct sched_attr of <linux/sched/types.h>, which cannot be included beside <pthread.h>.
-struct SchedulingAttributes {
-  uint32_t size = sizeof(SchedulingAttributes);
-  uint32_t policy = 0;
-  uint64_t flags = 0;
-  int32_t niceness = 0;
-  uint32_t priority = 0;
-  uint64_t runtime = 0;  // nanoseconds of a slice, of SCHED_OTHER and SCHED_BATCH
-  uint64_t deadline = 0;
-  uint64_t period = 0;
-};
-static_assert(sizeof(SchedulingAttributes) == 48);  // SCHED_ATTR_SIZE_VER0
-
-// If it may not, or the process runs under another policy, the thread runs beside the workers.
-void StepBehindWorkers() {
-  SchedulingAttributes attributes;
-  if (syscall(SYS_sched_getattr, 0, &attributes, sizeof(attributes), 0) != 0) return;
-  if (attributes.policy != SCHED_OTHER && attributes.policy != SCHED_BATCH) return;
-  attributes.size = sizeof(attributes);
-  attributes.policy = SCHED_BATCH;
-  attributes.flags = 0;
-  attributes.niceness = std::min(attributes.niceness + kBehindWorkers, kMostNiceness);
-  attributes.runtime = kSliceNanoseconds;
-  (void)syscall(SYS_sched_setattr, 0, &attributes, 0);
-}
+constexpr int kBehindWorkers = 10;  // niceness: a tenth of the time beside a worker that is busy
 
 // The task's and the thread's: either may be the last to need it.
 struct Call {
   std::function<void()> work;
-  bool behind_workers = false;
+  int niceness = 0;  // more than the process has
   core::CancellationSource done;
 };
 
 void* RunCall(void* argument) {
   const std::unique_ptr<std::shared_ptr<Call>> call(static_cast<std::shared_ptr<Call>*>(argument));
   pthread_setname_np(pthread_self(), "elsewhere");
-  if ((*call)->behind_workers) StepBehindWorkers();
+  // Linux has a niceness of each thread. If it may not be set, the thread runs beside the workers.
+  if ((*call)->niceness != 0) {
+    const auto thread = static_cast<id_t>(gettid());
+    (void)setpriority(PRIO_PROCESS, thread, getpriority(PRIO_PROCESS, thread) + (*call)->niceness);
+  }
   (*call)->work();
   (*call)->work = nullptr;  // what it keeps goes here, not in the task
   (*call)->done.Cancel();
@@ -78,10 +48,10 @@ int StartThread(const std::shared_ptr<Call>& call) {
   return error;
 }
 
-core::Task<absl::Status> RunWith(bool behind_workers, std::function<void()> work) {
+core::Task<absl::Status> RunWith(int niceness, std::function<void()> work) {
   const auto call = std::make_shared<Call>();
   call->work = std::move(work);
-  call->behind_workers = behind_workers;
+  call->niceness = niceness;
   if (const int error = StartThread(call); error != 0) {
     co_return absl::ErrnoToStatus(error, "cannot start a thread");
   }
@@ -97,11 +67,11 @@ core::Task<absl::Status> RunHere(std::function<void()> work) {
 }
 
 core::Task<absl::Status> RunOnThread(std::function<void()> work) {
-  return RunWith(/*behind_workers=*/false, std::move(work));
+  return RunWith(0, std::move(work));
 }
 
 core::Task<absl::Status> RunBehindWorkers(std::function<void()> work) {
-  return RunWith(/*behind_workers=*/true, std::move(work));
+  return RunWith(kBehindWorkers, std::move(work));
 }
 
 }  // namespace sluice::proxy
