@@ -1,6 +1,7 @@
 #include "proxy/top/cells.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "conf/text/text.h"
@@ -78,6 +79,20 @@ void AppendCells(std::vector<TopCells> all, std::optional<size_t> chosen, size_t
     }
     lines.push_back(std::move(line));
   }
+}
+
+TopPage PageOf(size_t index, size_t total, size_t most) {
+  const size_t chosen = std::min(index, total == 0 ? 0 : total - 1);
+  const size_t first = chosen / most * most;
+  return {.first = first, .count = std::min(most, total - first), .chosen = chosen - first};
+}
+
+std::vector<TopLine> HelpLines(std::string title, std::span<const std::string_view> help) {
+  std::vector<TopLine> lines = {{{std::move(title), TopLook::kBold}}, {}};
+  for (const std::string_view line : help) lines.push_back({{std::string(line)}});
+  lines.push_back({});
+  lines.push_back({{"Any key leads back.", TopLook::kQuiet}});
+  return lines;
 }
 
 TopLine Fitted(TopLine line, size_t columns) {

@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proxy/top/screen.h"
@@ -29,6 +31,17 @@ struct TopCells {
 // `chosen`: the row with the mark, or none.
 void AppendCells(std::vector<TopCells> columns, std::optional<size_t> chosen, size_t width,
                  std::vector<TopLine>& lines);
+
+// Which of `total` rows are seen, `most` at a time: the page that has row `index`, or the last one.
+struct TopPage {
+  size_t first = 0;
+  size_t count = 0;
+  size_t chosen = 0;  // of these
+};
+TopPage PageOf(size_t index, size_t total, size_t most);
+
+// What ? shows.
+std::vector<TopLine> HelpLines(std::string title, std::span<const std::string_view> help);
 
 // A line of a screen: what does not fit is cut off.
 TopLine Fitted(TopLine line, size_t columns);

@@ -189,6 +189,19 @@ std::string KeyOf(TopList list, const JsonValue& row) {
   return row["name"].text;
 }
 
+std::optional<bool> ComesBefore(const TopColumn& column, const TopRow& left, const TopRow& right) {
+  if (column.number == nullptr) {
+    const std::string first = column.text(left);
+    const std::string second = column.text(right);
+    if (first == second) return std::nullopt;
+    return first < second;
+  }
+  const double first = column.number(left);
+  const double second = column.number(right);
+  if (first == second) return std::nullopt;
+  return first > second;
+}
+
 bool IsSortable(TopList list, const TopColumn& column) {
   return list != TopList::kSessions || !column.order.empty();
 }

@@ -1,4 +1,4 @@
-// The lists of `sluice top` and their columns: one table for each list. Pure.
+// Columns, and the lists of `sluice top`: one table for each list. Pure.
 //
 // Where a screen is narrow, columns of the highest rank go first; those of rank 0 stay.
 #ifndef SLUICE_PROXY_TOP_COLUMNS_H_
@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,7 +38,7 @@ struct TopColumn {
   std::string (*text)(const TopRow& row) = nullptr;
   // What it is sorted by, the largest first; null: by its text, in the order of the alphabet.
   double (*number)(const TopRow& row) = nullptr;
-  // Of sessions, which the API sorts: its name for this order; "": it has none.
+  // Of sessions and tasks, which the API sorts: its name for this order; "": it has none.
   std::string_view order = "";
   TopLook (*look)(const TopRow& row) = nullptr;
 };
@@ -46,6 +47,9 @@ std::span<const TopColumn> ColumnsOf(TopList list);
 
 // What tells one from another one, as long as it is there.
 std::string KeyOf(TopList list, const JsonValue& row);
+
+// Whether `left` comes before `right` where this column sorts; nothing: it makes no difference.
+std::optional<bool> ComesBefore(const TopColumn& column, const TopRow& left, const TopRow& right);
 
 // Whether the column can be sorted by.
 bool IsSortable(TopList list, const TopColumn& column);

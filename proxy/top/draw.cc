@@ -136,10 +136,7 @@ TopLine TopModel::LastLine() const {
 
 // The rows around the one that is chosen, under their headings.
 void TopModel::DrawRows(std::vector<TopLine>& lines) const {
-  const size_t page = PageRows();
-  const size_t chosen = std::min(view().index, rows_.empty() ? 0 : rows_.size() - 1);
-  const size_t first = chosen / page * page;
-  const size_t count = std::min(page, rows_.size() - std::min(first, rows_.size()));
+  const TopPage page = PageOf(view().index, rows_.size(), PageRows());
   std::vector<TopCells> columns;
   for (const TopColumn& column : ColumnsOf(view().list)) {
     TopCells cells = {.title = std::string(column.title),
@@ -148,8 +145,8 @@ void TopModel::DrawRows(std::vector<TopLine>& lines) const {
                       .is_sorted = view().sort == columns.size(),
                       .is_reversed = view().is_reversed,
                       .cells = {}};
-    for (size_t i = 0; i < count; ++i) {
-      const TopRow row = RowOf(*rows_[first + i]);
+    for (size_t i = 0; i < page.count; ++i) {
+      const TopRow row = RowOf(*rows_[page.first + i]);
       TopCells::Cell& cell = cells.cells.emplace_back(TopCells::Cell{.text = column.text(row)});
       if (column.look != nullptr) cell.look = column.look(row);
     }
@@ -157,22 +154,14 @@ void TopModel::DrawRows(std::vector<TopLine>& lines) const {
   }
   const bool has_trips = view().sort && ColumnsOf(view().list)[*view().sort].order == "round_trip";
   if (view().list == TopList::kSessions && !has_trips) columns.pop_back();  // not asked for
-  AppendCells(std::move(columns), chosen - first, size_.columns, lines);
+  AppendCells(std::move(columns), page.chosen, size_.columns, lines);
   if (rows_.empty() && !needs_list_) lines.push_back({{"  there are none", TopLook::kQuiet}});
-}
-
-std::vector<TopLine> TopModel::DrawHelp() const {
-  std::vector<TopLine> lines = {{{"Keys of sluice top", TopLook::kBold}}, {}};
-  for (const std::string_view line : kHelp) lines.push_back({{std::string(line)}});
-  lines.push_back({});
-  lines.push_back({{"Any key leads back.", TopLook::kQuiet}});
-  return lines;
 }
 
 std::vector<TopLine> TopModel::Draw() const {
   std::vector<TopLine> lines;
   if (mode_ == Mode::kHelp) {
-    lines = DrawHelp();
+    lines = HelpLines("Keys of sluice top", kHelp);
   } else {
     lines = {StateLine(), TotalsLine(), PathLine()};
     DrawRows(lines);

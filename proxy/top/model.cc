@@ -7,13 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "conf/text/text.h"
 #include "proxy/admin/http/target.h"
+#include "proxy/top/keys.h"
 
 namespace sluice::proxy {
 namespace {
 
 using Kind = TopKey::Kind;
-
-constexpr size_t kMostTyped = 64;
 
 std::string EndpointTarget(const JsonValue& endpoint) {
   return absl::StrCat("/api/v1/endpoints/", PercentEncoded(endpoint["upstream"].text), "/",
@@ -92,15 +91,7 @@ void TopModel::Sort() {
     const TopColumn& column = ColumnsOf(view().list)[*view().sort];
     const auto is_before = [&](const JsonValue* a, const JsonValue* b) {
       if (view().is_reversed) std::swap(a, b);
-      const TopRow left = RowOf(*a);
-      const TopRow right = RowOf(*b);
-      if (column.number != nullptr && column.number(left) != column.number(right)) {
-        return column.number(left) > column.number(right);
-      }
-      if (column.number == nullptr && column.text(left) != column.text(right)) {
-        return column.text(left) < column.text(right);
-      }
-      return a < b;  // as the API has them
+      return ComesBefore(column, RowOf(*a), RowOf(*b)).value_or(a < b);  // else as the API has them
     };
     std::ranges::sort(rows_, is_before);
   }
@@ -145,21 +136,10 @@ std::optional<TopRequest> TopModel::OnKey(TopKey key) {
 }
 
 void TopModel::Browse(TopKey key) {
-  const size_t index = view().index;
-  const size_t page = PageRows();
+  if (const std::optional<size_t> index = MovedBy(key, view().index, PageRows())) {
+    return Choose(*index);
+  }
   switch (key.kind) {
-    case Kind::kUp:
-      return Choose(index == 0 ? 0 : index - 1);
-    case Kind::kDown:
-      return Choose(index + 1);
-    case Kind::kPageUp:
-      return Choose(index < page ? 0 : index - page);
-    case Kind::kPageDown:
-      return Choose(index + page);
-    case Kind::kHome:
-      return Choose(0);
-    case Kind::kEnd:
-      return Choose(rows_.size());
     case Kind::kLeft:
       return NextSort(-1);
     case Kind::kRight:
@@ -171,8 +151,7 @@ void TopModel::Browse(TopKey key) {
       return Back();
     case Kind::kText:
       return BrowseText(key.text);
-    case Kind::kNone:
-    case Kind::kResize:
+    default:
       return;
   }
 }
@@ -182,10 +161,6 @@ void TopModel::BrowseText(char text) {
     case 'q':
       is_over_ = true;
       return;
-    case 'j':
-      return Choose(view().index + 1);
-    case 'k':
-      return Choose(view().index == 0 ? 0 : view().index - 1);
     case '1':
     case '2':
     case '3':
@@ -327,10 +302,8 @@ void TopModel::Type(TopKey key) {
     mode_ = Mode::kBrowsing;
   } else if (key.kind == Kind::kEnter) {
     Typed();
-  } else if (key.kind == Kind::kBackspace) {
-    if (!typed_.empty()) typed_.pop_back();
-  } else if (key.kind == Kind::kText && typed_.size() < kMostTyped) {
-    typed_ += key.text;
+  } else {
+    TypeInto(typed_, key);
   }
 }
 

@@ -111,7 +111,6 @@ class TopModel {
   TopLine PathLine() const;
   TopLine LastLine() const;
   void DrawRows(std::vector<TopLine>& lines) const;
-  std::vector<TopLine> DrawHelp() const;
 
   std::vector<View> views_{View{}};
   Mode mode_ = Mode::kBrowsing;

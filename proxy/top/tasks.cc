@@ -1,26 +1,17 @@
 #include "proxy/top/tasks.h"
 
-#include <memory>
-#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
-#include "core/base/clock.h"
 #include "core/base/time.h"
 #include "proxy/ctl/json.h"
-#include "proxy/ctl/options.h"
 #include "proxy/top/asker.h"
 #include "proxy/top/tasks_model.h"
-#include "proxy/top/terminal.h"
+#include "proxy/top/view.h"
 
 namespace sluice::proxy {
 namespace {
-
-constexpr int kFailed = 1;
-constexpr int kWrong = 2;
-constexpr core::Duration kInterval = 1s;
 
 constexpr char kHelp[] =
     "usage: sluice tasks [--admin ADDRESS] [--token-file FILE]\n"
@@ -46,46 +37,17 @@ absl::Status Refresh(const TopAsker& asker, TasksModel& model, core::Instant now
   return absl::OkStatus();
 }
 
-void Run(Terminal& terminal, const TopAsker& asker, TasksModel& model) {
-  const core::MonotonicClock clock;
-  core::Instant next = clock.Now() + kInterval;
-  while (!model.is_over()) {
-    if (clock.Now() >= next || model.needs_list()) {
-      const absl::Status refreshed = Refresh(asker, model, clock.Now());
-      if (!refreshed.ok()) model.TakeTrouble(std::string(refreshed.message()));
-      next = clock.Now() + kInterval;
-    }
-    model.SetSize(terminal.size());
-    terminal.Show(model.Draw());
-    model.OnKey(terminal.Read(next - clock.Now()));
-  }
+// Nothing is done, so there is nothing to show at once.
+bool OnKey(const TopAsker& /*asker*/, TasksModel& model, TopKey key) {
+  model.OnKey(key);
+  return false;
 }
 
 }  // namespace
 
 CtlResult RunTasks(const std::vector<std::string>& words, const CtlEnv& env) {
-  CtlSettings options;
-  std::string wrong = ReadCtlOptions(words, env, options);
-  if (options.help && wrong.empty()) return {.output = kHelp};
-  const bool has_others = options.json || options.follow || options.watch || !options.words.empty();
-  if (wrong.empty() && has_others) wrong = "it takes --admin and --token-file alone";
-  if (!wrong.empty()) {
-    return {.code = kWrong, .error = absl::StrCat(wrong, ". See sluice tasks --help.\n")};
-  }
-  const TopAsker asker(options);
-  TasksModel model;
-  // Before it takes the terminal: what is wrong stays to be read.
-  const core::MonotonicClock clock;
-  if (const absl::Status asked = Refresh(asker, model, clock.Now()); !asked.ok()) {
-    return {.code = kFailed, .error = absl::StrCat(std::string(asked.message()), "\n")};
-  }
-  const absl::StatusOr<std::unique_ptr<Terminal>> terminal =
-      Terminal::Open(/*with_colours=*/env("NO_COLOR").empty(), "sluice tasks");
-  if (!terminal.ok()) {
-    return {.code = kFailed, .error = absl::StrCat(std::string(terminal.status().message()), "\n")};
-  }
-  Run(**terminal, asker, model);
-  return {};
+  return RunView<TasksModel>({.name = "sluice tasks", .help = kHelp, .interval = 1s}, words, env,
+                             Refresh, OnKey);
 }
 
 }  // namespace sluice::proxy

@@ -140,27 +140,24 @@ TopLine TasksModel::LastLine() const {
 
 // The rows around the one that is chosen, under their headings.
 void TasksModel::DrawTasks(std::vector<TopLine>& lines) const {
-  const size_t page = PageRows();
-  const size_t chosen = std::min(view().index, rows_.empty() ? 0 : rows_.size() - 1);
-  const size_t first = chosen / page * page;
-  const size_t count = std::min(page, rows_.size() - std::min(first, rows_.size()));
+  const TopPage page = PageOf(view().index, rows_.size(), PageRows());
   std::vector<TopCells> columns;
-  for (const Column& column : Columns()) {
+  for (const TopColumn& column : Columns()) {
     TopCells cells = {.title = std::string(column.title),
                       .rank = column.rank,
                       .is_number = column.number != nullptr && column.title != "STATE",
                       .is_sorted = sort_ == columns.size(),
                       .is_reversed = is_reversed_,
                       .cells = {}};
-    for (size_t i = 0; i < count; ++i) {
-      const JsonValue& task = *rows_[first + i];
+    for (size_t i = 0; i < page.count; ++i) {
+      const JsonValue& task = *rows_[page.first + i];
       TopCells::Cell& cell =
           cells.cells.emplace_back(TopCells::Cell{.text = column.text(RowOf(task))});
       if (column.title == "STATE" && task["state"].text == "running") cell.look = LookOf(task);
     }
     columns.push_back(std::move(cells));
   }
-  AppendCells(std::move(columns), chosen - first, size_.columns, lines);
+  AppendCells(std::move(columns), page.chosen, size_.columns, lines);
   if (rows_.empty() && !needs_list_) lines.push_back({{"  there are none", TopLook::kQuiet}});
 }
 
@@ -222,24 +219,21 @@ std::string TasksModel::HoldersOf(const JsonValue& resource) const {
 }
 
 void TasksModel::DrawResources(std::vector<TopLine>& lines) const {
-  const size_t page = PageRows();
-  const size_t chosen = std::min(view().index, rows_.empty() ? 0 : rows_.size() - 1);
-  const size_t first = chosen / page * page;
-  const size_t count = std::min(page, rows_.size() - std::min(first, rows_.size()));
+  const TopPage page = PageOf(view().index, rows_.size(), PageRows());
   std::vector<TopCells> columns = {{.title = "WAITING", .is_number = true, .cells = {}},
                                    {.title = "NAME", .cells = {}},
                                    {.title = "AWAITED AS", .cells = {}},
                                    {.title = "HELD BY", .rank = 1, .cells = {}},
                                    {.title = "ADDRESS", .rank = 2, .cells = {}}};
-  for (size_t i = 0; i < count; ++i) {
-    const JsonValue& row = *rows_[first + i];
+  for (size_t i = 0; i < page.count; ++i) {
+    const JsonValue& row = *rows_[page.first + i];
     columns[0].cells.push_back({.text = row["waiting"].Line()});
     columns[1].cells.push_back({.text = row["name"].Line()});
     columns[2].cells.push_back({.text = row["kind"].Line()});
     columns[3].cells.push_back({.text = HoldersOf(row)});
     columns[4].cells.push_back({.text = row["address"].Line()});
   }
-  AppendCells(std::move(columns), chosen - first, size_.columns, lines);
+  AppendCells(std::move(columns), page.chosen, size_.columns, lines);
   if (rows_.empty() && !needs_list_) lines.push_back({{"  there are none", TopLook::kQuiet}});
 }
 
@@ -277,10 +271,7 @@ void TasksModel::DrawTimes(std::vector<TopLine>& lines) const {
 std::vector<TopLine> TasksModel::Draw() const {
   std::vector<TopLine> lines;
   if (mode_ == Mode::kHelp) {
-    lines = {{{"Keys of sluice tasks, and what it says", TopLook::kBold}}, {}};
-    for (const std::string_view line : kHelp) lines.push_back({{std::string(line)}});
-    lines.push_back({});
-    lines.push_back({{"Any key leads back.", TopLook::kQuiet}});
+    lines = HelpLines("Keys of sluice tasks, and what it says", kHelp);
   } else {
     lines = {StateLine(), TotalsLine(), PathLine()};
     if (view().page == Page::kTasks) DrawTasks(lines);

@@ -7,14 +7,13 @@
 #include "absl/strings/str_format.h"
 #include "proxy/admin/http/target.h"
 #include "proxy/ctl/table.h"
+#include "proxy/top/keys.h"
 
 namespace sluice::proxy {
 namespace {
 
 using Kind = TopKey::Kind;
-using Row = TasksModel::Row;
-
-constexpr size_t kMostTyped = 64;
+using Row = TopRow;
 
 bool Runs(const JsonValue& task) { return task["state"].text == "running"; }
 
@@ -67,7 +66,7 @@ std::string SpawnedAt(const Row& row) {
 }
 
 // The first one is what the list is sorted by at first.
-constexpr TasksModel::Column kColumns[] = {
+constexpr TopColumn kColumns[] = {
     {.title = "STATE", .text = State, .number = StateRank, .order = "state"},
     {.title = "FOR", .text = For, .number = StateRank, .order = "state"},
     {.title = "TASK", .text = Id, .number = IdNumber, .order = "id"},
@@ -86,7 +85,7 @@ constexpr TasksModel::Column kColumns[] = {
 
 }  // namespace
 
-std::span<const TasksModel::Column> TasksModel::Columns() { return kColumns; }
+std::span<const TopColumn> TasksModel::Columns() { return kColumns; }
 
 std::string TasksModel::Target() const {
   std::string target = absl::StrCat("/api/v1/tasks?limit=", kMostTasks,
@@ -111,7 +110,7 @@ void TasksModel::Take(JsonValue answer, core::Instant at, std::string clock) {
   Arrange();
 }
 
-Row TasksModel::RowOf(const JsonValue& task) const {
+TopRow TasksModel::RowOf(const JsonValue& task) const {
   const auto found = tasks_before_.find(task["id"].number);
   return {.now = task,
           .before = found == tasks_before_.end() ? nullptr : found->second,
@@ -152,18 +151,11 @@ void TasksModel::Arrange() {
 }
 
 void TasksModel::SortTasks() {
-  const Column& column = kColumns[sort_];
+  const TopColumn& column = kColumns[sort_];
   std::ranges::sort(rows_, [&](const JsonValue* a, const JsonValue* b) {
     if (is_reversed_) std::swap(a, b);
-    const Row left = RowOf(*a);
-    const Row right = RowOf(*b);
-    if (column.number != nullptr && column.number(left) != column.number(right)) {
-      return column.number(left) > column.number(right);
-    }
-    if (column.number == nullptr && column.text(left) != column.text(right)) {
-      return column.text(left) < column.text(right);
-    }
-    return a < b;  // as the process has them
+    // Else as the process has them.
+    return ComesBefore(column, RowOf(*a), RowOf(*b)).value_or(a < b);
   });
 }
 
@@ -186,21 +178,10 @@ void TasksModel::OnKey(TopKey key) {
 }
 
 void TasksModel::Browse(TopKey key) {
-  const size_t index = view().index;
-  const size_t page = PageRows();
+  if (const std::optional<size_t> index = MovedBy(key, view().index, PageRows())) {
+    return Choose(*index);
+  }
   switch (key.kind) {
-    case Kind::kUp:
-      return Choose(index == 0 ? 0 : index - 1);
-    case Kind::kDown:
-      return Choose(index + 1);
-    case Kind::kPageUp:
-      return Choose(index < page ? 0 : index - page);
-    case Kind::kPageDown:
-      return Choose(index + page);
-    case Kind::kHome:
-      return Choose(0);
-    case Kind::kEnd:
-      return Choose(rows_.size());
     case Kind::kLeft:
       return NextSort(-1);
     case Kind::kRight:
@@ -213,8 +194,7 @@ void TasksModel::Browse(TopKey key) {
       return Arrange();
     case Kind::kText:
       return BrowseText(key.text);
-    case Kind::kNone:
-    case Kind::kResize:
+    default:
       return;
   }
 }
@@ -224,10 +204,6 @@ void TasksModel::BrowseText(char text) {
     case 'q':
       is_over_ = true;
       return;
-    case 'j':
-      return Choose(view().index + 1);
-    case 'k':
-      return Choose(view().index == 0 ? 0 : view().index - 1);
     case '1':
       return Show({.page = Page::kTasks}, /*is_first=*/true);
     case '2':
@@ -288,10 +264,8 @@ void TasksModel::Type(TopKey key) {
     mode_ = Mode::kBrowsing;
     filter_ = typed_;
     needs_list_ = true;
-  } else if (key.kind == Kind::kBackspace) {
-    if (!typed_.empty()) typed_.pop_back();
-  } else if (key.kind == Kind::kText && typed_.size() < kMostTyped) {
-    typed_ += key.text;
+  } else {
+    TypeInto(typed_, key);
   }
 }
 

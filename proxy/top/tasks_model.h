@@ -26,28 +26,15 @@
 
 #include "core/base/time.h"
 #include "proxy/ctl/json.h"
+#include "proxy/top/columns.h"
 #include "proxy/top/screen.h"
 
 namespace sluice::proxy {
 
 class TasksModel {
  public:
-  // A column of the list of tasks.
-  struct Row {
-    const JsonValue& now;
-    const JsonValue* before = nullptr;  // in the answer before
-    double seconds = 0;                 // between the two
-  };
-  struct Column {
-    std::string_view title;
-    uint8_t rank = 0;
-    std::string (*text)(const Row& row) = nullptr;
-    // What it is sorted by, the largest first; null: by its text.
-    double (*number)(const Row& row) = nullptr;
-    // How the process sorts, so that those are sent which come first here.
-    std::string_view order;
-  };
-  static std::span<const Column> Columns();
+  // Of the list of tasks.
+  static std::span<const TopColumn> Columns();
   static constexpr size_t kMostTasks = 1000;
 
   // What is asked for; the answer comes by Take.
@@ -78,7 +65,7 @@ class TasksModel {
 
   View& view() { return views_.back(); }
   const View& view() const { return views_.back(); }
-  Row RowOf(const JsonValue& task) const;
+  TopRow RowOf(const JsonValue& task) const;
   static std::string KeyOf(const JsonValue& row);
   const JsonValue* FindTask(int64_t id) const;
   void Arrange();
