@@ -5,7 +5,7 @@ import os
 import re
 import socket
 
-from processes import libc, run
+from processes import libc, of_threads, run
 
 PIDFD_GETFD = 438  # the same on all architectures
 
@@ -64,12 +64,5 @@ def counter(pid, name):
 
 def threads(pid):
     """What /proc tells of each thread: a dictionary."""
-    found = []
-    for thread in os.listdir(f"/proc/{pid}/task"):
-        try:
-            with open(f"/proc/{pid}/task/{thread}/status") as file:
-                text = file.read()
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it has ended meanwhile
-        found.append(dict(re.findall(r"(?m)^(\w+):[ \t]*(.*?)[ \t]*$", text)))
-    return found
+    return [dict(re.findall(r"(?m)^(\w+):[ \t]*(.*?)[ \t]*$", text))
+            for text in of_threads(pid, "status").values()]

@@ -65,6 +65,19 @@ def all_descriptors():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def of_threads(pid, name):
+    """The text of this file in /proc for each thread of the process, by the thread's number."""
+    found = {}
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{thread}/{name}") as file:
+                found[int(thread)] = file.read()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended since the list was made
+    return found
+
+
+
 class Process:
     """A running program. `prepare` is called in the child between fork and exec."""
 
@@ -107,12 +120,10 @@ class Process:
 
     def freeze(self):
         """Stops it; returns when no thread of it runs. SIGCONT lets it go on."""
-        def state(thread):
-            with open(f"/proc/{self.pid}/task/{thread}/stat") as file:
-                return file.read().rpartition(")")[2].split()[0]
         self.send_signal(signal.SIGSTOP)
-        wait_for(lambda: all(state(thread) == "T" for thread in
-                             os.listdir(f"/proc/{self.pid}/task")), "all its threads to stop")
+        wait_for(lambda: all(text.rpartition(")")[2].split()[0] == "T"
+                             for text in of_threads(self.pid, "stat").values()),
+                 "all its threads to stop")
 
     def wait(self, seconds=DEADLINE):
         """Waits until the program ends by itself and returns the exit code."""

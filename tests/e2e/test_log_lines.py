@@ -9,7 +9,7 @@ import sockets
 from admin import Administered
 from echo import echo
 from harness import main, matrix
-from processes import wait_for
+from processes import of_threads, wait_for
 
 PRIORITIES = {"error": 3, "warning": 4, "info": 6, "debug": 7}
 
@@ -57,11 +57,7 @@ class LogLines(Administered):
             access_log={"path": os.path.join(self.new_folder(), "access.log")})
 
         def names():
-            found = []
-            for thread in os.listdir(f"/proc/{proxy.pid}/task"):
-                with open(f"/proc/{proxy.pid}/task/{thread}/comm") as file:
-                    found.append(file.read().strip())
-            return found
+            return [name.strip() for name in of_threads(proxy.pid, "comm").values()]
         for name in ("admin", "log", "access-log"):
             self.assertEqual(names().count(name), 1, names())
         self.assertTrue(any(name.endswith("-1") for name in names()), "the second worker")

@@ -7,16 +7,16 @@ import time
 import sockets
 from echo import echo
 from harness import main, matrix
+from processes import of_threads
 
 
 def threads(pid):
     """The processors that each worker may run on, by its number; the first is the main thread."""
     found = {}
-    for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/comm") as file:
-            name = re.fullmatch(r"sluice-(\d+)", file.read().strip())
-        if int(thread) == pid or name:
-            found[int(name[1]) if name else 0] = os.sched_getaffinity(int(thread))
+    for thread, text in of_threads(pid, "comm").items():
+        name = re.fullmatch(r"sluice-(\d+)", text.strip())
+        if thread == pid or name:
+            found[int(name[1]) if name else 0] = os.sched_getaffinity(thread)
     return found
 
 

@@ -8,7 +8,7 @@ import time
 import sockets
 from harness import main, matrix
 from manager import Managed
-from processes import libc
+from processes import libc, of_threads
 from reloading import put
 
 ATTACH, DETACH, ALL_THREADS = 16, 17, 0x40000000
@@ -66,9 +66,7 @@ class ServiceManager(Managed):
         web = self.managed(WATCHDOG_USEC="300000")
         self.manager.until("WATCHDOG")
         held = 0
-        for thread in map(int, os.listdir(f"/proc/{web.pid}/task")):
-            with open(f"/proc/{web.pid}/task/{thread}/comm") as file:
-                name = file.read().strip()
+        for thread, name in of_threads(web.pid, "comm").items():
             if thread != web.pid and not name.startswith("sluice-"):  # of a log, say
                 continue
             with Held(thread):

@@ -3,14 +3,13 @@
 The log of all generations is that of the first: they share its standard error.
 """
 
-import contextlib
 import os
 import re
 import shutil
 import signal
 
 import sockets
-from processes import wait_for
+from processes import of_threads, wait_for
 from sluice import Sluice, binary
 
 SERVES = r"upgrade: process (\d+) serves now"
@@ -43,12 +42,7 @@ def ended(pid):
 
 
 def children(pid):
-    found = []
-    for thread in os.listdir(f"/proc/{pid}/task"):
-        with contextlib.suppress(FileNotFoundError):  # it has ended meanwhile
-            with open(f"/proc/{pid}/task/{thread}/children") as file:
-                found += [int(child) for child in file.read().split()]
-    return found
+    return [int(child) for text in of_threads(pid, "children").values() for child in text.split()]
 
 
 def open_sockets(pid):
