@@ -264,7 +264,8 @@ class Linger(Frame):
         record = self.records.wait(1)[0]
         delivered = record["bytes_down"] - record["undelivered_down"] - 4
         self.assertLess(delivered, sent)
-        self.assertGreaterEqual(delivered + PIECE, len(data))
+        # What the reader takes between the last look at the socket and the reset is not in it.
+        self.assertGreaterEqual(delivered + SMALL, len(data))
 
     def test_who_takes_nothing_has_a_second(self):
         self.start()

@@ -115,7 +115,7 @@ class SendProxy:
         """What the endpoint is sent, or another address if that is what is checked."""
         listener = self.keep(sockets.Listener())
         self.proxy([listener.text], upstream={"send_proxy": send_proxy,
-                                              "health": {"interval": "10s", **health}})
+                                              "health": {"interval": "200ms", **health}})
         return self.keep(listener.accept())
 
     def test_checks_say_that_they_are_nobodys(self):
