@@ -1,6 +1,7 @@
 #include "core/reactor/buffer_pool.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <new>
@@ -16,6 +17,11 @@ void* ReserveMemory(size_t bytes) {
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return memory == MAP_FAILED ? nullptr : memory;
+}
+
+size_t PageSize() {
+  static const auto bytes = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return bytes;
 }
 
 }  // namespace
@@ -77,7 +83,12 @@ void BufferPool::Forget(Buffer& buffer) {
   if (!buffer.touched) return;
   buffer.touched = false;
   --touched_;
-  madvise(buffer.data, buffer_size_, MADV_DONTNEED);
+  // A page that it shares with a neighbour stays: the kernel would give back all of it.
+  const size_t page = PageSize();
+  const size_t offset = size_t{buffer.index} * buffer_size_;
+  const size_t begin = (offset + page - 1) / page * page;
+  const size_t end = (offset + buffer_size_) / page * page;
+  if (begin < end) madvise(memory_ + begin, end - begin, MADV_DONTNEED);
 }
 
 void BufferPool::CollectRemote() {

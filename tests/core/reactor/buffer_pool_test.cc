@@ -3,9 +3,12 @@
 #include "core/reactor/buffer_pool.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstddef>
 #include <cstring>
 #include <deque>
 #include <mutex>
@@ -82,6 +85,36 @@ TEST(BufferPoolTest, WakesTheOwnerWhoWantsABuffer) {  // I3
   pool.SetWanted(false);
   std::thread([&] { pool.Release(two, false); }).join();
   EXPECT_EQ(wakes, 1);
+}
+
+size_t CountOf(const Buffer& buffer, std::byte value) {
+  return static_cast<size_t>(std::count(buffer.data, buffer.data + buffer.capacity, value));
+}
+
+// Of two neighbours one is given back, also where several share a page or one ends within it.
+TEST(BufferPoolTest, WhatIsTrimmedTakesNothingFromItsNeighbours) {
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  for (const size_t size : {page / 16, page / 2, page, page + 904, 3 * page, 3 * page + 904}) {
+    BufferPool pool(64, size, [] {});
+    std::vector<Buffer*> taken(pool.count());
+    for (Buffer*& each : taken) {
+      each = pool.Take();
+      std::memset(each->data, 0x5a, size);
+    }
+    for (size_t i = 0; i < taken.size(); i += 2) pool.Release(taken[i], true);
+    for (int i = 0; i < 2; ++i) pool.Trim();  // those that were in use since the last one are left
+    EXPECT_EQ(pool.touched(), taken.size() / 2);
+    for (size_t i = 0; i < taken.size(); ++i) {
+      const size_t left = CountOf(*taken[i], std::byte{0x5a});
+      const bool whole_pages = size % page == 0;
+      if (i % 2 == 1) {
+        EXPECT_EQ(left, size) << "buffer " << i << " of " << size << " bytes";
+      } else if (whole_pages) {
+        EXPECT_EQ(left, 0u) << "buffer " << i << " of " << size << " bytes";
+      }
+    }
+    for (size_t i = 1; i < taken.size(); i += 2) pool.Release(taken[i], true);
+  }
 }
 
 TEST(BufferPoolDeathTest, NoLeaseOutlivesItsPool) {
