@@ -31,8 +31,6 @@ namespace {
 // Moved by the far end in one go, bytes.
 constexpr size_t kPiece = 4096;
 
-bool IsReset(int error) { return error == ECONNRESET || error == EPIPE; }
-
 }  // namespace
 
 Channel::Channel(World& world, const Program& program, size_t index)
@@ -67,6 +65,7 @@ bool Channel::Submit(Op& op) { return core::SubmitHere(op, *task_); }
 void Channel::BeginRecv(uint32_t credit) {
   Link& link = *link_;
   if (link.recv.in_flight || link.recv.has_buffer() || link.end_seen) return;
+  if (!link.room.empty()) return;
   if (link.poll.in_flight && (link.poll.events & POLLOUT) == 0) return;  // R1
   link.recv.credit = link.credit = credit;
   link.since_begin = 0;
@@ -82,14 +81,27 @@ void Channel::Take() {
     const auto bytes = lease.bytes();
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     Expect(!text.empty(), "a buffer that came has bytes");
-    Expect(text == Payload(link.down_received, text.size(), /*up=*/false), "bytes received");
+    const std::string expected = Payload(link.down_received, text.size(), /*up=*/false);
+    if (text != expected) {
+      const auto differs = std::ranges::mismatch(text, expected).in1;
+      Fail("bytes received", std::to_string(text.size()) + " at " +
+                                 std::to_string(link.down_received) + " of channel " +
+                                 std::to_string(index_) + ", wrong from byte " +
+                                 std::to_string(differs - text.begin()));
+    }
     link.down_received += text.size();
     link.since_begin += text.size();
     Expect(link.since_begin < size_t{link.credit} + program_.buffer_size, "R5: the credit");
     link.held.push_back(std::move(lease));
   }
   if (op.in_flight || op.has_buffer() || link.end_seen) return;
-  if (op.result == 0) {
+  NoteEnd(op.result);
+}
+
+// What the end of a recv or a read says.
+void Channel::NoteEnd(int32_t result) {
+  Link& link = *link_;
+  if (result == 0) {
     link.end_seen = true;
     Expect(link.reset || link.far_finished, "no end of stream before the far end has finished");
     const bool whole = link.down_received == link.down_goal;
@@ -98,21 +110,10 @@ void Channel::Take() {
     const bool known = link.error_told || link.far_finished ||
                        Here().GetPeerState(link.fd) != core::PeerState::kOpen;
     Expect(!link.reset || !tcp || known, "a reset is not a clean end");
-  } else if (op.result < 0 && op.result != -ECANCELED) {
-    Expect(link.reset && IsReset(-op.result), "an error without a reset", strerror(-op.result));
+  } else if (result < 0 && result != -ECANCELED) {
+    Expect(link.reset && IsReset(-result), "an error without a reset", strerror(-result));
     link.error_told = link.end_seen = true;
   }
-}
-
-void Channel::BeginSend() {
-  Link& link = *link_;
-  const size_t rest = link.up_goal - link.up_sent;
-  if (link.send.in_flight || rest == 0 || link.finished || link.error_told) return;
-  if (link.poll.in_flight && (link.poll.events & POLLOUT) != 0) return;  // R1
-  link.sending = Payload(link.up_sent, std::min<size_t>(rest, 1 << 16), /*up=*/true);
-  link.send.data = link.sending.data();
-  link.send.size = static_cast<uint32_t>(link.sending.size());
-  if (Submit(link.send)) NoteSent();
 }
 
 // Our end comes after our bytes.
@@ -123,24 +124,11 @@ void Channel::MaybeFinish() {
   (void)Here().ShutdownWrite(link.fd);
 }
 
-// The send has ended.
-void Channel::NoteSent() {
-  Link& link = *link_;
-  const int32_t result = std::exchange(link.send.result, -ECANCELED);
-  link.sending.clear();
-  if (result > 0) {
-    link.up_sent += static_cast<size_t>(result);
-    Expect(link.up_sent <= link.up_goal, "a send takes no more than it was given");
-  } else if (result != -ECANCELED) {
-    Expect(link.reset && IsReset(-result), "a send fails without a reset", strerror(-result));
-    link.error_told = true;
-  }
-}
-
 void Channel::BeginPoll(uint32_t events) {
   Link& link = *link_;
   const bool out = (events & POLLOUT) != 0;
-  if (link.poll.in_flight || (out ? link.send.in_flight : link.recv.in_flight)) return;
+  const bool receives = link.recv.in_flight || link.reader->in_flight;
+  if (link.poll.in_flight || (out ? link.sender->in_flight : receives)) return;
   CheckPoll();
   link.poll.events = events;
   link.polling = true;
@@ -182,6 +170,19 @@ Task<void> Channel::Move(uint32_t to) {
   co_await contract::MoveTo(runtime.worker(to % runtime.workers()));
 }
 
+void Channel::Cancel(Action action) {
+  Link& link = *link_;
+  if (action == Action::kCancelRecv) {
+    link.recv.Cancel();
+    link.reader->Cancel();
+  } else if (action == Action::kCancelSend) {
+    link.sender->Cancel();
+  } else {
+    link.poll.Cancel();
+    link.open.Cancel();
+  }
+}
+
 Task<void> Channel::Do(const Step& step) {
   Link& link = *link_;
   switch (step.action) {
@@ -203,16 +204,22 @@ Task<void> Channel::Do(const Step& step) {
       }
       break;
     case Action::kRecv:
-      BeginRecv(step.amount);
+      if (program_.reads && step.way >= 2) {
+        BeginRead(step.amount, step.way);
+      } else {
+        BeginRecv(step.amount);
+      }
       break;
     case Action::kTake:
       if (link.recv.has_buffer() && link.held.size() < 2) Take();
       break;
     case Action::kReturn:
       link.held.clear();
+      if (program_.opens && step.way == 3) BeginOpen();
       break;
     case Action::kSend:
       if (!link.finishes && !link.reset) link.up_goal += step.amount;
+      if (!link.sender->in_flight && link.sending.empty()) ChooseSender(step.way);
       BeginSend();
       break;
     case Action::kFinish:
@@ -224,13 +231,9 @@ Task<void> Channel::Do(const Step& step) {
       break;
     }
     case Action::kCancelRecv:
-      link.recv.Cancel();
-      break;
     case Action::kCancelSend:
-      link.send.Cancel();
-      break;
     case Action::kCancelPoll:
-      link.poll.Cancel();
+      Cancel(step.action);
       break;
     case Action::kMove:
       co_await Move(step.amount);
@@ -243,7 +246,9 @@ Task<void> Channel::Do(const Step& step) {
     case Action::kCount:
       break;
   }
-  if (!link.send.in_flight && !link.sending.empty()) NoteSent();
+  if (!link.sender->in_flight && !link.sending.empty()) NoteSent();
+  NoteRead();
+  CheckOpen();
   MaybeFinish();
   CheckPoll();
 }
@@ -251,13 +256,14 @@ Task<void> Channel::Do(const Step& step) {
 // Every byte that the far end is to send arrives, then its end.
 Task<void> Channel::SyncReceive() {
   Link& link = *link_;
+  co_await EndRead();
   while (link.down_received < link.down_goal || (link.far_finishes && !link.end_seen)) {
     BeginRecv(1 << 16);
     // When the far end has nothing left to do, only the reactor can wake us: R2, R7.
     if (link.recv.in_flight && !link.recv.has_buffer()) {
       Pump();
       const bool far_is_done = link.down_sent == link.down_goal &&
-                               link.far_finishes == link.far_finished && !link.send.in_flight;
+                               link.far_finishes == link.far_finished && !link.sender->in_flight;
       if (far_is_done) {
         co_await Something{link.recv};
       } else {
@@ -273,9 +279,9 @@ Task<void> Channel::SyncReceive() {
 Task<void> Channel::SyncSend() {
   Link& link = *link_;
   while (link.up_sent < link.up_goal) {
-    if (!link.send.in_flight && !link.sending.empty()) NoteSent();
+    if (!link.sender->in_flight && !link.sending.empty()) NoteSent();
     BeginSend();
-    if (link.send.in_flight) co_await Await(link.send);
+    if (link.sender->in_flight) co_await Await(*link.sender);
     if (!link.sending.empty()) NoteSent();
   }
   MaybeFinish();
@@ -287,8 +293,9 @@ Task<void> Channel::SyncSend() {
 
 Task<void> Channel::SyncAfterReset() {
   Link& link = *link_;
-  co_await Await(link.send);
+  co_await Await(*link.sender);
   if (!link.sending.empty()) NoteSent();
+  co_await EndRead();
   while (!link.end_seen) {
     BeginRecv(1 << 16);
     if (link.recv.in_flight) co_await Something{link.recv};
@@ -315,10 +322,12 @@ Task<void> Channel::Sync(std::vector<std::string>& facts) {
 
 Task<void> Channel::Close() {
   Link& link = *link_;
-  for (Op* op :
-       {static_cast<Op*>(&link.recv), static_cast<Op*>(&link.send), static_cast<Op*>(&link.poll)}) {
+  for (Op* op : {static_cast<Op*>(&link.recv), static_cast<Op*>(link.sender),
+                 static_cast<Op*>(&link.poll), static_cast<Op*>(&link.open)}) {
     if (op->in_flight) co_await CancelAndAwait(*op);
   }
+  co_await EndRead();
+  CheckOpen();
   while (link.recv.has_buffer()) Take();
   Here().Close(link.fd);
   link_.reset();

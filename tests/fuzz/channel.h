@@ -38,6 +38,7 @@ class Channel {
   core::Task<int> Accept(uint32_t way, int family);
   core::Task<void> Close();
   core::Task<void> Do(const Step& step);
+  void Cancel(Action action);
   core::Task<void> Move(uint32_t to);
   core::Task<void> Sync(std::vector<std::string>& facts);
   core::Task<void> SyncReceive();
@@ -48,6 +49,13 @@ class Channel {
 
   bool Submit(core::Op& op);
   void BeginRecv(uint32_t credit);
+  void BeginRead(uint32_t amount, uint32_t way);
+  void NoteRead();
+  core::Task<void> EndRead();
+  void NoteEnd(int32_t result);
+  void BeginOpen();
+  void CheckOpen();
+  void ChooseSender(uint32_t way);
   void BeginSend();
   void BeginPoll(uint32_t events);
   void CheckPoll();

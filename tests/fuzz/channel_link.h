@@ -2,6 +2,10 @@
 #ifndef SLUICE_TESTS_FUZZ_CHANNEL_LINK_H_
 #define SLUICE_TESTS_FUZZ_CHANNEL_LINK_H_
 
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cerrno>
 #include <coroutine>
 #include <deque>
 #include <memory>
@@ -21,6 +25,11 @@ struct Channel::Link {
         far(std::move(far)),
         recv(fd),
         send(core::OpKind::kSend, fd),
+        write(core::OpKind::kWrite, fd),
+        send_message(core::OpKind::kSendMessage, fd),
+        read(core::OpKind::kRead, fd),
+        recv_message(core::OpKind::kRecvMessage, fd),
+        open(core::OpKind::kOpen, fd),
         poll(core::OpKind::kPoll, fd) {}
 
   const int fd;
@@ -28,6 +37,13 @@ struct Channel::Link {
   std::unique_ptr<Far> far;
   core::RecvOp recv;
   core::SingleShotOp send;
+  core::FileOp write;
+  core::SingleShotOp send_message;
+  core::SingleShotBase* sender = &send;  // one of the three
+  core::FileOp read;
+  core::SingleShotOp recv_message;
+  core::SingleShotBase* reader = &read;  // one of the two
+  core::FileOp open;
   core::SingleShotOp poll;
 
   // Towards us. `goal`: what the program has asked for; the rest is how far it has come.
@@ -44,6 +60,13 @@ struct Channel::Link {
   bool finishes = false;
   bool finished = false;
   std::string sending;
+  iovec sending_part = {};
+  msghdr sending_header = {};
+  // Where the reader reads to; not empty: it has been submitted and not looked at since.
+  std::string room;
+  iovec room_part = {};
+  msghdr room_header = {};
+  bool opening = false;     // an open has been submitted and not looked at since
   bool reset = false;       // by the far end: nothing is promised but an end that is not clean
   bool error_told = false;  // of the reset, by some op
 
@@ -64,6 +87,8 @@ struct Something {
   void await_resume() const {}
   core::Op& op;
 };
+
+inline bool IsReset(int error) { return error == ECONNRESET || error == EPIPE; }
 
 inline core::Reactor& Here() { return core::Worker::Current()->reactor(); }
 

@@ -48,11 +48,15 @@ Program::Program(std::string_view bytes) {
   large_buffers = (style & 1) != 0;
   small_sockets = (style & 16) != 0;
   multishot = (style & 2) != 0;
+  reads = (style & 32) != 0;
+  writes = (style & 64) != 0;
+  opens = (style & 128) != 0;
   completion_style = (style & 4) != 0 ? 1000 : (style & 8) != 0 ? 500 : 0;
   for (size_t i = 0; i < kMaxSteps && !input.empty(); ++i) {
     const uint8_t what = input.Next();
     const auto action = static_cast<Action>(what % static_cast<uint8_t>(Action::kCount));
-    channels[what / 64 % channels.size()].push_back({action, Amount(input.Next())});
+    const uint8_t how = input.Next();
+    channels[what / 64 % channels.size()].push_back({action, Amount(how), how % 4u});
   }
 }
 

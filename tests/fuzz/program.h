@@ -35,6 +35,7 @@ const char* Name(Action action);
 struct Step {
   Action action;
   uint32_t amount;
+  uint32_t way = 0;  // 0 to 3: by which kind of op, where several do the same
 };
 
 struct Program {
@@ -45,6 +46,9 @@ struct Program {
   uint32_t buffer_size;
   bool large_buffers;
   bool small_sockets;                       // in reality: sends do not fit at once
+  bool reads;                               // into memory of the task's, too
+  bool writes;                              // by write(2) and sendmsg(2), too
+  bool opens;                               // of files
   bool multishot;                           // in the simulation
   uint32_t completion_style;                // in the simulation: per mille
   std::vector<std::vector<Step>> channels;  // of each: what its task does, in order

@@ -232,6 +232,7 @@ constexpr const char* kMutantNames[] = {
     "FailureLooksClean",
     "NoReserve",
     "ManyBlocks",
+    "LoseRead",
     "QueueBackwards",
     "QueueSkipped",
     "LeakPlace",

@@ -102,6 +102,7 @@ enum class Mutant : uint8_t {
   kFailureLooksClean,  // recv says end of stream instead of ENOMEM
   kNoReserve,          // a recv that finds no buffer waits for one: others may hold it for ever
   kManyBlocks,         // it takes a block of the reserve though it holds others
+  kLoseRead,           // a read that was cancelled has taken bytes, and says that it has not
   // Planted in the proxy's own code (plant.py).
   kQueueBackwards,    // the session that comes last is served first
   kQueueSkipped,      // a slot given back goes to no session that waits

@@ -171,6 +171,7 @@ void SimReactor::PerformRead(Op& op) {
   const std::span<std::byte> memory = MemoryOf(op);
   int64_t bytes = ReadFrom(socket, memory.data(), memory.size());
   if (bytes > 0) kernel_.checker().Received(socket);
+  if (bytes > 0 && op.cancel_requested && kernel_.mutant(Mutant::kLoseRead)) bytes = -ECANCELED;
   if (bytes < 0 && kernel_.mutant(Mutant::kResetLooksClean)) bytes = 0;
   op.result = static_cast<int32_t>(bytes);
 }
