@@ -58,9 +58,14 @@ absl::StatusOr<std::unique_ptr<core::Reactor>> EpollReactor::Make(
 
 EpollReactor::EpollReactor(std::shared_ptr<DescriptorTable> table, core::BufferPool& pool,
                            int epoll_fd, int wake_fd)
-    : table_(std::move(table)), pool_(pool), epoll_fd_(epoll_fd), wakeup_(wake_fd) {}
+    : table_(std::move(table)), pool_(pool), epoll_fd_(epoll_fd), wakeup_(wake_fd) {
+  EnterList();
+}
 
-EpollReactor::~EpollReactor() { close(epoll_fd_); }
+EpollReactor::~EpollReactor() {
+  LeaveList();
+  close(epoll_fd_);
+}
 
 EpollReactor& EpollReactor::OfCurrentWorker() {
   return static_cast<EpollReactor&>(*core::Reactor::Current());
@@ -69,6 +74,10 @@ EpollReactor& EpollReactor::OfCurrentWorker() {
 bool EpollReactor::Submit(Op& op) {
   core::Count(counters_.ops);
   op.state = kPosted;
+  if (op.fd < 0 && op.kind != OpKind::kOpen) [[unlikely]] {
+    op.result = -EBADF;
+    return true;
+  }
   if (!op.task->ConsumeBudget()) {  // others first
     PostRetry(op);
     return false;
@@ -309,11 +318,17 @@ core::IoResult<int> EpollReactor::OpenSocket(int family) {
 }
 
 void EpollReactor::Close(int fd) {
+  if (fd < 0) [[unlikely]]
+    return;
+  Forget(fd);
+  close(fd);
+}
+
+void EpollReactor::Forget(int fd) {
   if (table_->at(fd).is_listener.load(std::memory_order_relaxed)) [[unlikely]] {
     epoll_ctl(table_->LeaveListener(fd), EPOLL_CTL_DEL, fd, nullptr);  // I4
   }
   table_->Forget(fd);
-  close(fd);
 }
 
 void EpollReactor::Turn(std::optional<core::Duration> timeout, uint32_t limit) {

@@ -25,6 +25,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "core/reactor/accept_op.h"
+#include "core/reactor/descriptor_notes.h"
 #include "core/reactor/reactor.h"
 #include "core/reactor/recv_op.h"
 #include "core/reactor/wakeup.h"
@@ -32,7 +33,7 @@
 
 namespace sluice::epoll {
 
-class EpollReactor final : public core::Reactor {
+class EpollReactor final : public core::Reactor, private core::DescriptorNotes {
  public:
   // Resources exhausted: no descriptors left.
   static absl::StatusOr<std::unique_ptr<core::Reactor>> Make(std::shared_ptr<DescriptorTable> table,
@@ -70,6 +71,7 @@ class EpollReactor final : public core::Reactor {
   bool WaitsForDisk(const core::Op& op);
   bool AdvanceCall(core::Op& op);
   bool Register(core::Op& op, Descriptor& descriptor);
+  void Forget(int fd) override;
   void Starve(core::Op& op);
   bool FeedStarved();
   void Dispatch(uint32_t events, uint64_t cookie);

@@ -1,8 +1,7 @@
 #include "core/io/stream_socket.h"
 
-#include <unistd.h>
-
 #include "core/net/socket_api.h"
+#include "core/reactor/descriptor_notes.h"
 #include "core/reactor/reactor.h"
 
 namespace sluice::core {
@@ -22,7 +21,7 @@ void CloseDescriptor(int fd) {
   if (Reactor* reactor = Reactor::Current()) {
     reactor->Close(fd);
   } else {
-    close(fd);
+    DescriptorNotes::CloseElsewhere(fd);
   }
 }
 

@@ -29,9 +29,9 @@
 //                many idle connections reads into few bytes, or waits for Readable() first and then
 //                takes a buffer.
 //
-// It is closed by the reactor of the worker that runs the task. Outside of any task it is closed at
-// once, by close(2): that is only right when the runtime that used it has ended, or never waited on
-// it (epoll keeps a note for each descriptor that was waited on).
+// It is closed by the reactor of the worker that runs the task, and outside of any task at once. A
+// task of another runtime than the one that has waited on it, and that still runs, does not close
+// it (core/reactor/descriptor_notes.h).
 //
 // Threads: one task at a time; peer() and local() any. Checked by: tests/core/io/stream_test.cc,
 // tests/core/io/stream_cancel_test.cc, tests/core/io/halves_test.cc (io_uring and epoll).
@@ -55,7 +55,7 @@
 
 namespace sluice::core {
 
-// Closes it by the reactor of the current worker, if there is one.
+// Closes it by the reactor of the current worker, if there is one, else at once.
 void CloseDescriptor(int fd);
 Address LocalAddressOf(int fd);
 

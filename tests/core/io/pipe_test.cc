@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "core/bytes/buf_reader.h"
@@ -17,6 +18,7 @@
 #include "core/runtime/spawn.h"
 #include "core/task/select.h"
 #include "core/task/yield.h"
+#include "core/time/sleep.h"
 #include "tests/core/io/pairs.h"
 #include "tests/core/support/backends.h"
 
@@ -163,6 +165,30 @@ Task<void> CutWriteMain() {
   EXPECT_TRUE((co_await std::move(reader)).value() == text);
 }
 TEST_P(PipeTest, AWriteThatIsCutShortSaysHowMuch) { Run(CutWriteMain()); }
+
+// A thread that is no worker closes what a worker has waited for: its number is used again.
+Task<void> GoesElsewhereMain() {
+  int reused = 0;
+  for (int i = 0; i < 3; ++i) {
+    Pipe pipe = NewPipe();
+    std::string part(10, '\0');
+    auto before = co_await Select(pipe.reader.Read(RoomIn(part)), Turns(3));
+    EXPECT_EQ(before.Get<0>().error(), ECANCELED);
+    const int number = pipe.reader.fd();
+    std::thread([gone = std::move(pipe)] {}).join();
+    Pipe next = NewPipe();
+    reused += next.reader.fd() == number ? 1 : 0;
+    JoinHandle<void> writer = Spawn([](PipeWriter to) -> Task<void> {
+      co_await Turns(5);
+      EXPECT_EQ(*co_await to.Write(BytesOf("there")), 5u);
+    }(std::move(next.writer)));
+    auto got = co_await Select(next.reader.Read(RoomIn(part)), Sleep(10s));
+    EXPECT_TRUE(got.Get<0>().ok()) << "it has not heard of the bytes";
+    (void)co_await std::move(writer);
+  }
+  EXPECT_GT(reused, 0);
+}
+TEST_P(PipeTest, OneThatGoesOnAnotherThreadLeavesNoNoteOfItsNumber) { Run(GoesElsewhereMain()); }
 
 Task<void> ReadClosedMain() {
   Pipe pipe = NewPipe();
