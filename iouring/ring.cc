@@ -11,6 +11,11 @@
 namespace sluice::iouring {
 namespace {
 
+// Threads of the kernel that may wait at once for what is never "not ready" (a disk, the other end
+// of a named pipe), for each ring; as many as a pool for blocking calls has. Else it is four for
+// each CPU, and what these wait for may need one more.
+constexpr unsigned kMostWaiting = 512;
+
 constexpr useconds_t kRest = 5000;  // microseconds
 
 // The kernel could not even wait (memory is short, a sandbox forbids it): asking again at once
@@ -35,6 +40,8 @@ absl::StatusOr<std::unique_ptr<Ring>> Ring::Make(uint32_t sq_entries, uint32_t c
     return absl::ErrnoToStatus(-result, "io_uring_setup");
   }
   io_uring_register_ring_fd(&ring->ring_);  // saves a descriptor look-up per system call
+  unsigned most[] = {kMostWaiting, 0};      // the second, for what polls, as it is
+  io_uring_register_iowq_max_workers(&ring->ring_, most);
 
   void* memory = mmap(nullptr, buffers * sizeof(io_uring_buf), PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

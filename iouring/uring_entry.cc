@@ -4,11 +4,21 @@
 #include <liburing.h>
 #include <sys/socket.h>
 
+#include <cerrno>
+
 #include "core/base/check.h"
 
 namespace sluice::iouring {
 
 using core::OpKind;
+
+// Besides EINTR the kernel's own numbers for "once more" (ERESTARTSYS and its like), which an open
+// brings as they are.
+bool WasInterrupted(int32_t result) {
+  constexpr int32_t kFirstOfKernel = 512;
+  constexpr int32_t kLastOfKernel = 516;
+  return result == -EINTR || (result <= -kFirstOfKernel && result >= -kLastOfKernel);
+}
 
 void Prepare(io_uring_sqe& entry, const core::Op& op) {
   switch (op.kind) {
@@ -39,8 +49,11 @@ void Prepare(io_uring_sqe& entry, const core::Op& op) {
                           static_cast<uint64_t>(core::AsFileOp(op).offset));
       break;
     case OpKind::kOpen:
+      // By a thread of the kernel: what the submitter itself opens has O_NONBLOCK for that time,
+      // and a named pipe would not wait for its other end.
       io_uring_prep_openat(&entry, op.fd, static_cast<const char*>(core::DataOf(op)),
                            static_cast<int>(op.flags) | O_CLOEXEC, core::AsFileOp(op).mode);
+      entry.flags |= IOSQE_ASYNC;
       break;
     case OpKind::kRecvMessage:
       io_uring_prep_recvmsg(&entry, op.fd,

@@ -15,8 +15,9 @@ namespace sluice::iouring {
 inline constexpr uint32_t kBufferEntries = 4096;
 inline constexpr size_t kBuffersAtStart = 64;
 
-// Where an op is (Op::state). kLeaving: starved, and cancelled; the next turn lets go of it.
-enum OpState : uint8_t { kInKernel = 0, kStarved, kLeaving, kEnded };
+// Where an op is (Op::state). kTold: a thread of the kernel runs it, and has been told to give up.
+// kLeaving: starved, and cancelled; the next turn lets go of it.
+enum OpState : uint8_t { kInKernel = 0, kTold, kStarved, kLeaving, kEnded };
 
 // user_data: the op's address, its low bits telling what completes.
 enum Tag : uint64_t { kTagOp = 0, kTagCancel = 1, kTagWake = 2, kTagClose = 3, kTagMask = 7 };
@@ -24,6 +25,9 @@ enum Tag : uint64_t { kTagOp = 0, kTagCancel = 1, kTagWake = 2, kTagClose = 3, k
 inline uint64_t UserData(const core::Op& op, Tag tag) {
   return reinterpret_cast<uint64_t>(&op) | tag;
 }
+
+// Whether a signal has cut a call of a kernel's thread short.
+bool WasInterrupted(int32_t result);
 
 // Fills in what the op asks for; of all kinds but recv.
 void Prepare(io_uring_sqe& entry, const core::Op& op);

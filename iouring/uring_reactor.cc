@@ -184,6 +184,7 @@ void UringReactor::StartCancel(Op& op) {
     case kStarved:
       Leave(op);
       return;
+    case kTold:
     case kLeaving:
     case kEnded:
       break;
@@ -290,17 +291,33 @@ void UringReactor::OnCompletion(uint64_t user_data, int32_t result, uint32_t fla
     case OpKind::kPoll:
       OnPoll(*op, result, flags);
       return;
-    case OpKind::kConnect:
-    case OpKind::kSend:
     case OpKind::kRead:
     case OpKind::kWrite:
     case OpKind::kOpen:
     case OpKind::kRecvMessage:
     case OpKind::kSendMessage:
+      OnCall(*op, result);
+      return;
+    case OpKind::kConnect:
+    case OpKind::kSend:
       End(*op, result);
       if (DropRef(*op)) op->task->Post(*op);
       return;
   }
+}
+
+// A wait of a thread of the kernel that a signal has cut short has moved nothing. The signal is a
+// cancel's, or the kernel's own business: then once more.
+void UringReactor::OnCall(Op& op, int32_t result) {
+  if (WasInterrupted(result)) [[unlikely]] {
+    if (op.state == kInKernel && op.kernel_refs.load(std::memory_order_acquire) == 1) {
+      Enqueue(op);
+      return;
+    }
+    result = -ECANCELED;
+  }
+  End(op, result);
+  if (DropRef(op)) op.task->Post(op);
 }
 
 // io_uring tells of POLLRDHUP, wanted or not: a caller that waits for a break goes on waiting. A
@@ -349,6 +366,7 @@ void UringReactor::OnAccept(core::AcceptOp& op, int32_t result, uint32_t flags) 
 // takes.
 void UringReactor::OnCancel(Op& op, int32_t result) {
   if (result == -EALREADY && op.kind >= OpKind::kRead && op.state == kInKernel) {
+    op.state = kTold;
     (void)DropRef(op);  // its own is left
     return;
   }

@@ -14,6 +14,7 @@
 //   waits IN KERNEL as a poll and reads in its task (Retry): it never holds more than one buffer.
 //   Cancel, own worker:   refs + 1, cancel entry        its completion: refs - 1, or once more
 //   Cancel, another's:    refs + 1 unless 0, message    while the op is still IN KERNEL
+//   One that a thread of the kernel runs is TOLD to give up; it ends when its call has returned.
 //
 // Invariants
 //   I1  refs > 0 exactly while the op is in flight here; it goes from 0 to 1 only in Submit.
@@ -88,6 +89,7 @@ class UringReactor final : public core::Reactor {
   void PostRetry(core::Op& op);
   uint32_t Reap(uint32_t limit);
   void OnCompletion(uint64_t user_data, int32_t result, uint32_t flags);
+  void OnCall(core::Op& op, int32_t result);
   void OnPoll(core::Op& op, int32_t result, uint32_t flags);
   void OnReadable(core::RecvOp& op, int32_t result);
   void OnRecv(core::RecvOp& op, int32_t result, uint32_t flags);
