@@ -123,6 +123,9 @@ class FileOp final : public SingleShotBase {
   using SingleShotBase::SingleShotBase;
   int64_t offset = kAtPosition;  // read, write
   uint32_t mode = 0;             // open: of a file that it makes
+  // BlockingCalls': whether it waits for a thread, and the one that waits before it.
+  bool queued = false;
+  FileOp* previous = nullptr;
 };
 inline const FileOp& AsFileOp(const Op& op) {
   SLUICE_DCHECK(op.kind == OpKind::kRead || op.kind == OpKind::kWrite || op.kind == OpKind::kOpen);

@@ -5,13 +5,42 @@
 #include <algorithm>
 #include <exception>
 #include <system_error>
+#include <utility>
 
 #include "absl/time/time.h"
 
 namespace sluice::core {
 
+void BlockingPool::Ops::Push(FileOp& op) {
+  op.queued = true;
+  op.next = nullptr;
+  op.previous = last_;
+  if (last_ == nullptr) {
+    first_ = &op;
+  } else {
+    last_->next = &op;
+  }
+  last_ = &op;
+  ++size_;
+}
+
+bool BlockingPool::Ops::Remove(FileOp& op) {
+  if (!op.queued) return false;
+  op.queued = false;
+  auto* const next = static_cast<FileOp*>(op.next);
+  if (op.previous == nullptr) {
+    first_ = next;
+  } else {
+    op.previous->next = next;
+  }
+  (next == nullptr ? last_ : next->previous) = op.previous;
+  op.next = nullptr;
+  --size_;
+  return true;
+}
+
 BlockingPool::~BlockingPool() {
-  std::vector<std::thread> threads;
+  Threads threads;
   {
     absl::MutexLock lock(&mutex_);
     SLUICE_CHECK(waiting_.empty() && ops_.empty());
@@ -23,35 +52,29 @@ BlockingPool::~BlockingPool() {
 }
 
 bool BlockingPool::Queue(BlockingCall& call) {
-  bool queued = true;
-  std::vector<std::thread> ended;  // joined without the lock: a short wait
+  std::exception_ptr failed;
+  Threads ended;  // joined without the lock: a short wait
   {
     absl::MutexLock lock(&mutex_);
     waiting_.Push(call);
-    if (!HasThread(ended)) {
-      queued = false;
-      waiting_.Remove(call);
-      call.Fail(std::make_exception_ptr(
-          std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again),
-                            "cannot start a thread for a blocking call")));
-    }
+    failed = WhyNoThread(ended);
+    if (failed != nullptr) waiting_.Remove(call);
   }
   for (std::thread& thread : ended) thread.join();
-  return queued;
+  if (failed == nullptr) return true;
+  call.Fail(std::move(failed));
+  return false;
 }
 
 bool BlockingPool::Begin(Op& op) {
-  bool begun = true;
-  std::vector<std::thread> ended;
+  auto& file_op = static_cast<FileOp&>(op);
+  bool begun;
+  Threads ended;
   {
     absl::MutexLock lock(&mutex_);
-    ops_.Push(op);
-    ++queued_ops_;
-    if (!HasThread(ended)) {
-      begun = false;
-      --queued_ops_;
-      ops_.Remove(op);
-    }
+    ops_.Push(file_op);
+    begun = WhyNoThread(ended) == nullptr;
+    if (!begun) ops_.Remove(file_op);
   }
   for (std::thread& thread : ended) thread.join();
   return begun;
@@ -59,16 +82,20 @@ bool BlockingPool::Begin(Op& op) {
 
 bool BlockingPool::Withdraw(Op& op) {
   absl::MutexLock lock(&mutex_);
-  if (!ops_.Remove(op)) return false;
-  --queued_ops_;
-  return true;
+  return ops_.Remove(static_cast<FileOp&>(op));
 }
 
-// Something has been queued. False: no thread will take it.
-bool BlockingPool::HasThread(std::vector<std::thread>& ended) {
+// Something has been queued. Null: a thread will take it.
+std::exception_ptr BlockingPool::WhyNoThread(Threads& ended) {
   ended.swap(ended_);
-  const bool wanted = waiting_.size() + queued_ops_ > idle_ && threads_ < options_.threads;
-  return !wanted || StartThread();
+  const bool has_one = waiting_.size() + ops_.size() <= idle_;
+  if (has_one || (threads_ > 0 && threads_ >= options_.threads)) return nullptr;
+  try {
+    StartThread();
+  } catch (...) {
+    if (threads_ == 0) return std::current_exception();
+  }
+  return nullptr;
 }
 
 uint32_t BlockingPool::threads() const {
@@ -76,14 +103,18 @@ uint32_t BlockingPool::threads() const {
   return threads_;
 }
 
-// False: there is none at all.
-bool BlockingPool::StartThread() {
+void BlockingPool::StartThread() {
+  std::error_code why = std::make_error_code(std::errc::resource_unavailable_try_again);
   try {
-    running_.emplace_back([this] { RunThread(); });
-    ++threads_;
-  } catch (const std::system_error&) {
+    if (options_.threads > 0) {
+      running_.emplace_back([this] { RunThread(); });
+      ++threads_;
+      return;
+    }
+  } catch (const std::system_error& error) {
+    why = error.code();
   }
-  return threads_ > 0;
+  throw std::system_error(why, "cannot start a thread for a blocking call");
 }
 
 // Waits for work.
@@ -95,8 +126,7 @@ BlockingPool::Work BlockingPool::NextWork() {
   --idle_;
   if (!ops_.empty() && (op_is_next_ || waiting_.empty())) {
     op_is_next_ = false;
-    --queued_ops_;
-    return {.op = static_cast<FileOp*>(ops_.Pop())};
+    return {.op = ops_.Pop()};
   }
   if (!waiting_.empty()) {
     op_is_next_ = true;
@@ -105,8 +135,7 @@ BlockingPool::Work BlockingPool::NextWork() {
   const auto self = std::find_if(running_.begin(), running_.end(), [](const std::thread& each) {
     return each.get_id() == std::this_thread::get_id();
   });
-  ended_.push_back(std::move(*self));
-  running_.erase(self);
+  ended_.splice(ended_.end(), running_, self);
   --threads_;
   return {};
 }

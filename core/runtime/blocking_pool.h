@@ -13,8 +13,12 @@
 // A call that has begun cannot be cancelled: the task waits for its end. At most
 // BlockingOptions::threads run at once; the other calls wait in order, each in the frame of its own
 // task, so that the queue holds no memory. A thread that has had nothing to do for
-// BlockingOptions::idle ends; all have ended when the runtime has gone. If the kernel starts no
-// thread and there is none, the outcome is a std::system_error.
+// BlockingOptions::idle ends; all have ended when the runtime has gone. If no thread can be started
+// and there is none, the outcome is a std::system_error, or std::bad_alloc.
+//
+// On epoll the same threads make the system calls of files (core/io/file.h). So a call that waits
+// for another one, or for a task that reads a file, needs a thread besides its own: as many of
+// these as there are threads would wait for ever.
 //
 // Threads: the pool any; an awaiter its task's.
 // Checked by: tests/core/runtime/blocking_test.cc.
@@ -24,11 +28,11 @@
 #include <coroutine>
 #include <cstdint>
 #include <exception>
+#include <list>
 #include <optional>
 #include <thread>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -39,14 +43,13 @@
 #include "core/runtime/join_handle.h"
 #include "core/runtime/spawn.h"
 #include "core/sync/wait_list.h"
-#include "core/task/node_queue.h"
 #include "core/task/outcome.h"
 #include "core/task/task.h"
 
 namespace sluice::core {
 
 struct BlockingOptions {
-  uint32_t threads = 512;  // at once
+  uint32_t threads = 512;  // at once; 0: every call fails
   Duration idle = 10s;     // after which a thread without work ends
 };
 
@@ -72,7 +75,7 @@ class BlockingPool final : public BlockingCalls {
   // False: it has failed, and will not be posted.
   bool Queue(BlockingCall& call);
 
-  // Of a reactor: the calls of reads, writes and opens.
+  // Of a reactor: the calls of reads, writes and opens; a FileOp.
   bool Begin(Op& op) override;
   bool Withdraw(Op& op) override;
 
@@ -85,10 +88,31 @@ class BlockingPool final : public BlockingCalls {
     FileOp* op = nullptr;
   };
 
+  // First in, first out, or from anywhere between.
+  class Ops {
+   public:
+    bool empty() const { return first_ == nullptr; }
+    size_t size() const { return size_; }
+    void Push(FileOp& op);
+    FileOp* Pop() {  // not when empty
+      FileOp* op = first_;
+      Remove(*op);
+      return op;
+    }
+    // True: it was here.
+    bool Remove(FileOp& op);
+
+   private:
+    FileOp* first_ = nullptr;
+    FileOp* last_ = nullptr;
+    size_t size_ = 0;
+  };
+  using Threads = std::list<std::thread>;  // one goes from list to list without memory
+
   void RunThread();
   Work NextWork();
-  bool HasThread(std::vector<std::thread>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool StartThread() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::exception_ptr WhyNoThread(Threads& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void StartThread() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return !waiting_.empty() || !ops_.empty() || stopping_;
   }
@@ -96,14 +120,13 @@ class BlockingPool final : public BlockingCalls {
   const BlockingOptions options_;
   mutable absl::Mutex mutex_;
   WaitList<BlockingCall> waiting_ ABSL_GUARDED_BY(mutex_){mutex_};
-  NodeQueue ops_ ABSL_GUARDED_BY(mutex_);
-  size_t queued_ops_ ABSL_GUARDED_BY(mutex_) = 0;
+  Ops ops_ ABSL_GUARDED_BY(mutex_);
   bool op_is_next_ ABSL_GUARDED_BY(mutex_) = false;  // if there is one of either kind
   uint32_t threads_ ABSL_GUARDED_BY(mutex_) = 0;
   uint32_t idle_ ABSL_GUARDED_BY(mutex_) = 0;  // of them: wait for work
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::vector<std::thread> running_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::thread> ended_ ABSL_GUARDED_BY(mutex_);  // to be joined
+  Threads running_ ABSL_GUARDED_BY(mutex_);
+  Threads ended_ ABSL_GUARDED_BY(mutex_);  // to be joined
 };
 
 template <typename F>

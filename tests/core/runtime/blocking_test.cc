@@ -5,6 +5,7 @@
 #include <chrono>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -79,6 +80,15 @@ Task<void> BoundMain() {
   EXPECT_LE(RuntimeHandle::Current().blocking_pool().threads(), 3u);
 }
 TEST(RunBlockingTest, SoManyAtOnceAndTheOthersInOrder) { RunIt(BoundMain(), {.threads = 3}); }
+
+// No thread at all: there is no one to wait for.
+Task<void> NoneMain() {
+  Outcome<int> outcome = co_await RunBlocking([] { return 5; });
+  EXPECT_FALSE(outcome.has_value() || outcome.cancelled());
+  EXPECT_THROW(outcome.value(), std::system_error);
+  EXPECT_THROW((co_await SpawnBlocking([] { return 5; })).value(), std::system_error);
+}
+TEST(RunBlockingTest, WithoutThreadsACallFails) { RunIt(NoneMain(), {.threads = 0}); }
 
 // A call that waits for a thread is not made when its task is asked to give up; one that has begun
 // is waited for.
