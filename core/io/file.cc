@@ -30,10 +30,10 @@ Task<int> ErrorOf(Call call) {
 // While a call of another kind is in flight.
 class UseHold {
  public:
-  explicit UseHold(FileUse& use) : use_(use) { use_.Begin(/*at_position=*/false); }
+  explicit UseHold(FileUse& use) : use_(use) { use_.Begin(FilePart::kNone); }
   UseHold(const UseHold&) = delete;
   UseHold& operator=(const UseHold&) = delete;
-  ~UseHold() { use_.End(/*at_position=*/false); }
+  ~UseHold() { use_.End(FilePart::kNone); }
 
  private:
   FileUse& use_;

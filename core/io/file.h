@@ -14,17 +14,21 @@
 //
 // Read and Write go on at a position of the object's own, which begins at 0, and ReadAt and WriteAt
 // leave alone. What has no positions (a named pipe, a terminal) is read and written as it comes,
-// also by ReadAt and WriteAt.
+// also by ReadAt and WriteAt. An Open of a named pipe waits for the other end.
 //
 // Backends       On io_uring the kernel does it all. On epoll a thread of the blocking pool makes
 //                each call (core/runtime/blocking_pool.h). What comes of it is the same.
 // Cancellation   One that is cut short has moved nothing (ECANCELED), or says how much: a call that
 //                has begun is waited for, as long as the disk takes, and its bytes are handed on.
 //                The position has moved by what was told. An Open that is cut short opens nothing,
-//                or brings the file; on epoll that of a named pipe waits for the other end.
+//                or brings the file; on epoll one that waits for the other end of a named pipe goes
+//                on waiting.
 // Memory         It is on loan until the co_await has ended, also when it was cut short.
 // Together       Any number of ReadAt and WriteAt at once, and one Read or Write; several of these
-//                at once would race for the position, which is checked.
+//                at once would race for the position, which is checked. Of what has no positions
+//                one read of either kind and one write. 512 calls that wait (a disk that does not
+//                answer, opens of named pipes) keep others from beginning: on io_uring those of the
+//                same worker, on epoll as BlockingOptions::threads says.
 // Close          At any time when nothing of it is in flight, which is checked; no co_await. An
 //                error that comes late (a full disk, a network) is told by Sync, not by Close.
 //
@@ -41,6 +45,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "core/base/result.h"
@@ -52,28 +57,41 @@
 
 namespace sluice::core {
 
+// What only one call of a file has at a time: the position; of a file without positions a
+// direction.
+enum class FilePart : uint8_t { kNone, kPosition, kIn, kOut };
+
 // What is in flight on a file.
 struct FileUse {
-  void Begin(bool at_position) {
-    SLUICE_CHECK_USE(!at_position || !position_taken,
+  void Begin(FilePart part) {
+    const uint8_t bit = BitOf(part);
+    SLUICE_CHECK_USE(part != FilePart::kPosition || (taken & bit) == 0,
                      "two reads or writes of one file at its position at the same time: await the "
                      "first one before, or use ReadAt and WriteAt");
-    position_taken = position_taken || at_position;
+    SLUICE_CHECK_USE((taken & bit) == 0,
+                     "two reads of a file that has no positions at the same time, or two writes: "
+                     "await the first one before");
+    taken |= bit;
     ++calls;
   }
-  void End(bool at_position) {
-    if (at_position) position_taken = false;
+  void End(FilePart part) {
+    taken &= static_cast<uint8_t>(~BitOf(part));
     --calls;
   }
+  bool IsTaken(FilePart part) const { return (taken & BitOf(part)) != 0; }
   void CheckIdle() const {
     SLUICE_CHECK_USE(calls == 0,
                      "a file is moved or goes while something of it is in flight: cancel that and "
                      "await its end before");
   }
 
+  static uint8_t BitOf(FilePart part) {
+    return part == FilePart::kNone ? 0 : static_cast<uint8_t>(1U << static_cast<uint8_t>(part));
+  }
+
   uint64_t position = 0;
   uint32_t calls = 0;
-  bool position_taken = false;
+  uint8_t taken = 0;  // of each FilePart a bit
 };
 
 // A read or a write of a file, by `Call`.
@@ -85,26 +103,33 @@ class [[nodiscard]] FileCall final : private Call {
   FileCall(int fd, Bytes bytes, int64_t offset, bool has_positions, FileUse& use)
       : Call(fd, bytes, has_positions ? offset : kAtPosition),
         use_(use),
-        at_position_(offset == kAtPosition) {
+        at_position_(offset == kAtPosition),
+        part_(!has_positions ? kDirection
+              : at_position_ ? FilePart::kPosition
+                             : FilePart::kNone) {
     SLUICE_CHECK_USE(fd >= 0, "the file is closed");
-    if (at_position_ && has_positions) this->op_.offset = static_cast<int64_t>(use.position);
   }
   bool await_ready() const noexcept { return false; }
   template <typename Promise>
   bool await_suspend(std::coroutine_handle<Promise> handle) {
-    use_.Begin(at_position_);
+    use_.Begin(part_);
+    if (part_ == FilePart::kPosition) this->op_.offset = static_cast<int64_t>(use_.position);
     return Call::await_suspend(handle);
   }
   IoResult<size_t> await_resume() {
-    use_.End(at_position_);
+    use_.End(part_);
     IoResult<size_t> moved = Call::await_resume();
     if (moved.ok() && at_position_) use_.position += *moved;
     return moved;
   }
 
  private:
+  static constexpr FilePart kDirection =
+      std::is_same_v<Call, ReadInto> ? FilePart::kIn : FilePart::kOut;
+
   FileUse& use_;
   const bool at_position_;
+  const FilePart part_;
 };
 using FileRead = FileCall<ReadInto>;
 using FileWrite = FileCall<WriteFrom>;
@@ -127,7 +152,8 @@ class File {
     return Open(std::move(path), O_RDWR | O_CREAT | O_TRUNC, mode);
   }
 
-  // At least one byte, or 0 at the end. `bytes` is not empty.
+  // At least one byte, or 0 at the end. `bytes` is not empty. From where the file is when this is
+  // awaited, not when it is made; so does Write.
   FileRead Read(std::span<std::byte> bytes) { return Make<FileRead>(bytes, kAtPosition); }
   FileRead ReadAt(std::span<std::byte> bytes, uint64_t offset) {
     return Make<FileRead>(bytes, static_cast<int64_t>(offset));
@@ -144,7 +170,8 @@ class File {
 
   uint64_t position() const { return use_.position; }
   void Seek(uint64_t position) {
-    SLUICE_CHECK_USE(!use_.position_taken, "a read or a write at the position is in flight");
+    SLUICE_CHECK_USE(!use_.IsTaken(FilePart::kPosition),
+                     "a read or a write at the position is in flight");
     use_.position = position;
   }
 

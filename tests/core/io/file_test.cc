@@ -90,6 +90,19 @@ Task<void> PositionsMain(std::string path) {
 }
 TEST_P(FileTest, PositionsSizesAndMoves) { Run(PositionsMain(Path("file"))); }
 
+Task<void> MadeBeforeMain(std::string path) {
+  File file = co_await NewFile(path);
+  EXPECT_EQ(*co_await file.WriteAt(BytesOf("abcdef"), 0), 6u);
+  std::string first(3, '\0');
+  std::string second(3, '\0');
+  FileRead later = file.Read(RoomIn(second));
+  EXPECT_EQ(*co_await file.Read(RoomIn(first)), 3u);
+  EXPECT_EQ(*co_await later, 3u);
+  EXPECT_EQ(first + second, "abcdef");
+  EXPECT_EQ(file.position(), 6u);
+}
+TEST_P(FileTest, AReadIsWhereTheFileIsWhenItIsAwaited) { Run(MadeBeforeMain(Path("file"))); }
+
 Task<void> ErrorsMain(std::string path, std::string directory) {
   NamedResult<File> none = co_await File::Open(path);
   EXPECT_EQ(none.error(), ENOENT);
@@ -199,6 +212,26 @@ Task<void> FifoMain(std::string path) {
 }
 TEST_P(FileTest, ANamedPipeIsReadAsItComes) { Run(FifoMain(Path("fifo"))); }
 
+// One of each direction, as of any stream.
+Task<void> BothWaysMain(std::string path) {
+  EXPECT_EQ(mkfifo(path.c_str(), 0600), 0);
+  NamedResult<File> fifo = co_await File::Open(path, O_RDWR);
+  EXPECT_TRUE(fifo.ok()) << fifo.message();
+  auto [got, sent] = co_await Join(
+      [](File& from) -> Task<std::string> {
+        std::string bytes(10, '\0');
+        IoResult<size_t> count = co_await from.Read(RoomIn(bytes));
+        co_return bytes.substr(0, *count);
+      }(*fifo),
+      [](File& to) -> Task<size_t> {
+        co_await Turns(5);
+        co_return *co_await to.Write(BytesOf("both"));
+      }(*fifo));
+  EXPECT_EQ(got, "both");
+  EXPECT_EQ(sent, 4u);
+}
+TEST_P(FileTest, OfANamedPipeAReadAndAWriteMayWait) { Run(BothWaysMain(Path("fifo"))); }
+
 Task<void> CopyMain(std::string path) {
   const std::string text = LettersAt(9, 200'000);
   File file = co_await NewFile(path);
@@ -226,6 +259,16 @@ Task<void> TwoMain(std::string path) {
   File file = co_await NewFile(std::move(path));
   (void)co_await Join(ReadHere(file), ReadHere(file));
 }
+Task<size_t> ReadThere(File& file) {
+  std::string bytes(10, '\0');
+  co_return *co_await file.ReadAt(RoomIn(bytes), 0);
+}
+Task<void> TwoOfAFifoMain(std::string path) {
+  EXPECT_EQ(mkfifo(path.c_str(), 0600), 0);
+  NamedResult<File> fifo = co_await File::Open(path, O_RDWR);
+  unlink(path.c_str());
+  (void)co_await Join(ReadHere(*fifo), ReadThere(*fifo));
+}
 Task<void> ClosedMain(std::string path) {
   File file = co_await NewFile(std::move(path));
   file.Close();
@@ -234,6 +277,7 @@ Task<void> ClosedMain(std::string path) {
 TEST_P(FileTest, MisuseEndsTheProcess) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_DEATH(Run(TwoMain(Path("file"))), "at its position at the same time");
+  EXPECT_DEATH(Run(TwoOfAFifoMain(Path("fifo"))), "two reads of a file that has no positions");
   EXPECT_DEATH(Run(ClosedMain(Path("file"))), "the file is closed");
 }
 
