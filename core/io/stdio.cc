@@ -9,10 +9,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <string>
 
 #include "core/io/descriptor_attempts.h"
 #include "core/io/io_parts.h"
+#include "core/io/open_once_more.h"
 #include "core/io/poll.h"
 #include "core/io/stream_socket.h"
 #include "core/runtime/blocking_pool.h"
@@ -48,16 +48,17 @@ struct LaneHold {
 
 }  // namespace
 
-StandardStream::StandardStream(int fd, int flags) : fd_(fd) {
+StandardStream::StandardStream(int fd, int access) : fd_(fd) {
   struct stat about = {};
   if (fstat(fd, &about) != 0) return;  // the calls say why
   if (S_ISSOCK(about.st_mode)) {
     way_ = Way::kSocket;
-  } else if (S_ISFIFO(about.st_mode) || isatty(fd) == 1) {
-    const std::string name = "/proc/self/fd/" + std::to_string(fd);
-    own_ = open(name.c_str(), flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  } else if (IsPipeOrTerminal(fd, about)) {
+    own_ = OpenOnceMore(fd, access);
     way_ = own_ >= 0 ? Way::kReopened : Way::kPollThenPool;
   }
+  // A descriptor has one wait in each direction: other objects have copies of their own.
+  if (way_ == Way::kSocket || way_ == Way::kPollThenPool) own_ = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
 StandardStream& StandardStream::operator=(StandardStream&& other) noexcept {
@@ -77,39 +78,39 @@ void StandardStream::Close() {
 
 Task<IoResult<size_t>> StandardStream::ReadSome(std::span<std::byte> bytes) {
   if (way_ == Way::kReopened) {
-    co_return co_await DescriptorRead(own_, DescriptorKind::kNonBlocking, bytes, lane_);
+    co_return co_await DescriptorRead(fd(), DescriptorKind::kNonBlocking, bytes, lane_);
   }
   if (way_ == Way::kSocket) {
-    co_return co_await DescriptorRead(fd_, DescriptorKind::kSocket, bytes, lane_);
+    co_return co_await DescriptorRead(fd(), DescriptorKind::kSocket, bytes, lane_);
   }
   const LaneHold hold(lane_);
   if (way_ == Way::kPollThenPool) {
-    IoResult<uint32_t> ready = co_await Poll(fd_, POLLIN);
+    IoResult<uint32_t> ready = co_await Poll(fd(), POLLIN);
     if (!ready.ok()) co_return IoError(ready.error());
   }
   bytes = bytes.first(std::min(bytes.size(), kMostAtOnce));
-  co_return co_await InPool([fd = fd_, bytes] { return read(fd, bytes.data(), bytes.size()); });
+  co_return co_await InPool([fd = fd(), bytes] { return read(fd, bytes.data(), bytes.size()); });
 }
 
 Task<IoResult<size_t>> StandardStream::WriteSome(
     std::span<const std::span<const std::byte>> parts) {
   if (way_ == Way::kReopened) {
-    co_return co_await DescriptorWrite(own_, DescriptorKind::kNonBlocking, parts, lane_);
+    co_return co_await DescriptorWrite(fd(), DescriptorKind::kNonBlocking, parts, lane_);
   }
   if (way_ == Way::kSocket) {
-    co_return co_await DescriptorWrite(fd_, DescriptorKind::kSocket, parts, lane_);
+    co_return co_await DescriptorWrite(fd(), DescriptorKind::kSocket, parts, lane_);
   }
   const LaneHold hold(lane_);
   if (way_ == Way::kPollThenPool) {
     const auto first = std::ranges::find_if(parts, [](const auto& part) { return !part.empty(); });
     if (first == parts.end()) co_return size_t{0};
-    IoResult<uint32_t> ready = co_await Poll(fd_, POLLOUT);
+    IoResult<uint32_t> ready = co_await Poll(fd(), POLLOUT);
     if (!ready.ok()) co_return IoError(ready.error());
     const std::span<const std::byte> few = first->first(std::min<size_t>(first->size(), PIPE_BUF));
-    co_return co_await InPool([fd = fd_, few] { return write(fd, few.data(), few.size()); });
+    co_return co_await InPool([fd = fd(), few] { return write(fd, few.data(), few.size()); });
   }
   IoParts all(parts);
-  co_return co_await InPool([fd = fd_, &all] { return writev(fd, all.data(), all.count()); });
+  co_return co_await InPool([fd = fd(), &all] { return writev(fd, all.data(), all.count()); });
 }
 
 Stdin::Stdin() : Stdin(STDIN_FILENO) {}

@@ -14,10 +14,14 @@
 //   a terminal, a pipe    opened once more (/proc/self/fd/N), with O_NONBLOCK, and waited for by
 //                         the reactor. That flag belongs to an open file, which the shell and
 //                         others share: it is set on the one of our own, and theirs stays as it is
-//   a socket              each call says that it does not wait
+//   a socket              a descriptor of our own, so that several objects may wait; each call says
+//                         that it does not wait
 //   all else: a file,     the calls are made by the blocking pool. Also a terminal or a pipe that
-//   /dev/null             cannot be opened once more (it is another user's): then it is waited for
-//                         first, and a write is so small that it does not wait
+//   /dev/null             cannot be opened once more (it is another user's, or the end of a
+//                         terminal that an emulator has): then it is waited for first, and a write
+//                         is so small that it seldom waits. When it does, because others write
+//                         there, too, or the terminal has been stopped, that holds a thread of the
+//                         pool and no worker
 //
 // Nothing is kept back in memory: what Write has taken is in the kernel. What was written by
 // std::printf is not, before a flush.
@@ -55,8 +59,8 @@ class StandardStream {
     kPollThenPool,
   };
 
-  // `flags`: O_RDONLY or O_WRONLY.
-  StandardStream(int fd, int flags);
+  // `access`: O_RDONLY or O_WRONLY.
+  StandardStream(int fd, int access);
   StandardStream(StandardStream&& other) noexcept
       : fd_(other.fd_),
         own_(std::exchange(other.own_, -1)),
@@ -71,9 +75,10 @@ class StandardStream {
 
  private:
   void Close();
+  int fd() const { return own_ >= 0 ? own_ : fd_; }
 
   int fd_;
-  int own_ = -1;  // opened once more
+  int own_ = -1;  // opened once more, or a copy
   Way way_ = Way::kPool;
   Lane lane_;
 };

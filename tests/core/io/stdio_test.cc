@@ -57,6 +57,11 @@ Ends Terminal() {
   EXPECT_GE(ends.theirs, 0);
   return ends;
 }
+Ends OtherEndOfTerminal() {
+  Ends ends = Terminal();
+  std::swap(ends.ours, ends.theirs);
+  return ends;
+}
 Ends SocketEnds() {
   Ends ends;
   std::array<int, 2> both{};
@@ -108,8 +113,27 @@ Task<void> LinesMain(Ends ends) {
   EXPECT_EQ(flags & O_NONBLOCK, 0);
 }
 TEST_P(StdioTest, LinesFromATerminal) { Run(LinesMain(Terminal())); }
+TEST_P(StdioTest, LinesFromTheOtherEndOfATerminal) { Run(LinesMain(OtherEndOfTerminal())); }
 TEST_P(StdioTest, LinesFromAPipe) { Run(LinesMain(PipeEnds(/*to_them=*/true))); }
 TEST_P(StdioTest, LinesFromASocket) { Run(LinesMain(SocketEnds())); }
+
+// As a program has it that writes its log and its output: both wait at the same time.
+Task<std::string> ReadPart(Stdin& in) {
+  std::string bytes(4, '\0');
+  IoResult<size_t> got = co_await in.Read(RoomIn(bytes));
+  co_return bytes.substr(0, *got);
+}
+Task<void> TwoReadersMain(Ends ends) {
+  Stdin one(ends.theirs);
+  Stdin two(ends.theirs);
+  auto [first, second, zero] =
+      co_await Join(ReadPart(one), ReadPart(two), PutLater(ends.ours, "abcdefgh"));
+  (void)zero;
+  EXPECT_TRUE((first == "abcd" && second == "efgh") || (first == "efgh" && second == "abcd"))
+      << first << " " << second;
+}
+TEST_P(StdioTest, TwoObjectsMayWaitForOneSocket) { Run(TwoReadersMain(SocketEnds())); }
+TEST_P(StdioTest, TwoObjectsMayWaitForOnePipe) { Run(TwoReadersMain(PipeEnds(/*to_them=*/true))); }
 
 // Nothing can be opened once more.
 class NoDescriptors {
