@@ -6,21 +6,28 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <utility>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "core/io/command.h"
 #include "core/io/poll.h"
 #include "core/io/stream_socket.h"
+#include "core/reactor/descriptor_notes.h"
 #include "core/runtime/spawn.h"
 #include "core/sched/worker.h"
 
 namespace sluice::core {
 namespace {
 
-// 1: it has ended, and `info` says how; 0: it runs; or a negative errno. WNOHANG or 0.
-int WaitFor(int pidfd, int how, siginfo_t& info) {
+constexpr int kSoon = 1000;  // milliseconds
+
+// 1: it has ended, and `info` says how; 0: it runs; or a negative errno.
+int TryWait(int pidfd, siginfo_t& info) {
   for (;;) {
     info = {};
-    if (waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED | how) == 0) {
+    if (waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED | WNOHANG) == 0) {
       return info.si_pid == 0 ? 0 : 1;
     }
     if (errno != EINTR) return -errno;
@@ -31,6 +38,35 @@ int SendSignal(int pidfd, int signal) {
   return syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0) == 0 ? 0 : errno;
 }
 
+// Those that have been left, run, and have no task that waits for them.
+class LeftProcesses {
+ public:
+  void Add(int pidfd) {
+    absl::MutexLock lock(&mutex_);
+    pidfds_.push_back(pidfd);
+  }
+  // Takes from the kernel's table what has ended.
+  void Reap() {
+    absl::MutexLock lock(&mutex_);
+    std::erase_if(pidfds_, [](int pidfd) {
+      siginfo_t info;
+      if (TryWait(pidfd, info) == 0) return false;
+      DescriptorNotes::CloseElsewhere(pidfd);  // any runtime's
+      return true;
+    });
+  }
+
+ private:
+  absl::Mutex mutex_;
+  std::vector<int> pidfds_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Never destroyed: it may be used while the process ends.
+LeftProcesses& TheLeft() {
+  static LeftProcesses& left = *new LeftProcesses;
+  return left;
+}
+
 // A process that has been left and runs: at its end it is taken from the kernel's table.
 class Orphan {
  public:
@@ -38,12 +74,19 @@ class Orphan {
   Orphan(Orphan&& other) noexcept
       : pidfd_(std::exchange(other.pidfd_, -1)), killed_(other.killed_) {}
   Orphan& operator=(Orphan&&) = delete;
-  // When the runtime ends before, one that has been killed is waited for: that is soon.
+  // When the runtime ends before, or there is none, one that has been killed is waited for: that is
+  // soon, unless a disk holds it.
   ~Orphan() {
     if (pidfd_ < 0) return;
+    pollfd end = {.fd = pidfd_, .events = POLLIN, .revents = 0};
+    while (killed_ && poll(&end, 1, kSoon) < 0 && errno == EINTR) {
+    }
     siginfo_t info;
-    (void)WaitFor(pidfd_, killed_ ? 0 : WNOHANG, info);
-    CloseDescriptor(pidfd_);
+    if (TryWait(pidfd_, info) == 0) {
+      TheLeft().Add(pidfd_);
+    } else {
+      CloseDescriptor(pidfd_);
+    }
   }
   int pidfd() const { return pidfd_; }
 
@@ -100,10 +143,7 @@ void Child::Leave() {
   }
 }
 
-ChildWait Child::Wait() {
-  in.Close();
-  return ChildWait(*this);
-}
+void Child::ReapLeft() { TheLeft().Reap(); }
 
 IoResult<void> Child::Signal(int signal) {
   if (status_.has_value() || pidfd_ < 0) return IoError(ESRCH);
@@ -116,7 +156,7 @@ IoResult<void> Child::Kill() { return Signal(SIGKILL); }
 int32_t Child::Reap() {
   if (status_.has_value()) return 0;
   siginfo_t info;
-  const int result = WaitFor(pidfd_, WNOHANG, info);
+  const int result = TryWait(pidfd_, info);
   if (result == 0) return -EAGAIN;
   if (result < 0) return result;
   status_ = info.si_code == CLD_EXITED ? ExitStatus{.code = info.si_status}
@@ -125,6 +165,10 @@ int32_t Child::Reap() {
 }
 
 ChildWait::ChildWait(Child& child) : Attempt(child.pidfd_, POLLIN, child.lane_), child_(child) {}
+
+void ChildWait::CloseInput() {
+  if (!child_.in.is_busy()) child_.in.Close();
+}
 
 int32_t ChildWait::Try() { return child_.Reap(); }
 

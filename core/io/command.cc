@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,13 +11,17 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <initializer_list>
 #include <span>
 
 #include "core/bytes/transferred.h"
 #include "core/bytes/whole.h"
+#include "core/io/open_once_more.h"
 #include "core/runtime/blocking_pool.h"
+#include "core/sync/event.h"
 #include "core/task/join.h"
 #include "core/task/outcome.h"
+#include "core/task/select.h"
 
 namespace sluice::core {
 namespace {
@@ -39,7 +44,23 @@ class ChildEnd {
     fd_ = fd;
     return fd < kStreams ? Copy(fd) : 0;
   }
-  // `fd` stays the caller's.
+  // `fd` stays the caller's, and so do its flags.
+  int Give(int fd) {
+    const int flags = fcntl(fd, F_GETFL);
+    struct stat about = {};
+    if (flags < 0 || fstat(fd, &about) != 0) return errno;
+    if ((flags & O_NONBLOCK) != 0 && IsPipeOrTerminal(fd, about)) {
+      const int again = OpenOnceMore(fd, flags & O_ACCMODE);
+      if (again >= 0) {
+        fcntl(again, F_SETFL, flags & ~O_NONBLOCK);
+        return Take(again);
+      }
+    }
+    return Copy(fd);
+  }
+  int fd() const { return fd_; }
+
+ private:
   int Copy(int fd) {
     const int copy = fcntl(fd, F_DUPFD_CLOEXEC, kStreams);
     if (copy < 0) return errno;
@@ -47,9 +68,7 @@ class ChildEnd {
     fd_ = copy;
     return 0;
   }
-  int fd() const { return fd_; }
 
- private:
   int fd_ = -1;
 };
 
@@ -119,18 +138,28 @@ bool HasName(const std::string& variable, std::string_view name) {
 
 // Kills the child if it cannot go on: nothing reads what it writes. What else writes there, as a
 // child of the child, gets SIGPIPE.
-Task<int> Collect(Child& child, PipeReader& from, std::string& into, size_t most) {
+Task<int> Collect(Child& child, PipeReader& from, std::string& into, size_t most, Event& failed) {
   std::vector<std::byte> bytes;
   const Transferred read = co_await ReadToEnd(from, bytes, most);
   if (!read.ok()) {
     (void)child.Kill();
     from.Close();
+    failed.Set();
   }
   into.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   co_return read.error();
 }
 
 Task<IoResult<ExitStatus>> End(Child& child) { co_return co_await child.Wait(); }
+
+// Of several errors the one that has cut the others short.
+int Cause(std::initializer_list<int> errors) {
+  int cause = 0;
+  for (const int error : errors) {
+    if (error != 0 && (cause == 0 || cause == ECANCELED)) cause = error;
+  }
+  return cause;
+}
 
 }  // namespace
 
@@ -164,7 +193,7 @@ Command::Prepared::Prepared(const Command& command) : arguments{command.program_
 
 int Command::Prepared::OpenStream(const Stream& stream, int number) {
   ChildEnd& end = ends[static_cast<size_t>(number)];
-  if (stream.fd >= 0) return end.Copy(stream.fd);
+  if (stream.fd >= 0) return end.Give(stream.fd);
   switch (stream.how) {
     case Stdio::kInherit:
       return 0;
@@ -274,12 +303,13 @@ NamedResult<Child> Command::Spawn(Prepared& prepared) const {
   return Child(pid, pidfd, kill_on_drop_, program_);
 }
 
-Task<NamedResult<Child>> Command::Start() const {
-  Prepared prepared(*this);
-  if (prepared.error != 0) co_return Error(prepared.error);
-  Outcome outcome = co_await RunBlocking([this, &prepared] { return Spawn(prepared); });
-  if (outcome.cancelled()) co_return Error(ECANCELED);
-  if (!outcome.has_value()) co_return Error(EAGAIN);  // no thread can be started
+Task<NamedResult<Child>> Command::StartOf(Command command) {
+  Child::ReapLeft();
+  Prepared prepared(command);
+  if (prepared.error != 0) co_return command.Error(prepared.error);
+  Outcome outcome = co_await RunBlocking([&command, &prepared] { return command.Spawn(prepared); });
+  if (outcome.cancelled()) co_return command.Error(ECANCELED);
+  if (!outcome.has_value()) co_return command.Error(EAGAIN);  // no thread can be started
   NamedResult<Child> child = std::move(outcome).value();
   if (child.ok()) {
     child->in = std::move(prepared.in);
@@ -289,19 +319,20 @@ Task<NamedResult<Child>> Command::Start() const {
   co_return child;
 }
 
-Task<NamedResult<Output>> Command::Run(size_t most) const {
-  Command command = *this;
+Task<NamedResult<Output>> Command::RunOf(Command command, size_t most) {
   command.Stdout(Stdio::kPipe).Stderr(Stdio::kPipe).KillOnDrop();
-  if (!stdin_told_) command.Stdin(Stdio::kNull);
+  if (!command.stdin_told_) command.Stdin(Stdio::kNull);
   NamedResult<Child> child = co_await command.Start();
   if (!child.ok()) co_return child.failure();
   Output output;
-  auto [out_error, err_error, status] =
-      co_await Join(Collect(*child, child->out, output.out, most),
-                    Collect(*child, child->err, output.err, most), End(*child));
-  for (const int error : {out_error, err_error, status.error()}) {
-    if (error != 0) co_return NamedError{"run", program_, error};
-  }
+  Event failed;  // then what is left has no one to wait for it
+  auto ended =
+      co_await Select(Join(Collect(*child, child->out, output.out, most, failed),
+                           Collect(*child, child->err, output.err, most, failed), End(*child)),
+                      failed.Wait());
+  auto& [out_error, err_error, status] = ended.Get<0>();
+  const int error = Cause({out_error, err_error, status.error()});
+  if (error != 0) co_return NamedError{"run", command.program_, error};
   output.status = *status;
   co_return output;
 }

@@ -16,13 +16,20 @@
 //                           │ ▲  Signal, Kill
 //                           │ └────┘
 //                           └── the Child goes ──► LEFT, or killed if KillOnDrop: a task of the
-//                                                  runtime waits for it, so that no zombie stays
+//                                                  runtime waits for it, so that no zombie stays;
+//                                                  on a plain thread, or when the runtime ends
+//                                                  before: the first Start after its end, of
+//                                                  whatever runtime. One that has been killed is
+//                                                  waited for there and then, a second at most
 //
 // The child has the three standard descriptors and no other of this process; no signal is blocked
-// in it, and SIGPIPE is as usual. The program is looked for in PATH unless its name has a '/'.
+// in it, and SIGPIPE is as usual. The program is looked for in PATH unless its name has a '/'. A
+// pipe or terminal of the caller's that has O_NONBLOCK is opened once more for the child, without
+// it, as programs expect; a socket cannot be, and is handed over as it is (on epoll with that
+// flag).
 //
 // Cancellation   A Start that is cut short has started nothing, or brings the child. A Wait that is
-//                cut short may be called again. A Run that is cut short kills the child.
+//                cut short may be called again. A Run that is cut short, or fails, kills the child.
 // Waiting        By a pidfd, which the reactor polls. No other code of the process may wait for its
 //                children in general (wait(2), SIGCHLD ignored).
 //
@@ -34,6 +41,7 @@
 
 #include <sys/types.h>
 
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -65,9 +73,15 @@ class Child;
 class [[nodiscard]] ChildWait final : public Attempt {
  public:
   explicit ChildWait(Child& child);
+  template <typename Promise>
+  bool await_suspend(std::coroutine_handle<Promise> handle) {
+    CloseInput();
+    return Attempt::await_suspend(handle);
+  }
   IoResult<ExitStatus> await_resume();
 
  private:
+  void CloseInput();
   int32_t Try() override;
 
   Child& child_;
@@ -79,9 +93,11 @@ class Child {
   Child& operator=(Child&& other) noexcept;
   ~Child() { Leave(); }
 
-  // Waits for its end, again and again if one likes. Closes `in` first: a program that reads to
-  // the end would wait for ever.
-  ChildWait Wait();
+  // Waits for its end, again and again if one likes. When it is awaited it closes `in`, for a
+  // program that reads to the end would wait for ever; but not while a write to it waits: then what
+  // writes is to close it. An `in` that is first written to later, or by another task, is moved out
+  // of the Child before.
+  ChildWait Wait() { return ChildWait(*this); }
 
   // ESRCH: it has been waited for.
   IoResult<void> Signal(int signal);
@@ -108,6 +124,8 @@ class Child {
   // The end, without waiting: -EAGAIN while it runs.
   int32_t Reap();
   void Leave();
+  // Those that have been left and have ended, and that no task waits for.
+  static void ReapLeft();
 
   pid_t pid_;
   int pidfd_;
@@ -153,12 +171,13 @@ class Command {
   // A Child that goes before its process has ended kills it.
   Command& KillOnDrop();
 
-  // As often as one likes.
-  Task<NamedResult<Child>> Start() const;
+  // As often as one likes. The task has a copy of what has been told so far.
+  Task<NamedResult<Child>> Start() const { return StartOf(*this); }
 
   // Starts it with stdout and stderr as pipes (and stdin as nothing, unless told), and waits for
-  // its end. EMSGSIZE: it wrote more than `most` bytes into one of them, and has been killed.
-  Task<NamedResult<Output>> Run(size_t most = size_t{1} << 20) const;
+  // its end and theirs, which its own children may hold open. EMSGSIZE: it wrote more than `most`
+  // bytes into one of them, and has been killed.
+  Task<NamedResult<Output>> Run(size_t most = size_t{1} << 20) const { return RunOf(*this, most); }
 
  private:
   struct Stream {
@@ -167,6 +186,8 @@ class Command {
   };
   struct Prepared;
 
+  static Task<NamedResult<Child>> StartOf(Command command);
+  static Task<NamedResult<Output>> RunOf(Command command, size_t most);
   NamedError Error(int error) const;
   NamedResult<Child> Spawn(Prepared& prepared) const;
 

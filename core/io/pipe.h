@@ -35,6 +35,8 @@ class PipeEnd {
  public:
   void Close();
   bool is_open() const { return fd_ >= 0; }
+  // A read or a write of it has begun and not ended.
+  bool is_busy() const { return lane_.busy; }
   int fd() const { return fd_; }
   // Hands the descriptor over, which has O_NONBLOCK: the caller closes it. It is closed here.
   int Release() {

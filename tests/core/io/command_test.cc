@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "core/bytes/whole.h"
@@ -143,6 +144,63 @@ Task<void> GivenMain() {
 }
 TEST_P(CommandTest, DescriptorsOfTheCaller) { Run(GivenMain()); }
 
+// Programs expect to wait; what we read and write has O_NONBLOCK, and keeps it.
+Task<void> WaitsForUsMain() {
+  IoResult<Pipe> to = Pipe::Make();
+  IoResult<Pipe> from = Pipe::Make();
+  Command cat("cat");
+  NamedResult<Child> child =
+      co_await cat.StdinFrom(to->reader.fd()).StdoutTo(from->writer.fd()).Start();
+  EXPECT_TRUE(child.ok()) << child.message();
+  for (const int fd : {to->reader.fd(), from->writer.fd()}) {
+    EXPECT_NE(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+  }
+  to->reader.Close();
+  from->writer.Close();
+  const std::string text = LettersAt(0, 500'000);
+  auto [sent, all] = co_await Join(
+      [](PipeWriter& in, const std::string& bytes) -> Task<Transferred> {
+        co_await Sleep(20ms);  // it reads before there is anything
+        const Transferred done = co_await WriteAll(in, BytesOf(bytes));
+        in.Close();
+        co_return done;
+      }(to->writer, text),
+      [](PipeReader& out) -> Task<std::string> {
+        co_await Sleep(60ms);  // it writes more than fits
+        co_return co_await ReadAll(out);
+      }(from->reader));
+  EXPECT_TRUE(sent.ok()) << sent.error();
+  EXPECT_TRUE(all == text);
+  EXPECT_TRUE((*co_await child->Wait()).ok());
+}
+TEST_P(CommandTest, APipeOfTheCallersWaitsInTheChild) { Run(WaitsForUsMain()); }
+
+// A child of the child has stderr, and goes on.
+Task<void> SilentMain() {
+  IoResult<Pipe> held = Pipe::Make();
+  Command command = Shell("exec 3<&0; cat <&3 >/dev/null & exec yes");
+  command.StdinFrom(held->reader.fd());
+  auto outcome = co_await Select(command.Run(/*most=*/1000), Sleep(10s));
+  EXPECT_TRUE(outcome.Won<0>());
+  EXPECT_EQ(outcome.Get<0>().error(), kTooLarge);
+}
+TEST_P(CommandTest, ARunThatFailsDoesNotWaitForOthers) { Run(SilentMain()); }
+
+// What is told to a Command after Start is for the next one.
+Task<void> KeptMain() {
+  Command command = Shell("exit 3");
+  Task<NamedResult<Child>> start = command.Start();
+  Task<NamedResult<Output>> run = command.Run();
+  command = Command("no-such-program");
+  NamedResult<Child> child = co_await std::move(start);
+  EXPECT_TRUE(child.ok()) << child.message();
+  if (child.ok()) EXPECT_EQ((*co_await child->Wait()).code, 3);
+  NamedResult<Output> output = co_await std::move(run);
+  EXPECT_TRUE(output.ok()) << output.message();
+  if (output.ok()) EXPECT_EQ(output->status.code, 3);
+}
+TEST_P(CommandTest, AStartKeepsWhatItNeeds) { Run(KeptMain()); }
+
 Task<void> SignalsMain() {
   NamedResult<Child> child = co_await Command("sleep").Arg("1000").OwnGroup().Start();
   EXPECT_TRUE(child.ok()) << child.message();
@@ -169,6 +227,16 @@ Task<void> WaitsMain() {
   EXPECT_EQ((*status).signal, SIGKILL);
 }
 TEST_P(CommandTest, AWaitHearsOfTheEnd) { Run(WaitsMain()); }
+
+Task<void> FedMain() {
+  Command cat("cat");
+  cat.Stdin(Stdio::kPipe).Stdout(Stdio::kNull);
+  NamedResult<Child> child = co_await cat.Start();
+  auto [sent, status] = co_await Join(Feed(child->in, LettersAt(0, 500'000)), WaitFor(*child));
+  EXPECT_TRUE(sent.ok()) << sent.error();
+  EXPECT_TRUE((*status).ok());
+}
+TEST_P(CommandTest, AWaitLeavesAWriteAlone) { Run(FedMain()); }
 
 Task<void> DropMain() {
   PipeReader out;
@@ -197,6 +265,25 @@ Task<void> LeaveMain() {
   EXPECT_EQ(co_await ReadAll(out), "alive");
 }
 TEST_P(CommandTest, ElseItRunsOnAndLeavesNoZombie) { Run(LeaveMain()); }
+
+bool IsZombie(pid_t pid) {
+  siginfo_t info = {};
+  const auto id = static_cast<id_t>(pid);
+  return waitid(P_PID, id, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
+}
+Task<void> LeaveElsewhereMain() {
+  Command cat("cat");
+  NamedResult<Child> child = co_await cat.Stdin(Stdio::kPipe).Start();
+  EXPECT_TRUE(child.ok()) << child.message();
+  const pid_t pid = child->pid();
+  PipeWriter in = std::move(child->in);
+  std::thread([gone = std::move(*child)] {}).join();
+  in.Close();
+  while (!IsZombie(pid)) co_await Sleep(1ms);
+  EXPECT_TRUE((co_await Command("true").Run()).ok());
+  EXPECT_FALSE(IsZombie(pid));
+}
+TEST_P(CommandTest, OneLeftOnAPlainThreadIsReapedByTheNextStart) { Run(LeaveElsewhereMain()); }
 
 Task<void> CutRunMain() {
   for (int i = 0; i < 10; ++i) {
