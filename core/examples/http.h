@@ -215,7 +215,7 @@ inline core::Task<absl::StatusOr<Page>> Get(Url url) {
 // The same with a limit in time.
 inline core::Task<absl::StatusOr<Page>> GetWithin(core::Duration limit, Url url) {
   std::optional<absl::StatusOr<Page>> page = co_await core::WithTimeout(limit, Get(url));
-  if (page.has_value() && !absl::IsCancelled(page->status())) co_return *std::move(page);
+  if (page.has_value()) co_return *std::move(page);
   co_return absl::DeadlineExceededError("no answer from " + url.host + " in time");
 }
 

@@ -8,6 +8,10 @@
 #include <string>
 #include <type_traits>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/bytes/transferred.h"
+#include "core/io/named_result.h"
 #include "core/task/outcome.h"
 #include "core/task/select.h"
 #include "core/time/interval.h"
@@ -129,6 +133,18 @@ TEST(GaveUpTest, DependsOnTheType) {
   EXPECT_FALSE(GaveUp(std::optional<int>(0)));
   EXPECT_TRUE(GaveUp(std::unique_ptr<int>()));
   EXPECT_FALSE(GaveUp(std::string()));
+  EXPECT_TRUE(GaveUp(Transferred(0, ECANCELED)));
+  EXPECT_FALSE(GaveUp(Transferred(3, ECANCELED)));  // they are not lost
+  EXPECT_FALSE(GaveUp(Transferred(0, EPIPE)));
+  EXPECT_FALSE(GaveUp(Transferred(3, 0)));
+  EXPECT_TRUE(GaveUp(NamedResult<int>(NamedError{"open", "file", ECANCELED})));
+  EXPECT_FALSE(GaveUp(NamedResult<int>(NamedError{"open", "file", ENOENT})));
+  EXPECT_FALSE(GaveUp(NamedResult<int>(7)));
+  EXPECT_TRUE(GaveUp(absl::CancelledError()));
+  EXPECT_FALSE(GaveUp(absl::OkStatus()));
+  EXPECT_TRUE(GaveUp(absl::StatusOr<int>(absl::CancelledError("cut short"))));
+  EXPECT_FALSE(GaveUp(absl::StatusOr<int>(absl::NotFoundError("none"))));
+  EXPECT_FALSE(GaveUp(absl::StatusOr<int>(7)));
 }
 
 }  // namespace
