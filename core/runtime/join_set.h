@@ -83,7 +83,10 @@ class JoinSet {
     explicit NextAwaiter(State& state) : state_(state) {}
     template <typename Promise>
     bool await_suspend(std::coroutine_handle<Promise> handle) {
-      return Suspend(handle, [this] { return state_.Queue(*this); });
+      return Suspend(handle, [this] {
+        if (state_.Queue(*this)) return true;
+        return got_ == nullptr && GoOn();  // a loop over an empty set lets others run
+      });
     }
     std::optional<Outcome<T>> await_resume() {
       Resumed();
@@ -98,8 +101,21 @@ class JoinSet {
   };
 
   // The outcome of the next task that ends, or of one that has ended. Nullopt: the set is empty, or
-  // the scope was cancelled. One wait at a time.
+  // the scope was cancelled. One wait at a time. It does not wait for a first task: a loop that
+  // goes on when the set is empty asks empty() before, or it runs round and round.
   NextAwaiter Next() { return NextAwaiter(*state_); }
+
+  // The outcome of one that has ended; nullopt: none has, or the set is empty. Does not wait: for a
+  // set that grows as long as its owner lives, and whose outcomes are taken now and then.
+  std::optional<Outcome<T>> TryNext() {
+    Member* got = nullptr;
+    {
+      ThreadMutexLock lock(&state_->mutex);
+      if (state_->ended.empty()) return std::nullopt;
+      got = &state_->ended.PopFirst();
+    }
+    return Handle(*got).TakeOutcome();
+  }
 
   // Asks all to give up; their outcomes still come.
   void AbortAll() {

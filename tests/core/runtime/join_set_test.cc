@@ -46,6 +46,31 @@ Task<void> InOrderMain() {
 }
 TEST(JoinSetTest, BringsOutcomesInTheOrderOfTheEnds) { RunIt(InOrderMain()); }
 
+Task<void> TryMain() {
+  JoinSet<int> set;
+  EXPECT_FALSE(set.TryNext().has_value());
+  set.Spawn(After(1, 1));
+  set.Spawn(After(100, 2));
+  EXPECT_FALSE(set.TryNext().has_value());  // neither has begun
+  std::optional<Outcome<int>> first;
+  while (!first.has_value()) {
+    co_await Yield();
+    first = set.TryNext();
+  }
+  EXPECT_EQ(first->value(), 1);
+  EXPECT_FALSE(set.TryNext().has_value());
+  EXPECT_EQ(set.size(), 1u);
+  EXPECT_EQ((co_await set.Next())->value(), 2);
+}
+TEST(JoinSetTest, TryNextDoesNotWait) { RunIt(TryMain()); }
+
+Task<void> EmptyMain() {
+  JoinSet<int> set;
+  JoinHandle<int> other = Spawn(After(10, 1));
+  while (!other.finished()) EXPECT_FALSE((co_await set.Next()).has_value());
+}
+TEST(JoinSetTest, ALoopOverAnEmptySetLetsOthersRun) { RunIt(EmptyMain()); }
+
 Task<int> Throws() {
   co_await Yield();
   throw std::runtime_error("member");
