@@ -4,8 +4,6 @@
 //     bazel run //core/examples:line_counter -- file /etc/services
 //     bazel run //core/examples:line_counter -- tcp 127.0.0.1:8080
 //     bazel run //core/examples:line_counter -- memory $'one\ntwo'
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -37,38 +35,10 @@ core::Task<core::IoResult<size_t>> CountLines(Stream& stream) {
   }
 }
 
-// A stream is whatever has a Read like this one (core/bytes/async_stream.h). Reading a file blocks
-// the thread that does it, so a thread of the pool for such calls does.
-class BlockingFile {
- public:
-  explicit BlockingFile(int fd) : fd_(fd) {}
-  BlockingFile(const BlockingFile&) = delete;
-  ~BlockingFile() { (void)close(fd_); }
-
-  core::Task<core::IoResult<size_t>> Read(std::span<std::byte> bytes) {
-    core::Outcome<ssize_t> got = co_await core::RunBlocking([this, bytes]() -> ssize_t {
-      const ssize_t count = read(fd_, bytes.data(), bytes.size());
-      return count < 0 ? -errno : count;
-    });
-    if (got.cancelled()) co_return core::IoError(ECANCELED);
-    if (got.value() < 0) co_return core::IoError(static_cast<int>(-got.value()));
-    co_return static_cast<size_t>(got.value());
-  }
-
- private:
-  const int fd_;
-};
-static_assert(core::AsyncRead<BlockingFile>);
-
 core::Task<core::IoResult<size_t>> CountFile(std::string path) {
-  core::Outcome<int> fd = co_await core::RunBlocking([&path] {
-    const int opened = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    return opened < 0 ? -errno : opened;
-  });
-  if (fd.cancelled()) co_return core::IoError(ECANCELED);
-  if (fd.value() < 0) co_return core::IoError(-fd.value());
-  BlockingFile file(fd.value());
-  co_return co_await CountLines(file);
+  core::NamedResult<core::File> file = co_await core::File::Open(path);
+  if (!file.ok()) co_return core::IoError(file.error());
+  co_return co_await CountLines(*file);
 }
 
 core::Task<core::IoResult<size_t>> CountTcp(std::string server) {

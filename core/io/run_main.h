@@ -21,6 +21,10 @@
 //   1                         it threw something else, or the runtime could not start; one line on
 //                             stderr says what
 //
+// The locals of the main task go when it returns, before those tasks have ended. What they borrow
+// is the caller's of RunMain, or main waits for them before it returns (JoinSet::Shutdown,
+// TaskGroup::Join).
+//
 // SIGPIPE is ignored. The two signals are blocked in this thread and in those it starts: call
 // RunMain before there are others. Other signals: core/io/signals.h.
 //

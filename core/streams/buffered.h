@@ -9,14 +9,23 @@
 //
 // Bounded: an item that has been taken is a call that runs or a result that has not been handed
 // over, and there are at most so many. All of it is part of the consumer's task: the calls may
-// borrow what is around them, and need no lock. They begin when a Next waits, and go on while the
-// consumer does something else.
+// borrow what is around them, and need no lock.
+//
+// Calls begin only in a Next that finds no result to hand over. They go on while the consumer does
+// something else, but no other begins meanwhile, nor as long as results wait: of ten calls that
+// have ended together, the ten results are taken before an eleventh begins. So a consumer that
+// takes long for each item keeps fewer than `most` calls running; one that only hands items on
+// (ForEach into a channel) keeps them all.
 //
 // Cut short: the calls that run are cancelled and no other begins; what they bring is handed over,
 // by that Next and those behind it, and then one Next is cancelled. No item is lost. To wait for
 // the next item or something else without cutting calls short: SelectLoop
-// (core/task/select_loop.h). An exception is thrown by the Next that would have brought the
-// result; the other calls go on.
+// (core/task/select_loop.h).
+//
+// An exception of a call, or of the stream below, is thrown by the Next that would have brought the
+// result; the other calls go on, and so may the consumer. It must not take the stream with it as it
+// leaves the scope while they run (checked): catch it, await Stop() behind the catch, and throw it
+// on, as all that consumes a stream does.
 //
 // On a way out before the end `co_await stream.Stop()` cancels what runs and waits for it (S5 in
 // stream.h); Take, and all that consumes a stream, do it themselves.
