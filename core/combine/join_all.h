@@ -65,6 +65,11 @@ class [[nodiscard]] JoinAllAwaiter final : public Waiter, private ChildObserver 
     for (Part& part : parts_) part.row.scopes[0].Cancel();
   }
   void OnReady() override { SLUICE_CHECK(false); }  // never posted
+  // Of the first part that has not ended: its scope is a row of its own.
+  const CancelScope* Below() const override {
+    while (ended_ < parts_.size() && parts_[ended_].branch.done()) ++ended_;
+    return ended_ < parts_.size() ? parts_[ended_].row.scopes.data() : nullptr;
+  }
 
  private:
   struct Part {
@@ -79,6 +84,7 @@ class [[nodiscard]] JoinAllAwaiter final : public Waiter, private ChildObserver 
 
   std::deque<Part> parts_;  // they cannot be moved
   size_t remaining_ = 0;
+  mutable size_t ended_ = 0;  // so many have, from the first one on; as Below has found
   std::coroutine_handle<> parent_;
   CancelScope* scope_ = nullptr;
 };

@@ -21,9 +21,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/console/task_json.h"
-#include "core/console/task_query.h"
 #include "core/net/address.h"
 #include "core/net/socket_api.h"
+#include "core/runtime/task_query.h"
 #include "core/text/json_escape.h"
 
 namespace sluice::core {
@@ -70,6 +70,26 @@ std::optional<std::string> Decoded(std::string_view text) {
   return plain;
 }
 
+// Signals are for the program's own threads, but for those that are about what the thread itself
+// has done: blocked, they would end the process without its handler.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t set;
+    sigfillset(&set);
+    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT}) {
+      sigdelset(&set, own);
+    }
+    pthread_sigmask(SIG_BLOCK, &set, &before_);
+  }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
 absl::Status ReadQuery(std::string_view text, TaskQuery& query) {
   const std::vector<std::string> parts =
       absl::StrSplit(absl::string_view(text.data(), text.size()), '&', absl::SkipEmpty());
@@ -109,8 +129,9 @@ absl::StatusOr<std::unique_ptr<Console>> Console::Start(const std::string& path,
   // From here on its destructor closes what there is.
   std::unique_ptr<Console> console(new Console(runtime, *listener, stop, std::move(file)));
   if (stop < 0) return absl::ResourceExhaustedError("there is no descriptor for the console");
+  const SignalsBlocked blocked;  // the thread inherits that
   try {
-    console->thread_ = std::thread([self = console.get()] { self->Run(); });
+    console->thread_ = std::make_unique<std::thread>([self = console.get()] { self->Run(); });
   } catch (const std::system_error&) {
     return absl::ResourceExhaustedError("the system starts no thread for the console");
   }
@@ -118,23 +139,27 @@ absl::StatusOr<std::unique_ptr<Console>> Console::Start(const std::string& path,
 }
 
 Console::Console(RuntimeHandle runtime, int listener, int stop, SocketFile file)
-    : runtime_(runtime), listener_(listener), stop_(stop), file_(std::move(file)) {}
+    : runtime_(runtime),
+      listener_(listener),
+      stop_(stop),
+      file_(std::move(file)),
+      process_(getpid()) {}
 
 Console::~Console() {
-  if (thread_.joinable()) {
-    eventfd_write(stop_, 1);
-    thread_.join();
+  if (getpid() != process_) {
+    (void)thread_.release();  // it is the parent's: here it can be neither joined nor detached
+  } else {
+    if (thread_ != nullptr) {
+      eventfd_write(stop_, 1);
+      thread_->join();
+    }
+    SocketApi().RemoveSocketFile(file_);
   }
-  SocketApi().RemoveSocketFile(file_);
   close(listener_);
   if (stop_ >= 0) close(stop_);
 }
 
 void Console::Run() {
-  // Signals are for the program's own threads.
-  sigset_t all;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, nullptr);
   pthread_setname_np(pthread_self(), "console");
   for (;;) {
     std::vector<pollfd> wanted = {{stop_, POLLIN, 0}};
@@ -179,11 +204,11 @@ void Console::Accept() {
 bool Console::Advance(Client& client) const {
   if (client.answer.empty() && !Read(client)) return false;
   if (client.answer.empty()) return true;
-  const ssize_t sent =
-      send(client.fd, client.answer.data(), client.answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  const ssize_t sent = send(client.fd, client.answer.data() + client.sent,
+                            client.answer.size() - client.sent, MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent < 0) return errno == EAGAIN || errno == EINTR;
-  client.answer.erase(0, static_cast<size_t>(sent));
-  if (!client.answer.empty()) return true;
+  client.sent += static_cast<size_t>(sent);
+  if (client.sent < client.answer.size()) return true;
   shutdown(client.fd, SHUT_WR);
   return false;
 }

@@ -13,17 +13,23 @@
 //
 //   at most kMostClients at a time; further ones wait in the backlog
 //   a request has at most kMostRequest bytes
-//   from its accept to its last byte a client has kPatience; then it is dropped
+//   a client has kPatience to ask, and again to take the answer; then it is dropped
 //
 //   accepted ──► READING ── the empty line has come ──► WRITING ── all taken ──► closed
 //                   └─────── too long, too late, closed by the peer ──────────────►┘
 //
-// The socket's file is for the program's user alone (0600); it goes when the Console does.
+// The socket's file is for the program's user alone (0600); it goes when the Console does. In a
+// child of the process (fork without exec) there is no thread that answers: a Console that goes
+// there leaves the file and the parent's thread alone.
+//
+// Its thread takes no signals but those that tell of a mistake of its own (SIGSEGV and the like).
 //
 // Errors: Start's, in a sentence. Threads: one; the runtime outlives it.
 // Checked by: tests/core/console/console_test.cc.
 #ifndef SLUICE_CORE_CONSOLE_CONSOLE_H_
 #define SLUICE_CORE_CONSOLE_CONSOLE_H_
+
+#include <sys/types.h>
 
 #include <cstddef>
 #include <memory>
@@ -58,7 +64,8 @@ class Console {
     int fd;
     Instant until;
     std::string request;
-    std::string answer;  // what is left of it; READING while it is empty
+    std::string answer;  // READING while it is empty
+    size_t sent = 0;     // of it
   };
 
   Console(RuntimeHandle runtime, int listener, int stop, SocketFile file);
@@ -74,7 +81,8 @@ class Console {
   const int stop_;  // an eventfd
   const SocketFile file_;
   std::vector<Client> clients_;  // the thread's
-  std::thread thread_;
+  const pid_t process_;
+  std::unique_ptr<std::thread> thread_;
 };
 
 }  // namespace sluice::core

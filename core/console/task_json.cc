@@ -2,11 +2,7 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <map>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/text/json_escape.h"
@@ -72,20 +68,13 @@ void AppendTask(const TaskInfo& task, std::string& json) {
 
 }  // namespace
 
-std::string TaskListJson(TaskList list, const TaskQuery& query) {
-  std::map<uint64_t, std::string> names;  // of those that hold something
-  for (const ResourceInfo& resource : list.resources) {
-    for (const ResourceInfo::Holder& holder : resource.holders) names[holder.task];
-  }
-  for (const TaskInfo& task : list.tasks) {
-    const auto found = names.find(task.id);
-    if (found != names.end()) found->second = task.name;
-  }
-  const size_t total = Select(query, list);
-  std::string json = absl::StrCat("{\"pid\":", getpid(), ",\"watched_us\":", Micros(list.watched),
-                                  ",\"tasks_total\":", total, ",\"slow_polls\":", list.slow_polls,
-                                  ",\"unwatched\":", list.unwatched);
+std::string TaskListJson(const TaskList& list) {
+  std::string json =
+      absl::StrCat("{\"pid\":", getpid(), ",\"watched_us\":", Micros(list.watched),
+                   ",\"tasks_total\":", list.tasks_total, ",\"slow_polls\":", list.slow_polls,
+                   ",\"unwatched\":", list.unwatched);
   List(",\"tasks\":", list.tasks, json, [&json](const TaskInfo& task) { AppendTask(task, json); });
+  absl::StrAppend(&json, ",\"resources_total\":", list.resources_total);
   List(",\"resources\":", list.resources, json, [&](const ResourceInfo& resource) {
     Text("{\"address\":", AddressText(resource.address), json);
     Text(",\"kind\":", resource.kind, json);
@@ -93,7 +82,7 @@ std::string TaskListJson(TaskList list, const TaskQuery& query) {
     absl::StrAppend(&json, ",\"waiting\":", resource.waiting);
     List(",\"holders\":", resource.holders, json, [&](const ResourceInfo::Holder& holder) {
       absl::StrAppend(&json, "{\"task\":", holder.task);
-      Text(",\"name\":", names[holder.task], json);
+      Text(",\"name\":", holder.name, json);
       absl::StrAppend(&json, ",\"count\":", holder.count, ",\"held_us\":", Micros(holder.held),
                       "}");
     });
@@ -111,9 +100,9 @@ std::string TaskListJson(TaskList list, const TaskQuery& query) {
 }
 
 std::optional<std::string> TasksJson(RuntimeHandle runtime, const TaskQuery& query) {
-  std::optional<TaskList> list = ListTasks(runtime);
+  std::optional<TaskList> list = ListTasks(runtime, query);
   if (!list) return std::nullopt;
-  return TaskListJson(*std::move(list), query);
+  return TaskListJson(*list);
 }
 
 }  // namespace sluice::core

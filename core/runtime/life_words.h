@@ -16,7 +16,10 @@
 // Memory orders: Begin's release store of the id meets Look's acquire: a reader that sees the id
 // sees what was written before it. Begin's release fence, behind the store of 0 and before the
 // words, meets IsStill's acquire fence, behind the reads: a reader that has read something of a
-// later life sees the 0 that came before it, or what came after that, and not `id`.
+// later life sees the 0 that came before it, or what came after that, and not `id`. A thread that
+// got the life from Begin's (by a queue, say) and writes what belongs to it has a release fence of
+// its own before that, BeforeWrites, for the same meeting: what was seen by way of the queue is
+// not seen by the reader.
 // Threads: Begin and End one at a time, each seen by the next; the others any.
 // Checked by: tests/model/life_words_model_test.cc.
 #ifndef SLUICE_CORE_RUNTIME_LIFE_WORDS_H_
@@ -43,6 +46,8 @@ class LifeWords {
     reset();
     id_.store(id, std::memory_order_release);
   }
+  // By another thread than Begin's, before it writes what belongs to this life.
+  void BeforeWrites() const { AtomicFence(std::memory_order_release); }
   void End() { id_.store(0, std::memory_order_relaxed); }
 
   // Returns the id of what lives here; 0: nothing.

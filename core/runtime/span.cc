@@ -1,6 +1,7 @@
 #include "core/runtime/span.h"
 
 #include <algorithm>
+#include <array>
 
 #include "absl/strings/str_cat.h"
 #include "core/runtime/task_record.h"
@@ -10,103 +11,157 @@
 namespace sluice::core {
 namespace {
 
+constexpr std::string_view kCut = "\"...\":true";
+
 void AppendQuoted(std::string_view text, std::string& to) {
   to += '"';
   AppendJsonEscaped(text.substr(0, Span::kMostOfText), to);
   to += '"';
 }
 
-// Behind the fields that `object` has: before its closing brace.
-void AppendField(const SpanField& field, std::string& object) {
-  object.pop_back();
-  if (object.size() > 1) object += ',';
-  AppendQuoted(field.key, object);
-  object += ':';
-  if (const auto* text = std::get_if<std::string_view>(&field.value)) {
-    AppendQuoted(*text, object);
-  } else if (const auto* number = std::get_if<int64_t>(&field.value)) {
-    absl::StrAppend(&object, *number);
-  } else {
-    object += std::get<bool>(field.value) ? "true" : "false";
-  }
-  object += '}';
+std::string Quoted(std::string_view text) {
+  std::string quoted;
+  AppendQuoted(text, quoted);
+  return quoted;
+}
+
+std::string JsonOf(const SpanField::Value& value) {
+  if (const auto* text = std::get_if<std::string_view>(&value)) return Quoted(*text);
+  if (const auto* number = std::get_if<int64_t>(&value)) return absl::StrCat(*number);
+  if (const auto* number = std::get_if<uint64_t>(&value)) return absl::StrCat(*number);
+  return std::get<bool>(value) ? "true" : "false";
 }
 
 }  // namespace
 
-SpanEntry::SpanEntry(TaskWatch& watch, uint64_t task, const char* name,
-                     std::initializer_list<SpanField> fields)
-    : watch_(watch), task_(task), name_(name), opened_at_(watch.Now()), fields_("{}") {
-  for (const SpanField& field : fields) AppendField(field, fields_);
-  watch_.Open(*this);
+SpanEntry::SpanEntry(TaskRecord& record, const char* name, std::initializer_list<SpanField> fields)
+    : record_(&record),
+      task_(record.id()),
+      task_name_(record.NameOf(task_)),
+      name_(name),
+      opened_at_(record.watch().Now()) {
+  for (const SpanField& field : fields) Keep(field);
+  fields_ = std::make_shared<const std::string>(Object());
+  record.Open(*this);
 }
 
-SpanEntry::~SpanEntry() { watch_.Close(*this); }
+SpanEntry::~SpanEntry() {
+  TaskRecord* const record = record_.load(std::memory_order_relaxed);
+  if (record != nullptr && record->Close(*this)) record->watch().TellSpan(*this);
+}
+
+// One whose new value has no place goes: its old value would be wrong.
+void SpanEntry::Keep(const SpanField& field) {
+  constexpr size_t kMarks = 2;  // a colon, and a comma or a brace
+  Field made = {.key = Quoted(field.key), .value = JsonOf(field.value)};
+  const auto old = std::ranges::find(kept_, made.key, &Field::key);
+  if (old != kept_.end()) kept_bytes_ -= old->key.size() + old->value.size() + kMarks;
+  const size_t bytes = made.key.size() + made.value.size() + kMarks;
+  if (kept_bytes_ + bytes + kCut.size() + kMarks > Span::kMostOfFields) {
+    is_cut_ = true;
+    if (old != kept_.end()) kept_.erase(old);
+    return;
+  }
+  kept_bytes_ += bytes;
+  if (old != kept_.end()) {
+    old->value = std::move(made.value);
+  } else {
+    kept_.push_back(std::move(made));
+  }
+}
+
+std::string SpanEntry::Object() const {
+  std::string object = "{";
+  for (const Field& field : kept_) {
+    absl::StrAppend(&object, object.size() > 1 ? "," : "", field.key, ":", field.value);
+  }
+  if (is_cut_) absl::StrAppend(&object, object.size() > 1 ? "," : "", std::string(kCut));
+  return object + "}";
+}
 
 void SpanEntry::Set(const SpanField& field) {
-  std::string fields = fields_;
-  AppendField(field, fields);
-  watch_.Change(*this, std::move(fields));
+  TaskRecord* const record = record_.load(std::memory_order_relaxed);
+  if (record == nullptr) return;
+  Keep(field);
+  auto fields = std::make_shared<const std::string>(Object());
+  record->Change(*this, fields);
 }
 
 std::string SpanEntry::Json(Instant now) const {
-  const RunWatcher* const watcher = RunWatcher::Current();
-  std::string name;
-  if (watcher != nullptr) name = static_cast<const TaskRecord&>(*watcher).Describe({}).name;
-  std::string line = "{\"span\":";
-  AppendQuoted(name_, line);
-  absl::StrAppend(&line, ",\"task\":", task_, ",\"name\":");
-  AppendQuoted(name, line);
-  absl::StrAppend(&line, ",\"fields\":", fields_, ",\"took_us\":", (now - opened_at_) / 1us, "}");
-  return line;
+  return absl::StrCat("{\"span\":", Quoted(name_), ",\"task\":", task_,
+                      ",\"name\":", Quoted(task_name_), ",\"fields\":", *fields_,
+                      ",\"took_us\":", (now - opened_at_) / 1us, "}");
 }
 
-Span OpenSpan::Open() const {
-  RunWatcher* const watcher = task_->scheduler().watcher();
+Span internal::OpenWatchedSpan(const char* name, std::initializer_list<SpanField> fields) {
+  RunWatcher* const watcher = RunWatcher::Current();
   if (watcher == nullptr) return Span();
-  auto& record = static_cast<TaskRecord&>(*watcher);
-  return Span(std::make_unique<SpanEntry>(record.watch(), record.id(), name_, fields_));
+  return Span(std::make_unique<SpanEntry>(static_cast<TaskRecord&>(*watcher), name, fields));
 }
 
-// The part of a TaskWatch that knows of spans.
-void TaskWatch::Open(SpanEntry& span) {
-  SpanList& list = ListOf(span.task_);
-  absl::MutexLock lock(&list.mutex);
-  span.previous_ = list.last;
-  span.next_ = nullptr;
-  (list.last == nullptr ? list.first : list.last->next_) = &span;
-  list.last = &span;
-}
-
-void TaskWatch::Close(SpanEntry& span) {
-  {
-    SpanList& list = ListOf(span.task_);
-    absl::MutexLock lock(&list.mutex);
-    (span.previous_ == nullptr ? list.first : span.previous_->next_) = span.next_;
-    (span.next_ == nullptr ? list.last : span.next_->previous_) = span.previous_;
-  }
+void TaskWatch::TellSpan(const SpanEntry& span) const {
   if (options_.on_span) options_.on_span(span.Json(Now()));
 }
 
-void TaskWatch::Change(SpanEntry& span, std::string fields) {
-  SpanList& list = ListOf(span.task_);
-  absl::MutexLock lock(&list.mutex);
-  span.fields_ = std::move(fields);
+// The part of a TaskRecord that knows of spans.
+void TaskRecord::Open(SpanEntry& span) {
+  ThreadMutexLock lock(&spans_mutex_);
+  SpanEntry* const last = last_span_.load(kRelaxed);
+  span.previous_ = last;
+  if (last != nullptr) last->next_ = &span;
+  last_span_.store(&span, kRelaxed);
 }
 
-// A lock of some spans at a time, for as long as it takes to copy these.
-void TaskWatch::CopySpans(std::vector<TaskRecord::Copy>& tasks, Instant now) const {
-  for (SpanList& list : span_lists_) {
-    absl::MutexLock lock(&list.mutex);
-    for (const SpanEntry* span = list.first; span != nullptr; span = span->next_) {
-      const auto found = std::ranges::lower_bound(
-          tasks, span->task_, {}, [](const TaskRecord::Copy& copy) { return copy.info.id; });
-      if (found == tasks.end() || found->info.id != span->task_) continue;
-      found->info.spans.push_back({.name = span->name_,
-                                   .fields = span->fields_,
-                                   .open = std::max<Duration>(now - span->opened_at_, 0ns)});
+bool TaskRecord::Close(SpanEntry& span) {
+  ThreadMutexLock lock(&spans_mutex_);
+  if (span.record_.load(kRelaxed) != this) return false;
+  span.record_.store(nullptr, kRelaxed);
+  if (span.previous_ != nullptr) span.previous_->next_ = span.next_;
+  if (span.next_ != nullptr) {
+    span.next_->previous_ = span.previous_;
+  } else {
+    last_span_.store(span.previous_, kRelaxed);
+  }
+  return true;
+}
+
+// What was in force before goes when the lock has been released, with the argument.
+void TaskRecord::Change(SpanEntry& span, std::shared_ptr<const std::string>& fields) {
+  ThreadMutexLock lock(&spans_mutex_);
+  if (span.record_.load(kRelaxed) == this) span.fields_.swap(fields);
+}
+
+// Those that were opened last end first, as if they had gone.
+void TaskRecord::CloseSpans() {
+  while (SpanEntry* const span = last_span_.load(kRelaxed)) {
+    if (Close(*span)) watch_.TellSpan(*span);
+  }
+}
+
+std::vector<SpanInfo> TaskRecord::Spans(uint64_t task, Instant now) const {
+  struct Found {
+    const char* name;
+    Instant opened_at;
+    std::shared_ptr<const std::string> fields;
+  };
+  std::array<Found, TaskInfo::kMostSpans> found;
+  size_t count = 0;
+  {
+    ThreadMutexLock lock(&spans_mutex_);
+    const SpanEntry* span = last_span_.load(kRelaxed);
+    for (; span != nullptr && count < found.size(); span = span->previous_) {
+      if (span->task_ != task) break;  // the record is another task's by now
+      found[count++] = {span->name_, span->opened_at_, span->fields_};
     }
   }
+  std::vector<SpanInfo> spans;
+  while (count > 0) {
+    const Found& each = found[--count];
+    spans.push_back({.name = each.name,
+                     .fields = *each.fields,
+                     .open = std::max<Duration>(now - each.opened_at, 0ns)});
+  }
+  return spans;
 }
 
 }  // namespace sluice::core

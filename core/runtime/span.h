@@ -2,7 +2,7 @@
 // co_awaits. It belongs to the task, not to the thread.
 //
 //     core::Task<void> Fetch(Url url) {
-//       core::Span span = co_await core::OpenSpan("fetch", {{"url", url.text()}, {"try", 2}});
+//       core::Span span = core::OpenSpan("fetch", {{"url", url.text()}, {"try", 2}});
 //       Reply reply = co_await Ask(url);
 //       span.Set("status", reply.status);
 //     }                                                  // it ends here
@@ -13,51 +13,71 @@
 //      "took_us":5210}                                                              (in one line)
 //
 // Where a runtime does not watch its tasks a Span is a null pointer, and its fields are not looked
-// at. Names are constants; the text of a field is copied, at most kMostOfText bytes of it.
+// at. Names are constants; the text of a field is copied, at most kMostOfText bytes of it. All
+// fields of a span together have at most kMostOfFields bytes of JSON; when one has no place the
+// object has `"...":true` instead.
 //
-// Threads: inside its task. It is moved freely there, and it ends before its task does.
+// A span that is still open when its task's code ends, because it was given to the task or is its
+// result, ends then: later there is nothing that it could be a part of.
+//
+// Threads: inside its task, and it is moved freely there; it goes wherever it likes, while the
+// runtime lasts or after its task has ended.
 // Checked by: tests/core/runtime/span_test.cc.
 #ifndef SLUICE_CORE_RUNTIME_SPAN_H_
 #define SLUICE_CORE_RUNTIME_SPAN_H_
 
 #include <concepts>
-#include <coroutine>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
+#include <vector>
 
+#include "core/base/atomic.h"
 #include "core/base/time.h"
 #include "core/task/run_watcher.h"
-#include "core/task/runnable.h"
-#include "core/task/task.h"
 
 namespace sluice::core {
 
-class TaskWatch;
+class TaskRecord;
 
 struct SpanField {
   SpanField(std::string_view key, std::string_view value) : key(key), value(value) {}
-  SpanField(std::string_view key, const char* value) : key(key), value(std::string_view(value)) {}
+  // Null is an empty text.
+  SpanField(std::string_view key, const char* value)
+      : key(key), value(value == nullptr ? std::string_view() : std::string_view(value)) {}
+  SpanField(std::string_view key, std::nullptr_t) = delete;
   SpanField(std::string_view key, const std::string& value)
       : key(key), value(std::string_view(value)) {}
   SpanField(std::string_view key, std::same_as<bool> auto value) : key(key), value(value) {}
   template <std::integral Number>
     requires(!std::same_as<Number, bool>)
-  SpanField(std::string_view key, Number value) : key(key), value(static_cast<int64_t>(value)) {}
+  SpanField(std::string_view key, Number value) : key(key), value(Widened(value)) {}
+
+  using Value = std::variant<std::string_view, int64_t, uint64_t, bool>;
 
   std::string_view key;
-  std::variant<std::string_view, int64_t, bool> value;
+  Value value;
+
+ private:
+  template <std::integral Number>
+  static Value Widened(Number value) {
+    if constexpr (std::is_signed_v<Number>) return static_cast<int64_t>(value);
+    return static_cast<uint64_t>(value);
+  }
 };
 
 // What there is of a span while tasks are watched. Internal.
+//
+//   OPEN, in the list of its task's record ── it goes, or the task's code ends ──► CLOSED, told
 class SpanEntry {
  public:
-  SpanEntry(TaskWatch& watch, uint64_t task, const char* name,
-            std::initializer_list<SpanField> fields);
+  SpanEntry(TaskRecord& record, const char* name, std::initializer_list<SpanField> fields);
   SpanEntry(const SpanEntry&) = delete;
   SpanEntry& operator=(const SpanEntry&) = delete;
   ~SpanEntry();
@@ -66,26 +86,38 @@ class SpanEntry {
   std::string Json(Instant now) const;
 
  private:
-  friend class TaskWatch;
+  friend class TaskRecord;
+  struct Field {  // parts of a JSON object
+    std::string key;
+    std::string value;
+  };
 
-  TaskWatch& watch_;
+  void Keep(const SpanField& field);
+  std::string Object() const;
+
+  Atomic<TaskRecord*> record_;  // null: it is CLOSED; changed under the record's lock
   const uint64_t task_;
+  const std::string task_name_;
   const char* const name_;
   const Instant opened_at_;
-  std::string fields_;             // a JSON object; changed under the list's lock
-  SpanEntry* next_ = nullptr;      // the list's
-  SpanEntry* previous_ = nullptr;  // the list's
+  std::vector<Field> kept_;
+  size_t kept_bytes_ = 0;
+  bool is_cut_ = false;                        // a field had no place
+  std::shared_ptr<const std::string> fields_;  // of these; readers share it, by the lock
+  SpanEntry* next_ = nullptr;                  // the record's
+  SpanEntry* previous_ = nullptr;              // the record's
 };
 
 class [[nodiscard]] Span {
  public:
   static constexpr size_t kMostOfText = 256;
+  static constexpr size_t kMostOfFields = 4096;
 
   Span() = default;  // of nothing
   explicit Span(std::unique_ptr<SpanEntry> entry) : entry_(std::move(entry)) {}
 
-  // Adds a field. One with the same key does not go: the later one is in force, as in JSON.
-  void Set(std::string_view key, auto value) {
+  // Adds a field, or gives the one with this key another value.
+  void Set(std::string_view key, const auto& value) {
     if (entry_ != nullptr) [[unlikely]]
       entry_->Set(SpanField(key, value));
   }
@@ -98,27 +130,19 @@ class [[nodiscard]] Span {
   std::unique_ptr<SpanEntry> entry_;
 };
 
-// `Span span = co_await OpenSpan(name, {{key, value}, …});` in one expression.
-class [[nodiscard]] OpenSpan {
- public:
-  explicit OpenSpan(const char* name, std::initializer_list<SpanField> fields = {})
-      : name_(name), fields_(fields) {}
+namespace internal {
 
-  bool await_ready() const noexcept { return !RunWatcher::Any(); }
-  template <typename Promise>
-  bool await_suspend(std::coroutine_handle<Promise> self) {
-    task_ = self.promise().task;
-    return false;
-  }
-  Span await_resume() const { return task_ == nullptr ? Span() : Open(); }
+// Of the running task, if it is watched.
+Span OpenWatchedSpan(const char* name, std::initializer_list<SpanField> fields);
 
- private:
-  Span Open() const;
+}  // namespace internal
 
-  const char* name_;
-  std::initializer_list<SpanField> fields_;
-  Runnable* task_ = nullptr;
-};
+// Inside a task; elsewhere it is a span of nothing.
+inline Span OpenSpan(const char* name, std::initializer_list<SpanField> fields = {}) {
+  if (!RunWatcher::Any()) [[likely]]
+    return Span();
+  return internal::OpenWatchedSpan(name, fields);
+}
 
 }  // namespace sluice::core
 

@@ -1,13 +1,11 @@
 #include "core/runtime/task_record.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <string_view>
 #include <utility>
-#include <vector>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_split.h"
 #include "core/base/counter.h"
 #include "core/runtime/task_watch.h"
 #include "core/sched/worker.h"
@@ -17,52 +15,69 @@ namespace sluice::core {
 namespace {
 
 uint64_t WordOf(const char* text) { return reinterpret_cast<uintptr_t>(text); }
-const char* TextOf(uint64_t word) {
+std::string_view TextOf(uint64_t word) {  // 0: of no task
+  if (word == 0) return "";
   return reinterpret_cast<const char*>(static_cast<uintptr_t>(word));
 }
 
+std::string NameIn(const uint64_t* words) {
+  char name[TaskLabel::kMostOfName];
+  std::memcpy(name, words, sizeof(name));
+  return {name, strnlen(name, sizeof(name))};
+}
+
 struct SpawnedAt {
-  std::string file;
+  std::string_view file;
   uint32_t line;
-  std::string function;
+  std::string_view function;
 };
 
 // Of a callable there is the name of LabelOf, by Clang "… LabelOf() [F = (lambda at FILE:LINE:…)]".
-SpawnedAt WhereSpawned(const char* file, uint32_t line, const char* function) {
+SpawnedAt WhereSpawned(std::string_view file, uint32_t line, std::string_view function) {
   constexpr std::string_view kCallable = "LabelOf() [F = ";
   constexpr std::string_view kLambda = "(lambda at ";
-  SpawnedAt at = {.file = file, .line = line, .function = function};
-  const size_t found = at.function.find(kCallable);
-  if (found == std::string::npos) return at;
-  at.function = at.function.substr(found + kCallable.size());
-  at.function.resize(at.function.rfind(']'));
-  const size_t lambda = at.function.find(kLambda);
-  if (lambda == std::string::npos) return {.file = "", .line = 0, .function = at.function};
-  const std::vector<std::string> parts =
-      absl::StrSplit(at.function.substr(lambda + kLambda.size()), ':');
-  at.file = parts[0];
-  if (parts.size() < 2 || !absl::SimpleAtoi(parts[1], &at.line)) at.line = 0;
-  return at;
+  const size_t found = function.find(kCallable);
+  if (found == std::string_view::npos) return {file, line, function};
+  function.remove_prefix(found + kCallable.size());
+  function = function.substr(0, function.rfind(']'));
+  const size_t lambda = function.find(kLambda);
+  if (lambda == std::string_view::npos) return {"", 0, function};
+  const std::string_view place = function.substr(lambda + kLambda.size());
+  const size_t colon = place.find(':');
+  if (colon == std::string_view::npos) return {place, 0, function};
+  uint32_t number = 0;
+  std::from_chars(place.data() + colon + 1, place.data() + place.size(), number);
+  return {place.substr(0, colon), number, function};
 }
 
-// What the branches of `scope` and its row wait for, at most as many as `types` has left.
-template <size_t kCount>
-void CollectLeaves(const CancelScope* scope, int depth,
-                   std::array<const std::type_info*, kCount>& types, size_t& count,
-                   const void*& resource) {
-  constexpr int kDeepest = 8;
-  for (; scope != nullptr && count < kCount; ++scope) {
-    if (const Waiter* const waiter = scope->pending()) {
-      if (waiter->Below() != nullptr && depth < kDeepest) {
-        CollectLeaves(waiter->Below(), depth + 1, types, count, resource);
-      } else {
-        types[count++] = &typeid(*waiter);
-        if (resource == nullptr) resource = waiter->Resource();
-      }
-    }
-    if (scope->place() != CancelScope::Place::kInRow) return;
+// What a task waits for: the leaves of the tree of its scopes, the first few of them.
+struct Leaves {
+  std::array<const std::type_info*, 4> types{};
+  size_t count = 0;
+  const void* resource = nullptr;  // of the first that has one
+  const std::type_info* resource_kind = nullptr;
+
+  void Add(const Waiter& waiter) {
+    types[count++] = &typeid(waiter);
+    if (resource != nullptr) return;
+    resource = waiter.Resource();
+    if (resource != nullptr) resource_kind = &typeid(waiter);
   }
-}
+  // Those of `scope` and its row.
+  void Collect(const CancelScope* scope, int depth) {
+    constexpr int kDeepest = 8;
+    for (; scope != nullptr && count < types.size(); ++scope) {
+      if (const Waiter* const waiter = scope->pending()) {
+        if (waiter->Below() != nullptr && depth < kDeepest) {
+          Collect(waiter->Below(), depth + 1);
+        } else {
+          Add(*waiter);
+        }
+      }
+      if (scope->place() != CancelScope::Place::kInRow) return;
+    }
+  }
+};
 
 }  // namespace
 
@@ -86,16 +101,20 @@ void TaskRecord::Begin(uint64_t id, RootBase& task, const TaskLabel& label, uint
     worker_.store(0, kRelaxed);
     for (Atomic<const std::type_info*>& each : waits_for_) each.store(nullptr, kRelaxed);
     resource_.store(nullptr, kRelaxed);
+    resource_kind_.store(nullptr, kRelaxed);
   });
   task.LaunchWatched(*this);
 }
 
 void TaskRecord::Release() {
+  if (last_span_.load(kRelaxed) != nullptr) CloseSpans();  // opened while that was destroyed
+  watch_.NoteEnd(*this, since());
   life_.End();
   watch_.Free(*this);
 }
 
 void TaskRecord::RunBegins() {
+  life_.BeforeWrites();
   const Instant now = watch_.Now();
   Count(queued_ns_, static_cast<uint64_t>((now.since_origin() - since()).count()));
   Count(polls_);
@@ -128,24 +147,27 @@ void TaskRecord::GoesOn() {
 
 void TaskRecord::GivesWay() { SetState(TaskState::kReady, EndRun()); }
 
-void TaskRecord::Ends() { SetState(TaskState::kEnded, EndRun()); }
+// What it was given is destroyed next, and that may take long.
+void TaskRecord::Ends() {
+  if (last_span_.load(kRelaxed) != nullptr) CloseSpans();
+  SetState(TaskState::kRunning, EndRun());
+}
 
 void TaskRecord::NoteWaits() {
-  std::array<const std::type_info*, 4> types{};
-  const void* resource = nullptr;
+  Leaves leaves;
   if (const Waiter* const waiter = task_->waits_for()) {
-    types[0] = &typeid(*waiter);
-    resource = waiter->Resource();
-    size_t count = 1;
-    if (waiter->Below() != nullptr) CollectLeaves(waiter->Below(), 0, types, count, resource);
+    leaves.Add(*waiter);
+    if (waiter->Below() != nullptr) leaves.Collect(waiter->Below(), 0);
   }
-  for (size_t i = 0; i < types.size(); ++i) waits_for_[i].store(types[i], kRelaxed);
-  resource_.store(resource, kRelaxed);
+  for (size_t i = 0; i < leaves.types.size(); ++i) waits_for_[i].store(leaves.types[i], kRelaxed);
+  resource_.store(leaves.resource, kRelaxed);
+  resource_kind_.store(leaves.resource_kind, kRelaxed);
 }
 
 // After it has been handed on the task may run, and the record may be another task's.
 void TaskRecord::Schedule(Runnable& task) {
   Scheduler& behind = *behind_;
+  life_.BeforeWrites();
   if (state() == TaskState::kWaiting) {  // else it has given way
     uint64_t by = kWokenOutside;
     if (const RunWatcher* const waker = RunWatcher::Current()) {
@@ -182,6 +204,7 @@ std::optional<TaskRecord::Copy> TaskRecord::Read(Instant now) const {
   if (static_cast<TaskState>(state & 3) == TaskState::kWaiting) {
     for (size_t i = 0; i < waits_for_.size(); ++i) copy.waits_for[i] = waits_for_[i].load(kRelaxed);
     info.resource = reinterpret_cast<uintptr_t>(resource_.load(kRelaxed));
+    copy.resource_kind = resource_kind_.load(kRelaxed);
   }
   if (!life_.IsStill(id)) return std::nullopt;
   if (state_.load(kRelaxed) != state) {  // they may be of two waits
@@ -190,15 +213,13 @@ std::optional<TaskRecord::Copy> TaskRecord::Read(Instant now) const {
   }
   info.id = id;
   info.state = static_cast<TaskState>(state & 3);
-  if (info.state == TaskState::kEnded) return std::nullopt;
-  char name[TaskLabel::kMostOfName];
-  std::memcpy(name, words.data(), sizeof(name));
-  info.name = std::string(name, strnlen(name, sizeof(name)));
-  SpawnedAt at_line = WhereSpawned(TextOf(words[kFile]), static_cast<uint32_t>(words[kLine]),
-                                   TextOf(words[kFunction]));
-  info.file = std::move(at_line.file);
+  copy.record = this;
+  std::memcpy(copy.name_bytes.data(), words.data(), copy.name_bytes.size());
+  const SpawnedAt at_line = WhereSpawned(TextOf(words[kFile]), static_cast<uint32_t>(words[kLine]),
+                                         TextOf(words[kFunction]));
+  copy.file = at_line.file;
+  copy.function = at_line.function;
   info.line = at_line.line;
-  info.function = std::move(at_line.function);
   info.parent = words[kParent];
   // A task may begin, or change its state, after `now` was looked at.
   const Duration at = now.since_origin();
@@ -213,15 +234,19 @@ std::optional<TaskRecord::Copy> TaskRecord::Read(Instant now) const {
   return copy;
 }
 
+std::string TaskRecord::NameOf(uint64_t task) const {
+  LifeWords<kWords>::Words words{};
+  if (life_.Look(words) != task || !life_.IsStill(task)) return "";
+  return NameIn(words.data());
+}
+
 SlowPoll TaskRecord::Describe(Duration took) const {
   LifeWords<kWords>::Words words{};
   SlowPoll poll = {.task = life_.Look(words), .worker = worker_.load(kRelaxed), .took = took};
-  char name[TaskLabel::kMostOfName];
-  std::memcpy(name, words.data(), sizeof(name));
-  poll.name = std::string(name, strnlen(name, sizeof(name)));
-  SpawnedAt at_line = WhereSpawned(TextOf(words[kFile]), static_cast<uint32_t>(words[kLine]),
-                                   TextOf(words[kFunction]));
-  poll.file = std::move(at_line.file);
+  poll.name = NameIn(words.data());
+  const SpawnedAt at_line = WhereSpawned(TextOf(words[kFile]), static_cast<uint32_t>(words[kLine]),
+                                         TextOf(words[kFunction]));
+  poll.file = at_line.file;
   poll.line = at_line.line;
   return poll;
 }

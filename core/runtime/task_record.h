@@ -10,18 +10,28 @@
 // since when are one word, so they fit together.
 //
 // The memory is the TaskWatch's and lives as long as that; it is used for one task after the other.
-// Threads: Read any; else as RunWatcher.
-// Checked by: tests/core/runtime/task_list_test.cc (tsan), tests/model/life_words_model_test.cc.
+// Its open spans are a list of its own under a lock of its own, which a reader takes for as long as
+// it copies a few pointers of it. What is still open when the task's code ends is closed then.
+//
+// Threads: Read, NameOf and Spans any; else as RunWatcher.
+// Checked by: tests/core/runtime/task_list_test.cc (tsan), tests/core/runtime/span_test.cc,
+// tests/model/life_words_model_test.cc.
 #ifndef SLUICE_CORE_RUNTIME_TASK_RECORD_H_
 #define SLUICE_CORE_RUNTIME_TASK_RECORD_H_
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <typeinfo>
+#include <vector>
 
 #include "core/base/atomic.h"
+#include "core/base/thread_mutex.h"
 #include "core/base/time.h"
 #include "core/runtime/life_words.h"
 #include "core/runtime/root.h"
@@ -34,6 +44,7 @@
 
 namespace sluice::core {
 
+class SpanEntry;
 class TaskWatch;
 
 class TaskRecord final : public Scheduler, public RunWatcher {
@@ -43,16 +54,36 @@ class TaskRecord final : public Scheduler, public RunWatcher {
   // `task` has been launched and is in no run queue.
   void Begin(uint64_t id, RootBase& task, const TaskLabel& label, uint64_t parent, Instant now);
 
-  // What a reader takes: what it waits for is by type, and its spans are not in it.
+  // What a reader takes of each task, and no memory for that: the texts and the spans that `info`
+  // has a place for are made of it for those that are wanted.
   struct Copy {
     TaskInfo info;
+    std::array<char, TaskLabel::kMostOfName> name_bytes{};
+    std::string_view file;  // constants of the program, as `function`
+    std::string_view function;
     std::array<const std::type_info*, 4> waits_for{};
+    const std::type_info* resource_kind = nullptr;
+    const TaskRecord* record = nullptr;
+
+    std::string_view name() const {
+      return {name_bytes.data(), strnlen(name_bytes.data(), name_bytes.size())};
+    }
   };
   std::optional<Copy> Read(Instant now) const;
+  // "": it is no more the record of that task.
+  std::string NameOf(uint64_t task) const;
+  // The last TaskInfo::kMostSpans of that task which are open (span.cc).
+  std::vector<SpanInfo> Spans(uint64_t task, Instant now) const;
 
   // Inside the task, or by the thread that ends it.
   SlowPoll Describe(Duration took) const;
   TaskWatch& watch() const { return watch_; }
+
+  // Of its spans, inside the task (span.cc). Close returns false if it has been closed.
+  void Open(SpanEntry& span);
+  bool Close(SpanEntry& span);
+  // Exchanges what is said of its fields.
+  void Change(SpanEntry& span, std::shared_ptr<const std::string>& fields);
 
   uint64_t id() const override { return life_.id(); }
   void RunBegins() override;
@@ -80,6 +111,7 @@ class TaskRecord final : public Scheduler, public RunWatcher {
   Duration since() const { return Duration(static_cast<int64_t>(state_.load(kRelaxed) >> 2)); }
   Instant EndRun();
   void NoteWaits();
+  void CloseSpans();  // span.cc
 
   static constexpr std::memory_order kRelaxed = std::memory_order_relaxed;
 
@@ -97,6 +129,10 @@ class TaskRecord final : public Scheduler, public RunWatcher {
   Atomic<uint32_t> worker_{0};
   std::array<Atomic<const std::type_info*>, 4> waits_for_{};
   Atomic<const void*> resource_{nullptr};
+  Atomic<const std::type_info*> resource_kind_{nullptr};
+  // Of this life's open spans the last one; written under the mutex, which readers take, too.
+  mutable ThreadMutex spans_mutex_;
+  Atomic<SpanEntry*> last_span_{nullptr};
 };
 
 }  // namespace sluice::core

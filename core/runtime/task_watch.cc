@@ -12,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "core/base/check.h"
 #include "core/base/counter.h"
+#include "core/sync/holders.h"
 
 namespace sluice::core {
 namespace {
@@ -51,11 +52,11 @@ void internal::WatchTask(TaskWatch& watch, RootBase& task, const TaskLabel& labe
 TaskWatch::TaskWatch(const WatchOptions& options, Shared& shared, uint32_t workers,
                      const Clock& clock)
     : options_(options), shared_(shared), clock_(clock), began_at_(clock.Now()), times_(workers) {
-  RunWatcher::AddOne();
+  Holders::WatchBegins();
 }
 
 TaskWatch::~TaskWatch() {
-  RunWatcher::RemoveOne();
+  Holders::WatchEnds();
   Slab* slab = slabs_.load(std::memory_order_relaxed);
   while (slab != nullptr) delete std::exchange(slab, slab->next);
 }
@@ -99,31 +100,44 @@ void TaskWatch::NotePoll(const TaskRecord& record, Duration took, uint32_t worke
   if (options_.slow_poll > 0ns && took > options_.slow_poll) TellSlow(record, took);
 }
 
-// The worker that sets the time tells.
+// Its run has been noted; nothing is, of what is destroyed as fast as that should be.
+void TaskWatch::NoteEnd(const TaskRecord& record, Duration ended) {
+  if (options_.slow_poll <= 0ns) return;
+  const Duration took = Now().since_origin() - ended;
+  if (took > options_.slow_poll) TellSlow(record, took);
+}
+
+// The worker that sets the time tells. Each one is told or counted in slow_untold_, once: with a
+// difference of two counters a worker that has been late would tell of fewer than none.
 void TaskWatch::TellSlow(const TaskRecord& record, Duration took) {
-  const uint64_t all = slow_polls_.fetch_add(1, std::memory_order_relaxed) + 1;
+  slow_polls_.fetch_add(1, std::memory_order_relaxed);
   const int64_t now = Now().since_origin().count();
   int64_t before = slow_told_at_.load(std::memory_order_relaxed);
-  if (before != 0 && now - before < kSlowInterval.count()) return;
-  if (!slow_told_at_.compare_exchange_strong(before, now, std::memory_order_relaxed)) return;
+  if ((before != 0 && now - before < kSlowInterval.count()) ||
+      !slow_told_at_.compare_exchange_strong(before, now, std::memory_order_relaxed)) {
+    slow_untold_.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
   SlowPoll poll = record.Describe(took);
-  poll.untold = all - slow_told_.exchange(all, std::memory_order_relaxed) - 1;
+  poll.untold = slow_untold_.exchange(0, std::memory_order_relaxed);
   if (options_.on_slow_poll) return options_.on_slow_poll(poll);
   std::fprintf(stderr, "%s\n", Sentence(poll).c_str());
 }
 
-std::vector<TaskRecord::Copy> TaskWatch::Copies(Instant now) const {
-  std::vector<TaskRecord::Copy> copies;
+void TaskWatch::ForEach(absl::FunctionRef<void(const TaskRecord&)> see) const {
   const Slab* slab = slabs_.load(std::memory_order_acquire);
   for (; slab != nullptr; slab = slab->next) {
-    for (const TaskRecord& record : slab->records) {
-      if (std::optional<TaskRecord::Copy> copy = record.Read(now)) {
-        copies.push_back(*std::move(copy));
-      }
-    }
+    for (const TaskRecord& record : slab->records) see(record);
   }
-  std::ranges::sort(copies, {}, [](const TaskRecord::Copy& copy) { return copy.info.id; });
-  return copies;
+}
+
+void TaskWatch::NameTasks(std::map<uint64_t, std::string>& names) const {
+  names.erase(0);
+  if (names.empty()) return;
+  ForEach([&names](const TaskRecord& record) {
+    const auto found = names.find(record.id());
+    if (found != names.end()) found->second = record.NameOf(found->first);
+  });
 }
 
 PollTimes TaskWatch::poll_times() const {

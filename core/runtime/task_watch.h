@@ -1,4 +1,4 @@
-// TaskWatch: the records of a runtime's tasks, how long their runs take, and their open spans.
+// TaskWatch: the records of a runtime's tasks, and how long their runs take.
 // Internal: see task_list.h. A runtime has one if RuntimeOptions::watch.tasks is set.
 //
 //   slabs_ ──► slab of 64 records ──► slab ──► …        a reader walks all of them without a lock
@@ -9,16 +9,18 @@
 // workers, there are as many as there were tasks at a time, and fewer than 64 more.
 //
 // Threads: Begin, Free, NotePoll: those of the tasks; the others any.
-// Checked by: tests/core/runtime/task_list_test.cc (tsan).
+// Checked by: tests/core/runtime/task_list_test.cc (tsan), tests/core/runtime/task_watch_test.cc.
 #ifndef SLUICE_CORE_RUNTIME_TASK_WATCH_H_
 #define SLUICE_CORE_RUNTIME_TASK_WATCH_H_
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/synchronization/mutex.h"
 #include "core/base/atomic.h"
 #include "core/base/clock.h"
@@ -46,18 +48,18 @@ class TaskWatch {
   // By the worker of that number, about its own run.
   void NotePoll(const TaskRecord& record, Duration took, uint32_t worker);
 
-  // In spans of a task, which end in it.
-  void Open(SpanEntry& span);
-  void Close(SpanEntry& span);
-  // The fields of an open span have become others.
-  void Change(SpanEntry& span, std::string fields);
+  // Of a task whose code ended at `ended`: what it was given has been destroyed.
+  void NoteEnd(const TaskRecord& record, Duration ended);
+  // A span has ended.
+  void TellSpan(const SpanEntry& span) const;
 
   Instant Now() const { return clock_.Now(); }
   const WatchOptions& options() const { return options_; }
 
   // What ListTasks is made of.
-  std::vector<TaskRecord::Copy> Copies(Instant now) const;
-  void CopySpans(std::vector<TaskRecord::Copy>& tasks, Instant now) const;
+  void ForEach(absl::FunctionRef<void(const TaskRecord&)> see) const;
+  // Those of the tasks that `names` has as keys; "" for what has ended.
+  void NameTasks(std::map<uint64_t, std::string>& names) const;
   PollTimes poll_times() const;
   uint64_t slow_polls() const { return slow_polls_.load(std::memory_order_relaxed); }
   uint64_t unwatched() const { return unwatched_.load(std::memory_order_relaxed); }
@@ -65,22 +67,14 @@ class TaskWatch {
 
  private:
   static constexpr size_t kSlab = 64;
-  static constexpr size_t kSpanLists = 16;
   static constexpr Duration kSlowInterval = 1s;
 
   struct Slab;
   struct alignas(64) WorkerTimes {  // written by the worker
     std::array<Atomic<uint64_t>, PollTimes::kBuckets> counts{};
   };
-  struct alignas(64) SpanList {
-    absl::Mutex mutex;
-    SpanEntry* first ABSL_GUARDED_BY(mutex) = nullptr;
-    SpanEntry* last ABSL_GUARDED_BY(mutex) = nullptr;
-  };
-
   TaskRecord* Take();
   void TellSlow(const TaskRecord& record, Duration took);
-  SpanList& ListOf(uint64_t task) const { return span_lists_[task % kSpanLists]; }
 
   const WatchOptions options_;
   Shared& shared_;
@@ -91,10 +85,9 @@ class TaskWatch {
   uint32_t records_ ABSL_GUARDED_BY(mutex_) = 0;
   Atomic<Slab*> slabs_{nullptr};  // written under the lock
   std::vector<WorkerTimes> times_;
-  mutable std::array<SpanList, kSpanLists> span_lists_;
   Atomic<uint64_t> unwatched_{0};
   Atomic<uint64_t> slow_polls_{0};
-  Atomic<uint64_t> slow_told_{0};    // of these
+  Atomic<uint64_t> slow_untold_{0};  // of these, since the last one that was told
   Atomic<int64_t> slow_told_at_{0};  // ns of the clock; 0: never
 };
 

@@ -86,13 +86,14 @@ class [[nodiscard]] BasicPermit {
   // Gives them back now.
   void Release() {
     if (owner_ != nullptr) owner_->Release(count_);
-    Forget();
+    Drop();
   }
 
   // Never gives them back: there are fewer from now on. Returns how many they were.
   size_t Forget() {
-    owner_ = nullptr;
-    return std::exchange(count_, 0);
+    if (owner_ != nullptr && Holders::IsOn()) [[unlikely]]
+      Holders::GivenBack(std::to_address(owner_), count_);
+    return Drop();
   }
 
   // A permit for `count` of these, which this one holds no more.
@@ -106,7 +107,7 @@ class [[nodiscard]] BasicPermit {
   void Merge(BasicPermit other) {
     SLUICE_CHECK_USE(owner_ == other.owner_,
                      "merge only permits of one semaphore, none of them empty");
-    count_ += other.Forget();
+    count_ += other.Drop();
   }
 
  private:
@@ -114,6 +115,11 @@ class [[nodiscard]] BasicPermit {
   friend class PermitAwaiter;
   template <typename>
   friend class AcquireAwaiter;
+
+  size_t Drop() {
+    owner_ = nullptr;
+    return std::exchange(count_, 0);
+  }
 
   BasicPermit(Owner owner, size_t count) : owner_(std::move(owner)), count_(count) {}
 

@@ -16,7 +16,7 @@
 #include "conf/diff.h"
 #include "conf/print.h"
 #include "core/console/task_json.h"
-#include "core/console/task_query.h"
+#include "core/runtime/task_query.h"
 #include "proxy/admin/event_query.h"
 #include "proxy/admin/json_writer.h"
 #include "proxy/admin/metrics.h"

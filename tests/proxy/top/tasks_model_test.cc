@@ -39,7 +39,7 @@ std::string Answer(int busy_of_two, int pid = 12) {
       R"("tasks":[)", Task(1, "listener", "waiting", 4000000, 100), ",",
       Task(2, "sum", "running", 2500000, busy_of_two), ",",
       Task(3, "session", "waiting", 1000, 700, "0xab"), ",", Task(4, "session", "ready", 10, 0),
-      R"(],"resources":[{"address":"0xab","kind":"LockAwaiter<int>","name":"accounts",)",
+      R"(],"resources_total":7,"resources":[{"address":"0xab","kind":"LockAwaiter<int>","name":"accounts",)",
       R"("waiting":1,"holders":[{"task":2,"name":"sum","count":1,"held_us":2000000}]}],)",
       R"("poll_times":[{"below_us":1,"count":0},{"below_us":2,"count":50},{"below_us":4,"count":0},)",
       R"({"below_us":32768,"count":2},{"below_us":null,"count":0}]})");
@@ -184,6 +184,7 @@ TEST(TasksModel, ResourcesAndThoseWhoWaitForThem) {
   tasks.Press("2");
   EXPECT_TRUE(Has(tasks.Chosen(), "1  accounts  LockAwaiter<int>  task 2 sum for 2.0s"))
       << tasks.Text();
+  EXPECT_TRUE(Has(tasks.Text(), "resources   the first 1 of 7")) << tasks.Text();
   tasks.Press(kEnter);
   EXPECT_EQ(tasks.Order(), "3");
   EXPECT_TRUE(Has(tasks.Text(), "resources > tasks that wait for 0xab   1"));

@@ -1,10 +1,13 @@
-// TaskQuery: which tasks of a list are wanted, and in which order.
+// TaskQuery: which tasks of a runtime are wanted, and in which order.
 //
 //     ?order=busy&limit=20&name=session        what a request says; all of it may be left out
 //
-// Checked by: tests/core/console/task_json_test.cc.
-#ifndef SLUICE_CORE_CONSOLE_TASK_QUERY_H_
-#define SLUICE_CORE_CONSOLE_TASK_QUERY_H_
+//     TaskQuery query = {.limit = 20, .order = TaskOrder::kBusy};
+//     std::optional<TaskList> list = ListTasks(runtime.handle(), query);
+//
+// Checked by: tests/core/runtime/task_query_test.cc.
+#ifndef SLUICE_CORE_RUNTIME_TASK_QUERY_H_
+#define SLUICE_CORE_RUNTIME_TASK_QUERY_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -25,18 +28,20 @@ inline constexpr std::string_view kTaskOrderNames[] = {"id",      "age",   "busy
 struct TaskQuery {
   static constexpr size_t kMostTasks = 100'000;
 
-  size_t limit = 1000;
+  size_t limit = 1000;  // of tasks, and of resources
   TaskOrder order = TaskOrder::kId;
   bool reversed = false;
   std::string name = {};  // that has this in it; or the place where it was spawned has
 
   // One parameter of a request; a sentence about what is wrong with it.
   absl::Status Set(std::string_view key, std::string_view value);
-};
 
-// Sorts the tasks and keeps those that are wanted. Returns how many fit `name`.
-size_t Select(const TaskQuery& query, TaskList& list);
+  // Of a task that was spawned at `file`:`line`.
+  bool Fits(std::string_view task_name, std::string_view file, uint32_t line) const;
+  // Looks at numbers only.
+  bool IsBefore(const TaskInfo& a, const TaskInfo& b) const;
+};
 
 }  // namespace sluice::core
 
-#endif  // SLUICE_CORE_CONSOLE_TASK_QUERY_H_
+#endif  // SLUICE_CORE_RUNTIME_TASK_QUERY_H_
