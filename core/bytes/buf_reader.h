@@ -36,6 +36,7 @@
 
 #include "core/base/result.h"
 #include "core/bytes/async_stream.h"
+#include "core/bytes/at_once.h"
 #include "core/bytes/big_endian.h"
 #include "core/bytes/byte_queue.h"
 #include "core/bytes/transferred.h"
@@ -47,48 +48,48 @@ template <AsyncRead Stream>
 class BufReader {
  public:
   using MaybeText = std::optional<std::string_view>;
+  using Bytes = std::span<const std::byte>;
 
   explicit BufReader(Stream& stream, size_t first = 512) : stream_(stream), queue_(first) {}
 
   // The next piece up to `delimiter`, without it; nothing at the end.
-  Task<IoResult<MaybeText>> Until(char delimiter, size_t most) {
-    Release();
-    size_t seen = 0;
-    while (true) {
-      if (const std::optional<size_t> at = Find(delimiter, seen)) {
-        if (*at > most) co_return IoError(kTooLarge);
-        handed_ = *at + 1;
-        co_return MaybeText(Text(*at));
-      }
-      seen = queue_.size();
-      if (seen > most) co_return IoError(kTooLarge);
-      IoResult<size_t> got = co_await Fill(most + 1);
-      if (!got.ok()) co_return IoError(got.error());
-      if (*got == 0) co_return Rest();
-    }
+  auto Until(char delimiter, size_t most) {
+    return internal::AtOnceOr([=, this] { return UntilNow(delimiter, most); },
+                              [=, this] { return ReadUntil(delimiter, most); });
   }
 
   // The next line, without "\n" or "\r\n"; nothing at the end.
-  Task<IoResult<MaybeText>> Line(size_t most) {
-    IoResult<MaybeText> line = co_await Until('\n', most);
-    if (line.ok() && line->has_value() && (*line)->ends_with('\r')) (*line)->remove_suffix(1);
-    co_return line;
+  auto Line(size_t most) {
+    return internal::AtOnceOr(
+        [=, this] {
+          std::optional<IoResult<MaybeText>> line = UntilNow('\n', most);
+          if (line.has_value()) CutReturn(*line);
+          return line;
+        },
+        [=, this] { return ReadLine(most); });
   }
 
   // Exactly so many bytes.
-  Task<IoResult<std::span<const std::byte>>> Exact(size_t count) {
+  auto Exact(size_t count) {
+    return internal::AtOnceOr(
+        [=, this] {
+          const std::optional<Bytes> bytes = ExactNow(count);
+          return bytes.has_value() ? std::optional(IoResult<Bytes>(*bytes)) : std::nullopt;
+        },
+        [=, this] { return ReadExactly(count); });
+  }
+  // The same, if they are there already.
+  std::optional<Bytes> ExactNow(size_t count) {
+    if (buffered().size() < count) return std::nullopt;
     Release();
-    IoResult<bool> there = co_await Have(count);
-    if (!there.ok()) co_return IoError(there.error());
-    if (!*there) co_return IoError(kEndedEarly);
     handed_ = count;
-    co_return queue_.bytes().first(count);
+    return queue_.bytes().first(count);
   }
 
   // The most significant byte first.
   template <std::integral T>
   Task<IoResult<T>> Integer() {
-    IoResult<std::span<const std::byte>> bytes = co_await Exact(sizeof(T));
+    IoResult<Bytes> bytes = co_await Exact(sizeof(T));
     if (!bytes.ok()) co_return IoError(bytes.error());
     co_return FromBigEndian<T>(*bytes);
   }
@@ -147,6 +148,45 @@ class BufReader {
     if (at == std::string_view::npos) return std::nullopt;
     return at;
   }
+  // Nothing: there is none yet.
+  std::optional<IoResult<MaybeText>> UntilNow(char delimiter, size_t most) {
+    Release();
+    return Found(Find(delimiter, 0), most);
+  }
+  std::optional<IoResult<MaybeText>> Found(std::optional<size_t> at, size_t most) {
+    if (!at.has_value()) return std::nullopt;
+    if (*at > most) return IoResult<MaybeText>(IoError(kTooLarge));
+    handed_ = *at + 1;
+    return IoResult<MaybeText>(MaybeText(Text(*at)));
+  }
+  // After an UntilNow that has found nothing.
+  Task<IoResult<MaybeText>> ReadUntil(char delimiter, size_t most) {
+    while (true) {
+      const size_t seen = queue_.size();
+      if (seen > most) co_return IoError(kTooLarge);
+      IoResult<size_t> got = co_await Fill(most + 1);
+      if (!got.ok()) co_return IoError(got.error());
+      if (*got == 0) co_return Rest();
+      std::optional<IoResult<MaybeText>> found = Found(Find(delimiter, seen), most);
+      if (found.has_value()) co_return *std::move(found);
+    }
+  }
+  Task<IoResult<MaybeText>> ReadLine(size_t most) {
+    IoResult<MaybeText> line = co_await ReadUntil('\n', most);
+    CutReturn(line);
+    co_return line;
+  }
+  static void CutReturn(IoResult<MaybeText>& line) {
+    if (line.ok() && line->has_value() && (*line)->ends_with('\r')) (*line)->remove_suffix(1);
+  }
+  Task<IoResult<Bytes>> ReadExactly(size_t count) {
+    Release();
+    IoResult<bool> there = co_await Have(count);
+    if (!there.ok()) co_return IoError(there.error());
+    if (!*there) co_return IoError(kEndedEarly);
+    handed_ = count;
+    co_return queue_.bytes().first(count);
+  }
   // At the end: a last piece without a delimiter, or nothing.
   IoResult<MaybeText> Rest() {
     if (queue_.empty()) return MaybeText();
@@ -179,7 +219,7 @@ template <AsyncRead Stream>
 class Lines {
  public:
   Lines(BufReader<Stream>& reader, size_t most) : reader_(reader), most_(most) {}
-  Task<IoResult<std::optional<std::string_view>>> Next() { return reader_.Line(most_); }
+  auto Next() { return reader_.Line(most_); }
 
  private:
   BufReader<Stream>& reader_;
@@ -192,9 +232,7 @@ class Split {
  public:
   Split(BufReader<Stream>& reader, char delimiter, size_t most)
       : reader_(reader), delimiter_(delimiter), most_(most) {}
-  Task<IoResult<std::optional<std::string_view>>> Next() {
-    return reader_.Until(delimiter_, most_);
-  }
+  auto Next() { return reader_.Until(delimiter_, most_); }
 
  private:
   BufReader<Stream>& reader_;

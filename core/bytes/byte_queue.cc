@@ -8,7 +8,10 @@ namespace sluice::core {
 
 std::span<std::byte> ByteQueue::Space(size_t most) {
   if (begin_ == end_) begin_ = end_ = 0;
-  if (end_ == capacity_ && begin_ > 0) {
+  // A small rest behind much that is used moves to the front: else reads into what little is free
+  // behind it would become many.
+  const bool small_rest = end_ > capacity_ / 2 && size() <= capacity_ / 4;
+  if (begin_ > 0 && (end_ == capacity_ || small_rest)) {
     std::memmove(memory_.get(), memory_.get() + begin_, size());
     end_ -= std::exchange(begin_, 0);
   }

@@ -7,7 +7,9 @@
 //     FrameReader frames(reader, /*most=*/1 << 16);           // a BufReader, which outlives it
 //     IoResult<std::optional<std::span<const std::byte>>> frame = co_await frames.Next();
 //     FrameWriter out(stream, /*most=*/1 << 16);
-//     IoResult<void> sent = co_await out.Send(bytes);
+//     IoResult<void> sent = co_await out.Send(bytes);         // now
+//     IoResult<void> fed = co_await out.Feed(bytes);          // with others: one call for many
+//     IoResult<void> flushed = co_await out.Flush();          // those that were fed, too
 //
 // Limits        A length beyond `most` is kTooLarge before a byte of the frame is read or memory is
 //               taken for it; the stream is of no use then. To send one is kTooLarge, and nothing
@@ -16,6 +18,9 @@
 //               Send: it has sent nothing (ECANCELED), or has taken the frame: when a part of it is
 //               with the kernel already it brings success, and the rest, which it keeps, goes out
 //               with the next Send or Flush. So frames are never mixed up.
+//               Feed: it has not taken the frame (ECANCELED), or has.
+// Fed           Frames that were fed are kept until there are kFedAtOnce bytes of them; the Feed
+//               behind sends them first. A writer that goes before a Flush drops them.
 // The end       Between two frames: nothing. Inside of one: kEndedEarly.
 // Threads: inside one task each. Checked by: tests/core/bytes/frames_test.cc.
 #ifndef SLUICE_CORE_BYTES_FRAMES_H_
@@ -31,6 +36,7 @@
 
 #include "core/base/result.h"
 #include "core/bytes/async_stream.h"
+#include "core/bytes/at_once.h"
 #include "core/bytes/big_endian.h"
 #include "core/bytes/buf_reader.h"
 #include "core/bytes/transferred.h"
@@ -40,6 +46,8 @@
 namespace sluice::core {
 
 inline constexpr size_t kFrameHeader = sizeof(uint32_t);
+// Bytes of frames that are gathered before they are sent.
+inline constexpr size_t kFedAtOnce = 8192;
 
 template <AsyncRead Stream>
 class FrameReader {
@@ -47,21 +55,37 @@ class FrameReader {
   FrameReader(BufReader<Stream>& reader, uint32_t most) : reader_(reader), most_(most) {}
 
   // The next frame, valid until the next call; nothing at the end.
-  Task<IoResult<std::optional<std::span<const std::byte>>>> Next() {
+  auto Next() {
+    return internal::AtOnceOr([this] { return NextNow(); }, [this] { return ReadNext(); });
+  }
+
+ private:
+  using MaybeFrame = std::optional<std::span<const std::byte>>;
+
+  // Nothing: not all of it is there.
+  std::optional<IoResult<MaybeFrame>> NextNow() {
+    const std::span<const std::byte> there = reader_.buffered();
+    if (there.size() < kFrameHeader) return std::nullopt;
+    const size_t length = FromBigEndian<uint32_t>(there);
+    if (length > most_) return IoResult<MaybeFrame>(IoError(kTooLarge));
+    const MaybeFrame all = reader_.ExactNow(kFrameHeader + length);
+    if (!all.has_value()) return std::nullopt;
+    return IoResult<MaybeFrame>(all->subspan(kFrameHeader));
+  }
+  Task<IoResult<MaybeFrame>> ReadNext() {
     IoResult<bool> header = co_await reader_.Peek(kFrameHeader);
     if (!header.ok()) co_return IoError(header.error());
     if (!*header) {
       if (!reader_.buffered().empty()) co_return IoError(kEndedEarly);
-      co_return std::optional<std::span<const std::byte>>();
+      co_return MaybeFrame();
     }
     const size_t length = FromBigEndian<uint32_t>(reader_.buffered());
     if (length > most_) co_return IoError(kTooLarge);
     IoResult<std::span<const std::byte>> all = co_await reader_.Exact(kFrameHeader + length);
     if (!all.ok()) co_return IoError(all.error());
-    co_return std::optional(all->subspan(kFrameHeader));
+    co_return MaybeFrame(all->subspan(kFrameHeader));
   }
 
- private:
   BufReader<Stream>& reader_;
   const uint32_t most_;
 };
@@ -73,10 +97,11 @@ class FrameWriter {
 
   Task<IoResult<void>> Send(std::span<const std::byte> bytes) {
     if (bytes.size() > most_) co_return IoError(kTooLarge);
-    IoResult<void> flushed = co_await Flush();
-    if (!flushed.ok()) co_return flushed;
-    const std::array<std::byte, kFrameHeader> header =
-        BigEndian(static_cast<uint32_t>(bytes.size()));
+    if (!rest_.empty()) {
+      IoResult<void> flushed = co_await Flush();
+      if (!flushed.ok()) co_return flushed;
+    }
+    const std::array<std::byte, kFrameHeader> header = HeaderOf(bytes);
     std::array<std::span<const std::byte>, 2> parts = {header, bytes};
     const Transferred sent = co_await WriteAll(stream_, std::span(parts));
     if (sent.ok()) co_return IoResult<void>();
@@ -87,8 +112,14 @@ class FrameWriter {
     co_return IoResult<void>();
   }
 
-  // What is left of a frame that was cut short goes out. When this is cut short, what is left then
-  // goes out with the next call.
+  // Keeps the frame, to be sent with others.
+  auto Feed(std::span<const std::byte> bytes) {
+    return internal::AtOnceOr([=, this] { return FeedNow(bytes); },
+                              [=, this] { return FlushAndFeed(bytes); });
+  }
+
+  // What was fed goes out, and what is left of a frame that was cut short. When this is cut short,
+  // what is left then goes out with the next call.
   Task<IoResult<void>> Flush() {
     if (rest_.empty()) co_return IoResult<void>();
     const Transferred sent = co_await WriteAll(stream_, std::span<const std::byte>(rest_));
@@ -97,10 +128,28 @@ class FrameWriter {
     co_return IoResult<void>();
   }
 
-  // Bytes of a frame that was cut short.
+  // Bytes of a frame that was cut short, and of those that were fed.
   size_t unsent() const { return rest_.size(); }
 
  private:
+  static std::array<std::byte, kFrameHeader> HeaderOf(std::span<const std::byte> bytes) {
+    return BigEndian(static_cast<uint32_t>(bytes.size()));
+  }
+  // Nothing: there is enough to be sent before.
+  std::optional<IoResult<void>> FeedNow(std::span<const std::byte> bytes) {
+    if (bytes.size() > most_) return IoResult<void>(IoError(kTooLarge));
+    if (rest_.size() >= kFedAtOnce) return std::nullopt;
+    const std::array<std::byte, kFrameHeader> header = HeaderOf(bytes);
+    rest_.insert(rest_.end(), header.begin(), header.end());
+    rest_.insert(rest_.end(), bytes.begin(), bytes.end());
+    return IoResult<void>();
+  }
+  Task<IoResult<void>> FlushAndFeed(std::span<const std::byte> bytes) {
+    IoResult<void> flushed = co_await Flush();
+    if (!flushed.ok()) co_return flushed;
+    co_return *FeedNow(bytes);
+  }
+
   Stream& stream_;
   const uint32_t most_;
   std::vector<std::byte> rest_;

@@ -42,12 +42,15 @@ class UnitStream {
   explicit UnitStream(Units units) : units_(std::move(units)) {}
 
   auto Next() {
-    return Then([this] { return ended_ ? Nothing() : units_.Next(); },
+    return Then([this] { return NextView(); },
                 [this](View view) { return ItemOf(std::move(view)); });
   }
 
  private:
-  static Task<View> Nothing() { co_return std::optional<std::string_view>(); }
+  Task<View> NextView() {
+    if (ended_) co_return std::optional<std::string_view>();
+    co_return co_await units_.Next();
+  }
 
   Item<Text> ItemOf(View view) {
     if (view.ok() && view->has_value()) return Item<Text>(Text(std::string(**view)));

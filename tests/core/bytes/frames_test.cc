@@ -107,6 +107,36 @@ Task<void> SendCut(const Cuts& cuts) {
 }
 TEST_F(FramesTest, SendCutAnywhere) { Run(ForAllCuts(5, SendCut)); }
 
+// Frames that are fed go out when there is enough of them, before the next one, and with a Flush;
+// what is cut short has not taken its frame.
+Task<void> FeedMain() {
+  auto [ours, theirs] = Duplex::Make(kFedAtOnce);
+  FrameWriter writer(ours, 1000);
+  std::string sent;
+  std::string wire;
+  for (size_t i = 0; sent.size() < kFedAtOnce; ++i) {
+    const std::string text = LettersAt(i, 100 + i % 3);
+    EXPECT_TRUE((co_await writer.Feed(BytesOf(text))).ok());
+    sent += Framed(text);
+    EXPECT_EQ(writer.unsent(), sent.size());  // nothing is out
+  }
+  EXPECT_EQ((co_await writer.Feed(BytesOf(LettersAt(0, 1001)))).error(), kTooLarge);
+  // More than the stream takes: this one waits.
+  Probe feed([&] { return writer.Feed(BytesOf("after")); });
+  EXPECT_TRUE(co_await feed.Pending());
+  EXPECT_EQ((co_await feed.Cancel()).error(), ECANCELED);
+  EXPECT_EQ(writer.unsent(), sent.size() - kFedAtOnce);
+  EXPECT_TRUE((co_await writer.Feed(BytesOf("next"))).ok());
+  Probe flush([&] { return writer.Flush(); });
+  while (co_await flush.Pending()) co_await Drink(theirs, wire)();
+  EXPECT_TRUE(flush.Take().ok());
+  EXPECT_EQ(writer.unsent(), 0u);
+  EXPECT_TRUE((co_await ours.Shutdown()).ok());
+  co_await ReadRest(theirs, wire);
+  EXPECT_EQ(wire, sent + Framed("next"));
+}
+TEST_F(FramesTest, FedFramesGoOutTogether) { Run(FeedMain()); }
+
 Task<void> FlushCut(const Cuts& cuts) {
   auto [ours, theirs] = Duplex::Make(1);
   FrameWriter writer(ours, 10);
