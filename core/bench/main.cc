@@ -20,7 +20,8 @@ namespace {
 
 std::vector<Row> AllRows() {
   std::vector<Row> rows;
-  for (const auto& some : {SpawnRows(), ChannelRows(), LockRows(), TimeRows()}) {
+  for (const auto& some :
+       {SpawnRows(), ChannelRows(), LockRows(), TimeRows(), SocketRows(), StreamRows()}) {
     rows.insert(rows.end(), some.begin(), some.end());
   }
   return rows;

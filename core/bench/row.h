@@ -1,9 +1,9 @@
 // Row: one line of the comparison with Tokio: a small program that does one thing many times.
 //
 // Each row has a twin of the same name in core/bench/tokio, which does the same work: as many
-// tasks, messages, locks and timers, in the same order. What a run returns is a count or a sum of
-// what it did, and tests/core/bench holds both to the same one. Only what is between Begin and End
-// is measured.
+// tasks, messages, locks, timers and connections, in the same order. What a run returns is a count
+// or a sum of what it did, and tests/core/bench holds both to the same one. Only what is between
+// Begin and End is measured.
 #ifndef SLUICE_CORE_BENCH_ROW_H_
 #define SLUICE_CORE_BENCH_ROW_H_
 
@@ -68,6 +68,8 @@ std::span<const Row> SpawnRows();
 std::span<const Row> ChannelRows();
 std::span<const Row> LockRows();
 std::span<const Row> TimeRows();
+std::span<const Row> SocketRows();
+std::span<const Row> StreamRows();
 
 // So many tasks have something to do; one waits until the last of them has done it.
 class Countdown {

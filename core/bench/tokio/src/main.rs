@@ -4,13 +4,23 @@
 mod channels;
 mod locks;
 mod row;
+mod sockets;
 mod spawn;
+mod streams;
 mod time;
 
 use row::{Kind, Row, Run};
 
 fn all_rows() -> impl Iterator<Item = &'static Row> {
-    [spawn::ROWS, channels::ROWS, locks::ROWS, time::ROWS].into_iter().flatten()
+    let files = [
+        spawn::ROWS,
+        channels::ROWS,
+        locks::ROWS,
+        time::ROWS,
+        sockets::ROWS,
+        streams::ROWS,
+    ];
+    files.into_iter().flatten()
 }
 
 fn runs_with(kind: Kind, workers: usize) -> bool {
