@@ -20,8 +20,8 @@
 // with `co_await pages.Drain()`. Like the `FuturesUnordered` of Rust's futures crate, but a part is
 // resumed by its own event: the others are not looked at.
 //
-// One allocation for each, besides its frame. Threads: inside one task.
-// Checked by: tests/core/combine/unordered_test.cc.
+// One node for each, besides its frame, of the same memory (core/task/frame_cache.h).
+// Threads: inside one task. Checked by: tests/core/combine/unordered_test.cc.
 #ifndef SLUICE_CORE_COMBINE_UNORDERED_H_
 #define SLUICE_CORE_COMBINE_UNORDERED_H_
 
@@ -37,6 +37,7 @@
 #include "core/base/check.h"
 #include "core/task/awaitable.h"
 #include "core/task/cancel_scope.h"
+#include "core/task/frame_allocator.h"
 #include "core/task/runnable.h"
 #include "core/task/task.h"
 
@@ -108,8 +109,9 @@ class Unordered {
     Unordered& set;
     Task<T> task;
     ScopeRow<1> row;
-    typename std::list<Part>::iterator place;  // in running_
+    typename std::list<Part, FrameAllocator<Part>>::iterator place;  // in running_
   };
+  using Parts = std::list<Part, FrameAllocator<Part>>;
 
   template <typename A>
   static Task<T> Await(HeldAwaitable<A> awaitable) {
@@ -134,9 +136,9 @@ class Unordered {
     return waiting_->parent();
   }
 
-  std::list<Part> fresh_;
-  std::list<Part> running_;
-  std::list<Part> ended_;
+  Parts fresh_;
+  Parts running_;
+  Parts ended_;
   NextAwaiter* waiting_ = nullptr;
   Runnable* task_ = nullptr;  // the owner's; since the first Next
   ScopeRow<1> around_parts_;  // around it: the scope of the Next that waits
@@ -174,7 +176,7 @@ class [[nodiscard]] Unordered<T>::NextAwaiter final : public Waiter {
     set_.waiting_ = nullptr;
     set_.around_parts_.around = nullptr;
     if (set_.ended_.empty()) return std::nullopt;
-    std::list<Part> part;
+    Parts part;
     part.splice(part.begin(), set_.ended_, set_.ended_.begin());
     return std::optional<Value>(part.front().task.TakeValue());
   }

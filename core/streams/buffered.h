@@ -82,36 +82,34 @@ class BufferedCalls final : public Ahead<CallValue<F, StreamValue<S>>> {
   void Begin() override {
     if (takes_ || ended_ || held() >= most_) return;
     takes_ = true;
-    this->parts().Add(TakeItems());
+    this->parts().Add(TakeAndCall());
   }
 
-  // One at a time.
-  Task<void> TakeItems() {
-    try {
-      while (held() < most_) {
-        Item<In> item = co_await stream_.Next();
-        if (!item) {
-          ended_ = ended_ || item.ended();
-          break;
-        }
-        std::optional<Result>* place = nullptr;
-        if constexpr (kOrder == BufferOrder::kOfItems) place = &this->results().emplace_back();
-        ++running_;
-        this->parts().Add(CallFor(*std::move(item), place));
-      }
-    } catch (...) {
-      this->results().emplace_back(Result::OfException());
-    }
-    takes_ = false;
-  }
-
-  // `place`: of its result, which stays where it is in a deque.
-  Task<void> CallFor(In item, std::optional<Result>* place) {
+  // Takes an item, lets the next part take one if there may be more, and calls. So one part takes
+  // at a time, and an item costs one part.
+  Task<void> TakeAndCall() {
     std::optional<Result> result;
+    std::optional<Result>* place = nullptr;  // of the result, which stays where it is in a deque
+    bool took = false;
     try {
-      result.emplace(co_await Call(function_, std::move(item)));
+      Item<In> item = co_await stream_.Next();
+      takes_ = false;
+      if (!item) {
+        ended_ = ended_ || item.ended();
+        co_return;
+      }
+      took = true;
+      if constexpr (kOrder == BufferOrder::kOfItems) place = &this->results().emplace_back();
+      ++running_;
+      Begin();
+      result.emplace(co_await Call(function_, *std::move(item)));
     } catch (...) {
       result.emplace(Result::OfException());
+    }
+    if (!took) {  // the stream has thrown
+      takes_ = false;
+      this->results().push_back(std::move(result));
+      co_return;
     }
     --running_;
     if constexpr (kOrder == BufferOrder::kOfItems) {
