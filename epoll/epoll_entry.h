@@ -21,6 +21,7 @@ inline Direction DirectionOf(const core::Op& op) {
     case core::OpKind::kRecv:
     case core::OpKind::kRead:
     case core::OpKind::kRecvMessage:
+    case core::OpKind::kRecvInto:
       return kIn;
     case core::OpKind::kConnect:
     case core::OpKind::kSend:

@@ -155,6 +155,8 @@ EpollReactor::Attempt EpollReactor::Perform(Op& op, Descriptor& descriptor) {
     case OpKind::kRecvMessage:
     case OpKind::kSendMessage:
       return PerformMessage(op);
+    case OpKind::kRecvInto:
+      return PerformRecvInto(op);
     case OpKind::kOpen:
       break;
   }

@@ -68,6 +68,7 @@ class EpollReactor final : public core::Reactor, private core::DescriptorNotes {
   Attempt PerformPoll(core::Op& op);
   Attempt PerformReadWrite(core::Op& op);
   Attempt PerformMessage(core::Op& op);
+  Attempt PerformRecvInto(core::Op& op);
   bool WaitsForDisk(const core::Op& op);
   bool AdvanceCall(core::Op& op);
   bool Register(core::Op& op, Descriptor& descriptor);

@@ -64,6 +64,11 @@ void Prepare(io_uring_sqe& entry, const core::Op& op) {
       io_uring_prep_sendmsg(&entry, op.fd, static_cast<const msghdr*>(core::DataOf(op)),
                             MSG_NOSIGNAL);
       break;
+    case OpKind::kRecvInto:
+      io_uring_prep_recv(&entry, op.fd, const_cast<void*>(core::DataOf(op)), op.size, 0);
+      // Do not try before the socket says that there is something.
+      if (op.drained) entry.ioprio |= IORING_RECVSEND_POLL_FIRST;
+      break;
     case OpKind::kRecv:
       SLUICE_CHECK(false);
   }

@@ -291,6 +291,10 @@ void UringReactor::OnCompletion(uint64_t user_data, int32_t result, uint32_t fla
     case OpKind::kPoll:
       OnPoll(*op, result, flags);
       return;
+    case OpKind::kRecvInto:
+      op->drained = result > 0 && (flags & IORING_CQE_F_SOCK_NONEMPTY) == 0;
+      OnCall(*op, result);
+      return;
     case OpKind::kRead:
     case OpKind::kWrite:
     case OpKind::kOpen:

@@ -1,5 +1,5 @@
-// Attempt: a system call on a descriptor that is made when the kernel is ready for it: read into
-// the caller's buffer, write from several, accept. Lane: one direction of the object that has the
+// Attempt: a system call on a descriptor that is made when the kernel is ready for it: write from
+// several buffers, accept, read a pipe. Lane: one direction of the object that has the
 // descriptor.
 //
 //             it succeeds, or fails
@@ -14,9 +14,7 @@
 // caller's memory is on loan while the task waits, and a wait that is cut short has moved nothing:
 // what would have been read is still in the kernel. Either backend's poll tells when to try.
 //
-// It costs a system call more than a receive by the kernel itself. What is to be fastest reads a
-// socket by a RecvStream (core/io/recv_stream.h), which holds an operation between two reads and so
-// belongs to one task, cannot be moved and has to be stopped.
+// It costs a system call more than what the kernel does itself: socket_attempts.h.
 //
 // Invariants
 //   A1  A lane has one attempt at a time (checked), and does not move meanwhile (checked).

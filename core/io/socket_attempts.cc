@@ -7,7 +7,6 @@
 
 #include "core/base/check.h"
 #include "core/io/io_parts.h"
-#include "core/net/transfer.h"
 
 namespace sluice::core {
 namespace {
@@ -18,22 +17,6 @@ IoResult<size_t> AsCount(int32_t outcome) {
 }
 
 }  // namespace
-
-SocketRead::SocketRead(int fd, std::span<std::byte> bytes, Lane& lane)
-    : Attempt(fd, POLLIN, lane), bytes_(bytes.first(std::min(bytes.size(), kMostAtOnce))) {
-  SLUICE_CHECK_USE(!bytes.empty(), "a read into no bytes cannot be told from an end: give it some");
-}
-
-int32_t SocketRead::Try() {
-  const int32_t bytes = ReceiveBytes(fd, bytes_.data(), bytes_.size());
-  if (bytes > 0) {
-    task->ConsumeBudgetForBytes(bytes);
-    lane().drained = static_cast<size_t>(bytes) < bytes_.size();
-  }
-  return bytes;
-}
-
-IoResult<size_t> SocketRead::await_resume() { return AsCount(End()); }
 
 SocketWriteMany::SocketWriteMany(int fd, std::span<const std::span<const std::byte>> parts,
                                  Lane& lane)

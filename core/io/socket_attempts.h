@@ -19,19 +19,35 @@ namespace sluice::core {
 // Parts that one WriteMany takes at most; what lies behind them is not looked at.
 inline constexpr size_t kMostParts = 16;
 
-class [[nodiscard]] SocketRead final : public Attempt {
+// A read, and a write of one part, are made by the reactor, which may queue them with others'
+// (io_uring): the memory is on loan to the kernel until the co_await has ended. One that is
+// cancelled has moved nothing, or brings what it has moved.
+class [[nodiscard]] SocketRead final : private SingleOp<size_t> {
  public:
-  SocketRead(int fd, std::span<std::byte> bytes, Lane& lane);
-  IoResult<size_t> await_resume();
+  SocketRead(int fd, std::span<std::byte> bytes, Lane& lane)
+      : SingleOp(OpKind::kRecvInto, fd), lane_(lane) {
+    SLUICE_CHECK_USE(!bytes.empty(),
+                     "a read into no bytes cannot be told from an end: give it some");
+    op_.data = bytes.data();
+    op_.size = static_cast<uint32_t>(std::min(bytes.size(), kMostAtOnce));
+    op_.drained = lane.drained;
+  }
+  bool await_ready() const noexcept { return false; }
+  template <typename Promise>
+  bool await_suspend(std::coroutine_handle<Promise> handle) {
+    lane_.Enter();
+    return SingleOp::await_suspend(handle);
+  }
+  IoResult<size_t> await_resume() {
+    lane_.Leave();
+    lane_.drained = op_.drained;
+    return SingleOp::await_resume();
+  }
 
  private:
-  int32_t Try() override;
-
-  const std::span<std::byte> bytes_;
+  Lane& lane_;
 };
 
-// One part is sent by the reactor, which may queue it with others' (io_uring): the memory is on
-// loan to the kernel until the co_await has ended, and a cancelled send has sent nothing.
 class [[nodiscard]] SocketWrite final : private Send {
  public:
   SocketWrite(int fd, std::span<const std::byte> bytes, Lane& lane)

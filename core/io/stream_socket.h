@@ -9,12 +9,12 @@
 //     ▲                                                                       │
 //     └──────────── destructor, Close, Reset, moved from, Release ────────────┘
 //
-// Cancellation   A read that is cut short has read nothing: the bytes are still in the kernel, and
-//                the next read brings them. A write that is cut short says how much it has written,
-//                or ECANCELED: nothing. A connect that is cut short has closed its descriptor.
-// Buffers        A read's is touched only by the task itself, while it runs; a write's may be read
-//                by the kernel until the co_await has ended, also after a cancellation, which is a
-//                request (io_uring). Both are the caller's until the co_await has ended.
+// Cancellation   A read that is cut short has read nothing (ECANCELED): the bytes are still in the
+//                kernel, and the next read brings them. Or they came first, and it brings them. A
+//                write says likewise how much it has written. A connect that is cut short has
+//                closed its descriptor.
+// Buffers        The kernel may use them until the co_await has ended (io_uring), also after a
+//                cancellation, which is a request; then they are the caller's again.
 // Close          Between two awaits nothing is in flight, so a stream can be moved and closed at
 //                any such time, and no co_await is needed for that. It is an error, and checked, to
 //                do either while a read or a write waits: cut that short first, and await its end.

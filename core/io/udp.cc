@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,37 +11,22 @@
 
 namespace sluice::core {
 
-DatagramReceive::DatagramReceive(int fd, std::span<std::byte> bytes, Lane& lane)
-    : Attempt(fd, POLLIN, lane), bytes_(bytes) {}
-
-int32_t DatagramReceive::Try() {
-  int32_t outcome = 0;
-  datagram_.from = Address::From([&](sockaddr* address, socklen_t* size) {
-    iovec part = {.iov_base = bytes_.data(), .iov_len = bytes_.size()};
-    msghdr message = {.msg_name = address,
-                      .msg_namelen = *size,
-                      .msg_iov = &part,
-                      .msg_iovlen = 1,
-                      .msg_control = nullptr,
-                      .msg_controllen = 0,
-                      .msg_flags = 0};
-    ssize_t bytes;
-    do {
-      bytes = recvmsg(fd, &message, MSG_DONTWAIT);
-    } while (bytes < 0 && errno == EINTR);
-    outcome = bytes < 0 ? -errno : static_cast<int32_t>(bytes);
-    *size = message.msg_namelen;
-    datagram_.truncated = (message.msg_flags & MSG_TRUNC) != 0;
-    return bytes < 0 ? -1 : 0;
-  });
-  return outcome;
+void DatagramReceive::Prepare() {
+  message_.msg_name = &from_;
+  message_.msg_namelen = sizeof(from_);
+  message_.msg_iov = &part_;
+  message_.msg_iovlen = 1;
+  op_.data = &message_;
 }
 
 IoResult<Datagram> DatagramReceive::await_resume() {
-  const int32_t outcome = End();
-  if (outcome < 0) return IoError(-outcome);
-  datagram_.size = static_cast<size_t>(outcome);
-  return datagram_;
+  lane_.Leave();
+  IoResult<size_t> got = SingleOp::await_resume();
+  if (!got.ok()) return IoError(got.error());
+  return Datagram{.size = *got,
+                  .truncated = (message_.msg_flags & MSG_TRUNC) != 0,
+                  .from = Address(reinterpret_cast<const sockaddr*>(&from_),
+                                  message_.msg_namelen)};
 }
 
 DatagramSend::DatagramSend(int fd, std::span<const std::byte> bytes, const Address& to, Lane& lane)

@@ -7,8 +7,10 @@
 // Connected to a peer it receives from that one only, sends with Send, and is told in a later call
 // that nothing listens there (ECONNREFUSED).
 //
-// Cancellation   A receive that is cut short has received nothing; a send has sent nothing, or all.
-// Buffers        They are touched only by the task itself, while it runs.
+// Cancellation   A receive that is cut short has received nothing, or brings what came; a send has
+//                sent nothing, or all.
+// Buffers        A receive's may be written by the kernel until the co_await has ended (io_uring),
+//                also after a cancellation, which is a request; a send's is read while it runs.
 // Close          As of a stream (stream_socket.h): at any time between two awaits, and never while
 //                something waits, which is checked.
 //
@@ -17,6 +19,11 @@
 #ifndef SLUICE_CORE_IO_UDP_H_
 #define SLUICE_CORE_IO_UDP_H_
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -26,6 +33,7 @@
 #include "core/base/result.h"
 #include "core/io/attempt.h"
 #include "core/io/net_result.h"
+#include "core/io/single_op.h"
 #include "core/net/address.h"
 
 namespace sluice::core {
@@ -36,16 +44,30 @@ struct Datagram {
   Address from;
 };
 
-class [[nodiscard]] DatagramReceive final : public Attempt {
+// Made by the reactor (io_uring): a system call less than to wait until there is one.
+class [[nodiscard]] DatagramReceive final : private SingleOp<size_t> {
  public:
-  DatagramReceive(int fd, std::span<std::byte> bytes, Lane& lane);
+  DatagramReceive(int fd, std::span<std::byte> bytes, Lane& lane)
+      : SingleOp(OpKind::kRecvMessage, fd),
+        part_{.iov_base = bytes.data(), .iov_len = bytes.size()},
+        lane_(lane) {}
+  bool await_ready() const noexcept { return false; }
+  template <typename Promise>
+  bool await_suspend(std::coroutine_handle<Promise> handle) {
+    lane_.Enter();
+    Prepare();
+    return SingleOp::await_suspend(handle);
+  }
   IoResult<Datagram> await_resume();
 
  private:
-  int32_t Try() override;
+  // From now on it stays where it is.
+  void Prepare();
 
-  const std::span<std::byte> bytes_;
-  Datagram datagram_;
+  iovec part_;
+  msghdr message_ = {};
+  sockaddr_in6 from_;  // or an address of IPv4
+  Lane& lane_;
 };
 
 class [[nodiscard]] DatagramSend final : public Attempt {

@@ -50,6 +50,7 @@ enum class OpKind : uint8_t {
   kOpen,
   kRecvMessage,
   kSendMessage,
+  kRecvInto,  // of a socket, into the caller's memory
 };
 
 class Op : public Waiter {
@@ -69,7 +70,8 @@ class Op : public Waiter {
   bool in_flight = false;         // from Submit to the last completion
   bool cancel_requested = false;  // since Submit
   bool retry = false;             // reactor's: OnReady is to call Reactor::Retry
-  bool drained = false;           // reactor's: the last recv left nothing behind
+  bool drained = false;           // reactor's: the last recv left nothing behind (recv into
+                                  // memory: set before Submit, too)
   uint8_t state = 0;              // reactor's OpState
   // recv only. Here they fill a gap.
   bool bulk = false;     // reactor's: the last read filled its buffer
@@ -78,7 +80,7 @@ class Op : public Waiter {
   union {
     uint32_t credit;  // recv: bytes wanted at most before the op ends by itself; at least 1.
                       // accept: the reactor's count of connections until then
-    uint32_t size;    // send, read, write: bytes at `data`; connect: length of the address there
+    uint32_t size;    // of others: bytes at `data`; connect: length of the address there
     uint32_t events;  // poll: POLLIN | POLLOUT
     uint32_t flags;   // open: O_RDONLY and the like
   };
@@ -100,8 +102,8 @@ class Op : public Waiter {
 class SingleShotBase : public Op {
  public:
   using Op::Op;
-  const void* data = nullptr;  // send, write: bytes; read: room for them; connect: sockaddr;
-                               // open: the path; messages: msghdr
+  const void* data = nullptr;  // send, write: bytes; read, recv into: room for them;
+                               // connect: sockaddr; open: the path; messages: msghdr
 
  protected:
   ~SingleShotBase() = default;

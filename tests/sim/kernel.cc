@@ -319,6 +319,7 @@ bool Kernel::Executable(const Op& op) {
     case OpKind::kRecv:
     case OpKind::kRead:
     case OpKind::kRecvMessage:
+    case OpKind::kRecvInto:
       return descriptor.socket->readable();
     case OpKind::kSend:
     case OpKind::kWrite:

@@ -106,6 +106,7 @@ SimReactor::Attempt SimReactor::Perform(Op& op) {
       break;
     case OpKind::kRead:
     case OpKind::kRecvMessage:
+    case OpKind::kRecvInto:
       PerformRead(op);
       break;
     case OpKind::kWrite:
@@ -159,7 +160,7 @@ int64_t SimReactor::ReadFrom(Socket& socket, std::byte* bytes, size_t count) {
 // The first part of a message is all of it.
 std::span<std::byte> SimReactor::MemoryOf(const Op& op) {
   void* const data = const_cast<void*>(core::DataOf(op));
-  if (op.kind == OpKind::kRead || op.kind == OpKind::kWrite) {
+  if (op.kind != OpKind::kRecvMessage && op.kind != OpKind::kSendMessage) {
     return {static_cast<std::byte*>(data), op.size};
   }
   const iovec& part = static_cast<const msghdr*>(data)->msg_iov[0];

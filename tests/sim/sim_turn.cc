@@ -121,6 +121,7 @@ void SimReactor::Execute(OpSlot& slot) {
     case OpKind::kOpen:
     case OpKind::kRecvMessage:
     case OpKind::kSendMessage:
+    case OpKind::kRecvInto:
       std::erase(ready_, &slot);
       Perform(op);
       End(slot, op.result);

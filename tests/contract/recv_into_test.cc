@@ -1,0 +1,124 @@
+// Receives into the caller's memory: bytes, ends and errors as they come, whenever one is
+// cancelled, on whatever worker.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+
+#include "core/io/op_wait.h"
+#include "core/reactor/op.h"
+#include "tests/contract/contract.h"
+#include "tests/contract/move.h"
+#include "tests/contract/sockets.h"
+#include "tests/contract/streams.h"
+#include "tests/core/support/seed.h"
+
+namespace sluice::contract {
+namespace {
+
+using core::OpKind;
+using core::SingleShotOp;
+
+class RecvIntoTest : public ContractTest {
+ public:
+  core::Worker& first() { return *worker(0); }
+  core::Worker& other() { return *worker(workers() - 1); }
+};
+SLUICE_CONTRACT(RecvIntoTest, kAll);
+
+// What one receive has brought, and whether it has left nothing behind.
+struct Got {
+  int32_t result = 0;
+  bool drained = false;
+  std::string text;
+};
+
+// Submits an op into room for `size` bytes; if it waits, cancels it after `turns` (none: never).
+Task<Got> ReceiveInto(int fd, size_t size, bool drained, int turns, core::Worker& canceller) {
+  const core::Context context = co_await core::CurrentContext();
+  Got got{.text = std::string(size, '!')};
+  SingleShotOp op(OpKind::kRecvInto, fd);
+  op.data = got.text.data();
+  op.size = static_cast<uint32_t>(size);
+  op.drained = drained;
+  if (!core::SubmitHere(op, *context.task)) {
+    if (turns >= 0) {
+      co_await Turns(turns);
+      co_await MoveTo(canceller);
+      op.Cancel();
+    }
+    co_await Until([&op] { return !op.in_flight; });
+  }
+  got.result = op.result;
+  got.drained = op.drained;
+  if (op.result <= 0) EXPECT_EQ(got.text, std::string(size, '!'));
+  got.text.resize(static_cast<size_t>(std::max(op.result, 0)));
+  co_return got;
+}
+
+// Every byte comes once, in its order; then the end, and the end again.
+Task<void> CancelMain(RecvIntoTest& test, Pair pair) {
+  core::testing::Random random(core::testing::Seed());
+  size_t sent = 0;
+  size_t position = 0;
+  int cancelled = 0;
+  bool drained = false;
+  for (int i = 0; i < 600; ++i) {
+    if (i % 2 == 0) {
+      sent += SendSome(pair.peer.get(), BytesAt(sent, core::testing::Between(random, 1, 9000)));
+    }
+    co_await MoveTo(i % 3 == 0 ? test.other() : test.first());
+    const Got got = co_await ReceiveInto(pair.ours, core::testing::Between(random, 1, 9000),
+                                         drained, i % 4, i % 5 == 0 ? test.other() : test.first());
+    EXPECT_TRUE(got.result > 0 || got.result == -ECANCELED) << got.result;
+    EXPECT_TRUE(got.text == BytesAt(position, got.text.size())) << "near byte " << position;
+    position += got.text.size();
+    drained = got.drained;
+    cancelled += got.result == -ECANCELED ? 1 : 0;
+    if (::testing::Test::HasFailure()) break;
+  }
+  EXPECT_GT(cancelled, 0);
+  pair.peer.Close();
+  while (position < sent && !::testing::Test::HasFailure()) {
+    const Got got = co_await ReceiveInto(pair.ours, 5000, drained, -1, test.first());
+    EXPECT_GT(got.result, 0);
+    EXPECT_TRUE(got.text == BytesAt(position, got.text.size())) << "near byte " << position;
+    position += got.text.size();
+    drained = got.drained;
+  }
+  for (const bool waits_first : {true, false, true}) {
+    EXPECT_EQ((co_await ReceiveInto(pair.ours, 10, waits_first, -1, test.first())).result, 0);
+  }
+  CloseHere(pair.ours);
+}
+TEST_P(RecvIntoTest, OneThatIsCancelledLosesNothingOfTcp) { Run(CancelMain(*this, ConnectTcp())); }
+TEST_P(RecvIntoTest, OneThatIsCancelledLosesNothingOfUnix) {
+  Run(CancelMain(*this, ConnectUnix()));
+}
+
+// The end that comes right behind the last bytes is told of, though they did not fill the room.
+Task<void> EndMain(RecvIntoTest& test) {
+  for (int i = 0; i < 100; ++i) {
+    Pair pair = i % 2 == 0 ? ConnectTcp() : ConnectUnix();
+    if (i % 3 != 0) {
+      SendSome(pair.peer.get(), "last");
+      if (i % 3 == 1) pair.peer.Close();
+      const Got got = co_await ReceiveInto(pair.ours, 100, i % 5 == 0, -1, test.first());
+      EXPECT_EQ(got.text, "last");
+      co_await Turns(i % 4);
+      pair.peer.Close();
+      EXPECT_EQ((co_await ReceiveInto(pair.ours, 100, got.drained, -1, test.first())).result, 0);
+    } else {
+      Reset(pair.peer);
+      const Got got = co_await ReceiveInto(pair.ours, 100, i % 5 == 0, -1, test.first());
+      EXPECT_EQ(got.result, i % 2 == 0 ? -ECONNRESET : 0);  // a UNIX socket has no reset
+    }
+    CloseHere(pair.ours);
+  }
+}
+TEST_P(RecvIntoTest, TheEndBehindTheLastBytes) { Run(EndMain(*this)); }
+
+}  // namespace
+}  // namespace sluice::contract
