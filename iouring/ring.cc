@@ -39,9 +39,16 @@ absl::StatusOr<std::unique_ptr<Ring>> Ring::Make(uint32_t sq_entries, uint32_t c
     ring->ring_.ring_fd = -1;
     return absl::ErrnoToStatus(-result, "io_uring_setup");
   }
-  io_uring_register_ring_fd(&ring->ring_);  // saves a descriptor look-up per system call
-  unsigned most[] = {kMostWaiting, 0};      // the second, for what polls, as it is
+  // Saves a descriptor look-up per system call.
+  if (io_uring_register_ring_fd(&ring->ring_) == 1) {
+    ring->enter_flags_ = IORING_ENTER_REGISTERED_RING;
+  }
+  unsigned most[] = {kMostWaiting, 0};  // the second, for what polls, as it is
   io_uring_register_iowq_max_workers(&ring->ring_, most);
+  // The queue's slots in their order, for Submit: some versions of liburing write this only when
+  // they submit themselves.
+  io_uring_sq& queue = ring->ring_.sq;
+  for (unsigned slot = 0; slot < queue.ring_entries; ++slot) queue.array[slot] = slot;
 
   void* memory = mmap(nullptr, buffers * sizeof(io_uring_buf), PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -97,6 +104,22 @@ void Ring::PublishBuffers() {
   if (pending_buffers_ == 0) return;
   io_uring_buf_ring_advance(buffers_, pending_buffers_);
   pending_buffers_ = 0;
+}
+
+// By hand, because io_uring_submit has the kernel bring what it has whenever there is something.
+bool Ring::Submit() {
+  const unsigned state = IO_URING_READ_ONCE(*ring_.sq.kflags);
+  if (!waiting_.empty() || (state & IORING_SQ_CQ_OVERFLOW) != 0) [[unlikely]] {
+    return Enter(core::Duration::zero());  // makes room
+  }
+  const unsigned queued = io_uring_sq_ready(&ring_);
+  if (queued == 0) return false;
+  ring_.sq.sqe_head = ring_.sq.sqe_tail;
+  io_uring_smp_store_release(ring_.sq.ktail, ring_.sq.sqe_tail);
+  // What it does not take now stays in the queue for the next call.
+  (void)io_uring_enter(static_cast<unsigned>(ring_.enter_ring_fd), queued, 0, enter_flags_,
+                       nullptr);
+  return true;
 }
 
 bool Ring::Enter(std::optional<core::Duration> timeout) {

@@ -41,10 +41,16 @@ class Ring {
   // no system call unless there is something to submit or to fetch). True: it made a system call.
   bool Enter(std::optional<core::Duration> timeout);
 
+  // Submits, and the kernel brings nothing: what it has found readable meanwhile waits for Enter.
+  // What can be done at once, such as most sends, completes all the same. True: as Enter.
+  bool Submit();
+
   // Entries handed out so far.
   uint64_t entries() const { return entries_; }
 
-  bool has_completion() const { return io_uring_cq_ready(&ring_) != 0; }
+  // Brought and not yet reaped.
+  uint32_t completions() const { return io_uring_cq_ready(&ring_); }
+  bool has_completion() const { return completions() != 0; }
   io_uring& raw() { return ring_; }
 
  private:
@@ -53,6 +59,7 @@ class Ring {
   void QueueWaiting();
 
   io_uring ring_{};
+  unsigned enter_flags_ = 0;  // of every io_uring_enter
   const uint32_t buffer_entries_;
   io_uring_buf_ring* buffers_ = nullptr;
   int pending_buffers_ = 0;

@@ -26,6 +26,9 @@ using core::OpKind;
 constexpr uint32_t kSubmissionEntries = 1024;
 constexpr uint32_t kCompletionEntries = 16384;
 
+// Completions that are worth a turn in which the kernel brings no more.
+constexpr uint32_t kFullTurn = 32;
+
 // Half of a pool at most: the other half is for those that read in their task.
 size_t MostInRing(const core::BufferPool& pool) {
   return std::clamp<size_t>(pool.count() / 2, 1, kBufferEntries);
@@ -220,6 +223,11 @@ void UringReactor::ArmWake() {
   entry->user_data = kTagWake;
 }
 
+// A turn that is full of what has been brought before does not ask for more: it would only be queued
+// behind that, and each recv among it would hold a buffer until its turn comes. (4,000 busy
+// connections held 5,300 buffers then, and every second recv found none; now 700.) Only so long: the
+// backlog does not grow by what completes while it is worked off, so that the kernel is asked again
+// however much that is.
 void UringReactor::Turn(std::optional<core::Duration> timeout, uint32_t limit) {
   core::Count(counters_.turns);
   timeout = GiveOwedWakes(timeout);
@@ -234,11 +242,17 @@ void UringReactor::Turn(std::optional<core::Duration> timeout, uint32_t limit) {
     if (again) timeout = core::Duration::zero();
   }
   counters_.entries.store(ring_->entries(), std::memory_order_relaxed);
+  limit = std::max<uint32_t>(limit, 1);
+  if (backlog_ >= std::max(limit, kFullTurn)) {
+    if (ring_->Submit()) core::Count(counters_.enters);
+    backlog_ -= Reap(limit);
+    accepts_wait_ = false;
+    return;
+  }
   if (ring_->has_completion()) timeout = core::Duration::zero();
   const bool sleep = timeout != core::Duration::zero() && wakeup_.BeginSleep();
   if (ring_->Enter(sleep ? timeout : core::Duration::zero())) core::Count(counters_.enters);
   if (sleep) wakeup_.EndSleep();
-  limit = std::max<uint32_t>(limit, 1);
   limit -= Reap(limit);
   // A queue of connections is emptied faster than by one each turn: turns may be far apart.
   for (uint32_t i = 1; accepts_wait_ && limit > 0 && i < core::kAcceptsPerSubmit; ++i) {
@@ -247,6 +261,7 @@ void UringReactor::Turn(std::optional<core::Duration> timeout, uint32_t limit) {
     limit -= Reap(limit);
   }
   accepts_wait_ = false;
+  backlog_ = ring_->completions();
 }
 
 // The rest stays in the ring while the tasks run. Returns how many it has reaped.

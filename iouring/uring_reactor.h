@@ -16,6 +16,12 @@
 //   Cancel, another's:    refs + 1 unless 0, message    while the op is still IN KERNEL
 //   One that a thread of the kernel runs is TOLD to give up; it ends when its call has returned.
 //
+// A turn enters the ring in one of two ways:
+//
+//   ASKING ── more than a turn's worth is left ──► WORKING OFF: submits, the kernel brings nothing
+//      ▲                                               │
+//      └── what was left at the last ASKING is reaped ─┘
+//
 // Invariants
 //   I1  refs > 0 exactly while the op is in flight here; it goes from 0 to 1 only in Submit.
 //   I2  The op's node is posted once, at refs 0; buffers and accepted connections before it.
@@ -110,6 +116,7 @@ class UringReactor final : public core::Reactor {
   bool was_exhausted_ = false;  // since the ring was filled
   size_t fewest_in_ring_;       // since the last Trim
   uint64_t recvs_at_trim_ = 0;  // at the last Trim
+  uint32_t backlog_ = 0;        // not reaped of what was there when the kernel last brought more
   bool accepts_wait_ = false;   // an accept that is armed again finds the next one at once
   core::NodeQueue starved_;
   bool leaving_ = false;  // some of them are

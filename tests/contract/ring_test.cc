@@ -3,11 +3,14 @@
 // a signal comes (EINTR). Those that also fetch completions go through.
 #include "iouring/ring.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
@@ -60,7 +63,11 @@ void QueueFarMoreThanFits(int error) {
   for (uint64_t i = 0; i < kOps; ++i) AddNop(ring, i);
   std::vector<uint64_t> done;
   for (int turns = 0; done.size() < kOps && turns < 10'000; ++turns) {
-    ring.Enter(core::Duration(turns % 2 == 0 ? 0 : 1'000'000));
+    if (turns % 3 == 2) {
+      ring.Submit();
+    } else {
+      ring.Enter(core::Duration(turns % 3 == 0 ? 0 : 1'000'000));
+    }
     Reap(ring, done);
   }
   ASSERT_EQ(done.size(), kOps);
@@ -94,6 +101,35 @@ TEST_P(RingTest, NothingIsTakenAtAll) {
       EXPECT_TRUE((*ring)->Enter(std::chrono::seconds(1)));  // and no sleep of 1 s
     EXPECT_FALSE((*ring)->has_completion());
   }).join();
+}
+
+// What has become readable meanwhile waits for Enter; what completes at once does not.
+TEST(RingSubmit, BringsNothing) {
+  absl::StatusOr<std::unique_ptr<Ring>> made = Ring::Make(kEntries, 64, 8);
+  if (!made.ok() && std::getenv("SLUICE_ALLOW_NO_IO_URING") != nullptr) {
+    GTEST_SKIP() << "no io_uring here";
+  }
+  ASSERT_TRUE(made.ok()) << made.status();
+  Ring& ring = **made;
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  io_uring_sqe* entry = ring.NextEntry();
+  io_uring_prep_poll_add(entry, ends[0], POLLIN);
+  entry->user_data = 1;
+  ASSERT_TRUE(ring.Submit());
+  ASSERT_EQ(write(ends[1], "x", 1), 1);
+  AddNop(ring, 2);
+  EXPECT_TRUE(ring.Submit());
+  EXPECT_EQ(ring.completions(), 1u);  // the nop's
+  EXPECT_FALSE(ring.Submit());        // nothing to submit, no system call
+  EXPECT_EQ(ring.completions(), 1u);
+  EXPECT_TRUE(ring.Enter(core::Duration(0)));
+  EXPECT_EQ(ring.completions(), 2u);
+  std::vector<uint64_t> done;
+  Reap(ring, done);
+  EXPECT_EQ(done, (std::vector<uint64_t>{2, 1}));
+  close(ends[0]);
+  close(ends[1]);
 }
 
 INSTANTIATE_TEST_SUITE_P(Errors, RingTest, ::testing::Values(EAGAIN, EBUSY, EINTR));
