@@ -149,58 +149,6 @@ void UringReactor::PostRetry(Op& op) {
   op.task->Post(op);
 }
 
-void UringReactor::Cancel(Op& op) {
-  uint32_t refs = op.kernel_refs.load(std::memory_order_acquire);
-  do {
-    if (refs == 0) return;  // its last completion is on the way
-  } while (!op.kernel_refs.compare_exchange_weak(refs, refs + 1, std::memory_order_acq_rel,
-                                                 std::memory_order_acquire));
-  if (core::Reactor::Current() == this) {
-    StartCancel(op);
-    return;
-  }
-  {
-    absl::MutexLock lock(&remote_mutex_);
-    remote_cancels_.push_back(&op);
-    has_remote_cancels_.store(true, std::memory_order_release);
-  }
-  Wake();
-}
-
-void UringReactor::TakeRemoteCancels() {
-  if (!has_remote_cancels_.load(std::memory_order_acquire)) return;
-  std::vector<Op*> cancels;
-  {
-    absl::MutexLock lock(&remote_mutex_);
-    cancels.swap(remote_cancels_);
-    has_remote_cancels_.store(false, std::memory_order_relaxed);
-  }
-  for (Op* op : cancels) StartCancel(*op);
-}
-
-// The reference for this cancel has been taken.
-void UringReactor::StartCancel(Op& op) {
-  switch (op.state) {
-    case kInKernel:
-      EnqueueCancel(op);
-      return;
-    case kStarved:
-      Leave(op);
-      return;
-    case kTold:
-    case kLeaving:
-    case kEnded:
-      break;
-  }
-  if (DropRef(op)) op.task->Post(op);
-}
-
-void UringReactor::EnqueueCancel(Op& op) {
-  io_uring_sqe* entry = ring_->NextEntry();
-  io_uring_prep_cancel64(entry, UserData(op, kTagOp), 0);
-  entry->user_data = UserData(op, kTagCancel);
-}
-
 core::IoResult<int> UringReactor::OpenSocket(int family) {
   // Blocking: the ring waits for it; with O_NONBLOCK it would bring EAGAIN instead.
   const int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -223,11 +171,11 @@ void UringReactor::ArmWake() {
   entry->user_data = kTagWake;
 }
 
-// A turn that is full of what has been brought before does not ask for more: it would only be queued
-// behind that, and each recv among it would hold a buffer until its turn comes. (4,000 busy
-// connections held 5,300 buffers then, and every second recv found none; now 700.) Only so long: the
-// backlog does not grow by what completes while it is worked off, so that the kernel is asked again
-// however much that is.
+// A turn that is full of what has been brought before does not ask for more: that would only be
+// queued behind it, and each recv in it would hold a buffer until its turn comes. (4,000 busy
+// connections held 5,300 buffers then, and every second recv found none; now 700.) Only so long:
+// the backlog does not grow by what completes while it is worked off, so that the kernel is asked
+// again however much that is.
 void UringReactor::Turn(std::optional<core::Duration> timeout, uint32_t limit) {
   core::Count(counters_.turns);
   timeout = GiveOwedWakes(timeout);
@@ -377,27 +325,6 @@ void UringReactor::OnAccept(core::AcceptOp& op, int32_t result, uint32_t flags) 
     accepted->last = DropRef(op);
   }
   task->Post(*accepted);
-}
-
-// Until the op's own last completion has been seen it may have slipped away from the cancel (it was
-// just being run): then once more. One that a thread of the kernel runs (EALREADY) has been told
-// and ends when its call has returned: to ask again and again would cost CPU time as long as a disk
-// takes.
-void UringReactor::OnCancel(Op& op, int32_t result) {
-  if (result == -EALREADY && op.kind >= OpKind::kRead && op.state == kInKernel) {
-    op.state = kTold;
-    (void)DropRef(op);  // its own is left
-    return;
-  }
-  if (result < 0 && op.state == kInKernel) {
-    EnqueueCancel(op);
-    return;
-  }
-  if (op.state == kStarved) {
-    Leave(op);
-    return;
-  }
-  if (DropRef(op)) op.task->Post(op);
 }
 
 // The op's last completion has been seen.
