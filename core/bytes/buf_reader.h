@@ -16,7 +16,8 @@
 // Views         A view is valid until the next call of any function but buffered().
 // Limits        Each unit has one, in bytes; a larger one is kTooLarge, and so is every further try
 //               with that limit. What is held is at most the largest limit asked for, and a piece
-//               of `first` bytes. After a large unit the memory is given back.
+//               of `first` bytes. After a large unit the memory is given back, as soon as nothing
+//               is buffered.
 // The end       A last line without its delimiter is a line. Units of a fixed size that the end
 //               cuts off are kEndedEarly, and their bytes stay.
 //
@@ -34,6 +35,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/base/check.h"
 #include "core/base/result.h"
 #include "core/bytes/async_stream.h"
 #include "core/bytes/at_once.h"
@@ -50,7 +52,9 @@ class BufReader {
   using MaybeText = std::optional<std::string_view>;
   using Bytes = std::span<const std::byte>;
 
-  explicit BufReader(Stream& stream, size_t first = 512) : stream_(stream), queue_(first) {}
+  explicit BufReader(Stream& stream, size_t first = 512) : stream_(stream), queue_(first) {
+    SLUICE_CHECK_USE(first > 0, "a BufReader begins with some memory: give it at least 1 byte");
+  }
 
   // The next piece up to `delimiter`, without it; nothing at the end.
   auto Until(char delimiter, size_t most) {
@@ -58,7 +62,7 @@ class BufReader {
                               [=, this] { return ReadUntil(delimiter, most); });
   }
 
-  // The next line, without "\n" or "\r\n"; nothing at the end.
+  // The next line, without "\n" or "\r\n"; nothing at the end. A "\r" counts as one of `most`.
   auto Line(size_t most) {
     return internal::AtOnceOr(
         [=, this] {
@@ -98,7 +102,7 @@ class BufReader {
   Task<IoResult<std::string_view>> ToEnd(size_t most) {
     Release();
     while (queue_.size() <= most) {
-      IoResult<size_t> got = co_await Fill(most + 1);
+      IoResult<size_t> got = co_await FillBeyond(most);
       if (!got.ok()) co_return IoError(got.error());
       if (*got > 0) continue;
       handed_ = queue_.size();
@@ -115,6 +119,7 @@ class BufReader {
   // Drops so many of buffered().
   void Skip(size_t count) {
     Release();
+    SLUICE_CHECK_USE(count <= queue_.size(), "Skip drops what buffered() has: Peek waits for it");
     queue_.Remove(count);
   }
 
@@ -164,7 +169,7 @@ class BufReader {
     while (true) {
       const size_t seen = queue_.size();
       if (seen > most) co_return IoError(kTooLarge);
-      IoResult<size_t> got = co_await Fill(most + 1);
+      IoResult<size_t> got = co_await FillBeyond(most);
       if (!got.ok()) co_return IoError(got.error());
       if (*got == 0) co_return Rest();
       std::optional<IoResult<MaybeText>> found = Found(Find(delimiter, seen), most);
@@ -176,8 +181,10 @@ class BufReader {
     CutReturn(line);
     co_return line;
   }
-  static void CutReturn(IoResult<MaybeText>& line) {
-    if (line.ok() && line->has_value() && (*line)->ends_with('\r')) (*line)->remove_suffix(1);
+  // Of a line that has its "\n".
+  void CutReturn(IoResult<MaybeText>& line) const {
+    if (!line.ok() || !line->has_value() || handed_ == (*line)->size()) return;
+    if ((*line)->ends_with('\r')) (*line)->remove_suffix(1);
   }
   Task<IoResult<Bytes>> ReadExactly(size_t count) {
     Release();
@@ -200,6 +207,8 @@ class BufReader {
     if (got.ok()) queue_.Add(*got);
     co_return got;
   }
+  // The same for a unit of at most so many bytes: with one more it is told from a larger one.
+  auto FillBeyond(size_t most) { return Fill(std::max(most, most + 1)); }  // SIZE_MAX: no limit
   Task<IoResult<bool>> Have(size_t count) {
     while (queue_.size() < count) {
       IoResult<size_t> got = co_await Fill(count);

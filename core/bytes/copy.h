@@ -24,6 +24,7 @@
 #include <memory>
 #include <span>
 
+#include "core/base/check.h"
 #include "core/base/result.h"
 #include "core/bytes/async_stream.h"
 #include "core/bytes/transferred.h"
@@ -35,7 +36,10 @@ namespace sluice::core {
 // What is on its way in one direction. Its memory is taken with the first read.
 class CopyBuffer {
  public:
-  explicit CopyBuffer(size_t size = 16384) : size_(size) {}
+  explicit CopyBuffer(size_t size = 16384) : size_(size) {
+    SLUICE_CHECK_USE(size > 0,
+                     "nothing can be on its way in 0 bytes: give a CopyBuffer at least 1");
+  }
 
   std::span<const std::byte> unsent() const { return {memory_.get() + begin_, end_ - begin_}; }
   bool ended() const { return ended_; }  // `from` has ended

@@ -52,11 +52,13 @@ Task<Transferred> ReadExact(Stream& from, std::span<std::byte> bytes) {
 template <AsyncRead Stream>
 Task<Transferred> ReadToEnd(Stream& from, std::vector<std::byte>& into, size_t limit) {
   constexpr size_t kFirst = 512;
+  constexpr size_t kMost = 64 * 1024;  // what is cleared for a read that may bring one byte
   uint64_t done = 0;
   while (into.size() <= limit) {
     const size_t had = into.size();
     // One more than the limit, so that an end there is told from more.
-    into.resize(had + std::min(std::max(had, kFirst), limit - had + 1));
+    const size_t room = limit - had;
+    into.resize(had + std::min(std::clamp(had, kFirst, kMost), room < kMost ? room + 1 : room));
     IoResult<size_t> got = co_await from.Read(std::span(into).subspan(had));
     into.resize(had + (got.ok() ? *got : 0));
     if (!got.ok()) co_return Transferred(done, got.error());

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,9 @@
 #include <vector>
 
 #include "core/bytes/span_reader.h"
+#include "core/runtime/join_handle.h"
+#include "core/runtime/spawn.h"
+#include "core/task/yield.h"
 #include "core/testing/faulty.h"
 #include "core/testing/fixture.h"
 #include "tests/core/bytes/cut.h"
@@ -60,6 +64,68 @@ Task<void> LinesMain() {
   }
 }
 TEST_F(BufReaderTest, LinesHoweverTheyArrive) { Run(LinesMain()); }
+
+// A "\r" belongs to the line whose "\n" never came.
+Task<void> ReturnMain() {
+  for (const size_t at_once : {1, 100}) {
+    EXPECT_EQ(co_await LinesOf("abc\r\nabc\r", 10, at_once), (Strings{"abc", "abc\r"}));
+  }
+}
+TEST_F(BufReaderTest, ALastLineIsWhatCame) { Run(ReturnMain()); }
+
+Task<void> NoLimitMain() {
+  const std::string text(10'000, 'x');
+  int reads = 0;
+  for (const bool line : {false, true}) {
+    Faulty counted(SpanReader(BytesOf(text)), {.most_read = 4096});
+    BufReader reader(counted);
+    if (line) {
+      EXPECT_EQ(**co_await reader.Line(SIZE_MAX), text);
+    } else {
+      EXPECT_EQ(*co_await reader.ToEnd(SIZE_MAX), text);
+    }
+    EXPECT_GE(reader.capacity(), 10'000u);
+    EXPECT_LE(reader.capacity(), 32'768u);  // it has doubled, and not grown by single bytes
+    ++reads;
+  }
+  EXPECT_EQ(reads, 2);
+}
+TEST_F(BufReaderTest, UnitsWithoutALimit) { Run(NoLimitMain()); }
+
+// A flood of lines that are there at once: the other tasks run meanwhile.
+Task<void> FloodMain() {
+  const std::string text(100'000, '\n');
+  SpanReader stream(BytesOf(text));
+  BufReader reader(stream, 65'536);
+  size_t lines = 0;
+  size_t seen = 0;
+  const auto other = [&]() -> Task<void> {
+    for (size_t before = SIZE_MAX; before != lines;) {
+      before = lines;
+      ++seen;
+      co_await Yield();
+    }
+  };
+  JoinHandle<void> watches = Spawn(other());
+  while ((co_await reader.Line(10))->has_value()) ++lines;
+  (void)co_await std::move(watches);
+  EXPECT_EQ(lines, 100'000u);
+  EXPECT_GE(seen, 100u);
+}
+TEST_F(BufReaderTest, AFloodLetsOthersRun) { Run(FloodMain()); }
+
+using BufReaderDeathTest = BufReaderTest;
+Task<void> SkipMain() {
+  SpanReader stream(BytesOf("abc"));
+  BufReader reader(stream);
+  EXPECT_TRUE(*co_await reader.Peek(2));
+  reader.Skip(4);
+}
+TEST_F(BufReaderDeathTest, SkipBeyondWhatIsThere) { EXPECT_DEATH(Run(SkipMain()), "Peek waits"); }
+TEST_F(BufReaderDeathTest, WithoutMemory) {
+  SpanReader stream(BytesOf("abc"));
+  EXPECT_DEATH(BufReader(stream, 0), "at least 1 byte");
+}
 
 // Also of a line that has been read ahead as a whole; it stays.
 Task<void> ReadAheadMain() {

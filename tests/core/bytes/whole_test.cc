@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <utility>
@@ -53,6 +55,35 @@ Task<void> ShortMain() {
   EXPECT_EQ(TextOf(rest), text.substr(120));
 }
 TEST_F(WholeTest, ShortReadsAndWrites) { Run(ShortMain()); }
+
+Task<void> NoLimitMain() {
+  const std::string text = LettersAt(0, 300'000);
+  for (const size_t limit : {SIZE_MAX, SIZE_MAX - 1, text.size()}) {
+    Faulty in(SpanReader(BytesOf(text)), {.most_read = 70'000});
+    std::vector<std::byte> all;
+    EXPECT_TRUE((co_await ReadToEnd(in, all, limit)).ok());
+    EXPECT_EQ(TextOf(all), text);
+  }
+}
+TEST_F(WholeTest, ToTheEndWithoutALimit) { Run(NoLimitMain()); }
+
+// However much there is already, a peer that sends single bytes has little cleared for each.
+struct Measuring {
+  Task<IoResult<size_t>> Read(std::span<std::byte> bytes) {
+    most = std::max(most, bytes.size());
+    if (left-- == 0) co_return 0;
+    co_return 1;
+  }
+  int left = 10;
+  size_t most = 0;
+};
+Task<void> DribbleMain() {
+  Measuring in;
+  std::vector<std::byte> all(1'000'000);
+  EXPECT_EQ((co_await ReadToEnd(in, all, 1 << 24)).bytes(), 10u);
+  EXPECT_LE(in.most, 65'536u);
+}
+TEST_F(WholeTest, AReadHasABoundedPieceOfMemory) { Run(DribbleMain()); }
 
 Task<void> ErrorsMain() {
   auto [ours, theirs] = Duplex::Make(100);
