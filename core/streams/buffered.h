@@ -11,16 +11,16 @@
 // over, and there are at most so many. All of it is part of the consumer's task: the calls may
 // borrow what is around them, and need no lock.
 //
-// Calls begin only in a Next that finds no result to hand over. They go on while the consumer does
-// something else, but no other begins meanwhile, nor as long as results wait: of ten calls that
-// have ended together, the ten results are taken before an eleventh begins. So a consumer that
-// takes long for each item keeps fewer than `most` calls running; one that only hands items on
-// (ForEach into a channel) keeps them all.
+// Items are asked for only in a Next that finds no result to hand over. Calls go on while the
+// consumer does something else, but no other item is asked for meanwhile, nor as long as results
+// wait: of ten calls that have ended together, the ten results are taken before an eleventh begins.
+// So a consumer that takes long for each item keeps fewer than `most` calls running; one that only
+// hands items on (ForEach into a channel) keeps them all.
 //
 // Cut short: the calls that run are cancelled and no other begins; what they bring is handed over,
-// by that Next and those behind it, and then one Next is cancelled. No item is lost. To wait for
-// the next item or something else without cutting calls short: SelectLoop
-// (core/task/select_loop.h).
+// by that Next and those behind it, and then one Next is cancelled. No item is lost: one that comes
+// together with the cancellation waits for the next call that may begin. To wait for the next item
+// or something else without cutting calls short: SelectLoop (core/task/select_loop.h).
 //
 // An exception of a call, or of the stream below, is thrown by the Next that would have brought the
 // result; the other calls go on, and so may the consumer. It must not take the stream with it as it
@@ -45,6 +45,7 @@
 #include "core/streams/call.h"
 #include "core/streams/pipe.h"
 #include "core/streams/stream.h"
+#include "core/task/cancel_scope.h"
 #include "core/task/task.h"
 
 namespace sluice::core {
@@ -70,6 +71,7 @@ class BufferedCalls final : public Ahead<CallValue<F, StreamValue<S>>> {
     running_ = 0;
     takes_ = false;
     ended_ = true;
+    kept_.reset();
     if constexpr (HasStop<S>) co_await stream_.Stop();
   }
 
@@ -92,10 +94,15 @@ class BufferedCalls final : public Ahead<CallValue<F, StreamValue<S>>> {
     std::optional<Result>* place = nullptr;  // of the result, which stays where it is in a deque
     bool took = false;
     try {
-      Item<In> item = co_await stream_.Next();
+      const Context context = co_await CurrentContext();
+      Item<In> item = kept_.has_value() ? TakeKept() : co_await stream_.Next();
       takes_ = false;
       if (!item) {
         ended_ = ended_ || item.ended();
+        co_return;
+      }
+      if (context.scope->cancelled()) {
+        kept_.emplace(*std::move(item));
         co_return;
       }
       took = true;
@@ -119,9 +126,16 @@ class BufferedCalls final : public Ahead<CallValue<F, StreamValue<S>>> {
     }
   }
 
+  Item<In> TakeKept() {
+    Item<In> item(*std::move(kept_));
+    kept_.reset();
+    return item;
+  }
+
   S stream_;
   F function_;
   const size_t most_;
+  std::optional<In> kept_;  // came together with a cancellation: its call has not begun
   size_t running_ = 0;
   bool takes_ = false;  // a part waits for the next item
   bool ended_ = false;

@@ -6,8 +6,9 @@
 //     | Filter([&](const User& user) -> Task<bool> { ... })
 //
 // To have several calls at a time: buffered.h. A function that is awaited and cut short brings what
-// it brings, and that is handed over. A predicate that is cut short and says no is taken to have
-// given up: the item is kept, and the next Next asks again. What Map awaits brings a Unit for void.
+// it brings, and that is handed over. A predicate that is cut short and says no, or throws, is
+// taken to have given up: the item is kept, and the next Next asks again. What Map awaits brings a
+// Unit for void.
 //
 // Costs: of a function that is not awaited, nothing but the call; else a coroutine each.
 // Threads: inside one task.
@@ -73,7 +74,15 @@ class FilterStream : public OverStream<S> {
     while (true) {
       if (kept_.has_value() && context.scope->cancelled()) co_return StreamCancelled();
       Item<T> item = kept_.has_value() ? TakeKept() : co_await this->stream_.Next();
-      if (!item || co_await Call(accepts_, std::as_const(*item))) co_return std::move(item);
+      if (!item) co_return std::move(item);
+      bool accepted = false;
+      try {
+        accepted = co_await Call(accepts_, std::as_const(*item));
+      } catch (...) {  // the way in which some things give up
+        if (context.scope->cancelled()) kept_.emplace(*std::move(item));
+        throw;
+      }
+      if (accepted) co_return std::move(item);
       if constexpr (AwaitsCall<Accepts, const T&>) {
         if (context.scope->cancelled()) kept_.emplace(*std::move(item));
       }

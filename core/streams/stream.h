@@ -2,7 +2,7 @@
 // brings.
 //
 //     while (auto item = co_await stream.Next()) Use(*item);       // the end, or it was cancelled
-//     co_await stream.Stop();                                      // where there is one: see below
+//     co_await stream.Stop();                                      // where there is one: see S5
 //
 //     auto sums = ToStream(std::move(receiver)) | Filter(IsPaid) | Map(&Order::sum) | Chunks(10);
 //
@@ -10,7 +10,7 @@
 // wrong after the other: Chain goes on to the next stream at the end, not when it is cut short.
 //
 //   Next ──┬── an item comes ────────────► value        the stream has handed it over
-//          ├── no other will come ───────► end          so does every Next after it
+//          ├── no other will come ───────► end          nor by any Next after it
 //          └── its scope is cancelled ───► cancelled    a later Next goes on
 //
 // So it is no std::optional, and no IoResult, in which an error would have to stand for the end. An
@@ -23,13 +23,14 @@
 //
 //   S1  A cancelled Next has taken nothing: what it had got by then comes with the next one. What
 //       comes together with the cancellation is handed over as if there had been none.
-//   S2  After the end comes the end.
+//   S2  After the end comes the end; in a cancelled scope it may be *cancelled* instead.
 //   S3  One Next at a time, inside one task. A stream is moved only while no Next waits.
 //   S4  Nothing is taken ahead, but what an adapter says it holds; that has a bound.
 //   S5  A stream may be destroyed whenever no Next waits, but for those that have a Stop(): in them
 //       something may still run, and there is no asynchronous destructor. `co_await Stop()` ends it
-//       and drops what it brings. Needed only on a way out before the end: the end itself, a Next
-//       that was cancelled, and all that consumes a stream (consume.h, try.h) leave nothing behind.
+//       and drops what it brings. Needed on any other way out than the end: behind a Next that was
+//       cancelled something may run, too. All that consumes a stream (consume.h, try.h) stops it.
+//       A Next behind a Stop brings what an adapter still holds, and then the end.
 //
 // Callables of adapters return a value or something to await, and are kept as long as the adapter.
 // One that is awaited is cancelled with the Next that waits for it; what it brings then is handed

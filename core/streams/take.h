@@ -6,7 +6,8 @@
 //
 // Take takes no more from the stream under it than it brings. TakeWhile also takes the first item
 // that is not accepted, and drops it. Both stop that stream (S5 in stream.h) before they bring the
-// end. A predicate that is awaited, cut short and says no is asked again by the next Next.
+// end. A predicate that is awaited, cut short and says no, or throws, is asked again by the next
+// Next.
 //
 // Threads: inside one task.
 // Checked by: tests/core/streams/adapters_test.cc, tests/core/streams/adapter_orders_test.cc.
@@ -61,7 +62,15 @@ class TakeWhileStream : public OverStream<S> {
     if (!ended_) {
       if (kept_.has_value() && context.scope->cancelled()) co_return StreamCancelled();
       Item<T> item = kept_.has_value() ? TakeKept() : co_await this->stream_.Next();
-      if (!item || co_await Call(accepts_, std::as_const(*item))) co_return std::move(item);
+      if (!item) co_return std::move(item);
+      bool accepted = false;
+      try {
+        accepted = co_await Call(accepts_, std::as_const(*item));
+      } catch (...) {  // the way in which some things give up
+        if (context.scope->cancelled()) kept_.emplace(*std::move(item));
+        throw;
+      }
+      if (accepted) co_return std::move(item);
       if constexpr (AwaitsCall<Accepts, const T&>) {
         if (context.scope->cancelled()) {
           kept_.emplace(*std::move(item));

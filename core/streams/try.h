@@ -11,8 +11,8 @@
 // A function gets the value of an item, and its own result may be an IoResult, too: an error of
 // either is an error. The first one is the last item of a TryMap; TryForEach and TryCollect stop
 // the stream (S5 in stream.h) and bring it. Cut short they bring ECANCELED. A call of a TryMap that
-// is cut short and brings ECANCELED is an item, and not the last one. An IoResult<void> has a Unit
-// for its value.
+// is cut short and brings ECANCELED is an item, and not the last one, nor is such an item of the
+// stream below. An IoResult<void> has a Unit for its value.
 //
 // Threads: inside one task. Checked by: tests/core/streams/try_test.cc.
 #ifndef SLUICE_CORE_STREAMS_TRY_H_
@@ -104,7 +104,7 @@ class TryMapStream : public OverStream<S> {
       failed_ = !out.ok() && !cut_short;
       co_return std::move(out);
     }
-    failed_ = true;
+    failed_ = error != ECANCELED;
     co_return Out(IoError(error));
   }
 

@@ -100,6 +100,25 @@ Task<void> FilterMain() {
 }
 TEST_F(AdaptersTest, FilterAsksAgainAfterItWasCutShort) { Run(FilterMain()); }
 
+// The same of a predicate that throws when it is cut short.
+template <typename Piece>
+Task<void> PredicateThrowsMain(Piece piece) {
+  auto numbers = UpTo(2) | std::move(piece);
+  Probe next([&] { return numbers.Next(); });
+  EXPECT_TRUE(co_await next.Pending());
+  EXPECT_THROW((void)co_await next.Cancel(), Cancelled);
+  EXPECT_EQ(*co_await numbers.Next(), 1);
+  EXPECT_EQ(*co_await numbers.Next(), 2);
+}
+TEST_F(AdaptersTest, AnItemIsKeptWhosePredicateThrewWhenItWasCutShort) {
+  const auto sleeps = [](const int&) -> Task<bool> {
+    if (!co_await Sleep(1s)) throw Cancelled();
+    co_return true;
+  };
+  Run(PredicateThrowsMain(Filter(sleeps)));
+  Run(PredicateThrowsMain(TakeWhile(sleeps)));
+}
+
 Task<void> TakeMain() {
   EXPECT_EQ(co_await (UpTo(5) | Take(2) | Collect()), (Ints{1, 2}));
   EXPECT_EQ(co_await (UpTo(2) | Take(5) | Collect()), (Ints{1, 2}));

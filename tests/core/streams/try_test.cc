@@ -76,6 +76,20 @@ Task<void> MapCutMain() {
 }
 TEST_F(TryTest, ACallThatIsCutShortIsNotTheEnd) { Run(MapCutMain()); }
 
+// Nor is it for those behind it.
+Task<void> MapMapCutMain() {
+  const auto slowly = [](int n) -> Task<IoResult<int>> {
+    if (!co_await Sleep(1s)) co_return IoError(ECANCELED);
+    co_return n;
+  };
+  auto numbers = UpTo(3) | TryMap(slowly) | TryMap([](int n) { return 10 * n; });
+  Probe next([&] { return numbers.Next(); });
+  EXPECT_TRUE(co_await next.Pending());
+  EXPECT_EQ((co_await next.Cancel())->error(), ECANCELED);
+  EXPECT_EQ(co_await All(std::move(numbers)), (Strings{"20", "30"}));
+}
+TEST_F(TryTest, NorIsItForAnotherMap) { Run(MapMapCutMain()); }
+
 Task<void> ForEachMain() {
   Ints got;
   const auto keep = [&got](int n) { got.push_back(n); };
