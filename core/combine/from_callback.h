@@ -137,7 +137,10 @@ class [[nodiscard]] CallbackAwaiter final : public WaitAwaiter {
   }
   IoResult<T> await_resume() {
     Resumed();
-    if (thrown_ != nullptr) std::rethrow_exception(thrown_);
+    if (thrown_ != nullptr) {
+      (void)cell_->Take();  // its Completer says that nothing waits any more
+      std::rethrow_exception(thrown_);
+    }
     return cell_->Take();
   }
 

@@ -79,8 +79,11 @@ struct Backoff {
   // The same, shortened. `random` is different for each.
   Duration JitteredPauseBefore(uint64_t retry, uint64_t random) const {
     const Duration pause = PauseBefore(retry);
-    const Duration most_left_out(static_cast<int64_t>(static_cast<double>(pause.count()) * jitter));
-    if (most_left_out <= 0ns) return pause;
+    const double left_out = static_cast<double>(pause.count()) * jitter;
+    if (left_out < 1) return pause;
+    // A double beside the largest pause may be larger than any int64_t.
+    const Duration most_left_out =
+        left_out < 0x1p62 ? Duration(static_cast<int64_t>(left_out)) : Duration(int64_t{1} << 62);
     return pause - std::min(pause, Jitter(most_left_out + 1ns, random));
   }
 };

@@ -9,9 +9,10 @@
 // elements as it goes may be endless. A lambda's captures live as long as RunWithLimit; what a call
 // gets by reference lives as long as the range's element.
 //
-// When the scope is cancelled, the calls that run are, and no other begins. When a call throws, the
-// same, and the first exception goes on once all have ended. An error that is a value (IoResult) is
-// none: the call deals with it.
+// Each call counts as a step of the task's turn: calls that never wait let other tasks run all the
+// same. When the scope is cancelled, the calls that run are, and no other begins. When a call
+// throws, the same, and the first exception goes on once all have ended. An error that is a value
+// (IoResult) is none: the call deals with it.
 //
 // Brings how many calls have ended without an exception. Threads: inside one task.
 // Checked by: tests/core/combine/run_with_limit_test.cc.
@@ -28,6 +29,7 @@
 #include "core/combine/unordered.h"
 #include "core/task/awaitable.h"
 #include "core/task/task.h"
+#include "core/task/yield.h"
 
 namespace sluice::core {
 
@@ -60,6 +62,7 @@ Task<size_t> RunWithLimit(size_t limit, Range range, Call call) {
     try {
       while (thrown == nullptr && !context.scope->cancelled() && running.size() < limit &&
              next != end) {
+        if (!context.task->ConsumeBudget()) co_await Yield();
         running.Add(CallFor<decltype(*next)>(call, *next));
         ++next;
       }

@@ -3,7 +3,9 @@
 //     Start(runtime.handle(), Lookup(name), [](Outcome<Entry> entry) { Show(entry.value()); });
 //
 // It spawns a small task that awaits it. That task, on a worker, calls `on_done(Outcome<T>)`, which
-// must neither block nor throw. To get a std::future instead: core/combine/future.h.
+// must neither block nor throw. It is called once whatever happens: if the runtime shuts down
+// before the task has begun, with the outcome *cancelled*, by the thread that clears up. To get a
+// std::future instead: core/combine/future.h.
 //
 // Threads: any, and inside a task. The runtime must still run.
 // Checked by: tests/core/combine/start_test.cc.
@@ -11,6 +13,7 @@
 #define SLUICE_CORE_COMBINE_START_H_
 
 #include <concepts>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -26,9 +29,28 @@ namespace sluice::core {
 
 namespace internal {
 
+// Tells once; in its destructor if it has not been asked to before.
 template <typename T, typename OnDone>
-Root<void> TellOutcome(Task<Outcome<T>> outcome, OnDone on_done) {
-  on_done(co_await std::move(outcome));
+class TellsOnce {
+ public:
+  explicit TellsOnce(OnDone on_done) : on_done_(std::move(on_done)) {}
+  TellsOnce(TellsOnce&& other) noexcept : on_done_(std::exchange(other.on_done_, std::nullopt)) {}
+  TellsOnce& operator=(TellsOnce&&) = delete;
+  ~TellsOnce() { Tell(Outcome<T>::OfCancellation()); }
+
+  void Tell(Outcome<T> outcome) {
+    if (!on_done_.has_value()) return;
+    OnDone on_done = *std::exchange(on_done_, std::nullopt);
+    on_done(std::move(outcome));
+  }
+
+ private:
+  std::optional<OnDone> on_done_;
+};
+
+template <typename T, typename OnDone>
+Root<void> TellOutcome(Task<Outcome<T>> outcome, TellsOnce<T, OnDone> teller) {
+  teller.Tell(co_await std::move(outcome));
 }
 
 }  // namespace internal
@@ -39,7 +61,8 @@ template <Awaitable A, typename OnDone>
 void Start(RuntimeHandle runtime, A&& awaitable, OnDone on_done) {
   static_assert(std::move_constructible<A>, "it outlives this call: wrap it in a Task");
   auto outcome = internal::OutcomeOf<A>(HeldAwaitable<A>(std::forward<A>(awaitable)));
-  SpawnOn(runtime, nullptr, internal::TellOutcome(std::move(outcome), std::move(on_done))).Detach();
+  internal::TellsOnce<internal::OutcomeType<A>, OnDone> teller(std::move(on_done));
+  SpawnOn(runtime, nullptr, internal::TellOutcome(std::move(outcome), std::move(teller))).Detach();
 }
 
 }  // namespace sluice::core

@@ -63,10 +63,13 @@ class Unordered {
       if (!ended_.empty()) waiting_->PostOnce();
     }
   }
-  // Anything else that brings a T. A coroutine is made of it.
+  // Anything else that brings a T, as long as it can be moved or lives elsewhere (an lvalue). A
+  // coroutine is made of it.
   template <Awaitable A>
     requires(!std::same_as<std::remove_cvref_t<A>, Task<T>>)
   void Add(A&& awaitable) {
+    static_assert(std::is_lvalue_reference_v<A> || std::move_constructible<A>,
+                  "it would be gone before it is awaited: wrap it in a Task");
     Add(Await<A>(HeldAwaitable<A>(std::forward<A>(awaitable))));
   }
 

@@ -3,9 +3,11 @@
 //     Layers().With(RateLimitLayer(100)).Around(service)         // 100 per second
 //
 // The calls are spread over the second: after a pause, those of 50 ms may come at once
-// (core/time/token_bucket.h). Callers take their turns in the order in which they came. A turn that
-// is not used is given back: a Ready that was cut short, a ticket that goes without a Call.
-// Threads: see service.h.
+// (core/time/token_bucket.h). Callers take their turns in the order in which they came. The layers
+// inside are ready first, and a turn is for a call at once: whatever they waited for, turns do not
+// pile up behind it, to be used all together. So what they hold for a call, a permit, is held while
+// its turn is waited for. A Ready that is cut short gives its turn back; a turn that has come and
+// is not used is lost, as at that rate another may have begun already. Threads: see service.h.
 // Checked by: tests/core/service/service_test.cc, tests/core/service/order_test.cc.
 #ifndef SLUICE_CORE_SERVICE_RATE_LIMIT_LAYER_H_
 #define SLUICE_CORE_SERVICE_RATE_LIMIT_LAYER_H_
@@ -28,54 +30,34 @@ namespace sluice::core {
 
 namespace internal {
 
-// A token that has been taken; goes back unless it is used.
-class [[nodiscard]] TakenToken {
- public:
-  explicit TakenToken(TokenBucket& bucket) : bucket_(&bucket) {}
-  TakenToken(TakenToken&& other) noexcept : bucket_(std::exchange(other.bucket_, nullptr)) {}
-  TakenToken& operator=(TakenToken&& other) noexcept {
-    std::swap(bucket_, other.bucket_);
-    return *this;
-  }
-  ~TakenToken() {
-    if (bucket_ != nullptr) bucket_->GiveBack();
-  }
-  void Use() { bucket_ = nullptr; }
-
- private:
-  TokenBucket* bucket_;
-};
-
 template <HasReady S>
 class RateLimitService {
  public:
-  struct Ticket {
-    ServiceTicket<S> inner;
-    TakenToken token;
-  };
+  using Ticket = ServiceTicket<S>;
 
   RateLimitService(S inner, uint64_t per_second)
       : inner_(std::move(inner)), bucket_(std::make_unique<TokenBucket>(per_second)) {}
 
   Task<IoResult<Ticket>> Ready() {
-    const Duration wait = bucket_->Take(Now(), 1);
-    TakenToken token(*bucket_);
-    if (wait > 0ns && !co_await Sleep(wait)) co_return IoError(ECANCELED);
-    IoResult<ServiceTicket<S>> ready = co_await inner_.Ready();
+    IoResult<Ticket> ready = co_await inner_.Ready();
     if (!ready.ok()) co_return IoError(ready.error());
-    co_return Ticket{std::move(*ready), std::move(token)};
+    const Duration wait = bucket_->Take(Now(), 1);
+    if (wait > 0ns && !co_await Sleep(wait)) {
+      bucket_->GiveBack();
+      co_return IoError(ECANCELED);
+    }
+    co_return std::move(ready);
   }
 
   template <typename Request>
     requires Service<S, Request>
-  Task<ServiceResponse<S, Request>> Call(Ticket ticket, Request request) {
-    ticket.token.Use();
-    co_return co_await inner_.Call(std::move(ticket.inner), std::move(request));
+  auto Call(Ticket ticket, Request request) {
+    return inner_.Call(std::move(ticket), std::move(request));
   }
 
  private:
   S inner_;
-  std::unique_ptr<TokenBucket> bucket_;  // tickets know where it is
+  std::unique_ptr<TokenBucket> bucket_;
 };
 
 }  // namespace internal

@@ -13,8 +13,8 @@
 //   Ready ──┬── it may be asked ──► a ticket ── Call(ticket, request) ──► IoResult<Response>
 //           └── an error               └── or the ticket goes: what it holds is given back
 //
-// A ticket holds what each layer has set aside for one call: a permit, a token of a rate. It is a
-// value, and goes with whatever holds it: a Ready or a Call that is cut short gives all of it back.
+// A ticket holds what each layer has set aside for one call, such as a permit. It is a value, and
+// goes with whatever holds it: a Ready or a Call that is cut short gives all of it back.
 // (In Tower, whose words these are, it is kept in the service, which then belongs to one caller.)
 //
 // Order: a request passes the layers as they are written, a response the other way. So a timeout
@@ -27,7 +27,8 @@
 // A layer of one's own is a class with `Of(S inner)`, which makes a service with Ready and Call.
 // Costs: a coroutine for each layer and step; no allocation in the steady state.
 // Threads: any number of tasks on any workers may ask a service at the same time, if the function
-// under it allows that. A service outlives its tickets. It is moved before it is asked.
+// under it allows that, and those that layers are given (allows, again). A service outlives its
+// tickets. It is moved before it is asked.
 // Checked by: tests/core/service/service_test.cc, tests/core/service/order_test.cc.
 #ifndef SLUICE_CORE_SERVICE_SERVICE_H_
 #define SLUICE_CORE_SERVICE_SERVICE_H_

@@ -45,7 +45,10 @@ class TimeoutService {
     requires Service<S, Request>
   Task<ServiceResponse<S, Request>> Call(Ticket ticket, Request request) {
     const Duration left = ticket.end_at - Now();
-    if (left <= 0ns) co_return IoError(ETIMEDOUT);  // the ticket was held for too long
+    if (left <= 0ns) {                                        // the ticket was held for too long
+      [[maybe_unused]] const Ticket late(std::move(ticket));  // goes before the caller goes on
+      co_return IoError(ETIMEDOUT);
+    }
     co_return co_await core::WithTimeout(left,
                                          inner_.Call(std::move(ticket.inner), std::move(request)));
   }

@@ -100,9 +100,10 @@ class BroadcastRing final : public RefCounted {
     ThreadMutexLock lock(&mutex_);
     if (receivers_ == 0) return 0;
     if (end_ >= capacity_) SlotOf(end_ - capacity_).value.swap(dropped);
-    Slot& slot = SlotOf(end_++);
+    Slot& slot = SlotOf(end_);
     slot.value.emplace(std::move(value));
     slot.unseen = receivers_;
+    ++end_;  // behind what may throw
     WakeAll(woken);
     return receivers_;
   }
@@ -291,7 +292,12 @@ class Broadcast<T>::Receiver {
     SLUICE_CHECK_USE(!waits_,
                      "one receive at a time: Subscribe, and have a Receiver for each task");
     waits_ = true;
-    return ring().ReadOrQueue(next_, item, error, wait);
+    try {
+      return ring().ReadOrQueue(next_, item, error, wait);
+    } catch (...) {  // a copy of the value has thrown; it does not wait
+      waits_ = false;
+      throw;
+    }
   }
   IoResult<Item> TakeResult(internal::NewsWait& wait, std::optional<Item>& item, int error) {
     if (error == ECANCELED) return IoError(ECANCELED);  // it did not begin

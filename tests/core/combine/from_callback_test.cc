@@ -109,6 +109,18 @@ Task<void> ThrowMain() {
 }
 TEST(FromCallbackTest, WhatStartThrowsIsThrown) { VirtualRuntime().Run(ThrowMain()); }
 
+// Foreign code that has the Completer already is told that nobody waits.
+Task<void> GivenAwayMain() {
+  std::optional<Completer<int>> kept;
+  EXPECT_THROW((void)co_await FromCallback<int>([&](Completer<int> done) {
+                 kept.emplace(std::move(done));
+                 throw std::runtime_error("no");
+               }),
+               std::runtime_error);
+  EXPECT_FALSE(kept->Complete(1));
+}
+TEST(FromCallbackTest, AfterAThrowNobodyWaits) { VirtualRuntime().Run(GivenAwayMain()); }
+
 Task<void> TwiceMain() {
   (void)co_await FromCallback<int>([](Completer<int> done) {
     done.Complete(1);

@@ -100,6 +100,14 @@ TEST(BackoffTest, GrowsByTheFactorUpToTheMost) {
   EXPECT_EQ((Backoff{.factor = 1}).PauseBefore(uint64_t{1} << 40), 100ms);
 }
 
+TEST(BackoffTest, TheLargestPause) {
+  const Backoff backoff = {.first = Duration::max(), .most = Duration::max(), .jitter = 1};
+  EXPECT_EQ(backoff.PauseBefore(1), Duration::max());
+  for (uint64_t random = 0; random < 100; ++random) {
+    EXPECT_GE(backoff.JitteredPauseBefore(1, random * 0x9E3779B97F4A7C15), 0ns);
+  }
+}
+
 TEST(BackoffTest, JitterShortensByItsPartAtMost) {
   for (const double jitter : {0.0, 0.25, 0.5, 1.0}) {
     const Backoff backoff = {.first = 1s, .factor = 1, .jitter = jitter};

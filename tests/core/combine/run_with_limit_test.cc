@@ -13,6 +13,7 @@
 #include "core/task/select.h"
 #include "core/time/now.h"
 #include "core/time/sleep.h"
+#include "tests/core/support/run.h"
 #include "tests/core/support/virtual_time.h"
 
 namespace sluice::core::testing {
@@ -77,6 +78,19 @@ Task<void> EndlessMain() {
 TEST(RunWithLimitTest, TakesAnElementOnlyWhenItsCallMayBegin) {
   VirtualRuntime().Run(EndlessMain());
 }
+
+// Calls that never wait: they neither keep the other tasks from running nor miss their end.
+Task<void> BusyMain() {
+  int calls = 0;
+  const auto count = [&](int) -> Task<void> {
+    ++calls;
+    co_return;
+  };
+  auto outcome = co_await Select(RunWithLimit(3, Counting(), count), Sleep(10ms));
+  EXPECT_TRUE(outcome.Won<1>());
+  EXPECT_EQ(outcome.Get<0>(), static_cast<size_t>(calls));
+}
+TEST(RunWithLimitTest, CallsThatDoNotWaitLetOthersRun) { TestRuntime(1).Run(BusyMain()); }
 
 Task<size_t> Nothing(int) { co_return 1; }
 Task<void> EmptyMain() {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/combine/from_callback.h"
+#include "core/combine/future.h"
 #include "core/task/outcome.h"
 #include "core/time/sleep.h"
 #include "tests/core/support/foreign.h"
@@ -54,6 +55,20 @@ Task<void> InsideMain() {
 TEST(StartTest, InsideATask) {
   TestRuntime(1).Run(InsideMain());
   TestRuntime(2).Run(InsideMain());
+}
+
+// The task never begins: its runtime shuts down before.
+TEST(StartTest, AShutdownThatComesFirstIsTold) {
+  int told = 0;
+  std::future<std::unique_ptr<int>> future;
+  {
+    TestRuntime runtime(1);
+    Start(runtime.handle(), Number(1),
+          [&](auto outcome) { told += outcome.cancelled() ? 1 : 100; });
+    future = ToFuture(runtime.handle(), Number(2));
+  }
+  EXPECT_EQ(told, 1);
+  EXPECT_THROW((void)future.get(), Cancelled);
 }
 
 }  // namespace

@@ -154,6 +154,32 @@ Task<void> RateMain() {
 }
 TEST_F(ServiceTest, RateLimitAndWhatGivesATurnBack) { Run(RateMain()); }
 
+// A server that stood still for a while is not met by all turns of that while at once.
+Task<void> RateAfterAStallMain() {
+  Server server;
+  auto service =
+      Layers().With(RateLimitLayer(10)).With(ConcurrencyLimitLayer(1)).Around(server.service());
+  std::vector<Task<IoResult<int>>> tasks;
+  tasks.push_back(Ask(service, 100));
+  for (int i = 0; i < 50; ++i) tasks.push_back(Ask(service, 0));
+  const Instant begin = Now();
+  (void)co_await JoinAll(std::move(tasks));
+  EXPECT_GE(Now() - begin, 104s + 900ms);
+}
+TEST_F(ServiceTest, TurnsDoNotPileUpBehindAStall) { Run(RateAfterAStallMain()); }
+
+Task<void> LateTicketMain() {
+  Server server;
+  auto service =
+      Layers().With(TimeoutLayer(1s)).With(ConcurrencyLimitLayer(1)).Around(server.service());
+  auto ready = co_await service.Ready();
+  (void)co_await Sleep(2s);
+  auto late = service.Call(std::move(*ready), 0);
+  EXPECT_EQ((co_await late).error(), ETIMEDOUT);
+  EXPECT_EQ(*co_await Ask(service, 0), 0);  // though the frame of that call is still there
+}
+TEST_F(ServiceTest, ATicketThatIsTooOldGivesBackWhatItHolds) { Run(LateTicketMain()); }
+
 Task<void> ShedMain() {
   Server server;
   auto service =
