@@ -120,7 +120,10 @@ void EndpointChecker::Connects(Session& session, uint32_t upstream, uint32_t end
   session.connecting = true;
   Place* const place = PlaceOf(session, upstream, endpoint);
   session.place = place;
-  if (place == nullptr) return;
+  if (place == nullptr) {  // it may fail for each of them
+    for (Place* each : model_.AllNamed(upstream, endpoint)) health_.Failed(*each);
+    return;
+  }
   Count(session);
   if (session.pool == nullptr) return;
   CheckMayBeGiven(session, *place);

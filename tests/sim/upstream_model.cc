@@ -210,6 +210,15 @@ Pool* UpstreamModel::FindPool(uint32_t upstream, uint32_t endpoint) {
   return found;
 }
 
+std::vector<Place*> UpstreamModel::AllNamed(uint32_t upstream, uint32_t endpoint) {
+  std::vector<Place*> all;
+  for (Pool& pool : pools_) {
+    Place* const place = pool.upstream == upstream ? Find(pool, endpoint) : nullptr;
+    if (place != nullptr) all.push_back(place);
+  }
+  return all;
+}
+
 bool UpstreamModel::Accepts(const Pool& pool, const Place& place, const Places& tried) {
   if (!place.now.serves() || Contains(tried, &place)) return false;
   return std::ranges::none_of(pool.members, [&](const Place* each) {

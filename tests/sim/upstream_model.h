@@ -105,6 +105,8 @@ class UpstreamModel {
   Place* Find(Pool& pool, uint32_t endpoint) const;
   // Null, too, if several pools have it.
   Pool* FindPool(uint32_t upstream, uint32_t endpoint);
+  // That endpoint in each pool that has it.
+  std::vector<Place*> AllNamed(uint32_t upstream, uint32_t endpoint);
 
   // Whether a session that has tried `tried` may be given `place`, free slots aside.
   static bool Accepts(const Pool& pool, const Place& place, const Places& tried);

@@ -165,6 +165,7 @@ void World::ScheduleOtherSignals() {
     network_.After(random_.Skewed(0s, 10s), [this, signal] {
       if (server_ended_) return;
       trace_.Add("signal %d, which ends nothing", signal);
+      if (signal == SIGHUP) checker_.endpoints().health().ReloadAsked();
       std::raise(signal);
       kernel_.SignalRaised();
     });
