@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <liburing.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -35,8 +36,8 @@ void Prepare(io_uring_sqe& entry, const core::Op& op) {
       break;
     case OpKind::kPoll:
       io_uring_prep_poll_add(&entry, op.fd, op.events);
-      // It may have to pass over a POLLRDHUP: see OnPoll.
-      if (op.events == 0) entry.len = IORING_POLL_ADD_MULTI;
+      // It may have to pass over a POLLRDHUP (see OnPoll), which comes with POLLIN anyway.
+      if ((op.events & POLLIN) == 0) entry.len = IORING_POLL_ADD_MULTI;
       break;
     case OpKind::kRead: {
       const core::FileOp& read = core::AsFileOp(op);

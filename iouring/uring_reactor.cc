@@ -90,6 +90,7 @@ bool UringReactor::Submit(Op& op) {
   if (op.kind == OpKind::kAccept) {
     op.credit = static_cast<core::AcceptOp&>(op).one_by_one ? 1 : core::kAcceptsPerSubmit;
   }
+  if (op.kind == OpKind::kPoll) op.result = 0;  // nothing found yet: see OnPoll
   Track(op);
   Enqueue(op);
   return false;
@@ -263,18 +264,17 @@ void UringReactor::OnCompletion(uint64_t user_data, int32_t result, uint32_t fla
     case OpKind::kOpen:
     case OpKind::kRecvMessage:
     case OpKind::kSendMessage:
-      OnCall(*op, result);
-      return;
     case OpKind::kConnect:
     case OpKind::kSend:
-      End(*op, result);
-      if (DropRef(*op)) op->task->Post(*op);
+      OnCall(*op, result);
       return;
   }
 }
 
-// A wait of a thread of the kernel that a signal has cut short has moved nothing. The signal is a
-// cancel's, or the kernel's own business: then once more.
+// A thread of the kernel has made the call, and its wait was cut short by a signal: nothing has been
+// moved. The signal is a cancel's, or the kernel's own business: then once more. (It sends for us
+// where the peer has finished: the kernel's own wait ends for POLLRDHUP at once, and after 128
+// attempts it gives the call to a thread.)
 void UringReactor::OnCall(Op& op, int32_t result) {
   if (WasInterrupted(result)) [[unlikely]] {
     if (op.state == kInKernel && op.kernel_refs.load(std::memory_order_acquire) == 1) {
@@ -287,8 +287,9 @@ void UringReactor::OnCall(Op& op, int32_t result) {
   if (DropRef(op)) op.task->Post(op);
 }
 
-// io_uring tells of POLLRDHUP, wanted or not: a caller that waits for a break goes on waiting. A
-// poll that has what it wanted and is still armed ends by a cancel of our own.
+// io_uring tells of POLLRDHUP, wanted or not: a caller that waits for a break, or until it may
+// write, goes on waiting. A poll that has what it wanted and is still armed ends by a cancel of our
+// own.
 void UringReactor::OnPoll(Op& op, int32_t result, uint32_t flags) {
   const uint32_t wanted = op.events | POLLERR | POLLHUP | POLLNVAL;
   const bool found = result > 0 && (static_cast<uint32_t>(result) & wanted) != 0;
