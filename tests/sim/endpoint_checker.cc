@@ -120,8 +120,9 @@ void EndpointChecker::Connects(Session& session, uint32_t upstream, uint32_t end
   session.connecting = true;
   Place* const place = PlaceOf(session, upstream, endpoint);
   session.place = place;
-  if (place == nullptr) {  // it may fail for each of them
-    for (Place* each : model_.AllNamed(upstream, endpoint)) health_.Failed(*each);
+  if (place == nullptr) {
+    session.perhaps = model_.AllNamed(upstream, endpoint);
+    for (Place* each : session.perhaps) ++each->unsure;
     return;
   }
   Count(session);
@@ -189,14 +190,17 @@ void EndpointChecker::ConnectFails(Session& session, int error) {
 
 void EndpointChecker::Closes(Session& session) {
   session.connecting = false;
+  const bool failed = session.far == nullptr ||  // or given up
+                      session.far->reset_arrived || session.doubted[Session::kDown];
+  for (Place* each : std::exchange(session.perhaps, {})) {
+    --each->unsure;
+    if (failed) health_.Failed(*each);
+  }
   if (Place* const place = std::exchange(session.place, nullptr)) {
     --(session.placed_surely ? place->used : place->unsure);
     session.late_at = place->late_at;
     session.down_at = place->down_at;
-    const bool may_be_reset =
-        session.far != nullptr && (session.far->reset_arrived || session.doubted[Session::kDown]);
-    if (may_be_reset) health_.Failed(*place);
-    if (session.far == nullptr) health_.Failed(*place);  // or given up
+    if (failed) health_.Failed(*place);
   }
   if (session.far != nullptr) return;
   AskAgain(session);

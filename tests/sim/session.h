@@ -71,6 +71,7 @@ struct Session {
   const Pool* accepted_for = nullptr;    // the current one when it was accepted
   bool accepted_surely = false;          // ... and before, since the last rest
   Place* place = nullptr;                // whose connection it has, or is making
+  std::vector<Place*> perhaps;           // ... any of these, where it is not known which
   bool connecting = false;               // or has a connection, though its place is not known
   bool placed_surely = false;            // it is known to be of that place
   uint32_t policies = 0;                 // of its upstream when it began
