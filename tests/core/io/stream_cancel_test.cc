@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -91,12 +92,14 @@ Task<void> WriteMain(bool parts_apart) {
   const int few = 16384;  // bytes on their way, so that a write has to wait
   EXPECT_EQ(setsockopt(ours.fd(), SOL_SOCKET, SO_SNDBUF, &few, sizeof(few)), 0);
   EXPECT_EQ(setsockopt(theirs.fd(), SOL_SOCKET, SO_RCVBUF, &few, sizeof(few)), 0);
-  JoinHandle<std::string> reader = Spawn(ReadSlowly(std::move(theirs)));
+  std::optional<JoinHandle<std::string>> reader;
   size_t sent = 0;
   size_t cut_short = 0;
   const std::string text = LettersAt(0, 1'000'000);
   std::string part;
   for (size_t i = 0; sent < text.size(); ++i) {
+    // Nothing is read before a write has been cut short: so one is, however busy the machine.
+    if (cut_short > 0 && !reader) reader = Spawn(ReadSlowly(std::move(theirs)));
     part = text.substr(sent, 90'000);
     const std::span<const std::byte> bytes = BytesOf(part);
     const size_t half = bytes.size() / 2;
@@ -117,8 +120,7 @@ Task<void> WriteMain(bool parts_apart) {
     part.assign(part.size(), '!');
   }
   ours.Close();
-  const std::string received = (co_await std::move(reader)).value();
-  EXPECT_GT(cut_short, 0u);
+  const std::string received = (co_await *std::move(reader)).value();
   EXPECT_TRUE(received == text);
 }
 TEST_P(StreamCancelTest, AWriteThatIsCutShortSaysHowMuchTcp) { Run(WriteMain<TcpStream>(false)); }
