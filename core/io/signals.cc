@@ -10,6 +10,7 @@
 
 #include "core/base/check.h"
 #include "core/io/poll.h"
+#include "core/reactor/descriptor_notes.h"
 #include "core/sched/worker.h"
 
 namespace sluice::core {
@@ -24,7 +25,7 @@ SignalStream::SignalStream(std::initializer_list<int> signals) {
 }
 
 SignalStream::~SignalStream() {
-  if (fd_ >= 0) close(fd_);
+  if (fd_ >= 0) DescriptorNotes::CloseElsewhere(fd_);
 }
 
 void SignalStream::Close() {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -13,6 +14,7 @@
 #include <utility>
 
 #include "core/bytes/buf_reader.h"
+#include "core/io/signals.h"
 #include "core/runtime/join_handle.h"
 #include "core/runtime/runtime.h"
 #include "core/runtime/spawn.h"
@@ -189,6 +191,25 @@ Task<void> GoesElsewhereMain() {
   EXPECT_GT(reused, 0);
 }
 TEST_P(PipeTest, OneThatGoesOnAnotherThreadLeavesNoNoteOfItsNumber) { Run(GoesElsewhereMain()); }
+
+// Nor does a stream of signals that no one has closed.
+Task<void> SignalsGoMain() {
+  {
+    SignalStream signals({SIGUSR2});
+    auto none = co_await Select(signals.Next(), Turns(3));
+    EXPECT_EQ(none.Get<0>().error(), ECANCELED);
+  }
+  Pipe pipe = NewPipe();
+  JoinHandle<void> writer = Spawn([](PipeWriter to) -> Task<void> {
+    co_await Turns(5);
+    EXPECT_EQ(*co_await to.Write(BytesOf("there")), 5u);
+  }(std::move(pipe.writer)));
+  std::string part(10, '\0');
+  auto got = co_await Select(pipe.reader.Read(RoomIn(part)), Sleep(10s));
+  EXPECT_TRUE(got.Get<0>().ok()) << "it has not heard of the bytes";
+  (void)co_await std::move(writer);
+}
+TEST_P(PipeTest, ASignalStreamThatGoesLeavesNoNoteOfItsNumber) { Run(SignalsGoMain()); }
 
 Task<void> ReadClosedMain() {
   Pipe pipe = NewPipe();
