@@ -9,7 +9,8 @@
 // Memory         All that they are given (bytes, the path, a message with its parts) is on loan
 //                until the co_await has ended, also when it was cut short.
 // Cut short      ECANCELED: nothing has been moved or opened. Or it was too late, and they say what
-//                they have done. A file's disk is waited for.
+//                they have done. A file's disk is waited for, and on epoll the other end of a named
+//                pipe that is being opened.
 // Descriptors    One that tells of readiness (a socket, a pipe, a terminal) is to be one that
 //                waits: with O_NONBLOCK io_uring brings EAGAIN. epoll sets that flag itself.
 //
