@@ -254,6 +254,7 @@ TEST_P(SpanTest, EndsWithItsTaskAtTheLatest) {
   };
   JoinHandle<void> handle = runtime.handle().Spawn(CoInvoke(opens), {"client"});
   event.Set();
+  (void)runtime.BlockOn(std::move(handle));
   while (!ListTasks(runtime.handle())->tasks.empty()) std::this_thread::yield();
   ASSERT_EQ(lines().size(), 1u);
   EXPECT_TRUE(absl::StrContains(lines()[0], R"("span":"outlives")"));
@@ -273,7 +274,6 @@ TEST_P(SpanTest, EndsWithItsTaskAtTheLatest) {
   other_event.Set();
   (void)runtime.BlockOn(std::move(next));
   EXPECT_EQ(lines().size(), 3u);
-  (void)runtime.BlockOn(std::move(handle));
 }
 
 // What is told is told under no lock, or this would not end: neither when a span goes, nor when it
