@@ -79,6 +79,9 @@ class Unordered {
   // Of these, how many have ended: so many times Next does not wait.
   size_t ended() const { return ended_.size(); }
 
+  // Parts are being begun: one that is added now begins behind them, not at once.
+  bool begins() const { return starting_; }
+
   // Asks all of them to give up, also those that are added later; Next still brings each of them.
   void Cancel() {
     cancelled_ = true;

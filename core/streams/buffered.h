@@ -19,7 +19,7 @@
 //
 // Cut short: the calls that run are cancelled and no other begins; what they bring is handed over,
 // by that Next and those behind it, and then one Next is cancelled. No item is lost: one that comes
-// together with the cancellation waits for the next call that may begin. To wait for the next item
+// together with the cancellation waits until its call may begin. To wait for the next item
 // or something else without cutting calls short: SelectLoop (core/task/select_loop.h).
 //
 // An exception of a call, or of the stream below, is thrown by the Next that would have brought the
@@ -36,6 +36,7 @@
 #define SLUICE_CORE_STREAMS_BUFFERED_H_
 
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -71,71 +72,105 @@ class BufferedCalls final : public Ahead<CallValue<F, StreamValue<S>>> {
     running_ = 0;
     takes_ = false;
     ended_ = true;
-    kept_.reset();
+    kept_.clear();
     if constexpr (HasStop<S>) co_await stream_.Stop();
   }
 
  private:
   // In the order of the items the results have their places while they are being made.
   size_t held() {
-    return this->results().size() + (kOrder == BufferOrder::kAsTheyEnd ? running_ : 0);
+    return this->results().size() +
+           (kOrder == BufferOrder::kAsTheyEnd ? running_ + kept_.size() : 0);
   }
 
   void Begin() override {
+    for (; !kept_.empty(); kept_.pop_front()) {
+      ++running_;
+      this->parts().Add(CallFor(std::move(kept_.front().item), kept_.front().place));
+    }
     if (takes_ || ended_ || held() >= most_) return;
     takes_ = true;
     this->parts().Add(TakeAndCall());
   }
 
-  // Takes an item, lets the next part take one if there may be more, and calls. So one part takes
-  // at a time, and an item costs one part.
+  // Takes an item, and goes on as its call: one part for an item. The part that takes the next one
+  // begins behind it. If that would begin at once, before the call, the call is a part of its own.
   Task<void> TakeAndCall() {
-    std::optional<Result> result;
     std::optional<Result>* place = nullptr;  // of the result, which stays where it is in a deque
-    bool took = false;
+    std::optional<Item<In>> item;
     try {
       const Context context = co_await CurrentContext();
-      Item<In> item = kept_.has_value() ? TakeKept() : co_await stream_.Next();
+      while (true) {
+        item.emplace(co_await stream_.Next());
+        if (!*item) break;
+        if constexpr (kOrder == BufferOrder::kOfItems) place = &this->results().emplace_back();
+        if (context.scope->cancelled()) {
+          kept_.push_back({**std::move(item), place});
+          takes_ = false;
+          co_return;
+        }
+        ++running_;
+        if (this->parts().begins()) break;
+        this->parts().Add(CallFor(**std::move(item), place));
+        if (held() >= most_) break;
+      }
+    } catch (...) {
       takes_ = false;
-      if (!item) {
-        ended_ = ended_ || item.ended();
-        co_return;
-      }
-      if (context.scope->cancelled()) {
-        kept_.emplace(*std::move(item));
-        co_return;
-      }
-      took = true;
-      if constexpr (kOrder == BufferOrder::kOfItems) place = &this->results().emplace_back();
-      ++running_;
-      Begin();
-      result.emplace(co_await Call(function_, *std::move(item)));
+      this->results().emplace_back(Result::OfException());
+      co_return;
+    }
+    takes_ = false;
+    if (!*item) {
+      ended_ = ended_ || item->ended();
+      co_return;
+    }
+    if (!this->parts().begins()) co_return;
+    Begin();
+    std::optional<Result> result;
+    try {
+      result.emplace(co_await Call(function_, **std::move(item)));
     } catch (...) {
       result.emplace(Result::OfException());
     }
-    if (!took) {  // the stream has thrown
-      takes_ = false;
-      this->results().push_back(std::move(result));
+    Keep(*std::move(result), place);
+  }
+
+  Task<void> CallFor(In item, std::optional<Result>* place) {
+    const Context context = co_await CurrentContext();
+    if (context.scope->cancelled()) {
+      --running_;
+      kept_.push_back({std::move(item), place});
       co_return;
     }
+    std::optional<Result> result;
+    try {
+      result.emplace(co_await Call(function_, std::move(item)));
+    } catch (...) {
+      result.emplace(Result::OfException());
+    }
+    Keep(*std::move(result), place);
+  }
+
+  void Keep(Result result, std::optional<Result>* place) {
     --running_;
     if constexpr (kOrder == BufferOrder::kOfItems) {
-      place->emplace(*std::move(result));
+      place->emplace(std::move(result));
     } else {
-      this->results().push_back(std::move(result));
+      this->results().emplace_back(std::move(result));
     }
   }
 
-  Item<In> TakeKept() {
-    Item<In> item(*std::move(kept_));
-    kept_.reset();
-    return item;
-  }
+  // Its call has not begun, for it could only have failed: it came together with a cancellation, or
+  // between two Nexts of which the second was cut short.
+  struct Kept {
+    In item;
+    std::optional<Result>* place;
+  };
 
   S stream_;
   F function_;
   const size_t most_;
-  std::optional<In> kept_;  // came together with a cancellation: its call has not begun
+  std::deque<Kept> kept_;
   size_t running_ = 0;
   bool takes_ = false;  // a part waits for the next item
   bool ended_ = false;

@@ -247,6 +247,30 @@ TEST_F(BufferedTest, AnItemThatComesWithTheCutWaitsForItsCall) {
   Run(ComesWithTheCutMain(Buffered(2, std::ref(calls)), calls));
 }
 
+// The same of one that has come between two Nexts.
+template <typename Piece>
+Task<void> ComesBetweenMain(Piece piece, Calls& calls) {
+  calls = {};
+  auto [sender, receiver] = Mpsc<int>::Make(4);
+  auto results = ToStream(std::move(receiver)) | std::move(piece);
+  EXPECT_TRUE(sender.TrySend(1).ok());
+  EXPECT_EQ(*co_await results.Next(), 1);  // two more may run, and wait for items
+  EXPECT_TRUE(sender.TrySend(2).ok());
+  EXPECT_TRUE(sender.TrySend(3).ok());
+  (void)co_await Sleep(1ms);
+  Probe next([&] { return results.Next(); });
+  EXPECT_TRUE((co_await next.Cancel()).cancelled());
+  EXPECT_EQ(*co_await results.Next(), 2);
+  EXPECT_EQ(*co_await results.Next(), 3);
+  sender = {};
+  EXPECT_TRUE((co_await results.Next()).ended());
+}
+TEST_F(BufferedTest, AnItemThatComesBetweenWaitsForItsCall) {
+  Calls calls;
+  Run(ComesBetweenMain(BufferUnordered(3, std::ref(calls)), calls));
+  Run(ComesBetweenMain(Buffered(3, std::ref(calls)), calls));
+}
+
 Task<void> StopMain() {
   Calls calls;
   auto results = ToStream(std::views::iota(1)) | BufferUnordered(3, std::ref(calls));
