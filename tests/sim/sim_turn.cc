@@ -137,7 +137,7 @@ void SimReactor::ExecuteRecv(OpSlot& slot) {
     Buffer* buffer = pool_.Take();
     if (buffer == nullptr && HasReserve()) {
       op.result = -ECANCELED;  // if a cancel is under way
-      op.credit = static_cast<uint32_t>(slot.credit_left);
+      if (!kernel_.mutant(Mutant::kManyBlocks)) op.credit = static_cast<uint32_t>(slot.credit_left);
       slot.ended = true;
       completions_.push_back({Completion::Kind::kReadInTask, &op});
       return;
