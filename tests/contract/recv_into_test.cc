@@ -59,7 +59,8 @@ Task<Got> ReceiveInto(int fd, size_t size, bool drained, int turns, core::Worker
 }
 
 // Every byte comes once, in its order; then the end, and the end again.
-Task<void> CancelMain(RecvIntoTest& test, Pair pair) {
+Task<void> CancelMain(RecvIntoTest& test, bool tcp) {
+  Pair pair = tcp ? ConnectTcp() : ConnectUnix();
   core::testing::Random random(core::testing::Seed());
   size_t sent = 0;
   size_t position = 0;
@@ -93,9 +94,9 @@ Task<void> CancelMain(RecvIntoTest& test, Pair pair) {
   }
   CloseHere(pair.ours);
 }
-TEST_P(RecvIntoTest, OneThatIsCancelledLosesNothingOfTcp) { Run(CancelMain(*this, ConnectTcp())); }
+TEST_P(RecvIntoTest, OneThatIsCancelledLosesNothingOfTcp) { Run(CancelMain(*this, /*tcp=*/true)); }
 TEST_P(RecvIntoTest, OneThatIsCancelledLosesNothingOfUnix) {
-  Run(CancelMain(*this, ConnectUnix()));
+  Run(CancelMain(*this, /*tcp=*/false));
 }
 
 // The end that comes right behind the last bytes is told of, though they did not fill the room.
