@@ -18,6 +18,7 @@
 #ifndef SLUICE_CORE_BYTES_COPY_H_
 #define SLUICE_CORE_BYTES_COPY_H_
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -33,16 +34,21 @@
 
 namespace sluice::core {
 
-// What is on its way in one direction. Its memory is taken with the first read.
+// What is on its way in one direction: at most `size` bytes. Its memory is taken with the first
+// read, kFirst bytes, and grows when a read fills it, until one brings little: who waits holds
+// little, and many bytes need few calls.
 class CopyBuffer {
  public:
-  explicit CopyBuffer(size_t size = 16384) : size_(size) {
+  static constexpr size_t kFirst = 4096;
+
+  explicit CopyBuffer(size_t size = 262144) : size_(size) {
     SLUICE_CHECK_USE(size > 0,
                      "nothing can be on its way in 0 bytes: give a CopyBuffer at least 1");
   }
 
   std::span<const std::byte> unsent() const { return {memory_.get() + begin_, end_ - begin_}; }
   bool ended() const { return ended_; }  // `from` has ended
+  size_t capacity() const { return capacity_; }
   // From the first call on.
   uint64_t read() const { return read_; }
   uint64_t written() const { return written_; }
@@ -53,9 +59,16 @@ class CopyBuffer {
   template <AsyncRead From, AsyncWrite To>
   friend Task<int> PassOn(From& from, To& to, CopyBuffer& buffer);
 
+  // For a read, when all has been written.
   std::span<std::byte> Memory() {
-    if (memory_ == nullptr) memory_ = std::make_unique_for_overwrite<std::byte[]>(size_);
-    return {memory_.get(), size_};
+    const bool filled = end_ == capacity_ && capacity_ < size_;
+    const bool little = end_ < kFirst && capacity_ > kFirst;
+    if (filled || little) {
+      capacity_ = std::min(size_, capacity_ == 0 || little ? kFirst : 4 * capacity_);
+      memory_ = std::make_unique_for_overwrite<std::byte[]>(capacity_);
+      begin_ = end_ = 0;
+    }
+    return {memory_.get(), capacity_};
   }
   void Filled(size_t count) {
     begin_ = 0;
@@ -70,6 +83,7 @@ class CopyBuffer {
 
   const size_t size_;
   std::unique_ptr<std::byte[]> memory_;
+  size_t capacity_ = 0;
   size_t begin_ = 0;
   size_t end_ = 0;
   bool ended_ = false;
@@ -113,9 +127,9 @@ Task<int> PassOn(From& from, To& to, CopyBuffer& buffer) {
   const Transferred copied = co_await Copy(from, to, buffer);
   if (!copied.ok()) co_return copied.error();
   if (buffer.passed_on_) co_return 0;
-  buffer.passed_on_ = true;
   // Of a side that is gone already (ENOTCONN) its own direction will tell.
-  (void)co_await to.Shutdown();
+  if ((co_await to.Shutdown()).error() == ECANCELED) co_return ECANCELED;
+  buffer.passed_on_ = true;
   co_return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/bytes/span_reader.h"
+#include "core/bytes/whole.h"
 #include "core/task/join.h"
 #include "core/testing/faulty.h"
 #include "core/testing/fixture.h"
@@ -44,6 +45,31 @@ Task<void> CopyMain() {
   }
 }
 TEST_F(CopyTest, UntilTheEnd) { Run(CopyMain()); }
+
+// The buffer is as large as what comes at once needs, and no larger than it may be.
+Task<void> GrowMain() {
+  auto [source, from] = Duplex::Make(200'000);
+  auto [to, sink] = Duplex::Make(200'000);
+  CopyBuffer buffer(40'000);
+  EXPECT_EQ(buffer.capacity(), 0u);
+  Probe copy([&] { return Copy(from, to, buffer); });
+  EXPECT_TRUE(co_await copy.Pending());
+  EXPECT_EQ(buffer.capacity(), CopyBuffer::kFirst);
+  std::string sent;
+  for (const size_t size : {1000, 100'000, 10, 10}) {
+    const std::string text = LettersAt(sent.size(), size);
+    sent += text;
+    EXPECT_TRUE((co_await WriteAll(source, BytesOf(text))).ok());
+    EXPECT_TRUE(co_await copy.Pending());
+    EXPECT_EQ(buffer.capacity(), size == 100'000 ? 40'000 : CopyBuffer::kFirst) << size;
+  }
+  EXPECT_EQ((co_await copy.Cancel()).error(), ECANCELED);
+  EXPECT_TRUE((co_await to.Shutdown()).ok());
+  std::string all;
+  co_await ReadRest(sink, all);
+  EXPECT_TRUE(all == sent);
+}
+TEST_F(CopyTest, TheBufferIsAsLargeAsWhatComes) { Run(GrowMain()); }
 
 Task<void> CopyErrorsMain() {
   auto [ours, theirs] = Duplex::Make(100);
