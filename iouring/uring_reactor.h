@@ -78,6 +78,7 @@ class UringReactor final : public core::Reactor {
   void EnqueueRecv(core::RecvOp& op);
   bool ReadInTask(core::RecvOp& op);
   bool SendNow(core::Op& op);
+  bool ReceiveNow(core::Op& op);
   void Track(core::Op& op);
   void EnqueueCancel(core::Op& op);
   bool ConnectLocal(core::Op& op);
