@@ -203,11 +203,11 @@ Task<uint64_t> IdleConnection(Run& run) {
 }
 
 constexpr auto kRows = std::to_array<Row>({
-    {"tcp_echo_1", Kind::kOne, 20'000, InTask<TcpEcho<1>>},
-    {"tcp_echo_100", Kind::kOne, 30'000, InTask<TcpEcho<100>>},
-    {"tcp_echo_4000", Kind::kOnce, 40'000, InTask<TcpEcho<4000>>},
-    {"accept_close", Kind::kOne, 4'000, InTask<AcceptClose>},
-    {"udp_echo", Kind::kOne, 30'000, InTask<UdpEcho>},
+    {"tcp_echo_1", Kind::kOne, 10'000, InTask<TcpEcho<1>>},
+    {"tcp_echo_100", Kind::kOne, 15'000, InTask<TcpEcho<100>>},
+    {"tcp_echo_4000", Kind::kOnce, 20'000, InTask<TcpEcho<4000>>},
+    {"accept_close", Kind::kOne, 2'000, InTask<AcceptClose>},
+    {"udp_echo", Kind::kOne, 15'000, InTask<UdpEcho>},
     {"idle_connection", Kind::kMemory, 4'000, InTask<IdleConnection>},
 });
 

@@ -185,11 +185,11 @@ Task<uint64_t> BufferUnordered10(Run& run) {
 }
 
 constexpr auto kRows = std::to_array<Row>({
-    {"file_read_64k", Kind::kOne, 8'000, InTask<FileRead64K>},
-    {"lines", Kind::kOne, 1'000'000, InTask<Lines>},
-    {"frames", Kind::kOne, 1'000'000, InTask<Frames>},
-    {"frame_echo", Kind::kOne, 20'000, InTask<FrameEcho>},
-    {"buffer_unordered_10", Kind::kOne, 400'000, InTask<BufferUnordered10>},
+    {"file_read_64k", Kind::kOne, 4'000, InTask<FileRead64K>},
+    {"lines", Kind::kOne, 500'000, InTask<Lines>},
+    {"frames", Kind::kOne, 500'000, InTask<Frames>},
+    {"frame_echo", Kind::kOne, 10'000, InTask<FrameEcho>},
+    {"buffer_unordered_10", Kind::kOne, 200'000, InTask<BufferUnordered10>},
 });
 
 }  // namespace

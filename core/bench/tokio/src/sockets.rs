@@ -203,31 +203,31 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "tcp_echo_1",
         kind: Kind::One,
-        count: 20_000,
+        count: 10_000,
         run: |runtime, run| in_task(runtime, run, tcp_echo_1),
     },
     Row {
         name: "tcp_echo_100",
         kind: Kind::One,
-        count: 30_000,
+        count: 15_000,
         run: |runtime, run| in_task(runtime, run, tcp_echo_100),
     },
     Row {
         name: "tcp_echo_4000",
         kind: Kind::Once,
-        count: 40_000,
+        count: 20_000,
         run: |runtime, run| in_task(runtime, run, tcp_echo_4000),
     },
     Row {
         name: "accept_close",
         kind: Kind::One,
-        count: 4_000,
+        count: 2_000,
         run: |runtime, run| in_task(runtime, run, accept_close),
     },
     Row {
         name: "udp_echo",
         kind: Kind::One,
-        count: 30_000,
+        count: 15_000,
         run: |runtime, run| in_task(runtime, run, udp_echo),
     },
     Row {

@@ -156,31 +156,31 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "file_read_64k",
         kind: Kind::One,
-        count: 8_000,
+        count: 4_000,
         run: |runtime, run| in_task(runtime, run, file_read_64k),
     },
     Row {
         name: "lines",
         kind: Kind::One,
-        count: 1_000_000,
+        count: 500_000,
         run: |runtime, run| in_task(runtime, run, lines),
     },
     Row {
         name: "frames",
         kind: Kind::One,
-        count: 1_000_000,
+        count: 500_000,
         run: |runtime, run| in_task(runtime, run, frames),
     },
     Row {
         name: "frame_echo",
         kind: Kind::One,
-        count: 20_000,
+        count: 10_000,
         run: |runtime, run| in_task(runtime, run, frame_echo),
     },
     Row {
         name: "buffer_unordered_10",
         kind: Kind::One,
-        count: 400_000,
+        count: 200_000,
         run: |runtime, run| in_task(runtime, run, buffer_unordered_10),
     },
 ];
