@@ -52,7 +52,7 @@ class BigFile {
   std::string path_ = "/tmp/sluice-rows-XXXXXX";
 };
 
-// So many reads of 64 KiB, from the page cache.
+// So many times 64 KiB, from the page cache.
 Task<uint64_t> FileRead64K(Run& run) {
   const BigFile big;
   core::NamedResult<core::File> file = co_await core::File::Open(big.path());
@@ -60,9 +60,9 @@ Task<uint64_t> FileRead64K(Run& run) {
   uint64_t done = 0;
   run.Begin();
   for (uint64_t i = 0; i < run.count(); ++i) {
-    IoResult<size_t> got = co_await file->Read(bytes);
+    const core::Transferred got = co_await core::ReadExact(*file, bytes);
     if (!got.ok()) break;
-    done += *got;
+    done += got.bytes();
     if (file->position() == kFile) file->Seek(0);
   }
   run.End();

@@ -17,6 +17,7 @@ const LINES_OF_BLOCK: u64 = 1024;
 const FRAME: usize = 64;
 const READ_AHEAD: usize = 8192;
 
+/// A read of Tokio's brings 16 KiB at most: 64 KiB are four of them.
 fn file_read_64k(run: &mut Run) -> Work {
     Box::pin(async move {
         let path = format!("/tmp/tokio-rows-{}", std::process::id());
@@ -28,7 +29,7 @@ fn file_read_64k(run: &mut Run) -> Work {
         let mut position = 0;
         run.begin();
         for _ in 0..run.count {
-            let got = file.read(&mut bytes).await.unwrap();
+            let got = file.read_exact(&mut bytes).await.unwrap();
             done += got as u64;
             position += got;
             if position == FILE {
