@@ -188,11 +188,11 @@ void UringReactor::ArmWake() {
   entry->user_data = kTagWake;
 }
 
-// A turn that is full of what has been brought before does not ask for more: that would only be
-// queued behind it, and each recv in it would hold a buffer until its turn comes. (4,000 busy
-// connections held 5,300 buffers then, and every second recv found none; now 700.) Only so long:
-// the backlog does not grow by what completes while it is worked off, so that the kernel is asked
-// again however much that is.
+// A turn that is full of what has been brought before does not ask for more: it would only be
+// queued behind that, and each recv among it would hold a buffer until its turn comes. (Of 4,000
+// busy connections 5,300 buffers were held then, and every second recv found none; now 700.) Only
+// so long: the backlog does not grow by what completes while it is worked off, so that the kernel
+// is asked again however much that is.
 void UringReactor::Turn(std::optional<core::Duration> timeout, uint32_t limit) {
   core::Count(counters_.turns);
   timeout = GiveOwedWakes(timeout);
