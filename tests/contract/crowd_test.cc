@@ -74,20 +74,6 @@ TEST_P(CrowdTest, ThreeThousandOps) {
   Run(CrowdMain(handle(), 3000, 3));
 }
 
-// All are readable at once, and there is a buffer for each; yet they are read no faster than they
-// are answered, so that the few buffers that the kernel holds are enough for nearly all.
-TEST_P(CrowdTest, HoldsFewBuffers) {
-  constexpr size_t kConnections = 3000;
-  constexpr int kRounds = 8;
-  options.buffers = 4 * kConnections;
-  Run(CrowdMain(handle(), kConnections, kRounds));
-  uint64_t starved = 0;
-  for (uint32_t i = 0; i < workers(); ++i) {
-    starved += handle().reactor_counters(i).starved.load(std::memory_order_relaxed);
-  }
-  EXPECT_LT(starved, kConnections * kRounds / 20);
-}
-
 TEST_P(CrowdTest, FiveThousandDescriptors) {
   options.buffers = 1024;
   Run(CrowdMain(handle(), 5000, 1));
