@@ -79,7 +79,10 @@ class [[nodiscard]] BasicPermit {
     count_ = std::exchange(other.count_, 0);
     return *this;
   }
-  ~BasicPermit() { Release(); }
+  // Inline, so that it costs nothing where it is known to hold none, as after a move.
+  [[gnu::always_inline]] ~BasicPermit() {
+    if (owner_ != nullptr) owner_->Release(count_);
+  }
 
   size_t count() const { return count_; }
 
@@ -222,15 +225,16 @@ class PermitAwaiter : public WaitAwaiter {
  public:
   PermitAwaiter(Semaphore& semaphore, size_t count) : semaphore_(semaphore), count_(count) {}
 
+  // What is free is taken on the spot, inline; all else is apart.
   template <typename Promise>
-  bool await_suspend(std::coroutine_handle<Promise> handle) {
-    return Suspend(handle, [this] {
-      if (task().ConsumeBudget()) return Begin();
-      // Its turn is over. It takes nothing before the next one: others could not have it meanwhile.
-      gives_way_ = true;
-      task().Post(*this);
-      return true;
-    });
+  [[gnu::always_inline]] bool await_suspend(std::coroutine_handle<Promise> handle) {
+    PromiseBase& promise = handle.promise();
+    const bool may = !promise.scope->cancelled() && promise.task->ConsumeBudget();
+    if (may && semaphore_.TryTake(count_)) [[likely]] {
+      error_ = 0;
+      return false;
+    }
+    return AwaitTurn(handle, may);
   }
   void OnReady() final {
     if (std::exchange(gives_way_, false) && Begin()) return;
@@ -257,6 +261,16 @@ class PermitAwaiter : public WaitAwaiter {
  private:
   friend class Semaphore;
 
+  template <typename Promise>
+  [[gnu::noinline]] bool AwaitTurn(std::coroutine_handle<Promise> handle, bool may) {
+    return Suspend(handle, [this, may] {
+      if (may) return semaphore_.Queue(*this);
+      // Its turn is over. It takes nothing before the next one: others could not have it meanwhile.
+      gives_way_ = true;
+      task().Post(*this);
+      return true;
+    });
+  }
   // True: it is in the queue.
   bool Begin() {
     if (!semaphore_.TryTake(count_)) return semaphore_.Queue(*this);
