@@ -85,6 +85,7 @@ void Worker::RunUntil(const Atomic<bool>& done) {
 template <typename Done>
 void Worker::RunLoop(Done done) {
   Enter();
+  settled_.store(now_, std::memory_order_release);
   while (!done()) {
     ++tick_;
     if (RoundIsOver()) EndRound();
@@ -97,6 +98,7 @@ void Worker::RunLoop(Done done) {
     }
   }
   TurnReactor(0ns);  // hands over what is queued for the kernel, such as a last close
+  settled_.store(kAway, std::memory_order_release);
   LeaveCurrent();
 }
 
@@ -106,9 +108,8 @@ bool Worker::Step() {
   Runnable* task = NextTask();
   if (task == nullptr) {
     do {
-      TurnReactor(0ns);
-      task = NextTask();
-    } while (task == nullptr && hold_ > 0ns);
+      task = TurnAndLook();
+    } while (task == nullptr && hold_ > 0ns && OthersHaveSettled());
   }
   if (task == nullptr) return false;
   RunTask(*task);
@@ -275,24 +276,6 @@ void Worker::TurnReactor(std::optional<Duration> timeout) {
   heavy_ran_ = false;
 }
 
-// Late, or catching up. `all_run`: before the turn there was no task left to run but heavy ones,
-// whose events are in their inboxes, before any timer.
-bool Worker::TimersMayFire(Duration gap, Duration late, bool all_run) {
-  const uint64_t reaped = reactor_->counters().completions.load(std::memory_order_relaxed);
-  const bool nothing_came = std::exchange(reaped_, reaped) == reaped;
-  const std::optional<Instant> due = wheel_.NextDeadline();
-  if (!due.has_value() || *due > now_) {
-    hold_ = 0ns;
-  } else if (hold_ == 0ns) {
-    hold_ = kMinHold + std::min(late, kMaxHold);
-  } else if (nothing_came && all_run && new_.SizeHint() == 0 && late < kLate) {
-    hold_ = 0ns;
-  } else {
-    hold_ = std::max(hold_ - std::min(gap, kLate), Duration::zero());
-  }
-  return hold_ == 0ns;
-}
-
 // The inject queue is to be looked at about every 200 us.
 void Worker::NoteTaskTime(Duration per_task) {
   per_task = std::max<Duration>(per_task, 1ns);
@@ -320,6 +303,15 @@ bool Worker::BacklogElsewhere() const {
          });
 }
 
+// Nothing to run here: ask the kernel. What it had before has been run if there is nothing now.
+Runnable* Worker::TurnAndLook() {
+  const Instant before = now_;
+  TurnReactor(0ns);
+  Runnable* const task = NextTask();
+  if (task == nullptr) settled_.store(before, std::memory_order_release);
+  return task;
+}
+
 // Nothing to run here: ask the kernel, then the others, then sleep.
 void Worker::Park() {
   if (shared_.workers_.size() == 1) {
@@ -329,8 +321,7 @@ void Worker::Park() {
     if (shared_.idle_.FinishPark(index_)) shared_.idle_.StopSearching();
     return;
   }
-  TurnReactor(0ns);
-  Runnable* task = NextTask();
+  Runnable* task = TurnAndLook();
   if (task == nullptr) task = Search();
   if (task != nullptr) {
     RunTask(*task);
@@ -369,6 +360,7 @@ void Worker::Wait() {
   std::optional<Duration> timeout;
   const Instant begin = clock_.Now();
   if (deadline.has_value()) timeout = std::max(*deadline - begin, Duration::zero());
+  if (hold_ > 0ns && !OthersHaveSettled()) timeout = kNap;
   TurnReactor(timeout);
   Count(counters_.waited_ns, static_cast<uint64_t>((now_ - begin).count()));
   if (watching) shared_.watchers_.fetch_sub(1, std::memory_order_relaxed);
@@ -379,9 +371,11 @@ bool Worker::BusyPoll() {
   if (options_.busy_poll == 0ns) return false;
   const Instant until = clock_.Now() + options_.busy_poll;
   do {
+    const Instant began = now_;
     TurnReactor(0ns);
     if (queued() != 0 || lifo_ != nullptr || SharedWork() || OverdueElsewhere()) return true;
     if (NewElsewhere() || shared_.stopping()) return true;
+    settled_.store(began, std::memory_order_release);
   } while (now_ < until);
   return false;
 }

@@ -31,18 +31,31 @@
 // the machine paused, a task computed) finds timers due, and in the kernel events that came before
 // them. The events go first:
 //
-//              late by kLate, a timer is due
-//   PUNCTUAL ───────────────────────────────► CATCHING_UP: timers do not fire
-//      ▲                                          │ the queue has been run and a turn brings
-//      └──────────────────────────────────────────┘ nothing more; or the hold is used up
+//              late by kLate, a timer is due: it wakes the others
+//   PUNCTUAL ────────────────────────────────────────────────────► CATCHING_UP: no timer fires
+//      ▲                                                               │
+//      │   L1 the queue has been run and a turn brings nothing more,   │
+//      │   and L2 each of the others has settled since; or L3 the hold │
+//      └─── is used up ────────────────────────────────────────────────┘
+//
+// L2 is for tasks that have moved: the timer is in the wheel of one worker, what the task waits for
+// in the reactor of another, which may have been stopped as well and has perhaps not run yet. A
+// worker has settled since T when it has found nothing to run after a turn that it began at T or
+// later: what the kernel had at T has been seen and run. It says so whenever it is about to sleep
+// (settled_), and not otherwise, so that this costs nothing while there is work; asleep it says
+// nothing, therefore it is woken. One that waits for the others naps, and they do not wait for it
+// to do so: none ever waits for another one's hold.
 //
 // The hold is as long as the worker was late, at most kMaxHold, and a bit; a turn uses up at most
 // kLate of it, so that a second pause takes away no more than that. Steady traffic can thus delay a
-// timer by about the hold, also one that falls due while it lasts.
+// timer by about the hold, also one that falls due while it lasts; and so can a task that computes
+// on another worker, once: a worker that has not turned its reactor in a whole hold is not waited
+// for again before it has. Nor is one whose thread is not in Run.
 //
 // Threads: a worker's methods are for its own thread unless they say "any".
 // Checked by: tests/core/sched/scheduler_test.cc, tests/core/sched/rounds_test.cc,
-//             tests/core/sched/steal_policy_test.cc, tests/model.
+//             tests/core/sched/late_timers_test.cc, tests/core/sched/steal_policy_test.cc,
+//             tests/model.
 #ifndef SLUICE_CORE_SCHED_WORKER_H_
 #define SLUICE_CORE_SCHED_WORKER_H_
 
@@ -143,6 +156,8 @@ class Worker {
   const Clock& clock() const { return clock_; }
   // The time of the last look at the clock: at most one round of tasks old.
   Instant Now() const { return now_; }
+  // Whether it is catching up, with timers that are due and do not fire yet; for simulations.
+  bool holds_timers() const { return hold_ > 0ns; }
   const WorkerCounters& counters() const { return counters_; }
   // Any thread: how long a run of a task takes, a mean of the last ones.
   Duration mean_task_time() const { return task_time_.load(std::memory_order_relaxed); }
@@ -158,6 +173,9 @@ class Worker {
   static constexpr Duration kLate = 5ms;
   static constexpr Duration kMinHold = 4 * kLate;
   static constexpr Duration kMaxHold = 500ms;
+  static constexpr Duration kLeastHeld = 10us;  // what a turn uses up, if time stands still
+  static constexpr Duration kNap = 1ms;
+  static constexpr Instant kAway = Instant::Max();
   static constexpr uint32_t kWakeBacklog = 16;  // queued tasks that are worth waking a worker for
   static constexpr uint32_t kStealBacklog = 4;  // queued tasks that may be worth stealing from
   static constexpr Duration kOverdue = 1ms;
@@ -201,7 +219,10 @@ class Worker {
   bool RoundIsOver() const;
   void EndRound();
   void TurnReactor(std::optional<Duration> timeout);
+  Runnable* TurnAndLook();
   bool TimersMayFire(Duration gap, Duration late, bool all_run);
+  void AskOthers();
+  bool OthersHaveSettled() const;
   void UpdateGauges();
   void Park();
   void Wait();
@@ -243,6 +264,9 @@ class Worker {
   Instant now_;
   Duration hold_{0};     // what is left of it; 0: punctual
   uint64_t reaped_ = 0;  // when it was looked at last: only while catching up
+  Instant held_from_{};  // when the last hold began
+  Instant late_at_{};    // when it was late last: the others are to settle after this
+  Instant gave_up_{};    // held_from_ of the last hold that was used up
 
   TimerWheel wheel_;
   WorkerMemory memory_;
@@ -251,6 +275,7 @@ class Worker {
   Atomic<size_t> tasks_begun_{0};  // spawned and ended here: Shared::live_tasks
   Atomic<size_t> tasks_ended_{0};
   Atomic<Instant> turned_;                   // like now_; thieves read it
+  Atomic<Instant> settled_{kAway};           // L2; kAway: not in Run
   Atomic<Duration> task_time_{Duration{0}};  // how long a task takes lately; thieves read it
   std::unique_ptr<Reactor> reactor_;
   const std::unique_ptr<Shuffle> shuffle_;  // or null

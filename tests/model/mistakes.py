@@ -484,6 +484,34 @@ MISTAKES = [
 """,
     ),
     (
+        'worker.cc',
+        '  if (task == nullptr) settled_.store(before, std::memory_order_release);\n',
+        """  const bool early = model::Planted("settled by a look that began before");
+  if (task == nullptr) settled_.store(early ? now_ : before, std::memory_order_release);
+""",
+    ),
+    (
+        'worker.cc',
+        '  const Instant before = now_;\n',
+        """  const Instant before = now_;
+  if (model::Planted("settles before it looks")) settled_.store(before, std::memory_order_release);
+""",
+    ),
+    (
+        'worker_late.cc',
+        '    if (other.get() != this && !away) other->Wake();\n',
+        """    if (model::Planted("a late worker wakes none")) continue;
+    if (other.get() != this && !away) other->Wake();
+""",
+    ),
+    (
+        'worker_late.cc',
+        'bool Worker::OthersHaveSettled() const {\n',
+        """bool Worker::OthersHaveSettled() const {
+  if (model::Planted("a late worker waits for none")) return true;
+""",
+    ),
+    (
         'worker_steal.cc',
         """  new_.Push(&task, [this](std::span<Runnable* const> over) { Overflow(over); });
 """,

@@ -107,7 +107,8 @@ struct State {
 };
 
 // Whose thread it is: the workers' come first.
-inline void FollowWorkers(Execution& run, State& state) {
+template <typename State>
+void FollowWorkers(Execution& run, State& state) {
   run.OnSwitch([&state](int thread) {
     const size_t index = static_cast<size_t>(thread - 1);
     if (index < state.shared.workers().size()) {

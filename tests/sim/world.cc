@@ -249,7 +249,7 @@ void World::Settle() {
     core::Worker& worker = *shared_.workers()[pick];
     if (Step(worker) || std::exchange(kernel_.stolen, false)) {
       idle = 0;
-    } else if (!reactor(worker).HasWork()) {
+    } else if (!reactor(worker).HasWork() && !worker.holds_timers()) {
       idle |= 1u << pick;
     }
     if (progress != network_.progress()) {

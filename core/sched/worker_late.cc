@@ -1,0 +1,55 @@
+// The part of a Worker that keeps timers back which are late: see worker.h.
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "core/sched/worker.h"
+
+namespace sluice::core {
+
+// Late, or catching up. `all_run`: before the turn there was no task left to run but heavy ones,
+// whose events are in their inboxes, before any timer.
+bool Worker::TimersMayFire(Duration gap, Duration late, bool all_run) {
+  const uint64_t reaped = reactor_->counters().completions.load(std::memory_order_relaxed);
+  const bool nothing_came = std::exchange(reaped_, reaped) == reaped;
+  const std::optional<Instant> due = wheel_.NextDeadline();
+  if (!due.has_value() || *due > now_) {
+    hold_ = 0ns;
+    return true;
+  }
+  const bool begins = hold_ == 0ns;
+  if (begins || late >= kLate) AskOthers();
+  if (begins) {
+    held_from_ = now_;
+    hold_ = kMinHold + std::min(late, kMaxHold);
+    return false;
+  }
+  const bool all_seen = nothing_came && all_run && new_.SizeHint() == 0 && late < kLate;
+  if (all_seen && OthersHaveSettled()) {
+    hold_ = 0ns;
+    return true;
+  }
+  hold_ = std::max(hold_ - std::clamp(gap, kLeastHeld, kLate), Duration::zero());
+  if (hold_ > 0ns) return false;
+  gave_up_ = held_from_;
+  return true;
+}
+
+// Those that sleep would say nothing. One that begins to run now has nothing to tell.
+void Worker::AskOthers() {
+  late_at_ = now_;
+  for (const auto& other : shared_.workers_) {
+    const bool away = other->settled_.load(std::memory_order_acquire) == kAway;
+    if (other.get() != this && !away) other->Wake();
+  }
+}
+
+// The acquire: what they have posted comes before what a timer posts.
+bool Worker::OthersHaveSettled() const {
+  return std::all_of(shared_.workers_.begin(), shared_.workers_.end(), [this](const auto& other) {
+    return other.get() == this || other->settled_.load(std::memory_order_acquire) >= late_at_ ||
+           other->turned_.load(std::memory_order_relaxed) < gave_up_;
+  });
+}
+
+}  // namespace sluice::core

@@ -1,0 +1,350 @@
+// Timers that are late (worker.h): what has come in the meantime is seen before they fire, by the
+// worker whose timers they are and by the others.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "tests/core/sched/stepped.h"
+
+namespace sluice::core::testing {
+namespace {
+
+class LateTimersTest : public RoundsTest {
+ protected:
+  static constexpr int kSessions = 700;
+
+  // Sessions whose timer is due in 2 s. Their event stops it.
+  void StartSessions() {
+    timers_.resize(kSessions);
+    for (int i = 0; i < kSessions; ++i) {
+      Add([this, i](Job& job) {
+        timers_[i].Disarm();
+        if (job.runs == 1) worker_->wheel().Arm(timers_[i], clock_.Now() + 2s, job);
+      });
+    }
+    RunUntilIdle();
+  }
+  // What came during a pause is told in several turns, at most `each` in one.
+  void DeliverEvents(uint32_t each) {
+    reactor_->script = [this, each](uint32_t limit) {
+      uint64_t came = 0;
+      for (; came < std::min(each, limit) && delivered_ < kSessions; ++came) {
+        jobs_[delivered_++].WakeUp();
+      }
+      return came;
+    };
+  }
+  int fired() const {
+    int count = 0;
+    for (const JobTimer& timer : timers_) count += timer.fired;
+    return count;
+  }
+
+  std::deque<JobTimer> timers_;
+  size_t delivered_ = 0;
+};
+
+TEST_F(LateTimersTest, EventsThatAreThereGoFirst) {
+  StartSessions();
+  DeliverEvents(20);
+  clock_.Advance(3s);
+  RunUntilIdle();
+  EXPECT_EQ(delivered_, static_cast<size_t>(kSessions));
+  EXPECT_EQ(fired(), 0);
+}
+
+// A wait that is interrupted by the pause brings nothing the first time.
+TEST_F(LateTimersTest, AlsoWhenTheFirstTurnBringsNothing) {
+  StartSessions();
+  DeliverEvents(20);
+  reactor_->script = [script = reactor_->script, first = true](uint32_t limit) mutable {
+    return std::exchange(first, false) ? 0 : script(limit);
+  };
+  clock_.Advance(3s);
+  RunUntilIdle();
+  EXPECT_EQ(fired(), 0);
+}
+
+TEST_F(LateTimersTest, ASecondPauseAmongTheEvents) {
+  StartSessions();
+  DeliverEvents(20);
+  clock_.Advance(3s);
+  for (int pause = 0; pause < 5; ++pause) {
+    Steps(50);
+    clock_.Advance(1s);
+  }
+  RunUntilIdle();
+  EXPECT_EQ(delivered_, static_cast<size_t>(kSessions));
+  EXPECT_EQ(fired(), 0);
+}
+
+// What one task does with its event (gives a slot back, say) wakes another whose timer is due.
+TEST_F(LateTimersTest, TheTasksHaveSeenTheEvents) {
+  JobTimer timer;
+  Job& waiting = Add([&](Job& job) {
+    timer.Disarm();
+    if (job.runs == 1) worker_->wheel().Arm(timer, clock_.Now() + 1s, job);
+  });
+  Job* next = &waiting;
+  for (int i = 0; i < 100; ++i) {  // each wakes the one before it
+    next = &Add([previous = next](Job& job) {
+      if (job.runs > 1) previous->WakeUp();
+    });
+  }
+  RunUntilIdle();
+  reactor_->script = [&, first = true](uint32_t) mutable {
+    return std::exchange(first, false) && next->WakeUp() ? 1 : 0;
+  };
+  clock_.Advance(2s);
+  RunUntilIdle();
+  EXPECT_EQ(waiting.runs, 2);
+  EXPECT_EQ(timer.fired, 0);
+}
+
+TEST_F(LateTimersTest, FireWhenNothingHasCome) {
+  StartSessions();
+  clock_.Advance(3s);
+  const uint64_t before = turns();
+  EXPECT_TRUE(worker_->Step());
+  EXPECT_LE(turns() - before, 2u);
+  RunUntilIdle();
+  EXPECT_EQ(fired(), kSessions);
+}
+
+// A worker that is never without work, and each turn brings more.
+TEST_F(LateTimersTest, SteadyTrafficDelaysThemByABoundedTime) {
+  for (const Duration pace : {Duration(100us), Duration(1ms), Duration(20ms)}) {
+    JobTimer timer;
+    Job& owner = Add([&](Job& job) { worker_->wheel().Arm(timer, clock_.Now() + 1s, job); });
+    Job& busy = Add([&](Job&) { clock_.Advance(pace); });
+    RunUntilIdle();
+    reactor_->script = [&busy](uint32_t) { return busy.WakeUp() ? 1 : 0; };
+    clock_.Advance(3s);
+    const Instant resumed = clock_.Now();
+    while (timer.fired == 0 && clock_.Now() < resumed + 10s) worker_->Step();
+    EXPECT_EQ(timer.fired, 1);
+    EXPECT_LE(clock_.Now() - resumed, (520 / 5 + 2) * std::max<Duration>(pace, 5ms));
+    reactor_->script = nullptr;
+    RunUntilIdle();
+    EXPECT_EQ(owner.runs, 1);
+  }
+}
+
+TEST_F(LateTimersTest, TrafficDoesNotDelayTimersThatAreOnTime) {
+  JobTimer timer;
+  Add([&](Job& job) { worker_->wheel().Arm(timer, clock_.Now() + 10ms, job); });
+  Job& busy = Add([&](Job&) { clock_.Advance(1ms); });
+  RunUntilIdle();
+  const Instant due = timer.deadline();
+  reactor_->script = [&busy](uint32_t) { return busy.WakeUp() ? 1 : 0; };
+  while (timer.fired == 0 && clock_.Now() < due + 1s) worker_->Step();
+  EXPECT_EQ(timer.fired, 1);
+  EXPECT_LE(clock_.Now(), due + 3ms);
+  reactor_->script = nullptr;
+  RunUntilIdle();
+}
+
+// Two workers. The timers are in the wheel of the first; what stops them comes to the second.
+class TwoLateWorkersTest : public ::testing::Test {
+ protected:
+  static constexpr int kSessions = 300;
+
+  TwoLateWorkersTest() {
+    for (ScriptedReactor*& reactor : reactors_) {
+      SLUICE_CHECK(shared_.AddWorker(clock_, {.buffers = 1})
+                       .Start([&](BufferPool&) -> absl::StatusOr<std::unique_ptr<Reactor>> {
+                         auto made = std::make_unique<ScriptedReactor>();
+                         reactor = made.get();
+                         return made;
+                       })
+                       .ok());
+    }
+  }
+  ~TwoLateWorkersTest() override { Worker::LeaveCurrent(); }
+
+  bool Step(int index) {
+    Worker& worker = *shared_.workers()[index];
+    worker.Enter();
+    return worker.Step();
+  }
+  void RunUntilIdle(int index) {
+    while (Step(index)) {
+    }
+  }
+  // By turns, until neither has anything to do or to wait for.
+  void RunBoth() {
+    for (int idle = 0; idle < 4;) {
+      bool ran = Step(0);
+      ran = Step(1) || ran;
+      const bool holds = holds_timers(0) || holds_timers(1);
+      idle = ran || holds ? 0 : idle + 1;
+    }
+  }
+  bool holds_timers(int index) const { return shared_.workers()[index]->holds_timers(); }
+
+  // As above. Both workers have begun.
+  void StartSessions() {
+    timers_.resize(kSessions);
+    Worker& first = *shared_.workers()[0];
+    for (int i = 0; i < kSessions; ++i) {
+      jobs_.emplace_back(shared_, [this, i, &first](Job& job) {
+        timers_[i].Disarm();
+        if (job.runs == 1) first.wheel().Arm(timers_[i], clock_.Now() + 2s, job);
+      });
+      first.ScheduleLast(jobs_.back());
+    }
+    RunUntilIdle(0);
+    RunUntilIdle(1);
+    RunUntilIdle(0);
+  }
+  void DeliverEventsToTheSecond(uint32_t each) {
+    reactors_[1]->script = [this, each](uint32_t limit) {
+      uint64_t came = 0;
+      for (; came < std::min(each, limit) && delivered_ < kSessions; ++came) {
+        jobs_[delivered_++].WakeUp();
+      }
+      return came;
+    };
+  }
+  int fired() const {
+    int count = 0;
+    for (const JobTimer& timer : timers_) count += timer.fired;
+    return count;
+  }
+  // How long it takes the first worker, alone, to fire what is due; its turns take 1 ms each.
+  Duration TimeToFire(JobTimer& timer) {
+    const Instant resumed = clock_.Now();
+    while (timer.fired == 0 && clock_.Now() < resumed + 10s) {
+      Step(0);
+      clock_.Advance(1ms);
+    }
+    timer.fired = 0;
+    return clock_.Now() - resumed;
+  }
+  // It is due in 1 s, with nothing that would stop it.
+  Job& AddTimer(JobTimer& timer) {
+    Worker& first = *shared_.workers()[0];
+    Job& job = jobs_.emplace_back(shared_, [this, &timer, &first](Job& self) {
+      first.wheel().Arm(timer, clock_.Now() + 1s, self);
+    });
+    first.ScheduleLast(job);
+    return job;
+  }
+
+  VirtualClock clock_;
+  Shared shared_{2};
+  ScriptedReactor* reactors_[2] = {};
+  std::deque<Job> jobs_;
+  std::deque<JobTimer> timers_;
+  size_t delivered_ = 0;
+};
+
+// The first worker has caught up before the second one has run at all.
+TEST_F(TwoLateWorkersTest, WhatTheOtherHasToTellGoesFirst) {
+  StartSessions();
+  DeliverEventsToTheSecond(20);
+  clock_.Advance(3s);
+  for (int i = 0; i < 50; ++i) Step(0);
+  EXPECT_EQ(fired(), 0);
+  RunBoth();
+  EXPECT_EQ(delivered_, static_cast<size_t>(kSessions));
+  EXPECT_EQ(fired(), 0);
+}
+
+// What it was looking for when the pause came is not what came during the pause.
+TEST_F(TwoLateWorkersTest, ALookOfTheOtherThatThePauseInterruptsDoesNotCount) {
+  StartSessions();
+  DeliverEventsToTheSecond(20);
+  reactors_[1]->script = [this, script = reactors_[1]->script,
+                          first = true](uint32_t limit) mutable -> uint64_t {
+    if (!std::exchange(first, false)) return script(limit);
+    clock_.Advance(3s);  // nothing was there; then comes the pause
+    return 0;
+  };
+  Step(1);
+  for (int i = 0; i < 50; ++i) Step(0);
+  RunBoth();
+  EXPECT_EQ(delivered_, static_cast<size_t>(kSessions));
+  EXPECT_EQ(fired(), 0);
+}
+
+// It may be asleep: then it would never say that it has settled.
+TEST_F(TwoLateWorkersTest, TheOtherIsWoken) {
+  JobTimer on_time;
+  AddTimer(on_time);
+  RunBoth();
+  const int before = reactors_[1]->wakes;
+  for (int i = 0; on_time.fired == 0 && i < 2'000; ++i) {
+    clock_.Advance(1ms);
+    Step(0);
+  }
+  EXPECT_EQ(on_time.fired, 1);
+  EXPECT_EQ(reactors_[1]->wakes, before) << "for a timer that is on time";
+  JobTimer late;
+  AddTimer(late);
+  RunBoth();
+  clock_.Advance(2s);
+  RunBoth();
+  EXPECT_EQ(late.fired, 1);
+  EXPECT_EQ(reactors_[1]->wakes, before + 1);
+}
+
+// Both are late, with timers that are due: no time need pass.
+TEST_F(TwoLateWorkersTest, NeitherWaitsForTheOthersHold) {
+  JobTimer timers[2];
+  for (int i = 0; i < 2; ++i) {
+    Worker& worker = *shared_.workers()[i];
+    Job& job = jobs_.emplace_back(shared_, [this, &worker, &timer = timers[i]](Job& self) {
+      if (self.runs == 1) worker.wheel().Arm(timer, clock_.Now() + 1s, self);
+    });
+    worker.ScheduleLast(job);
+    RunUntilIdle(i);
+  }
+  RunBoth();
+  clock_.Advance(2s);
+  for (int i = 0; i < 10; ++i) {
+    Step(0);
+    Step(1);
+  }
+  EXPECT_EQ(timers[0].fired, 1);
+  EXPECT_EQ(timers[1].fired, 1);
+}
+
+// A task computes on the other, or its thread gets no CPU time.
+TEST_F(TwoLateWorkersTest, OneThatDoesNotRunDelaysThemOnce) {
+  JobTimer timer;
+  Job& job = AddTimer(timer);
+  RunBoth();
+  clock_.Advance(2s);
+  const Duration first = TimeToFire(timer);
+  EXPECT_GE(first, 500ms);
+  EXPECT_LE(first, 530ms);
+  EXPECT_EQ(job.runs, 1);
+  RunUntilIdle(0);
+  AddTimer(timer);
+  RunUntilIdle(0);
+  clock_.Advance(2s);
+  EXPECT_LE(TimeToFire(timer), 5ms);
+  // It runs again, and is waited for again.
+  RunBoth();
+  AddTimer(timer);
+  RunBoth();
+  clock_.Advance(2s);
+  EXPECT_GE(TimeToFire(timer), 500ms);
+}
+
+TEST_F(TwoLateWorkersTest, OneThatHasNotBegunDelaysNothing) {
+  JobTimer timer;
+  AddTimer(timer);
+  RunUntilIdle(0);
+  clock_.Advance(2s);
+  EXPECT_LE(TimeToFire(timer), 5ms);
+}
+
+}  // namespace
+}  // namespace sluice::core::testing

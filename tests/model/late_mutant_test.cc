@@ -1,0 +1,26 @@
+// Late timers, with planted mistakes: each has to be found.
+#include "tests/model/late_model.h"
+#include "tests/model/planted.h"
+
+namespace sluice::model {
+namespace {
+
+void ExpectPlantedFails(const char* mistake, bool in_a_look) {
+  planted = mistake;
+  ExpectFails(BothLate(in_a_look), {.preemptions = 2});
+  planted = "";
+}
+
+TEST(LateMutant, None) {
+  ExpectHolds(BothLate(true), {.preemptions = 1});
+  ExpectHolds(BothLate(false), {.preemptions = 1});
+}
+TEST(LateMutant, WaitsForNone) { ExpectPlantedFails("a late worker waits for none", false); }
+TEST(LateMutant, WakesNone) { ExpectPlantedFails("a late worker wakes none", false); }
+TEST(LateMutant, HasSettledByALookThatBeganBefore) {
+  ExpectPlantedFails("settled by a look that began before", true);
+}
+TEST(LateMutant, SettlesBeforeItLooks) { ExpectPlantedFails("settles before it looks", false); }
+
+}  // namespace
+}  // namespace sluice::model
