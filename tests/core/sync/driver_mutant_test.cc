@@ -1,15 +1,19 @@
 // The driver of cancellations finds mistakes in real primitives: those that are planted in copies
 // of core/sync (for the model checker, tests/model/mistakes.py) and need no second thread to show.
-// The copies come first: their guards keep the real headers out; wait_list.cc is linked as a copy.
+// The copies come first: their guards keep the real headers out; wait_list.cc, semaphore.cc and
+// notify.cc are linked as copies.
 #include "tests/model/planted/bounded_channel.h"
 #include "tests/model/planted/oneshot.h"
 //
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <tuple>
 
+#include "core/sync/notify.h"
+#include "core/sync/semaphore.h"
 #include "tests/core/support/slots.h"
 #include "tests/core/sync/mpsc_cases.h"
 #include "tests/model/planted.h"
@@ -36,6 +40,45 @@ struct SlotCase {
   }
 
   Slots slots{0};
+};
+
+// The first wants two permits, the second one; the first grant is a permit, the other is none: it
+// would make good what was forgotten.
+struct PermitCase {
+  Task<bool> Wait(int i) {
+    auto permit = co_await semaphore.Acquire(i == 0 ? 2 : 1);
+    if (!permit.ok()) co_return false;
+    (void)permit->Forget();
+    taken += i == 0 ? 2 : 1;
+    co_return true;
+  }
+  void Grant(int i) {
+    if (i == 0) semaphore.Release(1);
+  }
+  std::string Check(const CancelRun& run) {
+    const int left = static_cast<int>(semaphore.available());
+    if (taken + left != std::min(run.given, 1)) return "a permit was lost or doubled";
+    const bool small_waits = run.begun[1] && !run.ended[1];
+    const bool large_waits = run.begun[0] && !run.ended[0];
+    if (small_waits && !large_waits && left > 0) return "one waits though there is a permit";
+    return large_waits && left > 1 ? "one waits though there are permits" : "";
+  }
+
+  Semaphore semaphore{0};
+  int taken = 0;
+};
+
+// One wake-up, which is taken or kept.
+struct NotifyCase {
+  Task<bool> Wait(int) { co_return (co_await notify.Wait()).ok(); }
+  void Grant(int i) {
+    if (i == 0) notify.One();
+  }
+  std::string Check(const CancelRun& run) {
+    return run.waiting > 0 && run.got == 0 && run.given > 0 ? "a wake-up was lost" : "";
+  }
+
+  Notify notify;
 };
 
 struct OneshotCase {
@@ -65,6 +108,8 @@ struct OneshotCase {
 
 TEST(DriverMutantTest, None) {
   EXPECT_EQ(FindPlanted<SlotCase>(""), "");
+  EXPECT_EQ(FindPlanted<PermitCase>(""), "");
+  EXPECT_EQ(FindPlanted<NotifyCase>(""), "");
   EXPECT_EQ(FindPlanted<OneshotCase>(""), "");
   EXPECT_EQ(FindPlanted<ReceiveCase>(""), "");
   EXPECT_EQ(FindPlanted<SendCase>(""), "");
@@ -72,6 +117,12 @@ TEST(DriverMutantTest, None) {
 }
 TEST(DriverMutantTest, CancelPostsNothing) {
   EXPECT_NE(FindPlanted<SlotCase>("cancel posts nothing"), "");
+}
+TEST(DriverMutantTest, SemaphoreGivingUpServesNone) {
+  EXPECT_NE(FindPlanted<PermitCase>("giving up serves none"), "");
+}
+TEST(DriverMutantTest, NotifyGivesUpWithItsWakeUp) {
+  EXPECT_NE(FindPlanted<NotifyCase>("gives up with its wake-up"), "");
 }
 TEST(DriverMutantTest, OneshotWakesNone) {
   EXPECT_NE(FindPlanted<OneshotCase>("oneshot wakes none"), "");
