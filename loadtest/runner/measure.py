@@ -233,7 +233,8 @@ class Run:
         generator.expect("measuring")
         begin = self._sample([one.pid for one in self.generators])
         if self.row.reloads:
-            self.reloads = reloading.Reloads(self.peer, self.row.reloads, self.seconds)
+            self.reloads = reloading.Reloads(self.peer, self.row.reloads, self.seconds,
+                                             self.row.burst_us)
         memory = {}
         if self.row.figure == "memory":
             time.sleep(SETTLE_S)

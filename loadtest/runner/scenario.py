@@ -27,7 +27,7 @@ DIRECTIONS = ("down", "up", "both")
 UPSTREAMS = ("framed", "echo", "sink", "source", "http")
 DRIVERS = ("generator", "wrk", "iperf3", "start")
 CHOSEN = ("spread", "one_worker")
-SWEPT_OF_ROW = ("workers", "feature", "chosen", "reloads")
+SWEPT_OF_ROW = ("workers", "feature", "chosen", "reloads", "burst_us")
 SWEPT = ("connections", "rate", "answer_bytes", "pipeline") + SWEPT_OF_ROW
 
 RATE_OF_ROW = re.compile(r"^(\d{1,3})% of (\S+)$")
@@ -65,6 +65,7 @@ class Row:
     chosen: str = ""    # which of many connections are used: of one worker, or of all
     threads: int = 1    # of wrk
     reloads: int = 0    # of the proxy, while it is measured
+    burst_us: int = 0   # instead of each: so much CPU time that another program uses
     rounds: int | None = None  # at most
     sweep: tuple | None = None  # (name of the scenario, key, value)
 
@@ -243,6 +244,7 @@ def parse(path: str, text: str) -> list:
         chosen=top.word("chosen", CHOSEN) or "",
         threads=top.number("threads", 1, 1, 64),
         reloads=top.number("reloads", 0, 0, 10_000),
+        burst_us=top.number("burst_us", 0, 0, 1_000_000),
         rounds=top.number("rounds", None, 1, 1000),
     )
     sweep = top.take("sweep", dict)
