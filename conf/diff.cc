@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "absl/container/flat_hash_map.h"
+#include "conf/schema/common.h"
 #include "conf/schema/schema.h"
 #include "conf/schema/shape.h"
 #include "conf/text/text.h"
@@ -167,12 +168,21 @@ class Flattener : public Visitor {
     const bool has_maps = leaf.is_list && size > 0;
     AddLeaf(path, fresh_path, std::move(leaf));
     if (!has_maps) return;
+    std::vector<size_t> shown;
+    for (size_t i = 0; i < size; ++i) {
+      if (!list.is_common || !list.is_common(i)) shown.push_back(i);
+    }
+    if (!shown.empty()) AddItems(path, list, names, shown);
+  }
+
+  void AddItems(const Path& path, const List& list, const std::vector<std::string>& names,
+                const std::vector<size_t>& shown) {
     // What an item has before its keys are read: it is made by the list itself.
     Leaves fresh;
     list.add();
     const Path nowhere;
-    Flattener(nowhere, nullptr, nowhere, fresh).AddItem(list.item(size));
-    for (size_t i = 0; i < size; ++i) {
+    Flattener(nowhere, nullptr, nowhere, fresh).AddItem(list.item(names.size()));
+    for (const size_t i : shown) {
       Flattener(Below(path, names[i], /*is_item=*/true), &fresh, nowhere, leaves_)
           .AddItem(list.item(i));
     }
@@ -186,16 +196,16 @@ class Flattener : public Visitor {
   Leaves& leaves_;
 };
 
-// The items that a Flattener adds to lists stay in the copy.
-Leaves Flatten(const Config& config) {
+// `describe` says which keys. The items that a Flattener adds to lists stay in the copy.
+Leaves Flatten(const Config& config, const std::function<Map(Config&)>& describe) {
   Config fresh_config;
   Leaves fresh;
   Flattener fresh_flattener({}, nullptr, {}, fresh);
-  Describe(fresh_config).fields(fresh_flattener);
+  describe(fresh_config).fields(fresh_flattener);
   Config copy = config;
   Leaves leaves;
   Flattener flattener({}, &fresh, {}, leaves);
-  Describe(copy).fields(flattener);
+  describe(copy).fields(flattener);
   return leaves;
 }
 
@@ -251,8 +261,10 @@ class Setter : public Visitor {
 }  // namespace
 
 Diff Compare(const Config& before, const Config& after) {
-  const Leaves old_leaves = Flatten(before);
-  const Leaves new_leaves = Flatten(after);
+  const Common common(before, after);
+  const auto describe = [&common](Config& config) { return DescribeDifferences(config, common); };
+  const Leaves old_leaves = Flatten(before, describe);
+  const Leaves new_leaves = Flatten(after, describe);
   Diff diff;
   size_t next = 0;
   for (const auto& [path, leaf] : new_leaves.in_order()) {
@@ -279,7 +291,7 @@ Diff Compare(const Config& before, const Config& after) {
 
 Config Apply(const Config& config, const Diff& diff) {
   Values values;
-  const Leaves leaves = Flatten(config);
+  const Leaves leaves = Flatten(config, Describe);
   for (const auto& [path, leaf] : leaves.in_order()) values.emplace(path, leaf.values);
   for (const Change& change : diff.changes) {
     if (change.after) {

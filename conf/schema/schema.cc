@@ -5,9 +5,11 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "conf/schema/access_scalars.h"
+#include "conf/schema/common.h"
 #include "conf/schema/discovery_shapes.h"
 #include "conf/schema/health.h"
 #include "conf/schema/identity.h"
@@ -130,7 +132,7 @@ Shape Of(ReadyWhen& ready_when) {
 }
 
 // No item: there is no condition.
-List ConditionsOf(std::vector<ReadyWhen>& ready_when) {
+Shape ConditionsOf(std::vector<ReadyWhen>& ready_when) {
   List list = ListOf("an upstream", ready_when, Of);
   list.may_be_empty = true;
   return list;
@@ -316,30 +318,78 @@ Listener FreshListener(const Config& config) {
   return listener;
 }
 
+// Shows the parts of a configuration to a visitor, less those that are in `common`.
+class Parts {
+ public:
+  Parts(Config& config, const Common* common, Visitor& visitor)
+      : config_(config), common_(common), visitor_(visitor) {}
+
+  template <typename Part>
+  bool Differs(Part Config::* part) const {
+    return common_ == nullptr || !common_->IsSame(part);
+  }
+  template <typename Part>
+  void Show(std::string_view key, Part Config::* part,
+            std::type_identity_t<Shape (*)(Part&)> shape) {
+    if (Differs(part)) visitor_.Optional(key, shape(config_.*part));
+  }
+  // `has`: whether an item of this name is in common.
+  template <typename Item>
+  void ShowList(std::string_view key, std::string_view what, std::vector<Item> Config::* part,
+                const std::type_identity_t<Item>& fresh,
+                bool (Common::*has)(std::string_view) const) {
+    if (!Differs(part)) return;
+    std::vector<Item>& items = config_.*part;
+    List list = ListOf(what, items, Of, fresh);
+    if (common_ != nullptr) {
+      list.is_common = [&items, common = common_, has](size_t i) {
+        return (common->*has)(items[i].name);
+      };
+    }
+    visitor_.Required(key, list);
+  }
+
+ private:
+  Config& config_;
+  const Common* const common_;
+  Visitor& visitor_;
+};
+
+Map DescribeParts(Config& config, const Common* common) {
+  return Map{[&config, common](Visitor& v) {
+    Parts parts(config, common, v);
+    if (parts.Differs(&Config::version)) v.Optional("version", Count(config.version, 1, 1));
+    parts.Show("runtime", &Config::runtime, Of);
+    if (parts.Differs(&Config::privileges)) PrivilegesFields(config.privileges, v);
+    parts.Show("limits", &Config::limits, Of);
+    parts.Show("buffers", &Config::buffers, Of);
+    parts.Show("shutdown", &Config::shutdown, Of);
+    parts.Show("reload", &Config::reload, Of);
+    parts.Show("upgrade", &Config::upgrade, Of);
+    parts.Show("stats", &Config::stats, Of);
+    parts.Show("log", &Config::log, Of);
+    parts.Show("access_log", &Config::access_log, Of);
+    parts.Show("admin", &Config::admin, Of);
+    parts.Show("dns", &Config::dns, ShapeOf);
+    parts.Show("ready_when", &Config::ready_when, ConditionsOf);
+    parts.Show("access", &Config::access, conf::Of);
+    if (parts.Differs(&Config::defaults) || parts.Differs(&Config::default_upstream)) {
+      v.Optional("defaults", AllDefaults(config));
+    }
+    // After limits and defaults: a reader has filled them in by now, wherever the file has them.
+    parts.ShowList("listeners", "listener", &Config::listeners, FreshListener(config),
+                   &Common::HasListener);
+    parts.ShowList("upstreams", "upstream", &Config::upstreams, config.default_upstream,
+                   &Common::HasUpstream);
+  }};
+}
+
 }  // namespace
 
-Map Describe(Config& config) {
-  return Map{[&config](Visitor& v) {
-    v.Optional("version", Count(config.version, 1, 1));
-    v.Optional("runtime", Of(config.runtime));
-    PrivilegesFields(config.privileges, v);
-    v.Optional("limits", Of(config.limits));
-    v.Optional("buffers", Of(config.buffers));
-    v.Optional("shutdown", Of(config.shutdown));
-    v.Optional("reload", Of(config.reload));
-    v.Optional("upgrade", Of(config.upgrade));
-    v.Optional("stats", Of(config.stats));
-    v.Optional("log", Of(config.log));
-    v.Optional("access_log", Of(config.access_log));
-    v.Optional("admin", Of(config.admin));
-    v.Optional("dns", ShapeOf(config.dns));
-    v.Optional("ready_when", ConditionsOf(config.ready_when));
-    v.Optional("access", Of(config.access));
-    v.Optional("defaults", AllDefaults(config));
-    // After limits and defaults: a reader has filled them in by now, wherever the file has them.
-    v.Required("listeners", ListOf("listener", config.listeners, Of, FreshListener(config)));
-    v.Required("upstreams", ListOf("upstream", config.upstreams, Of, config.default_upstream));
-  }};
+Map Describe(Config& config) { return DescribeParts(config, nullptr); }
+
+Map DescribeDifferences(Config& config, const Common& common) {
+  return DescribeParts(config, &common);
 }
 
 }  // namespace sluice::conf

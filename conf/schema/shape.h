@@ -77,6 +77,8 @@ struct List {
   bool may_be_empty = false;
   // Of a list that has items by default: takes them away, before others are read.
   std::function<void()> clear = {};
+  // In a comparison: the other configuration has this item, too, with the same values.
+  std::function<bool(size_t)> is_common = {};
 };
 
 enum class Presence { kOptional, kRequired };
