@@ -26,8 +26,8 @@ core::Task<absl::Status> RunHere(std::function<void()> work);
 // On a thread that is started for it and ends with it.
 core::Task<absl::Status> RunOnThread(std::function<void()> work);
 
-// The same, of a thread that gets little of a CPU that workers want. A process that it started
-// would inherit that.
+// On a thread that gets little of a CPU that workers want. It waits a second for further work, then
+// it ends. A process that it started would inherit its priority.
 core::Task<absl::Status> RunBehindWorkers(std::function<void()> work);
 
 }  // namespace sluice::proxy
