@@ -31,7 +31,6 @@ using CallPtr = std::shared_ptr<Call>;
 void Do(Call& call) {
   call.work();
   call.work = nullptr;  // what it keeps goes here, not in the task
-  call.done.Cancel();
 }
 
 // Returns an errno. Not std::thread, which throws.
@@ -80,15 +79,22 @@ class LingeringThreads {
     (void)setpriority(PRIO_PROCESS, thread, getpriority(PRIO_PROCESS, thread) + kBehindWorkers);
     while (call != nullptr) {
       Do(*call);
+      // Before the task hears of it, which may have the next call at once.
+      Get().BecomeIdle();
+      call->done.Cancel();
       call = Get().NextCall();
     }
     return nullptr;
   }
 
+  void BecomeIdle() {
+    absl::MutexLock lock(&mutex_);
+    ++idle_;
+  }
+
   // Null: there was none for a while.
   CallPtr NextCall() {
     absl::MutexLock lock(&mutex_);
-    ++idle_;
     const auto has_work = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !waiting_.empty(); };
     mutex_.AwaitWithTimeout(absl::Condition(&has_work), absl::FromChrono(kLingers));
     --idle_;
@@ -104,7 +110,9 @@ class LingeringThreads {
 };
 
 void* RunOnce(void* argument) {
-  Do(*FirstCallOf(argument));
+  const CallPtr call = FirstCallOf(argument);
+  Do(*call);
+  call->done.Cancel();
   return nullptr;
 }
 
