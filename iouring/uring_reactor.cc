@@ -287,9 +287,9 @@ void UringReactor::OnCompletion(uint64_t user_data, int32_t result, uint32_t fla
   }
 }
 
-// A thread of the kernel has made the call, and its wait was cut short by a signal: nothing has been
-// moved. The signal is a cancel's, or the kernel's own business: then once more. (It sends for us
-// where the peer has finished: the kernel's own wait ends for POLLRDHUP at once, and after 128
+// A thread of the kernel has made the call, and its wait was cut short by a signal: nothing has
+// been moved. The signal is a cancel's, or the kernel's own business: then once more. (It sends for
+// us where the peer has finished: the kernel's own wait ends for POLLRDHUP at once, and after 128
 // attempts it gives the call to a thread.)
 void UringReactor::OnCall(Op& op, int32_t result) {
   if (WasInterrupted(result)) [[unlikely]] {
