@@ -25,8 +25,7 @@ IoResult<Datagram> DatagramReceive::await_resume() {
   if (!got.ok()) return IoError(got.error());
   return Datagram{.size = *got,
                   .truncated = (message_.msg_flags & MSG_TRUNC) != 0,
-                  .from = Address(reinterpret_cast<const sockaddr*>(&from_),
-                                  message_.msg_namelen)};
+                  .from = Address(reinterpret_cast<const sockaddr*>(&from_), message_.msg_namelen)};
 }
 
 DatagramSend::DatagramSend(int fd, std::span<const std::byte> bytes, const Address& to, Lane& lane)
