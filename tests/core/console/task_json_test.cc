@@ -40,12 +40,14 @@ TaskList ThreeTasks() {
   list.tasks[1].woken_by = kWokenByReactor;
   list.tasks[2].woken_by = kWokenOutside;
   list.tasks[2].longest_poll = 1900ms;
-  list.resources = {
-      {.address = 0xabc0,
-       .kind = "LockAwaiter<int>",
-       .name = "accounts",
-       .waiting = 200,
-       .holders = {{.task = 2, .count = 1, .held = 1500us}, {.task = 0, .count = 3}}}};
+  list.resources = {{.address = 0xabc0,
+                     .kind = "LockAwaiter<int>",
+                     .name = "accounts",
+                     .waiting = 200,
+                     .holders = {{.task = 2, .name = "sum \"a\"\xff", .count = 1, .held = 1500us},
+                                 {.task = 0, .count = 3}}}};
+  list.tasks_total = 5;
+  list.resources_total = 4;
   list.poll_times.counts[3] = 9;
   return list;
 }
