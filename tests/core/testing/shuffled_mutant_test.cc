@@ -1,6 +1,6 @@
 // Shuffled orders find mistakes: those that are planted in copies of core/sync (for the model
 // checker, tests/model/mistakes.py) and need no second thread to show. The copies come first: their
-// guards keep the real headers out.
+// guards keep the real headers out; semaphore.cc and notify.cc are linked as copies.
 #include "tests/model/planted/bounded_channel.h"
 //
 #include <gtest/gtest-spi.h>
@@ -34,8 +34,9 @@ uint64_t FirstBadSeed(const char* mistake, Scenario scenario) {
 }
 
 TEST(ShuffledMutantTest, None) {
-  for (const auto scenario : {MpscScenario, MpmcScenario, CloseScenario, OneshotScenario,
-                              SemaphoreScenario, NotifyScenario, MutexScenario, RwLockScenario}) {
+  for (const auto scenario :
+       {MpscScenario, MpmcScenario, CloseScenario, OneshotScenario, SemaphoreScenario,
+        GivingUpScenario, NotifyScenario, MutexScenario, RwLockScenario}) {
     EXPECT_EQ(FirstBadSeed("", scenario), 0u);
   }
 }
@@ -53,6 +54,9 @@ TEST(ShuffledMutantTest, ValueForOneThatHasGivenUp) {
 }
 TEST(ShuffledMutantTest, LastSenderIsNotTold) {
   EXPECT_NE(FirstBadSeed("the last sender is not told", MpscScenario), 0u);
+}
+TEST(ShuffledMutantTest, SemaphoreGivingUpServesNone) {
+  EXPECT_NE(FirstBadSeed("giving up serves none", GivingUpScenario), 0u);
 }
 
 }  // namespace

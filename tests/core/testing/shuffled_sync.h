@@ -48,6 +48,24 @@ inline Task<void> SemaphoreScenario(Dice dice) {
   EXPECT_EQ(semaphore.available(), 3u);
 }
 
+// One wants more than there is, and gives up: the one behind it must not wait for a release.
+inline Task<void> WantTooMuch(Dice dice, Semaphore& semaphore) {
+  co_await Yields(dice.Roll(3));
+  (void)co_await Select(semaphore.Acquire(2), Yields(1 + dice.Roll(4)));
+}
+inline Task<void> WantLittle(Dice dice, Semaphore& semaphore) {
+  co_await Yields(dice.Roll(4));
+  EXPECT_TRUE((co_await semaphore.Acquire(1)).ok());
+}
+inline Task<void> GivingUpScenario(Dice dice) {
+  Semaphore semaphore(1);
+  TaskGroup group(RuntimeHandle::Current());
+  group.Spawn(WantTooMuch(dice.Split(), semaphore));
+  group.Spawn(WantLittle(dice.Split(), semaphore));
+  co_await group.Join();
+  EXPECT_EQ(semaphore.available(), 1u);
+}
+
 inline Task<void> CountUp(Dice dice, Mutex<int>& count, int& locked) {
   for (int i = 0; i < 4; ++i) {
     auto guard = co_await CutShort(dice, count.Lock());

@@ -8,6 +8,7 @@ namespace sluice::core::testing {
 namespace {
 
 TEST(ShuffledSyncTest, Semaphore) { RunInManyOrders(SemaphoreScenario); }
+TEST(ShuffledSyncTest, SemaphoreGivingUp) { RunInManyOrders(GivingUpScenario); }
 TEST(ShuffledSyncTest, Mutex) { RunInManyOrders(MutexScenario); }
 TEST(ShuffledSyncTest, RwLock) { RunInManyOrders(RwLockScenario); }
 TEST(ShuffledSyncTest, Event) { RunInManyOrders(EventScenario); }
