@@ -24,7 +24,13 @@ bool WasInterrupted(int32_t result) {
 void Prepare(io_uring_sqe& entry, const core::Op& op) {
   switch (op.kind) {
     case OpKind::kSend:
-      io_uring_prep_send(&entry, op.fd, core::DataOf(op), op.size, MSG_NOSIGNAL);
+      if (op.polling) {
+        io_uring_prep_poll_add(&entry, op.fd, POLLOUT);
+        // Past the POLLRDHUP that has come already; more expensive, as it has to be ended.
+        if (op.drained) entry.len = IORING_POLL_ADD_MULTI;
+        break;
+      }
+      io_uring_prep_send(&entry, op.fd, core::DataOf(op), op.size, MSG_NOSIGNAL | MSG_DONTWAIT);
       break;
     case OpKind::kAccept:
       // Not IORING_ACCEPT_MULTISHOT: the kernel would empty the whole queue into descriptors, and

@@ -77,9 +77,14 @@ bool UringReactor::Submit(Op& op) {
     core::Count(counters_.immediate);
     return true;
   }
-  if (op.kind == OpKind::kSend && op.size > kSmallCopy && SendNow(op)) {
-    core::Count(counters_.immediate);
-    return true;
+  if (op.kind == OpKind::kSend) {
+    op.drained = false;
+    op.result = 0;
+    if (op.size > kSmallCopy && SendNow(op)) {
+      core::Count(counters_.immediate);
+      return true;
+    }
+    op.polling = op.result == -EAGAIN;
   }
   if (op.kind == OpKind::kRecvInto && op.size >= kSmallCopy && !op.drained && ReceiveNow(op)) {
     core::Count(counters_.immediate);
@@ -106,15 +111,6 @@ void UringReactor::Track(Op& op) {
   op.reactor = this;
   op.kernel_refs.store(1, std::memory_order_relaxed);
   ++in_flight_;
-}
-
-// A large send is made while its bytes are in the cache; the call is nothing beside the copy. True:
-// done, perhaps in part.
-bool UringReactor::SendNow(Op& op) {
-  if (!op.task->ConsumeBudget()) return false;
-  op.result = core::SendBytes(op.fd, core::DataOf(op), op.size);
-  if (op.result > 0) op.task->ConsumeBudgetForBytes(op.result);
-  return op.result != -EAGAIN;
 }
 
 // A receive into much memory, of a socket that may have left something behind the last time: it is
@@ -153,6 +149,7 @@ void UringReactor::Enqueue(Op& op) {
 bool UringReactor::Retry(Op& op) {
   auto& reactor = static_cast<UringReactor&>(*core::Reactor::Current());
   if (&reactor != this) core::Count(reactor.counters_.migrated);
+  if (op.kind == OpKind::kSend) return reactor.SendInTask(op);
   auto& recv = static_cast<core::RecvOp&>(op);
   if (!core::SomebodyWaits(recv)) {  // it found no buffer while others of it are being sent
     recv.result = core::kCreditUsed;
@@ -281,16 +278,16 @@ void UringReactor::OnCompletion(uint64_t user_data, int32_t result, uint32_t fla
     case OpKind::kRecvMessage:
     case OpKind::kSendMessage:
     case OpKind::kConnect:
-    case OpKind::kSend:
       OnCall(*op, result);
+      return;
+    case OpKind::kSend:
+      OnSend(*op, result, flags);
       return;
   }
 }
 
 // A thread of the kernel has made the call, and its wait was cut short by a signal: nothing has
-// been moved. The signal is a cancel's, or the kernel's own business: then once more. (It sends for
-// us where the peer has finished: the kernel's own wait ends for POLLRDHUP at once, and after 128
-// attempts it gives the call to a thread.)
+// been moved. The signal is a cancel's, or the kernel's own business: then once more.
 void UringReactor::OnCall(Op& op, int32_t result) {
   if (WasInterrupted(result)) [[unlikely]] {
     if (op.state == kInKernel && op.kernel_refs.load(std::memory_order_acquire) == 1) {

@@ -12,6 +12,9 @@
 //                         ENDED ── refs 0 ──► posted └─ cancel ──► LEAVING ── next turn ──► ENDED
 //   A recv in bulk mode (core/reactor/recv_now.h), or one that is submitted when buffers are short,
 //   waits IN KERNEL as a poll and reads in its task (Retry): it never holds more than one buffer.
+//   A send that would wait does the same: the kernel's own waiting takes a thread of it for each
+//   send to a peer that has finished sending (it is told of POLLRDHUP again and again, and after
+//   128 attempts gives up), so that peers who read slowly could have any number of them.
 //   Cancel, own worker:   refs + 1, cancel entry        its completion: refs - 1, or once more
 //   Cancel, another's:    refs + 1 unless 0, message    while the op is still IN KERNEL
 //   One that a thread of the kernel runs is TOLD to give up; it ends when its call has returned.
@@ -78,6 +81,7 @@ class UringReactor final : public core::Reactor {
   void EnqueueRecv(core::RecvOp& op);
   bool ReadInTask(core::RecvOp& op);
   bool SendNow(core::Op& op);
+  bool SendInTask(core::Op& op);
   bool ReceiveNow(core::Op& op);
   void Track(core::Op& op);
   void EnqueueCancel(core::Op& op);
@@ -97,6 +101,8 @@ class UringReactor final : public core::Reactor {
   uint32_t Reap(uint32_t limit);
   void OnCompletion(uint64_t user_data, int32_t result, uint32_t flags);
   void OnCall(core::Op& op, int32_t result);
+  void OnSend(core::Op& op, int32_t result, uint32_t flags);
+  void OnWritable(core::Op& op, int32_t result, uint32_t flags);
   void OnPoll(core::Op& op, int32_t result, uint32_t flags);
   void OnReadable(core::RecvOp& op, int32_t result);
   void OnRecv(core::RecvOp& op, int32_t result, uint32_t flags);

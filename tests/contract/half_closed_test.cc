@@ -8,7 +8,11 @@
 
 #include <cerrno>
 #include <chrono>
+#include <deque>
+#include <filesystem>
+#include <iterator>
 #include <string>
+#include <vector>
 
 #include "core/io/poll.h"
 #include "core/reactor/op.h"
@@ -109,6 +113,44 @@ Task<void> CancelMain(HalfClosedTest& test) {
   }
 }
 TEST_P(HalfClosedTest, ACancelledSendSaysSo) { Run(CancelMain(*this)); }
+
+// However many peers have finished and take nothing: no thread waits for them.
+size_t ThreadCount() {
+  const std::filesystem::directory_iterator threads("/proc/self/task");
+  return static_cast<size_t>(std::distance(begin(threads), end(threads)));
+}
+Task<void> ThreadsMain(HalfClosedTest& test) {
+  co_await MoveTo(test.first());
+  const core::Context context = co_await core::CurrentContext();
+  for (const size_t size : {size_t{100}, size_t{30'000}}) {
+    const std::string text(size, 'y');
+    const size_t before = ThreadCount();
+    std::vector<Pair> pairs;
+    std::deque<SingleShotOp> sends;
+    for (int i = 0; i < 8; ++i) {
+      pairs.push_back(FullAndFinished(i % 2 == 0));
+      SingleShotOp& send = sends.emplace_back(OpKind::kSend, pairs.back().ours);
+      send.data = text.data();
+      send.size = static_cast<uint32_t>(text.size());
+      EXPECT_FALSE(core::SubmitHere(send, *context.task));
+    }
+    for (int i = 0; i < 10; ++i) {  // the kernel does with them what it may
+      co_await core::Sleep(1ms);
+      co_await Turns(20);
+    }
+    EXPECT_LE(ThreadCount(), before);
+    for (int i = 0; i < 8; ++i) {
+      EXPECT_TRUE(sends[i].in_flight);
+      co_await Until([&] {
+        ReceiveSome(pairs[i].peer.get());
+        return !sends[i].in_flight;
+      });
+      EXPECT_GT(sends[i].result, 0);
+      CloseHere(pairs[i].ours);
+    }
+  }
+}
+TEST_P(HalfClosedTest, SendsThatWaitTakeNoThreads) { Run(ThreadsMain(*this)); }
 
 }  // namespace
 }  // namespace sluice::contract
