@@ -88,6 +88,9 @@ class Unordered {
     for (Part& part : running_) part.row.scopes[0].Cancel();
   }
 
+  // All have been asked to, since the last Drain: what begins now could only give up.
+  bool cancelled() const { return cancelled_; }
+
   class NextAwaiter;
   // `std::optional<Value> value = co_await set.Next();` Nothing: the set is empty.
   NextAwaiter Next() { return NextAwaiter(*this); }

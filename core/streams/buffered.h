@@ -36,17 +36,16 @@
 #define SLUICE_CORE_STREAMS_BUFFERED_H_
 
 #include <cstddef>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "core/base/check.h"
 #include "core/streams/ahead.h"
 #include "core/streams/call.h"
 #include "core/streams/pipe.h"
 #include "core/streams/stream.h"
-#include "core/task/cancel_scope.h"
 #include "core/task/task.h"
 
 namespace sluice::core {
@@ -84,10 +83,11 @@ class BufferedCalls final : public Ahead<CallValue<F, StreamValue<S>>> {
   }
 
   void Begin() override {
-    for (; !kept_.empty(); kept_.pop_front()) {
+    for (Kept& kept : kept_) {
       ++running_;
-      this->parts().Add(CallFor(std::move(kept_.front().item), kept_.front().place));
+      this->parts().Add(CallFor(std::move(kept.item), kept.place));
     }
+    kept_.clear();
     if (takes_ || ended_ || held() >= most_) return;
     takes_ = true;
     this->parts().Add(TakeAndCall());
@@ -99,12 +99,11 @@ class BufferedCalls final : public Ahead<CallValue<F, StreamValue<S>>> {
     std::optional<Result>* place = nullptr;  // of the result, which stays where it is in a deque
     std::optional<Item<In>> item;
     try {
-      const Context context = co_await CurrentContext();
       while (true) {
         item.emplace(co_await stream_.Next());
         if (!*item) break;
         if constexpr (kOrder == BufferOrder::kOfItems) place = &this->results().emplace_back();
-        if (context.scope->cancelled()) {
+        if (this->parts().cancelled()) {
           kept_.push_back({**std::move(item), place});
           takes_ = false;
           co_return;
@@ -136,8 +135,7 @@ class BufferedCalls final : public Ahead<CallValue<F, StreamValue<S>>> {
   }
 
   Task<void> CallFor(In item, std::optional<Result>* place) {
-    const Context context = co_await CurrentContext();
-    if (context.scope->cancelled()) {
+    if (this->parts().cancelled()) {
       --running_;
       kept_.push_back({std::move(item), place});
       co_return;
@@ -170,7 +168,7 @@ class BufferedCalls final : public Ahead<CallValue<F, StreamValue<S>>> {
   S stream_;
   F function_;
   const size_t most_;
-  std::deque<Kept> kept_;
+  std::vector<Kept> kept_;
   size_t running_ = 0;
   bool takes_ = false;  // a part waits for the next item
   bool ended_ = false;
