@@ -71,11 +71,11 @@ class Op : public Waiter {
   bool cancel_requested = false;  // since Submit
   bool retry = false;             // reactor's: OnReady is to call Reactor::Retry
   bool drained = false;           // reactor's: the last recv left nothing behind (recv into
-                                  // memory: set before Submit, too)
+                                  // memory: set before Submit, too); send: the peer has finished
   uint8_t state = 0;              // reactor's OpState
-  // recv only. Here they fill a gap.
-  bool bulk = false;     // reactor's: the last read filled its buffer
-  bool polling = false;  // reactor's: waits for data, not with a buffer
+  // Here they fill a gap.
+  bool bulk = false;     // reactor's, recv: the last read filled its buffer
+  bool polling = false;  // reactor's: waits until it may recv or send, without a buffer or bytes
   int fd;
   union {
     uint32_t credit;  // recv: bytes wanted at most before the op ends by itself; at least 1.
