@@ -158,11 +158,13 @@ bool Session::LooksReset(const Flow& flow) const {
          CurrentReactor().GetPeerState(flow.from) != core::PeerState::kOpen;
 }
 
-// An end of stream can wait for Close unless it would wait there for bytes that are on their way.
+// An end of stream can wait for Close unless it would wait there for bytes that are on their way,
+// or its reader may have been reset: then this is found now, while it can still be the reason.
 bool Session::IsPassedOnNow(EndActions::PassOn pass_on, const Flow& flow) const {
   if (pass_on != EndActions::PassOn::kNowOrAtClose) return pass_on == EndActions::PassOn::kNow;
   const core::Delivery delivery = CurrentReactor().GetDelivery(flow.to);
-  return delivery.pending != 0 && !delivery.kept;
+  if (delivery.pending != 0 && !delivery.kept) return true;
+  return CurrentReactor().GetPeerState(flow.to) != core::PeerState::kOpen;
 }
 
 void Session::ResetAfterEnd(Flow& flow) {

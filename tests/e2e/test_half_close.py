@@ -1,5 +1,6 @@
 """FIN is relayed as FIN, after the bytes before it, and the other direction goes on."""
 
+import signal
 import socket
 
 import sockets
@@ -128,6 +129,16 @@ class CloseAfterFin:
         client.settimeout(DEADLINE)
         self.assertEqual(sockets.read_exactly(client, len(data)), data)
         self.assert_closed("upstream")
+
+    def test_upstream_first_and_the_client_has_reset(self):
+        """The proxy finds both at once: the upstream is not shown a clean end."""
+        self.web.freeze()
+        self.upstream.shutdown(socket.SHUT_WR)
+        sockets.reset(self.client)
+        self.web.send_signal(signal.SIGCONT)
+        end = self.web.wait_session_end()
+        self.assertEqual((end["reason"], end["by"]), ("reset", "client"))
+        self.assertEqual(sockets.read_to_end(self.upstream), (b"", "reset"))
 
 
 if __name__ == "__main__":
