@@ -126,7 +126,8 @@ void Checker::CheckReason(const Session& session, std::string_view reason, std::
   bool is_true = false;
   const bool changes = scenario_.has(Fault::kReload) || scenario_.has(Fault::kWeights) ||
                        scenario_.has(Fault::kChecks) || scenario_.has(Fault::kAgents) ||
-                       scenario_.has(Fault::kPassive);
+                       scenario_.has(Fault::kPassive) ||
+                       scenario_.has(Fault::kActs);  // all endpoints may be in drain
   if (reason == "closed") {
     CheckClosed(session);
     return;
