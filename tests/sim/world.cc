@@ -278,7 +278,9 @@ void World::AdvanceTime() {
   if (!next) trace_.Fail("the proxy does not end, and nothing will ever happen again");
   checker_.TimeMoves();
   if (*next > clock_.Now()) clock_.Set(*next);
-  // Every worker looks at the clock first, as after a wait in the kernel.
+  // Every worker looks at the clock first, as after a wait in the kernel. One whose timers are due
+  // by then may run sooner, and give another one work; not after a long time: timers that are late
+  // wait until the others have looked, too. So no task runs by a clock that is Worker::kLate old.
   kernel_.may_steal = false;
   for (const auto& worker : shared_.workers()) Step(*worker);
   kernel_.may_steal = true;
