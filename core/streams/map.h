@@ -16,14 +16,13 @@
 #ifndef SLUICE_CORE_STREAMS_MAP_H_
 #define SLUICE_CORE_STREAMS_MAP_H_
 
-#include <optional>
 #include <utility>
 
+#include "core/streams/asking.h"
 #include "core/streams/call.h"
 #include "core/streams/pipe.h"
 #include "core/streams/stream.h"
 #include "core/streams/then.h"
-#include "core/task/cancel_scope.h"
 #include "core/task/task.h"
 
 namespace sluice::core {
@@ -61,45 +60,6 @@ class MapStream : public OverStream<S> {
   F function_;
 };
 
-template <Stream S, typename Accepts>
-class FilterStream : public OverStream<S> {
-  using T = StreamValue<S>;
-
- public:
-  FilterStream(S stream, Accepts accepts)
-      : OverStream<S>(std::move(stream)), accepts_(std::move(accepts)) {}
-
-  Task<Item<T>> Next() {
-    const Context context = co_await CurrentContext();
-    while (true) {
-      if (kept_.has_value() && context.scope->cancelled()) co_return StreamCancelled();
-      Item<T> item = kept_.has_value() ? TakeKept() : co_await this->stream_.Next();
-      if (!item) co_return std::move(item);
-      bool accepted = false;
-      try {
-        accepted = co_await Call(accepts_, std::as_const(*item));
-      } catch (...) {  // the way in which some things give up
-        if (context.scope->cancelled()) kept_.emplace(*std::move(item));
-        throw;
-      }
-      if (accepted) co_return std::move(item);
-      if constexpr (AwaitsCall<Accepts, const T&>) {
-        if (context.scope->cancelled()) kept_.emplace(*std::move(item));
-      }
-    }
-  }
-
- private:
-  Item<T> TakeKept() {
-    Item<T> item(*std::move(kept_));
-    kept_.reset();
-    return item;
-  }
-
-  Accepts accepts_;
-  std::optional<T> kept_;  // its predicate was cut short
-};
-
 }  // namespace internal
 
 template <typename F>
@@ -113,7 +73,8 @@ auto Map(F function) {
 template <typename Accepts>
 auto Filter(Accepts accepts) {
   return StreamPiece([accepts = std::move(accepts)]<Stream S>(S stream) mutable {
-    return internal::FilterStream<S, Accepts>(std::move(stream), std::move(accepts));
+    return internal::AskingStream<S, Accepts, internal::Refused::kIsLeftOut>(std::move(stream),
+                                                                             std::move(accepts));
   });
 }
 

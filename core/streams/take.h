@@ -15,13 +15,11 @@
 #define SLUICE_CORE_STREAMS_TAKE_H_
 
 #include <cstdint>
-#include <optional>
 #include <utility>
 
-#include "core/streams/call.h"
+#include "core/streams/asking.h"
 #include "core/streams/pipe.h"
 #include "core/streams/stream.h"
-#include "core/task/cancel_scope.h"
 #include "core/task/task.h"
 
 namespace sluice::core {
@@ -47,52 +45,6 @@ class TakeStream : public OverStream<S> {
 
  private:
   uint64_t left_;
-};
-
-template <Stream S, typename Accepts>
-class TakeWhileStream : public OverStream<S> {
-  using T = StreamValue<S>;
-
- public:
-  TakeWhileStream(S stream, Accepts accepts)
-      : OverStream<S>(std::move(stream)), accepts_(std::move(accepts)) {}
-
-  Task<Item<T>> Next() {
-    const Context context = co_await CurrentContext();
-    if (!ended_) {
-      if (kept_.has_value() && context.scope->cancelled()) co_return StreamCancelled();
-      Item<T> item = kept_.has_value() ? TakeKept() : co_await this->stream_.Next();
-      if (!item) co_return std::move(item);
-      bool accepted = false;
-      try {
-        accepted = co_await Call(accepts_, std::as_const(*item));
-      } catch (...) {  // the way in which some things give up
-        if (context.scope->cancelled()) kept_.emplace(*std::move(item));
-        throw;
-      }
-      if (accepted) co_return std::move(item);
-      if constexpr (AwaitsCall<Accepts, const T&>) {
-        if (context.scope->cancelled()) {
-          kept_.emplace(*std::move(item));
-          co_return StreamCancelled();
-        }
-      }
-      ended_ = true;
-    }
-    if constexpr (HasStop<S>) co_await this->stream_.Stop();
-    co_return StreamEnd();
-  }
-
- private:
-  Item<T> TakeKept() {
-    Item<T> item(*std::move(kept_));
-    kept_.reset();
-    return item;
-  }
-
-  Accepts accepts_;
-  std::optional<T> kept_;  // its predicate was cut short
-  bool ended_ = false;
 };
 
 template <Stream S>
@@ -125,7 +77,8 @@ inline auto Take(uint64_t count) {
 template <typename Accepts>
 auto TakeWhile(Accepts accepts) {
   return StreamPiece([accepts = std::move(accepts)]<Stream S>(S stream) mutable {
-    return internal::TakeWhileStream<S, Accepts>(std::move(stream), std::move(accepts));
+    return internal::AskingStream<S, Accepts, internal::Refused::kIsTheEnd>(std::move(stream),
+                                                                            std::move(accepts));
   });
 }
 
