@@ -9,8 +9,8 @@
 #include <cerrno>
 
 #include "core/base/check.h"
-#include "core/net/transfer.h"
 #include "core/reactor/blocking_calls.h"
+#include "core/reactor/recv_now.h"
 #include "epoll/epoll_entry.h"
 #include "epoll/epoll_reactor.h"
 
@@ -29,13 +29,10 @@ EpollReactor::Attempt EpollReactor::PerformReadWrite(Op& op) {
   return Attempt::kDone;
 }
 
-// Less than there was room for means that nothing is left: an edge will tell of more.
+// Where it is drained, an edge will tell of more.
 EpollReactor::Attempt EpollReactor::PerformRecvInto(Op& op) {
-  op.result = core::ReceiveBytes(op.fd, const_cast<void*>(core::DataOf(op)), op.size);
-  if (op.result == -EAGAIN) return Attempt::kNotReady;
-  if (op.result > 0) op.task->ConsumeBudgetForBytes(op.result);
-  const bool drained = op.result > 0 && static_cast<uint32_t>(op.result) < op.size;
-  if (!drained) table_->at(op.fd).directions[kIn].Set();
+  if (!core::RecvIntoNow(op)) return Attempt::kNotReady;
+  if (!op.drained) table_->at(op.fd).directions[kIn].Set();
   return Attempt::kDone;
 }
 

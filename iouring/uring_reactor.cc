@@ -13,7 +13,6 @@
 #include "absl/status/status.h"
 #include "core/base/check.h"
 #include "core/base/counter.h"
-#include "core/net/transfer.h"
 #include "core/reactor/recv_now.h"
 #include "iouring/uring_entry.h"
 
@@ -84,7 +83,7 @@ bool UringReactor::Submit(Op& op) {
       core::Count(counters_.immediate);
       return true;
     }
-    op.polling = op.result == -EAGAIN;
+    op.polling = std::exchange(op.result, 0) == -EAGAIN;
   }
   if (op.kind == OpKind::kRecvInto && op.size >= kSmallCopy && !op.drained && ReceiveNow(op)) {
     core::Count(counters_.immediate);
@@ -100,7 +99,7 @@ bool UringReactor::Submit(Op& op) {
   if (op.kind == OpKind::kAccept) {
     op.credit = static_cast<core::AcceptOp&>(op).one_by_one ? 1 : core::kAcceptsPerSubmit;
   }
-  if (op.kind == OpKind::kPoll) op.result = 0;  // nothing found yet: see OnPoll
+  if (op.kind == OpKind::kPoll) op.result = 0;  // nothing found yet: see PollEnd
   Track(op);
   Enqueue(op);
   return false;
@@ -111,17 +110,6 @@ void UringReactor::Track(Op& op) {
   op.reactor = this;
   op.kernel_refs.store(1, std::memory_order_relaxed);
   ++in_flight_;
-}
-
-// A receive into much memory, of a socket that may have left something behind the last time: it is
-// made at once, without a turn of the ring. True: done.
-bool UringReactor::ReceiveNow(Op& op) {
-  if (!op.task->ConsumeBudget()) return false;
-  op.result = core::ReceiveBytes(op.fd, const_cast<void*>(core::DataOf(op)), op.size);
-  if (op.result > 0) op.task->ConsumeBudgetForBytes(op.result);
-  op.drained =
-      op.result == -EAGAIN || (op.result > 0 && static_cast<uint32_t>(op.result) < op.size);
-  return op.result != -EAGAIN;
 }
 
 // A UNIX socket connects at once or not at all; through the ring a full backlog would park a kernel
@@ -300,24 +288,31 @@ void UringReactor::OnCall(Op& op, int32_t result) {
   if (DropRef(op)) op.task->Post(op);
 }
 
-// io_uring tells of POLLRDHUP, wanted or not: a caller that waits for a break, or until it may
-// write, goes on waiting. A poll that has what it wanted and is still armed ends by a cancel of our
-// own.
-void UringReactor::OnPoll(Op& op, int32_t result, uint32_t flags) {
-  const uint32_t wanted = op.events | POLLERR | POLLHUP | POLLNVAL;
+// What a poll has found, or its error; nothing while it goes on. io_uring tells of POLLRDHUP,
+// wanted or not: a caller that waits for a break, or until it may write, goes on waiting. A poll
+// that has what it wanted and is still armed ends by a cancel of our own.
+std::optional<int32_t> UringReactor::PollEnd(Op& op, uint32_t events, int32_t result,
+                                             uint32_t flags) {
+  const uint32_t wanted = events | POLLERR | POLLHUP | POLLNVAL;
   const bool found = result > 0 && (static_cast<uint32_t>(result) & wanted) != 0;
   if ((flags & IORING_CQE_F_MORE) != 0) {
-    if (!found || op.result != 0) return;
+    if (!found || op.result != 0) return std::nullopt;
     op.result = result;
     op.kernel_refs.fetch_add(1, std::memory_order_acq_rel);
     EnqueueCancel(op);
-    return;
+    return std::nullopt;
   }
   if (!found && result >= 0) {
     Enqueue(op);
-    return;
+    return std::nullopt;
   }
-  End(op, op.result > 0 ? op.result : result);
+  return op.result > 0 ? op.result : result;
+}
+
+void UringReactor::OnPoll(Op& op, int32_t result, uint32_t flags) {
+  const std::optional<int32_t> end = PollEnd(op, op.events, result, flags);
+  if (!end.has_value()) return;
+  End(op, *end);
   if (DropRef(op)) op.task->Post(op);
 }
 

@@ -82,6 +82,7 @@ class UringReactor final : public core::Reactor {
   bool ReadInTask(core::RecvOp& op);
   bool SendNow(core::Op& op);
   bool SendInTask(core::Op& op);
+  void WaitToSend(core::Op& op);
   bool ReceiveNow(core::Op& op);
   void Track(core::Op& op);
   void EnqueueCancel(core::Op& op);
@@ -103,6 +104,7 @@ class UringReactor final : public core::Reactor {
   void OnCall(core::Op& op, int32_t result);
   void OnSend(core::Op& op, int32_t result, uint32_t flags);
   void OnWritable(core::Op& op, int32_t result, uint32_t flags);
+  std::optional<int32_t> PollEnd(core::Op& op, uint32_t events, int32_t result, uint32_t flags);
   void OnPoll(core::Op& op, int32_t result, uint32_t flags);
   void OnReadable(core::RecvOp& op, int32_t result);
   void OnRecv(core::RecvOp& op, int32_t result, uint32_t flags);

@@ -119,6 +119,10 @@ bool UringReactor::ReadInTask(core::RecvOp& op) {
   return false;
 }
 
+// A receive into much memory, of a socket that may have left something behind the last time: it is
+// made at once, without a turn of the ring. True: done.
+bool UringReactor::ReceiveNow(Op& op) { return op.task->ConsumeBudget() && core::RecvIntoNow(op); }
+
 // A recv in bulk mode may read now: its task does it. With a cancel under way it ends instead.
 void UringReactor::OnReadable(core::RecvOp& op, int32_t result) {
   op.polling = false;

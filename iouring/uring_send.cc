@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <cerrno>
+#include <optional>
 
 #include "core/base/counter.h"
 #include "core/net/transfer.h"
@@ -10,13 +11,8 @@
 #include "iouring/uring_reactor.h"
 
 namespace sluice::iouring {
-namespace {
 
 using core::Op;
-
-constexpr uint32_t kWritable = POLLOUT | POLLERR | POLLHUP | POLLNVAL;
-
-}  // namespace
 
 // A large send is made while its bytes are in the cache; the call is nothing beside the copy. True:
 // done, perhaps in part.
@@ -38,9 +34,14 @@ bool UringReactor::SendInTask(Op& op) {
     return true;
   }
   Track(op);
-  op.polling = true;
-  Enqueue(op);
+  WaitToSend(op);
   return false;
+}
+
+void UringReactor::WaitToSend(Op& op) {
+  op.polling = true;
+  op.result = 0;  // nothing found yet: see PollEnd
+  Enqueue(op);
 }
 
 void UringReactor::OnSend(Op& op, int32_t result, uint32_t flags) {
@@ -49,33 +50,21 @@ void UringReactor::OnSend(Op& op, int32_t result, uint32_t flags) {
     return;
   }
   if (result == -EAGAIN) {
-    op.polling = true;
-    Enqueue(op);
+    WaitToSend(op);
     return;
   }
   End(op, result);
   if (DropRef(op)) op.task->Post(op);
 }
 
-// A send that had to wait may go on: its task does it. The peer's end (POLLRDHUP) is not what it
-// waits for: it waits once more, past that, by a poll that is ended by a cancel of our own.
+// A send that had to wait may go on: its task does it. With a cancel under way it ends instead.
 void UringReactor::OnWritable(Op& op, int32_t result, uint32_t flags) {
-  const bool found = result > 0 && (static_cast<uint32_t>(result) & kWritable) != 0;
-  if ((flags & IORING_CQE_F_MORE) != 0) {
-    if (!found || op.retry) return;
-    op.retry = true;
-    op.kernel_refs.fetch_add(1, std::memory_order_acq_rel);
-    EnqueueCancel(op);
-    return;
-  }
-  if (!found && result >= 0 && !op.retry) {
-    op.drained = true;
-    Enqueue(op);
-    return;
-  }
-  op.retry = op.retry || found;
+  if (result > 0 && (static_cast<uint32_t>(result) & POLLRDHUP) != 0) op.drained = true;
+  const std::optional<int32_t> end = PollEnd(op, POLLOUT, result, flags);
+  if (!end.has_value()) return;
   op.polling = false;
-  End(op, result < 0 ? result : -ECANCELED);
+  op.retry = *end > 0;
+  End(op, *end > 0 ? -ECANCELED : *end);
   if (DropRef(op)) op.task->Post(op);
 }
 

@@ -59,4 +59,12 @@ RecvNowResult RecvNow(RecvOp& op, BufferPool& pool, ReactorCounters& counters) {
   return RecvNowResult::kDone;
 }
 
+bool RecvIntoNow(Op& op) {
+  op.result = ReceiveBytes(op.fd, const_cast<void*>(DataOf(op)), op.size);
+  op.drained =
+      op.result == -EAGAIN || (op.result > 0 && static_cast<uint32_t>(op.result) < op.size);
+  if (op.result > 0) op.task->ConsumeBudgetForBytes(op.result);
+  return op.result != -EAGAIN;
+}
+
 }  // namespace sluice::core

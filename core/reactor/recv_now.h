@@ -32,6 +32,10 @@ inline bool SomebodyWaits(const RecvOp& op) { return static_cast<bool>(op.waiter
 // The owner of `pool` and of `counters`, inside the op's task.
 RecvNowResult RecvNow(RecvOp& op, BufferPool& pool, ReactorCounters& counters);
 
+// Inside the task of a recv into memory: false if nothing is there. `drained` tells what is known
+// afterwards: less than there was room for means that nothing is left.
+bool RecvIntoNow(Op& op);
+
 }  // namespace sluice::core
 
 #endif  // SLUICE_CORE_REACTOR_RECV_NOW_H_
