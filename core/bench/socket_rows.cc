@@ -49,6 +49,16 @@ uint64_t Share(uint64_t count, uint64_t parts, uint64_t index) {
   return count / parts + (index < count % parts ? 1 : 0);
 }
 
+// `parts` tasks that do `count` together: `begin(index, share)` makes each.
+template <typename Begin>
+Handles SpawnParts(uint64_t parts, uint64_t count, Begin begin) {
+  Handles handles;
+  for (uint64_t i = 0; i < parts; ++i) {
+    handles.push_back(core::Spawn(begin(i, Share(count, parts, i))));
+  }
+  return handles;
+}
+
 Task<void> Echo(TcpStream given, Countdown& ended) {
   {
     TcpStream stream = std::move(given);  // it closes before it counts as ended
@@ -82,10 +92,8 @@ Task<uint64_t> Ask(TcpStream& stream, uint64_t count) {
 }
 
 Task<uint64_t> AskAll(std::vector<TcpStream>& streams, uint64_t count) {
-  Handles handles;
-  for (size_t i = 0; i < streams.size(); ++i) {
-    handles.push_back(core::Spawn(Ask(streams[i], Share(count, streams.size(), i))));
-  }
+  Handles handles = SpawnParts(streams.size(), count,
+                               [&](uint64_t i, uint64_t share) { return Ask(streams[i], share); });
   co_return co_await SumOf(handles);
 }
 
@@ -125,12 +133,10 @@ Task<uint64_t> ConnectAndReadEnd(core::Address to, uint64_t count) {
 // The server accepts and closes; its clients connect, read the end and close.
 Task<uint64_t> AcceptClose(Run& run) {
   core::NetResult<TcpListener> listener = TcpListener::Bind(AnyPort());
-  Handles handles;
   run.Begin();
-  for (uint64_t i = 0; i < kConnecting; ++i) {
-    const uint64_t share = Share(run.count(), kConnecting, i);
-    handles.push_back(core::Spawn(ConnectAndReadEnd(listener->local(), share)));
-  }
+  Handles handles = SpawnParts(kConnecting, run.count(), [&](uint64_t, uint64_t share) {
+    return ConnectAndReadEnd(listener->local(), share);
+  });
   for (uint64_t i = 0; i < run.count(); ++i) (void)co_await listener->Accept();
   const uint64_t done = co_await SumOf(handles);
   run.End();
@@ -162,12 +168,10 @@ Task<uint64_t> AskByDatagrams(core::Address to, uint64_t count) {
 // One socket answers ten.
 Task<uint64_t> UdpEcho(Run& run) {
   core::NetResult<UdpSocket> server = UdpSocket::Bind(AnyPort());
-  Handles handles;
   run.Begin();
-  for (uint64_t i = 0; i < kDatagramClients; ++i) {
-    const uint64_t share = Share(run.count(), kDatagramClients, i);
-    handles.push_back(core::Spawn(AskByDatagrams(server->local(), share)));
-  }
+  Handles handles = SpawnParts(kDatagramClients, run.count(), [&](uint64_t, uint64_t share) {
+    return AskByDatagrams(server->local(), share);
+  });
   (void)co_await EchoDatagrams(*server, run.count());
   const uint64_t done = co_await SumOf(handles);
   run.End();
