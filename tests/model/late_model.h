@@ -32,14 +32,9 @@ class LateClock final : public core::Clock {
   core::Atomic<int64_t> nanos_{1};
 };
 
-class LateReactor final : public core::Reactor {
+class LateReactor final : public SleepingReactor {
  public:
-  bool Submit(core::Op&) override { return false; }
-  void Cancel(core::Op&) override {}
-  bool Retry(core::Op&) override { return false; }
-  core::IoResult<int> OpenSocket(int) override { return 0; }
-  void Close(int) override {}
-  void Turn(std::optional<core::Duration> timeout, uint32_t) override {
+  void Turn(std::optional<core::Duration> timeout, uint32_t limit) override {
     if (on_first_turn) {
       std::exchange(on_first_turn, {})();
     } else if (on_event && has_event.exchange(false, std::memory_order_seq_cst)) {
@@ -47,15 +42,10 @@ class LateReactor final : public core::Reactor {
       on_event();
       return;
     }
-    if (timeout == core::Duration::zero() || !wake_.BeginSleep()) return;
-    if (on_sleep && !timeout.has_value()) on_sleep();
-    eventfd_.Wait();
-    wake_.EndSleep();
+    SleepingReactor::Turn(timeout, limit);
   }
-  void Trim() override {}
-  int64_t in_flight() const override { return 0; }
 
-  void EndNap() { eventfd_.Set(); }
+  void EndNap() { EndSleep(); }
 
   // Or empty.
   std::function<void()> on_first_turn;
@@ -63,15 +53,10 @@ class LateReactor final : public core::Reactor {
   std::function<void()> on_sleep;
   core::Atomic<bool> has_event{false};
 
- protected:
-  bool TryWake() override {
-    if (wake_.Wake()) eventfd_.Set();
-    return true;
-  }
-
  private:
-  core::WakeFlag wake_;
-  Signal eventfd_;
+  void OnSleep(std::optional<core::Duration> timeout) override {
+    if (on_sleep && !timeout.has_value()) on_sleep();
+  }
 };
 
 // Ends with its timer. What it waits for has to come first.

@@ -24,7 +24,7 @@
 namespace sluice::model {
 
 // Waits and wakes like the real ones; no operation ever completes.
-class SleepingReactor final : public core::Reactor {
+class SleepingReactor : public core::Reactor {
  public:
   bool Submit(core::Op&) override { return false; }
   void Cancel(core::Op&) override {}
@@ -33,6 +33,7 @@ class SleepingReactor final : public core::Reactor {
   void Close(int) override {}
   void Turn(std::optional<core::Duration> timeout, uint32_t) override {
     if (timeout == core::Duration::zero() || !wake_.BeginSleep()) return;
+    OnSleep(timeout);
     eventfd_.Wait();
     wake_.EndSleep();
   }
@@ -41,9 +42,12 @@ class SleepingReactor final : public core::Reactor {
 
  protected:
   bool TryWake() override {
-    if (wake_.Wake()) eventfd_.Set();
+    if (wake_.Wake()) EndSleep();
     return true;
   }
+  // The real one's eventfd becomes readable.
+  void EndSleep() { eventfd_.Set(); }
+  virtual void OnSleep(std::optional<core::Duration> /*timeout*/) {}
 
  private:
   core::WakeFlag wake_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -14,39 +15,51 @@
 namespace sluice::core::testing {
 namespace {
 
-class LateTimersTest : public RoundsTest {
- protected:
-  static constexpr int kSessions = 700;
+// Sessions whose timer is due in 2 s. Their event stops it.
+class Sessions {
+ public:
+  explicit Sessions(size_t count) : timers_(count) {}
 
-  // Sessions whose timer is due in 2 s. Their event stops it.
-  void StartSessions() {
-    timers_.resize(kSessions);
-    for (int i = 0; i < kSessions; ++i) {
-      Add([this, i](Job& job) {
-        timers_[i].Disarm();
-        if (job.runs == 1) worker_->wheel().Arm(timers_[i], clock_.Now() + 2s, job);
-      });
-    }
-    RunUntilIdle();
+  // What the job of session `index` does; its timer is in the wheel of `worker`.
+  std::function<void(Job&)> Work(size_t index, Worker& worker, const Clock& clock) {
+    return [&timer = timers_[index], &worker, &clock](Job& job) {
+      timer.Disarm();
+      if (job.runs == 1) worker.wheel().Arm(timer, clock.Now() + 2s, job);
+    };
   }
-  // What came during a pause is told in several turns, at most `each` in one.
-  void DeliverEvents(uint32_t each) {
-    reactor_->script = [this, each](uint32_t limit) {
+  // What came during a pause is told in several turns, at most `each` in one. `jobs` begins with
+  // theirs.
+  std::function<uint64_t(uint32_t)> Events(std::deque<Job>& jobs, uint32_t each) {
+    return [this, &jobs, each](uint32_t limit) {
       uint64_t came = 0;
-      for (; came < std::min(each, limit) && delivered_ < kSessions; ++came) {
-        jobs_[delivered_++].WakeUp();
+      for (; came < std::min(each, limit) && delivered_ < count(); ++came) {
+        jobs[delivered_++].WakeUp();
       }
       return came;
     };
   }
+  size_t count() const { return timers_.size(); }
+  bool all_delivered() const { return delivered_ == count(); }
   int fired() const {
     int count = 0;
     for (const JobTimer& timer : timers_) count += timer.fired;
     return count;
   }
 
+ private:
   std::deque<JobTimer> timers_;
   size_t delivered_ = 0;
+};
+
+class LateTimersTest : public RoundsTest {
+ protected:
+  void StartSessions() {
+    for (size_t i = 0; i < sessions_.count(); ++i) Add(sessions_.Work(i, *worker_, clock_));
+    RunUntilIdle();
+  }
+  void DeliverEvents(uint32_t each) { reactor_->script = sessions_.Events(jobs_, each); }
+
+  Sessions sessions_{700};
 };
 
 TEST_F(LateTimersTest, EventsThatAreThereGoFirst) {
@@ -54,8 +67,8 @@ TEST_F(LateTimersTest, EventsThatAreThereGoFirst) {
   DeliverEvents(20);
   clock_.Advance(3s);
   RunUntilIdle();
-  EXPECT_EQ(delivered_, static_cast<size_t>(kSessions));
-  EXPECT_EQ(fired(), 0);
+  EXPECT_TRUE(sessions_.all_delivered());
+  EXPECT_EQ(sessions_.fired(), 0);
 }
 
 // A wait that is interrupted by the pause brings nothing the first time.
@@ -67,7 +80,7 @@ TEST_F(LateTimersTest, AlsoWhenTheFirstTurnBringsNothing) {
   };
   clock_.Advance(3s);
   RunUntilIdle();
-  EXPECT_EQ(fired(), 0);
+  EXPECT_EQ(sessions_.fired(), 0);
 }
 
 TEST_F(LateTimersTest, ASecondPauseAmongTheEvents) {
@@ -79,8 +92,8 @@ TEST_F(LateTimersTest, ASecondPauseAmongTheEvents) {
     clock_.Advance(1s);
   }
   RunUntilIdle();
-  EXPECT_EQ(delivered_, static_cast<size_t>(kSessions));
-  EXPECT_EQ(fired(), 0);
+  EXPECT_TRUE(sessions_.all_delivered());
+  EXPECT_EQ(sessions_.fired(), 0);
 }
 
 // What one task does with its event (gives a slot back, say) wakes another whose timer is due.
@@ -113,7 +126,7 @@ TEST_F(LateTimersTest, FireWhenNothingHasCome) {
   EXPECT_TRUE(worker_->Step());
   EXPECT_LE(turns() - before, 2u);
   RunUntilIdle();
-  EXPECT_EQ(fired(), kSessions);
+  EXPECT_EQ(sessions_.fired(), 700);
 }
 
 // A worker that is never without work, and each turn brings more.
@@ -152,8 +165,6 @@ TEST_F(LateTimersTest, TrafficDoesNotDelayTimersThatAreOnTime) {
 // Two workers. The timers are in the wheel of the first; what stops them comes to the second.
 class TwoLateWorkersTest : public ::testing::Test {
  protected:
-  static constexpr int kSessions = 300;
-
   TwoLateWorkersTest() {
     for (ScriptedReactor*& reactor : reactors_) {
       SLUICE_CHECK(shared_.AddWorker(clock_, {.buffers = 1})
@@ -187,34 +198,18 @@ class TwoLateWorkersTest : public ::testing::Test {
   }
   bool holds_timers(int index) const { return shared_.workers()[index]->holds_timers(); }
 
-  // As above. Both workers have begun.
+  // Both workers have begun.
   void StartSessions() {
-    timers_.resize(kSessions);
     Worker& first = *shared_.workers()[0];
-    for (int i = 0; i < kSessions; ++i) {
-      jobs_.emplace_back(shared_, [this, i, &first](Job& job) {
-        timers_[i].Disarm();
-        if (job.runs == 1) first.wheel().Arm(timers_[i], clock_.Now() + 2s, job);
-      });
-      first.ScheduleLast(jobs_.back());
+    for (size_t i = 0; i < sessions_.count(); ++i) {
+      first.ScheduleLast(jobs_.emplace_back(shared_, sessions_.Work(i, first, clock_)));
     }
     RunUntilIdle(0);
     RunUntilIdle(1);
     RunUntilIdle(0);
   }
   void DeliverEventsToTheSecond(uint32_t each) {
-    reactors_[1]->script = [this, each](uint32_t limit) {
-      uint64_t came = 0;
-      for (; came < std::min(each, limit) && delivered_ < kSessions; ++came) {
-        jobs_[delivered_++].WakeUp();
-      }
-      return came;
-    };
-  }
-  int fired() const {
-    int count = 0;
-    for (const JobTimer& timer : timers_) count += timer.fired;
-    return count;
+    reactors_[1]->script = sessions_.Events(jobs_, each);
   }
   // How long it takes the first worker, alone, to fire what is due; its turns take 1 ms each.
   Duration TimeToFire(JobTimer& timer) {
@@ -240,8 +235,7 @@ class TwoLateWorkersTest : public ::testing::Test {
   Shared shared_{2};
   ScriptedReactor* reactors_[2] = {};
   std::deque<Job> jobs_;
-  std::deque<JobTimer> timers_;
-  size_t delivered_ = 0;
+  Sessions sessions_{300};
 };
 
 // The first worker has caught up before the second one has run at all.
@@ -250,10 +244,10 @@ TEST_F(TwoLateWorkersTest, WhatTheOtherHasToTellGoesFirst) {
   DeliverEventsToTheSecond(20);
   clock_.Advance(3s);
   for (int i = 0; i < 50; ++i) Step(0);
-  EXPECT_EQ(fired(), 0);
+  EXPECT_EQ(sessions_.fired(), 0);
   RunBoth();
-  EXPECT_EQ(delivered_, static_cast<size_t>(kSessions));
-  EXPECT_EQ(fired(), 0);
+  EXPECT_TRUE(sessions_.all_delivered());
+  EXPECT_EQ(sessions_.fired(), 0);
 }
 
 // What it was looking for when the pause came is not what came during the pause.
@@ -269,8 +263,8 @@ TEST_F(TwoLateWorkersTest, ALookOfTheOtherThatThePauseInterruptsDoesNotCount) {
   Step(1);
   for (int i = 0; i < 50; ++i) Step(0);
   RunBoth();
-  EXPECT_EQ(delivered_, static_cast<size_t>(kSessions));
-  EXPECT_EQ(fired(), 0);
+  EXPECT_TRUE(sessions_.all_delivered());
+  EXPECT_EQ(sessions_.fired(), 0);
 }
 
 // It may be asleep: then it would never say that it has settled.
