@@ -108,6 +108,8 @@ def main():
     arguments = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("first_minute.py: run it as root: it makes a system of its own to install into.")
+    if shutil.which("mmdebstrap") is None:
+        sys.exit("first_minute.py: it needs mmdebstrap: apt-get install mmdebstrap")
     tree = Tree()
     try:
         packages, size = downloads(tree)

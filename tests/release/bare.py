@@ -102,6 +102,8 @@ def forwards(tree):
 
 
 def main():
+    if os.geteuid() != 0 or shutil.which("mmdebstrap") is None:
+        sys.exit("bare.py: it needs root, and mmdebstrap: apt-get install mmdebstrap")
     begin = time.monotonic()
     tree = Tree()
     try:
