@@ -8,8 +8,12 @@
 #include <vector>
 
 #include "conf/converted.h"
-#include "conf/haproxy_sender.h"
+#include "conf/haproxy_check.h"
+#include "conf/haproxy_requests.h"
+#include "conf/haproxy_routes.h"
+#include "conf/haproxy_servers.h"
 #include "conf/haproxy_words.h"
+#include "conf/not_converted.h"
 #include "conf/text/text.h"
 
 namespace sluice::conf {
@@ -17,9 +21,8 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-// Times are in milliseconds there unless they have a unit.
-std::string TimeOf(const std::string& text) {
-  return ParseDecimal(text).has_value() ? text + "ms" : text;
+bool HasWord(const Words& words, std::string_view word) {
+  return std::ranges::find(words, word) != words.end();
 }
 
 // What a section says, and inherits from `defaults`.
@@ -33,9 +36,10 @@ struct Section {
   ConvertedUpstream upstream = {};
   Words default_server = {};
   ConvertedKeys times = {};  // "client", "server", "connect", …
-  bool has_check = false;
-  bool asks_http = false;
-  HaproxySender sender = {};
+  bool is_disabled = false;
+  HaproxyCheck check = {};
+  HaproxyServers servers = {};
+  HaproxyRoutes routes = {};
 };
 
 class Haproxy {
@@ -62,15 +66,15 @@ class Haproxy {
       }
       defaults_ = section_;
       SetIdle(section_.times, out_.timeouts);
-      if (const std::string connect = section_.times.Get("connect"); !connect.empty()) {
-        out_.timeouts.Set("connect", connect);
-      }
+      SetTime("connect", "connect", out_.timeouts);
+      SetTime("fin", "half_close", out_.timeouts);
     }
     const bool listens = section_.kind == "frontend" || section_.kind == "listen";
     const bool serves = section_.kind == "backend" || section_.kind == "listen";
     if ((listens || serves) && section_.is_http) {
-      out_.Note(section_.line, Cat("left out: ", section_.kind, " ", Printable(section_.name),
-                                   " is in mode http"));
+      LeaveOut("is in mode http");
+    } else if (section_.is_disabled) {
+      LeaveOut("is disabled");
     } else {
       if (serves) AddUpstream();
       if (listens) AddListener();
@@ -79,6 +83,11 @@ class Haproxy {
   }
 
  private:
+  void LeaveOut(std::string_view why) {
+    out_.Note(section_.line,
+              Cat("left out: ", section_.kind, " ", Printable(section_.name), " ", why));
+  }
+
   void Open(const Words& words) {
     section_ = Section();
     section_.kind = words[0];
@@ -90,16 +99,15 @@ class Haproxy {
       section_.is_http = defaults_.is_http;
       section_.upstream.keys = defaults_.upstream.keys;
       section_.listener.keys = defaults_.listener.keys;
+      section_.listener.socket = defaults_.listener.socket;
       section_.listener.upstream = defaults_.listener.upstream;
       section_.default_server = defaults_.default_server;
-      section_.asks_http = defaults_.asks_http;
+      section_.check = defaults_.check;
       section_.upstream.health = defaults_.upstream.health;
     }
   }
 
-  void NoCounterpart(const Words& words) {
-    out_.Note(line_, Cat("no counterpart: ", JoinedWords(words)));
-  }
+  void NoCounterpart(const Words& words) { out_.Note(line_, NotConverted(words)); }
 
   void NoteAll(const Words& notes) {
     for (const std::string& note : notes) out_.Note(line_, note);
@@ -109,10 +117,7 @@ class Haproxy {
     if (section_.kind.empty() || IsOtherHaproxySection(section_.kind)) return;  // told already
     const std::string& word = words[0];
     const std::string value = words.size() > 1 ? words[1] : "";
-    if (section_.kind == "global") {
-      if (word == "maxconn") return out_.limits.Set("max_connections", value);
-      return NoCounterpart(words);
-    }
+    if (section_.kind == "global") return ReadGlobal(words, value);
     if (word == "mode") {
       section_.is_http = value == "http";
     } else if (section_.is_http && section_.kind != "defaults") {
@@ -134,79 +139,86 @@ class Haproxy {
     } else if (word == "retries" && ParseDecimal(value) && *ParseDecimal(value) < 100) {
       section_.upstream.keys.Set("connect_attempts", Cat(*ParseDecimal(value) + 1));
     } else if (word == "tcp-request" && value == "connection") {
-      TcpRequest(words);
+      NoteAll(TakeTcpRequestConnection(words, section_.listener));
     } else if (word == "source") {
-      NoteAll(section_.sender.TakeSource({words.begin() + 1, words.end()}));
-      section_.sender.EndLine();
-    } else if (word == "option") {
-      Option(words);
-    } else if (word == "description" || word == "id" || word == "enabled") {
-      return;
-    } else {
+      NoteAll(section_.servers.TakeSource({words.begin() + 1, words.end()}));
+    } else if (word == "backlog") {
+      section_.listener.socket.Set("backlog", value);
+    } else if (word == "rate-limit" && value == "sessions" && words.size() == 3) {
+      section_.listener.keys.Set("new_connections", words[2] + "/s");
+    } else if (word == "disabled" || word == "enabled") {
+      section_.is_disabled = word == "disabled";
+    } else if (word == "hash-type") {
+      if (value != "consistent") NoCounterpart(words);  // so it is here
+    } else if (word != "description" && word != "id" && !ReadParts(words)) {
       NoCounterpart(words);
     }
   }
 
-  // "tcp-request connection expect-proxy layer4 if { src 10.0.0.0/8 }". Those who are not in the
-  // list are plain clients; here those in it may be, too.
-  void TcpRequest(const Words& words) {
-    const bool expects = words.size() > 3 && words[2] == "expect-proxy" && words[3] == "layer4";
-    if (!expects) return NoCounterpart(words);
-    if (words.size() == 4) {
-      section_.listener.SetProxyProtocol("required", {});
-      out_.Note(line_,
-                "expect-proxy believes every client: put the balancers' networks in trusted");
-      return;
+  void ReadGlobal(const Words& words, const std::string& value) {
+    if (words[0] == "maxconn") return out_.limits.Set("max_connections", value);
+    if (words[0] == "maxconnrate") return out_.limits.Set("new_connections", value + "/s");
+    if (words[0] == "nbthread") return out_.runtime.Set("workers", value);
+    if (words[0] == "hard-stop-after") {
+      return out_.shutdown.Set("drain_timeout", HaproxyTime(value));
     }
-    const bool has_list = words.size() > 8 && words[4] == "if" && words[5] == "{" &&
-                          words[6] == "src" && words.back() == "}" && words[7][0] != '-';
-    if (!has_list) return NoCounterpart(words);
-    section_.listener.SetProxyProtocol("optional", {words.begin() + 7, words.end() - 1});
-    out_.Note(line_, "with accept: optional those in trusted may also come without a header");
+    NoCounterpart(words);
   }
 
-  void Option(const Words& words) {
+  // What has a file of its own.
+  bool ReadParts(const Words& words) {
+    const std::string& word = words[0];
+    if (word == "option") return Option(words);
+    if (word == "http-check") return section_.check.TakeHttp(words);
+    if (word == "tcp-check") return section_.check.TakeTcp(words);
+    if (word == "acl") return section_.routes.TakeAcl(words);
+    if (word == "use_backend") return section_.routes.TakeUseBackend(line_, words);
+    return word == "tcp-request" && section_.routes.TakeTcpRequest(words);
+  }
+
+  bool Option(const Words& words) {
     const std::string value = words.size() > 1 ? words[1] : "";
-    if (value == "httpchk") {
-      section_.asks_http = true;
-      section_.upstream.health.Set("check", "http");
-      const std::string path = words.size() > 3 ? words[3] : words.size() == 3 ? words[2] : "/";
-      ConvertedKeys http;
-      if (words.size() > 3) http.Set("method", words[2]);
-      http.Set("path", YamlQuoted(path));
-      section_.upstream.health.Set("http", http.ToYaml());
-      if (words.size() > 4) NoCounterpart({words.begin() + 4, words.end()});
-    } else if (value == "tcp-check" || value == "redispatch" || value == "dontlognull") {
-      return;  // so it is here
-    } else if (value == "tcplog") {
-      out_.Note(line_, "see access_log: one record for each session");
-    } else if (value == "clitcpka" || value == "srvtcpka" || value == "tcpka") {
-      out_.Note(line_, Cat("see socket.keepalive: ", JoinedWords(words)));
-    } else {
-      NoCounterpart(words);
-    }
+    return value == "redispatch" || section_.check.TakeOption(words);  // the first: so it is here
   }
 
   void Timeout(const Words& words) {
-    const std::string time = TimeOf(words[2]);
+    const std::string time = HaproxyTime(words[2]);
     if (words[1] == "queue") {
       section_.upstream.keys.Set("queue_timeout", time);
     } else if (words[1] == "check") {
       section_.upstream.health.Set("timeout", time);
-    } else if (words[1] == "client" || words[1] == "server" || words[1] == "connect") {
+    } else if (words[1] == "client" || words[1] == "server" || words[1] == "connect" ||
+               words[1] == "tunnel") {
       section_.times.Set(words[1], time);
     } else if (words[1] == "client-fin" || words[1] == "server-fin") {
-      section_.listener.timeouts.Set("half_close", time);
+      const std::string other = section_.times.Get("fin");
+      if (!other.empty() && other != time) {
+        out_.Note(line_, Cat("timeouts.half_close is one for both sides: ", time, ", not ", other));
+      }
+      section_.times.Set("fin", time);
     } else {
       NoCounterpart(words);
     }
+  }
+
+  void SetTime(std::string_view theirs, std::string_view ours, ConvertedKeys& out) {
+    const std::string time = section_.times.Get(theirs);
+    if (!time.empty()) out.Set(ours, time);
+  }
+
+  // That of a tunnel takes the place of both others as soon as a session is connected.
+  std::string Tunnel() const {
+    const std::string own = section_.times.Get("tunnel");
+    return own.empty() ? defaults_.times.Get("tunnel") : own;
   }
 
   // One time for both sides.
   void SetIdle(const ConvertedKeys& times, ConvertedKeys& out) {
     const std::string client = times.Get("client");
     const std::string server = times.Get("server");
-    if (client.empty() && server.empty()) return;
+    const std::string tunnel = Tunnel();
+    if (client.empty() && server.empty() && times.Get("tunnel").empty()) return;
+    if (!tunnel.empty()) return out.Set("idle", tunnel);
     out.Set("idle", client.empty() ? server : client);
     if (!client.empty() && !server.empty() && client != server) {
       out_.Note(section_.line, Cat("timeouts.idle is one for both sides: ", client,
@@ -226,26 +238,51 @@ class Haproxy {
       const std::string address = HaproxyAddress(each);
       if (address.empty()) {
         out_.Note(line_, Cat("no counterpart: an address such as ", Printable(each)));
-      } else {
-        binds.push_back(address);
+        continue;
+      }
+      binds.push_back(address);
+      // As the kernel has it, whose net.ipv6.bindv6only is 0 unless it was set.
+      if (address.starts_with("[::]:") && !HasWord(words, "v6only")) {
+        section_.listener.of_both_families.emplace_back(line_, address);
       }
     }
     if (is_proxied) {
       out_.Note(line_,
                 "accept-proxy believes every client: put the balancers' networks in trusted");
     }
-    for (size_t i = 2; i < words.size(); ++i) {
-      const bool has_value = words[i] == "maxconn" || words[i] == "name" || words[i] == "backlog";
-      if (words[i] == "maxconn" && i + 1 < words.size()) {
-        section_.listener.keys.Set("max_connections", words[i + 1]);
-      } else if (words[i] == "backlog" && i + 1 < words.size()) {
-        section_.listener.keys.Set("socket", Cat("{ backlog: ", words[i + 1], " }"));
-      } else if (words[i] != "name" && words[i] != "accept-proxy") {
-        NoCounterpart({words.begin() + static_cast<long>(i), words.end()});
-        return;  // what belongs to which word is not known
-      }
-      if (has_value) ++i;
+    for (size_t i = 2; i < words.size();) {
+      const size_t count = BindOption(words[i], i + 1 < words.size() ? words[i + 1] : "");
+      if (count == 0) return NoCounterpart({words.begin() + static_cast<long>(i), words.end()});
+      i += count;
     }
+  }
+
+  // Returns how many words it took; 0: what belongs to which word is not known.
+  size_t BindOption(const std::string& word, const std::string& value) {
+    if (word == "accept-proxy" || word == "v4v6" || word == "v6only") return 1;  // read above
+    if (word == "tfo" || word == "defer-accept") {
+      NoCounterpart({word});
+      return 1;
+    }
+    if (value.empty()) return 0;
+    if (word == "maxconn") {
+      section_.listener.keys.Set("max_connections", value);
+    } else if (word == "backlog") {
+      section_.listener.socket.Set("backlog", value);
+    } else if (word == "mode") {
+      section_.listener.socket.Set("unix_mode", YamlQuoted("0" + value));
+    } else if (word == "tcp-ut") {
+      section_.listener.socket.Set("user_timeout", HaproxyTime(value));
+    } else if (word == "user" || word == "uid") {
+      out_.Note(line_, Cat("not converted: ", JoinedWords({word, value}),
+                           " (see listeners[].socket.unix_owner)"));
+    } else if (word == "group" || word == "gid") {
+      out_.Note(line_, Cat("not converted: ", JoinedWords({word, value}),
+                           " (see listeners[].socket.unix_group)"));
+    } else if (word != "name") {
+      return 0;
+    }
+    return 2;
   }
 
   void Balance(const Words& words) {
@@ -269,82 +306,27 @@ class Haproxy {
                            " has no port of its own: ", Printable(words[2])));
       return;
     }
-    ConvertedKeys endpoint;
-    endpoint.Set("address", YamlQuoted(address));
-    endpoint.Set("name", ConvertedName(words[1]));
     Words options = section_.default_server;
     options.insert(options.end(), words.begin() + 3, words.end());
-    for (size_t i = 0; i < options.size();) i += ServerOption(options, i, endpoint);
-    NoteAll(section_.sender.EndServer());
-    section_.upstream.endpoints.push_back(endpoint);
-  }
-
-  // Returns how many words it took.
-  size_t ServerOption(const Words& options, size_t i, ConvertedKeys& endpoint) {
-    const std::string& word = options[i];
-    const std::string value = i + 1 < options.size() ? options[i + 1] : "";
-    static const std::map<std::string, std::string> kHealthTimes = {
-        {"inter", "interval"}, {"fastinter", "fast_interval"}, {"downinter", "down_interval"}};
-    if (const auto time = kHealthTimes.find(word); time != kHealthTimes.end()) {
-      section_.upstream.health.Set(time->second, TimeOf(value));
-      return 2;
-    }
-    if (word == "rise" || word == "fall" || word == "port") {
-      section_.upstream.health.Set(word, value);
-      return 2;
-    }
-    if (word == "weight" || word == "maxconn") {
-      endpoint.Set(word == "weight" ? "weight" : "max_connections", value);
-      return 2;
-    }
-    if (word == "check") {
-      section_.has_check = true;
-    } else if (word == "backup") {
-      endpoint.Set("priority", "1");
-    } else if (word == "send-proxy" || word == "send-proxy-v2" || word == "send-proxy-v2-ssl" ||
-               word == "send-proxy-v2-ssl-cn") {
-      NoteAll(section_.sender.TakeWord(word));
-    } else if (word == "check-send-proxy") {  // so it is here
-      return 1;
-    } else if (word == "proxy-v2-options") {
-      NoteAll(section_.sender.TakeOptions(value));
-      return 2;
-    } else if (word == "source") {
-      const bool has_client = i + 3 < options.size() && options[i + 2] == "usesrc";
-      const size_t count = std::min<size_t>(has_client ? 4 : 2, options.size() - i);
-      const auto begin = options.begin() + static_cast<long>(i);
-      NoteAll(section_.sender.TakeSource({begin + 1, begin + static_cast<long>(count)}));
-      return count;
-    } else if (word == "slowstart") {
-      section_.upstream.keys.Set("slow_start", TimeOf(value));
-      return 2;
-    } else if (word == "on-marked-down" && value == "shutdown-sessions") {
-      section_.upstream.health.Set("on_down", "reset");
-      return 2;
-    } else {
-      const bool takes_value = !value.empty() && HaproxyTakesValue(word);
-      NoCounterpart(takes_value ? Words{word, value} : Words{word});
-      return takes_value ? 2 : 1;
-    }
-    return 1;
+    NoteAll(section_.servers.Take(words[1], address, options));
   }
 
   void AddUpstream() {
     ConvertedUpstream& upstream = section_.upstream;
     upstream.name = ConvertedName(section_.name);
     upstream.line = section_.line;
-    section_.sender.SetOn(upstream.keys);
-    if (!section_.has_check) {
-      upstream.health = {};
-    } else if (!section_.asks_http) {
-      upstream.health.Set("check", "connect");
+    for (const std::string& note : section_.servers.SetOn(upstream, section_.check)) {
+      out_.Note(section_.line, note);
     }
-    if (const std::string connect = section_.times.Get("connect"); !connect.empty()) {
-      upstream.timeouts.Set("connect", connect);
-    }
-    if (const std::string server = section_.times.Get("server");
-        !server.empty() && section_.kind == "backend") {
-      upstream.timeouts.Set("idle", server);
+    SetTime("connect", "connect", upstream.timeouts);
+    if (section_.kind == "backend") {
+      SetTime("fin", "half_close", upstream.timeouts);
+      const bool has_own =
+          !section_.times.Get("server").empty() || !section_.times.Get("tunnel").empty();
+      const std::string tunnel = Tunnel();
+      if (has_own) {
+        upstream.timeouts.Set("idle", tunnel.empty() ? section_.times.Get("server") : tunnel);
+      }
     }
     out_.upstreams.push_back(upstream);
   }
@@ -357,6 +339,11 @@ class Haproxy {
       listener.upstream = listener.name;
     }
     SetIdle(section_.times, listener.timeouts);
+    SetTime("fin", "half_close", listener.timeouts);
+    if (!section_.routes.SetOn(listener)) {
+      out_.Note(section_.line,
+                "tcp-request inspect-delay and content: a listener without routes does not wait");
+    }
     ConvertedListener proxied = listener;
     if (!listener.binds.empty() || section_.proxied.empty()) out_.listeners.push_back(listener);
     if (section_.proxied.empty()) return;

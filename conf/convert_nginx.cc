@@ -9,7 +9,10 @@
 #include <vector>
 
 #include "conf/converted.h"
+#include "conf/nginx_maps.h"
+#include "conf/nginx_upstream.h"
 #include "conf/nginx_words.h"
+#include "conf/not_converted.h"
 #include "conf/text/text.h"
 
 namespace sluice::conf {
@@ -25,13 +28,6 @@ std::string RateOf(std::string text) {
   text.pop_back();
   const bool is_kilo = unit == 'k' || unit == 'K';
   return text + (is_kilo ? "KiB/s" : "MiB/s");
-}
-
-// Times are in seconds there unless they have a unit; "" if it has one that is unknown here.
-std::string TimeOf(const std::string& text) {
-  if (ParseDecimal(text)) return text + "s";
-  if (text.find_first_of("wMy") != text.npos) return "";
-  return text;
 }
 
 // "12345", "*:80" and "localhost:80" as an address to listen at.
@@ -57,6 +53,8 @@ class Nginx {
         out_.Note(each.line, Cat("left out: the block ", each.words[0]));
       } else if (each.words[0] == "events") {
         for (const Directive& inner : each.block) Events(inner);
+      } else if (each.words[0] == "worker_processes" && each.words.size() == 2) {
+        if (each.words[1] != "auto") out_.runtime.Set("workers", each.words[1]);
       } else {
         NoCounterpart(each);
       }
@@ -66,7 +64,7 @@ class Nginx {
 
  private:
   void NoCounterpart(const Directive& directive) {
-    out_.Note(directive.line, Cat("no counterpart: ", JoinedWords(directive.words)));
+    out_.Note(directive.line, NotConverted(directive.words));
   }
 
   static std::string ValueOf(const Directive& directive) {
@@ -83,12 +81,13 @@ class Nginx {
 
   void Stream(const std::vector<Directive>& block) {
     for (const Directive& each : block) {
-      if (each.words[0] == "upstream") Upstream(each);
+      if (each.words[0] == "upstream") out_.upstreams.push_back(NginxUpstream(each, out_));
+      if (each.words[0] == "map" && !maps_.Take(each)) NoCounterpart(each);
     }
     for (const Directive& each : block) {
       const std::string& word = each.words[0];
-      const std::string time = TimeOf(ValueOf(each));
-      if (word == "upstream") continue;
+      const std::string time = NginxTime(ValueOf(each));
+      if (word == "upstream" || word == "map") continue;
       if (word == "server") {
         Server(each, block);
       } else if (word == "proxy_timeout" && !time.empty()) {
@@ -105,64 +104,8 @@ class Nginx {
   // What a server has of the block around it, if it does not say so itself.
   static bool IsOfServer(std::string_view word) {
     return word == "proxy_protocol" || word == "proxy_protocol_timeout" || word == "proxy_bind" ||
-           word == "set_real_ip_from";
-  }
-
-  void Upstream(const Directive& directive) {
-    ConvertedUpstream upstream;
-    upstream.name = ConvertedName(ValueOf(directive));
-    upstream.line = directive.line;
-    for (const Directive& each : directive.block) {
-      const std::string& word = each.words[0];
-      if (word == "server" && each.words.size() > 1) {
-        UpstreamServer(each, upstream);
-      } else if (word == "least_conn") {
-        upstream.keys.Set("balance", "least_connections");
-      } else if (word == "random") {
-        upstream.keys.Set("balance", "random_two");
-      } else if (word == "hash" && ValueOf(each) == "$remote_addr") {
-        upstream.keys.Set("balance", "source_hash");
-      } else if (word == "least_time") {
-        upstream.keys.Set("balance", "fastest");
-      } else if (word != "zone") {  // all workers know the same here
-        NoCounterpart(each);
-      }
-    }
-    out_.upstreams.push_back(std::move(upstream));
-  }
-
-  void UpstreamServer(const Directive& each, ConvertedUpstream& upstream) {
-    ConvertedKeys endpoint;
-    const std::string& address = each.words[1];
-    if (!address.starts_with("unix:") && address.rfind(':') == address.npos) {
-      out_.Note(each.line, Cat("left out: the server ", Printable(address), " has no port"));
-      return;
-    }
-    endpoint.Set("address", YamlQuoted(address));
-    for (size_t i = 2; i < each.words.size(); ++i) {
-      const std::string& word = each.words[i];
-      const size_t equals = std::min(word.find('='), word.size());
-      const std::string key = word.substr(0, equals);
-      const std::string value = word.substr(std::min(equals + 1, word.size()));
-      if (key == "weight") {
-        endpoint.Set("weight", value);
-      } else if (key == "max_conns") {
-        endpoint.Set("max_connections", value);
-      } else if (key == "backup") {
-        endpoint.Set("priority", "1");
-      } else if (key == "down") {
-        endpoint.Set("weight", "0");
-      } else if (key == "max_fails" && value != "0") {
-        upstream.passive_health.Set("failures", value);
-      } else if (key == "fail_timeout" && !TimeOf(value).empty()) {
-        upstream.passive_health.Set("ejection", TimeOf(value));
-      } else if (key == "slow_start" && !TimeOf(value).empty()) {
-        upstream.keys.Set("slow_start", TimeOf(value));
-      } else if (key != "max_fails" && key != "resolve") {  // 0 is off; names are watched here
-        out_.Note(each.line, Cat("no counterpart: ", Printable(word)));
-      }
-    }
-    upstream.endpoints.push_back(std::move(endpoint));
+           word == "set_real_ip_from" || word == "ssl_preread" || word == "preread_timeout" ||
+           word == "proxy_ssl" || word == "proxy_half_close";
   }
 
   // What the servers say of the connections that they make is the upstream's here: one that two
@@ -210,6 +153,10 @@ class Nginx {
     bool accepts = false;
     std::string timeout = {};
     std::vector<std::string> trusted = {};
+    bool reads_names = false;
+    bool is_tls = false;       // towards the servers
+    bool closes_both = false;  // when one direction has ended
+    std::string read_timeout = {};
     Made made = {};
   };
 
@@ -219,10 +166,19 @@ class Nginx {
     if (word == "proxy_protocol") {
       told.made.send_proxy = value == "on";
     } else if (word == "proxy_protocol_timeout") {
-      told.timeout = TimeOf(value);
+      told.timeout = NginxTime(value);
       if (told.timeout.empty()) NoCounterpart(each);
     } else if (word == "set_real_ip_from") {
       told.trusted.push_back(value == "unix:" ? "unix" : value);
+    } else if (word == "ssl_preread") {
+      told.reads_names = value == "on";
+    } else if (word == "preread_timeout") {
+      told.read_timeout = NginxTime(value);
+      if (told.read_timeout.empty()) NoCounterpart(each);
+    } else if (word == "proxy_ssl") {
+      told.is_tls = value == "on";
+    } else if (word == "proxy_half_close") {
+      told.closes_both = value == "off";
     } else if (value == "off") {
       told.made.source.clear();
     } else if (each.words.size() == 3 && value == "$remote_addr" &&
@@ -256,6 +212,7 @@ class Nginx {
     ConvertedKeys bandwidth;
     is_left_out_ = false;
     has_decided_ = false;
+    variable_.clear();
     told_ = {};
     for (const Directive& each : around) {
       if (IsOfServer(each.words[0])) Tell(each, told_);
@@ -264,7 +221,10 @@ class Nginx {
     if (!has_decided_ && !listener.allow.empty()) {
       LeaveOut(directive.line, "has an allow without deny all, which allows all");
     }
+    if (told_.is_tls) LeaveOut(directive.line, "speaks TLS to its servers, which is not here yet");
+    if (!variable_.empty()) Choose(directive.line, listener);
     if (is_left_out_) return;
+    if (told_.closes_both) listener.keys.Set("half_close", "close");
     if (!bandwidth.empty()) listener.keys.Set("bandwidth", bandwidth.ToYaml());
     if (told_.accepts) SetProxyProtocol(told_, listener);
     told_.made.listener = out_.listeners.size();
@@ -280,7 +240,7 @@ class Nginx {
   void ServerLine(const Directive& each, ConvertedListener& listener, ConvertedKeys& bandwidth) {
     const std::string& word = each.words[0];
     const std::string value = ValueOf(each);
-    const std::string time = TimeOf(value);
+    const std::string time = NginxTime(value);
     if (word == "listen") {
       Listen(each, listener);
     } else if (word == "proxy_pass") {
@@ -296,8 +256,10 @@ class Nginx {
       out_.Note(each.line, "bandwidth.per_connection is one for each direction");
     } else if (IsOfServer(word)) {
       Tell(each, told_);
-    } else if (word == "proxy_half_close" || word == "tcp_nodelay") {
+    } else if (word == "tcp_nodelay") {
       if (value == "off") NoCounterpart(each);
+    } else if (word == "proxy_next_upstream") {
+      if (value != "on") NoCounterpart(each);  // so it is here
     } else {
       NoCounterpart(each);
     }
@@ -306,7 +268,7 @@ class Nginx {
   void Listen(const Directive& each, ConvertedListener& listener) {
     const std::string address = ListenAddress(ValueOf(each));
     if (address.empty() || address.find('-', address.rfind(':')) != address.npos) {
-      NoCounterpart(each);
+      out_.Note(each.line, Cat("no counterpart: ", JoinedWords(each.words)));
       return;
     }
     for (size_t i = 2; i < each.words.size(); ++i) {
@@ -316,24 +278,50 @@ class Nginx {
       if (word == "proxy_protocol") {
         told_.accepts = true;
       } else if (word.starts_with("backlog=")) {
-        listener.keys.Set("socket", Cat("{ backlog: ", word.substr(8), " }"));
+        listener.socket.Set("backlog", word.substr(8));
+      } else if (word == "ipv6only=off" && address.starts_with("[::]:")) {
+        listener.of_both_families.emplace_back(each.line, address);
       } else if (word != "reuseport" && !word.starts_with("ipv6only=")) {  // so it is here
-        out_.Note(each.line, Cat("no counterpart: ", Printable(word)));
+        out_.Note(each.line, NotConverted({word}));
       }
     }
     listener.binds.push_back(address);
   }
 
-  // Of an upstream by name, else of an address.
   void Pass(const Directive& each, ConvertedListener& listener) {
     const std::string value = ValueOf(each);
-    if (value.find('$') != value.npos) return LeaveOut(each.line, "passes by a variable");
+    if (value.starts_with('$')) {
+      variable_ = value;
+    } else if (value.find('$') != value.npos) {
+      LeaveOut(each.line, "passes by a variable");
+    } else {
+      listener.upstream = UpstreamOf(value, each.line);
+    }
+  }
+
+  // Of an upstream by name, else of an address.
+  std::string UpstreamOf(const std::string& value, int line) {
     const std::string name = ConvertedName(value);
-    listener.upstream = name;
-    if (out_.Find(name) != nullptr || value.find(':') == value.npos) return;
+    if (out_.Find(name) != nullptr || value.find(':') == value.npos) return name;
     ConvertedKeys endpoint;
     endpoint.Set("address", YamlQuoted(value));
-    out_.upstreams.push_back({.name = name, .line = each.line, .endpoints = {endpoint}});
+    out_.upstreams.push_back({.name = name, .line = line, .endpoints = {endpoint}});
+    return name;
+  }
+
+  // The upstream by the name that a client of TLS asks for.
+  void Choose(int line, ConvertedListener& listener) {
+    const NginxMap* const map = maps_.Find(variable_);
+    if (map == nullptr) return LeaveOut(line, "passes by a variable");
+    listener.upstream = UpstreamOf(map->otherwise, line);
+    if (!told_.reads_names) return;  // then the variable is empty
+    for (const ConvertedRoute& each : map->routes) {
+      listener.routes.push_back(each);
+      listener.routes.back().upstream = UpstreamOf(each.upstream, each.line);
+    }
+    if (!told_.read_timeout.empty()) {
+      listener.keys.Set("preread", Cat("{ timeout: ", told_.read_timeout, " }"));
+    }
   }
 
   // There the first line that fits decides, here the most specific network. Both are the same for
@@ -358,6 +346,8 @@ class Nginx {
   bool is_left_out_ = false;
   bool has_decided_ = false;
   Told told_;
+  std::string variable_;  // of proxy_pass
+  NginxMaps maps_;
   std::vector<Made> made_;
   std::vector<ConvertedUpstream> copies_;
 };

@@ -8,21 +8,34 @@
 namespace sluice::conf {
 namespace {
 
-std::string YamlList(const std::vector<std::string>& items) {
-  std::string text;
-  for (const std::string& item : items) text += Cat(text.empty() ? "" : ", ", YamlQuoted(item));
-  return Cat("[", text, "]");
+std::string HexYaml(std::string_view bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string hex;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (!hex.empty()) hex += ' ';
+    hex += kDigits[byte >> 4];
+    hex += kDigits[byte & 15];
+  }
+  return Cat("{ hex: \"", hex, "\" }");
 }
 
 std::string ListenerYaml(const ConvertedListener& listener) {
   std::string text = Cat("  - name: ", listener.name, "\n    bind: ", YamlList(listener.binds),
                          "\n    upstream: ", listener.upstream, "\n");
   for (const auto& [key, value] : listener.keys.all()) text += Cat("    ", key, ": ", value, "\n");
+  if (!listener.socket.empty()) text += Cat("    socket: ", listener.socket.ToYaml(), "\n");
   if (!listener.timeouts.empty()) text += Cat("    timeouts: ", listener.timeouts.ToYaml(), "\n");
   ConvertedKeys access;
   if (!listener.allow.empty()) access.Set("allow", YamlList(listener.allow));
   if (!listener.deny.empty()) access.Set("deny", YamlList(listener.deny));
   if (!access.empty()) text += Cat("    access: ", access.ToYaml(), "\n");
+  if (!listener.routes.empty()) text += "    routes:\n";
+  for (const ConvertedRoute& route : listener.routes) {
+    ConvertedKeys keys = route.keys;
+    keys.Set("upstream", route.upstream);
+    text += Cat("      - ", keys.ToYaml(), "\n");
+  }
   return text;
 }
 
@@ -80,6 +93,20 @@ ConvertedUpstream* Converted::Find(std::string_view name) {
 }
 
 void Converted::Finish() {
+  LeaveOut();
+  BindBothFamilies();
+  TakeTimeoutsOfUpstreams();
+}
+
+bool Converted::IsUsed(const std::string& upstream) const {
+  return std::ranges::any_of(listeners, [&](const ConvertedListener& listener) {
+    const auto& routes = listener.routes;
+    return listener.upstream == upstream ||
+           std::ranges::find(routes, upstream, &ConvertedRoute::upstream) != routes.end();
+  });
+}
+
+void Converted::LeaveOut() {
   std::erase_if(upstreams, [this](const ConvertedUpstream& upstream) {
     if (!upstream.endpoints.empty()) return false;
     Note(upstream.line,
@@ -89,18 +116,45 @@ void Converted::Finish() {
   std::erase_if(listeners, [this](const ConvertedListener& listener) {
     const bool has_upstream = Find(listener.upstream) != nullptr;
     if (has_upstream && !listener.binds.empty()) return false;
-    Note(listener.line, Cat("left out: ", listener.name,
-                            has_upstream ? " has no address to listen on" : " has no upstream"));
+    std::string_view why = has_upstream ? " has no address to listen on" : " has no upstream";
+    if (!has_upstream && !listener.routes.empty()) {
+      why = " has no upstream for clients without a route";
+    }
+    Note(listener.line, Cat("left out: ", listener.name, why));
     return true;
   });
+  for (ConvertedListener& listener : listeners) {
+    std::erase_if(listener.routes, [this](const ConvertedRoute& route) {
+      if (Find(route.upstream) != nullptr) return false;
+      Note(route.line, Cat("left out: the route to ", route.upstream, ", which is not here"));
+      return true;
+    });
+  }
   std::erase_if(upstreams, [this](const ConvertedUpstream& upstream) {
-    if (std::ranges::find(listeners, upstream.name, &ConvertedListener::upstream) !=
-        listeners.end()) {
-      return false;
-    }
+    if (IsUsed(upstream.name)) return false;
     Note(upstream.line, Cat("left out: no listener uses ", upstream.name));
     return true;
   });
+}
+
+// "[::]" is IPv6 alone here. Where another socket has the port of IPv4, it takes those clients
+// there, too: the kernel hands a connection to the socket of its own family.
+void Converted::BindBothFamilies() {
+  for (ConvertedListener& listener : listeners) {
+    for (const auto& [line, address] : listener.of_both_families) {
+      const std::string beside = "0.0.0.0" + address.substr(address.rfind(':'));
+      const bool is_bound = std::ranges::any_of(listeners, [&](const ConvertedListener& other) {
+        return std::ranges::find(other.binds, beside) != other.binds.end();
+      });
+      const auto at = std::ranges::find(listener.binds, address);
+      if (is_bound || at == listener.binds.end()) continue;
+      listener.binds.insert(at + 1, beside);
+      Note(line, Cat(address, " is IPv6 alone here: ", beside, " stands beside it"));
+    }
+  }
+}
+
+void Converted::TakeTimeoutsOfUpstreams() {
   for (ConvertedListener& listener : listeners) {
     for (const auto& [key, value] : Find(listener.upstream)->timeouts.all()) {
       const std::string own = listener.timeouts.Get(key);
@@ -110,12 +164,23 @@ void Converted::Finish() {
       }
       listener.timeouts.Set(key, value);
     }
+    for (const ConvertedRoute& route : listener.routes) {
+      for (const auto& [key, value] : Find(route.upstream)->timeouts.all()) {
+        std::string own = listener.timeouts.Get(key);
+        if (own.empty()) own = timeouts.Get(key);
+        if (own == value) continue;
+        Note(route.line, Cat("timeouts.", key, " of ", listener.name, " is one for all routes: ",
+                             own.empty() ? "the default" : own, ", not ", value));
+      }
+    }
   }
 }
 
 std::string Converted::ToYaml() const {
   std::string text = Cat("# Converted from ", Printable(file_), ".\n");
+  if (!runtime.empty()) text += Cat("runtime: ", runtime.ToYaml(), "\n");
   if (!limits.empty()) text += Cat("limits: ", limits.ToYaml(), "\n");
+  if (!shutdown.empty()) text += Cat("shutdown: ", shutdown.ToYaml(), "\n");
   if (!timeouts.empty()) text += Cat("defaults:\n  timeouts: ", timeouts.ToYaml(), "\n");
   text += "listeners:\n";
   for (const ConvertedListener& each : listeners) text += ListenerYaml(each);
@@ -141,6 +206,27 @@ std::string YamlQuoted(std::string_view text) {
     quoted += c;
   }
   return quoted + '"';
+}
+
+std::string YamlList(const std::vector<std::string>& items) {
+  std::string text;
+  for (const std::string& item : items) text += Cat(text.empty() ? "" : ", ", YamlQuoted(item));
+  return Cat("[", text, "]");
+}
+
+std::string BytesYaml(std::string bytes) {
+  const std::string text = YamlQuoted(bytes);
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '\r' || c == '\n' || c == '\t') {
+      escaped += c == '\r' ? "\\r" : c == '\n' ? "\\n" : "\\t";
+    } else if (c < ' ' || c > '~') {
+      return HexYaml(bytes);
+    } else {
+      escaped += c;
+    }
+  }
+  return escaped;
 }
 
 std::string JoinedWords(const std::vector<std::string>& words) {

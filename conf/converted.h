@@ -25,6 +25,13 @@ class ConvertedKeys {
   std::vector<std::pair<std::string, std::string>> keys_;
 };
 
+// A way to another upstream by what a client sends first.
+struct ConvertedRoute {
+  int line = 0;
+  ConvertedKeys keys = {};
+  std::string upstream;
+};
+
 struct ConvertedListener {
   std::string name;
   int line = 0;
@@ -34,6 +41,10 @@ struct ConvertedListener {
   ConvertedKeys timeouts = {};
   std::vector<std::string> allow = {};
   std::vector<std::string> deny = {};
+  std::vector<ConvertedRoute> routes = {};
+  ConvertedKeys socket = {};
+  // "[::]:80" of `binds` that take IPv4, too, by line.
+  std::vector<std::pair<int, std::string>> of_both_families = {};
 
   // Its clients send PROXY headers. `trusted`: networks; none: all clients.
   void SetProxyProtocol(std::string_view accept, const std::vector<std::string>& trusted);
@@ -54,7 +65,9 @@ class Converted {
   // `file`: in the notes.
   explicit Converted(std::string_view file) : file_(file) {}
 
+  ConvertedKeys runtime;
   ConvertedKeys limits;
+  ConvertedKeys shutdown;
   ConvertedKeys timeouts;  // of `defaults`
   std::vector<ConvertedListener> listeners;
   std::vector<ConvertedUpstream> upstreams;
@@ -64,20 +77,31 @@ class Converted {
   // Something at `line` is not in the result, or means another thing there.
   void Note(int line, std::string_view what);
 
-  // Leaves out what cannot be: listeners without an upstream, upstreams without endpoints or
-  // without a listener.
+  // Leaves out what cannot be: listeners and routes without an upstream, upstreams without
+  // endpoints or without a listener.
   void Finish();
 
   std::string ToYaml() const;
   std::vector<std::string> TakeNotes();  // by line
 
  private:
+  void LeaveOut();
+  void BindBothFamilies();
+  void TakeTimeoutsOfUpstreams();
+  bool IsUsed(const std::string& upstream) const;
+
   const std::string file_;
   std::vector<std::pair<int, std::string>> notes_;
 };
 
 // In double quotes, as YAML has it.
 std::string YamlQuoted(std::string_view text);
+
+// Bytes as a text in YAML, or as { hex: … } where they are none.
+std::string BytesYaml(std::string bytes);
+
+// ["a", "b"]
+std::string YamlList(const std::vector<std::string>& items);
 
 // A name as `name` takes it: other characters are dashes.
 std::string ConvertedName(std::string_view text);

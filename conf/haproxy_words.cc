@@ -9,6 +9,32 @@
 
 namespace sluice::conf {
 
+namespace {
+
+int HexDigit(char c) {
+  if (IsAsciiDigit(c)) return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+// `text` is what follows a backslash, and not empty. Returns how many bytes of it count.
+size_t TakeEscape(std::string_view text, std::string& word) {
+  const char c = text[0];
+  if (c == 'n' || c == 'r' || c == 't') {
+    word += c == 'n' ? '\n' : c == 'r' ? '\r' : '\t';
+  } else if (c == 'x' && text.size() > 2 && HexDigit(text[1]) >= 0 && HexDigit(text[2]) >= 0) {
+    word += static_cast<char>(HexDigit(text[1]) * 16 + HexDigit(text[2]));
+    return 3;
+  } else {
+    // Of another one the backslash is for what reads the word, such as a regular expression.
+    if (std::string_view(" \t#\"'\\").find(c) == std::string_view::npos) word += '\\';
+    word += c;
+  }
+  return 1;
+}
+
+}  // namespace
+
 std::vector<std::string> HaproxyWords(std::string_view line) {
   std::vector<std::string> words;
   std::string word;
@@ -17,10 +43,7 @@ std::vector<std::string> HaproxyWords(std::string_view line) {
   for (size_t i = 0; i < line.size(); ++i) {
     const char c = line[i];
     if (c == '\\' && quote != '\'' && i + 1 < line.size()) {
-      const char next = line[++i];
-      const bool is_escape = std::string_view(" \t#\"'\\").find(next) == std::string_view::npos;
-      if (is_escape) word += c;  // of what reads the word: "\r\n"
-      word += next;
+      i += TakeEscape(line.substr(i + 1), word);
       has_word = true;
     } else if (quote != 0 ? c == quote : c == '"' || c == '\'') {
       quote = quote != 0 ? 0 : c;
@@ -48,14 +71,13 @@ bool IsOtherHaproxySection(std::string_view word) {
 }
 
 bool HaproxyTakesValue(std::string_view option) {
-  constexpr std::string_view kWords[] = {"addr",      "agent-inter",    "agent-port",
-                                         "alpn",      "ca-file",        "cookie",
-                                         "crt",       "error-limit",    "id",
-                                         "init-addr", "minconn",        "observe",
-                                         "on-error",  "on-marked-up",   "resolvers",
-                                         "sni",       "track",          "verify",
-                                         "check-sni", "on-marked-down", "resolve-prefer",
-                                         "maxqueue"};
+  constexpr std::string_view kWords[] = {
+      "alpn",           "ca-file",      "check-alpn",    "check-sni", "ciphers",
+      "cookie",         "crl-file",     "crt",           "id",        "init-addr",
+      "interface",      "maxqueue",     "minconn",       "observe",   "on-error",
+      "on-marked-down", "on-marked-up", "pool-max-conn", "proto",     "resolve-prefer",
+      "resolvers",      "sni",          "ssl-min-ver",   "tcp-ut",    "track",
+      "verify",         "verifyhost"};
   return std::ranges::find(kWords, option) != std::end(kWords);
 }
 
@@ -74,18 +96,27 @@ std::vector<std::string> SplitAtCommas(std::string_view text) {
   return parts;
 }
 
+std::string HaproxyTime(const std::string& text) {
+  return ParseDecimal(text).has_value() ? text + "ms" : text;
+}
+
 std::string HaproxyAddress(std::string text) {
+  bool is_ipv6 = false;
   for (const std::string_view prefix : {"ipv4@", "ipv6@", "tcp@", "tcp4@", "tcp6@"}) {
-    if (text.starts_with(prefix)) text = text.substr(prefix.size());
+    if (!text.starts_with(prefix)) continue;
+    text = text.substr(prefix.size());
+    is_ipv6 = prefix.find('6') != prefix.npos;
+    break;
   }
   if (text.starts_with("unix@")) return "unix:" + text.substr(5);
   if (text.starts_with("abns@")) return "unix:@" + text.substr(5);
   if (text.starts_with('/')) return "unix:" + text;
   const size_t colon = text.rfind(':');
-  if (colon == text.npos || !ParseDecimal(text.substr(colon + 1))) return "";
+  if (colon == text.npos || text.find('@') != text.npos || !ParseDecimal(text.substr(colon + 1)))
+    return "";
   const std::string host = text.substr(0, colon);
   const std::string port = text.substr(colon);
-  if (host.empty() || host == "*") return "0.0.0.0" + port;
+  if (host.empty() || host == "*") return (is_ipv6 ? "[::]" : "0.0.0.0") + port;
   if (host.find(':') != host.npos && !host.starts_with('[')) return Cat("[", host, "]", port);
   return text;
 }

@@ -23,6 +23,9 @@ std::string HaproxyTlv(std::string_view option);
 // "a,b"
 std::vector<std::string> SplitAtCommas(std::string_view text);
 
+// Times are in milliseconds there unless they have a unit.
+std::string HaproxyTime(const std::string& text);
+
 // "*:80" and ":80" as an address of ours; "" if it is none that can be.
 std::string HaproxyAddress(std::string text);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "conf/text/text.h"
+
 namespace sluice::conf {
 namespace {
 
@@ -90,6 +92,12 @@ class Parser {
 
 std::vector<Directive> NginxDirectives(std::string_view text, Converted& out) {
   return Parser(text, out).Parse();
+}
+
+std::string NginxTime(const std::string& text) {
+  if (ParseDecimal(text)) return text + "s";
+  if (text.find_first_of("wMy") != text.npos) return "";
+  return text;
 }
 
 }  // namespace sluice::conf

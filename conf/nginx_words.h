@@ -20,6 +20,9 @@ struct NginxDirective {
 // What cannot be read is noted in `out`.
 std::vector<NginxDirective> NginxDirectives(std::string_view text, Converted& out);
 
+// Times are in seconds there unless they have a unit; "" if it has one that is unknown here.
+std::string NginxTime(const std::string& text);
+
 }  // namespace sluice::conf
 
 #endif  // SLUICE_CONF_NGINX_WORDS_H_

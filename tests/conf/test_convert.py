@@ -1,4 +1,4 @@
-"""`sluice convert`: twenty configurations of the kind that is public, and what becomes of them.
+"""`sluice convert`: configurations of the kind that is public, and what becomes of them.
 
 tests/conf/foreign/NAME.haproxy and NAME.nginx are converted to NAME.KIND.yaml, with the notes
 NAME.KIND.notes. To write both anew, after a look at the difference: CONVERT_AGAIN=1.
@@ -19,11 +19,16 @@ from sluice import binary  # noqa: E402
 
 # What has a counterpart that is no word of the result, or is so here anyway: no note is needed.
 SILENT = re.compile(r"\s*(#|$|\}|(global|defaults|frontend|backend|listen|stream|events|server|"
-                    r"upstream)\b|mode (tcp|http)|option (tcp-check|redispatch|dontlognull)|bind|"
+                    r"upstream)\b|mode (tcp|http)|option (tcp-check|redispatch|redis-check)|bind|"
                     r"default_backend|balance|timeout|retries|maxconn|default-server|zone|listen|"
                     r"proxy_pass|proxy_timeout|proxy_connect_timeout|least_conn|hash|random|allow|"
                     r"deny|option httpchk|proxy_(up|down)load_rate|proxy_protocol|proxy_bind|"
-                    r"set_real_ip_from|source)")
+                    r"set_real_ip_from|source|nbthread|hard-stop-after|backlog|rate-limit sessions|"
+                    r"tcp-request (connection reject if !?\{ src [0-9. /]+ \}|inspect-delay|"
+                    r"content (accept if \{ req.ssl_hello_type 1 \}|reject)$)|acl|"
+                    r"use_backend|tcp-check|proxy_ssl|preread_timeout|tcp_nodelay on|"
+                    r"http-check (send|expect status)|map \$ssl_preread_server_name|ssl_preread|"
+                    r"worker_processes|proxy_half_close|proxy_next_upstream on)")
 
 
 class Convert(unittest.TestCase):
@@ -72,7 +77,7 @@ class Convert(unittest.TestCase):
                 for number, line in enumerate(file, 1):
                     if re.match(r"(\S+ ?){1,2}\s*\{?$", line) and not line.startswith(" "):
                         left_out = number in told
-                    is_inner = re.match(r"\s+([0-9\"a-z.]+ \S+;|default \S+;)$", line)  # of a map
+                    is_inner = re.match(r"\s+([0-9\"a-z.*~^]+ \S+;|hostnames;)$", line)  # of a map
                     if number in told or left_out or is_inner or SILENT.match(line):
                         continue
                     with self.subTest(f"{os.path.basename(path)}:{number}"):
