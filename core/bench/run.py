@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Measures the runtime beside Tokio, and writes the table of core/README.md.
 
-    bazel run //core/bench                              # all rows; a quarter of an hour
+    bazel run //core/bench                              # all rows; half an hour
     bazel run //core/bench -- --rows 'mpsc*,notify'     # some, on the terminal only
 
 Both programs are built, and then run in turn: each round runs Tokio, Sluice on epoll, Sluice on

@@ -36,6 +36,12 @@ class Table(unittest.TestCase):
                       "slower: watch with 2 (1.01 ×).", text)
         self.assertIn("io_uring: 1 of 2 rows take at most half of Tokio's; slower: none.", text)
 
+    def test_a_row_whose_interval_has_1_in_it_tells_nothing(self):
+        unsure = result()
+        unsure.values[table.EPOLL] = [90.0, 102.0, 103.0, 104.0, 99.0]
+        self.assertIn("epoll: 0 of 1 rows take at most half of Tokio's; slower: none.",
+                      table.verdict([unsure])[0])
+
     def test_what_is_written_is_read_again(self):
         text = "before\n%s old %s\nafter" % (table.BEGIN, table.END)
         written = table.replaced(text, table.render([result(), result("watch", 2, "wall")], "V"))
