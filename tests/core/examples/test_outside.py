@@ -24,6 +24,22 @@ RULES_CC = "".join(f"{name} = native.{name}\n" for name in (
     "cc_toolchain_suite", "fdo_prefetch_hints", "fdo_profile", "objc_import", "objc_library"))
 RULES_CC += "def cc_flags_supplier(**_):\n    pass\ndef compiler_flag(**_):\n    pass\n"
 
+FIXTURE = """
+#include <chrono>
+
+#include "core/sluice.h"
+#include "core/testing/fixture.h"
+
+namespace core = sluice::core;
+using namespace std::chrono_literals;
+
+class Waits : public core::testing::OneWorkerTest {};
+
+TEST_F(Waits, AnHourInNoTime) {
+  Run([]() -> core::Task<void> { co_await core::Sleep(1h); });
+}
+"""
+
 
 def run(*words, **options):
     done = subprocess.run(words, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -101,6 +117,18 @@ class OutsideTest(unittest.TestCase):
         self.must(CXX, "-Wall", "-Wextra", "-Werror", MAIN, *self.flags, *flags.split(), "-o",
                   program)
         self.assert_runs(program)
+
+    def test_the_fixture(self):
+        """As core/README.md says: it is in the installed library, without GoogleTest."""
+        source = os.path.join(self.folder, "fixture.cc")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write(FIXTURE)
+        environment = {**os.environ, "PKG_CONFIG_PATH": os.path.join(self.prefix, "lib/pkgconfig")}
+        flags = self.must("pkg-config", "--cflags", "--libs", "sluice_core", env=environment)
+        program = os.path.join(self.folder, "fixture")
+        self.must(CXX, "-Wall", "-Wextra", "-Werror", source, *self.flags, *flags.split(),
+                  "-lgtest", "-lgtest_main", "-o", program)
+        self.assertIn("[  PASSED  ] 1 test.", self.must(program))
 
     def test_bazel_from_another_workspace(self):
         project = os.path.join(self.folder, "project")
