@@ -55,7 +55,9 @@ std::vector<std::string> WhatLacks(const core::Address& endpoint) {
     lacks.push_back(
         absl::StrCat("this process may not take a client's address: setcap "
                      "cap_net_raw+ep ",
-                     OwnProgram(), " (or, in its unit, AmbientCapabilities=CAP_NET_RAW)"));
+                     OwnProgram(),
+                     " (in its unit instead: AmbientCapabilities=CAP_NET_RAW, "
+                     "CapabilityBoundingSet=CAP_NET_RAW, RestrictAddressFamilies=AF_NETLINK)"));
   } else if (error != 0) {
     lacks.push_back(
         absl::StrCat("a socket cannot take a client's address: ", strerrordesc_np(error)));
