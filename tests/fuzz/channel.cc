@@ -67,6 +67,7 @@ void Channel::BeginRecv(uint32_t credit) {
   if (link.recv.in_flight || link.recv.has_buffer() || link.end_seen) return;
   if (!link.room.empty()) return;
   if (link.poll.in_flight && (link.poll.events & POLLOUT) == 0) return;  // R1
+  link.recv_into.drained = false;
   link.recv.credit = link.credit = credit;
   link.since_begin = 0;
   if (Submit(link.recv)) Take();
@@ -204,7 +205,7 @@ Task<void> Channel::Do(const Step& step) {
       }
       break;
     case Action::kRecv:
-      if (program_.reads && step.way >= 2) {
+      if (program_.reads && step.way >= 1) {
         BeginRead(step.amount, step.way);
       } else {
         BeginRecv(step.amount);

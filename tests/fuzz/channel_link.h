@@ -29,6 +29,7 @@ struct Channel::Link {
         send_message(core::OpKind::kSendMessage, fd),
         read(core::OpKind::kRead, fd),
         recv_message(core::OpKind::kRecvMessage, fd),
+        recv_into(core::OpKind::kRecvInto, fd),
         open(core::OpKind::kOpen, fd),
         poll(core::OpKind::kPoll, fd) {}
 
@@ -42,7 +43,8 @@ struct Channel::Link {
   core::SingleShotBase* sender = &send;  // one of the three
   core::FileOp read;
   core::SingleShotOp recv_message;
-  core::SingleShotBase* reader = &read;  // one of the two
+  core::SingleShotOp recv_into;          // `drained`: only from one to the next
+  core::SingleShotBase* reader = &read;  // one of the three
   core::FileOp open;
   core::SingleShotOp poll;
 

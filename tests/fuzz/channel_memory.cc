@@ -32,14 +32,15 @@ void Channel::BeginRead(uint32_t amount, uint32_t way) {
   if (link.recv.in_flight || link.recv.has_buffer() || link.end_seen || !link.room.empty()) return;
   if (link.poll.in_flight && (link.poll.events & POLLOUT) == 0) return;  // R1
   link.room.assign(std::min<size_t>(amount, 1 << 16), '!');
-  if (way == 3) {
-    link.reader = &link.read;
-    link.read.data = link.room.data();
-    link.read.size = static_cast<uint32_t>(link.room.size());
-  } else {
-    link.reader = &link.recv_message;
+  core::SingleShotBase* const all[] = {&link.recv_into, &link.recv_message, &link.read};
+  link.reader = all[way - 1];
+  if (link.reader != &link.recv_into) link.recv_into.drained = false;
+  if (link.reader == &link.recv_message) {
     PutInto(link.room_header, link.room_part, link.room);
-    link.recv_message.data = &link.room_header;
+    link.reader->data = &link.room_header;
+  } else {
+    link.reader->data = link.room.data();
+    link.reader->size = static_cast<uint32_t>(link.room.size());
   }
   (void)Submit(*link.reader);
 }
