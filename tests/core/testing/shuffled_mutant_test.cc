@@ -36,7 +36,7 @@ uint64_t FirstBadSeed(const char* mistake, Scenario scenario) {
 TEST(ShuffledMutantTest, None) {
   for (const auto scenario :
        {MpscScenario, MpmcScenario, CloseScenario, OneshotScenario, SemaphoreScenario,
-        GivingUpScenario, NotifyScenario, MutexScenario, RwLockScenario}) {
+        GivingUpScenario, NotifyScenario, LeavingScenario, MutexScenario, RwLockScenario}) {
     EXPECT_EQ(FirstBadSeed("", scenario), 0u);
   }
 }
@@ -57,6 +57,9 @@ TEST(ShuffledMutantTest, LastSenderIsNotTold) {
 }
 TEST(ShuffledMutantTest, SemaphoreGivingUpServesNone) {
   EXPECT_NE(FirstBadSeed("giving up serves none", GivingUpScenario), 0u);
+}
+TEST(ShuffledMutantTest, NotifyGivesUpWithItsWakeUp) {
+  EXPECT_NE(FirstBadSeed("gives up with its wake-up", LeavingScenario), 0u);
 }
 
 }  // namespace

@@ -171,6 +171,23 @@ inline Task<void> NotifyScenario(Dice dice) {
   EXPECT_TRUE(jobs.queue.empty());
 }
 
+// There is one wake-up. One that waits goes away and does not come back; whether it has been woken
+// or not, the other one is.
+inline Task<void> WaitAndLeave(Dice dice, Notify& notify) {
+  auto outcome = co_await Select(notify.Wait(), Yields(dice.Roll(5)));
+  if (outcome.Get<0>().ok()) notify.One();
+}
+inline Task<void> StayAndWait(Notify& notify) { EXPECT_TRUE((co_await notify.Wait()).ok()); }
+inline Task<void> LeavingScenario(Dice dice) {
+  Notify notify;
+  TaskGroup group(RuntimeHandle::Current());
+  group.Spawn(WaitAndLeave(dice.Split(), notify));
+  group.Spawn(StayAndWait(notify));
+  co_await Yields(dice.Roll(6));
+  notify.One();
+  co_await group.Join();
+}
+
 struct Rounds {
   Barrier barrier{3};
   int begun[4] = {};

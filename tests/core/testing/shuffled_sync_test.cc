@@ -13,6 +13,7 @@ TEST(ShuffledSyncTest, Mutex) { RunInManyOrders(MutexScenario); }
 TEST(ShuffledSyncTest, RwLock) { RunInManyOrders(RwLockScenario); }
 TEST(ShuffledSyncTest, Event) { RunInManyOrders(EventScenario); }
 TEST(ShuffledSyncTest, Notify) { RunInManyOrders(NotifyScenario); }
+TEST(ShuffledSyncTest, NotifyLeaving) { RunInManyOrders(LeavingScenario); }
 TEST(ShuffledSyncTest, Barrier) { RunInManyOrders(BarrierScenario); }
 TEST(ShuffledSyncTest, OnceCell) { RunInManyOrders(OnceCellScenario); }
 
