@@ -62,7 +62,10 @@ Task<size_t> RunWithLimit(size_t limit, Range range, Call call) {
     try {
       while (thrown == nullptr && !context.scope->cancelled() && running.size() < limit &&
              next != end) {
-        if (!context.task->ConsumeBudget()) co_await Yield();
+        if (!context.task->ConsumeBudget()) {
+          co_await Yield();  // behind which it may be cancelled
+          continue;
+        }
         running.Add(CallFor<decltype(*next)>(call, *next));
         ++next;
       }

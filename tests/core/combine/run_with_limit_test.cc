@@ -92,6 +92,21 @@ Task<void> BusyMain() {
 }
 TEST(RunWithLimitTest, CallsThatDoNotWaitLetOthersRun) { TestRuntime(1).Run(BusyMain()); }
 
+// Calls that never wait: it is cancelled while it gives way.
+Task<void> CancelBusyMain() {
+  int begun_too_late = 0;
+  const auto look = [&](int) -> Task<void> {
+    const Context context = co_await CurrentContext();
+    if (context.scope->cancelled()) ++begun_too_late;
+  };
+  auto outcome = co_await Select(RunWithLimit(3, Counting(), look), Sleep(10ms));
+  EXPECT_TRUE(outcome.Won<1>());
+  EXPECT_EQ(begun_too_late, 0);
+}
+TEST(RunWithLimitTest, CancelledWhileItGivesWayNoOtherCallBegins) {
+  TestRuntime(1).Run(CancelBusyMain());
+}
+
 Task<size_t> Nothing(int) { co_return 1; }
 Task<void> EmptyMain() {
   EXPECT_EQ(co_await RunWithLimit(2, std::vector<int>(), Nothing), 0u);
