@@ -86,7 +86,7 @@ Runnable::Outcome Runnable::RunAs(Watcher watcher, int32_t& copied) {
       Finish();
       return Outcome::kDone;
     }
-    if (ConsumeBudget()) continue;
+    if (!gives_way_ && ConsumeBudget()) continue;
     copied = copied_;
     watcher.GivesWay();
     if (gives_way_) {

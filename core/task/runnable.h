@@ -109,11 +109,9 @@ class Runnable {
     return true;
   }
 
-  // Inside the task, which has posted itself something and suspends: the others run first.
-  void GiveWay() {
-    budget_ = 0;
-    gives_way_ = true;
-  }
+  // Inside the task, which has posted itself something and suspends: the others run first. What
+  // else the task does at once before it suspends has the rest of the budget.
+  void GiveWay() { gives_way_ = true; }
 
   // Inside the task: so many bytes have been copied at once. Large copies use up the budget too, or
   // a few bulk streams would keep all other tasks waiting for milliseconds.

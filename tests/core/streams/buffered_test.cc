@@ -18,6 +18,7 @@
 #include "core/streams/take.h"
 #include "core/sync/mpsc.h"
 #include "core/task/select.h"
+#include "core/task/yield.h"
 #include "core/testing/fixture.h"
 #include "core/testing/frame_ledger.h"
 #include "core/testing/probe.h"
@@ -64,6 +65,20 @@ Task<void> OrdersMain() {
   EXPECT_EQ(co_await (ToStream(Ints()) | Buffered(9, std::ref(calls)) | Collect()), Ints{});
 }
 TEST_F(BufferedTest, SoManyAtATimeInEitherOrder) { Run(OrdersMain()); }
+
+// Also where each gives way as soon as it has begun.
+Task<void> GiveWayMain() {
+  int running = 0;
+  int most = 0;
+  const auto give_way = [&](int) -> Task<void> {
+    most = std::max(most, ++running);
+    co_await Yield();
+    --running;
+  };
+  (void)co_await (ToStream(std::views::iota(0, 20)) | BufferUnordered(5, give_way) | Collect());
+  EXPECT_EQ(most, 5);
+}
+TEST_F(BufferedTest, SoManyThatGiveWay) { Run(GiveWayMain()); }
 
 Task<void> TasksMain() {
   Calls calls;
