@@ -76,11 +76,14 @@ class Unordered {
   // How many there are whose value has not been taken.
   size_t size() const { return fresh_.size() + running_.size() + ended_.size(); }
   bool empty() const { return size() == 0; }
-  // Of these, how many have ended: so many times Next does not wait.
-  size_t ended() const { return ended_.size(); }
+
+  // Those that have ended go, with their values and exceptions.
+  void DropEnded() { ended_.clear(); }
 
   // Parts are being begun: one that is added now begins behind them, not at once.
   bool begins() const { return starting_; }
+  // A Next waits: one that is added now begins.
+  bool waits() const { return waiting_ != nullptr; }
 
   // Asks all of them to give up, also those that are added later; Next still brings each of them.
   void Cancel() {

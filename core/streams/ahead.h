@@ -12,6 +12,9 @@
 //   cut short: all parts are cancelled, none begins; the results of those that run ─┘
 //              come with this Next and the next ones, then one Next is cancelled
 //
+// Only a Next that finds no result can be cut short. One that finds a result hands it over whatever
+// its scope is, and changes nothing for the parts that run.
+//
 // The parts are those of an Unordered (core/combine/unordered.h): they begin when a Next waits, and
 // then go on also between two Nexts. That is why it has a Stop. None of them throws: an exception
 // is a result, and thrown by the Next that hands it over.
@@ -47,19 +50,17 @@ class Ahead {
 
   Task<Item<T>> Next() {
     const Context context = co_await CurrentContext();
-    if (context.scope->cancelled()) cut_short_ = true;
     while (results_.empty() || !results_.front().has_value()) {
-      if (parts_.empty() && cut_short_) {
-        co_await parts_.Drain();  // it is empty; its parts are not to be cancelled any more
-        cut_short_ = false;
+      if (context.scope->cancelled()) parts_.Cancel();
+      if (parts_.empty() && parts_.cancelled()) {
+        co_await parts_.Drain();  // what is added to it now is not to be cancelled
         if (context.scope->cancelled()) co_return StreamCancelled();
       }
-      if (!cut_short_) Begin();
+      if (!parts_.cancelled()) Begin();
       if (parts_.empty()) co_return StreamEnd();
       (void)co_await parts_.Next();
-      if (context.scope->cancelled()) cut_short_ = true;
     }
-    while (parts_.ended() > 0) (void)co_await parts_.Next();  // does not wait; they are gone then
+    parts_.DropEnded();
     Result result = *std::move(results_.front());
     results_.pop_front();
     co_return std::move(result).value();
@@ -89,7 +90,6 @@ class Ahead {
  private:
   Unordered<void> parts_;
   std::deque<std::optional<Result>> results_;
-  bool cut_short_ = false;  // by a Next; what runs has been cancelled and not all of it has ended
 };
 
 }  // namespace sluice::core::internal

@@ -19,8 +19,9 @@
 //
 // Cut short: the calls that run are cancelled and no other begins; what they bring is handed over,
 // by that Next and those behind it, and then one Next is cancelled. No item is lost: one that comes
-// together with the cancellation waits until its call may begin. To wait for the next item
-// or something else without cutting calls short: SelectLoop (core/task/select_loop.h).
+// together with the cancellation waits until its call may begin. A Next that finds a result is not
+// cut short, and the calls go on. To wait for the next item or something else without cutting calls
+// short: SelectLoop (core/task/select_loop.h).
 //
 // An exception of a call, or of the stream below, is thrown by the Next that would have brought the
 // result; the other calls go on, and so may the consumer. It must not take the stream with it as it
@@ -111,7 +112,7 @@ class BufferedCalls final : public Ahead<CallValue<F, StreamValue<S>>> {
         ++running_;
         if (this->parts().begins()) break;
         this->parts().Add(CallFor(**std::move(item), place));
-        if (held() >= most_) break;
+        if (held() >= most_ || !this->parts().waits()) break;
       }
     } catch (...) {
       takes_ = false;

@@ -1,5 +1,6 @@
 // Adapters in every order of grants and cancellations (cancel_driver.h): no item is lost or
-// doubled.
+// doubled, and a Next that began in a cancelled scope leaves nothing behind that keeps the next
+// one from all that it may wait for.
 #include <gtest/gtest.h>
 
 #include <optional>
@@ -17,6 +18,7 @@
 #include "core/streams/take.h"
 #include "core/streams/try.h"
 #include "core/streams/zip.h"
+#include "core/task/select.h"
 #include "core/task/shield.h"
 #include "tests/core/support/cancel_driver.h"
 #include "tests/core/support/slots.h"
@@ -69,10 +71,45 @@ struct AdapterCase {
   Slots slots{0};
   int taken = 0;
 };
+
+// A wait takes items by turns in a scope that is cancelled already, as in a Select that another
+// branch has won, and in its own. One that waits in its own waits for `kAtATime` slots.
+Task<void> Ready() { co_return; }
+template <auto kMake, int kAtATime>
+struct ByTurnsCase : AdapterCase<kMake, true> {
+  Task<bool> Wait(int) {
+    bool closed = false;
+    auto stream = kMake(this->slots, closed);
+    int got = 0;
+    while (true) {
+      auto outcome = co_await Select(Ready(), stream.Next());
+      if (auto& item = outcome.template Get<1>()) got += CountOf(*std::move(item));
+      ++waiting;
+      auto item = co_await stream.Next();
+      --waiting;
+      if (!item) break;
+      got += CountOf(*std::move(item));
+    }
+    closed = true;
+    while (auto item = co_await Shield(stream.Next())) got += CountOf(*item);
+    this->taken += got;
+    co_return got > 0;
+  }
+  std::string Check(const CancelRun& run) {
+    std::string wrong = AdapterCase<kMake, true>::Check(run);
+    if (!wrong.empty()) return wrong;
+    const int expected = waiting * kAtATime;
+    return this->slots.waiting() < static_cast<uint32_t>(expected) ? "waits for too little" : "";
+  }
+
+  int waiting = 0;  // in their own scopes
+};
+
 template <auto kMake>
 void ExpectNothingLost() {
   EXPECT_EQ((FindBadOrder<AdapterCase<kMake, false>>()), "");
   EXPECT_EQ((FindBadOrder<AdapterCase<kMake, true>>()), "");
+  EXPECT_EQ((FindBadOrder<ByTurnsCase<kMake, 1>>()), "");
 }
 
 Task<int> Same(int number) { co_return number; }
@@ -140,11 +177,39 @@ constexpr auto kOfSlots = [](Slots& slots, bool& closed) {
 };
 TEST(AdapterOrdersTest, BufferUnorderedOfAStreamThatWaits) {
   ExpectNothingLostToTheEnd<kOfSlots>();
+  EXPECT_EQ((FindBadOrder<ByTurnsCase<kOfSlots, 1>>()), "");
 }
 constexpr auto kMerge = [](Slots& slots, bool& closed) {
   return SlotsOf(slots, closed) | Merge(SlotsOf(slots, closed));
 };
 TEST(AdapterOrdersTest, Merge) { ExpectNothingLostToTheEnd<kMerge>(); }
+
+// The same by turns; two results are there at once, so that one is left for the Next that begins in
+// a cancelled scope while something runs.
+auto Numbers(const bool& closed) {
+  return Unfold(0, [&](int& next) { return closed ? std::nullopt : std::optional(next++); });
+}
+auto TwoAtOnce(Slots& slots, bool& closed) {
+  return
+      [&](int number) -> Task<bool> { co_return number >= 2 && !closed && co_await slots.Take(); };
+}
+constexpr auto kManyBuffered = [](Slots& slots, bool& closed) {
+  return Numbers(closed) | Buffered(3, TwoAtOnce(slots, closed));
+};
+constexpr auto kManyUnordered = [](Slots& slots, bool& closed) {
+  return Numbers(closed) | BufferUnordered(3, TwoAtOnce(slots, closed));
+};
+constexpr auto kMergeOfThree = [](Slots& slots, bool& closed) {
+  const auto after_one = [&] {
+    return ToStream(std::vector<int>(1, 0)) | Chain(SlotsOf(slots, closed));
+  };
+  return SlotsOf(slots, closed) | Merge(after_one(), after_one());
+};
+TEST(AdapterOrdersTest, ByTurns) {
+  EXPECT_EQ((FindBadOrder<ByTurnsCase<kManyBuffered, 3>>()), "");
+  EXPECT_EQ((FindBadOrder<ByTurnsCase<kManyUnordered, 3>>()), "");
+  EXPECT_EQ((FindBadOrder<ByTurnsCase<kMergeOfThree, 3>>()), "");
+}
 
 }  // namespace
 }  // namespace sluice::core::testing

@@ -286,6 +286,55 @@ TEST_F(BufferedTest, AnItemThatComesBetweenWaitsForItsCall) {
   Run(ComesBetweenMain(Buffered(3, std::ref(calls)), calls));
 }
 
+// A Next that begins in a cancelled scope and finds a result has nothing to cut short: what runs
+// goes on, and more begins with the next one.
+Task<void> Ready() { co_return; }
+template <typename Piece>
+Task<void> FindsAResultMain(Piece piece, Calls& calls) {
+  calls = {};
+  auto results = ToStream(Ints{1, 1, 1, 100, 2}) | std::move(piece);
+  EXPECT_EQ(*co_await results.Next(), 1);
+  (void)co_await Sleep(1ms);
+  EXPECT_EQ(*co_await results.Next(), 1);
+  auto outcome = co_await Select(Ready(), results.Next());
+  EXPECT_EQ(*outcome.template Get<1>(), 1);
+  Probe next([&] { return results.Next(); });
+  EXPECT_TRUE(co_await next.Pending());
+  EXPECT_EQ(calls.begun, 5);
+  EXPECT_EQ(calls.running, 2);
+  (void)co_await next.Cancel();
+  co_await results.Stop();
+}
+TEST_F(BufferedTest, OneThatFindsAResultCutsNothingShort) {
+  Calls calls;
+  Run(FindsAResultMain(BufferUnordered(4, std::ref(calls)), calls));
+  Run(FindsAResultMain(Buffered(4, std::ref(calls)), calls));
+}
+
+// Between two Nexts what was asked for may come, and no more is.
+template <typename Piece>
+Task<void> AsksInNextOnlyMain(Piece piece, Calls& calls) {
+  calls = {};
+  auto [sender, receiver] = Mpsc<int>::Make(4);
+  auto results = ToStream(receiver) | std::move(piece);
+  EXPECT_TRUE(sender.TrySend(1).ok());
+  EXPECT_EQ(*co_await results.Next(), 1);
+  EXPECT_TRUE(sender.TrySend(2).ok());
+  EXPECT_TRUE(sender.TrySend(3).ok());
+  EXPECT_TRUE(sender.TrySend(4).ok());
+  co_await Settle();
+  EXPECT_EQ(calls.begun, 1);
+  EXPECT_EQ(*receiver.TryNext(), 3);
+  EXPECT_EQ(*co_await results.Next(), 2);
+  EXPECT_EQ(*co_await results.Next(), 4);
+  co_await results.Stop();
+}
+TEST_F(BufferedTest, AsksForItemsInANextOnly) {
+  Calls calls;
+  Run(AsksInNextOnlyMain(BufferUnordered(4, std::ref(calls)), calls));
+  Run(AsksInNextOnlyMain(Buffered(4, std::ref(calls)), calls));
+}
+
 Task<void> StopMain() {
   Calls calls;
   auto results = ToStream(std::views::iota(1)) | BufferUnordered(3, std::ref(calls));

@@ -17,6 +17,7 @@
 #include "core/streams/map.h"
 #include "core/streams/take.h"
 #include "core/sync/mpsc.h"
+#include "core/task/select.h"
 #include "core/testing/fixture.h"
 #include "core/testing/probe.h"
 #include "core/time/interval.h"
@@ -93,6 +94,29 @@ Task<void> CutMain() {
   EXPECT_TRUE((co_await merged.Next()).ended());
 }
 TEST_F(MergeTest, CutShortNothingIsLost) { Run(CutMain()); }
+
+// A Next that begins in a cancelled scope and finds an item has nothing to cut short: the next one
+// asks all that have none.
+Task<void> Ready() { co_return; }
+Task<void> FindsAnItemMain() {
+  auto [first, first_receiver] = Mpsc<int>::Make(2);
+  auto [second, second_receiver] = Mpsc<int>::Make(2);
+  auto [silent, silent_receiver] = Mpsc<int>::Make(1);
+  auto merged = ToStream(std::move(first_receiver)) |
+                Merge(ToStream(std::move(second_receiver)), ToStream(std::move(silent_receiver)));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(first.TrySend(i).ok());
+    EXPECT_TRUE(second.TrySend(10 + i).ok());
+  }
+  EXPECT_EQ(*co_await merged.Next(), 0);
+  auto outcome = co_await Select(Named<"ready">(Ready()), Named<"item">(merged.Next()));
+  EXPECT_EQ(*outcome.Get<"item">(), 10);
+  Probe next([&] { return merged.Next(); });
+  EXPECT_TRUE(co_await next.Ready());
+  EXPECT_TRUE(*co_await next.Cancel());
+  co_await merged.Stop();
+}
+TEST_F(MergeTest, OneThatFindsAnItemCutsNothingShort) { Run(FindsAnItemMain()); }
 
 Generator<int> Throws() {
   (void)co_await Sleep(1s);
