@@ -28,8 +28,7 @@
 #include <concepts>
 #include <coroutine>
 #include <cstddef>
-#include <iterator>
-#include <list>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -37,7 +36,7 @@
 #include "core/base/check.h"
 #include "core/task/awaitable.h"
 #include "core/task/cancel_scope.h"
-#include "core/task/frame_allocator.h"
+#include "core/task/frame_cache.h"
 #include "core/task/runnable.h"
 #include "core/task/task.h"
 
@@ -54,10 +53,12 @@ class Unordered {
   ~Unordered() {
     SLUICE_CHECK_USE(running_.empty() && ended_.empty(),
                      "await Next() until it brings nothing, or Drain(), before an Unordered goes");
+    DropFresh();
   }
 
   void Add(Task<T> part) {
-    fresh_.emplace_back(*this, std::move(part));
+    fresh_.Push(*new Part(*this, std::move(part)));
+    ++size_;
     if (waiting_ != nullptr && !starting_) {  // else the loop below on the stack starts it
       StartFresh();
       if (!ended_.empty()) waiting_->PostOnce();
@@ -74,11 +75,13 @@ class Unordered {
   }
 
   // How many there are whose value has not been taken.
-  size_t size() const { return fresh_.size() + running_.size() + ended_.size(); }
-  bool empty() const { return size() == 0; }
+  size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
 
   // Those that have ended go, with their values and exceptions.
-  void DropEnded() { ended_.clear(); }
+  void DropEnded() {
+    while (!ended_.empty()) (void)TakeFirst(ended_);
+  }
 
   // Parts are being begun: one that is added now begins behind them, not at once.
   bool begins() const { return starting_; }
@@ -88,7 +91,9 @@ class Unordered {
   // Asks all of them to give up, also those that are added later; Next still brings each of them.
   void Cancel() {
     cancelled_ = true;
-    for (Part& part : running_) part.row.scopes[0].Cancel();
+    for (Part* part = running_.first(); part != nullptr; part = part->next) {
+      part->row.scopes[0].Cancel();
+    }
   }
 
   // All have been asked to, since the last Drain: what begins now could only give up.
@@ -101,7 +106,7 @@ class Unordered {
   // Drops what has not begun, cancels what runs and waits for it; values and exceptions are
   // dropped. Afterwards the set is empty, and as good as new.
   Task<void> Drain() {
-    fresh_.clear();
+    DropFresh();
     Cancel();
     while (!empty()) {
       try {
@@ -114,6 +119,9 @@ class Unordered {
 
  private:
   struct Part final : ChildObserver {
+    static void* operator new(size_t size) { return FrameCache::Allocate(size); }
+    static void operator delete(void* part, size_t size) { FrameCache::Free(part, size); }
+
     Part(Unordered& set, Task<T> task)
         : set(set), task(std::move(task)), row(set.around_parts_.scopes[0]) {}
     ~Part() { task.DropException(); }
@@ -121,9 +129,30 @@ class Unordered {
     Unordered& set;
     Task<T> task;
     ScopeRow<1> row;
-    typename std::list<Part, FrameAllocator<Part>>::iterator place;  // in running_
+    Part* next = nullptr;  // of those in the same state
+    Part* previous = nullptr;
   };
-  using Parts = std::list<Part, FrameAllocator<Part>>;
+
+  // Those in one state, in the order in which they came to it.
+  class Parts {
+   public:
+    bool empty() const { return first_ == nullptr; }
+    Part* first() const { return first_; }
+    void Push(Part& part) {
+      part.previous = last_;
+      part.next = nullptr;
+      (last_ == nullptr ? first_ : last_->next) = &part;
+      last_ = &part;
+    }
+    void Remove(Part& part) {
+      (part.previous == nullptr ? first_ : part.previous->next) = part.next;
+      (part.next == nullptr ? last_ : part.next->previous) = part.previous;
+    }
+
+   private:
+    Part* first_ = nullptr;
+    Part* last_ = nullptr;
+  };
 
   template <typename A>
   static Task<T> Await(HeldAwaitable<A> awaitable) {
@@ -132,10 +161,10 @@ class Unordered {
 
   void StartFresh() {
     starting_ = true;
-    while (!fresh_.empty()) {
-      running_.splice(running_.end(), fresh_, fresh_.begin());
-      Part& part = running_.back();
-      part.place = std::prev(running_.end());
+    while (Part* const first = fresh_.first()) {
+      Part& part = *first;
+      fresh_.Remove(part);
+      running_.Push(part);
       if (cancelled_) part.row.scopes[0].Cancel();
       part.task.Start(task_, part.row.scopes.data(), part);
     }
@@ -143,14 +172,27 @@ class Unordered {
   }
 
   std::coroutine_handle<> Ended(Part& part) {
-    ended_.splice(ended_.end(), running_, part.place);
+    running_.Remove(part);
+    ended_.Push(part);
     if (starting_ || waiting_ == nullptr || waiting_->posted()) return std::noop_coroutine();
     return waiting_->parent();
+  }
+
+  std::unique_ptr<Part> TakeFirst(Parts& parts) {
+    Part& part = *parts.first();
+    parts.Remove(part);
+    --size_;
+    return std::unique_ptr<Part>(&part);
+  }
+
+  void DropFresh() {
+    while (!fresh_.empty()) (void)TakeFirst(fresh_);
   }
 
   Parts fresh_;
   Parts running_;
   Parts ended_;
+  size_t size_ = 0;
   NextAwaiter* waiting_ = nullptr;
   Runnable* task_ = nullptr;  // the owner's; since the first Next
   ScopeRow<1> around_parts_;  // around it: the scope of the Next that waits
@@ -188,9 +230,7 @@ class [[nodiscard]] Unordered<T>::NextAwaiter final : public Waiter {
     set_.waiting_ = nullptr;
     set_.around_parts_.around = nullptr;
     if (set_.ended_.empty()) return std::nullopt;
-    Parts part;
-    part.splice(part.begin(), set_.ended_, set_.ended_.begin());
-    return std::optional<Value>(part.front().task.TakeValue());
+    return std::optional<Value>(set_.TakeFirst(set_.ended_)->task.TakeValue());
   }
 
   void Cancel() override { set_.Cancel(); }

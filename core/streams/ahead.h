@@ -61,9 +61,8 @@ class Ahead {
       (void)co_await parts_.Next();
     }
     parts_.DropEnded();
-    Result result = *std::move(results_.front());
-    results_.pop_front();
-    co_return std::move(result).value();
+    const PopAtTheEnd pop{results_};
+    co_return std::move(results_.front()->value());
   }
 
   // The results that are there or come are dropped.
@@ -88,6 +87,12 @@ class Ahead {
   std::deque<std::optional<Result>>& results() { return results_; }
 
  private:
+  // Also when the result is an exception.
+  struct PopAtTheEnd {
+    ~PopAtTheEnd() { results.pop_front(); }
+    std::deque<std::optional<Result>>& results;
+  };
+
   Unordered<void> parts_;
   std::deque<std::optional<Result>> results_;
 };

@@ -126,13 +126,11 @@ class BufferedCalls final : public Ahead<CallValue<F, StreamValue<S>>> {
     }
     if (!this->parts().begins()) co_return;
     Begin();
-    std::optional<Result> result;
     try {
-      result.emplace(co_await Call(function_, **std::move(item)));
+      Keep(place, co_await Call(function_, **std::move(item)));
     } catch (...) {
-      result.emplace(Result::OfException());
+      Keep(place, Result::OfException());
     }
-    Keep(*std::move(result), place);
   }
 
   Task<void> CallFor(In item, std::optional<Result>* place) {
@@ -141,22 +139,22 @@ class BufferedCalls final : public Ahead<CallValue<F, StreamValue<S>>> {
       kept_.push_back({std::move(item), place});
       co_return;
     }
-    std::optional<Result> result;
     try {
-      result.emplace(co_await Call(function_, std::move(item)));
+      Keep(place, co_await Call(function_, std::move(item)));
     } catch (...) {
-      result.emplace(Result::OfException());
+      Keep(place, Result::OfException());
     }
-    Keep(*std::move(result), place);
   }
 
-  void Keep(Result result, std::optional<Result>* place) {
-    --running_;
+  // `value`: of the call, or a Result.
+  template <typename Value>
+  void Keep(std::optional<Result>* place, Value&& value) {
     if constexpr (kOrder == BufferOrder::kOfItems) {
-      place->emplace(std::move(result));
+      place->emplace(std::forward<Value>(value));
     } else {
-      this->results().emplace_back(std::move(result));
+      this->results().emplace_back(std::in_place, std::forward<Value>(value));
     }
+    --running_;
   }
 
   // Its call has not begun, for it could only have failed: it came together with a cancellation, or
