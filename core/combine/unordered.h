@@ -99,7 +99,14 @@ class Unordered {
   // All have been asked to, since the last Drain: what begins now could only give up.
   bool cancelled() const { return cancelled_; }
 
+  // For a set that is empty: what is added from now on is not asked to give up.
+  void Renew() {
+    SLUICE_DCHECK(empty());
+    cancelled_ = false;
+  }
+
   class NextAwaiter;
+  class Waiting;  // for awaiters of another kind that wait for parts
   // `std::optional<Value> value = co_await set.Next();` Nothing: the set is empty.
   NextAwaiter Next() { return NextAwaiter(*this); }
 
@@ -174,8 +181,8 @@ class Unordered {
   std::coroutine_handle<> Ended(Part& part) {
     running_.Remove(part);
     ended_.Push(part);
-    if (starting_ || waiting_ == nullptr || waiting_->posted()) return std::noop_coroutine();
-    return waiting_->parent();
+    if (starting_ || waiting_ == nullptr || waiting_->posted_) return std::noop_coroutine();
+    return waiting_->PartEnded();
   }
 
   std::unique_ptr<Part> TakeFirst(Parts& parts) {
@@ -193,62 +200,88 @@ class Unordered {
   Parts running_;
   Parts ended_;
   size_t size_ = 0;
-  NextAwaiter* waiting_ = nullptr;
+  Waiting* waiting_ = nullptr;
   Runnable* task_ = nullptr;  // the owner's; since the first Next
   ScopeRow<1> around_parts_;  // around it: the scope of the Next that waits
   bool starting_ = false;     // the owner, or one of the parts, is below on the stack
   bool cancelled_ = false;
 };
 
+// Waits until a part has ended: then PartEnded tells what goes on, or, if that part was added while
+// it waited and never waited itself, OnReady comes.
 template <typename T>
-class [[nodiscard]] Unordered<T>::NextAwaiter final : public Waiter {
+class Unordered<T>::Waiting : public Waiter {
  public:
-  explicit NextAwaiter(Unordered& set) : set_(set) {}
-  NextAwaiter(const NextAwaiter&) = delete;
-  NextAwaiter& operator=(const NextAwaiter&) = delete;
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
 
-  bool await_ready() const noexcept { return false; }
-  template <typename Promise>
-  bool await_suspend(std::coroutine_handle<Promise> parent) {
-    PromiseBase& promise = parent.promise();
+  void Cancel() final { set_.Cancel(); }
+
+ protected:
+  explicit Waiting(Unordered& set) : set_(set) {}
+  ~Waiting() = default;
+
+  // Begins what is fresh. False: there is nothing to wait for, some have ended or there are none.
+  bool Begin(Runnable* task, CancelScope* scope) {
     SLUICE_CHECK_USE(set_.waiting_ == nullptr, "await one Next() of an Unordered at a time");
-    SLUICE_CHECK_USE(set_.task_ == nullptr || set_.task_ == promise.task,
+    SLUICE_CHECK_USE(set_.task_ == nullptr || set_.task_ == task,
                      "an Unordered stays in the task that first awaited its Next()");
-    set_.task_ = promise.task;
-    set_.around_parts_.around = promise.scope;
-    if (promise.scope->cancelled()) set_.Cancel();
+    set_.task_ = task;
+    set_.around_parts_.around = scope;
+    if (scope->cancelled()) set_.Cancel();
     set_.StartFresh();
     if (!set_.ended_.empty() || set_.running_.empty()) return false;
-    parent_ = parent;
-    scope_ = promise.scope;
+    scope_ = scope;
     scope_->Enter(*this);
     set_.waiting_ = this;
     return true;
   }
-  std::optional<Value> await_resume() {
-    if (scope_ != nullptr) scope_->Leave(*this);
+  // Behind each Begin.
+  void End() {
+    if (CancelScope* const scope = std::exchange(scope_, nullptr)) scope->Leave(*this);
     set_.waiting_ = nullptr;
     set_.around_parts_.around = nullptr;
-    if (set_.ended_.empty()) return std::nullopt;
-    return std::optional<Value>(set_.TakeFirst(set_.ended_)->task.TakeValue());
+    posted_ = false;
   }
-
-  void Cancel() override { set_.Cancel(); }
-  void OnReady() override { parent_.resume(); }
 
  private:
   friend class Unordered;
 
-  bool posted() const { return posted_; }
-  std::coroutine_handle<> parent() const { return parent_; }
+  virtual std::coroutine_handle<> PartEnded() = 0;
+
   void PostOnce() {
     if (!std::exchange(posted_, true)) set_.task_->Post(*this);
   }
 
   Unordered& set_;
-  std::coroutine_handle<> parent_;
-  CancelScope* scope_ = nullptr;  // while suspended
+  CancelScope* scope_ = nullptr;  // while it waits
   bool posted_ = false;
+};
+
+template <typename T>
+class [[nodiscard]] Unordered<T>::NextAwaiter final : public Waiting {
+ public:
+  explicit NextAwaiter(Unordered& set) : Waiting(set), set_(set) {}
+
+  bool await_ready() const noexcept { return false; }
+  template <typename Promise>
+  bool await_suspend(std::coroutine_handle<Promise> parent) {
+    parent_ = parent;
+    return this->Begin(parent.promise().task, parent.promise().scope);
+  }
+  std::optional<Value> await_resume() {
+    this->End();
+    if (set_.ended_.empty()) return std::nullopt;
+    return std::optional<Value>(set_.TakeFirst(set_.ended_)->task.TakeValue());
+  }
+
+  void OnReady() override { parent_.resume(); }
+
+ private:
+  std::coroutine_handle<> PartEnded() override { return parent_; }
+
+  Unordered& set_;
+  std::coroutine_handle<> parent_;
 };
 
 }  // namespace sluice::core

@@ -24,6 +24,7 @@
 #ifndef SLUICE_CORE_STREAMS_AHEAD_H_
 #define SLUICE_CORE_STREAMS_AHEAD_H_
 
+#include <coroutine>
 #include <deque>
 #include <optional>
 #include <type_traits>
@@ -34,6 +35,7 @@
 #include "core/streams/stream.h"
 #include "core/task/cancel_scope.h"
 #include "core/task/outcome.h"
+#include "core/task/runnable.h"
 #include "core/task/task.h"
 
 namespace sluice::core::internal {
@@ -48,22 +50,8 @@ class Ahead {
   Ahead& operator=(const Ahead&) = delete;
   virtual ~Ahead() = default;
 
-  Task<Item<T>> Next() {
-    const Context context = co_await CurrentContext();
-    while (results_.empty() || !results_.front().has_value()) {
-      if (context.scope->cancelled()) parts_.Cancel();
-      if (parts_.empty() && parts_.cancelled()) {
-        co_await parts_.Drain();  // what is added to it now is not to be cancelled
-        if (context.scope->cancelled()) co_return StreamCancelled();
-      }
-      if (!parts_.cancelled()) Begin();
-      if (parts_.empty()) co_return StreamEnd();
-      (void)co_await parts_.Next();
-    }
-    parts_.DropEnded();
-    const PopAtTheEnd pop{results_};
-    co_return std::move(results_.front()->value());
-  }
+  class NextAwaiter;
+  NextAwaiter Next() { return NextAwaiter(*this); }
 
   // The results that are there or come are dropped.
   Task<void> StopParts() {
@@ -87,14 +75,72 @@ class Ahead {
   std::deque<std::optional<Result>>& results() { return results_; }
 
  private:
+  bool HasResult() const { return !results_.empty() && results_.front().has_value(); }
+
+  Unordered<void> parts_;
+  std::deque<std::optional<Result>> results_;
+};
+
+// It is no coroutine: there is one for each call already.
+template <typename T>
+class [[nodiscard]] Ahead<T>::NextAwaiter final : public Unordered<void>::Waiting {
+ public:
+  explicit NextAwaiter(Ahead& ahead) : Unordered<void>::Waiting(ahead.parts_), ahead_(ahead) {}
+
+  bool await_ready() const noexcept { return false; }
+  template <typename Promise>
+  bool await_suspend(std::coroutine_handle<Promise> parent) {
+    parent_ = parent;
+    task_ = parent.promise().task;
+    scope_ = parent.promise().scope;
+    return Waits();
+  }
+  Item<T> await_resume() {
+    if (cancelled_) return StreamCancelled();
+    if (!ahead_.HasResult()) return StreamEnd();
+    ahead_.parts_.DropEnded();
+    const PopAtTheEnd pop{ahead_.results_};
+    return std::move(ahead_.results_.front()->value());
+  }
+
+  void OnReady() override { PartEnded().resume(); }
+
+ private:
   // Also when the result is an exception.
   struct PopAtTheEnd {
     ~PopAtTheEnd() { results.pop_front(); }
     std::deque<std::optional<Result>>& results;
   };
 
-  Unordered<void> parts_;
-  std::deque<std::optional<Result>> results_;
+  std::coroutine_handle<> PartEnded() override {
+    this->End();
+    return Waits() ? std::noop_coroutine() : parent_;
+  }
+
+  // Until there is a result, or will be none.
+  bool Waits() {
+    Unordered<void>& parts = ahead_.parts_;
+    while (!ahead_.HasResult()) {
+      if (scope_->cancelled()) parts.Cancel();
+      if (parts.empty() && parts.cancelled()) {
+        parts.Renew();
+        cancelled_ = scope_->cancelled();
+        if (cancelled_) return false;
+      }
+      if (!parts.cancelled()) ahead_.Begin();
+      if (parts.empty()) return false;
+      if (this->Begin(task_, scope_)) return true;
+      this->End();
+      parts.DropEnded();
+    }
+    return false;
+  }
+
+  Ahead& ahead_;
+  std::coroutine_handle<> parent_;
+  Runnable* task_ = nullptr;
+  CancelScope* scope_ = nullptr;
+  bool cancelled_ = false;
 };
 
 }  // namespace sluice::core::internal
