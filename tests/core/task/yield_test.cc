@@ -49,6 +49,18 @@ Task<void> InABranchMain() {
 }
 TEST(YieldTest, InABranch) { RunIt(InABranchMain()); }
 
+// What another branch has to do at once it does in the same run.
+Task<void> Yields() { co_await Yield(); }
+Task<void> Looks(bool& has_budget) {
+  has_budget = (co_await CurrentContext()).task->ConsumeBudget();
+}
+Task<void> RestMain() {
+  bool has_budget = false;
+  co_await Join(Yields(), Looks(has_budget));
+  EXPECT_TRUE(has_budget);
+}
+TEST(YieldTest, ABranchLeavesTheOthersTheRestOfTheBudget) { RunIt(RestMain()); }
+
 // A task that only yields lets the reactor be turned.
 Task<void> ReactorMain() {
   const ReactorCounters& counters = Worker::Current()->reactor().counters();
