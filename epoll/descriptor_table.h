@@ -15,7 +15,9 @@
 // or stolen event is harmless. A short read is taken to mean that nothing is left, which saves the
 // call that would say so. `try_anyway` is set, and stays set, once that may be wrong: the peer has
 // closed, or it has sent urgent data (a read ends at the urgent mark, whatever lies behind it; what
-// comes after the event that told of the mark is an edge of its own).
+// comes after the event that told of the mark is an edge of its own). Of a socket that is not TCP
+// it is set as the socket is registered: a read of a UNIX socket ends behind bytes that came with a
+// descriptor. Until then nothing is missed: what is registered with bytes in it has an edge.
 //
 // Invariants
 //   I1  An op is handed out exactly once per Park: by the CAS that takes it out of the word.
@@ -90,8 +92,9 @@ class Readiness {
   core::Atomic<uintptr_t> word_{kReady};  // unknown is worth a try
 };
 
-// Whether a read or a write may wait for readiness. Found out by the first one.
-enum class FileType : uint8_t { kUnknown, kStream, kFile };
+// Whether a read or a write may wait for readiness. Found out by the first one. kTcp: the reactor
+// has made the socket, and need not look.
+enum class FileType : uint8_t { kUnknown, kStream, kTcp, kFile };
 
 struct Descriptor {
   std::array<Readiness, 2> directions;

@@ -39,6 +39,17 @@ int TimeoutMs(std::optional<core::Duration> timeout) {
   return static_cast<int>(std::min<int64_t>(ms, std::numeric_limits<int>::max()));
 }
 
+FileType TypeOf(int family) {
+  return family == AF_INET || family == AF_INET6 ? FileType::kTcp : FileType::kUnknown;
+}
+
+// Of what is no socket, -1.
+int FamilyOf(int fd) {
+  int family = -1;
+  socklen_t size = sizeof(family);
+  return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 ? family : -1;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<core::Reactor>> EpollReactor::Make(
@@ -208,10 +219,13 @@ EpollReactor::Attempt EpollReactor::PerformAccept(core::AcceptOp& op, Descriptor
   if (!descriptor.registered.load(std::memory_order_relaxed)) {
     int on = 1;
     ioctl(op.fd, FIONBIO, &on);
+    descriptor.type.store(TypeOf(FamilyOf(op.fd)), std::memory_order_relaxed);
   }
   for (;;) {
     const int fd = accept4(op.fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0) {
+      table_->at(fd).type.store(descriptor.type.load(std::memory_order_relaxed),
+                                std::memory_order_relaxed);
       descriptor.directions[kIn].Set();
       op.Append(*new core::Accepted(op, fd));
       op.result = 0;
@@ -241,6 +255,12 @@ bool EpollReactor::Register(Op& op, Descriptor& descriptor) {
                        .data = {.u64 = generation << 32 | static_cast<uint32_t>(op.fd)}};
   // A listening socket has a descriptor in every worker: one arrival wakes one of them.
   if (op.kind == OpKind::kAccept) event.events = EPOLLIN | EPOLLET | EPOLLEXCLUSIVE;
+  if (descriptor.type.load(std::memory_order_relaxed) != FileType::kTcp) {
+    const int family = FamilyOf(op.fd);
+    if (family != -1 && TypeOf(family) != FileType::kTcp) {
+      descriptor.try_anyway.store(true, std::memory_order_release);
+    }
+  }
   // Nothing to read before there is a connection: the edge will tell.
   if (op.kind == OpKind::kConnect) descriptor.directions[kIn].Clear();
   descriptor.registered.store(true, std::memory_order_release);
@@ -316,6 +336,7 @@ void EpollReactor::Cancel(Op& op) {
 core::IoResult<int> EpollReactor::OpenSocket(int family) {
   const int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return core::IoError(errno);
+  table_->at(fd).type.store(TypeOf(family), std::memory_order_relaxed);
   return fd;
 }
 

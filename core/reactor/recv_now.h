@@ -33,7 +33,8 @@ inline bool SomebodyWaits(const RecvOp& op) { return static_cast<bool>(op.waiter
 RecvNowResult RecvNow(RecvOp& op, BufferPool& pool, ReactorCounters& counters);
 
 // Inside the task of a recv into memory: false if nothing is there. `drained` tells what is known
-// afterwards: less than there was room for means that nothing is left.
+// afterwards: less than there was room for means that nothing is left. That may be wrong at the end
+// of the stream, at an urgent mark, and where a UNIX socket has passed a descriptor.
 bool RecvIntoNow(Op& op);
 
 }  // namespace sluice::core

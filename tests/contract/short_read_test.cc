@@ -1,0 +1,106 @@
+// A read of a UNIX socket ends behind bytes that came with a descriptor, however much lies behind
+// them: those bytes come too, without another arrival to push them.
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <span>
+#include <string>
+
+#include "core/io/recv_stream.h"
+#include "core/io/socket_attempts.h"
+#include "core/task/join.h"
+#include "tests/contract/contract.h"
+#include "tests/contract/sockets.h"
+#include "tests/contract/streams.h"
+
+namespace sluice::contract {
+namespace {
+
+constexpr int kRounds = 30;
+
+class ShortReadTest : public ContractTest {};
+SLUICE_CONTRACT(ShortReadTest, kAll);
+
+// `text`, and a descriptor with it.
+void SendWithDescriptor(int fd, std::string text) {
+  iovec part = {.iov_base = text.data(), .iov_len = text.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message = {};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  const int passed = STDIN_FILENO;
+  std::memcpy(CMSG_DATA(header), &passed, sizeof(passed));
+  EXPECT_EQ(sendmsg(fd, &message, MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+}
+
+// A descriptor among the bytes, or behind them.
+Task<int> SendLater(int fd, int turns, std::string before, std::string after) {
+  co_await Turns(turns);
+  if (!before.empty()) SendWithDescriptor(fd, std::move(before));
+  SendSome(fd, after);
+  co_return 0;
+}
+
+// What comes by reads into memory until there are `count` bytes.
+Task<std::string> ReadBytes(int fd, core::Lane& lane, size_t count) {
+  std::string text;
+  while (text.size() < count) {
+    std::array<std::byte, 100> room;
+    core::IoResult<size_t> got = co_await core::SocketRead(fd, room, lane);
+    if (!got.ok() || *got == 0) break;
+    text.append(reinterpret_cast<const char*>(room.data()), *got);
+  }
+  co_return text;
+}
+
+Task<void> StreamMain() {
+  for (int i = 0; i < kRounds; ++i) {
+    Pair pair = ConnectUnix();
+    RecvStream stream(pair.ours, i % 3 == 0 ? 1 : 65536);
+    if (i % 2 == 0) {  // the reactor knows the descriptor already: it has waited
+      auto [received, zero] =
+          co_await core::Join(Receive(stream, 1), SendLater(pair.peer.get(), 3, "", "?"));
+      (void)zero;
+      EXPECT_EQ(received.text, "?");
+    }
+    auto [received, zero] = co_await core::Join(
+        Receive(stream, 11), SendLater(pair.peer.get(), i % 4, "before", "after"));
+    (void)zero;
+    EXPECT_EQ(received.text, "beforeafter");
+    co_await StopAndClose(stream);
+  }
+}
+TEST_P(ShortReadTest, BytesBehindADescriptor) { Run(StreamMain()); }
+
+Task<void> IntoMemoryMain() {
+  for (int i = 0; i < kRounds; ++i) {
+    Pair pair = ConnectUnix();
+    core::Lane lane;
+    if (i % 2 == 0) {
+      auto [text, zero] = co_await core::Join(ReadBytes(pair.ours, lane, 1),
+                                              SendLater(pair.peer.get(), 3, "", "?"));
+      (void)zero;
+      EXPECT_EQ(text, "?");
+    }
+    auto [text, zero] = co_await core::Join(ReadBytes(pair.ours, lane, 11),
+                                            SendLater(pair.peer.get(), i % 4, "before", "after"));
+    (void)zero;
+    EXPECT_EQ(text, "beforeafter");
+    CloseHere(pair.ours);
+  }
+}
+TEST_P(ShortReadTest, BytesBehindADescriptorIntoMemory) { Run(IntoMemoryMain()); }
+
+}  // namespace
+}  // namespace sluice::contract
