@@ -11,10 +11,16 @@
 namespace sluice::iouring {
 namespace {
 
-// Threads of the kernel that may wait at once for what is never "not ready" (a disk, the other end
-// of a named pipe), for each ring; as many as a pool for blocking calls has. Else it is four for
-// each CPU, and what these wait for may need one more.
-constexpr unsigned kMostWaiting = 512;
+// Threads of the kernel that may wait at once, for each ring, in its two accounts.
+// Opens and files, which are never "not ready" (a disk, the other end of a named pipe): as many as
+// a pool for blocking calls has. Else it is four for each CPU, and what these wait for may need one
+// more.
+constexpr unsigned kMostAtFiles = 512;
+// All else: what has been polled for in vain too often, and before Linux 6.4 reads and writes of
+// pipes. Else the kernel takes RLIMIT_NPROC, all threads that the user may have: what peers bring
+// about could leave the process none for itself. Pipes may wait for one another, so it is twice the
+// other; a few rings still leave something of what a service or a container may have (thousands).
+constexpr unsigned kMostAtOthers = 1024;
 
 constexpr useconds_t kRest = 5000;  // microseconds
 
@@ -43,7 +49,7 @@ absl::StatusOr<std::unique_ptr<Ring>> Ring::Make(uint32_t sq_entries, uint32_t c
   if (io_uring_register_ring_fd(&ring->ring_) == 1) {
     ring->enter_flags_ = IORING_ENTER_REGISTERED_RING;
   }
-  unsigned most[] = {kMostWaiting, 0};  // the second, for what polls, as it is
+  unsigned most[] = {kMostAtFiles, kMostAtOthers};
   io_uring_register_iowq_max_workers(&ring->ring_, most);
   // The queue's slots in their order, for Submit: some versions of liburing write this only when
   // they submit themselves.

@@ -132,6 +132,21 @@ TEST(RingSubmit, BringsNothing) {
   close(ends[1]);
 }
 
+// Else the kernel takes all threads that the user may have.
+TEST(RingThreads, AreBounded) {
+  absl::StatusOr<std::unique_ptr<Ring>> ring = Ring::Make(kEntries, 64, 8);
+  if (!ring.ok() && std::getenv("SLUICE_ALLOW_NO_IO_URING") != nullptr) {
+    GTEST_SKIP() << "no io_uring here";
+  }
+  ASSERT_TRUE(ring.ok()) << ring.status();
+  unsigned most[] = {0, 0};  // only asks
+  ASSERT_EQ(io_uring_register_iowq_max_workers(&(*ring)->raw(), most), 0);
+  EXPECT_GT(most[0], 0u);
+  EXPECT_LE(most[0], 512u);
+  EXPECT_GT(most[1], 0u);
+  EXPECT_LE(most[1], 1024u);
+}
+
 INSTANTIATE_TEST_SUITE_P(Errors, RingTest, ::testing::Values(EAGAIN, EBUSY, EINTR));
 
 }  // namespace
