@@ -312,7 +312,8 @@ std::optional<int32_t> UringReactor::PollEnd(Op& op, uint32_t events, int32_t re
 void UringReactor::OnPoll(Op& op, int32_t result, uint32_t flags) {
   const std::optional<int32_t> end = PollEnd(op, op.events, result, flags);
   if (!end.has_value()) return;
-  End(op, *end);
+  const auto wanted = static_cast<int32_t>(op.events | POLLERR | POLLHUP | POLLNVAL);
+  End(op, *end > 0 ? *end & wanted : *end);
   if (DropRef(op)) op.task->Post(op);
 }
 

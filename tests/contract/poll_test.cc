@@ -65,6 +65,27 @@ Task<void> WritableMain() {
 }
 TEST_P(PollTest, Writable) { Run(WritableMain()); }
 
+// What is told is what was asked for, though the peer has finished too.
+Task<int> FinishAfter(int fd, int turns) {
+  co_await Turns(turns);
+  SendSome(fd, "last");
+  shutdown(fd, SHUT_WR);
+  co_return 0;
+}
+Task<void> OnlyWhatWasAskedForMain() {
+  for (int i = 0; i < 20; ++i) {
+    Pair pair = i % 2 == 0 ? ConnectTcp() : ConnectUnix();
+    auto [events, zero] =
+        co_await core::Join(PollFor(pair.ours, POLLIN), FinishAfter(pair.peer.get(), i % 4));
+    (void)zero;
+    EXPECT_EQ(events, POLLIN);
+    EXPECT_EQ(co_await PollFor(pair.ours, POLLIN), POLLIN);  // the end is there from the start
+    EXPECT_EQ(co_await PollFor(pair.ours, POLLOUT), POLLOUT);
+    CloseHere(pair.ours);
+  }
+}
+TEST_P(PollTest, TellsWhatWasAskedFor) { Run(OnlyWhatWasAskedForMain()); }
+
 // Waiting for the connection to break is not ended by bytes or by the end of the stream, and they
 // are found by the recv that follows, though they came long before it.
 Task<void> OnlyBrokenMain() {
