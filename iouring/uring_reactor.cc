@@ -274,16 +274,25 @@ void UringReactor::OnCompletion(uint64_t user_data, int32_t result, uint32_t fla
   }
 }
 
+bool UringReactor::HasCancel(const Op& op) {
+  return op.state != kInKernel || op.kernel_refs.load(std::memory_order_acquire) != 1;
+}
+
 // A thread of the kernel has made the call, and its wait was cut short by a signal: nothing has
-// been moved. The signal is a cancel's, or the kernel's own business: then once more.
-void UringReactor::OnCall(Op& op, int32_t result) {
-  if (WasInterrupted(result)) [[unlikely]] {
-    if (op.state == kInKernel && op.kernel_refs.load(std::memory_order_acquire) == 1) {
-      Enqueue(op);
-      return;
-    }
-    result = -ECANCELED;
+// been moved. The signal is a cancel's, or the kernel's own business: then once more (true).
+bool UringReactor::GoesOn(Op& op, int32_t& result) {
+  if (!WasInterrupted(result)) [[likely]]
+    return false;
+  if (!HasCancel(op)) {
+    Enqueue(op);
+    return true;
   }
+  result = -ECANCELED;
+  return false;
+}
+
+void UringReactor::OnCall(Op& op, int32_t result) {
+  if (GoesOn(op, result)) return;
   End(op, result);
   if (DropRef(op)) op.task->Post(op);
 }

@@ -101,6 +101,9 @@ class UringReactor final : public core::Reactor {
   void PostRetry(core::Op& op);
   uint32_t Reap(uint32_t limit);
   void OnCompletion(uint64_t user_data, int32_t result, uint32_t flags);
+  // A cancel of it is under way, or the kernel has told of one.
+  static bool HasCancel(const core::Op& op);
+  bool GoesOn(core::Op& op, int32_t& result);
   void OnCall(core::Op& op, int32_t result);
   void OnSend(core::Op& op, int32_t result, uint32_t flags);
   void OnWritable(core::Op& op, int32_t result, uint32_t flags);

@@ -85,6 +85,7 @@ void UringReactor::OnRecv(core::RecvOp& op, int32_t result, uint32_t flags) {
     Starve(op);
     return;
   }
+  if (GoesOn(op, result)) return;
   End(op, result);
   if (DropRef(op)) op.task->Post(op);
 }
