@@ -71,6 +71,7 @@ void UringReactor::EnqueueCancel(Op& op) {
 // and ends when its call has returned: to ask again and again would cost CPU time as long as a disk
 // takes.
 void UringReactor::OnCancel(Op& op, int32_t result) {
+  if (result >= 0 && op.state == kInKernel && NeedsThread(op)) op.state = kTold;  // had none yet
   if (result == -EALREADY && op.kind >= OpKind::kRead && op.state == kInKernel) {
     op.state = kTold;
     (void)DropRef(op);  // its own is left

@@ -21,6 +21,13 @@ bool WasInterrupted(int32_t result) {
   return result == -EINTR || (result <= -kFirstOfKernel && result >= -kLastOfKernel);
 }
 
+// What has no positions is polled for. (A timerfd says ECANCELED by itself.)
+bool NeedsThread(const core::Op& op) {
+  if (op.kind == OpKind::kOpen) return true;
+  if (op.kind != OpKind::kRead && op.kind != OpKind::kWrite) return false;
+  return core::AsFileOp(op).offset != core::kAtPosition;
+}
+
 void Prepare(io_uring_sqe& entry, const core::Op& op) {
   switch (op.kind) {
     case OpKind::kSend:

@@ -15,7 +15,8 @@ namespace sluice::iouring {
 inline constexpr uint32_t kBufferEntries = 4096;
 inline constexpr size_t kBuffersAtStart = 64;
 
-// Where an op is (Op::state). kTold: a thread of the kernel runs it, and has been told to give up.
+// Where an op is (Op::state). kTold: a thread of the kernel runs it, and has been told to give up,
+// or it has been taken from those that wait for a thread.
 // kLeaving: starved, and cancelled; the next turn lets go of it.
 enum OpState : uint8_t { kInKernel = 0, kTold, kStarved, kLeaving, kEnded };
 
@@ -28,6 +29,9 @@ inline uint64_t UserData(const core::Op& op, Tag tag) {
 
 // Whether a signal has cut a call of a kernel's thread short.
 bool WasInterrupted(int32_t result);
+
+// Whether a thread of the kernel is to make the call.
+bool NeedsThread(const core::Op& op);
 
 // Fills in what the op asks for; of all kinds but recv.
 void Prepare(io_uring_sqe& entry, const core::Op& op);

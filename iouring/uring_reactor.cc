@@ -291,8 +291,10 @@ bool UringReactor::GoesOn(Op& op, int32_t& result) {
   return false;
 }
 
+// The kernel cancels by itself what it has no thread for.
 void UringReactor::OnCall(Op& op, int32_t result) {
   if (GoesOn(op, result)) return;
+  if (result == -ECANCELED && NeedsThread(op) && !HasCancel(op)) result = -EAGAIN;
   End(op, result);
   if (DropRef(op)) op.task->Post(op);
 }

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 
 #include "core/io/read_write.h"
 #include "core/task/join.h"
+#include "core/time/timeout.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/files.h"
 #include "tests/contract/sockets.h"
@@ -195,6 +197,28 @@ Task<void> FullMain() {
   CloseHere(pair.ours);
 }
 TEST_P(FileTest, AFullPipeIsWaitedForAndSoAreSockets) { Run(FullMain()); }
+
+// An open is made by a thread. That there is none is not told as a cancel. In a process of its own:
+// as a user that has as many threads as he may.
+Task<void> NoThreadMain() {
+  constexpr uid_t kSomebody = 54'321;
+  constexpr rlimit kNone = {.rlim_cur = 0, .rlim_max = 0};
+  if (getuid() == 0) EXPECT_EQ(setresuid(kSomebody, kSomebody, kSomebody), 0);
+  EXPECT_EQ(setrlimit(RLIMIT_NPROC, &kNone), 0);
+  core::IoResult<int> opened =
+      co_await core::WithTimeout(10s, OpenAt(AT_FDCWD, "/dev/null", O_RDONLY));
+  EXPECT_FALSE(opened.ok());
+  // Before Linux 6.10 the kernel does not give up by itself.
+  EXPECT_TRUE(opened.error() == EAGAIN || opened.error() == ETIMEDOUT) << opened.error();
+}
+TEST_P(FileTest, AnOpenWithoutAThread) {
+  EXPECT_EXIT(
+      {
+        Run(NoThreadMain());
+        _exit(HasFailure() ? 1 : 0);
+      },
+      ::testing::ExitedWithCode(0), "");
+}
 
 }  // namespace
 }  // namespace sluice::contract
