@@ -76,7 +76,7 @@ void UpstreamHealth::AgentAnswered(EndpointHealth& health, Instant asked_at, Ins
 void UpstreamHealth::TellAgentTrouble(const Endpoint& endpoint, std::string trouble,
                                       Events& events) {
   std::string& known = endpoint.health()->agent_trouble;
-  if (known == trouble) return;
+  if (known == trouble || !IsMember(endpoint)) return;
   if (trouble.empty()) {
     events.Tell({.kind = EventKind::kHealth, .upstream = upstream_, .endpoint = endpoint.name()},
                 LogLevel::kInfo, "upstream %s: endpoint %s: its agent is understood again",
@@ -106,6 +106,8 @@ void UpstreamHealth::AgentSaid(Endpoint& endpoint, std::string_view line, Instan
     const bool had_weight = health.agent.Hundredths(1, false) > 0;
     const AgentState::Change change = health.agent.On(report);
     const bool has_weight = health.agent.Hundredths(1, false) > 0;
+    const bool has_changed = change.is_down || change.is_unused || change.share;
+    if (has_changed && !IsMember(endpoint)) return;
     const bool is_out = health.agent.is_down() || health.agent.is_unused();
     const LogLevel level = is_out ? LogLevel::kWarn : LogLevel::kInfo;
     if (change.is_down) {

@@ -66,7 +66,18 @@ void UpstreamHealth::Forgive(Endpoint& endpoint, void (Outlier::*forgive)()) {
   health.has_failed.store(health.outlier.failures() > 0, std::memory_order_relaxed);
 }
 
-bool UpstreamHealth::MayEject() const {
+// One that has left gets no session, and where the upstream has been removed none does: what is
+// said of it would never be taken back. It walks over all of them: only for a transition.
+bool UpstreamHealth::IsMember(const Endpoint& endpoint) const {
+  if (queue_.is_closed()) return false;
+  const std::shared_ptr<const EndpointSet> set = queue_.ShareSet();
+  return std::ranges::any_of(set->members(), [&endpoint](const EndpointMember& member) {
+    return member.endpoint == &endpoint;
+  });
+}
+
+bool UpstreamHealth::MayEject(const Endpoint& endpoint) const {
+  if (!IsMember(endpoint)) return false;
   const std::shared_ptr<const EndpointSet> set = queue_.ShareSet();
   uint64_t to_serve = 0;
   uint64_t ejected = 0;
@@ -88,7 +99,7 @@ void UpstreamHealth::OnFailure(Endpoint& endpoint, Outlier::Failure failure, std
     const OutlierRule& rule = *rules_.passive;
     const bool is_outlier = health->outlier.OnFailure(failure, rule, now);
     health->has_failed.store(health->outlier.failures() > 0, std::memory_order_relaxed);
-    if (!is_outlier || !MayEject()) return;
+    if (!is_outlier || !MayEject(endpoint)) return;
     const uint32_t failures = health->outlier.failures();
     const core::Duration time = health->outlier.Eject(rule, now, Chance(now));
     events.Tell(
@@ -165,7 +176,7 @@ bool UpstreamHealth::Checked(Endpoint& endpoint, bool passed, std::string_view a
     if (!rules_.check) return false;
     const CheckRules& rules = *rules_.check;
     const bool was_new = health.check.is_new();
-    if (health.check.On(passed, rules.rule)) {
+    if (health.check.On(passed, rules.rule) && IsMember(endpoint)) {
       const uint32_t row = passed ? rules.rule.rise : rules.rule.fall;
       const char* const verb = passed ? "passed" : "failed";
       const std::string why = was_new ? absl::StrFormat("its first check %s: %s", verb, answer)

@@ -17,6 +17,8 @@
 // that joins it later is not before it has passed its first check.
 //
 // Every transition is an event, told once, with its cause and the last answer; so is the way back.
+// What has left the upstream has none: its sessions may go on, and fail, while another endpoint has
+// its name.
 // Threads: any; a lock is held for moments. A session that meets no failure takes none, unless the
 // endpoint has a failure to be forgiven.
 // Checked by: tests/proxy/upstream/upstream_health_test.cc, tests/e2e/test_health.py.
@@ -157,7 +159,8 @@ class UpstreamHealth {
            endpoint.health()->has_failed.load(std::memory_order_relaxed);
   }
   void Forgive(Endpoint& endpoint, void (Outlier::*forgive)());
-  bool MayEject() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IsMember(const Endpoint& endpoint) const;
+  bool MayEject(const Endpoint& endpoint) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ScheduleFirst(const EndpointSet& set, size_t index, core::Instant now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TakeDueAgent(const EndpointSet& set, size_t index, core::Instant now, Due& due)

@@ -332,20 +332,20 @@ MISTAKES = [
     ),
     (
         'upstream_health.cc',
-        '    if (health.check.On(passed, rules.rule)) {\n',
+        '    if (health.check.On(passed, rules.rule) && IsMember(endpoint)) {\n',
         """    CheckRule rule = rules.rule;
     if (sim::Planted(sim::Mutant::kTrustsOneCheck)) rule = {.rise = 1, .fall = 1};
     if (sim::Planted(sim::Mutant::kNeverUp)) passed = false;
-    if (health.check.On(passed, rule)) {
+    if (health.check.On(passed, rule) && IsMember(endpoint)) {
 """,
     ),
     (
         'upstream_health.cc',
-        '    if (!is_outlier || !MayEject()) return;\n',
+        '    if (!is_outlier || !MayEject(endpoint)) return;\n',
         """    const bool early = sim::Planted(sim::Mutant::kEjectsEarly) &&
                        health->outlier.failures() * 2 >= rule.failures;
     if (!is_outlier && !early) return;
-    if (!MayEject() && !sim::Planted(sim::Mutant::kEjectsAll)) return;
+    if (!MayEject(endpoint) && !sim::Planted(sim::Mutant::kEjectsAll)) return;
 """,
     ),
     (

@@ -198,6 +198,39 @@ TEST(UpstreamHealth, ThatMuchIsLookedAtAgainWithTheNextFailure) {
   EXPECT_EQ(world.Usable(), "ac");
 }
 
+// Its sessions go on, and fail, whatever serves under that name by now.
+TEST(UpstreamHealth, OneThatHasLeftIsNotEjected) {
+  World world(Passive(2));
+  const EndpointRef left(&world.endpoint(1));
+  world.Change(Passive(1));
+  for (int i = 0; i < 2; ++i) {
+    world.health().OnFailure(*left, Failure::kConnect, "refused", kStart, world.events);
+  }
+  EXPECT_EQ(world.lines.Take(), Strings());
+}
+
+TEST(UpstreamHealth, WhereTheUpstreamIsGoneNoneIsEjected) {
+  World world(Passive(2));
+  world.upstream->Retire(kStart);
+  world.Eject(0);
+  EXPECT_EQ(world.lines.Take(), Strings());
+}
+
+TEST(UpstreamHealth, NothingIsSaidOfOneThatHasLeft) {
+  conf::Upstream config = Checking(2);
+  config.health.on_down = conf::OnDown::kReset;
+  config.agent.port = 9999;
+  World world(config);
+  const EndpointRef left(&world.endpoint(1));
+  config.endpoints.pop_back();
+  world.Change(config);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(world.health().Checked(*left, false, "refused", kStart, kStart, world.events));
+    world.health().AgentSaid(*left, i < 2 ? "down" : "what", kStart, kStart, world.events);
+  }
+  EXPECT_EQ(world.lines.Take(), Strings());
+}
+
 TEST(UpstreamHealth, APanicUsesThoseThatAreEjectedAndNoneThatFailedItsCheck) {
   conf::Upstream config = Checking(4);
   config.passive_health = {.failures = 2, .max_ejected = 100};
