@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "core/base/check.h"
+#include "core/net/transfer.h"
 #include "core/reactor/blocking_calls.h"
 #include "core/reactor/recv_now.h"
 #include "epoll/epoll_entry.h"
@@ -38,14 +39,9 @@ EpollReactor::Attempt EpollReactor::PerformRecvInto(Op& op) {
 
 EpollReactor::Attempt EpollReactor::PerformMessage(Op& op) {
   auto* const message = static_cast<msghdr*>(const_cast<void*>(core::DataOf(op)));
-  const bool sends = op.kind == OpKind::kSendMessage;
-  ssize_t bytes;
-  do {
-    bytes = sends ? sendmsg(op.fd, message, MSG_DONTWAIT | MSG_NOSIGNAL)
-                  : recvmsg(op.fd, message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  } while (bytes < 0 && errno == EINTR);
-  if (bytes < 0 && errno == EAGAIN) return Attempt::kNotReady;
-  op.result = bytes < 0 ? -errno : static_cast<int32_t>(bytes);
+  op.result = op.kind == OpKind::kSendMessage ? core::SendMessageNow(op.fd, *message)
+                                              : core::ReceiveMessageNow(op.fd, *message);
+  if (op.result == -EAGAIN) return Attempt::kNotReady;
   if (op.result > 0) op.task->ConsumeBudgetForBytes(op.result);
   table_->at(op.fd).directions[DirectionOf(op)].Set();
   return Attempt::kDone;

@@ -1,4 +1,5 @@
-// ReceiveBytes and SendBytes: recv(2) and send(2) that do not wait.
+// ReceiveBytes, SendBytes, ReceiveMessageNow and SendMessageNow: recv(2) and its like, which do not
+// wait.
 //
 // Made with syscall(2): in a process with more than one thread the C library's own functions are
 // cancellation points, which cost two locked instructions and a function call each; for a small
@@ -28,6 +29,22 @@ inline int32_t ReceiveBytes(int fd, void* data, size_t size) {
 inline int32_t SendBytes(int fd, const void* data, size_t size) {
   for (;;) {
     const long bytes = syscall(SYS_sendto, fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL, nullptr, 0);
+    if (bytes >= 0) return static_cast<int32_t>(bytes);
+    if (errno != EINTR) return -errno;
+  }
+}
+
+inline int32_t ReceiveMessageNow(int fd, msghdr& message) {
+  for (;;) {
+    const long bytes = syscall(SYS_recvmsg, fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (bytes >= 0) return static_cast<int32_t>(bytes);
+    if (errno != EINTR) return -errno;
+  }
+}
+
+inline int32_t SendMessageNow(int fd, const msghdr& message) {
+  for (;;) {
+    const long bytes = syscall(SYS_sendmsg, fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (bytes >= 0) return static_cast<int32_t>(bytes);
     if (errno != EINTR) return -errno;
   }
