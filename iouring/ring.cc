@@ -75,28 +75,26 @@ Ring::~Ring() {
   if (buffers_ != nullptr) munmap(buffers_, buffer_entries_ * sizeof(io_uring_buf));
 }
 
-io_uring_sqe* Ring::NextEntry() {
+io_uring_sqe* Ring::NextEntry(unsigned together) {
   ++entries_;
   if (!waiting_.empty()) [[unlikely]]
     return &waiting_.emplace_back();
-  io_uring_sqe* entry = io_uring_get_sqe(&ring_);
-  if (entry == nullptr) [[unlikely]] {
+  if (io_uring_sq_space_left(&ring_) < together) [[unlikely]] {
     io_uring_submit(&ring_);
-    entry = io_uring_get_sqe(&ring_);
-    if (entry == nullptr) return &waiting_.emplace_back();
+    if (io_uring_sq_space_left(&ring_) < together) return &waiting_.emplace_back();
   }
-  return entry;
+  return io_uring_get_sqe(&ring_);
 }
 
 // Moves as many entries into the queue as the kernel makes room for.
 void Ring::QueueWaiting() {
   while (!waiting_.empty()) {
-    io_uring_sqe* entry = io_uring_get_sqe(&ring_);
-    if (entry == nullptr) {
+    const unsigned together = (waiting_.front().flags & IOSQE_IO_LINK) != 0 ? 2 : 1;
+    if (io_uring_sq_space_left(&ring_) < together) {
       if (io_uring_submit(&ring_) <= 0) return;
       continue;
     }
-    *entry = waiting_.front();
+    *io_uring_get_sqe(&ring_) = waiting_.front();
     waiting_.pop_front();
   }
 }

@@ -28,15 +28,26 @@ bool NeedsThread(const core::Op& op) {
   return core::AsFileOp(op).offset != core::kAtPosition;
 }
 
+void PrepareWait(io_uring_sqe& entry, const core::Op& op) {
+  io_uring_prep_poll_add(&entry, op.fd, POLLIN | POLLRDHUP);
+  entry.flags |= IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
+  entry.user_data = UserData(op, kTagOp);
+}
+
+void PreparePause(io_uring_sqe& entry) {
+  static __kernel_timespec pause = {.tv_sec = 0, .tv_nsec = 10'000'000};  // only read
+  io_uring_prep_timeout(&entry, &pause, 0, 0);
+}
+
 void Prepare(io_uring_sqe& entry, const core::Op& op) {
+  if (SendsToSocket(op) && op.polling) {
+    io_uring_prep_poll_add(&entry, op.fd, POLLOUT);
+    // Past the POLLRDHUP that has come already; more expensive, as it has to be ended.
+    if (op.drained) entry.len = IORING_POLL_ADD_MULTI;
+    return;
+  }
   switch (op.kind) {
     case OpKind::kSend:
-      if (op.polling) {
-        io_uring_prep_poll_add(&entry, op.fd, POLLOUT);
-        // Past the POLLRDHUP that has come already; more expensive, as it has to be ended.
-        if (op.drained) entry.len = IORING_POLL_ADD_MULTI;
-        break;
-      }
       io_uring_prep_send(&entry, op.fd, core::DataOf(op), op.size, MSG_NOSIGNAL | MSG_DONTWAIT);
       break;
     case OpKind::kAccept:
@@ -59,6 +70,10 @@ void Prepare(io_uring_sqe& entry, const core::Op& op) {
       break;
     }
     case OpKind::kWrite:
+      if (op.bulk) {
+        io_uring_prep_send(&entry, op.fd, core::DataOf(op), op.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        break;
+      }
       io_uring_prep_write(&entry, op.fd, core::DataOf(op), op.size,
                           static_cast<uint64_t>(core::AsFileOp(op).offset));
       break;
@@ -72,16 +87,14 @@ void Prepare(io_uring_sqe& entry, const core::Op& op) {
     case OpKind::kRecvMessage:
       io_uring_prep_recvmsg(&entry, op.fd,
                             static_cast<msghdr*>(const_cast<void*>(core::DataOf(op))),
-                            MSG_CMSG_CLOEXEC);
+                            MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
       break;
     case OpKind::kSendMessage:
       io_uring_prep_sendmsg(&entry, op.fd, static_cast<const msghdr*>(core::DataOf(op)),
-                            MSG_NOSIGNAL);
+                            MSG_NOSIGNAL | MSG_DONTWAIT);
       break;
     case OpKind::kRecvInto:
-      io_uring_prep_recv(&entry, op.fd, const_cast<void*>(core::DataOf(op)), op.size, 0);
-      // Do not try before the socket says that there is something.
-      if (op.drained) entry.ioprio |= IORING_RECVSEND_POLL_FIRST;
+      io_uring_prep_recv(&entry, op.fd, const_cast<void*>(core::DataOf(op)), op.size, MSG_DONTWAIT);
       break;
     case OpKind::kRecv:
       SLUICE_CHECK(false);

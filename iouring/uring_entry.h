@@ -33,8 +33,30 @@ bool WasInterrupted(int32_t result);
 // Whether a thread of the kernel is to make the call.
 bool NeedsThread(const core::Op& op);
 
+// Of what sends to a socket: see uring_send.cc.
+inline bool SendsToSocket(const core::Op& op) {
+  return op.kind == core::OpKind::kSend || op.kind == core::OpKind::kSendMessage ||
+         (op.kind == core::OpKind::kWrite && op.bulk);
+}
+
+// Of what receives from a socket: see uring_wait.cc.
+inline bool ReceivesFromSocket(const core::Op& op) {
+  return op.kind == core::OpKind::kRecv || op.kind == core::OpKind::kRecvInto ||
+         op.kind == core::OpKind::kRecvMessage;
+}
+
 // Fills in what the op asks for; of all kinds but recv.
 void Prepare(io_uring_sqe& entry, const core::Op& op);
+
+// What waits until the op's socket has something to receive. It is linked with the receive, the
+// next entry, and the two have one completion: that of the receive, or, if waiting failed, of this.
+void PrepareWait(io_uring_sqe& entry, const core::Op& op);
+
+// Whether a write is one to a socket; makes a terminal ready for it.
+bool PrepareWrite(const core::FileOp& op);
+
+// A pause, until -ETIME: what waits for a socket asks too often.
+void PreparePause(io_uring_sqe& entry);
 
 }  // namespace sluice::iouring
 

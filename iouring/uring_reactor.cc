@@ -85,6 +85,12 @@ bool UringReactor::Submit(Op& op) {
     }
     op.polling = std::exchange(op.result, 0) == -EAGAIN;
   }
+  if (op.kind == OpKind::kWrite) op.bulk = PrepareWrite(core::AsFileOp(op));
+  if (op.kind == OpKind::kSendMessage || (op.kind == OpKind::kWrite && op.bulk)) {
+    op.drained = false;
+    op.polling = false;
+  }
+  if (op.kind == OpKind::kRecvMessage) op.drained = true;  // mostly there is nothing yet
   if (op.kind == OpKind::kRecvInto && op.size >= kSmallCopy && !op.drained && ReceiveNow(op)) {
     core::Count(counters_.immediate);
     return true;
@@ -99,7 +105,7 @@ bool UringReactor::Submit(Op& op) {
   if (op.kind == OpKind::kAccept) {
     op.credit = static_cast<core::AcceptOp&>(op).one_by_one ? 1 : core::kAcceptsPerSubmit;
   }
-  if (op.kind == OpKind::kPoll) op.result = 0;  // nothing found yet: see PollEnd
+  if (op.kind != OpKind::kRecv) op.result = 0;  // nothing found yet: see PollEnd, ReceiveAgain
   Track(op);
   Enqueue(op);
   return false;
@@ -129,6 +135,7 @@ void UringReactor::Enqueue(Op& op) {
     EnqueueRecv(static_cast<core::RecvOp&>(op));
     return;
   }
+  if (ReceivesFromSocket(op) && op.drained) PrepareWait(*ring_->NextEntry(/*together=*/2), op);
   io_uring_sqe* entry = ring_->NextEntry();
   Prepare(*entry, op);
   entry->user_data = UserData(op, kTagOp);
@@ -137,7 +144,7 @@ void UringReactor::Enqueue(Op& op) {
 bool UringReactor::Retry(Op& op) {
   auto& reactor = static_cast<UringReactor&>(*core::Reactor::Current());
   if (&reactor != this) core::Count(reactor.counters_.migrated);
-  if (op.kind == OpKind::kSend) return reactor.SendInTask(op);
+  if (op.kind != OpKind::kRecv) return reactor.SendInTask(op);
   auto& recv = static_cast<core::RecvOp&>(op);
   if (!core::SomebodyWaits(recv)) {  // it found no buffer while others of it are being sent
     recv.result = core::kCreditUsed;
@@ -257,18 +264,27 @@ void UringReactor::OnCompletion(uint64_t user_data, int32_t result, uint32_t fla
       OnPoll(*op, result, flags);
       return;
     case OpKind::kRecvInto:
+      if (ReceiveAgain(*op, result)) return;
       op->drained = result > 0 && (flags & IORING_CQE_F_SOCK_NONEMPTY) == 0;
       OnCall(*op, result);
       return;
-    case OpKind::kRead:
-    case OpKind::kWrite:
-    case OpKind::kOpen:
     case OpKind::kRecvMessage:
-    case OpKind::kSendMessage:
+      if (ReceiveAgain(*op, result)) return;
+      OnCall(*op, result);
+      return;
+    case OpKind::kRead:
+    case OpKind::kOpen:
     case OpKind::kConnect:
       OnCall(*op, result);
       return;
+    case OpKind::kWrite:
+      if (!op->bulk) {
+        OnCall(*op, result);
+        return;
+      }
+      [[fallthrough]];
     case OpKind::kSend:
+    case OpKind::kSendMessage:
       OnSend(*op, result, flags);
       return;
   }

@@ -12,9 +12,9 @@
 //                         ENDED ── refs 0 ──► posted └─ cancel ──► LEAVING ── next turn ──► ENDED
 //   A recv in bulk mode (core/reactor/recv_now.h), or one that is submitted when buffers are short,
 //   waits IN KERNEL as a poll and reads in its task (Retry): it never holds more than one buffer.
-//   A send that would wait does the same: the kernel's own waiting takes a thread of it for each
-//   send to a peer that has finished sending (it is told of POLLRDHUP again and again, and after
-//   128 attempts gives up), so that peers who read slowly could have any number of them.
+//   A send that would wait does the same (uring_send.cc), and a receive that would wait is one with
+//   the poll that it waits for (uring_wait.cc): the kernel's own waiting gives up after 128
+//   attempts in vain, and takes a thread of its own for each that goes on.
 //   Cancel, own worker:   refs + 1, cancel entry        its completion: refs - 1, or once more
 //   Cancel, another's:    refs + 1 unless 0, message    while the op is still IN KERNEL
 //   One that a thread of the kernel runs is TOLD to give up; it ends when its call has returned.
@@ -83,6 +83,8 @@ class UringReactor final : public core::Reactor {
   bool SendNow(core::Op& op);
   bool SendInTask(core::Op& op);
   void WaitToSend(core::Op& op);
+  void Pause(core::Op& op);
+  bool ReceiveAgain(core::Op& op, int32_t result);
   bool ReceiveNow(core::Op& op);
   void Track(core::Op& op);
   void EnqueueCancel(core::Op& op);

@@ -12,10 +12,12 @@
 //                they have done. A file's disk is waited for, and on epoll the other end of a named
 //                pipe that is being opened.
 // Descriptors    One that tells of readiness (a socket, a pipe, a terminal) is to be one that
-//                waits: with O_NONBLOCK io_uring brings EAGAIN. epoll sets that flag itself.
+//                waits. epoll sets O_NONBLOCK itself, and io_uring that of a terminal which is
+//                written to.
 //
 // Broken pipes   A write to a pipe or socket that no one reads is EPIPE, and SIGPIPE unless the
-//                program ignores that, as RunMain does; a SendMessage is EPIPE only.
+//                program ignores that, as RunMain does; a SendMessage is EPIPE only, and so is a
+//                write to a socket on io_uring.
 //
 // Threads: inside one task. Checked by: tests/contract (file_test, message_test).
 #ifndef SLUICE_CORE_IO_READ_WRITE_H_

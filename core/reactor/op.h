@@ -71,10 +71,11 @@ class Op : public Waiter {
   bool cancel_requested = false;  // since Submit
   bool retry = false;             // reactor's: OnReady is to call Reactor::Retry
   bool drained = false;           // reactor's: the last recv left nothing behind (recv into
-                                  // memory: set before Submit, too); send: the peer has finished
+                                  // memory: set before Submit, too): it waits first; what sends:
+                                  // the peer has finished
   uint8_t state = 0;              // reactor's OpState
   // Here they fill a gap.
-  bool bulk = false;     // reactor's, recv: the last read filled its buffer
+  bool bulk = false;     // reactor's, recv: the last read filled its buffer; write: to a socket
   bool polling = false;  // reactor's: waits until it may recv or send, without a buffer or bytes
   int fd;
   union {

@@ -6,11 +6,10 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <deque>
-#include <filesystem>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -21,6 +20,7 @@
 #include "tests/contract/move.h"
 #include "tests/contract/sockets.h"
 #include "tests/contract/streams.h"
+#include "tests/contract/threads.h"
 
 namespace sluice::contract {
 namespace {
@@ -114,39 +114,49 @@ Task<void> CancelMain(HalfClosedTest& test) {
 }
 TEST_P(HalfClosedTest, ACancelledSendSaysSo) { Run(CancelMain(*this)); }
 
-// However many peers have finished and take nothing: no thread waits for them.
-size_t ThreadCount() {
-  const std::filesystem::directory_iterator threads("/proc/self/task");
-  return static_cast<size_t>(std::distance(begin(threads), end(threads)));
-}
+// However many peers have finished and take nothing: no thread waits for them, whatever sends.
 Task<void> ThreadsMain(HalfClosedTest& test) {
   co_await MoveTo(test.first());
   const core::Context context = co_await core::CurrentContext();
   for (const size_t size : {size_t{100}, size_t{30'000}}) {
-    const std::string text(size, 'y');
+    std::string text(size, 'y');
+    iovec part = {.iov_base = text.data(), .iov_len = text.size()};
+    msghdr message = {};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
     const size_t before = ThreadCount();
     std::vector<Pair> pairs;
     std::deque<SingleShotOp> sends;
+    std::deque<core::FileOp> writes;
+    std::vector<SingleShotBase*> ops;
     for (int i = 0; i < 8; ++i) {
-      pairs.push_back(FullAndFinished(i % 2 == 0));
-      SingleShotOp& send = sends.emplace_back(OpKind::kSend, pairs.back().ours);
-      send.data = text.data();
-      send.size = static_cast<uint32_t>(text.size());
-      EXPECT_FALSE(core::SubmitHere(send, *context.task));
+      for (const OpKind kind : {OpKind::kSend, OpKind::kSendMessage, OpKind::kWrite}) {
+        const int fd = pairs.emplace_back(FullAndFinished(i % 2 == 0)).ours;
+        SingleShotBase* op = nullptr;
+        if (kind == OpKind::kWrite) {
+          op = &writes.emplace_back(kind, fd);
+        } else {
+          op = &sends.emplace_back(kind, fd);
+        }
+        op->data = kind == OpKind::kSendMessage ? static_cast<void*>(&message) : text.data();
+        op->size = static_cast<uint32_t>(size);
+        EXPECT_FALSE(core::SubmitHere(*op, *context.task));
+        ops.push_back(op);
+      }
     }
     for (int i = 0; i < 10; ++i) {  // the kernel does with them what it may
       co_await core::Sleep(1ms);
       co_await Turns(20);
     }
     EXPECT_LE(ThreadCount(), before);
-    for (int i = 0; i < 8; ++i) {
-      EXPECT_TRUE(sends[i].in_flight);
-      co_await Until([&] {
-        ReceiveSome(pairs[i].peer.get());
-        return !sends[i].in_flight;
-      });
-      EXPECT_GT(sends[i].result, 0);
-      CloseHere(pairs[i].ours);
+    for (const SingleShotBase* op : ops) EXPECT_TRUE(op->in_flight);
+    co_await Until([&] {  // all at once: the longer one waits the rarer TCP asks
+      for (Pair& pair : pairs) ReceiveSome(pair.peer.get(), 1 << 16);
+      return std::ranges::none_of(ops, [](const SingleShotBase* op) { return op->in_flight; });
+    });
+    for (const SingleShotBase* op : ops) {
+      EXPECT_GT(op->result, 0);
+      CloseHere(op->fd);
     }
   }
 }

@@ -14,10 +14,12 @@
 #include "core/io/read_write.h"
 #include "core/reactor/op.h"
 #include "core/task/join.h"
+#include "core/time/sleep.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/move.h"
 #include "tests/contract/sockets.h"
 #include "tests/contract/streams.h"
+#include "tests/contract/threads.h"
 #include "tests/core/support/seed.h"
 
 namespace sluice::contract {
@@ -32,6 +34,9 @@ class MessageTest : public ContractTest {
  public:
   core::Worker& first() { return *worker(0); }
   core::Worker& other() { return *worker(workers() - 1); }
+  uint64_t completions() {
+    return worker(0)->reactor().counters().completions.load(std::memory_order_relaxed);
+  }
 };
 SLUICE_CONTRACT(MessageTest, kAll);
 
@@ -204,6 +209,49 @@ Task<void> CancelSendMain(MessageTest& test) {
   CloseHere(pair.ours);
 }
 TEST_P(MessageTest, ASendThatIsCancelledSaysHowMuch) { Run(CancelSendMain(*this)); }
+
+// The queue of the receiver is full of another's datagrams, while poll says that one may send: it
+// waits without a thread, and without using the processor.
+Task<void> FullQueueMain(MessageTest& test) {
+  co_await MoveTo(test.first());
+  const core::Address name = AbstractName();
+  const Fd receiver(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  EXPECT_EQ(bind(receiver.get(), name.get(), name.size()), 0);
+  const Fd stranger(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const auto one_more = [&] {
+    return sendto(stranger.get(), "x", 1, MSG_DONTWAIT, name.get(), name.size());
+  };
+  while (one_more() == 1) {
+  }
+  const int ours = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  Message message("ours");
+  message.header.msg_name = const_cast<sockaddr*>(name.get());
+  message.header.msg_namelen = name.size();
+  SingleShotOp op(OpKind::kSendMessage, ours);
+  op.data = &message.header;
+  const size_t threads = ThreadCount();
+  const core::Context context = co_await core::CurrentContext();
+  for (const bool cancel : {true, false}) {
+    if (!core::SubmitHere(op, *context.task)) co_await Turns(3);
+    const uint64_t before = test.completions();
+    co_await core::Sleep(20ms);  // a longer one could only bring more of them
+    EXPECT_LT(test.completions() - before, 50u) << "the worker spins";
+    EXPECT_LE(ThreadCount(), threads);
+    EXPECT_TRUE(op.in_flight);
+    if (cancel) {
+      op.Cancel();
+    } else {
+      EXPECT_EQ(ReceiveSome(receiver.get(), 1), "x");
+    }
+    co_await Until([&op] { return !op.in_flight; });
+    EXPECT_EQ(op.result, cancel ? -ECANCELED : 4);
+  }
+  CloseHere(ours);
+}
+TEST_P(MessageTest, OneThatFindsTheQueueFullOfOthersWaits) {
+  if (GetParam().backend == Backend::kEpoll) GTEST_SKIP() << "no edge tells of it";
+  Run(FullQueueMain(*this));
+}
 
 }  // namespace
 }  // namespace sluice::contract

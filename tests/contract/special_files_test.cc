@@ -21,11 +21,13 @@
 #include "core/runtime/join_handle.h"
 #include "core/runtime/spawn.h"
 #include "core/task/join.h"
+#include "core/time/sleep.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/files.h"
 #include "tests/contract/move.h"
 #include "tests/contract/sockets.h"
 #include "tests/contract/streams.h"
+#include "tests/contract/threads.h"
 
 namespace sluice::contract {
 namespace {
@@ -140,13 +142,19 @@ Task<void> CancelOpenMain(SpecialFilesTest& test) {
 }
 TEST_P(SpecialFilesTest, AnOpenThatWaitsIsCancelled) { Run(CancelOpenMain(*this)); }
 
-// A terminal tells of readiness, but it has no reads that do not wait.
-Task<void> TerminalMain(SpecialFilesTest& test) {
-  Fd master(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+// The name of the terminal whose other end is `master`.
+std::string TerminalOf(const Fd& master) {
   EXPECT_EQ(grantpt(master.get()) + unlockpt(master.get()), 0);
   std::array<char, 100> name{};
   EXPECT_EQ(ptsname_r(master.get(), name.data(), name.size()), 0);
-  core::IoResult<int> fd = co_await OpenAt(AT_FDCWD, name.data(), O_RDWR | O_NOCTTY);
+  return name.data();
+}
+
+// A terminal tells of readiness, but it has no reads that do not wait.
+Task<void> TerminalMain(SpecialFilesTest& test) {
+  Fd master(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  const std::string name = TerminalOf(master);
+  core::IoResult<int> fd = co_await OpenAt(AT_FDCWD, name.c_str(), O_RDWR | O_NOCTTY);
   EXPECT_TRUE(fd.ok());
   const core::Context context = co_await core::CurrentContext();
   for (int i = 0; i < 40; ++i) {
@@ -167,6 +175,44 @@ Task<void> TerminalMain(SpecialFilesTest& test) {
   CloseHere(*fd);
 }
 TEST_P(SpecialFilesTest, AReadOfATerminalIsCancelled) { Run(TerminalMain(*this)); }
+
+// A write that fills it says how much it took, and a later one waits: the worker does not, nor a
+// thread of the kernel's.
+Task<void> FullTerminalMain(SpecialFilesTest& test) {
+  Fd master(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
+  const std::string name = TerminalOf(master);
+  core::IoResult<int> fd = co_await OpenAt(AT_FDCWD, name.c_str(), O_RDWR | O_NOCTTY);
+  EXPECT_TRUE(fd.ok());
+  const std::string text(65536, 'x');
+  const core::Context context = co_await core::CurrentContext();
+  FileOp op(OpKind::kWrite, *fd);
+  op.data = text.data();
+  op.size = static_cast<uint32_t>(text.size());
+  const size_t threads = ThreadCount();
+  int cancelled = 0;
+  for (int i = 0; i < 60; ++i) {
+    const bool reads = i % 4 == 3;  // the other three fill it, at the latest
+    if (!core::SubmitHere(op, *context.task)) {
+      co_await core::Sleep(1ms);  // passes, whatever becomes of the write
+      co_await Turns(i % 6 + 10);
+      EXPECT_LE(ThreadCount(), threads);
+      if (i % 3 == 0) co_await MoveTo(test.other());
+      if (!reads) op.Cancel();
+      co_await Until([&] {
+        std::array<char, 4096> bytes{};
+        if (reads) (void)!read(master.get(), bytes.data(), bytes.size());
+        return !op.in_flight;
+      });
+    }
+    EXPECT_TRUE(op.result > 0 || (op.result == -ECANCELED && !reads)) << op.result;
+    EXPECT_LT(op.result, 65536);
+    cancelled += op.result == -ECANCELED ? 1 : 0;
+    if (::testing::Test::HasFailure()) break;
+  }
+  EXPECT_GT(cancelled, 0);
+  CloseHere(*fd);
+}
+TEST_P(SpecialFilesTest, AWriteToAFullTerminalWaits) { Run(FullTerminalMain(*this)); }
 
 Task<void> NoneMain() {
   std::string bytes(10, '\0');

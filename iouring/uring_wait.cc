@@ -1,0 +1,42 @@
+// Receives from sockets that wait: a poll and, linked with it, a receive that does not wait.
+//
+// The kernel's own waiting of a receive is told of urgent data, too, which may be there for as long
+// as the peer likes with nothing to read (an urgent byte behind a gap): after 128 attempts in vain
+// it would take a thread of the kernel for each such peer. A poll asks for what it is told of.
+//
+//   Submit ──► TRYING ── EAGAIN ──► WAITING, a poll ── something is there ──► TRYING, by the link
+//     │                               ▲     ▲                                  │       │
+//     └── drained, or a message ──────┘     └── EAGAIN, or PAUSING, 10 ms, ◄───┘       ▼
+//                                               after some of them                   ENDED
+//
+// To this reactor the two entries are as one: they have one user_data and, as the poll skips the
+// completion of its success and a failure of it that of the receive, one completion. A cancel finds
+// the poll, or nothing (the receive is about to be made).
+
+#include <cerrno>
+
+#include "core/reactor/op.h"
+#include "iouring/uring_reactor.h"
+
+namespace sluice::iouring {
+
+using core::Op;
+
+// Attempts in vain, one after the other: another reader may be faster, or a datagram be broken.
+// More of them come of errors that a poll tells and a receive does not, of a socket that queues
+// those; the pause keeps them from using the processor.
+constexpr int32_t kInVain = 8;
+
+// An op into the caller's memory. True: it goes on waiting. Its result counts the attempts.
+bool UringReactor::ReceiveAgain(Op& op, int32_t result) {
+  if (result == -EAGAIN && op.drained && ++op.result >= kInVain) {
+    Pause(op);
+    return true;
+  }
+  if (result != -EAGAIN && result != -ETIME) return false;
+  op.drained = true;
+  Enqueue(op);
+  return true;
+}
+
+}  // namespace sluice::iouring

@@ -1,0 +1,160 @@
+// An urgent byte whose sequence number lies beyond what has been received: the kernel tells of
+// urgent data, and there is nothing to read until the gap is filled, which may be never. Reads wait
+// for that as for anything else, without a thread of the kernel for each.
+
+#include <gtest/gtest.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cerrno>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "core/io/recv_stream.h"
+#include "core/reactor/op.h"
+#include "core/reactor/recv_op.h"
+#include "core/time/sleep.h"
+#include "tests/contract/contract.h"
+#include "tests/contract/move.h"
+#include "tests/contract/sockets.h"
+#include "tests/contract/streams.h"
+#include "tests/contract/threads.h"
+
+namespace sluice::contract {
+namespace {
+
+using core::OpKind;
+using core::SingleShotOp;
+
+class UrgentGapTest : public ContractTest {
+ public:
+  core::Worker& first() { return *worker(0); }
+};
+SLUICE_CONTRACT(UrgentGapTest, kAll);
+
+bool MayRepair() {
+  const Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  return setsockopt(fd.get(), SOL_TCP, TCP_REPAIR, &on, sizeof(on)) == 0;
+}
+
+void Set(int fd, int option, int value) {
+  EXPECT_EQ(setsockopt(fd, SOL_TCP, option, &value, sizeof(value)), 0) << option << " " << errno;
+}
+uint32_t SequenceOf(int fd, int queue) {
+  Set(fd, TCP_REPAIR_QUEUE, queue);
+  uint32_t sequence = 0;
+  socklen_t size = sizeof(sequence);
+  EXPECT_EQ(getsockopt(fd, SOL_TCP, TCP_QUEUE_SEQ, &sequence, &size), 0);
+  return sequence;
+}
+
+// The same connection as if `peer` had sent one byte more, which is lost; it does not come again.
+void LoseOneByte(Fd& peer, int ours) {
+  const core::Address here = AddressOf(peer.get());
+  const core::Address there = AddressOf(ours);
+  Set(peer.get(), TCP_REPAIR, TCP_REPAIR_ON);
+  const uint32_t sent = SequenceOf(peer.get(), TCP_SEND_QUEUE);
+  const uint32_t received = SequenceOf(peer.get(), TCP_RECV_QUEUE);
+  tcp_repair_window window = {};
+  socklen_t size = sizeof(window);
+  EXPECT_EQ(getsockopt(peer.get(), SOL_TCP, TCP_REPAIR_WINDOW, &window, &size), 0);
+  peer.Close();  // says nothing to the other end
+  peer = Fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  Set(peer.get(), TCP_REPAIR, TCP_REPAIR_ON);
+  EXPECT_EQ(bind(peer.get(), here.get(), here.size()), 0) << errno;
+  Set(peer.get(), TCP_REPAIR_QUEUE, TCP_SEND_QUEUE);
+  Set(peer.get(), TCP_QUEUE_SEQ, static_cast<int>(sent + 1));
+  Set(peer.get(), TCP_REPAIR_QUEUE, TCP_RECV_QUEUE);
+  Set(peer.get(), TCP_QUEUE_SEQ, static_cast<int>(received));
+  EXPECT_EQ(connect(peer.get(), there.get(), there.size()), 0) << errno;
+  EXPECT_EQ(setsockopt(peer.get(), SOL_TCP, TCP_REPAIR_WINDOW, &window, sizeof(window)), 0);
+  Set(peer.get(), TCP_REPAIR, TCP_REPAIR_OFF_NO_WP);
+}
+
+Pair BehindAGap() {
+  Pair pair = ConnectTcp();
+  LoseOneByte(pair.peer, pair.ours);
+  EXPECT_EQ(send(pair.peer.get(), "!", 1, MSG_OOB | MSG_NOSIGNAL), 1);
+  return pair;
+}
+
+constexpr int kPeers = 8;
+
+// The kernel does with what is in flight what it may; then all is cancelled.
+template <typename Ops>
+Task<void> ExpectTheyWait(Ops& ops, size_t threads) {
+  for (int i = 0; i < 10; ++i) {
+    co_await core::Sleep(1ms);
+    co_await Turns(20);
+  }
+  EXPECT_LE(ThreadCount(), threads);
+  for (auto& op : ops) {
+    EXPECT_TRUE(op.in_flight);
+    op.Cancel();
+    co_await Until([&op] { return !op.in_flight; });
+    EXPECT_EQ(op.result, -ECANCELED);
+  }
+}
+
+Task<void> IntoMemoryMain(UrgentGapTest& test, OpKind kind) {
+  co_await MoveTo(test.first());
+  const core::Context context = co_await core::CurrentContext();
+  for (const bool drained : {false, true}) {
+    const size_t threads = ThreadCount();
+    std::string room(10'000, '\0');
+    iovec part = {.iov_base = room.data(), .iov_len = room.size()};
+    msghdr message = {};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    std::vector<Pair> pairs;
+    std::deque<SingleShotOp> ops;
+    for (int i = 0; i < kPeers; ++i) {
+      pairs.push_back(BehindAGap());
+      SingleShotOp& op = ops.emplace_back(kind, pairs.back().ours);
+      if (kind == OpKind::kRecvInto) {
+        op.data = room.data();
+        op.size = static_cast<uint32_t>(room.size());
+        op.drained = drained;
+      } else {
+        op.data = &message;
+      }
+      EXPECT_FALSE(core::SubmitHere(op, *context.task));
+    }
+    co_await ExpectTheyWait(ops, threads);
+    for (Pair& pair : pairs) CloseHere(pair.ours);
+  }
+}
+TEST_P(UrgentGapTest, ReceivesIntoMemoryTakeNoThreads) {
+  if (!MayRepair()) GTEST_SKIP() << "needs CAP_NET_ADMIN";
+  Run(IntoMemoryMain(*this, OpKind::kRecvInto));
+}
+TEST_P(UrgentGapTest, ReceivesOfMessagesTakeNoThreads) {
+  if (!MayRepair()) GTEST_SKIP() << "needs CAP_NET_ADMIN";
+  Run(IntoMemoryMain(*this, OpKind::kRecvMessage));
+}
+
+Task<void> IntoBuffersMain(UrgentGapTest& test) {
+  co_await MoveTo(test.first());
+  const core::Context context = co_await core::CurrentContext();
+  const size_t threads = ThreadCount();
+  std::vector<Pair> pairs;
+  std::deque<core::RecvOp> ops;
+  for (int i = 0; i < kPeers; ++i) {
+    pairs.push_back(BehindAGap());
+    core::RecvOp& op = ops.emplace_back(pairs.back().ours);
+    op.credit = 10'000;
+    EXPECT_FALSE(core::SubmitHere(op, *context.task));
+  }
+  co_await ExpectTheyWait(ops, threads);
+  for (Pair& pair : pairs) CloseHere(pair.ours);
+}
+TEST_P(UrgentGapTest, ReceivesIntoBuffersTakeNoThreads) {
+  if (!MayRepair()) GTEST_SKIP() << "needs CAP_NET_ADMIN";
+  Run(IntoBuffersMain(*this));
+}
+
+}  // namespace
+}  // namespace sluice::contract
