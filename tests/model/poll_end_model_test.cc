@@ -1,10 +1,11 @@
 // Ops of the completion reactor that wait by a poll: one for a break, which the reactor itself ends
-// by a cancel when it has seen one, and a recv in bulk mode, which ends in its task. Both meet a
-// cancel from another worker.
+// by a cancel when it has seen one, a recv in bulk mode, which ends in its task, and a send, which
+// does both. They meet a cancel from another worker.
 //
-// A transcription of UringReactor::OnPoll, OnReadable, OnCancel, StartCancel, DropRef, AdvanceBulk
-// and of Op::Cancel and OnReady, with the real WakeFlag; the ring is a list of completions. What a
-// cancel needs from the kernel is as in kernel_refs_model_test.
+// A transcription of UringReactor::PollEnd, OnPoll, OnReadable, OnWritable, OnCancel, StartCancel,
+// DropRef, AdvanceBulk and of Op::Cancel and OnReady, with the real WakeFlag; the ring is a list of
+// completions. What a cancel needs from the kernel is as in kernel_refs_model_test.
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,7 @@ constexpr Order kAcquire = std::memory_order_acquire;
 constexpr Order kAcqRel = std::memory_order_acq_rel;
 constexpr int kCancelled = -1;
 constexpr int kNotFound = -2;
+constexpr int kSent = 2;
 
 struct Mistakes {
   bool own_cancel_takes_no_ref = false;
@@ -75,8 +77,10 @@ class Kernel {
   std::vector<Completion> completions_;
 };
 
+enum class Kind { kPoll, kBulkRecv, kSend };
+
 struct State {
-  State(const Mistakes& mistakes, bool bulk) : mistakes(mistakes), bulk(bulk) {}
+  State(const Mistakes& mistakes, Kind kind) : mistakes(mistakes), kind(kind) {}
 
   // --- the op's task, on another worker ---
   void Cancel() {
@@ -97,6 +101,10 @@ struct State {
       if (!std::exchange(retry, false)) break;
       if (cancel_requested && !mistakes.retry_ignores_cancel) {
         result = kCancelled;
+        break;
+      }
+      if (kind == Kind::kSend) {
+        result = kSent;
         break;
       }
       place_ended = false;  // nothing to read: it waits again, here
@@ -124,8 +132,10 @@ struct State {
       TouchOp();
       if (completion.is_cancel) {
         OnCancel(completion.result);
-      } else if (bulk) {
+      } else if (kind == Kind::kBulkRecv) {
         OnReadable(completion.result);
+      } else if (kind == Kind::kSend) {
+        OnWritable(completion.result, completion.more);
       } else {
         OnPoll(completion.result, completion.more);
       }
@@ -147,21 +157,34 @@ struct State {
     if (DropRef()) Post();
   }
   // Events are 1, what was wanted, or 0, something else.
-  void OnPoll(int event, bool more) {
+  std::optional<int> PollEnd(int event, bool more) {
     if (more) {
-      if (event <= 0 || result != 0) return;
+      if (event <= 0 || result != 0) return std::nullopt;
       result = event;
       if (!mistakes.own_cancel_takes_no_ref) refs.fetch_add(1, kAcqRel);
       kernel.Cancel();
-      return;
+      return std::nullopt;
     }
     if (event == 0) {
       kernel.Submit();
-      return;
+      return std::nullopt;
     }
-    result = result > 0 && !mistakes.forgets_what_it_saw ? result : event;
+    return result > 0 && !mistakes.forgets_what_it_saw ? result : event;
+  }
+  void OnPoll(int event, bool more) {
+    const std::optional<int> end = PollEnd(event, more);
+    if (!end.has_value()) return;
+    result = *end;
     place_ended = true;
     if (DropRef()) Post();
+  }
+  void OnWritable(int event, bool more) {
+    const std::optional<int> end = PollEnd(event, more);
+    if (!end.has_value()) return;
+    retry = *end > 0;
+    result = *end > 0 ? kCancelled : *end;
+    place_ended = true;
+    if (DropRef() || mistakes.retries_cancelled) Post();
   }
   void OnReadable(int event) {
     result = kCancelled;
@@ -178,7 +201,7 @@ struct State {
   void TouchOp() { op.Set(op.Get() + 1); }
 
   const Mistakes mistakes;
-  const bool bulk;
+  const Kind kind;
   Kernel kernel;
   core::Atomic<uint32_t> refs{1};
   core::WakeFlag wake;
@@ -198,7 +221,7 @@ enum class Poll { kBreaks, kBreaksAtTheEnd, kPassesOver };
 // A task waits for a break; `cancel`: and gives up.
 Model ForABreak(Poll what, bool cancel, const Mistakes& mistakes = {}) {
   return [=](Execution& run) {
-    auto& s = run.Make<State>(mistakes, /*bulk=*/false);
+    auto& s = run.Make<State>(mistakes, Kind::kPoll);
     run.Daemon("reactor", [&s] {
       for (;;) s.Turn();
     });
@@ -220,7 +243,7 @@ Model ForABreak(Poll what, bool cancel, const Mistakes& mistakes = {}) {
 // A recv in bulk mode is told to try, finds nothing, and is cancelled.
 Model Bulk(const Mistakes& mistakes = {}) {
   return [=](Execution& run) {
-    auto& s = run.Make<State>(mistakes, /*bulk=*/true);
+    auto& s = run.Make<State>(mistakes, Kind::kBulkRecv);
     run.Daemon("reactor", [&s] {
       for (;;) s.Turn();
     });
@@ -236,11 +259,34 @@ Model Bulk(const Mistakes& mistakes = {}) {
   };
 }
 
+// A send waits until it may go on: the poll ends by itself, or is ended.
+Model Send(Poll what, bool cancel, const Mistakes& mistakes = {}) {
+  return [=](Execution& run) {
+    auto& s = run.Make<State>(mistakes, Kind::kSend);
+    run.Daemon("reactor", [&s] {
+      for (;;) s.Turn();
+    });
+    run.Thread("task", [&s, cancel] {
+      if (cancel) s.Cancel();
+      s.WaitForEnd();
+    });
+    run.Thread("network", [&s, what] { s.kernel.Event(1, what == Poll::kBreaksAtTheEnd); });
+    run.Finally([&s, cancel] {
+      SLUICE_CHECK(s.ended && s.refs.load(std::memory_order_relaxed) == 0);
+      SLUICE_CHECK(s.result == (cancel ? kCancelled : kSent));
+    });
+  };
+}
+
 TEST(PollEnd, Breaks) { ExpectHolds(ForABreak(Poll::kBreaks, false)); }
 TEST(PollEnd, BreaksWithItsLastEvent) { ExpectHolds(ForABreak(Poll::kBreaksAtTheEnd, false)); }
 TEST(PollEnd, BreaksAndIsCancelled) { ExpectHolds(ForABreak(Poll::kBreaks, true)); }
 TEST(PollEnd, EndsUnwantedAndIsCancelled) { ExpectHolds(ForABreak(Poll::kPassesOver, true)); }
 TEST(BulkRecv, IsCancelled) { ExpectHolds(Bulk()); }
+TEST(Send, GoesOn) { ExpectHolds(Send(Poll::kBreaks, false)); }
+TEST(Send, GoesOnWithTheLastEvent) { ExpectHolds(Send(Poll::kBreaksAtTheEnd, false)); }
+TEST(Send, IsCancelled) { ExpectHolds(Send(Poll::kBreaks, true)); }
+TEST(Send, IsCancelledWithTheLastEvent) { ExpectHolds(Send(Poll::kBreaksAtTheEnd, true)); }
 
 TEST(PollEndMutant, OwnCancelTakesNoReference) {
   ExpectFails(ForABreak(Poll::kBreaks, true, {.own_cancel_takes_no_ref = true}));
@@ -250,6 +296,15 @@ TEST(PollEndMutant, ForgetsWhatItSaw) {
 }
 TEST(PollEndMutant, CancelsOnce) {
   ExpectFails(ForABreak(Poll::kPassesOver, true, {.cancels_once = true}));
+}
+TEST(SendMutant, OwnCancelTakesNoReference) {
+  ExpectFails(Send(Poll::kBreaks, false, {.own_cancel_takes_no_ref = true}));
+}
+TEST(SendMutant, ForgetsWhatItSaw) {
+  ExpectFails(Send(Poll::kBreaks, false, {.forgets_what_it_saw = true}));
+}
+TEST(SendMutant, RetriesWhileACancelKnowsIt) {
+  ExpectFails(Send(Poll::kBreaks, true, {.retries_cancelled = true}));
 }
 TEST(BulkRecvMutant, RetriesWhatIsCancelled) { ExpectFails(Bulk({.retries_cancelled = true})); }
 TEST(BulkRecvMutant, RetryIgnoresTheCancel) { ExpectFails(Bulk({.retry_ignores_cancel = true})); }
