@@ -62,7 +62,7 @@ void UringReactor::StartCancel(Op& op) {
 
 void UringReactor::EnqueueCancel(Op& op) {
   io_uring_sqe* entry = ring_->NextEntry();
-  io_uring_prep_cancel64(entry, UserData(op, kTagOp), 0);
+  io_uring_prep_cancel64(entry, UserData(op, TagOf(op)), 0);
   entry->user_data = UserData(op, kTagCancel);
 }
 

@@ -21,7 +21,19 @@ inline constexpr size_t kBuffersAtStart = 64;
 enum OpState : uint8_t { kInKernel = 0, kTold, kStarved, kLeaving, kEnded };
 
 // user_data: the op's address, its low bits telling what completes.
-enum Tag : uint64_t { kTagOp = 0, kTagCancel = 1, kTagWake = 2, kTagClose = 3, kTagMask = 7 };
+// kTagAccept: of an op, too, one that is found among thousands without a look at the others' ops.
+enum Tag : uint64_t {
+  kTagOp = 0,
+  kTagCancel = 1,
+  kTagWake = 2,
+  kTagClose = 3,
+  kTagAccept = 4,
+  kTagMask = 7
+};
+
+inline Tag TagOf(const core::Op& op) {
+  return op.kind == core::OpKind::kAccept ? kTagAccept : kTagOp;
+}
 
 inline uint64_t UserData(const core::Op& op, Tag tag) {
   return reinterpret_cast<uint64_t>(&op) | tag;

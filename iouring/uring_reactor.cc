@@ -138,7 +138,7 @@ void UringReactor::Enqueue(Op& op) {
   if (ReceivesFromSocket(op) && op.drained) PrepareWait(*ring_->NextEntry(/*together=*/2), op);
   io_uring_sqe* entry = ring_->NextEntry();
   Prepare(*entry, op);
-  entry->user_data = UserData(op, kTagOp);
+  entry->user_data = UserData(op, TagOf(op));
 }
 
 bool UringReactor::Retry(Op& op) {
@@ -202,14 +202,16 @@ void UringReactor::Turn(std::optional<core::Duration> timeout, uint32_t limit) {
   limit = std::max<uint32_t>(limit, 1);
   if (backlog_ >= std::max(limit, kFullTurn)) {
     if (ring_->Submit()) core::Count(counters_.enters);
+    TakeAccepts();
     backlog_ -= Reap(limit);
-    accepts_wait_ = false;
     return;
   }
   if (ring_->has_completion()) timeout = core::Duration::zero();
   const bool sleep = timeout != core::Duration::zero() && wakeup_.BeginSleep();
   if (ring_->Enter(sleep ? timeout : core::Duration::zero())) core::Count(counters_.enters);
   if (sleep) wakeup_.EndSleep();
+  if (ring_->completions() > limit) [[unlikely]]
+    TakeAccepts();
   limit -= Reap(limit);
   // A queue of connections is emptied faster than by one each turn: turns may be far apart.
   for (uint32_t i = 1; accepts_wait_ && limit > 0 && i < core::kAcceptsPerSubmit; ++i) {
@@ -239,6 +241,7 @@ void UringReactor::OnCompletion(uint64_t user_data, int32_t result, uint32_t fla
   Op* op = reinterpret_cast<Op*>(user_data & ~uint64_t{kTagMask});
   switch (user_data & kTagMask) {
     case kTagOp:
+    case kTagAccept:
       break;
     case kTagCancel:
       OnCancel(*op, result);
@@ -342,26 +345,6 @@ void UringReactor::OnPoll(Op& op, int32_t result, uint32_t flags) {
   const auto wanted = static_cast<int32_t>(op.events | POLLERR | POLLHUP | POLLNVAL);
   End(op, *end > 0 ? *end & wanted : *end);
   if (DropRef(op)) op.task->Post(op);
-}
-
-// An accept is armed again here, one connection at a time, until its credit is used up or it is
-// asked to end (another reference).
-void UringReactor::OnAccept(core::AcceptOp& op, int32_t result, uint32_t flags) {
-  core::Runnable* task = op.task;
-  if (result < 0) {
-    End(op, result);
-    if (DropRef(op)) task->Post(op);
-    return;
-  }
-  auto* accepted = new core::Accepted(op, result);
-  if (--op.credit > 0 && op.kernel_refs.load(std::memory_order_acquire) == 1) {
-    Enqueue(op);
-    accepts_wait_ |= (flags & IORING_CQE_F_SOCK_NONEMPTY) != 0;
-  } else {
-    End(op, 0);
-    accepted->last = DropRef(op);
-  }
-  task->Post(*accepted);
 }
 
 // The op's last completion has been seen.

@@ -25,6 +25,9 @@
 //      ▲                                               │
 //      └── what was left at the last ASKING is reaped ─┘
 //
+//   Completions are reaped in their order, but for accepts: with more than a turn's worth in the
+//   ring they go first (uring_accept.cc).
+//
 // Invariants
 //   I1  refs > 0 exactly while the op is in flight here; it goes from 0 to 1 only in Submit.
 //   I2  The op's node is posted once, at refs 0; buffers and accepted connections before it.
@@ -102,6 +105,8 @@ class UringReactor final : public core::Reactor {
   uint32_t FeedStarved(uint32_t limit, bool& again);
   void PostRetry(core::Op& op);
   uint32_t Reap(uint32_t limit);
+  void TakeAccepts();
+  void TakeNewAccepts();
   void OnCompletion(uint64_t user_data, int32_t result, uint32_t flags);
   // A cancel of it is under way, or the kernel has told of one.
   static bool HasCancel(const core::Op& op);
@@ -131,6 +136,7 @@ class UringReactor final : public core::Reactor {
   size_t fewest_in_ring_;       // since the last Trim
   uint64_t recvs_at_trim_ = 0;  // at the last Trim
   uint32_t backlog_ = 0;        // not reaped of what was there when the kernel last brought more
+  uint32_t scanned_ = 0;        // where in the ring's completions TakeAccepts has come to
   bool accepts_wait_ = false;   // an accept that is armed again finds the next one at once
   core::NodeQueue starved_;
   bool leaving_ = false;  // some of them are
