@@ -9,6 +9,8 @@
 #include <atomic>
 #include <cerrno>
 #include <deque>
+#include <filesystem>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
@@ -271,6 +273,33 @@ Task<void> ExhaustedMain() {
   CloseHere(listener);
 }
 TEST_P(AcceptTest, OutOfDescriptors) { Run(ExhaustedMain()); }
+
+// A cancelled accept says so, also one that has lost so many connections to others that a thread of
+// the kernel waits in its place: that one is woken by a signal.
+size_t CountThreads() {
+  using std::filesystem::directory_iterator;
+  return static_cast<size_t>(
+      std::distance(directory_iterator("/proc/self/task"), directory_iterator()));
+}
+Task<int> LoseConnections(int listener) {
+  const size_t threads = CountThreads();
+  for (int i = 0; i < 300 && CountThreads() == threads; ++i) {
+    const Fd guest = ConnectPlain(AddressOf(listener));
+    const Fd taken = AcceptPlain(listener);
+    co_await Turns(1);
+  }
+  co_await Turns(200);  // it has begun to wait
+  co_return 0;
+}
+Task<void> LostMain() {
+  const int listener = ListenHere();
+  AcceptStream stream(listener);
+  const auto outcome = co_await core::Select(LoseConnections(listener), ErrorOfAccept(stream));
+  EXPECT_TRUE(outcome.Won<0>());
+  EXPECT_EQ(outcome.Get<1>(), ECANCELED);
+  CloseHere(listener);
+}
+TEST_P(AcceptTest, CancelledAfterLosingMany) { Run(LostMain()); }
 
 // A crowd that has not been accepted yet holds few descriptors, however long it has to wait for
 // that; then all of it comes.
