@@ -2,7 +2,6 @@
 // everything else that has completed.
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdint>
 #include <utility>
 
@@ -15,24 +14,17 @@ namespace sluice::iouring {
 
 // An accept is armed again here, one connection at a time, until its credit is used up or it is
 // asked to end (another reference). One that has lost many connections to other workers waits in a
-// thread of the kernel, which a signal may cut short: see OnCall.
+// thread of the kernel, which a signal may cut short.
 void UringReactor::OnAccept(core::AcceptOp& op, int32_t result, uint32_t flags) {
+  if (GoesOn(op, result)) return;
   core::Runnable* task = op.task;
-  const bool asked_to_end = op.kernel_refs.load(std::memory_order_acquire) != 1;
-  if (WasInterrupted(result)) [[unlikely]] {
-    if (!asked_to_end) {
-      Enqueue(op);
-      return;
-    }
-    result = -ECANCELED;
-  }
   if (result < 0) {
     End(op, result);
     if (DropRef(op)) task->Post(op);
     return;
   }
   auto* accepted = new core::Accepted(op, result);
-  if (--op.credit > 0 && !asked_to_end) {
+  if (--op.credit > 0 && op.kernel_refs.load(std::memory_order_acquire) == 1) {
     Enqueue(op);
     accepts_wait_ |= (flags & IORING_CQE_F_SOCK_NONEMPTY) != 0;
   } else {
