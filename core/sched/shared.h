@@ -117,7 +117,7 @@ class Shared final : public Scheduler {
   Atomic<size_t> outside_begun_{0};  // as in Worker: by threads that are no workers
   Atomic<size_t> outside_ended_{0};
   // Workers that look every kOverdue whether a backlog has become overdue: none need be woken for
-  // it. A hint, it orders nothing.
+  // it. Ordered by the fences of IdleSet::BeginPark, and Worker's WakeForBacklog and PassOnSearch.
   Atomic<uint32_t> watchers_{0};
 };
 

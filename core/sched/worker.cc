@@ -117,13 +117,8 @@ bool Worker::Step() {
 }
 
 void Worker::RunTask(Runnable& task) {
-  if (searching_) {
-    searching_ = false;
-    // The last searcher has found something: there may be more.
-    if (shared_.idle_.StopSearching() && (SharedWork() || OverdueElsewhere() || NewElsewhere())) {
-      shared_.NotifyOne();
-    }
-  }
+  if (looking_ != 0) [[unlikely]]
+    PassOnSearch();
   Count(counters_.tasks);
   ++tasks_since_turn_;
   running_ = &task;
@@ -190,20 +185,28 @@ Runnable* Worker::NextLocal() {
   return shared_.workers_.size() == 1 ? queue_.PopAlone() : queue_.Pop();
 }
 
-// The mailbox is ours alone; of the inject queue we take our share, the first to run at once.
+// The mailbox is ours alone; of the inject queue we take our share, the first to run at once. The
+// others stay as free as they were: where new tasks are taken at once, they are new here.
 Runnable* Worker::NextShared() {
   if (MailIsNext()) return mailbox_.Pop();
   const size_t queued = shared_.inject_.size();
   if (queued == 0) return nullptr;
-  const size_t free = queue_.kSize / 2 - std::min(queue_.kSize / 2, queue_.SizeHint());
+  const bool as_new = eager() && shared_.workers_.size() > 1;
+  StealQueue<Runnable>& into = as_new ? new_ : queue_;
+  const size_t free = into.kSize / 2 - std::min(into.kSize / 2, into.SizeHint());
   const size_t share = std::min(queued / shared_.workers_.size() + 1, free);
   Runnable* const first = shared_.inject_.PopSome(std::max<size_t>(share, 1));
   if (first == nullptr) return nullptr;
   Runnable* rest = std::exchange(first->queue_next, nullptr);
+  const bool others_may = as_new && rest != nullptr;
   while (rest != nullptr) {
     Runnable* const task = std::exchange(rest, rest->queue_next);
     task->queue_next = nullptr;
-    queue_.Push(task, [this](std::span<Runnable* const> over) { Overflow(over); });
+    into.Push(task, [this](std::span<Runnable* const> over) { Overflow(over); });
+  }
+  if (others_may) {
+    due_ |= kNewDue;
+    shared_.NotifyOne();  // a searcher that was to find them in the inject queue may sleep by now
   }
   return first;
 }
@@ -239,19 +242,6 @@ void Worker::Overflow(std::span<Runnable* const> tasks) {
   Count(counters_.overflow, tasks.size());
   shared_.inject_.PushAll(tasks);
   shared_.NotifyOne();  // WakeForBacklog may leave its fence out then
-}
-
-// The fence of NotifyOne is for the task that makes it a backlog: a worker that is about to sleep
-// sees kStealBacklog of it, and then looks again within kOverdue, or is found asleep. Behind it,
-// where most schedules under load are, a look without a fence will do: to see fewer than
-// kStealBacklog of more than kWakeBacklog a worker would have to miss the last dozen pushes.
-void Worker::WakeForBacklog() {
-  if (shared_.workers_.size() == 1) return;
-  const size_t backlog = queued();
-  if (backlog < kWakeBacklog) return;
-  if (backlog > kWakeBacklog && !shared_.idle_.AnyParked()) return;
-  const bool watched = !options_.stealing || shared_.watchers_.load(std::memory_order_relaxed) > 0;
-  if (!watched || !shared_.inject_.empty()) shared_.NotifyOne();
 }
 
 void Worker::ScheduleHere(Runnable& task) {
@@ -328,8 +318,8 @@ void Worker::Park() {
     return;
   }
   if (BusyPoll()) return;
-  if (searching_) {
-    searching_ = false;
+  if ((looking_ & kSearching) != 0) {
+    looking_ &= static_cast<uint8_t>(~kSearching);
     shared_.idle_.StopSearching();
   }
   shared_.idle_.BeginPark(index_);
@@ -339,7 +329,7 @@ void Worker::Park() {
   const bool look_again = SharedWork() || OverdueElsewhere() || shared_.stopping() ||
                           (NewElsewhere() && shared_.idle_.MaySearch());
   if (!look_again) Wait();
-  searching_ = shared_.idle_.FinishPark(index_);
+  if (shared_.idle_.FinishPark(index_)) looking_ |= kSearching;
 }
 
 void Worker::Wait() {
@@ -353,6 +343,7 @@ void Worker::Wait() {
   };
   if (memory_.TrimPays()) not_after(now_ + WorkerMemory::kTrimInterval);
   const bool watching = BacklogElsewhere();
+  looking_ = watching ? kWatched : 0;
   if (watching) {
     not_after(now_ + kOverdue);
     shared_.watchers_.fetch_add(1, std::memory_order_relaxed);

@@ -15,7 +15,8 @@
 // has nothing in any reactor. StealPolicy says whether that makes a difference:
 //
 //   kEager     a new task waits in a ring of its own, from which an idle worker takes at once; a
-//              sleeping one is woken for the second that a task spawns in one run, or when two wait
+//              sleeping one is woken for the second that a task spawns in one run, or when two
+//              wait; so does what a worker takes from the inject queue and does not run at once
 //   kOverdue   a new task waits with those that have run
 //
 // Rounds and heavy tasks. A small request must not wait until every bulk stream has had its turn:
@@ -179,9 +180,11 @@ class Worker {
   static constexpr uint32_t kWakeBacklog = 16;  // queued tasks that are worth waking a worker for
   static constexpr uint32_t kStealBacklog = 4;  // queued tasks that may be worth stealing from
   static constexpr Duration kOverdue = 1ms;
-  static constexpr uint8_t kHeavyDue = 1;  // S3
-  static constexpr uint8_t kNewDue = 2;    // there may be new tasks
-  static constexpr uint8_t kShuffled = 4;  // always, or never
+  static constexpr uint8_t kHeavyDue = 1;   // S3
+  static constexpr uint8_t kNewDue = 2;     // there may be new tasks
+  static constexpr uint8_t kShuffled = 4;   // always, or never
+  static constexpr uint8_t kSearching = 1;  // is counted as a searcher
+  static constexpr uint8_t kWatched = 2;    // in its last wait; nothing has run since
 
   template <typename Done>
   void RunLoop(Done done);
@@ -197,6 +200,8 @@ class Worker {
   Runnable* StealNew(Worker& victim);
   Runnable* StealFrom(Worker& victim);
   Runnable* Search();
+  void PassOnSearch();
+  bool UnwatchedBacklog() const;
   void Queue(Runnable& task);
   // Whether NextShared takes from the mailbox: in turn with the inject queue, because a task of the
   // mailbox may come back there at once.
@@ -233,6 +238,7 @@ class Worker {
   bool HasBacklog() const { return queued() >= kStealBacklog; }
   bool Overdue(const Worker& victim) const;
   bool eager() const { return options_.stealing && options_.steal_policy == StealPolicy::kEager; }
+  bool OwnNew() const { return eager() && new_.SizeHint() != 0; }
   bool HasNew(const Worker& victim) const { return &victim != this && victim.new_.SizeHint() != 0; }
   bool OverdueElsewhere() const;
   bool NewElsewhere() const;
@@ -244,14 +250,14 @@ class Worker {
   const WorkerOptions options_;
 
   StealQueue<Runnable> queue_;
-  StealQueue<Runnable> new_;  // tasks that have never run; empty with StealPolicy::kOverdue
+  StealQueue<Runnable> new_;  // tasks that any may take; empty with StealPolicy::kOverdue
   Runnable* lifo_ = nullptr;
   int lifo_runs_ = 0;
   Runnable* running_ = nullptr;
-  bool searching_ = false;
   bool mail_was_next_ = false;
   bool heavy_ran_ = false;         // in this round
   uint8_t due_ = 0;                // kHeavyDue, kNewDue, kShuffled
+  uint8_t looking_ = 0;            // kSearching, kWatched
   bool new_turn_ = false;          // whether the last look found it to be the new tasks' turn
   int32_t work_ = 0;               // in this round
   uint32_t tick_ = 0;              // one for each run of a task

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/atomic.h"
 #include "core/base/counter.h"
 #include "core/sched/worker.h"
 
@@ -91,11 +92,54 @@ Runnable* Worker::StealFrom(Worker& victim) {
 
 // Looks for work at the others, unless half of the workers do already.
 Runnable* Worker::Search() {
-  if (!searching_) {
+  if ((looking_ & kSearching) == 0) {
     if (!shared_.idle_.TryStartSearching()) return nullptr;
-    searching_ = true;
+    looking_ |= kSearching;
   }
   return Steal();
+}
+
+// The last searcher has found something: there may be more, also in what it has taken. And what was
+// left to it, or to this worker as one that watches, is left to another one now: the fence
+// (StopSearching has its own) meets WakeForBacklog's. The one that is woken watches then, so that
+// this happens once a backlog.
+void Worker::PassOnSearch() {
+  const uint8_t looked = std::exchange(looking_, 0);
+  const bool watched = (looked & kWatched) != 0;
+  bool last = false;
+  if ((looked & kSearching) != 0) {
+    last = shared_.idle_.StopSearching();
+  } else {
+    AtomicFence(std::memory_order_seq_cst);
+  }
+  const bool more = last && (SharedWork() || OverdueElsewhere() || NewElsewhere() || OwnNew());
+  if (more || ((last || watched) && UnwatchedBacklog())) shared_.NotifyOne();
+}
+
+bool Worker::UnwatchedBacklog() const {
+  return options_.stealing && shared_.watchers_.load(std::memory_order_relaxed) == 0 &&
+         std::any_of(shared_.workers_.begin(), shared_.workers_.end(), [this](const auto& other) {
+           return other.get() != this && other->queued() >= kWakeBacklog;
+         });
+}
+
+// The fence is for the task that makes it a backlog: behind it a worker that is about to sleep sees
+// kStealBacklog of it, and then looks again within kOverdue, or is found asleep. So one that is
+// counted as watching watches this backlog, or has not looked yet; without the fence it might have
+// watched the one before, and sleep by now. More tasks, as most schedules under load are, need no
+// fence: to see fewer than kStealBacklog of them a worker would have to miss the last dozen pushes.
+void Worker::WakeForBacklog() {
+  if (shared_.workers_.size() == 1) return;
+  const size_t backlog = queued();
+  if (backlog < kWakeBacklog) return;
+  if (backlog > kWakeBacklog && !shared_.idle_.AnyParked()) return;
+  bool watched = shared_.watchers_.load(std::memory_order_relaxed) > 0;
+  if (watched && backlog == kWakeBacklog) {  // NotifyOne has a fence of its own
+    AtomicFence(std::memory_order_seq_cst);
+    watched = shared_.watchers_.load(std::memory_order_relaxed) > 0;
+  }
+  if (!options_.stealing) watched = true;
+  if (!watched || !shared_.inject_.empty()) shared_.NotifyOne();
 }
 
 }  // namespace sluice::core

@@ -30,7 +30,7 @@
 
 namespace sluice::model {
 
-inline constexpr int kMaxLocations = 128;
+inline constexpr int kMaxLocations = 192;
 
 struct View {
   std::array<uint16_t, kMaxLocations> newest{};  // the oldest value that may be read, by location

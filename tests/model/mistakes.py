@@ -498,6 +498,52 @@ MISTAKES = [
 """,
     ),
     (
+        'worker.cc',
+        """  queue_.Push(&task, [this](std::span<Runnable* const> over) { Overflow(over); });
+  WakeForBacklog();
+""",
+        """  const bool early = model::Planted("a backlog wakes before it is pushed");
+  if (early) WakeForBacklog();
+  queue_.Push(&task, [this](std::span<Runnable* const> over) { Overflow(over); });
+  if (!early) WakeForBacklog();
+""",
+    ),
+    (
+        'worker_steal.cc',
+        '  if (backlog < kWakeBacklog) return;\n',
+        """  if (backlog < kWakeBacklog || model::Planted("a backlog wakes none")) return;
+  if (backlog == kWakeBacklog && model::Planted("a backlog is one more")) return;
+  const bool hint = model::Planted("a look without a fence for each");
+  if (hint && !shared_.idle_.AnyParked()) return;
+""",
+    ),
+    (
+        'worker.cc',
+        '  const bool watching = BacklogElsewhere();\n',
+        """  const bool watching = BacklogElsewhere() && !model::Planted("none watches a backlog");
+""",
+    ),
+    (
+        'worker.cc',
+        '  const bool as_new = eager() && ',
+        '  const bool as_new = !model::Planted("a share is not new") && eager() && ',
+    ),
+    (
+        'worker_steal.cc',
+        ' || OwnNew());\n',
+        """ ||
+                              (OwnNew() && !model::Planted("a searcher keeps what it took")));
+""",
+    ),
+    (
+        'worker_steal.cc',
+        '    AtomicFence(std::memory_order_seq_cst);\n  }\n  const bool more',
+        """    const bool plain = model::Planted("a watch is passed on without a fence");
+    if (!plain) AtomicFence(std::memory_order_seq_cst);
+  }
+  const bool more""",
+    ),
+    (
         'worker_late.cc',
         '    if (other.get() != this && !away) other->Wake();\n',
         """    if (model::Planted("a late worker wakes none")) continue;

@@ -2,6 +2,8 @@
 #ifndef SLUICE_TESTS_MODEL_WORKER_MODEL_H_
 #define SLUICE_TESTS_MODEL_WORKER_MODEL_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -142,6 +144,29 @@ inline Model SpawnedByABusyTask(int children = 2) {
     run.Finally([&s, &parent] {
       core::Worker::LeaveCurrent();
       SLUICE_CHECK(parent.finished);
+      for (const auto& task : s.tasks) SLUICE_CHECK(task->finished && task->runs() == 1);
+    });
+  };
+}
+
+// Two tasks from outside, each of which waits until the other one has begun.
+inline Model InjectedSideBySide() {
+  return [](Execution& run) {
+    State& s = MakeWorkers(run, 2u, core::StealPolicy::kEager);
+    RunForEver(run, s);
+    auto& begun = run.Make<std::array<Signal, 2>>();
+    for (size_t i = 0; i < 2; ++i) {
+      s.tasks.push_back(std::make_unique<Task>(s.shared));
+      s.tasks[i]->on_run = [&begun, i] {
+        begun[i].Set();
+        begun[1 - i].Wait();
+      };
+    }
+    run.Thread("outside", [&s] {
+      for (const auto& task : s.tasks) s.shared.Schedule(*task);
+    });
+    run.Finally([&s] {
+      core::Worker::LeaveCurrent();
       for (const auto& task : s.tasks) SLUICE_CHECK(task->finished && task->runs() == 1);
     });
   };

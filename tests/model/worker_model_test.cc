@@ -54,6 +54,11 @@ TEST(Worker, ThreeChildrenOfABusyTaskBeginElsewhere) {
   ExpectHolds(SpawnedByABusyTask(3), {.samples = kSamples / 3});
 }
 
+TEST(Worker, TwoFromOutsideBeginSideBySide) {
+  ExpectHolds(InjectedSideBySide(), {.preemptions = 1});
+  ExpectHolds(InjectedSideBySide(), {.samples = kSamples / 3});
+}
+
 // The mailbox is looked at without its lock: the wake-up is what makes the task visible.
 TEST(WorkerMutant, MailboxWithoutTheWakeUpsRelease) {
   ExpectCaught(HandingToOne(1),

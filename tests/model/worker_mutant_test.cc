@@ -25,6 +25,17 @@ TEST(WorkerStealMutant, ASearchOverlooksNewTasks) {
   ExpectPlantedFails("a search overlooks new tasks");
 }
 
+TEST(WorkerStealMutant, AShareIsNotNew) {
+  planted = "a share is not new";
+  ExpectFails(InjectedSideBySide(), {.preemptions = 0});
+  planted = "";
+}
+TEST(WorkerStealMutant, ASearcherKeepsWhatItTook) {
+  planted = "a searcher keeps what it took";
+  ExpectFails(InjectedSideBySide(), {.preemptions = 0});
+  planted = "";
+}
+
 TEST(WorkerMutant, AWorkerDoesNotAskAgainWhetherItIsToStop) {
   planted = "does not ask again whether it is to stop";
   ExpectFails(EndingAtOnce(), {.preemptions = 2});

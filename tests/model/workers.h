@@ -2,6 +2,7 @@
 #ifndef SLUICE_TESTS_MODEL_WORKERS_H_
 #define SLUICE_TESTS_MODEL_WORKERS_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -132,7 +133,10 @@ inline State& MakeWorkers(Execution& run, uint32_t count,
   return state;
 }
 
-inline const char* WorkerName(uint32_t index) { return index == 0 ? "worker 0" : "worker 1"; }
+inline const char* WorkerName(uint32_t index) {
+  constexpr std::array kNames = {"worker 0", "worker 1", "worker 2"};
+  return kNames[index];
+}
 
 // They sleep for ever once there is nothing to do.
 inline void RunForEver(Execution& run, State& state) {

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <thread>
 #include <vector>
 
 #include "core/base/clock.h"
+#include "core/runtime/runtime.h"
 #include "core/runtime/spawn.h"
 #include "core/runtime/task_group.h"
 #include "core/sched/worker.h"
@@ -74,6 +76,36 @@ TEST(StealPolicyTest, NoWakeUpForNewTasksIsLost) {
   bool all_began = false;
   runtime.Run(BusyAgain(runtime, 3000, all_began));
   EXPECT_TRUE(all_began);
+}
+
+// Spawned from outside of the workers, as many tasks as there are workers: none waits behind
+// another one that computes.
+Task<void> Meet(std::atomic<int>& begun, int wanted, std::atomic<int>& met,
+                std::atomic<int>& ended) {
+  begun.fetch_add(1);
+  if (Wait(begun, wanted)) met.fetch_add(1);
+  ended.fetch_add(1);
+  co_return;
+}
+TEST(StealPolicyTest, EagerTasksFromOutsideRunSideBySide) {
+  for (const int workers : {2, 3}) {
+    MonotonicClock clock;
+    Runtime runtime(
+        {.workers = static_cast<uint32_t>(workers), .worker = With(StealPolicy::kEager)}, clock,
+        NullReactor::Factory());
+    ASSERT_TRUE(runtime.StartInBackground().ok());
+    bool all_met = true;
+    for (int round = 0; all_met && round < 300; ++round) {
+      std::atomic<int> begun{0}, met{0}, ended{0};
+      for (int i = 0; i < workers; ++i) {
+        SpawnOn(runtime.handle(), nullptr, Meet(begun, workers, met, ended)).Detach();
+      }
+      while (ended.load() < workers) std::this_thread::yield();
+      all_met = met.load() == workers;
+    }
+    EXPECT_TRUE(all_met) << workers << " workers";
+    EXPECT_TRUE(runtime.Shutdown());
+  }
 }
 
 // A small number of tasks wakes no worker, and is not overdue.
