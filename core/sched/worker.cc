@@ -137,7 +137,7 @@ void Worker::RunTask(Runnable& task) {
 
 bool Worker::RoundIsOver() const {
   return work_ >= kWorkPerRound ||
-         (tick_ % kClockInterval == 0 && clock_.Now() - now_ >= kRoundTime);
+         ((tick_ & between_looks_) == 0 && clock_.Now() - now_ >= kRoundTime);
 }
 
 void Worker::EndRound() {
@@ -266,14 +266,17 @@ void Worker::TurnReactor(std::optional<Duration> timeout) {
   heavy_ran_ = false;
 }
 
-// The inject queue is to be looked at about every 200 us.
+// The inject queue is to be looked at about every 200 us, and a round of long tasks is not to last
+// for as many of them as one of short tasks.
 void Worker::NoteTaskTime(Duration per_task) {
   per_task = std::max<Duration>(per_task, 1ns);
   const uint32_t wanted =
       static_cast<uint32_t>(std::clamp<int64_t>(Duration(200us) / per_task, 2, 127));
   shared_interval_ = (shared_interval_ * 7 + wanted) / 8 + 1;
   const Duration before = task_time_.load(std::memory_order_relaxed);
-  task_time_.store((before * 7 + per_task) / 8, std::memory_order_relaxed);
+  const Duration mean = (before * 7 + per_task) / 8;
+  task_time_.store(mean, std::memory_order_relaxed);
+  between_looks_ = mean >= kLongTask ? 0 : kClockInterval - 1;
 }
 
 // Before the wait, so that they are right while it lasts.

@@ -21,8 +21,8 @@
 //
 // Rounds and heavy tasks. A small request must not wait until every bulk stream has had its turn:
 //   S1  A round ends, and the reactor is turned, after kWorkPerRound: 61 small tasks, or 488 KiB
-//       copied, or one task that used up its budget, or (looked at every kClockInterval tasks)
-//       kRoundTime. The clock is not read for each task.
+//       copied, or one task that used up its budget, or kRoundTime. The clock is read every
+//       kClockInterval tasks, and for each task only where they take kLongTask.
 //   S2  A task whose last run was large (Runnable::heavy) waits in the heavy queue, whether it gave
 //       way or the reactor woke it. Within that queue the first to come is the first to run.
 //   S3  A heavy task runs when there is no light one; but of two rounds that end in a row, in at
@@ -35,7 +35,7 @@
 //              late by kLate, a timer is due: it wakes the others
 //   PUNCTUAL ────────────────────────────────────────────────────► CATCHING_UP: no timer fires
 //      ▲                                                               │
-//      │   L1 the queue has been run and a turn brings nothing more,   │
+//      │   L1 the queues have been run and a turn brings nothing more, │
 //      │   and L2 each of the others has settled since; or L3 the hold │
 //      └─── is used up ────────────────────────────────────────────────┘
 //
@@ -45,13 +45,16 @@
 // later: what the kernel had at T has been seen and run. It says so whenever it is about to sleep
 // (settled_), and not otherwise, so that this costs nothing while there is work; asleep it says
 // nothing, therefore it is woken. One that waits for the others naps, and they do not wait for it
-// to do so: none ever waits for another one's hold.
+// to do so: none ever waits for another one's hold. Not covered is what a worker that has settled
+// takes from one that has not: the event of the task itself is in its inbox before the timer, but
+// what one of the tasks that were taken does to another one may come behind the timer of that one.
 //
-// The hold is as long as the worker was late, at most kMaxHold, and a bit; a turn uses up at most
-// kLate of it, so that a second pause takes away no more than that. Steady traffic can thus delay a
-// timer by about the hold, also one that falls due while it lasts; and so can a task that computes
-// on another worker, once: a worker that has not turned its reactor in a whole hold is not waited
-// for again before it has. Nor is one whose thread is not in Run.
+// The hold is as long as the worker was late, at most kMaxHold, and kMinHold; a turn uses up at
+// most kLate of it, so that a second pause takes away no more than that. Steady work, its own or
+// another one's, can thus delay a timer that is late anyway, or falls due meanwhile, by the hold,
+// or where rounds take longer than kLate, by as many rounds as the hold has kLate. A task that
+// computes on another worker does so once: a worker that has not turned its reactor in a whole hold
+// is not waited for again before it has. Nor is one whose thread is not in Run.
 //
 // Threads: a worker's methods are for its own thread unless they say "any".
 // Checked by: tests/core/sched/scheduler_test.cc, tests/core/sched/rounds_test.cc,
@@ -171,6 +174,7 @@ class Worker {
   static constexpr int32_t kWorkPerRound = 61 * kWorkPerTask;
   static constexpr uint32_t kClockInterval = 16;
   static constexpr Duration kRoundTime = 300us;
+  static constexpr Duration kLongTask = kRoundTime / 4;
   static constexpr Duration kLate = 5ms;
   static constexpr Duration kMinHold = 4 * kLate;
   static constexpr Duration kMaxHold = 500ms;
@@ -255,15 +259,16 @@ class Worker {
   int lifo_runs_ = 0;
   Runnable* running_ = nullptr;
   bool mail_was_next_ = false;
-  bool heavy_ran_ = false;         // in this round
-  uint8_t due_ = 0;                // kHeavyDue, kNewDue, kShuffled
-  uint8_t looking_ = 0;            // kSearching, kWatched
-  bool new_turn_ = false;          // whether the last look found it to be the new tasks' turn
-  int32_t work_ = 0;               // in this round
-  uint32_t tick_ = 0;              // one for each run of a task
-  uint32_t spawned_in_ = 0;        // the run in which a task was spawned last
-  uint32_t shared_interval_ = 61;  // tasks between looks at the inject queue; tuned
-  uint32_t until_shared_ = 61;     // the next one
+  bool heavy_ran_ = false;  // in this round
+  uint8_t due_ = 0;         // kHeavyDue, kNewDue, kShuffled
+  uint8_t looking_ = 0;     // kSearching, kWatched
+  bool new_turn_ = false;   // whether the last look found it to be the new tasks' turn
+  int32_t work_ = 0;        // in this round
+  uint32_t tick_ = 0;       // one for each run of a task
+  uint32_t between_looks_ = kClockInterval - 1;  // at the clock; 0 where tasks are long
+  uint32_t spawned_in_ = 0;                      // the run in which a task was spawned last
+  uint32_t shared_interval_ = 61;                // tasks between looks at the inject queue; tuned
+  uint32_t until_shared_ = 61;                   // the next one
   uint32_t tasks_since_turn_ = 0;
   uint64_t random_;
   uint64_t tasks_at_wait_ = ~uint64_t{0};  // how many had run when it last waited

@@ -7,8 +7,9 @@
 
 namespace sluice::core {
 
-// Late, or catching up. `all_run`: before the turn there was no task left to run but heavy ones,
-// whose events are in their inboxes, before any timer.
+// Late, or catching up. `all_run`: before the turn its queue had no task left to run but heavy
+// ones, whose events are in their inboxes, before any timer. The other queues are looked at behind
+// the turn: where it brought nothing, what they hold was there before.
 bool Worker::TimersMayFire(Duration gap, Duration late, bool all_run) {
   const uint64_t reaped = reactor_->counters().completions.load(std::memory_order_relaxed);
   const bool nothing_came = std::exchange(reaped_, reaped) == reaped;
@@ -24,7 +25,8 @@ bool Worker::TimersMayFire(Duration gap, Duration late, bool all_run) {
     hold_ = kMinHold + std::min(late, kMaxHold);
     return false;
   }
-  const bool all_seen = nothing_came && all_run && new_.SizeHint() == 0 && late < kLate;
+  const bool all_seen =
+      nothing_came && all_run && new_.SizeHint() == 0 && !SharedWork() && late < kLate;
   if (all_seen && OthersHaveSettled()) {
     hold_ = 0ns;
     return true;

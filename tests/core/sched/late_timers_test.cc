@@ -119,6 +119,38 @@ TEST_F(LateTimersTest, TheTasksHaveSeenTheEvents) {
   EXPECT_EQ(timer.fired, 0);
 }
 
+// The same where those that have their events wait in the mailbox, as local tasks do.
+struct Mail final : Scheduler {
+  explicit Mail(Worker& worker) : worker(worker) {}
+  void Schedule(Runnable& task) override { worker.ScheduleHere(task); }
+  Worker& worker;
+};
+TEST_F(LateTimersTest, SoHaveTheTasksOfTheMailbox) {
+  JobTimer timer;
+  Job& waiting = Add([&](Job& job) {
+    timer.Disarm();
+    if (job.runs == 1) worker_->wheel().Arm(timer, clock_.Now() + 1s, job);
+  });
+  Mail mail(*worker_);
+  std::vector<Job*> local;
+  for (int i = 0; i < 200; ++i) {
+    local.push_back(&jobs_.emplace_back(mail, [&, last = i == 199](Job& job) {
+      if (last && job.runs > 1) waiting.WakeUp();
+    }));
+    worker_->ScheduleHere(*local.back());
+  }
+  RunUntilIdle();
+  reactor_->script = [&, first = true](uint32_t) mutable -> uint64_t {
+    if (!std::exchange(first, false)) return 0;
+    for (Job* job : local) job->WakeUp();
+    return local.size();
+  };
+  clock_.Advance(2s);
+  RunUntilIdle();
+  EXPECT_EQ(waiting.runs, 2);
+  EXPECT_EQ(timer.fired, 0);
+}
+
 TEST_F(LateTimersTest, FireWhenNothingHasCome) {
   StartSessions();
   clock_.Advance(3s);
@@ -146,6 +178,28 @@ TEST_F(LateTimersTest, SteadyTrafficDelaysThemByABoundedTime) {
     RunUntilIdle();
     EXPECT_EQ(owner.runs, 1);
   }
+}
+
+// Never out of work, and its tasks compute: the hold is counted in turns, so there must be many.
+TEST_F(LateTimersTest, LongTasksDelayThemByAFewTasks) {
+  JobTimer timer;
+  Job& owner = Add([&](Job& job) {
+    if (job.runs == 2) worker_->wheel().Arm(timer, clock_.Now() + 100ms, job);
+  });
+  for (int i = 0; i < 20; ++i) Add([&](Job&) { clock_.Advance(10ms); });
+  reactor_->script = [this](uint32_t) {
+    uint64_t came = 0;
+    for (size_t i = 1; i < jobs_.size(); ++i) came += jobs_[i].WakeUp() ? 1 : 0;
+    return came;
+  };
+  Steps(200);
+  owner.WakeUp();
+  while (owner.runs < 2) worker_->Step();
+  const Instant due = timer.deadline();
+  while (timer.fired == 0 && clock_.Now() < due + 10s) worker_->Step();
+  EXPECT_LE(clock_.Now() - due, 400ms);
+  reactor_->script = nullptr;
+  RunUntilIdle();
 }
 
 TEST_F(LateTimersTest, TrafficDoesNotDelayTimersThatAreOnTime) {

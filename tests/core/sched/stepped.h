@@ -49,8 +49,8 @@ class ScriptedReactor final : public Reactor {
 // A task that does `work` whenever it is woken. It never ends.
 class Job final : public Runnable {
  public:
-  Job(Shared& shared, std::function<void(Job&)> work)
-      : Runnable(shared, event_), event_(*this), work_(std::move(work)) {}
+  Job(Scheduler& scheduler, std::function<void(Job&)> work)
+      : Runnable(scheduler, event_), event_(*this), work_(std::move(work)) {}
 
   // False: it is awake already.
   bool WakeUp() {
