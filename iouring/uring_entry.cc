@@ -87,7 +87,7 @@ void Prepare(io_uring_sqe& entry, const core::Op& op) {
     case OpKind::kRecvMessage:
       io_uring_prep_recvmsg(&entry, op.fd,
                             static_cast<msghdr*>(const_cast<void*>(core::DataOf(op))),
-                            MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+                            MSG_CMSG_CLOEXEC | (ReceivesFromStream(op) ? MSG_DONTWAIT : 0));
       break;
     case OpKind::kSendMessage:
       io_uring_prep_sendmsg(&entry, op.fd, static_cast<const msghdr*>(core::DataOf(op)),

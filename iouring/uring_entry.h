@@ -51,10 +51,10 @@ inline bool SendsToSocket(const core::Op& op) {
          (op.kind == core::OpKind::kWrite && op.bulk);
 }
 
-// Of what receives from a socket: see uring_wait.cc.
-inline bool ReceivesFromSocket(const core::Op& op) {
+// Of what receives from a stream: see uring_wait.cc.
+inline bool ReceivesFromStream(const core::Op& op) {
   return op.kind == core::OpKind::kRecv || op.kind == core::OpKind::kRecvInto ||
-         op.kind == core::OpKind::kRecvMessage;
+         (op.kind == core::OpKind::kRecvMessage && op.flags != core::kDatagrams);
 }
 
 // Fills in what the op asks for; of all kinds but recv.

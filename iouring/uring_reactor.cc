@@ -90,7 +90,7 @@ bool UringReactor::Submit(Op& op) {
     op.drained = false;
     op.polling = false;
   }
-  if (op.kind == OpKind::kRecvMessage) op.drained = true;  // mostly there is nothing yet
+  if (op.kind == OpKind::kRecvMessage) op.drained = ReceivesFromStream(op);  // mostly nothing yet
   if (op.kind == OpKind::kRecvInto && op.size >= kSmallCopy && !op.drained && ReceiveNow(op)) {
     core::Count(counters_.immediate);
     return true;
@@ -135,7 +135,7 @@ void UringReactor::Enqueue(Op& op) {
     EnqueueRecv(static_cast<core::RecvOp&>(op));
     return;
   }
-  if (ReceivesFromSocket(op) && op.drained) PrepareWait(*ring_->NextEntry(/*together=*/2), op);
+  if (ReceivesFromStream(op) && op.drained) PrepareWait(*ring_->NextEntry(/*together=*/2), op);
   io_uring_sqe* entry = ring_->NextEntry();
   Prepare(*entry, op);
   entry->user_data = UserData(op, TagOf(op));

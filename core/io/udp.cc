@@ -17,6 +17,7 @@ void DatagramReceive::Prepare() {
   message_.msg_iov = &part_;
   message_.msg_iovlen = 1;
   op_.data = &message_;
+  op_.flags = kDatagrams;
 }
 
 IoResult<Datagram> DatagramReceive::await_resume() {

@@ -79,11 +79,11 @@ class Op : public Waiter {
   bool polling = false;  // reactor's: waits until it may recv or send, without a buffer or bytes
   int fd;
   union {
-    uint32_t credit;  // recv: bytes wanted at most before the op ends by itself; at least 1.
-                      // accept: the reactor's count of connections until then
-    uint32_t size;    // of others: bytes at `data`; connect: length of the address there
-    uint32_t events;  // poll: POLLIN | POLLOUT
-    uint32_t flags;   // open: O_RDONLY and the like
+    uint32_t credit;     // recv: bytes wanted at most before the op ends by itself; at least 1.
+                         // accept: the reactor's count of connections until then
+    uint32_t size;       // of others: bytes at `data`; connect: length of the address there
+    uint32_t events;     // poll: POLLIN | POLLOUT
+    uint32_t flags = 0;  // open: O_RDONLY and the like; recv message: kDatagrams or 0
   };
   // What came of it: >= 0 or a negative errno. recv: 0 is end of stream, kCreditUsed the regular
   // end.
@@ -97,6 +97,9 @@ class Op : public Waiter {
  protected:
   ~Op() { SLUICE_DCHECK(!in_flight); }  // I1
 };
+
+// Of a receive of messages: the socket brings datagrams, which have no urgent ones among them.
+inline constexpr uint32_t kDatagrams = 1;
 
 // An op with a single completion: all but recv and accept. Only these have `data`: a recv op is
 // held in memory for as long as its session lives. What `data` points to is on loan, too.
