@@ -51,9 +51,9 @@ inline bool SendsToSocket(const core::Op& op) {
          (op.kind == core::OpKind::kWrite && op.bulk);
 }
 
-// Of what receives from a stream: see uring_wait.cc.
+// Of what receives from a stream into memory: see uring_wait.cc.
 inline bool ReceivesFromStream(const core::Op& op) {
-  return op.kind == core::OpKind::kRecv || op.kind == core::OpKind::kRecvInto ||
+  return op.kind == core::OpKind::kRecvInto ||
          (op.kind == core::OpKind::kRecvMessage && op.flags != core::kDatagrams);
 }
 

@@ -29,15 +29,12 @@ constexpr size_t kBuffersPerRecv = 1;
 }  // namespace
 
 void UringReactor::EnqueueRecv(core::RecvOp& op) {
+  io_uring_sqe* entry = ring_->NextEntry();
   if (op.polling) {
-    io_uring_sqe* entry = ring_->NextEntry();
     io_uring_prep_poll_add(entry, op.fd, POLLIN | POLLRDHUP);
     entry->user_data = UserData(op, kTagOp);
     return;
   }
-  const bool waits_first = !features_.recv_credit && op.drained;
-  if (waits_first) PrepareWait(*ring_->NextEntry(/*together=*/2), op);
-  io_uring_sqe* entry = ring_->NextEntry();
   if (features_.recv_credit) {
     // Never by polling first: when bytes and behind them a reset (or, of a UNIX socket, the end)
     // are there already, the kernel (6.17, 6.18) tells the bytes and then waits for more for ever.
@@ -46,7 +43,9 @@ void UringReactor::EnqueueRecv(core::RecvOp& op) {
     const auto most = static_cast<uint32_t>(buffers * pool_.buffer_size());
     SetRecvCredit(*entry, std::min(op.credit, most));
   } else {
-    io_uring_prep_recv(entry, op.fd, nullptr, pool_.buffer_size(), MSG_DONTWAIT);
+    io_uring_prep_recv(entry, op.fd, nullptr, pool_.buffer_size(), 0);
+    // Drained last time: do not try before the socket says that there is something.
+    if (op.drained) entry->ioprio |= IORING_RECVSEND_POLL_FIRST;
   }
   entry->flags |= IOSQE_BUFFER_SELECT;
   entry->buf_group = kBufferGroup;
@@ -81,11 +80,6 @@ void UringReactor::OnRecv(core::RecvOp& op, int32_t result, uint32_t flags) {
   }
   if (buffer != nullptr) pool_.Release(buffer, /*owner=*/true);
   if (more) return;
-  if (!features_.recv_credit && result == -EAGAIN) {
-    op.drained = true;
-    Enqueue(op);
-    return;
-  }
   if (result == -ENOBUFS) {
     was_exhausted_ = true;
     Starve(op);

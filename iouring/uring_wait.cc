@@ -1,4 +1,4 @@
-// Receives from streams that wait: a poll and, linked with it, a receive that does not wait.
+// Receives from streams into memory: a poll and, linked with it, a receive that does not wait.
 // Datagrams have no urgent data: the kernel waits for them, which is one entry less.
 //
 // The kernel's own waiting of a receive is told of urgent data, too, which may be there for as long

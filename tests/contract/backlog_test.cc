@@ -83,8 +83,8 @@ Task<void> Passes(const Load& load, size_t passes) {
 }
 
 // Connections that arrive together while an accept waits for the first.
-Task<void> Accept(int listener, size_t count, bool one_by_one, Load& load, size_t& end) {
-  AcceptStream stream(listener, one_by_one);
+Task<void> Accept(int listener, size_t count, Load& load, size_t& end) {
+  AcceptStream stream(listener);
   for (size_t i = 0; i < count; ++i) {
     IoResult<int> fd = co_await stream.Next();
     EXPECT_TRUE(fd.ok()) << fd.error();
@@ -97,14 +97,14 @@ Task<void> Accept(int listener, size_t count, bool one_by_one, Load& load, size_
   EXPECT_EQ(last.Get<1>().error(), ECANCELED);
 }
 
-Task<void> GuestsMain(core::RuntimeHandle runtime, bool one_by_one, size_t& served) {
+Task<void> GuestsMain(core::RuntimeHandle runtime, size_t& served) {
   IoResult<int> listener = core::SocketApi().Listen(Loopback(), {.backlog = 1024});
   SLUICE_CHECK(listener.ok());
   Load load;
   core::TaskGroup group(runtime);
   SpawnBusy(group, load);
   size_t end = 0;
-  group.Spawn(Accept(*listener, kGuests, one_by_one, load, end));
+  group.Spawn(Accept(*listener, kGuests, load, end));
   co_await Passes(load, 3);
   const size_t before = load.served;
   std::deque<Fd> guests;
@@ -115,15 +115,9 @@ Task<void> GuestsMain(core::RuntimeHandle runtime, bool one_by_one, size_t& serv
 }
 TEST_P(BacklogTest, NewConnections) {
   size_t served = 0;
-  Run(GuestsMain(handle(), /*one_by_one=*/false, served));
+  Run(GuestsMain(handle(), served));
   EXPECT_LT(served, 20 * kBusy);  // not kGuests of them
 }
-TEST_P(BacklogTest, NewConnectionsOneByOne) {
-  size_t served = 0;
-  Run(GuestsMain(handle(), /*one_by_one=*/true, served));
-  EXPECT_LT(served, kGuests * kBusy / 2);  // one each turn, at the worst
-}
-
 // What the kernel brings only when it is asked, however much can be done without asking.
 Task<void> ReadLater(Load& load, size_t& most) {
   Pair pair = ConnectUnix();
