@@ -94,7 +94,9 @@ void Prepare(io_uring_sqe& entry, const core::Op& op) {
                             MSG_NOSIGNAL | MSG_DONTWAIT);
       break;
     case OpKind::kRecvInto:
-      io_uring_prep_recv(&entry, op.fd, const_cast<void*>(core::DataOf(op)), op.size, MSG_DONTWAIT);
+      io_uring_prep_recv(&entry, op.fd, const_cast<void*>(core::DataOf(op)), op.size, 0);
+      // Do not try before the socket says that there is something.
+      if (op.drained) entry.ioprio |= IORING_RECVSEND_POLL_FIRST;
       break;
     case OpKind::kRecv:
       SLUICE_CHECK(false);

@@ -51,10 +51,9 @@ inline bool SendsToSocket(const core::Op& op) {
          (op.kind == core::OpKind::kWrite && op.bulk);
 }
 
-// Of what receives from a stream into memory: see uring_wait.cc.
+// Of what receives a message from a stream: see uring_wait.cc.
 inline bool ReceivesFromStream(const core::Op& op) {
-  return op.kind == core::OpKind::kRecvInto ||
-         (op.kind == core::OpKind::kRecvMessage && op.flags != core::kDatagrams);
+  return op.kind == core::OpKind::kRecvMessage && op.flags != core::kDatagrams;
 }
 
 // Fills in what the op asks for; of all kinds but recv.

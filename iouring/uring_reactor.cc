@@ -267,7 +267,6 @@ void UringReactor::OnCompletion(uint64_t user_data, int32_t result, uint32_t fla
       OnPoll(*op, result, flags);
       return;
     case OpKind::kRecvInto:
-      if (ReceiveAgain(*op, result)) return;
       op->drained = result > 0 && (flags & IORING_CQE_F_SOCK_NONEMPTY) == 0;
       OnCall(*op, result);
       return;

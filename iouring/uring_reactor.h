@@ -12,10 +12,11 @@
 //                         ENDED ── refs 0 ──► posted └─ cancel ──► LEAVING ── next turn ──► ENDED
 //   A recv in bulk mode (core/reactor/recv_now.h), or one that is submitted when buffers are short,
 //   waits IN KERNEL as a poll and reads in its task (Retry): it never holds more than one buffer.
-//   A send that would wait does the same (uring_send.cc), and a receive into memory that would wait
+//   A send that would wait does the same (uring_send.cc), and a receive of a message from a stream
 //   is one with the poll that it waits for (uring_wait.cc): the kernel's own waiting gives up after
-//   128 attempts in vain, and takes a thread of its own for each that goes on. A recv into a buffer
-//   still may, on kernels without a credit for multishot recv (before 6.17); Ring bounds these.
+//   128 attempts in vain, and takes a thread of its own for each that goes on. A recv into memory
+//   still may, and one into a buffer on kernels without a credit for multishot recv (before 6.17),
+//   where a peer sends an urgent byte behind a gap; Ring bounds these threads.
 //   Cancel, own worker:   refs + 1, cancel entry        its completion: refs - 1, or once more
 //   Cancel, another's:    refs + 1 unless 0, message    while the op is still IN KERNEL
 //   One that a thread of the kernel runs is TOLD to give up; it ends when its call has returned.
