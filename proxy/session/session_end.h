@@ -27,6 +27,7 @@
 #ifndef SLUICE_PROXY_SESSION_SESSION_END_H_
 #define SLUICE_PROXY_SESSION_SESSION_END_H_
 
+#include <cerrno>
 #include <cstdint>
 
 #include "proxy/observe/end_reason.h"
@@ -121,8 +122,10 @@ class SessionEnd {
 
   bool End(Initiator initiator, EndCause cause);
   EndActions OnEndOfStream(Initiator sender);
+  // The first. But EPIPE says only that a side has broken: what its own flow finds next says why.
   void NoteError(int error) {
-    if (error_ == 0) error_ = error;
+    const bool tells_more = error_ == EPIPE && error != 0 && !ended_;
+    if (error_ == 0 || tells_more) error_ = error;
   }
 
   EndReason reason_;

@@ -80,6 +80,7 @@ class DiscoverFile(Administered, Reloading):
         os.utime(self.path)
         self.write(first)
         self.wait_for_names(first)
+        wait_for(lambda: self.changes() >= 4, "the last one to be counted")
         self.assertEqual(self.changes(), 4)
 
     def test_a_symbolic_link_that_is_turned(self):

@@ -130,9 +130,11 @@ class Files:
             os.closerange(0, 3)
 
         child = self.keep(subprocess.Popen([binary(), "--config", config], preexec_fn=prepare))
-        wait_for(lambda: os.path.exists(self.path), "the listener")
         client = self.keep(socket.socket(socket.AF_UNIX))
-        client.connect(self.path)
+
+        def connects():  # the path is there before the socket listens
+            return client.connect_ex(self.path) == 0
+        wait_for(connects, "the listener")
         sockets.exchange(client, self.keep(self.listener.accept()))
         for fd in range(3):
             self.assertEqual(os.readlink(f"/proc/{child.pid}/fd/{fd}"), "/dev/null")

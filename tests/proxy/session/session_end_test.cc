@@ -84,9 +84,9 @@ const std::vector<Row> kRows = {
 
     // The client is gone, and what it sent before is still being relayed.
     {"C is gone", "C ends falsely", "client/reset EPIPE: stop"},
-    {"C is gone", "C breaks", "client/reset EPIPE: stop"},
+    {"C is gone", "C breaks", "client/reset ECONNRESET: stop"},
     {"C is gone", "U is gone", "upstream/reset EPIPE: stop"},
-    {"C is gone", "U fails", "upstream/reset EPIPE: stop"},
+    {"C is gone", "U fails", "upstream/reset ETIMEDOUT: stop"},
     {"C is gone", "header", "client/proxy_protocol_error EPIPE: stop"},
     {"C is gone", "deadline", "proxy/idle_timeout EPIPE: stop"},
     {"C is gone", "shutdown", "proxy/shutdown EPIPE: stop"},
