@@ -2,7 +2,6 @@
 // within a bounded number of them. Each case counts what is served meanwhile.
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,6 +16,7 @@
 #include "core/runtime/task_group.h"
 #include "core/task/select.h"
 #include "tests/contract/contract.h"
+#include "tests/contract/many_descriptors.h"
 #include "tests/contract/sockets.h"
 #include "tests/contract/streams.h"
 
@@ -30,23 +30,7 @@ constexpr size_t kBusyOfTask = 100;  // less than a task may do before others ru
 constexpr size_t kGuests = 200;
 constexpr size_t kMost = 500 * kBusy;  // where nothing ends a case before
 
-class BacklogTest : public ContractTest {
- protected:
-  void SetUp() override {
-    getrlimit(RLIMIT_NOFILE, &before_);
-    rlimit wide = before_;
-    wide.rlim_cur = wide.rlim_max;
-    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &wide), 0);
-    ContractTest::SetUp();
-  }
-  void TearDown() override {
-    ContractTest::TearDown();
-    setrlimit(RLIMIT_NOFILE, &before_);
-  }
-
- private:
-  rlimit before_;
-};
+class BacklogTest : public ManyDescriptorsTest {};
 SLUICE_CONTRACT(BacklogTest, kOneWorker);
 
 struct Load {

@@ -2,7 +2,6 @@
 // reaped in one go, descriptors.
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include <deque>
 #include <string>
@@ -11,29 +10,14 @@
 #include "core/io/recv_stream.h"
 #include "core/runtime/task_group.h"
 #include "tests/contract/contract.h"
+#include "tests/contract/many_descriptors.h"
 #include "tests/contract/sockets.h"
 #include "tests/contract/streams.h"
 
 namespace sluice::contract {
 namespace {
 
-class CrowdTest : public ContractTest {
- protected:
-  void SetUp() override {
-    getrlimit(RLIMIT_NOFILE, &before_);
-    rlimit wide = before_;
-    wide.rlim_cur = wide.rlim_max;
-    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &wide), 0);
-    ContractTest::SetUp();
-  }
-  void TearDown() override {
-    ContractTest::TearDown();
-    setrlimit(RLIMIT_NOFILE, &before_);
-  }
-
- private:
-  rlimit before_;
-};
+class CrowdTest : public ManyDescriptorsTest {};
 SLUICE_CONTRACT(CrowdTest, kAll);
 
 // Answers every byte with two, to the end.

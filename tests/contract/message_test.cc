@@ -109,15 +109,7 @@ Task<void> PartsMain() {
   // A descriptor, by a control message.
   std::array<int, 2> pipe_ends{};
   EXPECT_EQ(pipe(pipe_ends.data()), 0);
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(header), &pipe_ends[0], sizeof(int));
-  EXPECT_EQ(sendmsg(pair.peer.get(), &message, 0), 7);
+  EXPECT_EQ(SendWithDescriptor(pair.peer.get(), "one,two", pipe_ends[0]), 7u);
   Message got(std::string(100, '\0'));
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
   got.header.msg_control = room.data();
@@ -134,7 +126,6 @@ Task<void> PartsMain() {
   for (const int fd : pipe_ends) close(fd);
   pair.peer.Close();
   EXPECT_EQ(*co_await ReceiveMessage(pair.ours, got.header), 0u);  // the end
-  message.msg_controllen = 0;
   EXPECT_EQ((co_await SendMessage(pair.ours, message)).error(), EPIPE);
   CloseHere(pair.ours);
 }

@@ -2,14 +2,12 @@
 // them: those bytes come too, without another arrival to push them.
 
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "core/io/recv_stream.h"
 #include "core/io/socket_attempts.h"
@@ -26,28 +24,13 @@ constexpr int kRounds = 30;
 class ShortReadTest : public ContractTest {};
 SLUICE_CONTRACT(ShortReadTest, kAll);
 
-// `text`, and a descriptor with it.
-void SendWithDescriptor(int fd, std::string text) {
-  iovec part = {.iov_base = text.data(), .iov_len = text.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr message = {};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  const int passed = STDIN_FILENO;
-  std::memcpy(CMSG_DATA(header), &passed, sizeof(passed));
-  EXPECT_EQ(sendmsg(fd, &message, MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
-}
-
 // A descriptor among the bytes, or behind them.
 Task<int> SendLater(int fd, int turns, std::string before, std::string after) {
   co_await Turns(turns);
-  if (!before.empty()) SendWithDescriptor(fd, std::move(before));
+  if (!before.empty()) {
+    const size_t size = before.size();
+    EXPECT_EQ(SendWithDescriptor(fd, std::move(before), STDIN_FILENO), size);
+  }
   SendSome(fd, after);
   co_return 0;
 }

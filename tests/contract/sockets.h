@@ -62,6 +62,8 @@ core::Address AddressOf(int fd);
 
 // All of `bytes`, or as much as fits when the socket is full.
 size_t SendSome(int fd, const std::string& bytes);
+// To a UNIX socket: `bytes`, and a descriptor that is passed with them. How many of them it took.
+size_t SendWithDescriptor(int fd, std::string bytes, int passed);
 // What is there now, at most `limit`.
 std::string ReceiveSome(int fd, size_t limit = 1 << 20);
 // Blocks until `count` bytes have come or the stream has ended.

@@ -4,16 +4,10 @@
 #include "tests/model/planted/oneshot.h"
 //
 #include "tests/model/channel_model.h"
-#include "tests/model/planted.h"
+#include "tests/model/expect_planted.h"
 
 namespace sluice::model {
 namespace {
-
-void ExpectPlantedFails(const char* mistake, const Model& model) {
-  planted = mistake;
-  ExpectFails(model);
-  planted = "";
-}
 
 TEST(ChannelMutant, None) {
   ExpectHolds(OneshotSend);

@@ -1,15 +1,9 @@
 // EndpointQueue with planted mistakes: each has to be found.
 #include "tests/model/endpoint_queue_model.h"
-#include "tests/model/planted.h"
+#include "tests/model/expect_planted.h"
 
 namespace sluice::model {
 namespace {
-
-void ExpectPlantedFails(const char* mistake, const Model& model) {
-  planted = mistake;
-  ExpectFails(model);
-  planted = "";
-}
 
 TEST(EndpointQueueMutant, None) { ExpectHolds(GivesUp); }
 TEST(EndpointQueueMutant, GrantWithoutRemoving) {

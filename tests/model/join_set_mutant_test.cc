@@ -2,16 +2,14 @@
 // real header out.
 #include "tests/model/planted/join_set.h"
 //
+#include "tests/model/expect_planted.h"
 #include "tests/model/join_set_model.h"
-#include "tests/model/planted.h"
 
 namespace sluice::model {
 namespace {
 
-void ExpectPlantedFails(const char* mistake, const Model& model) {
-  planted = mistake;
-  ExpectFails(model, {.preemptions = 2});
-  planted = "";
+void ExpectFound(const char* mistake, const Model& model) {
+  ExpectPlantedFails(mistake, model, {.preemptions = 2});
 }
 
 TEST(JoinSetMutant, None) {
@@ -19,13 +17,13 @@ TEST(JoinSetMutant, None) {
   ExpectHolds(SetGoes, {.preemptions = 1});
 }
 TEST(JoinSetMutant, LooksBeforeItQueues) {
-  ExpectPlantedFails("a set looks before it queues", SetIsTaken);
+  ExpectFound("a set looks before it queues", SetIsTaken);
 }
-TEST(JoinSetMutant, AnEndWakesNone) { ExpectPlantedFails("the end wakes none", SetIsTaken); }
+TEST(JoinSetMutant, AnEndWakesNone) { ExpectFound("the end wakes none", SetIsTaken); }
 TEST(JoinSetMutant, AWaitThatIsCutShortTakesAnOutcomeWithIt) {
-  ExpectPlantedFails("cut short, it takes nothing", SetIsLookedAt);
+  ExpectFound("cut short, it takes nothing", SetIsLookedAt);
 }
-TEST(JoinSetMutant, AbortsBeforeItGoes) { ExpectPlantedFails("aborts before it goes", SetGoes); }
+TEST(JoinSetMutant, AbortsBeforeItGoes) { ExpectFound("aborts before it goes", SetGoes); }
 
 }  // namespace
 }  // namespace sluice::model

@@ -1,14 +1,12 @@
 // Late timers, with planted mistakes: each has to be found.
+#include "tests/model/expect_planted.h"
 #include "tests/model/late_model.h"
-#include "tests/model/planted.h"
 
 namespace sluice::model {
 namespace {
 
 void ExpectPlantedFails(const char* mistake, bool in_a_look) {
-  planted = mistake;
-  ExpectFails(BothLate(in_a_look), {.preemptions = 2});
-  planted = "";
+  model::ExpectPlantedFails(mistake, BothLate(in_a_look), {.preemptions = 2});
 }
 
 TEST(LateMutant, None) {

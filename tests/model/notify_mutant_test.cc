@@ -1,15 +1,9 @@
 // Notify with planted mistakes: each has to be found.
+#include "tests/model/expect_planted.h"
 #include "tests/model/notify_model.h"
-#include "tests/model/planted.h"
 
 namespace sluice::model {
 namespace {
-
-void ExpectPlantedFails(const char* mistake, const Model& model) {
-  planted = mistake;
-  ExpectFails(model);
-  planted = "";
-}
 
 TEST(NotifyMutant, None) { ExpectHolds(WokenOnce); }
 TEST(NotifyMutant, LooksBeforeItLocks) { ExpectPlantedFails("waits by an old look", WokenOnce); }

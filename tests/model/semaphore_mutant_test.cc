@@ -1,15 +1,9 @@
 // Semaphore with planted mistakes: each has to be found.
-#include "tests/model/planted.h"
+#include "tests/model/expect_planted.h"
 #include "tests/model/semaphore_model.h"
 
 namespace sluice::model {
 namespace {
-
-void ExpectPlantedFails(const char* mistake, const Model& model) {
-  planted = mistake;
-  ExpectFails(model);
-  planted = "";
-}
 
 TEST(SemaphoreMutant, None) { ExpectHolds(GivesUp(1, false)); }
 TEST(SemaphoreMutant, LooksBeforeItLocks) {

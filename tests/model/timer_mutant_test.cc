@@ -1,15 +1,9 @@
 // TimerWheel with planted mistakes: each has to be found.
-#include "tests/model/planted.h"
+#include "tests/model/expect_planted.h"
 #include "tests/model/timer_model.h"
 
 namespace sluice::model {
 namespace {
-
-void ExpectPlantedFails(const char* mistake, const Model& model) {
-  planted = mistake;
-  ExpectFails(model);
-  planted = "";
-}
 
 TEST(TimerMutant, None) { ExpectHolds(Disarming(1)); }
 TEST(TimerMutant, LooksBeforeItLocks) {

@@ -1,15 +1,9 @@
 // WaitList with planted mistakes: each has to be found.
-#include "tests/model/planted.h"
+#include "tests/model/expect_planted.h"
 #include "tests/model/wait_list_model.h"
 
 namespace sluice::model {
 namespace {
-
-void ExpectPlantedFails(const char* mistake, const Model& model) {
-  planted = mistake;
-  ExpectFails(model);
-  planted = "";
-}
 
 TEST(WaitListMutant, None) { ExpectHolds(GivesUp); }
 TEST(WaitListMutant, CancelPostsAgain) { ExpectPlantedFails("cancel posts again", GivesUp); }

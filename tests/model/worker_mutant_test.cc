@@ -1,15 +1,13 @@
 // How workers share new tasks and find out that they are to stop, with planted mistakes: each has
 // to be found.
-#include "tests/model/planted.h"
+#include "tests/model/expect_planted.h"
 #include "tests/model/worker_model.h"
 
 namespace sluice::model {
 namespace {
 
 void ExpectPlantedFails(const char* mistake) {
-  planted = mistake;
-  ExpectFails(SpawnedByABusyTask(), {.preemptions = 2});
-  planted = "";
+  model::ExpectPlantedFails(mistake, SpawnedByABusyTask(), {.preemptions = 2});
 }
 
 TEST(WorkerStealMutant, None) { ExpectHolds(SpawnedByABusyTask(), {.preemptions = 1}); }
@@ -26,27 +24,21 @@ TEST(WorkerStealMutant, ASearchOverlooksNewTasks) {
 }
 
 TEST(WorkerStealMutant, AShareIsNotNew) {
-  planted = "a share is not new";
-  ExpectFails(InjectedSideBySide(), {.preemptions = 0});
-  planted = "";
+  model::ExpectPlantedFails("a share is not new", InjectedSideBySide(), {.preemptions = 0});
 }
 TEST(WorkerStealMutant, ASearcherKeepsWhatItTook) {
-  planted = "a searcher keeps what it took";
-  ExpectFails(InjectedSideBySide(), {.preemptions = 0});
-  planted = "";
+  model::ExpectPlantedFails("a searcher keeps what it took", InjectedSideBySide(),
+                            {.preemptions = 0});
 }
 
 TEST(WorkerMutant, AWorkerDoesNotAskAgainWhetherItIsToStop) {
-  planted = "does not ask again whether it is to stop";
-  ExpectFails(EndingAtOnce(), {.preemptions = 2});
-  planted = "";
+  model::ExpectPlantedFails("does not ask again whether it is to stop", EndingAtOnce(),
+                            {.preemptions = 2});
 }
 
 // The third may find both that came before it gone.
 TEST(WorkerStealMutant, NoFenceBehindOthers) {
-  planted = "no fence behind others";
-  ExpectFails(SpawnedByABusyTask(3), {.preemptions = 1});
-  planted = "";
+  model::ExpectPlantedFails("no fence behind others", SpawnedByABusyTask(3), {.preemptions = 1});
 }
 
 }  // namespace
