@@ -44,6 +44,7 @@ def server(link):
 def clients(link, address):
     """Each client asks in a loop until refused; (answered numbers, numbers cut short)."""
     answered, cut = [], []
+    one_at_a_time = threading.Lock()  # two threads must not both find the same length
 
     def loop(first):
         for number in range(first, 10**9, CLIENTS):
@@ -55,9 +56,10 @@ def clients(link, address):
                 return
             except ConnectionError:
                 done = False
-            (answered if done else cut).append(number)
-            if len(answered) == 10 * CLIENTS:
-                link.send("going")
+            with one_at_a_time:
+                (answered if done else cut).append(number)
+                if done and len(answered) == 10 * CLIENTS:
+                    link.send("going")
 
     threads = [threading.Thread(target=loop, args=(first,)) for first in range(CLIENTS)]
     for each in threads:
