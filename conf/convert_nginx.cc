@@ -10,6 +10,7 @@
 
 #include "conf/converted.h"
 #include "conf/nginx_maps.h"
+#include "conf/nginx_senders.h"
 #include "conf/nginx_upstream.h"
 #include "conf/nginx_words.h"
 #include "conf/not_converted.h"
@@ -44,6 +45,7 @@ class Nginx {
   explicit Nginx(Converted& out) : out_(out) {}
 
   void Read(const std::vector<Directive>& all) {
+    if (IsInsideOfStream(all)) return Stream(all);
     bool has_stream = false;
     for (const Directive& each : all) {
       if (each.words[0] == "stream") {
@@ -71,6 +73,21 @@ class Nginx {
     return directive.words.size() > 1 ? directive.words[1] : "";
   }
 
+  // A file that is included there, such as stream.d/db.conf. One of the block http has locations.
+  static bool IsInsideOfStream(const std::vector<Directive>& all) {
+    bool has_server = false;
+    for (const Directive& each : all) {
+      const std::string& word = each.words[0];
+      if (word == "stream" || word == "http" || word == "mail" || word == "location") return false;
+      has_server = has_server || word == "server" || word == "upstream";
+      for (const Directive& inner : each.block) {
+        const std::string& inside = inner.words[0];
+        if (inside == "location" || inside == "server_name" || inside == "root") return false;
+      }
+    }
+    return has_server;
+  }
+
   void Events(const Directive& each) {
     if (each.words[0] == "worker_connections") {
       out_.Note(each.line, "limits.max_connections is auto: half of the descriptors");
@@ -80,72 +97,63 @@ class Nginx {
   }
 
   void Stream(const std::vector<Directive>& block) {
-    for (const Directive& each : block) {
-      if (each.words[0] == "upstream") out_.upstreams.push_back(NginxUpstream(each, out_));
-      if (each.words[0] == "map" && !maps_.Take(each)) NoCounterpart(each);
-    }
+    // There idle is 10m, too, and holds for a side that takes nothing.
+    SetIdle("10m", out_.timeouts);
     for (const Directive& each : block) {
       const std::string& word = each.words[0];
-      const std::string time = NginxTime(ValueOf(each));
-      if (word == "upstream" || word == "map") continue;
-      if (word == "server") {
-        Server(each, block);
-      } else if (word == "proxy_timeout" && !time.empty()) {
-        out_.timeouts.Set("idle", time);
-      } else if (word == "proxy_connect_timeout" && !time.empty()) {
-        out_.timeouts.Set("connect", time);
-      } else if (!IsOfServer(word)) {  // those are read with each server
+      if (word == "upstream") {
+        out_.upstreams.push_back(NginxUpstream(each, out_));
+        NoteFailures(each, out_.upstreams.back());
+      } else if (word == "map") {
+        if (!maps_.Take(each)) NoCounterpart(each);
+      } else if (word != "server" && !IsOfServer(word) && !TakeTime(each, out_.timeouts)) {
         NoCounterpart(each);
       }
     }
-    SetOfUpstreams();
+    for (const Directive& each : block) {
+      if (each.words[0] == "server") Server(each, block);
+    }
+    SetNginxSenders(senders_, out_);
+  }
+
+  static void SetIdle(std::string_view time, ConvertedKeys& timeouts) {
+    timeouts.Set("idle", time);
+    timeouts.Set("write_stall", time);
+  }
+
+  // "proxy_timeout 5m". Returns false if it is no time.
+  static bool TakeTime(const Directive& each, ConvertedKeys& timeouts) {
+    const std::string time = NginxTime(ValueOf(each));
+    if (time.empty()) return false;
+    if (each.words[0] == "proxy_timeout") {
+      SetIdle(time, timeouts);
+      return true;
+    }
+    if (each.words[0] == "proxy_connect_timeout") timeouts.Set("connect", time);
+    return each.words[0] == "proxy_connect_timeout";
+  }
+
+  // Said once, since it is so of most files.
+  void NoteFailures(const Directive& directive, const ConvertedUpstream& upstream) {
+    if (has_noted_failures_ || upstream.endpoints.size() < 2) return;
+    if (!upstream.passive_health.empty()) return;
+    for (const Directive& each : directive.block) {
+      const bool says = std::ranges::any_of(
+          each.words, [](const std::string& word) { return word.starts_with("max_fails="); });
+      if (each.words[0] != "server" || says) continue;
+      has_noted_failures_ = true;
+      out_.Note(each.line,
+                "without max_fails one failure takes a server out for 10s there; here "
+                "passive_health is off unless it says { failures: 1, ejection: 10s }");
+      return;
+    }
   }
 
   // What a server has of the block around it, if it does not say so itself.
   static bool IsOfServer(std::string_view word) {
     return word == "proxy_protocol" || word == "proxy_protocol_timeout" || word == "proxy_bind" ||
            word == "set_real_ip_from" || word == "ssl_preread" || word == "preread_timeout" ||
-           word == "proxy_ssl" || word == "proxy_half_close";
-  }
-
-  // What the servers say of the connections that they make is the upstream's here: one that two
-  // servers use in two ways is two.
-  void SetOfUpstreams() {
-    for (size_t i = 0; i < made_.size(); ++i) {
-      ConvertedListener& listener = out_.listeners[made_[i].listener];
-      ConvertedUpstream* upstream = out_.Find(listener.upstream);
-      if (upstream == nullptr) continue;
-      const Made& made = made_[i];
-      const auto first = std::ranges::find_if(made_, [&](const Made& other) {
-        return out_.listeners[other.listener].upstream == listener.upstream;
-      });
-      if (first->send_proxy != made.send_proxy || first->source != made.source) {
-        ConvertedUpstream copy = *upstream;
-        copy.name = ConvertedName(Cat(listener.upstream, "-of-", listener.name));
-        out_.Note(listener.line, Cat("its connections are others than those of other servers: ",
-                                     copy.name, " is an upstream of its own"));
-        listener.upstream = copy.name;
-        copies_.push_back(std::move(copy));
-        Apply(made, copies_.back());
-      }
-    }
-    for (const Made& made : made_) {
-      ConvertedUpstream* const upstream = out_.Find(out_.listeners[made.listener].upstream);
-      if (upstream != nullptr) Apply(made, *upstream);
-    }
-    for (ConvertedUpstream& copy : copies_) out_.upstreams.push_back(std::move(copy));
-  }
-
-  // Of a server: how its connections are made.
-  struct Made {
-    size_t listener = 0;
-    bool send_proxy = false;
-    std::string source = {};
-  };
-
-  static void Apply(const Made& made, ConvertedUpstream& upstream) {
-    if (made.send_proxy) upstream.keys.Set("send_proxy", "v1");
-    if (!made.source.empty()) upstream.keys.Set("source_address", made.source);
+           word == "proxy_ssl" || word == "proxy_half_close" || word == "allow" || word == "deny";
   }
 
   // What is said of PROXY headers and of addresses; the last one holds.
@@ -156,15 +164,16 @@ class Nginx {
     bool reads_names = false;
     bool is_tls = false;       // towards the servers
     bool closes_both = false;  // when one direction has ended
+    bool keeps_half = false;
     std::string read_timeout = {};
-    Made made = {};
+    NginxSender sender = {};
   };
 
   void Tell(const Directive& each, Told& told) {
     const std::string& word = each.words[0];
     const std::string value = ValueOf(each);
     if (word == "proxy_protocol") {
-      told.made.send_proxy = value == "on";
+      told.sender.sends_proxy = value == "on";
     } else if (word == "proxy_protocol_timeout") {
       told.timeout = NginxTime(value);
       if (told.timeout.empty()) NoCounterpart(each);
@@ -179,13 +188,14 @@ class Nginx {
       told.is_tls = value == "on";
     } else if (word == "proxy_half_close") {
       told.closes_both = value == "off";
+      told.keeps_half = value == "on";
     } else if (value == "off") {
-      told.made.source.clear();
+      told.sender.source.clear();
     } else if (each.words.size() == 3 && value == "$remote_addr" &&
                each.words[2] == "transparent") {
-      told.made.source = "client";
+      told.sender.source = "client";
     } else if (each.words.size() == 2 && value.find_first_of("$:") == value.npos) {
-      told.made.source = YamlQuoted(value);
+      told.sender.source = YamlQuoted(value);
     } else {
       NoCounterpart(each);
     }
@@ -214,8 +224,16 @@ class Nginx {
     has_decided_ = false;
     variable_.clear();
     told_ = {};
+    const auto is_access = [](const Directive& each) {
+      return each.words[0] == "allow" || each.words[0] == "deny";
+    };
+    const bool has_list = std::ranges::any_of(directive.block, is_access);
     for (const Directive& each : around) {
-      if (IsOfServer(each.words[0])) Tell(each, told_);
+      if (is_access(each)) {
+        if (!has_list) Access(each, directive.line, listener);
+      } else if (IsOfServer(each.words[0])) {
+        Tell(each, told_);
+      }
     }
     for (const Directive& each : directive.block) ServerLine(each, listener, bandwidth);
     if (!has_decided_ && !listener.allow.empty()) {
@@ -225,10 +243,14 @@ class Nginx {
     if (!variable_.empty()) Choose(directive.line, listener);
     if (is_left_out_) return;
     if (told_.closes_both) listener.keys.Set("half_close", "close");
+    if (told_.keeps_half) {
+      const std::string own = listener.timeouts.Get("idle");
+      listener.timeouts.Set("half_close", own.empty() ? out_.timeouts.Get("idle") : own);
+    }
     if (!bandwidth.empty()) listener.keys.Set("bandwidth", bandwidth.ToYaml());
     if (told_.accepts) SetProxyProtocol(told_, listener);
-    told_.made.listener = out_.listeners.size();
-    made_.push_back(told_.made);
+    told_.sender.listener = out_.listeners.size();
+    senders_.push_back(told_.sender);
     out_.listeners.push_back(std::move(listener));
   }
 
@@ -240,17 +262,14 @@ class Nginx {
   void ServerLine(const Directive& each, ConvertedListener& listener, ConvertedKeys& bandwidth) {
     const std::string& word = each.words[0];
     const std::string value = ValueOf(each);
-    const std::string time = NginxTime(value);
     if (word == "listen") {
       Listen(each, listener);
     } else if (word == "proxy_pass") {
       Pass(each, listener);
-    } else if (word == "proxy_timeout" && !time.empty()) {
-      listener.timeouts.Set("idle", time);
-    } else if (word == "proxy_connect_timeout" && !time.empty()) {
-      listener.timeouts.Set("connect", time);
+    } else if (TakeTime(each, listener.timeouts)) {
+      return;
     } else if (word == "allow" || word == "deny") {
-      Access(each, listener);
+      Access(each, each.line, listener);
     } else if (word == "proxy_download_rate" || word == "proxy_upload_rate") {
       if (!RateOf(value).empty()) bandwidth.Set("per_connection", RateOf(value));
       out_.Note(each.line, "bandwidth.per_connection is one for each direction");
@@ -271,9 +290,12 @@ class Nginx {
       out_.Note(each.line, Cat("no counterpart: ", JoinedWords(each.words)));
       return;
     }
+    if (std::ranges::find(each.words, "udp") != each.words.end()) {
+      out_.Note(each.line, Cat("left out: a port of UDP: ", JoinedWords(each.words)));
+      return;
+    }
     for (size_t i = 2; i < each.words.size(); ++i) {
       const std::string& word = each.words[i];
-      if (word == "udp") return LeaveOut(each.line, "listens at a port of UDP");
       if (word == "ssl") return LeaveOut(each.line, "ends TLS, which is not here yet");
       if (word == "proxy_protocol") {
         told_.accepts = true;
@@ -327,7 +349,7 @@ class Nginx {
   // There the first line that fits decides, here the most specific network. Both are the same for
   // a list of one kind that ends in "all" of the other one. Of another list no part is taken: it
   // would let in clients that are not to be.
-  void Access(const Directive& each, ConvertedListener& listener) {
+  void Access(const Directive& each, int line, ConvertedListener& listener) {
     const std::string value = ValueOf(each);
     const bool allows = each.words[0] == "allow";
     std::vector<std::string>& own = allows ? listener.allow : listener.deny;
@@ -335,7 +357,7 @@ class Nginx {
     const bool is_last = value == "all";
     const bool maps = is_last ? own.empty() && (allows || !other.empty()) : other.empty();
     if (!maps || has_decided_ || value.starts_with("unix")) {
-      return LeaveOut(each.line, Cat("has a list whose order decides: ", JoinedWords(each.words)));
+      return LeaveOut(line, Cat("has a list whose order decides: ", JoinedWords(each.words)));
     }
     has_decided_ = is_last;
     if (!is_last) own.push_back(value);
@@ -345,11 +367,11 @@ class Nginx {
   int servers_ = 0;
   bool is_left_out_ = false;
   bool has_decided_ = false;
+  bool has_noted_failures_ = false;
   Told told_;
   std::string variable_;  // of proxy_pass
   NginxMaps maps_;
-  std::vector<Made> made_;
-  std::vector<ConvertedUpstream> copies_;
+  std::vector<NginxSender> senders_;
 };
 
 }  // namespace

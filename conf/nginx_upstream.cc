@@ -20,6 +20,7 @@ void Server(const NginxDirective& each, ConvertedUpstream& upstream, Converted& 
   }
   endpoint.Set("address", YamlQuoted(address));
   ConvertedKeys passive;
+  bool is_down = false;
   for (size_t i = 2; i < each.words.size(); ++i) {
     const std::string& word = each.words[i];
     const size_t equals = std::min(word.find('='), word.size());
@@ -32,7 +33,7 @@ void Server(const NginxDirective& each, ConvertedUpstream& upstream, Converted& 
     } else if (key == "backup") {
       endpoint.Set("priority", "1");
     } else if (key == "down") {
-      endpoint.Set("weight", "0");
+      is_down = true;
     } else if (key == "max_fails") {
       passive.Set("failures", value);
     } else if (key == "fail_timeout" && !NginxTime(value).empty()) {
@@ -43,6 +44,7 @@ void Server(const NginxDirective& each, ConvertedUpstream& upstream, Converted& 
       out.Note(each.line, NotConverted({word}));
     }
   }
+  if (is_down) endpoint.Set("weight", "0");
   if (passive.Get("failures") != "0") {  // which is off
     for (const auto& [key, value] : passive.all()) {
       const std::string old = upstream.passive_health.Get(key);
@@ -76,6 +78,12 @@ ConvertedUpstream NginxUpstream(const NginxDirective& directive, Converted& out)
     } else if (word != "zone") {  // all workers know the same here
       out.Note(each.line, NotConverted(each.words));
     }
+  }
+  if (upstream.endpoints.size() == 1 && !upstream.passive_health.empty()) {
+    upstream.passive_health = {};
+    out.Note(upstream.line,
+             "max_fails and fail_timeout have no effect there either: there is one "
+             "server");
   }
   // One failure in ten seconds is what nginx goes by where the other of the two is given.
   ConvertedKeys& passive = upstream.passive_health;
