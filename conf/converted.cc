@@ -70,9 +70,16 @@ std::string ConvertedKeys::Get(std::string_view key) const {
   return "";
 }
 
+// A variable alone would end the braces around it.
 std::string ConvertedKeys::ToYaml() const {
+  constexpr std::string_view kQuotedOrNested = "\"[{";
   std::string text;
-  for (const auto& [key, value] : keys_) text += Cat(text.empty() ? "" : ", ", key, ": ", value);
+  for (const auto& [key, value] : keys_) {
+    const bool is_bare = value.empty() || kQuotedOrNested.find(value[0]) == std::string_view::npos;
+    const bool has_variable = value.find("${") != value.npos;
+    text += Cat(text.empty() ? "" : ", ", key, ": ",
+                is_bare && has_variable ? YamlQuoted(value) : value);
+  }
   return Cat("{ ", text, " }");
 }
 
@@ -95,7 +102,6 @@ ConvertedUpstream* Converted::Find(std::string_view name) {
 void Converted::Finish() {
   LeaveOut();
   BindBothFamilies();
-  TakeTimeoutsOfUpstreams();
 }
 
 bool Converted::IsUsed(const std::string& upstream) const {
@@ -154,28 +160,6 @@ void Converted::BindBothFamilies() {
   }
 }
 
-void Converted::TakeTimeoutsOfUpstreams() {
-  for (ConvertedListener& listener : listeners) {
-    for (const auto& [key, value] : Find(listener.upstream)->timeouts.all()) {
-      const std::string own = listener.timeouts.Get(key);
-      if (!own.empty() && own != value) {
-        Note(listener.line, Cat("timeouts.", key, " of ", listener.name,
-                                " is that of its upstream: ", value, ", not ", own));
-      }
-      listener.timeouts.Set(key, value);
-    }
-    for (const ConvertedRoute& route : listener.routes) {
-      for (const auto& [key, value] : Find(route.upstream)->timeouts.all()) {
-        std::string own = listener.timeouts.Get(key);
-        if (own.empty()) own = timeouts.Get(key);
-        if (own == value) continue;
-        Note(route.line, Cat("timeouts.", key, " of ", listener.name, " is one for all routes: ",
-                             own.empty() ? "the default" : own, ", not ", value));
-      }
-    }
-  }
-}
-
 std::string Converted::ToYaml() const {
   std::string text = Cat("# Converted from ", Printable(file_), ".\n");
   if (!runtime.empty()) text += Cat("runtime: ", runtime.ToYaml(), "\n");
@@ -191,6 +175,8 @@ std::string Converted::ToYaml() const {
 
 std::vector<std::string> Converted::TakeNotes() {
   std::ranges::sort(notes_);
+  const auto repeated = std::ranges::unique(notes_);
+  notes_.erase(repeated.begin(), repeated.end());
   std::vector<std::string> lines;
   for (const auto& [line, what] : notes_) {
     lines.push_back(Cat(Printable(file_), ":", line, ": note: ", what));

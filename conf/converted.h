@@ -54,7 +54,6 @@ struct ConvertedUpstream {
   std::string name;
   int line = 0;
   ConvertedKeys keys = {};
-  ConvertedKeys timeouts = {};  // for the listeners that use it
   ConvertedKeys health = {};
   ConvertedKeys passive_health = {};
   std::vector<ConvertedKeys> endpoints = {};
@@ -74,7 +73,7 @@ class Converted {
 
   ConvertedUpstream* Find(std::string_view name);  // null: there is none
 
-  // Something at `line` is not in the result, or means another thing there.
+  // Something at `line` is not in the result, or means another thing there. Told twice it is one.
   void Note(int line, std::string_view what);
 
   // Leaves out what cannot be: listeners and routes without an upstream, upstreams without
@@ -87,7 +86,6 @@ class Converted {
  private:
   void LeaveOut();
   void BindBothFamilies();
-  void TakeTimeoutsOfUpstreams();
   bool IsUsed(const std::string& upstream) const;
 
   const std::string file_;

@@ -2,130 +2,121 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <string_view>
 
-#include "conf/haproxy_words.h"
+#include "conf/not_converted.h"
 #include "conf/text/text.h"
 
 namespace sluice::conf {
 namespace {
 
-using Words = HaproxyCheck::Words;
+bool IsOption(const HaproxyLine& line) { return line.words[0] == "option"; }
 
-// "00000008" as pairs of digits; "" if it is none.
-std::string BinaryYaml(std::string_view digits) {
-  constexpr std::string_view kHex = "0123456789abcdefABCDEF";
-  if (digits.empty() || digits.size() % 2 != 0 || digits.find_first_not_of(kHex) != digits.npos) {
-    return "";
-  }
-  return Cat("{ hex: \"", digits, "\" }");
+bool IsCheck(std::string_view option) {
+  constexpr std::string_view kOptions[] = {
+      "httpchk",     "tcp-check",  "redis-check",   "smtpchk",    "pgsql-check",
+      "mysql-check", "ldap-check", "ssl-hello-chk", "spop-check", "external-check"};
+  return std::ranges::find(kOptions, option) != std::end(kOptions);
+}
+
+ConvertedKeys Exchange(std::string_view steps) {
+  ConvertedKeys keys;
+  keys.Set("check", "exchange");
+  keys.Set("exchange", steps);
+  return keys;
+}
+
+// "option smtpchk EHLO mail.example.org"
+ConvertedKeys SmtpCheck(const std::vector<std::string>& words) {
+  const bool has_hello = words.size() > 3;
+  const std::string hello = Cat(has_hello && words[2] == "EHLO" ? "EHLO " : "HELO ",
+                                has_hello ? words[3] : "localhost", "\r\n");
+  return Exchange(Cat(R"([{ expect: "220" }, { send: )", BytesYaml(hello),
+                      R"(, expect: "250" }, { send: "QUIT\r\n" }])"));
+}
+
+// "option pgsql-check user haproxy": a StartupMessage, of which the server asks for the password or
+// does not; an error begins with another letter. Behind the letter is the length, in four bytes.
+ConvertedKeys PostgresCheck(const std::vector<std::string>& words) {
+  const std::string user = words.size() > 3 ? words[3] : "";
+  std::string body = {'\0', '\3', '\0', '\0'};
+  body += Cat("user", std::string(1, '\0'), user, std::string(2, '\0'));
+  const size_t size = body.size() + 4;
+  const std::string length = {'\0', '\0', static_cast<char>(size >> 8), static_cast<char>(size)};
+  return Exchange(
+      Cat("[{ send: ", BytesYaml(length + body), R"(, expect: { hex: "52 00 00" } }])"));
 }
 
 }  // namespace
 
-bool HaproxyCheck::TakeOption(const Words& words) {
-  const std::string_view option = words.size() > 1 ? words[1] : std::string_view();
-  if (option == "httpchk") {
-    kind_ = Kind::kHttp;
-    http_ = {};
-    http_.Set("method", words.size() > 3 ? words[2] : "OPTIONS");
-    http_.Set("path", YamlQuoted(words.size() > 3 ? words[3] : words.size() == 3 ? words[2] : "/"));
-    return words.size() < 5;  // "HTTP/1.1\r\nHost:\ app"
-  }
-  if (option != "tcp-check" && option != "redis-check") return false;
-  kind_ = option == "tcp-check" ? Kind::kConnect : Kind::kExchange;
-  if (kind_ == Kind::kExchange) {
-    steps_ = {{.send = R"("*1\r\n$4\r\nPING\r\n")", .expect = R"("+PONG\r\n")"}};
-  }
-  return true;
+void HaproxyCheck::Inherit() {
+  http_.is_inherited = true;
+  tcp_.is_inherited = true;
 }
 
-bool HaproxyCheck::TakeHttp(const Words& words) {
-  if (words.size() == 4 && words[1] == "expect" && words[2] == "status") {
-    for (const std::string& code : SplitAtCommas(words[3])) {
-      if (code.size() != 3 || !ParseDecimal(code)) return false;
-    }
-    std::string list = words[3];
-    for (size_t comma = 0; (comma = list.find(',', comma)) != list.npos; comma += 2) {
-      list.insert(comma + 1, " ");
-    }
-    http_.Set("status", Cat("[", list, "]"));
+void HaproxyCheck::Family::Take(const HaproxyLine& line) {
+  const bool is_option = IsOption(line);
+  // Of what is inherited the request of the option stays, until there is another option.
+  std::erase_if(rules,
+                [&](const HaproxyLine& each) { return IsOption(each) ? is_option : is_inherited; });
+  is_inherited = false;
+  rules.push_back(line);
+}
+
+void HaproxyCheck::Family::NoteUnused(std::string_view option, Converted& out) const {
+  if (is_inherited) return;
+  for (const HaproxyLine& rule : rules) {
+    if (IsOption(rule)) continue;
+    out.Note(rule.number, Cat("has no effect there either, without option ", option, ": ",
+                              JoinedWords(rule.words)));
+  }
+}
+
+bool HaproxyCheck::Take(const HaproxyLine& line) {
+  const std::vector<std::string>& words = line.words;
+  if (words.size() < 2) return false;
+  if (IsOption(line)) {
+    if (!IsCheck(words[1])) return false;
+    option_ = line;
+    if (words[1] == "httpchk") http_.Take(line);
     return true;
   }
-  if (words.size() < 2 || words[1] != "send") return false;
-  bool maps = true;
-  for (size_t i = 2; i + 1 < words.size(); i += 2) {
-    if (words[i] == "meth") {
-      http_.Set("method", words[i + 1]);
-    } else if (words[i] == "uri") {
-      http_.Set("path", YamlQuoted(words[i + 1]));
-    } else if (words[i] == "hdr" && i + 2 < words.size() && words[i + 1] == "Host") {
-      http_.Set("host", YamlQuoted(words[i + 2]));
-      ++i;
-    } else if (words[i] != "ver") {
-      maps = false;
-      break;
-    }
-  }
-  return maps;
+  if (words[0] == "http-check") http_.Take(line);
+  if (words[0] == "tcp-check") tcp_.Take(line);
+  return words[0] == "http-check" || words[0] == "tcp-check";
 }
 
-bool HaproxyCheck::TakeTcp(const Words& words) {
-  const std::string_view verb = words.size() > 1 ? words[1] : std::string_view();
-  if (verb == "comment" || (verb == "connect" && words.size() == 2 && steps_.empty())) return true;
-  size_t type = verb == "expect" ? 2 : 1;
-  while (verb == "expect" && type + 1 < words.size() &&
-         (words[type] == "comment" || words[type] == "min-recv")) {
-    type += 2;
+HaproxyCheckRules HaproxyCheck::Read(Converted& out) const {
+  const std::vector<std::string>& words = option_.words;
+  const std::string kind = words.empty() ? "" : words[1];
+  if (kind != "httpchk") http_.NoteUnused("httpchk", out);
+  if (kind != "tcp-check") tcp_.NoteUnused("tcp-check", out);
+  if (kind == "httpchk") return ReadHaproxyHttpCheck(http_.rules, out);
+  if (kind == "tcp-check") return ReadHaproxyTcpCheck(tcp_.rules, out);
+  if (kind == "smtpchk") return {.check = SmtpCheck(words)};
+  if (kind == "pgsql-check" && words.size() == 4) return {.check = PostgresCheck(words)};
+  if (kind == "redis-check") {
+    return {.check = Exchange(R"([{ send: "*1\r\n$4\r\nPING\r\n", expect: "+PONG\r\n" }])")};
   }
-  const bool maps =
-      (verb.starts_with("send") || verb == "expect") && AddStep(verb != "expect", words, type);
-  if (maps) kind_ = Kind::kExchange;
-  has_all_steps_ = has_all_steps_ && maps;
-  return maps;
+  if (!kind.empty()) {
+    out.Note(option_.number,
+             Cat(NotConverted(words), ": check: connect takes its place",
+                 kind == "mysql-check" ? "; MySQL counts connections without a handshake, and at "
+                                         "max_connect_errors it lets this host in no more"
+                                       : ""));
+  }
+  return {};
 }
 
-// The step is words[type], "string" or "send-binary", and the one behind it.
-bool HaproxyCheck::AddStep(bool sends, const Words& words, size_t type) {
-  if (type + 1 >= words.size()) return false;
-  if (type + 2 < words.size() && words[type + 2] != "comment") return false;
-  const std::string& how = words[type];
-  const std::string& what = words[type + 1];
-  std::string bytes;
-  if (how == (sends ? "send" : "string")) bytes = BytesYaml(what);
-  if (how == (sends ? "send-binary" : "binary")) bytes = BinaryYaml(what);
-  if (bytes.empty() || what.empty()) return false;
-  if (sends) {
-    steps_.push_back({.send = bytes});
-  } else if (!steps_.empty() && steps_.back().expect.empty()) {
-    steps_.back().expect = bytes;
-  } else {
-    steps_.push_back({.expect = bytes});
-  }
-  return true;
-}
-
-std::string HaproxyCheck::StepsYaml() const {
-  std::string list;
-  for (const auto& [send, expect] : steps_) {
-    ConvertedKeys keys;
-    if (!send.empty()) keys.Set("send", send);
-    if (!expect.empty()) keys.Set("expect", expect);
-    list += Cat(list.empty() ? "" : ", ", keys.ToYaml());
-  }
-  return Cat("[", list, "]");
-}
-
-void HaproxyCheck::SetOn(ConvertedKeys& health, bool by_tls) const {
-  if (kind_ == Kind::kHttp && !by_tls) {
-    health.Set("check", "http");
-    health.Set("http", http_.ToYaml());
-  } else if (kind_ == Kind::kExchange && has_all_steps_ && !by_tls) {
-    health.Set("check", "exchange");
-    health.Set("exchange", StepsYaml());
-  } else {
+void HaproxyCheck::SetOn(ConvertedKeys& health, bool connects, Converted& out) const {
+  const HaproxyCheckRules rules = Read(out);
+  if (connects || rules.check.empty()) {
     health.Set("check", "connect");
+  } else {
+    for (const auto& [key, value] : rules.check.all()) health.Set(key, value);
   }
+  for (const auto& [key, value] : rules.target.all()) health.Set(key, value);
 }
 
 }  // namespace sluice::conf

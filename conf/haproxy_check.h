@@ -1,43 +1,46 @@
-// HaproxyCheck: how a backend of HAProxy's checks its servers, in our words.
+// HaproxyCheck: how a backend of HAProxy's checks its servers, in our words. The last option
+// decides of which kind checks are; rules hold wherever they stand. What does not map becomes a
+// connect: healthy servers would fail another check.
 #ifndef SLUICE_CONF_HAPROXY_CHECK_H_
 #define SLUICE_CONF_HAPROXY_CHECK_H_
 
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "conf/converted.h"
+#include "conf/haproxy_check_rules.h"
+#include "conf/haproxy_sections.h"
 
 namespace sluice::conf {
 
 class HaproxyCheck {
  public:
-  using Words = std::vector<std::string>;
+  // What was taken so far is that of `defaults`: rules of one's own take its place.
+  void Inherit();
 
-  // Lines that begin with "option", "http-check" and "tcp-check". These return false for one that
-  // does not map.
-  bool TakeOption(const Words& words);
-  bool TakeHttp(const Words& words);
-  bool TakeTcp(const Words& words);
+  // Lines that begin with "option", "http-check" and "tcp-check". Returns false if it is not about
+  // checks.
+  bool Take(const HaproxyLine& line);
 
-  // `by_tls`: the checks are to speak TLS, which ours do not.
-  void SetOn(ConvertedKeys& health, bool by_tls) const;
+  // Sets the check, and the port and the address that its rules name. `connects`: it only connects,
+  // for another reason. What is lost is noted in `out`.
+  void SetOn(ConvertedKeys& health, bool connects, Converted& out) const;
 
  private:
-  struct Step {
-    std::string send = {};  // as YAML has it
-    std::string expect = {};
+  // "http-check", or "tcp-check".
+  struct Family {
+    std::vector<HaproxyLine> rules = {};
+    bool is_inherited = false;
+
+    void Take(const HaproxyLine& line);
+    void NoteUnused(std::string_view option, Converted& out) const;
   };
 
-  bool AddStep(bool sends, const Words& words, size_t type);
-  std::string StepsYaml() const;
+  HaproxyCheckRules Read(Converted& out) const;
 
-  enum class Kind { kConnect, kHttp, kExchange };
-
-  Kind kind_ = Kind::kConnect;
-  ConvertedKeys http_;
-  std::vector<Step> steps_;
-  // Without one of its steps an exchange would be another one, and healthy servers would fail it.
-  bool has_all_steps_ = true;
+  HaproxyLine option_;  // the last one, without words: there is none
+  Family http_;         // the option is one of these, since it has a request, too
+  Family tcp_;
 };
 
 }  // namespace sluice::conf

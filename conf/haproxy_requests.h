@@ -1,4 +1,4 @@
-// What a frontend of HAProxy's does with a connection before it reads from it, in our words.
+// Whose connections begin with a PROXY header, by the rules of a frontend of HAProxy's.
 #ifndef SLUICE_CONF_HAPROXY_REQUESTS_H_
 #define SLUICE_CONF_HAPROXY_REQUESTS_H_
 
@@ -9,9 +9,9 @@
 
 namespace sluice::conf {
 
-// "tcp-request connection …"; returns notes on what does not map.
-std::vector<std::string> TakeTcpRequestConnection(const std::vector<std::string>& words,
-                                                  ConvertedListener& listener);
+// "tcp-request connection expect-proxy …"; returns notes on what does not map.
+std::vector<std::string> TakeExpectProxy(const std::vector<std::string>& words,
+                                         ConvertedListener& listener);
 
 }  // namespace sluice::conf
 

@@ -92,7 +92,13 @@ bool HaproxyRoutes::TakeAcl(const Words& words) {
   return false;
 }
 
+// Lines behind one without a condition are not reached.
 bool HaproxyRoutes::TakeUseBackend(int line, const Words& words) {
+  if (!otherwise_.empty()) return true;
+  if (words.size() == 2 && words[1].find('%') == std::string::npos) {
+    otherwise_ = ConvertedName(words[1]);
+    return true;
+  }
   if (words.size() < 4 || words[2] != "if" || words[1].find('%') != std::string::npos) return false;
   const std::optional<ConvertedKeys> keys = ReadCondition(Span(words).subspan(3));
   if (!keys) return false;
@@ -102,14 +108,15 @@ bool HaproxyRoutes::TakeUseBackend(int line, const Words& words) {
 
 bool HaproxyRoutes::TakeTcpRequest(const Words& words) {
   const Span span(words);
-  has_rules_ = true;
   if (words.size() == 3 && words[1] == "inspect-delay") {
     delay_ = HaproxyTime(words[2]);
+    has_rules_ = true;
     return true;
   }
   if (words.size() < 3 || words[1] != "content") return false;
   if (words[2] == "accept" && words.size() > 4 && words[3] == "if" && IsTls(span.subspan(4))) {
     accepts_tls_ = true;
+    has_rules_ = true;
     return true;
   }
   if (words[2] != "reject") return false;
@@ -123,8 +130,15 @@ bool HaproxyRoutes::TakeTcpRequest(const Words& words) {
 }
 
 bool HaproxyRoutes::SetOn(ConvertedListener& listener) const {
-  if (routes_.empty()) return !has_rules_;
+  if (!otherwise_.empty()) listener.upstream = otherwise_;
+  if (routes_.empty() && !rejects_others_) return !has_rules_;
   listener.routes = routes_;
+  if (routes_.empty()) {
+    // For the listener to look at what clients say, to reject those that do not speak TLS.
+    ConvertedRoute tls{.line = listener.line, .upstream = listener.upstream};
+    tls.keys.Set("protocol", "tls");
+    listener.routes.push_back(tls);
+  }
   ConvertedKeys preread;
   if (!delay_.empty()) preread.Set("timeout", delay_);
   if (rejects_others_) {

@@ -26,6 +26,8 @@ class HaproxyRoutes {
   // Returns false if what was told of waiting is lost: without routes a listener does not wait.
   bool SetOn(ConvertedListener& listener) const;
 
+  bool rejects_others() const { return rejects_others_; }  // than those that speak TLS
+
  private:
   using Span = std::span<const std::string>;
 
@@ -41,8 +43,9 @@ class HaproxyRoutes {
 
   std::map<std::string, std::optional<Term>> acls_;
   std::vector<ConvertedRoute> routes_;
+  std::string otherwise_;  // of use_backend without a condition
   std::string delay_;
-  bool has_rules_ = false;  // of tcp-request
+  bool has_rules_ = false;  // that wait
   bool accepts_tls_ = false;
   bool rejects_others_ = false;
 };

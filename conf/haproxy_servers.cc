@@ -12,64 +12,73 @@ namespace sluice::conf {
 
 using Words = HaproxyServers::Words;
 
-Words HaproxyServers::TakeSource(const Words& words) {
-  Words notes = sender_.TakeSource(words);
+void HaproxyServers::TakeSource(const HaproxyLine& line, Converted& out) {
+  for (const std::string& note : sender_.TakeSource({line.words.begin() + 1, line.words.end()})) {
+    out.Note(line.number, note);
+  }
   sender_.EndLine();
-  return notes;
 }
 
-Words HaproxyServers::Take(const std::string& name, const std::string& address,
-                           const Words& options) {
+void HaproxyServers::Take(int line, const std::string& name, const std::string& address,
+                          const Words& options, Converted& out) {
   Words notes;
-  Own own;
-  own.endpoint.Set("address", YamlQuoted(address));
-  own.endpoint.Set("name", ConvertedName(name));
-  for (size_t i = 0; i < options.size();) i += TakeOption(options, i, own, notes);
+  Server server{.line = line};
+  server.endpoint.Set("address", YamlQuoted(address));
+  server.endpoint.Set("name", ConvertedName(name));
+  for (size_t i = 0; i < options.size();) i += TakeOption(options, i, server, notes);
   for (std::string& note : sender_.EndServer()) notes.push_back(std::move(note));
-  if (own.speaks_tls) {
+  if (server.speaks_tls) {
     // Its clients' bytes would go to it in the clear.
-    return {
-        Cat("left out: the server ", Printable(name), " is reached by TLS, which is not here yet")};
+    out.Note(line, Cat("left out: the server ", Printable(name),
+                       " is reached by TLS, which is not here yet"));
+    return;
   }
-  if (own.is_disabled) {
-    own.endpoint.Set("weight", "0");
+  if (server.is_disabled) {
+    server.endpoint.Set("weight", "0");
     notes.emplace_back("disabled is weight: 0 here: it gets sessions when it has another weight");
   }
-  if (own.has_check) Merge(own.health, "health", health_, notes);
-  if (own.has_agent) Merge(own.agent, "agent", agent_, notes);
-  if (!own.passive.Get("observe").empty()) {
-    ConvertedKeys passive;
-    const std::string failures = own.passive.Get("failures");
-    passive.Set("failures", failures.empty() ? "10" : failures);  // the default there
-    Merge(passive, "passive_health", passive_, notes);
+  if (!server.passive.Get("observe").empty()) {
+    const std::string failures = server.passive.Get("failures");
+    server.passive = {};
+    server.passive.Set("failures", failures.empty() ? "10" : failures);  // the default there
+  } else {
+    server.passive = {};
   }
-  Merge(own.upstream, "", upstream_, notes);
-  checked_ += own.has_check ? 1 : 0;
-  checks_by_tls_ = checks_by_tls_ || own.checks_by_tls;
-  endpoints_.push_back(own.endpoint);
-  return notes;
+  for (const std::string& note : notes) out.Note(line, note);
+  servers_.push_back(server);
 }
 
-// The first one's holds.
-void HaproxyServers::Merge(const ConvertedKeys& from, std::string_view what, ConvertedKeys& into,
-                           Words& notes) {
-  for (const auto& [key, value] : from.all()) {
-    const std::string old = into.Get(key);
-    if (old.empty()) {
-      into.Set(key, value);
-    } else if (old != value) {
-      notes.push_back(Cat(what, what.empty() ? "" : ".", key, " is one for all servers: ", old,
-                          ", not ", value));
+// For each key the first one's value holds.
+ConvertedKeys HaproxyServers::Merge(const Part& part, int line, Converted& out) const {
+  ConvertedKeys merged;
+  for (const Server& server : servers_) {
+    if (!part.is_of(server)) continue;
+    for (const auto& [key, value] : (server.*part.keys).all()) {
+      if (merged.Get(key).empty()) merged.Set(key, value);
     }
   }
+  for (const Server& server : servers_) {
+    if (!part.is_of(server)) continue;
+    for (const auto& [key, value] : merged.all()) {
+      const std::string own = (server.*part.keys).Get(key);
+      if (own == value) continue;
+      out.Note(server.line,
+               Cat(part.name, part.name.empty() ? "" : ".", key, " is one for all servers: ", value,
+                   own.empty() ? ", also for one without it" : ", not ", own));
+    }
+  }
+  if (!std::ranges::all_of(servers_, part.is_of) && std::ranges::any_of(servers_, part.is_of)) {
+    out.Note(line, Cat(part.name, " holds for all servers, also for those without ", part.word));
+  }
+  return merged;
 }
 
 // Returns how many words it took.
-size_t HaproxyServers::TakeOption(const Words& options, size_t i, Own& own, Words& notes) {
+size_t HaproxyServers::TakeOption(const Words& options, size_t i, Server& server, Words& notes) {
   const std::string& word = options[i];
   const std::string value = i + 1 < options.size() ? options[i + 1] : "";
-  if (TakeFlag(word, own, notes)) return 1;
-  if (!value.empty() && TakeValue(word, value, own)) return 2;
+  if (TakeFlag(word, server, notes)) return 1;
+  if (!value.empty() && TakeValue(word, value, server)) return 2;
   if (word == "proxy-v2-options") {
     for (std::string& note : sender_.TakeOptions(value)) notes.push_back(std::move(note));
     return 2;
@@ -89,22 +98,22 @@ size_t HaproxyServers::TakeOption(const Words& options, size_t i, Own& own, Word
 }
 
 // An option without a value.
-bool HaproxyServers::TakeFlag(const std::string& word, Own& own, Words& notes) {
+bool HaproxyServers::TakeFlag(const std::string& word, Server& server, Words& notes) {
   if (word == "check") {
-    own.has_check = true;
+    server.has_check = true;
   } else if (word == "no-check") {
-    own.has_check = false;
+    server.has_check = false;
   } else if (word == "check-ssl") {
-    own.checks_by_tls = true;
+    server.checks_by_tls = true;
     notes.emplace_back("checks do not speak TLS yet: check: connect takes the place of check-ssl");
   } else if (word == "ssl") {
-    own.speaks_tls = true;
+    server.speaks_tls = true;
   } else if (word == "agent-check") {
-    own.has_agent = true;
+    server.has_agent = true;
   } else if (word == "backup") {
-    own.endpoint.Set("priority", "1");
+    server.is_backup = true;
   } else if (word == "disabled" || word == "enabled") {
-    own.is_disabled = word == "disabled";
+    server.is_disabled = word == "disabled";
   } else if (word.starts_with("send-proxy")) {
     for (std::string& note : sender_.TakeWord(word)) notes.push_back(std::move(note));
   } else if (word != "check-send-proxy") {  // so it is here
@@ -113,9 +122,9 @@ bool HaproxyServers::TakeFlag(const std::string& word, Own& own, Words& notes) {
   return true;
 }
 
-bool HaproxyServers::TakeValue(const std::string& word, const std::string& value, Own& own) {
+bool HaproxyServers::TakeValue(const std::string& word, const std::string& value, Server& server) {
   struct Place {
-    ConvertedKeys Own::* keys;
+    ConvertedKeys Server::* keys;
     std::string_view key;
     std::string (*format)(std::string);
   };
@@ -123,59 +132,98 @@ bool HaproxyServers::TakeValue(const std::string& word, const std::string& value
   const auto time = [](std::string text) { return HaproxyTime(text); };
   const auto quoted = [](std::string text) { return YamlQuoted(text); };
   static const std::map<std::string_view, Place> kPlaces = {
-      {"inter", {&Own::health, "interval", time}},
-      {"fastinter", {&Own::health, "fast_interval", time}},
-      {"downinter", {&Own::health, "down_interval", time}},
-      {"rise", {&Own::health, "rise", as_it_is}},
-      {"fall", {&Own::health, "fall", as_it_is}},
-      {"port", {&Own::health, "port", as_it_is}},
-      {"addr", {&Own::health, "address", quoted}},
-      {"weight", {&Own::endpoint, "weight", as_it_is}},
-      {"maxconn", {&Own::endpoint, "max_connections", as_it_is}},
-      {"agent-port", {&Own::agent, "port", as_it_is}},
-      {"agent-inter", {&Own::agent, "interval", time}},
-      {"agent-addr", {&Own::agent, "address", quoted}},
-      {"agent-send", {&Own::agent, "send", BytesYaml}},
-      {"error-limit", {&Own::passive, "failures", as_it_is}},
-      {"slowstart", {&Own::upstream, "slow_start", time}},
+      {"inter", {&Server::health, "interval", time}},
+      {"fastinter", {&Server::health, "fast_interval", time}},
+      {"downinter", {&Server::health, "down_interval", time}},
+      {"rise", {&Server::health, "rise", as_it_is}},
+      {"fall", {&Server::health, "fall", as_it_is}},
+      {"port", {&Server::target, "port", as_it_is}},
+      {"addr", {&Server::target, "address", quoted}},
+      {"weight", {&Server::endpoint, "weight", as_it_is}},
+      {"maxconn", {&Server::endpoint, "max_connections", as_it_is}},
+      {"agent-port", {&Server::agent, "port", as_it_is}},
+      {"agent-inter", {&Server::agent, "interval", time}},
+      {"agent-addr", {&Server::agent, "address", quoted}},
+      {"agent-send", {&Server::agent, "send", BytesYaml}},
+      {"error-limit", {&Server::passive, "failures", as_it_is}},
+      {"slowstart", {&Server::upstream, "slow_start", time}},
   };
   if (const auto found = kPlaces.find(word); found != kPlaces.end()) {
     const auto& [keys, key, format] = found->second;
-    (own.*keys).Set(key, format(value));
+    (server.*keys).Set(key, format(value));
     return true;
   }
   if (word == "observe" && value == "layer4") {
-    own.passive.Set("observe", value);
+    server.passive.Set("observe", value);
     return true;
   }
   if (word == "on-marked-down" && value == "shutdown-sessions") {
-    own.health.Set("on_down", "reset");
+    server.health.Set("on_down", "reset");
     return true;
   }
   return false;
 }
 
-Words HaproxyServers::SetOn(ConvertedUpstream& upstream, const HaproxyCheck& check) const {
-  Words notes;
-  upstream.endpoints = endpoints_;
+// What is not said of times there is `inter`, also for how long a check may take.
+ConvertedKeys HaproxyServers::Health(const Backend& backend, int line, Converted& out) const {
+  const auto is_checked = [](const Server& server) { return server.has_check; };
+  const auto first = std::ranges::find_if(servers_, is_checked);
+  if (first == servers_.end()) return {};
+  const ConvertedKeys own = Merge({"health", &Server::health, is_checked, "check"}, line, out);
+  // At a port that is not theirs some would be down for good.
+  const bool has_one_target = std::ranges::all_of(servers_, [&](const Server& server) {
+    return server.has_check ? server.target.all() == first->target.all() : first->target.empty();
+  });
+  const bool by_tls = std::ranges::any_of(servers_, &Server::checks_by_tls);
+  ConvertedKeys health;
+  backend.check.SetOn(health, by_tls || !has_one_target, out);
+  const bool has_target = !health.Get("port").empty() || !health.Get("address").empty();
+  if (!has_one_target) {
+    out.Note(line, Cat("not all servers are checked at one port and address: check: connect takes "
+                       "the place",
+                       has_target ? "" : ", at each one's own"));
+  } else if (!has_target) {
+    for (const auto& [key, value] : first->target.all()) health.Set(key, value);
+  }
+  const std::string interval = own.Get("interval").empty() ? "2s" : own.Get("interval");
+  for (const std::string_view key : {"interval", "fast_interval", "down_interval", "timeout"}) {
+    health.Set(key, interval);
+  }
+  if (!backend.check_timeout.empty()) health.Set("timeout", backend.check_timeout);
+  for (const auto& [key, value] : own.all()) health.Set(key, value);
+  return health;
+}
+
+void HaproxyServers::SetOn(ConvertedUpstream& upstream, const Backend& backend,
+                           Converted& out) const {
+  constexpr int kMostPriority = 255;
+  int backups = 0;
+  for (const Server& server : servers_) {
+    upstream.endpoints.push_back(server.endpoint);
+    if (!server.is_backup) continue;
+    // Without allbackups the first one that works gets all.
+    if (backups == 0 || !backend.all_backups) backups = std::min(backups + 1, kMostPriority);
+    upstream.endpoints.back().Set("priority", Cat(backups));
+  }
   sender_.SetOn(upstream.keys);
-  for (const auto& [key, value] : upstream_.all()) upstream.keys.Set(key, value);
-  if (!agent_.empty()) upstream.keys.Set("agent", agent_.ToYaml());
-  upstream.passive_health = passive_;
-  if (!passive_.empty()) {
-    notes.emplace_back(
-        "passive_health ejects a server for a while; there on-error says what to do");
+  const auto is_any = [](const Server&) { return true; };
+  const auto all = Merge({"", &Server::upstream, is_any, ""}, upstream.line, out);
+  for (const auto& [key, value] : all.all()) upstream.keys.Set(key, value);
+  const auto has_agent = [](const Server& server) { return server.has_agent; };
+  ConvertedKeys agent =
+      Merge({"agent", &Server::agent, has_agent, "agent-check"}, upstream.line, out);
+  if (!agent.empty()) {
+    if (agent.Get("interval").empty()) agent.Set("interval", "2s");
+    upstream.keys.Set("agent", agent.ToYaml());
   }
-  if (checked_ == 0) {
-    upstream.health = {};
-    return notes;
+  const auto observes = [](const Server& server) { return !server.passive.empty(); };
+  upstream.passive_health =
+      Merge({"passive_health", &Server::passive, observes, "observe"}, upstream.line, out);
+  if (!upstream.passive_health.empty()) {
+    out.Note(upstream.line,
+             "passive_health ejects a server for a while; there on-error says what to do");
   }
-  check.SetOn(upstream.health, checks_by_tls_);
-  for (const auto& [key, value] : health_.all()) upstream.health.Set(key, value);
-  if (checked_ < endpoints_.size()) {
-    notes.emplace_back("health holds for all servers, also for those without check");
-  }
-  return notes;
+  upstream.health = Health(backend, upstream.line, out);
 }
 
 }  // namespace sluice::conf

@@ -5,10 +5,12 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "conf/converted.h"
 #include "conf/haproxy_check.h"
+#include "conf/haproxy_sections.h"
 #include "conf/haproxy_sender.h"
 
 namespace sluice::conf {
@@ -17,18 +19,26 @@ class HaproxyServers {
  public:
   using Words = std::vector<std::string>;
 
-  // These return notes on what does not map. `options`: those of default-server first.
-  Words TakeSource(const Words& words);  // the line "source …" of the backend
-  Words Take(const std::string& name, const std::string& address, const Words& options);
+  // What does not map is noted in `out`. `options`: those of default-server first.
+  void TakeSource(const HaproxyLine& line, Converted& out);  // "source …" of the backend
+  void Take(int line, const std::string& name, const std::string& address, const Words& options,
+            Converted& out);
 
+  // What the backend says for all of them.
+  struct Backend {
+    const HaproxyCheck& check;
+    std::string check_timeout = {};
+    bool all_backups = false;
+  };
   // Sets what they say on the upstream, and the checks.
-  Words SetOn(ConvertedUpstream& upstream, const HaproxyCheck& check) const;
+  void SetOn(ConvertedUpstream& upstream, const Backend& backend, Converted& out) const;
 
  private:
-  // What one server says, for all.
-  struct Own {
+  struct Server {
+    int line = 0;
     ConvertedKeys endpoint = {};
     ConvertedKeys health = {};
+    ConvertedKeys target = {};  // where it is checked
     ConvertedKeys agent = {};
     ConvertedKeys passive = {};
     ConvertedKeys upstream = {};
@@ -37,21 +47,23 @@ class HaproxyServers {
     bool has_agent = false;
     bool speaks_tls = false;
     bool is_disabled = false;
+    bool is_backup = false;
+  };
+  // Which of its keys, and of which servers.
+  struct Part {
+    std::string_view name;  // "health"; "": of the upstream itself
+    ConvertedKeys Server::* keys;
+    bool (*is_of)(const Server& server);
+    std::string_view word;  // that makes a server one of these; "": all are
   };
 
-  size_t TakeOption(const Words& options, size_t i, Own& own, Words& notes);
-  bool TakeFlag(const std::string& word, Own& own, Words& notes);
-  static bool TakeValue(const std::string& word, const std::string& value, Own& own);
-  static void Merge(const ConvertedKeys& from, std::string_view what, ConvertedKeys& into,
-                    Words& notes);
+  size_t TakeOption(const Words& options, size_t i, Server& server, Words& notes);
+  bool TakeFlag(const std::string& word, Server& server, Words& notes);
+  static bool TakeValue(const std::string& word, const std::string& value, Server& server);
+  ConvertedKeys Merge(const Part& part, int line, Converted& out) const;
+  ConvertedKeys Health(const Backend& backend, int line, Converted& out) const;
 
-  std::vector<ConvertedKeys> endpoints_;
-  ConvertedKeys health_;
-  ConvertedKeys agent_;
-  ConvertedKeys passive_;
-  ConvertedKeys upstream_;
-  size_t checked_ = 0;
-  bool checks_by_tls_ = false;
+  std::vector<Server> servers_;
   HaproxySender sender_;
 };
 

@@ -27,11 +27,59 @@ size_t TakeEscape(std::string_view text, std::string& word) {
     return 3;
   } else {
     // Of another one the backslash is for what reads the word, such as a regular expression.
-    if (std::string_view(" \t#\"'\\").find(c) == std::string_view::npos) word += '\\';
+    if (std::string_view(" \t#\"'\\$").find(c) == std::string_view::npos) word += '\\';
     word += c;
   }
   return 1;
 }
+
+bool IsOfName(char c) { return IsAsciiLetter(c) || IsAsciiDigit(c) || c == '_'; }
+
+// `text` is what follows a dollar: "NAME", "{NAME}", "{NAME-default}". Appends it as the loader has
+// it. Returns how many bytes of it count; 0: it is no variable.
+size_t TakeVariable(std::string_view text, std::string& word) {
+  const bool has_braces = text.starts_with('{');
+  if (has_braces) text.remove_prefix(1);
+  size_t end = 0;
+  while (end < text.size() && IsOfName(text[end])) ++end;
+  if (end == 0 || IsAsciiDigit(text[0])) return 0;
+  const std::string_view name = text.substr(0, end);
+  if (!has_braces) {
+    word += Cat("${", name, "}");
+    return end;
+  }
+  const size_t close = text.find('}');
+  if (close == text.npos) return 0;
+  std::string_view rest = text.substr(end, close - end);
+  if (!rest.empty() && rest[0] != '-') return 0;
+  if (!rest.empty()) rest.remove_prefix(1);
+  word += Cat("${", name, close > end ? ":-" : "", rest, "}");
+  return close + 2;
+}
+
+// Of "[::1]:80" and "${HOST}:${PORT-80}" where the port begins, with its colon.
+size_t PortOf(std::string_view text) {
+  size_t depth = 0;
+  for (size_t i = text.size(); i-- > 0;) {
+    if (text[i] == '}') ++depth;
+    if (text[i] == '{' && depth > 0) --depth;
+    if (text[i] == ':' && depth == 0) return i;
+  }
+  return text.npos;
+}
+
+// In addresses there are variables without quotes, too.
+std::string WithVariables(std::string_view text) {
+  std::string whole;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const size_t count = text[i] == '$' ? TakeVariable(text.substr(i + 1), whole) : 0;
+    if (count == 0) whole += text[i];
+    i += count;
+  }
+  return whole;
+}
+
+bool IsVariable(std::string_view text) { return text.starts_with("${") && text.ends_with('}'); }
 
 }  // namespace
 
@@ -55,7 +103,9 @@ std::vector<std::string> HaproxyWords(std::string_view line) {
       word.clear();
       has_word = false;
     } else {
-      word += c;
+      const size_t count = c == '$' && quote == '"' ? TakeVariable(line.substr(i + 1), word) : 0;
+      if (count == 0) word += c;
+      i += count;
       has_word = true;
     }
   }
@@ -111,13 +161,16 @@ std::string HaproxyAddress(std::string text) {
   if (text.starts_with("unix@")) return "unix:" + text.substr(5);
   if (text.starts_with("abns@")) return "unix:@" + text.substr(5);
   if (text.starts_with('/')) return "unix:" + text;
-  const size_t colon = text.rfind(':');
-  if (colon == text.npos || text.find('@') != text.npos || !ParseDecimal(text.substr(colon + 1)))
-    return "";
+  text = WithVariables(text);
+  if (IsVariable(text) && text.find("${", 1) == text.npos) return text;  // with its port
+  const size_t colon = PortOf(text);
+  if (colon == text.npos || text.find('@') != text.npos) return "";
   const std::string host = text.substr(0, colon);
   const std::string port = text.substr(colon);
+  if (!ParseDecimal(port.substr(1)) && !IsVariable(port.substr(1))) return "";
   if (host.empty() || host == "*") return (is_ipv6 ? "[::]" : "0.0.0.0") + port;
-  if (host.find(':') != host.npos && !host.starts_with('[')) return Cat("[", host, "]", port);
+  const bool is_bare_ipv6 = host.find(':') != host.npos && host.find_first_of("[$") == host.npos;
+  if (is_bare_ipv6) return Cat("[", host, "]", port);
   return text;
 }
 

@@ -27,8 +27,13 @@ constexpr auto kHints = std::to_array<Hint>({
     {" option_smtpchk option_mysql_check option_pgsql_check option_ldap_check option_redis_check "
      "option_ssl_hello_chk option_spop_check ",
      "see upstreams[].health.exchange"},
-    {" http_check ", "see upstreams[].health.http"},
+    {" http_check_expect http_check_send http_check_connect http_check_disable_on_404 ",
+     "see upstreams[].health.http"},
     {" server_template ", "see upstreams[].discover.dns"},
+    {" stick_on stick_match stick_store_request ", "see upstreams[].balance: source_hash"},
+    {" stick_table ",
+     "see upstreams[].balance: source_hash instead of stick on src, listeners[].per_source instead "
+     "of counts"},
     {" hash hash_type ", "see upstreams[].balance and upstreams[].hash"},
     {" acl use_backend tcp_request_content tcp_request_inspect_delay map ",
      "see listeners[].routes and listeners[].preread"},

@@ -19,22 +19,59 @@ from sluice import binary  # noqa: E402
 
 # What has a counterpart that is no word of the result, or is so here anyway: no note is needed.
 SILENT = re.compile(r"\s*(#|$|\}|(global|defaults|frontend|backend|listen|stream|events|server|"
-                    r"upstream)\b|mode (tcp|http)|option (tcp-check|redispatch|redis-check)|bind|"
+                    r"upstream)\b|mode (tcp|http)|option (\S*(check|chk)|redispatch|allbackups)|"
+                    r"no option allbackups|bind|(en|dis)abled|"
                     r"default_backend|balance|timeout|retries|maxconn|default-server|zone|listen|"
                     r"proxy_pass|proxy_timeout|proxy_connect_timeout|least_conn|hash|random|allow|"
-                    r"deny|option httpchk|proxy_(up|down)load_rate|proxy_protocol|proxy_bind|"
+                    r"deny|proxy_(up|down)load_rate|proxy_protocol|proxy_bind|"
                     r"set_real_ip_from|source|nbthread|hard-stop-after|backlog|rate-limit sessions|"
-                    r"tcp-request (connection reject if !?\{ src [0-9. /]+ \}|inspect-delay|"
-                    r"content (accept if \{ req.ssl_hello_type 1 \}|reject)$)|acl|"
+                    r"tcp-request (inspect-delay|"
+                    r"\w+ (accept|reject)( (if|unless) [^-]+)?$)|acl|"
                     r"use_backend|tcp-check|proxy_ssl|preread_timeout|tcp_nodelay on|"
-                    r"http-check (send|expect status)|map \$ssl_preread_server_name|ssl_preread|"
+                    r"http-check (connect|send|expect)|map \$ssl_preread_server_name|ssl_preread|"
                     r"worker_processes|proxy_half_close|proxy_next_upstream on)")
+
+
+def with_mode_last(text):
+    """The same, but each section has its mode in its last line, and all defaults mode http."""
+    modes = {"": "tcp"}  # of sections with defaults, by name; "": of the last one
+    lines = []
+    for section in re.split(r"(?m)^(?=[a-z])", text):
+        head, *inner = section.splitlines() or [""]
+        words = head.split() + ["", ""]
+        kind, name = words[0], words[1]
+        base = words[words.index("from") + 1] if "from" in words else ""
+        said = [line.split()[1] for line in inner if line.split()[:1] == ["mode"]]
+        inner = [line for line in inner if line.split()[:1] != ["mode"]]
+        mode = said[-1] if said else "tcp" if kind == "defaults" and not base else modes[base]
+        if kind == "defaults":
+            modes[""] = modes[name] = mode
+            inner.append("    mode http")
+        elif kind in ("frontend", "backend", "listen"):
+            inner.append("    mode " + mode)
+        lines += [head, *inner]
+    return "\n".join(lines) + "\n"
+
+
+def body(text):
+    """A result without the line that names the file."""
+    return text.split("\n", 1)[1]
+
+
+def without_lines(notes):
+    return sorted(re.sub(r"^[^:]+:\d+: ", "", note) for note in notes.splitlines())
 
 
 class Convert(unittest.TestCase):
     def convert(self, path):
         kind = path.rsplit(".", 1)[1]
         return run(binary(), "convert", kind, os.path.basename(path), cwd=os.path.dirname(path))
+
+    def convert_text(self, kind, text):
+        with tempfile.NamedTemporaryFile("w", encoding="latin-1") as file:
+            file.write(text)
+            file.flush()
+            return run(binary(), "convert", kind, file.name)
 
     def files(self):
         found = sorted(path for kind in ("haproxy", "nginx")
@@ -83,6 +120,17 @@ class Convert(unittest.TestCase):
                     with self.subTest(f"{os.path.basename(path)}:{number}"):
                         self.fail(f"no note for: {line}")
 
+    def test_mode_may_be_the_last_line_of_a_section(self):
+        for path in self.files():
+            if not path.endswith(".haproxy"):
+                continue
+            with open(path, encoding="utf-8") as file:
+                text = with_mode_last(file.read())
+            with self.subTest(os.path.basename(path)):
+                first, last = self.convert(path), self.convert_text("haproxy", text)
+                self.assertEqual(body(first.stdout), body(last.stdout))
+                self.assertEqual(without_lines(first.stderr), without_lines(last.stderr))
+
     def test_what_cannot_be_converted(self):
         for words in ((), ("haproxy",), ("envoy", "x"), ("nginx", "a", "b")):
             done = run(binary(), "convert", *words)
@@ -94,10 +142,7 @@ class Convert(unittest.TestCase):
         for kind, text in (("haproxy", "defaults\n mode http\nlisten a\n bind :80\n"),
                            ("nginx", "http { }\n"), ("nginx", "{" * 100_000), ("nginx", "'"),
                            ("haproxy", "listen\n" * 1000), ("haproxy", "\0\xff\\")):
-            with tempfile.NamedTemporaryFile("w", encoding="latin-1") as file:
-                file.write(text)
-                file.flush()
-                done = run(binary(), "convert", kind, file.name)
+            done = self.convert_text(kind, text)
             self.assertEqual((done.returncode, done.stdout), (1, ""), text[:20])
             self.assertIn("nothing of it can be converted", done.stderr)
 
