@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "conf/converted.h"
 #include "conf/json_schema.h"
+#include "conf/load.h"
 #include "conf/sources.h"
 #include "conf/text/env.h"
 #include "conf/text/text.h"
@@ -72,7 +73,13 @@ int Convert(const Words& words) {
                                          : conf::ConvertNginx(file.text, words[1]);
   for (const std::string& note : converted.TakeNotes()) std::fprintf(stderr, "%s\n", note.c_str());
   if (converted.listeners.empty()) return Complain("nothing of it can be converted");
-  return PrintAndExit(converted.ToYaml());
+  const std::string result = converted.ToYaml();
+  // Values that are allowed there and not here are in it as they were.
+  for (const auto& error : conf::LoadString(result, "", conf::ProcessEnv()).errors) {
+    std::fprintf(stderr, "%s: note: sluice --check rejects line %d of the result: %s\n",
+                 conf::Printable(words[1]).c_str(), error.at.line, error.message.c_str());
+  }
+  return PrintAndExit(result);
 }
 
 constexpr struct {

@@ -131,6 +131,20 @@ class Convert(unittest.TestCase):
                 self.assertEqual(body(first.stdout), body(last.stdout))
                 self.assertEqual(without_lines(first.stderr), without_lines(last.stderr))
 
+    def test_what_the_loader_rejects_is_told(self):
+        for kind, text, expected in (
+                ("haproxy", "listen a\n bind :1 backlog 100000\n server a 10.0.0.1:1\n", "backlog"),
+                ("haproxy", "listen a\n bind :1\n server a 10.0.0.1:1 check inter 5\n", "5ms"),
+                ("nginx", "stream { upstream a { server 10.0.0.1:1 fail_timeout=0; server b:1; }"
+                          " server { listen 1; proxy_pass a; } }", "0s"),
+                ("haproxy", "listen a\n bind :1\n server a $ABSENT:1\n", "ABSENT")):
+            done = self.convert_text(kind, text)
+            with self.subTest(text):
+                self.assertEqual(done.returncode, 0)
+                told = [line for line in done.stderr.splitlines()
+                        if ": note: sluice --check rejects line " in line]
+                self.assertTrue(any(expected in line for line in told), done.stderr)
+
     def test_what_cannot_be_converted(self):
         for words in ((), ("haproxy",), ("envoy", "x"), ("nginx", "a", "b")):
             done = run(binary(), "convert", *words)
