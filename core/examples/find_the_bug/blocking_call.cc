@@ -4,8 +4,9 @@
 //
 // While the call lasts nothing else of its worker runs: no other task, no timer, no socket. Here a
 // clock is to tick each 10 ms, and a report takes 300 ms to compute.
-// What shows it: latency that comes in steps of the length of the call, and a worker that is busy
-// and counts no runs (core/sched/worker_counters.h).
+// What shows it: latency that comes in steps of the length of the call, and where the runtime
+// watches its tasks with a `slow_poll` (core/runtime/watch_options.h) a sentence on stderr, which
+// names the task and the line that has spawned it.
 #include <cstdio>
 #include <thread>
 #include <utility>
@@ -31,7 +32,7 @@ core::Task<void> Tick(int& ticks) {
 template <typename Make>
 core::Task<int> TicksDuring(Make make) {
   int ticks = 0;
-  core::JoinHandle<void> clock = core::Spawn(Tick(ticks));
+  core::JoinHandle<void> clock = core::Spawn(Tick(ticks), {"clock"});
   co_await core::Yield();  // the clock begins
   const int report = co_await make();
   const int during = ticks;
@@ -44,7 +45,8 @@ core::Task<int> TicksDuring(Make make) {
 core::Task<int> ReportBefore() { co_return ComputeReport(); }
 
 core::Task<int> Before() {
-  std::printf("%d ticks meanwhile\n", co_await TicksDuring(&ReportBefore));
+  core::JoinHandle<int> ticks = core::Spawn(TicksDuring(&ReportBefore), {"report"});
+  std::printf("%d ticks meanwhile\n", (co_await std::move(ticks)).value());
   co_return 0;
 }
 
@@ -53,8 +55,9 @@ core::Task<int> Before() {
 core::Task<int> ReportAfter() { co_return (co_await core::RunBlocking(&ComputeReport)).value(); }
 
 core::Task<int> After() {
-  std::printf("%s\n", co_await TicksDuring(&ReportAfter) > 0 ? "the clock has ticked meanwhile"
-                                                             : "0 ticks meanwhile");
+  core::JoinHandle<int> ticks = core::Spawn(TicksDuring(&ReportAfter), {"report"});
+  std::printf("%s\n", (co_await std::move(ticks)).value() > 0 ? "the clock has ticked meanwhile"
+                                                              : "0 ticks meanwhile");
   co_return 0;
 }
 

@@ -6,11 +6,13 @@
 // silence (the compiler warns where the result of the call is thrown away, not where it is named).
 // A task that was spawned runs, but what ends the program does not wait for one whose handle has
 // gone: it is cancelled in the middle.
-// What shows it: lines that are missing in the log; the last writes of a run that are not there.
+// What shows it: lines that are missing in the log; the last writes of a run that are not there. In
+// the list of the tasks there is one that nothing waits for, and none that announces.
 #include <cstdio>
 #include <utility>
 
 #include "core/examples/find_the_bug/before_after.h"
+#include "core/examples/find_the_bug/print_tasks.h"
 #include "core/sluice.h"
 
 namespace core = sluice::core;
@@ -34,15 +36,17 @@ core::Task<void> Save() {
 
 core::Task<int> Before() {
   [[maybe_unused]] auto announcement = Announce();  // is made, and goes: nothing was announced
-  core::Spawn(Save()).Detach();                     // runs on by itself, until the program ends
+  core::Spawn(Save(), {"save"}).Detach();           // runs on by itself, until the program ends
   co_await core::Yield();
+  PrintTasks(core::RuntimeHandle::Current());
   std::puts("done");
   co_return 0;
 }
 
 core::Task<int> After() {
   co_await Announce();
-  core::JoinHandle<void> saved = core::Spawn(Save());  // several: a JoinSet or a TaskTracker
+  core::JoinHandle<void> saved =
+      core::Spawn(Save(), {"save"});  // several: a JoinSet or a TaskTracker
   co_await core::Yield();
   if (!(co_await std::move(saved)).has_value()) std::puts("saving has failed");
   std::puts("done");

@@ -9,8 +9,9 @@
 //   client ── total ──► service ── part ──► its own mailbox ── read by ──► service: it waits for
 //                                                                         its own answer, for ever
 //
-// What shows it: a time-out around what waits for another task, with a sentence that names both,
-// and the number of tasks that are alive (each of them waits for something).
+// What shows it: a time-out around what waits for another task, and then the list of the tasks: the
+// service waits for an answer (Oneshot), and not for the next request (Mpsc). In a program that
+// runs, `sluice tasks` shows that list (core/console/console.h).
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -18,6 +19,7 @@
 #include <utility>
 
 #include "core/examples/find_the_bug/before_after.h"
+#include "core/examples/find_the_bug/print_tasks.h"
 #include "core/sluice.h"
 
 namespace core = sluice::core;
@@ -69,8 +71,8 @@ core::Task<void> ServeAfter(Mailbox::Receiver requests) {
 core::Task<int> AskForTotal(Mailbox::Sender service) {
   core::IoResult<int> total = co_await core::WithTimeout(500ms, Call(service, "total"));
   if (!total.ok()) {
-    std::printf("the service has not answered 'total' in 500 ms; %zu tasks are alive\n",
-                core::RuntimeHandle::Current().live_tasks());
+    std::puts("the service has not answered 'total' in 500 ms");
+    PrintTasks(core::RuntimeHandle::Current());
     co_return 1;
   }
   std::printf("total %d\n", *total);
@@ -79,7 +81,8 @@ core::Task<int> AskForTotal(Mailbox::Sender service) {
 
 core::Task<int> Before() {
   auto [service, requests] = Mailbox::Make(8);
-  core::JoinHandle<void> server = core::Spawn(ServeBefore(std::move(requests), service));
+  core::JoinHandle<void> server =
+      core::Spawn(ServeBefore(std::move(requests), service), {"service"});
   const int exit_code = co_await AskForTotal(service);
   server.Abort();  // its waits end with ECANCELED
   (void)co_await std::move(server);
@@ -88,7 +91,7 @@ core::Task<int> Before() {
 
 core::Task<int> After() {
   auto [service, requests] = Mailbox::Make(8);
-  core::JoinHandle<void> server = core::Spawn(ServeAfter(std::move(requests)));
+  core::JoinHandle<void> server = core::Spawn(ServeAfter(std::move(requests)), {"service"});
   const int exit_code = co_await AskForTotal(service);
   service = {};
   (void)co_await std::move(server);
