@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-#include "core/examples/backend_argument.h"
+#include "core/examples/arguments.h"
 #include "core/sluice.h"
 
 namespace core = sluice::core;
@@ -55,11 +55,7 @@ core::Task<int> Main(core::Address address) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const core::Backend backend = BackendArgument(argc, argv);
-  const auto address = core::Address::Parse(argc > 1 ? argv[1] : "127.0.0.1:8080");
-  if (!address.ok()) {
-    std::fprintf(stderr, "%s\n", std::string(address.status().message()).c_str());
-    return 1;
-  }
-  return core::RunMain(Main(*address), {.workers = 0, .backend = backend});
+  Arguments arguments(argc, argv, "echo_server [ADDRESS]");
+  const core::Address address = arguments.AddressAt(0, "127.0.0.1:8080");
+  return core::RunMain(Main(address), arguments.Runtime(/*most_words=*/1));
 }

@@ -1,100 +1,79 @@
-"""The echo server and its client, as processes, on both backends."""
+"""The echo server for lines, and its client."""
 
-import os
 import signal
 import socket
-import subprocess
-import sys
-import unittest
 
-SERVER, CLIENT = (os.path.abspath(path) for path in sys.argv[1:3])
-SECONDS = 60  # for what takes a moment
+from harness import main, matrix
+from network import Served
+from sockets import HOST, read_exactly, read_to_end, text_of
 
-
-def can_use_io_uring():
-    return os.environ.get("SLUICE_ALLOW_NO_IO_URING") is None
+LONGEST = 65536
 
 
-class EchoTest:
-    BACKEND = ""
+@matrix(workers=(1,))
+class Echo(Served):
+    def each_way(self):
+        for address in self.serve("echo_server"):
+            yield address
+        self.end_server()
 
-    def setUp(self):
-        self.server = subprocess.Popen([SERVER, "127.0.0.1:0", self.BACKEND], text=True,
-                                       stdout=subprocess.PIPE)
-        first = self.server.stdout.readline()
-        self.assertTrue(first.startswith("listening on "), first)
-        self.address = first.split()[-1]
-
-    def tearDown(self):
-        if self.server.poll() is None:
-            self.server.kill()
-        self.server.wait()
-        self.server.stdout.close()
-
-    def client(self, *lines):
-        return subprocess.run([CLIENT, self.address, *lines, self.BACKEND], text=True, check=False,
-                              capture_output=True, timeout=SECONDS)
-
-    def connect(self):
-        host, port = self.address.split(":")
-        return socket.create_connection((host, int(port)), timeout=SECONDS)
+    def client(self, address, *lines):
+        done = self.example("echo_client", text_of(address), *lines)
+        return done.returncode, done.stdout, done.stderr
 
     def test_lines_come_back(self):
-        ended = self.client("hello", "", "how are you")
-        self.assertEqual((ended.returncode, ended.stdout, ended.stderr),
-                         (0, "hello\n\nhow are you\n", ""))
+        for address in self.each_way():
+            self.assertEqual(self.client(address, "hello", "", "how are you"),
+                             (0, "hello\n\nhow are you\n", ""))
 
     def test_many_clients_at_once(self):
-        clients = [self.connect() for _ in range(100)]
-        for number, client in enumerate(clients):
-            client.sendall(f"line {number}\r\n".encode())
-        for number, client in enumerate(clients):
-            self.assertEqual(client.makefile().readline(), f"line {number}\n")
-            client.close()
+        for address in self.each_way():
+            clients = [self.connected(address) for _ in range(100)]
+            for number, client in enumerate(clients):
+                client.sendall(f"line {number}\r\n".encode())
+            for number, client in enumerate(clients):
+                line = f"line {number}\n".encode()
+                self.assertEqual(read_exactly(client, len(line)), line)
+                client.close()
 
     def test_more_than_the_buffers_hold(self):
-        lines = ["x" * 60000] * 20
-        ended = self.client(*lines)
-        self.assertEqual(ended.returncode, 0, ended.stderr)
-        self.assertEqual(ended.stdout.split("\n")[:-1], lines)
+        for address in self.each_way():
+            lines = ["x" * 60000] * 20
+            code, text, error = self.client(address, *lines)
+            self.assertEqual((code, error), (0, ""))
+            self.assertEqual(text.split("\n")[:-1], lines)
 
     def test_a_line_that_is_too_long_ends_its_client_only(self):
-        with self.connect() as other, self.connect() as client:
-            client.sendall(b"x" * 65537)
-            try:
-                self.assertEqual(client.recv(1), b"")
-            except ConnectionResetError:
-                pass
+        for address in self.each_way():
+            other, client = self.connected(address), self.connected(address)
+            client.sendall(b"x" * (LONGEST + 1))
+            self.assertEqual(read_to_end(client)[0], b"")  # an end, or a reset: it was not read
             other.sendall(b"still here\n")
-            self.assertEqual(other.makefile().readline(), "still here\n")
+            self.assertEqual(read_exactly(other, 11), b"still here\n")
 
     def test_a_signal_ends_it_with_clients_connected(self):
-        with self.connect() as client:
-            client.sendall(b"a\n")
-            self.assertEqual(client.recv(2), b"a\n")
-            self.server.send_signal(signal.SIGINT)
-            self.assertEqual(client.recv(1), b"")
-        self.assertEqual(self.server.wait(timeout=SECONDS), 0)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            clients = []
+            for address in self.serve("echo_server"):
+                clients.append(self.connected(address))
+                clients[-1].sendall(b"a\n")
+                self.assertEqual(read_exactly(clients[-1], 2), b"a\n")
+            self.end_server(number=number)
+            for client in clients:
+                self.assertEqual(read_to_end(client), (b"", "eof"))
+
+    def test_what_is_called_wrongly(self):
+        done = self.example("echo_server", "here", "there")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("usage: echo_server [ADDRESS]", done.stderr)
 
     def test_the_client_says_why_it_cannot(self):
-        self.server.send_signal(signal.SIGTERM)
-        self.assertEqual(self.server.wait(timeout=SECONDS), 0)
         with socket.socket() as bound:  # nothing listens at a port that is bound
-            bound.bind(("127.0.0.1", 0))
-            self.address = "127.0.0.1:%d" % bound.getsockname()[1]
-            ended = self.client("x")
-        self.assertEqual((ended.returncode, ended.stderr),
-                         (1, f"connect {self.address}: Connection refused\n"))
-
-
-class EpollTest(EchoTest, unittest.TestCase):
-    BACKEND = "--backend=epoll"
-
-
-@unittest.skipUnless(can_use_io_uring(), "SLUICE_ALLOW_NO_IO_URING is set")
-class IoUringTest(EchoTest, unittest.TestCase):
-    BACKEND = "--backend=io_uring"
+            bound.bind((HOST, 0))
+            address = bound.getsockname()
+            self.assertEqual(self.client(address, "x"),
+                             (1, "", f"connect {text_of(address)}: Connection refused\n"))
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1])
+    main()
