@@ -2,7 +2,7 @@
 //
 //     Transferred got = co_await ReadExact(stream, header);
 //     if (got.error() == kEndedEarly) ...            // after got.bytes() of them
-//     Transferred read = co_await ReadToEnd(stream, text, /*limit=*/1 << 20);
+//     Transferred read = co_await ReadToEnd(stream, text, /*limit=*/1 << 20);  // or a vector
 //     Transferred sent = co_await WriteAll(stream, bytes);
 //
 //     std::array parts = {header, body};              // sent as one, without being copied together
@@ -24,6 +24,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/base/check.h"
@@ -47,10 +48,11 @@ Task<Transferred> ReadExact(Stream& from, std::span<std::byte> bytes) {
   co_return Transferred(done, 0);
 }
 
-// Appends to `into` until the stream ends. kTooLarge: `into` would have more than `limit` bytes; it
-// has one more, the last that was read.
-template <AsyncRead Stream>
-Task<Transferred> ReadToEnd(Stream& from, std::vector<std::byte>& into, size_t limit) {
+namespace internal {
+
+// `Bytes`: a vector of bytes, or a string.
+template <AsyncRead Stream, typename Bytes>
+Task<Transferred> ReadToEnd(Stream& from, Bytes& into, size_t limit) {
   constexpr size_t kFirst = 512;
   constexpr size_t kMost = 64 * 1024;  // what is cleared for a read that may bring one byte
   uint64_t done = 0;
@@ -59,13 +61,26 @@ Task<Transferred> ReadToEnd(Stream& from, std::vector<std::byte>& into, size_t l
     // One more than the limit, so that an end there is told from more.
     const size_t room = limit - had;
     into.resize(had + std::min(std::clamp(had, kFirst, kMost), room < kMost ? room + 1 : room));
-    IoResult<size_t> got = co_await from.Read(std::span(into).subspan(had));
+    IoResult<size_t> got = co_await from.Read(std::as_writable_bytes(std::span(into)).subspan(had));
     into.resize(had + (got.ok() ? *got : 0));
     if (!got.ok()) co_return Transferred(done, got.error());
     if (*got == 0) co_return Transferred(done, 0);
     done += *got;
   }
   co_return Transferred(done, kTooLarge);
+}
+
+}  // namespace internal
+
+// Appends to `into` until the stream ends. kTooLarge: `into` would have more than `limit` bytes; it
+// has one more, the last that was read.
+template <AsyncRead Stream>
+Task<Transferred> ReadToEnd(Stream& from, std::vector<std::byte>& into, size_t limit) {
+  return internal::ReadToEnd(from, into, limit);
+}
+template <AsyncRead Stream>
+Task<Transferred> ReadToEnd(Stream& from, std::string& into, size_t limit) {
+  return internal::ReadToEnd(from, into, limit);
 }
 
 template <AsyncWrite Stream>

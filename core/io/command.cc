@@ -139,14 +139,12 @@ bool HasName(const std::string& variable, std::string_view name) {
 // Kills the child if it cannot go on: nothing reads what it writes. What else writes there, as a
 // child of the child, gets SIGPIPE.
 Task<int> Collect(Child& child, PipeReader& from, std::string& into, size_t most, Event& failed) {
-  std::vector<std::byte> bytes;
-  const Transferred read = co_await ReadToEnd(from, bytes, most);
+  const Transferred read = co_await ReadToEnd(from, into, most);
   if (!read.ok()) {
     (void)child.Kill();
     from.Close();
     failed.Set();
   }
-  into.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   co_return read.error();
 }
 

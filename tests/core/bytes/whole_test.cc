@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -56,16 +57,35 @@ Task<void> ShortMain() {
 }
 TEST_F(WholeTest, ShortReadsAndWrites) { Run(ShortMain()); }
 
-Task<void> NoLimitMain() {
+// What ReadToEnd appends to.
+template <typename T>
+class ReadToEndTest : public OneWorkerTest {
+ protected:
+  static std::string Text(const std::string& all) { return all; }
+  static std::string Text(const std::vector<std::byte>& all) { return std::string(TextOf(all)); }
+  static T With(std::string_view text) {
+    T all;
+    for (const char letter : text) all.push_back(typename T::value_type(letter));
+    return all;
+  }
+  static Task<void> NoLimitMain();
+  static Task<void> LimitMain();
+  static Task<void> Cut(const Cuts& cuts);
+};
+using Appended = ::testing::Types<std::vector<std::byte>, std::string>;
+TYPED_TEST_SUITE(ReadToEndTest, Appended);
+
+template <typename T>
+Task<void> ReadToEndTest<T>::NoLimitMain() {
   const std::string text = LettersAt(0, 300'000);
   for (const size_t limit : {SIZE_MAX, SIZE_MAX - 1, text.size()}) {
     Faulty in(SpanReader(BytesOf(text)), {.most_read = 70'000});
-    std::vector<std::byte> all;
+    T all;
     EXPECT_TRUE((co_await ReadToEnd(in, all, limit)).ok());
-    EXPECT_EQ(TextOf(all), text);
+    EXPECT_EQ(Text(all), text);
   }
 }
-TEST_F(WholeTest, ToTheEndWithoutALimit) { Run(NoLimitMain()); }
+TYPED_TEST(ReadToEndTest, WithoutALimit) { this->Run(this->NoLimitMain()); }
 
 // However much there is already, a peer that sends single bytes has little cleared for each.
 struct Measuring {
@@ -109,17 +129,20 @@ Task<void> ErrorsMain() {
 }
 TEST_F(WholeTest, ErrorsSayHowFarItCame) { Run(ErrorsMain()); }
 
-Task<void> LimitMain() {
-  for (size_t limit = 0; limit <= 12; ++limit) {
-    SpanReader text(BytesOf("0123456789"));
-    std::vector<std::byte> all;
-    const Transferred read = co_await ReadToEnd(text, all, limit);
-    EXPECT_EQ(read.error(), limit < 10 ? kTooLarge : 0) << limit;
-    EXPECT_EQ(read.bytes(), std::min<size_t>(limit + 1, 10)) << limit;
-    EXPECT_EQ(TextOf(all), std::string("0123456789").substr(0, limit + 1));
+template <typename T>
+Task<void> ReadToEndTest<T>::LimitMain() {
+  for (const std::string had : {"", "ab"}) {  // which counts, too
+    for (size_t limit = had.size(); limit <= 14; ++limit) {
+      SpanReader text(BytesOf("0123456789"));
+      T all = With(had);
+      const Transferred read = co_await ReadToEnd(text, all, limit);
+      EXPECT_EQ(read.error(), limit < had.size() + 10 ? kTooLarge : 0) << limit;
+      EXPECT_EQ(read.bytes(), std::min<size_t>(limit - had.size() + 1, 10)) << limit;
+      EXPECT_EQ(Text(all), (had + "0123456789").substr(0, limit + 1));
+    }
   }
 }
-TEST_F(WholeTest, ReadToEndHasALimit) { Run(LimitMain()); }
+TYPED_TEST(ReadToEndTest, HasALimit) { this->Run(this->LimitMain()); }
 
 TEST(BigEndianTest, ThereAndBack) {
   static_assert(BigEndian(uint16_t{0x1234})[0] == std::byte{0x12});
@@ -143,16 +166,17 @@ Task<void> ReadExactCut(const Cuts& cuts) {
 }
 TEST_F(WholeTest, ReadExactCutAnywhere) { Run(ForAllCuts(6, ReadExactCut)); }
 
-Task<void> ReadToEndCut(const Cuts& cuts) {
+template <typename T>
+Task<void> ReadToEndTest<T>::Cut(const Cuts& cuts) {
   auto [ours, theirs] = Duplex::Make(100);
-  std::vector<std::byte> all;
+  T all;
   const Transferred last = co_await RunCut(
       cuts, [&, &theirs = theirs] { return ReadToEnd(theirs, all, 5); }, Feed(ours, "abcde"),
       kNothing);
   EXPECT_TRUE(last.ok());
-  EXPECT_EQ(TextOf(all), "abcde");
+  EXPECT_EQ(Text(all), "abcde");
 }
-TEST_F(WholeTest, ReadToEndCutAnywhere) { Run(ForAllCuts(6, ReadToEndCut)); }
+TYPED_TEST(ReadToEndTest, CutAnywhere) { this->Run(ForAllCuts(6, &TestFixture::Cut)); }
 
 Task<void> WriteAllCut(const Cuts& cuts) {
   auto [ours, theirs] = Duplex::Make(1);
