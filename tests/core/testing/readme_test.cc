@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <exception>
 #include <optional>
+#include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "core/examples/turnstile.h"
 #include "core/sluice.h"
@@ -31,6 +34,13 @@ core::Task<core::IoResult<int>> Ask(int question) {  // answers at the third tim
   if (++g_asked < 3 && !co_await core::Sleep(1h)) co_return core::IoError(ECANCELED);
   co_return question * 2;
 }
+core::Task<core::NamedResult<int>> Balance(std::string user) {
+  co_await core::Yield();
+  if (user == "bo") co_return core::NamedError{"open", "accounts", EACCES};
+  if (user == "cy") throw core::Cancelled();
+  if (user == "di") throw std::runtime_error("no such user");
+  co_return 7;
+}
 
 #include "tests/core/testing/programs.inc"
 
@@ -56,6 +66,14 @@ TEST_F(ReadmeTest, GracefulStopByBroadcast) {
     const int turns = co_await GracefulStop();
     EXPECT_GE(turns, 3 * 100);  // a second, 10 ms each, and three of them
     EXPECT_LE(turns, 3 * 101);
+  });
+}
+TEST_F(ReadmeTest, ErrorsWithContext) {
+  Run([]() -> core::Task<void> {
+    EXPECT_EQ(co_await Report("al"), "report for al: 7");
+    EXPECT_EQ(co_await Report("bo"), "report for bo: open accounts: Permission denied");
+    EXPECT_EQ(co_await Report("cy"), "report for cy: cancelled");
+    EXPECT_EQ(co_await Report("di"), "report for di: no such user");
   });
 }
 TEST(ReadmeProgramsTest, OnTwoWorkers) {
