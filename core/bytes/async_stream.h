@@ -14,6 +14,9 @@
 //   B2  The memory is the caller's again when the co_await has ended, not before: also when it was
 //       cut short.
 //   B3  One read and one write may wait at the same time; never two reads, never two writes.
+//   B4  What a write has taken is on its way: nothing is kept back, so there is no Flush. Many
+//       small pieces go out together as parts (WriteAll in whole.h), in a string that they are
+//       appended to, or as frames that are fed (frames.h, which has a Flush for these).
 //
 // They are TcpStream, UnixStream and their halves (core/io), BufReader, and for tests Duplex and
 // Faulty (core/testing).
