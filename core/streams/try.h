@@ -1,5 +1,5 @@
-// TryMap, TryForEach, TryCollect: the same as without Try, for items that are an IoResult, up to
-// the first error.
+// TryMap, TryFilter, TryForEach, TryFold, TryCollect: the same as without Try, for items that are
+// an IoResult, up to the first error.
 //
 //     auto sizes = ToStream(Lines(reader, 4096)) | TryMap([](auto line) { return line.size(); });
 //     IoResult<void> done = co_await (std::move(lines) | TryForEach([&](std::string line) {
@@ -7,18 +7,23 @@
 //     }));
 //     IoResult<std::vector<Page>> pages =
 //         co_await (std::move(urls) | BufferUnordered(5, Get) | TryCollect());
+//     IoResult<int> sum = co_await (std::move(lines) | TryFilter(IsPaid) | TryFold(0, AddPrice));
 //
 // A function gets the value of an item, and its own result may be an IoResult, too: an error of
-// either is an error. The first one is the last item of a TryMap; TryForEach and TryCollect stop
-// the stream (S5 in stream.h) and bring it. Cut short they bring ECANCELED. A call of a TryMap that
-// is cut short and brings ECANCELED is an item, and not the last one, nor is such an item of the
-// stream below. An IoResult<void> has a Unit for its value.
+// either is an error. The first one is the last item of a TryMap and a TryFilter; TryForEach,
+// TryFold and TryCollect stop the stream (S5 in stream.h) and bring it. Cut short they bring
+// ECANCELED. A call of a TryMap that is cut short and brings ECANCELED is an item, and not the last
+// one, nor is such an item of the stream below. A predicate that is cut short and says no, brings
+// ECANCELED or throws has given up: the item is kept, and the next Next asks again. An
+// IoResult<void> has a Unit for its value.
 //
 // Threads: inside one task. Checked by: tests/core/streams/try_test.cc.
 #ifndef SLUICE_CORE_STREAMS_TRY_H_
 #define SLUICE_CORE_STREAMS_TRY_H_
 
 #include <cerrno>
+#include <functional>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -113,6 +118,57 @@ class TryMapStream : public OverStream<S> {
   bool failed_ = false;
 };
 
+template <TryStream S, typename Accepts>
+class TryFilterStream : public OverStream<S> {
+  using T = Tried<StreamValue<S>>;
+  using Out = IoResult<T>;
+
+ public:
+  TryFilterStream(S stream, Accepts accepts)
+      : OverStream<S>(std::move(stream)), accepts_(std::move(accepts)) {}
+
+  Task<Item<Out>> Next() {
+    const Context context = co_await CurrentContext();
+    while (!failed_) {
+      if (kept_.has_value() && context.scope->cancelled()) co_return StreamCancelled();
+      Item<StreamValue<S>> item =
+          kept_.has_value() ? *std::exchange(kept_, std::nullopt) : co_await this->stream_.Next();
+      if (!item) co_return item.template As<Out>();
+      int error = 0;
+      T* const value = OpenResult{error}(*item);
+      if (value == nullptr) {
+        failed_ = error != ECANCELED;
+        co_return Out(IoError(error));
+      }
+      IoResult<bool> accepted = IoError(ECANCELED);
+      try {
+        accepted = AsResult(co_await Call(accepts_, std::as_const(*value)));
+      } catch (...) {  // the way in which some things give up
+        if (context.scope->cancelled()) kept_.emplace(std::move(item));
+        throw;
+      }
+      if (accepted.ok() && *accepted) co_return Out(std::move(*value));
+      if constexpr (AwaitsCall<Accepts, const T&>) {
+        if (context.scope->cancelled() && (accepted.ok() || accepted.error() == ECANCELED)) {
+          kept_.emplace(std::move(item));
+          continue;
+        }
+      }
+      if (!accepted.ok()) {
+        failed_ = true;
+        co_return Out(IoError(accepted.error()));
+      }
+    }
+    if constexpr (HasStop<S>) co_await this->stream_.Stop();
+    co_return StreamEnd();
+  }
+
+ private:
+  Accepts accepts_;
+  std::optional<Item<StreamValue<S>>> kept_;
+  bool failed_ = false;
+};
+
 // What a consumer brings that has come to no value.
 inline int ErrorOf(Consumed consumed, int error) {
   return consumed == Consumed::kCutShort ? ECANCELED : error;
@@ -127,6 +183,23 @@ Task<IoResult<void>> TryForEach(S stream, F function) {
   };
   const Consumed consumed = co_await Consume(stream, OpenResult{error}, function, go_on);
   if (consumed == Consumed::kAll) co_return IoResult<void>();
+  co_return IoError(ErrorOf(consumed, error));
+}
+
+template <TryStream S, typename Sum, typename F>
+Task<IoResult<Sum>> TryFold(S stream, Sum sum, F function) {
+  int error = 0;
+  auto add = [&](Tried<StreamValue<S>>&& value) -> decltype(auto) {
+    return std::invoke(function, std::move(sum), std::move(value));
+  };
+  const auto keep = [&](auto result) {
+    auto next = AsResult(std::move(result));
+    error = next.error();
+    if (next.ok()) sum = std::move(*next);
+    return next.ok();
+  };
+  const Consumed consumed = co_await Consume(stream, OpenResult{error}, add, keep);
+  if (consumed == Consumed::kAll) co_return std::move(sum);
   co_return IoError(ErrorOf(consumed, error));
 }
 
@@ -151,11 +224,28 @@ auto TryMap(F function) {
   });
 }
 
+// `accepts(const T&)` brings true or false, or an IoResult<bool>.
+template <typename Accepts>
+auto TryFilter(Accepts accepts) {
+  return StreamPiece([accepts = std::move(accepts)]<internal::TryStream S>(S stream) mutable {
+    return internal::TryFilterStream<S, Accepts>(std::move(stream), std::move(accepts));
+  });
+}
+
 // `function(T)` brings an IoResult, or anything else, which is dropped.
 template <typename F>
 auto TryForEach(F function) {
   return StreamPiece([function = std::move(function)]<internal::TryStream S>(S stream) mutable {
     return internal::TryForEach(std::move(stream), std::move(function));
+  });
+}
+
+// `function(Sum, T)` brings the next Sum, or an IoResult<Sum>. An IoResult<Sum>.
+template <typename Sum, typename F>
+auto TryFold(Sum first, F function) {
+  return StreamPiece([first = std::move(first),
+                      function = std::move(function)]<internal::TryStream S>(S stream) mutable {
+    return internal::TryFold(std::move(stream), std::move(first), std::move(function));
   });
 }
 

@@ -1,4 +1,5 @@
-// TryMap, TryForEach, TryCollect: values, the first error, and that nothing comes after it.
+// TryMap, TryFilter, TryForEach, TryFold, TryCollect: values, the first error, and that nothing
+// comes after it.
 #include "core/streams/try.h"
 
 #include <gtest/gtest.h>
@@ -6,6 +7,7 @@
 #include <cerrno>
 #include <memory>
 #include <ranges>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,10 +19,12 @@
 #include "core/streams/from_range.h"
 #include "core/streams/map.h"
 #include "core/sync/mpsc.h"
+#include "core/task/outcome.h"
 #include "core/testing/fixture.h"
 #include "core/testing/probe.h"
 #include "core/time/now.h"
 #include "core/time/sleep.h"
+#include "core/time/timeout.h"
 
 namespace sluice::core::testing {
 namespace {
@@ -90,6 +94,77 @@ Task<void> MapMapCutMain() {
 }
 TEST_F(TryTest, NorIsItForAnotherMap) { Run(MapMapCutMain()); }
 
+Task<void> FilterMain() {
+  const auto is_odd = [](const int& n) { return n % 2 == 1; };
+  EXPECT_EQ(co_await All(UpTo(5) | TryFilter(is_odd)), (Strings{"1", "3", "5"}));
+  EXPECT_EQ(co_await All(UpTo(6, EIO) | TryFilter(is_odd)), (Strings{"1", "3", "error 5"}));
+  int calls = 0;
+  const auto fails = [&calls](const int& n) -> Task<IoResult<bool>> {
+    ++calls;
+    (void)co_await Sleep(1s);
+    if (n == 3) co_return IoError(ENOENT);
+    co_return n != 1;
+  };
+  EXPECT_EQ(co_await All(UpTo(9) | TryFilter(fails)), (Strings{"2", "error 2"}));
+  EXPECT_EQ(calls, 3);
+  const auto throws = [](const int& n) -> bool {
+    if (n == 2) throw std::runtime_error("two");
+    return true;
+  };
+  auto thrown = UpTo(3) | TryFilter(throws);
+  EXPECT_TRUE((co_await thrown.Next())->ok());
+  std::string what;
+  try {
+    (void)co_await thrown.Next();
+  } catch (const std::runtime_error& error) {
+    what = error.what();
+  }
+  EXPECT_EQ(what, "two");
+  auto owned = UpTo(3) | TryMap([](int n) { return std::make_unique<int>(n); }) |
+               TryFilter([](const std::unique_ptr<int>& n) { return *n != 2; });
+  EXPECT_EQ((co_await (std::move(owned) | TryCollect()))->size(), 2u);
+}
+TEST_F(TryTest, FilterEndsWithTheFirstErrorOfEither) { Run(FilterMain()); }
+
+// What is cut short has given up, whichever way it says so, and is asked again; but what came out
+// all the same is handed over.
+enum class GivesUp { kSaysNo, kBringsCanceled, kThrows };
+Task<IoResult<bool>> Ask(GivesUp how, int& asked) {
+  ++asked;
+  if (co_await Sleep(1s)) co_return true;
+  if (how == GivesUp::kThrows) throw Cancelled();
+  if (how == GivesUp::kBringsCanceled) co_return IoError(ECANCELED);
+  co_return false;
+}
+Task<void> FilterCutMain() {
+  for (const GivesUp how : {GivesUp::kSaysNo, GivesUp::kBringsCanceled}) {
+    int asked = 0;
+    auto numbers = UpTo(2) | TryFilter([&](const int&) { return Ask(how, asked); });
+    Probe next([&] { return numbers.Next(); });
+    EXPECT_TRUE(co_await next.Pending());
+    EXPECT_TRUE((co_await next.Cancel()).cancelled());
+    EXPECT_EQ(co_await All(std::move(numbers)), (Strings{"1", "2"}));
+    EXPECT_EQ(asked, 3);
+  }
+  int asked = 0;
+  auto numbers = UpTo(2) | TryFilter([&](const int&) { return Ask(GivesUp::kThrows, asked); });
+  // Nothing: it has thrown Cancelled, as the scope around it wants it.
+  EXPECT_FALSE((co_await WithTimeout(100ms, numbers.Next())).has_value());
+  EXPECT_EQ(co_await All(std::move(numbers)), (Strings{"1", "2"}));
+  EXPECT_EQ(asked, 3);
+
+  // An error that comes together with the cancellation is one.
+  auto broken = UpTo(2) | TryFilter([](const int&) -> Task<IoResult<bool>> {
+                  (void)co_await Sleep(1s);
+                  co_return IoError(EIO);
+                });
+  Probe next([&] { return broken.Next(); });
+  EXPECT_TRUE(co_await next.Pending());
+  EXPECT_EQ((co_await next.Cancel())->error(), EIO);
+  EXPECT_EQ(co_await All(std::move(broken)), Strings());
+}
+TEST_F(TryTest, APredicateThatIsCutShortIsAskedAgain) { Run(FilterCutMain()); }
+
 Task<void> ForEachMain() {
   Ints got;
   const auto keep = [&got](int n) { got.push_back(n); };
@@ -108,6 +183,29 @@ Task<void> ForEachMain() {
   EXPECT_EQ((co_await (UpTo(2) | TryForEach([](int) { return 7; }))).error(), 0);
 }
 TEST_F(TryTest, ForEachStopsAtTheFirstErrorOfEither) { Run(ForEachMain()); }
+
+Task<void> FoldMain() {
+  const auto add = [](int sum, int n) { return sum + n; };
+  EXPECT_EQ(*co_await (UpTo(4) | TryFold(100, add)), 110);
+  EXPECT_EQ(*co_await (UpTo(0) | TryFold(100, add)), 100);
+  EXPECT_EQ((co_await (UpTo(4, EIO) | TryFold(0, add))).error(), EIO);
+  Ints seen;
+  const auto fails = [&seen](std::string text, int n) -> Task<IoResult<std::string>> {
+    seen.push_back(n);
+    (void)co_await Sleep(1s);
+    if (n == 3) co_return IoError(ENOENT);
+    co_return text + std::to_string(n);
+  };
+  EXPECT_EQ((co_await (UpTo(5) | TryFold(std::string(), fails))).error(), ENOENT);
+  EXPECT_EQ(seen, (Ints{1, 2, 3}));
+  EXPECT_EQ(*co_await (UpTo(2) | TryFold(std::string("0"), fails)), "012");
+  const auto gather = [](std::unique_ptr<Ints> all, int n) {
+    all->push_back(n);
+    return all;
+  };
+  EXPECT_EQ(**co_await (UpTo(3) | TryFold(std::make_unique<Ints>(), gather)), (Ints{1, 2, 3}));
+}
+TEST_F(TryTest, FoldBringsTheSumOrTheError) { Run(FoldMain()); }
 
 Task<void> CollectMain() {
   IoResult<Ints> all = co_await (UpTo(3) | TryCollect());
@@ -143,6 +241,9 @@ Task<void> CutMain() {
   Probe for_each([&] { return ToStream(receiver) | TryForEach([](int) {}); });
   EXPECT_TRUE(co_await for_each.Pending());
   EXPECT_EQ((co_await for_each.Cancel()).error(), ECANCELED);
+  Probe fold([&] { return ToStream(receiver) | TryFold(0, [](int sum, int) { return sum; }); });
+  EXPECT_TRUE(co_await fold.Pending());
+  EXPECT_EQ((co_await fold.Cancel()).error(), ECANCELED);
   (void)sender;
 }
 TEST_F(TryTest, CutShortTheyBringECANCELED) { Run(CutMain()); }
