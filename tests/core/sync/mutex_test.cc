@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cerrno>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
@@ -13,6 +15,9 @@
 #include "core/runtime/task_group.h"
 #include "core/task/join.h"
 #include "core/task/select.h"
+#include "core/testing/fixture.h"
+#include "core/time/sleep.h"
+#include "core/time/timeout.h"
 #include "tests/core/support/cancel_driver.h"
 #include "tests/core/support/run.h"
 #include "tests/core/support/yield.h"
@@ -130,6 +135,46 @@ struct OrderCase {
 };
 TEST(MutexTest, NothingIsLostInAnyOrderOfCancellations) {
   EXPECT_EQ(FindBadOrder<OrderCase>(), "");
+}
+
+// A wait that a time-out cuts short leaves the lock to others: it is neither lost nor kept.
+Task<void> Hold(Mutex<int>::Guard guard, Duration time) {
+  co_await Sleep(time);
+  guard.Unlock();
+}
+struct Tries {
+  int got = 0;
+  int late = 0;
+};
+Task<void> TryFor(Duration patience, Mutex<int>& number, Tries& tries) {
+  auto guard = co_await WithTimeout(patience, number.Lock());
+  if (guard.ok()) {
+    ++tries.got;
+    ++**guard;
+    co_await Sleep(1ms);  // held across an await
+  } else {
+    EXPECT_EQ(guard.error(), ETIMEDOUT);
+    ++tries.late;
+  }
+}
+Task<void> TimeOutMain() {
+  Mutex<int> number(0);
+  Tries tries;
+  // The third one's time is over in the moment in which its turn comes: either is right.
+  co_await Join(Hold(*number.TryLock(), 10ms), TryFor(5ms, number, tries),
+                TryFor(10ms, number, tries), TryFor(20ms, number, tries));
+  EXPECT_EQ(tries.got + tries.late, 3);
+  EXPECT_GE(tries.late, 1);
+  EXPECT_GE(tries.got, 1);
+  EXPECT_EQ(number.waiting(), 0u);
+  auto guard = number.TryLock();
+  EXPECT_TRUE(guard.has_value());
+  if (guard.has_value()) EXPECT_EQ(**guard, tries.got);
+}
+class MutexTimeTest : public OneWorkerTest {};
+TEST_F(MutexTimeTest, AfterATimeOutTheLockIsFreeForOthers) { Run(TimeOutMain()); }
+TEST(MutexTest, AfterATimeOutItIsFreeInAnyOrder) {
+  ForEachSeed(300, [](uint64_t seed) { RunShuffled(seed, TimeOutMain()); });
 }
 
 // Plain data, changed by tasks on three workers that hold it across an await; some give up.
