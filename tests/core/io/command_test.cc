@@ -16,7 +16,10 @@
 #include <utility>
 
 #include "core/bytes/whole.h"
+#include "core/runtime/blocking_pool.h"
+#include "core/runtime/join_handle.h"
 #include "core/runtime/runtime.h"
+#include "core/sync/oneshot.h"
 #include "core/task/join.h"
 #include "core/task/select.h"
 #include "core/task/yield.h"
@@ -284,6 +287,59 @@ Task<void> LeaveElsewhereMain() {
   EXPECT_FALSE(IsZombie(pid));
 }
 TEST_P(CommandTest, OneLeftOnAPlainThreadIsReapedByTheNextStart) { Run(LeaveElsewhereMain()); }
+
+// A Start that is cut short has started nothing, or it brings the child.
+Task<void> UntilThereIsAChild() {
+  while (!HasChildren()) co_await Yield();
+}
+Task<void> Turns(int count) {
+  for (; count > 0; --count) co_await Yield();
+}
+Task<void> End(NamedResult<Child>& started) {
+  if (started.ok()) {
+    EXPECT_TRUE(started->Kill().ok());
+    EXPECT_EQ((*co_await started->Wait()).signal, SIGKILL);
+  } else {
+    EXPECT_EQ(started.error(), ECANCELED);
+  }
+  EXPECT_FALSE(HasChildren());  // none that the caller does not have
+}
+Task<void> CutStartMain() {
+  Command sleeps("sleep");
+  sleeps.Arg("1000").Stdin(Stdio::kPipe);
+  for (int i = 0; i < 10; ++i) {  // in the middle: a thread of the pool has begun
+    auto cut = co_await Select(sleeps.Start(), UntilThereIsAChild());
+    EXPECT_TRUE(cut.Get<0>().ok()) << cut.Get<0>().message();
+    co_await End(cut.Get<0>());
+  }
+  for (int i = 0; i < 40; ++i) {  // and at any time
+    auto cut = co_await Select(sleeps.Start(), Turns(i));
+    co_await End(cut.Get<0>());
+  }
+}
+TEST_P(CommandTest, AStartThatIsCutShortStartsNothingOrBringsTheChild) { Run(CutStartMain()); }
+
+// Before a thread of the pool is free for it.
+Task<void> QueuedStartMain() {
+  auto [busy, is_busy] = Oneshot<int>::Make();
+  auto [go_on, may_go_on] = Oneshot<int>::Make();
+  JoinHandle<void> call =
+      SpawnBlocking([busy = std::move(busy), wait = std::move(may_go_on)]() mutable {
+        (void)busy.Send(1);
+        (void)wait.BlockingTake();
+      });
+  EXPECT_TRUE((co_await is_busy).ok());
+  auto cut = co_await Select(Command("sleep").Arg("1000").Start(), Turns(20));
+  EXPECT_EQ(cut.Get<0>().error(), ECANCELED);
+  EXPECT_FALSE(HasChildren());
+  (void)go_on.Send(1);
+  EXPECT_TRUE((co_await std::move(call)).has_value());
+}
+TEST_P(CommandTest, AStartThatIsCutShortInTheQueueStartsNothing) {
+  RuntimeOptions options = Options();
+  options.blocking.threads = 1;
+  Runtime(options).BlockOn(QueuedStartMain());
+}
 
 Task<void> CutRunMain() {
   for (int i = 0; i < 10; ++i) {

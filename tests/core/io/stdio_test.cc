@@ -199,6 +199,81 @@ Task<void> LargeMain() {
 }
 TEST_P(StdioTest, ASlowReaderIsWaitedFor) { Run(LargeMain()); }
 
+Task<void> TurnsAndThen(size_t turns, auto act) {
+  for (; turns > 0; --turns) co_await Yield();
+  act();
+}
+// What is there now.
+void Drain(int fd, std::string& all) {
+  std::array<char, 4096> part;
+  for (ssize_t got = 0; (got = read(fd, part.data(), part.size())) > 0;) {
+    all.append(part.data(), static_cast<size_t>(got));
+  }
+}
+// Writes `text` piece by piece, each of which may be cut short, and is overwritten as soon as its
+// write has ended. Returns how many were. `take()` takes what has been written: in the moment in
+// which a write is cut short, and not before one has been, so one is.
+Task<size_t> WriteCut(Stdout& out, const std::string& text, auto take) {
+  size_t sent = 0;
+  size_t cut_short = 0;
+  for (size_t i = 0; sent < text.size(); ++i) {
+    std::string part = text.substr(sent, 30'000);
+    // Now and then one is not: a thread of the pool may need longer than a few turns to begin.
+    const bool may_be_cut = cut_short == 0 || i % 7 != 0;
+    IoResult<size_t> done = IoError(ECANCELED);
+    if (may_be_cut) {
+      const auto then = [&] {
+        if (cut_short > 0) take();
+      };
+      auto cut = co_await Select(out.Write(BytesOf(part)), TurnsAndThen(i % 6, then));
+      done = cut.template Get<0>();
+    } else {
+      take();
+      done = co_await out.Write(BytesOf(part));
+    }
+    if (done.ok()) {
+      EXPECT_GT(*done, 0u);
+      sent += *done;
+    } else {
+      EXPECT_EQ(done.error(), ECANCELED);
+      ++cut_short;
+    }
+    part.assign(part.size(), '!');
+  }
+  co_return cut_short;
+}
+Task<void> CutMain(Ends ends, Stdout (*make)(int)) {
+  EXPECT_EQ(fcntl(ends.ours, F_SETFL, O_NONBLOCK), 0);
+  const std::string text = LettersAt(0, 1'000'000);
+  std::string all;
+  Stdout out = make(ends.theirs);
+  const size_t cut_short = co_await WriteCut(out, text, [&] { Drain(ends.ours, all); });
+  Drain(ends.ours, all);
+  EXPECT_TRUE(all == text);
+  EXPECT_GT(cut_short, 0u);
+}
+Stdout MakeOut(int fd) { return Stdout(fd); }
+TEST_P(StdioTest, AWriteThatIsCutShortSaysHowMuchPipe) {
+  Run(CutMain(PipeEnds(/*to_them=*/false), &MakeOut));
+}
+TEST_P(StdioTest, AWriteThatIsCutShortSaysHowMuchSocket) { Run(CutMain(SocketEnds(), &MakeOut)); }
+TEST_P(StdioTest, AWriteThatIsCutShortSaysHowMuchInThePool) {
+  Run(CutMain(PipeEnds(/*to_them=*/false), &MakeOutWithoutReopening));
+}
+// One that the pool has begun is waited for, and told.
+Task<void> CutFileMain() {
+  const int fd = EmptyFile();
+  const std::string text = LettersAt(0, 1'000'000);
+  Stdout out(fd);
+  (void)co_await WriteCut(out, text, [] {});
+  std::string all(text.size() + 1, '\0');
+  EXPECT_EQ(pread(fd, all.data(), all.size(), 0), static_cast<ssize_t>(text.size()));
+  all.pop_back();
+  EXPECT_TRUE(all == text);
+  close(fd);
+}
+TEST_P(StdioTest, AWriteThatIsCutShortSaysHowMuchFile) { Run(CutFileMain()); }
+
 Task<void> FileMain() {
   const int fd = EmptyFile();
   Stdout out(fd);

@@ -7,12 +7,15 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <filesystem>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/net/socket_api.h"
 #include "core/runtime/join_handle.h"
 #include "core/runtime/runtime.h"
 #include "core/runtime/spawn.h"
@@ -156,6 +159,41 @@ Task<void> AcceptMain() {
   (void)co_await std::move(clients);
 }
 TEST_P(StreamCancelTest, AnAcceptThatIsCutShortLosesNoConnection) { Run(AcceptMain()); }
+
+// A connect in flight: to a listener whose queue is full, where the kernel takes no notice of it.
+// It is cut short before it has begun, at once, and when it has waited.
+size_t CountDescriptors() {
+  using std::filesystem::directory_iterator;
+  return static_cast<size_t>(
+      std::distance(directory_iterator("/proc/self/fd"), directory_iterator()));
+}
+Task<void> ConnectMain() {
+  NetResult<TcpListener> listener = TcpListener::Bind(AnyPort(), {.backlog = 1});
+  EXPECT_TRUE(listener.ok());
+  std::vector<TcpStream> waiting;
+  while (SocketApi().WaitingConnections(listener->fd(), 9) < 2) {  // one more than the backlog
+    NetResult<TcpStream> stream = co_await TcpStream::Connect(listener->local());
+    EXPECT_TRUE(stream.ok()) << stream.message();
+    waiting.push_back(std::move(*stream));
+  }
+  const size_t before = CountDescriptors();
+  for (size_t i = 0; i < 40; ++i) {
+    auto outcome = co_await Select(TcpStream::Connect(listener->local()), Turns(i));
+    EXPECT_EQ(outcome.Get<0>().error(), ECANCELED);
+    // A close may be delayed until the reactor's next turn.
+    for (int turns = 0; turns < 1000 && CountDescriptors() > before; ++turns) co_await Yield();
+    EXPECT_EQ(CountDescriptors(), before);
+  }
+  // None of these comes after all, when there is a free place again.
+  for (TcpStream& stream : waiting) {
+    IoResult<TcpStream> accepted = co_await listener->Accept();
+    EXPECT_TRUE(accepted.ok());
+    if (accepted.ok()) EXPECT_EQ(accepted->peer(), stream.local());
+  }
+  auto last = co_await Select(listener->Accept(), Turns(20));
+  EXPECT_EQ(last.Get<0>().error(), ECANCELED);
+}
+TEST_P(StreamCancelTest, AConnectThatIsCutShortHasClosedItsDescriptor) { Run(ConnectMain()); }
 
 // What begins in a scope that is cancelled already does nothing.
 Task<void> CancelledMain() {

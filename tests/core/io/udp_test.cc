@@ -2,13 +2,18 @@
 #include "core/io/udp.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "core/io/stream_socket.h"
 #include "core/runtime/join_handle.h"
 #include "core/runtime/runtime.h"
 #include "core/runtime/spawn.h"
@@ -141,6 +146,68 @@ Task<void> CutMain() {
   (void)co_await std::move(sender);
 }
 TEST_P(UdpTest, AReceiveThatIsCutShortLosesNothing) { Run(CutMain()); }
+
+// The numbers that have come, at most `most` of them.
+void TakeNumbers(int fd, int most, std::vector<int>& numbers) {
+  std::array<char, 10> bytes;
+  for (; most > 0; --most) {
+    const ssize_t got = recv(fd, bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (got < 0) return;
+    numbers.push_back(std::stoi(std::string(bytes.data(), static_cast<size_t>(got))));
+  }
+}
+// Sometimes all are taken: a send that waits is then ready, and cut short at once.
+Task<void> TakeLater(int turns, int fd, std::vector<int>& numbers) {
+  for (int i = 0; i < turns; ++i) co_await Yield();
+  if (turns == 3) TakeNumbers(fd, kDatagrams, numbers);
+}
+// What says that it has sent is there, as a whole, and nothing else is. Returns how often a send
+// was cut short. `send(bytes)` brings what is awaited.
+template <typename Send>
+Task<size_t> SendCut(Send send, int peer) {
+  std::vector<int> sent;
+  std::vector<int> received;
+  size_t cut_short = 0;
+  for (int i = 0; i < kDatagrams; ++i) {
+    std::string text = std::to_string(i);
+    auto outcome = co_await Select(send(BytesOf(text)), TakeLater(i % 4, peer, received));
+    IoResult<size_t>& done = outcome.template Get<0>();
+    if (done.ok()) {
+      EXPECT_EQ(*done, text.size());
+      sent.push_back(i);
+    } else {
+      EXPECT_EQ(done.error(), ECANCELED);
+      ++cut_short;
+    }
+    text.assign(text.size(), '!');  // nothing reads it any more
+  }
+  TakeNumbers(peer, kDatagrams, received);
+  EXPECT_EQ(received, sent);
+  co_return cut_short;
+}
+Task<void> SendCutMain() {
+  UdpSocket ours = Bound();
+  const UdpSocket theirs = Bound();
+  const Address to = theirs.local();
+  (void)co_await SendCut([&](auto bytes) { return ours.SendTo(bytes, to); }, theirs.fd());
+}
+TEST_P(UdpTest, ASendThatIsCutShortHasSentNothingOrAll) { Run(SendCutMain()); }
+
+// On loopback no send has to wait. Datagrams between UNIX sockets have to: their sender pays for
+// what the receiver has not taken.
+Task<void> SendWaitsMain() {
+  std::array<int, 2> both{};
+  EXPECT_EQ(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, both.data()), 0);
+  const int few = 1;  // the least that the kernel allows
+  EXPECT_EQ(setsockopt(both[0], SOL_SOCKET, SO_SNDBUF, &few, sizeof(few)), 0);
+  Lane lane;
+  const size_t cut_short = co_await SendCut(
+      [&](auto bytes) { return DatagramSend(both[0], bytes, Address(), lane); }, both[1]);
+  EXPECT_GT(cut_short, 0u);
+  CloseDescriptor(both[0]);
+  close(both[1]);
+}
+TEST_P(UdpTest, ASendThatWaitsAndIsCutShort) { Run(SendWaitsMain()); }
 
 }  // namespace
 }  // namespace sluice::core::testing
