@@ -18,8 +18,9 @@
 //       small pieces go out together as parts (WriteAll in whole.h), in a string that they are
 //       appended to, or as frames that are fed (frames.h, which has a Flush for these).
 //
-// They are TcpStream, UnixStream and their halves (core/io), BufReader, and for tests Duplex and
-// Faulty (core/testing).
+// TcpStream, UnixStream and File are both, and their halves, the ends of a Pipe and the standard
+// streams one of the two (core/io); to read from there are BufReader and SpanReader, and for tests
+// Duplex and Faulty (core/testing).
 #ifndef SLUICE_CORE_BYTES_ASYNC_STREAM_H_
 #define SLUICE_CORE_BYTES_ASYNC_STREAM_H_
 

@@ -3,7 +3,8 @@
 // The virtual scheduling form of the generic cell rate algorithm (ITU-T I.371): one number, the
 // time at which the bucket will be full again (`full_at_`). Taking moves it on by the time that
 // what is taken needs to flow in; a bucket may be at most `burst` behind. Times are a worker's
-// clock. Threads: any. Checked by: tests/proxy, tests/model.
+// clock. Threads: any. Checked by: tests/core/time/token_bucket_test.cc, tests/proxy,
+// tests/model.
 #ifndef SLUICE_CORE_TIME_TOKEN_BUCKET_H_
 #define SLUICE_CORE_TIME_TOKEN_BUCKET_H_
 
