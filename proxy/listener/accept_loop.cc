@@ -132,6 +132,7 @@ core::Task<void> PauseAccepting(const AcceptContext& context, const ListenerStat
 core::Task<void> AcceptLoop::Run(int socket) {
   socket_ = co_await DuplicateSocket(socket);
   if (socket_ < 0) co_return;
+  is_unix_ = CurrentReactor().LocalAddress(socket_).is_unix();
   core::IntrusivePtr<ListenerState> listener = source_.CurrentListener();
   while (listener) {
     co_await core::Select(AcceptForOneTerm(*listener), listener->end_of_term().Cancelled());
@@ -171,6 +172,7 @@ core::Task<void> AcceptLoop::AcceptForOneTerm(const ListenerState& listener) {
       accepted = std::exchange(in_hand_, -1);
     } else {
       accepted = co_await arrivals.Next();
+      if (is_unix_ && accepted.ok()) CurrentReactor().PrepareStream(*accepted);
     }
     if (accepted.ok() && listener.term_ended()) {
       LeaveToNextTerm(listener, *accepted);

@@ -21,8 +21,8 @@
 #ifndef SLUICE_PROXY_LISTENER_ACCEPT_LOOP_H_
 #define SLUICE_PROXY_LISTENER_ACCEPT_LOOP_H_
 
-#include "core/base/time.h"
 #include "core/base/intrusive_ptr.h"
+#include "core/base/time.h"
 #include "core/runtime/task_group.h"
 #include "core/task/task.h"
 #include "proxy/admission/admission.h"
@@ -75,8 +75,9 @@ class AcceptLoop {
 
   const AcceptContext& context_;
   ListenerSource& source_;
-  int socket_ = -1;   // of this worker
-  int in_hand_ = -1;  // a connection that has not been treated when a term ended
+  int socket_ = -1;       // of this worker
+  bool is_unix_ = false;  // what it brings has to be prepared: it inherits nothing
+  int in_hand_ = -1;      // a connection that has not been treated when a term ended
 };
 
 }  // namespace sluice::proxy

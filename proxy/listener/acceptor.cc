@@ -65,6 +65,7 @@ core::Task<void> Acceptor::AcceptRest(core::CancellationToken hurry) {
     for (size_t i = 0; i < kRestPerRound && waiting > 0 && !hurry.cancelled(); ++i) {
       core::IoResult<int> fd = core::CurrentReactor().AcceptNow(socket_.fd());
       if (fd.ok()) {
+        if (socket_.address().is_unix()) core::CurrentReactor().PrepareStream(*fd);
         StartOrReject(context_, *listener, *fd);
         --waiting;
       } else if (fd.error() == EAGAIN) {

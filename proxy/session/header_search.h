@@ -7,8 +7,10 @@
 //              ├─ no header: what was taken before is held() ───► kNoHeader
 //              └─ kMalformed, kUntrusted, kEnd, kError
 //
-// What is peeked at is never left while it waits again, or the poll would end at once, for ever;
-// and nothing behind a header is read, so that the rest of the stream goes the way of all bytes.
+// What is peeked at is never left while it waits again, or the poll would end at once, for ever. So
+// it would for an urgent byte that a peek does not see: the descriptor has been prepared for that
+// (SocketApi::PrepareStream), as all of a listener are. And nothing behind a header is read, so
+// that the rest of the stream goes the way of all bytes.
 // A peer that is not trusted is told from the signature alone: of it no more is held than that.
 //
 // What is held, at most kMaxProxyHeaderRead bytes, counts in limits.buffer_memory as the blocks of

@@ -65,11 +65,11 @@ bool IsItself(core::Reactor& reactor, int fd) {
 IoResult<void> Prepare(core::Reactor& reactor, int fd, const core::Address& address,
                        const ConnectContext& context) {
   const ConnectPolicy& policy = context.upstream.policy();
+  reactor.PrepareStream(fd);
   if (!address.is_ip()) return {};
   const bool is_foreign = context.source != nullptr;
   if (is_foreign && context.source->family() != address.family())
     return core::IoError(kOtherFamily);
-  reactor.PrepareStream(fd);
   if (policy.socket) {
     IoResult<void> configured = reactor.Configure(fd, *policy.socket);
     if (!configured.ok()) return configured;

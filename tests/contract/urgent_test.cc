@@ -64,6 +64,16 @@ Task<void> AllAtOnceMain(Pair (*connect)(), size_t size) {
 }
 TEST_P(UrgentTest, AmongOthers) { Run(AllAtOnceMain(ConnectTcp, 6)); }
 TEST_P(UrgentTest, AmongOthersUnix) { Run(AllAtOnceMain(ConnectUnix, 6)); }
+
+// As the proxy's are: the urgent byte is one of the stream's.
+Pair Prepared(Pair pair) {
+  core::CurrentReactor().PrepareStream(pair.ours);
+  return pair;
+}
+Pair PreparedTcp() { return Prepared(ConnectTcp()); }
+Pair PreparedUnix() { return Prepared(ConnectUnix()); }
+TEST_P(UrgentTest, AmongOthersPrepared) { Run(AllAtOnceMain(PreparedTcp, 6)); }
+TEST_P(UrgentTest, AmongOthersPreparedUnix) { Run(AllAtOnceMain(PreparedUnix, 6)); }
 // Around the size of a buffer, so that a stream that fills its buffers meets the mark.
 TEST_P(UrgentTest, AmongMany) { Run(AllAtOnceMain(ConnectTcp, 20'000)); }
 

@@ -59,6 +59,22 @@ class Listeners:
             client = self.keep(web.connect())
             sockets.exchange(client, self.keep(server.accept()[0]))
 
+    def test_an_urgent_byte_on_unix_sockets(self):
+        """It is a byte of the stream, in both directions, as on TCP."""
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(self.folder + "/upstream.sock")
+            server.listen()
+            web = self.proxy([self.path("upstream")], bind=self.path("web"))
+            client = self.keep(web.connect())
+            ends = client, self.keep(server.accept()[0])
+            for writer, reader in (ends, ends[::-1]):
+                writer.send(b"!", socket.MSG_OOB)
+                self.assertEqual(sockets.read_exactly(reader, 1), b"!")
+                writer.sendall(b"before")
+                writer.send(b"!", socket.MSG_OOB)
+                writer.sendall(b"after")
+                self.assertEqual(sockets.read_exactly(reader, 12), b"before!after")
+
     def start_again(self, config):
         """Restarts at once, as a supervisor does: a killed process's ring ends a little later."""
         try:

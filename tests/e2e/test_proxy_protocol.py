@@ -231,6 +231,18 @@ class Headers(Balanced):
         self.served(client)
         self.assertEqual(self.in_stage("relay")[0]["client"], f"{CLIENT}:51514")
 
+    def test_an_urgent_byte_on_a_unix_socket(self):
+        """It is seen like any other: nothing is left that a poll tells of and a peek does not."""
+        for late in (False, True):
+            path = os.path.join(self.new_folder(), "web.sock")
+            self.start(accept="optional", timeout="1h", late=late, bind="unix:" + path,
+                       trusted=["unix"])
+            for before in (b"", b"PROX"):
+                client = self.keep(sockets.connect(path))
+                client.sendall(before)
+                client.send(b"!", socket.MSG_OOB)
+                self.served(client, before + b"!")
+
     def test_tlvs_are_logged(self):
         self.start()
         ssl = b"\x07\0\0\0\0" + tlv(0x21, b"TLSv1.3") + tlv(0x22, b"alice")
