@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 import socket
 import subprocess
 import threading
@@ -184,7 +185,8 @@ class Followed(Administered, Reloading):
         return self.program(Process(binary(), "ctl", "--admin", admin, "events", *words))
 
     def test_ctl_lists_and_follows(self):
-        proxy, admin = self.administered([text_of((HOST, 1))])
+        listener = self.keep(sockets.Listener())
+        proxy, admin = self.administered([listener.text])
         listed = run(binary(), "ctl", "--admin", admin, "events")
         self.assertEqual((listed.returncode, listed.stderr), (0, ""))
         self.assertRegex(listed.stdout, r"(?m)^20\S+Z  info   server    the proxy serves$")
@@ -197,8 +199,14 @@ class Followed(Administered, Reloading):
             admin.post(f"/api/v1/log-level?level={level}")
             followed.wait_line(rf"admin +admin: uid \d+, pid \d+: log level {level}$")
             lines.wait_line(f"log level {level}")
-        self.assertEqual(proxy.stop(), 0)
+        # With a session the proxy lives on until those who follow have asked again.
+        client, upstream = self.keep(proxy.connect()), self.keep(listener.accept())
+        sockets.exchange(client, upstream)
+        proxy.send_signal(signal.SIGTERM)
         followed.wait_line("signal SIGTERM: no new connections")
+        client.close()
+        upstream.close()
+        self.assertEqual(proxy.wait(), 0)
         self.assertEqual(followed.wait(30), 1)
         followed.wait_line("cannot ask the proxy at ")
 
