@@ -55,6 +55,11 @@ class Served:
         self.front = self.proxy([self.server.endpoint])
         return [self.server.address, self.front.address()]
 
+    def served_each_way(self, name, *arguments, before=()):
+        """The address of one, then that of the proxy in front of it; then it is ended."""
+        yield from self.serve(name, *arguments, before=before)
+        self.end_server()
+
     def end_server(self, code=0, **how):
         """It ends when it is asked to, and nothing has gone wrong in it."""
         self.assertEqual(self.server.stop(**how), code, self.server.text())

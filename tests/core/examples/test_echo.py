@@ -13,9 +13,7 @@ LONGEST = 65536
 @matrix(workers=(1,))
 class Echo(Served):
     def each_way(self):
-        for address in self.serve("echo_server"):
-            yield address
-        self.end_server()
+        return self.served_each_way("echo_server")
 
     def client(self, address, *lines):
         done = self.example("echo_client", text_of(address), *lines)

@@ -12,9 +12,7 @@ from sockets import read_exactly, read_to_end
 class EchoWays(Served):
     def each_way(self):
         for way in ("manual", "copy", "split"):
-            for address in self.serve("echo_ways", before=(way,)):
-                yield address
-            self.end_server()
+            yield from self.served_each_way("echo_ways", before=(way,))
 
     def test_all_that_is_sent_comes_back_and_then_the_end(self):
         for address in self.each_way():

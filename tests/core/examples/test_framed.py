@@ -17,9 +17,7 @@ def frame(number, text):
 @matrix(workers=(1,))
 class Framed(Served):
     def each_way(self):
-        for address in self.serve("framed_server"):
-            yield address
-        self.end_server()
+        return self.served_each_way("framed_server")
 
     def client(self, address, *texts):
         return self.example("framed_client", text_of(address), *texts)

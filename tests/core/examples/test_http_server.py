@@ -21,9 +21,7 @@ def waiting(milliseconds):
 @matrix(workers=(1,))
 class HttpServer(Served):
     def each_way(self):
-        for address in self.serve("http_server"):
-            yield address
-        self.end_server()
+        return self.served_each_way("http_server")
 
     def test_requests_one_after_the_other(self):
         for address in self.each_way():
