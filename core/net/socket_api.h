@@ -41,8 +41,9 @@ class SocketApi {
   virtual ~SocketApi() = default;
 
   // A bound and listening stream socket; a stale UNIX socket file is replaced. Sets SO_REUSEADDR
-  // and does what PrepareStream does (accepted sockets inherit it). `file` is for RemoveSocketFile;
-  // further attempts at the address pass the same one (core/net/socket_file.h).
+  // and does what PrepareStream does: accepted sockets inherit it, but those of a UNIX listener
+  // inherit nothing. `file` is for RemoveSocketFile; further attempts at the address pass the same
+  // one (core/net/socket_file.h).
   virtual IoResult<int> Listen(const Address& address, const ListenOptions& options,
                                SocketFile& file);
   // For addresses without a file.
@@ -61,7 +62,8 @@ class SocketApi {
 
   virtual IoResult<void> ShutdownWrite(int fd);
   // TCP_NODELAY, and SO_OOBINLINE: a byte that the peer marks as urgent is one of the stream's, and
-  // the kernel's count of what there is to read goes on behind the mark.
+  // the kernel's count of what there is to read goes on behind the mark. Without the latter a poll
+  // tells of such a byte on a UNIX socket, and no read brings it.
   virtual void PrepareStream(int fd);
   // For a TCP socket that is not connected yet. ENOENT: no such congestion control.
   virtual IoResult<void> Configure(int fd, const SocketOptions& options);
