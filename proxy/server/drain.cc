@@ -60,7 +60,7 @@ core::Task<void> EndSpread(const DrainContext& context, core::CancellationToken 
   const core::Clock& clock = core::Worker::Current()->clock();
   Spread spread(clock.Now(), context.window,
                 static_cast<uint64_t>(clock.Now().since_origin().count()));
-  while (!spread.is_over(clock.Now())) {
+  while (!spread.is_over()) {
     auto outcome = co_await core::Select(core::Named<"pause">(core::Sleep(spread.NextPause())),
                                          core::Named<"drained">(drained.Cancelled()));
     if (outcome.Won<"drained">() || context.end_sessions.cancelled()) co_return;

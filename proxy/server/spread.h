@@ -49,7 +49,9 @@ class Spread {
     return std::min(left, static_cast<size_t>(exact + chance));
   }
 
-  bool is_over(core::Instant now) const { return now >= end_; }
+  // The last look was at the end or after it, so all were due. A time that passes after a look does
+  // not count: those that were not due then have to be looked at once more.
+  bool is_over() const { return looked_at_ >= end_; }
 
  private:
   static constexpr int kLooks = 200;

@@ -5,10 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <functional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "core/time/sleep.h"
 #include "tests/proxy/server/serving.h"
 
 namespace sluice::proxy {
@@ -97,6 +100,21 @@ TEST_P(DrainTest, EndsAreSpreadTheMostIdleFirst) {
       EXPECT_TRUE(i > kSessions / 2 || line.find(client) == std::string::npos) << i << ": " << line;
     }
   }
+}
+
+// A machine that is busy: the window ends while it is looked who is due.
+TEST_P(DrainTest, ThoseWhoWereNotDueWhenTheWindowEndedAreEndedToo) {
+  shutdown = {.drain_window = 100ms, .drain_timeout = 1h};
+  elsewhere = [](std::function<void()> work) -> core::Task<absl::Status> {
+    const absl::Status ran = co_await RunOnThread(std::move(work));
+    co_await core::Sleep(200ms);
+    co_return ran;
+  };
+  Serve([&] {
+    const std::vector<Visit> visits = Visits(60);
+    SignalEnd();
+    for (const Visit& visit : visits) EXPECT_TRUE(IsReset(visit));
+  });
 }
 
 // Those that are still there, and new ones, go on.

@@ -141,7 +141,7 @@ class ServingTest : public contract::ContractTest {
     ASSERT_EQ(signals.error(), 0);
     const conf::Config first = FirstConfig();
     Server serving(first, runtime().handle(), signals, logger, /*access_log=*/nullptr, reserve);
-    serving.set_next_config([this]() -> absl::StatusOr<conf::Config> { return next; }, RunOnThread);
+    serving.set_next_config([this]() -> absl::StatusOr<conf::Config> { return next; }, elsewhere);
     server = &serving;
     std::thread driver([&] {
       const std::string line = logger.WaitFor("listener web: listening on ", 1);
@@ -174,6 +174,7 @@ class ServingTest : public contract::ContractTest {
   EchoServer odd{'o'};
   LineLogger logger;
   HeapReserve reserve{0, [] { return true; }};
+  RunElsewhere elsewhere = RunOnThread;  // it reads configurations and ends sessions
   conf::Config next;
   size_t exchanges = 0;
   core::Address proxy;
