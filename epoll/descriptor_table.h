@@ -92,8 +92,9 @@ class Readiness {
   core::Atomic<uintptr_t> word_{kReady};  // unknown is worth a try
 };
 
-// Whether a read or a write may wait for readiness. Found out by the first one. kTcp: the reactor
-// has made the socket, and need not look.
+// Whether a read or a write may wait for readiness: kStream and kTcp, which have O_NONBLOCK. Found
+// out by the first one, or by the first accept. kTcp: the reactor has made or accepted the socket,
+// or accepts from it, and need not look.
 enum class FileType : uint8_t { kUnknown, kStream, kTcp, kFile };
 
 struct Descriptor {

@@ -39,8 +39,9 @@ int TimeoutMs(std::optional<core::Duration> timeout) {
   return static_cast<int>(std::min<int64_t>(ms, std::numeric_limits<int>::max()));
 }
 
+// Of a socket that the reactor has made or accepts from: it has O_NONBLOCK.
 FileType TypeOf(int family) {
-  return family == AF_INET || family == AF_INET6 ? FileType::kTcp : FileType::kUnknown;
+  return family == AF_INET || family == AF_INET6 ? FileType::kTcp : FileType::kStream;
 }
 
 // Of what is no socket, -1.
@@ -216,7 +217,8 @@ EpollReactor::Attempt EpollReactor::PerformConnect(Op& op) {
 }
 
 EpollReactor::Attempt EpollReactor::PerformAccept(core::AcceptOp& op, Descriptor& descriptor) {
-  if (!descriptor.registered.load(std::memory_order_relaxed)) {
+  // Once, before the first call. (That it is registered says nothing: a poll may have done that.)
+  if (descriptor.type.load(std::memory_order_relaxed) == FileType::kUnknown) {
     int on = 1;
     ioctl(op.fd, FIONBIO, &on);
     descriptor.type.store(TypeOf(FamilyOf(op.fd)), std::memory_order_relaxed);

@@ -2,6 +2,7 @@
 // told and passed over.
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "core/io/accept_stream.h"
+#include "core/io/poll.h"
 #include "core/io/recv_stream.h"
 #include "core/runtime/task_group.h"
 #include "core/task/join.h"
@@ -203,6 +205,30 @@ Task<void> AgainMain() {
   CloseHere(listener);
 }
 TEST_P(AcceptTest, ADuplicateMadeAgain) { Run(AgainMain()); }
+
+// A listener that has been polled, before the first accept, has none waiting: the worker does not
+// wait for the next connection inside accept(2).
+Task<int> PollFor(int fd) {
+  IoResult<uint32_t> ready = co_await core::Poll(fd, POLLIN);
+  co_return ready.ok() ? static_cast<int>(*ready) : -ready.error();
+}
+Task<void> PolledMain(core::Address at) {
+  IoResult<int> listener = core::SocketApi().Listen(at, {.backlog = 16});
+  SLUICE_CHECK(listener.ok());
+  auto [events, unit] = co_await core::Join(PollFor(*listener), ConnectLater(AddressOf(*listener)));
+  (void)unit;
+  EXPECT_EQ(events, POLLIN);
+  AcceptStream stream(*listener);
+  const int fd = co_await AcceptOne(stream);
+  EXPECT_GE(fd, 0);
+  if (fd >= 0) CloseHere(fd);
+  const auto outcome = co_await core::Select(ErrorOfAccept(stream), core::Sleep(20ms));
+  EXPECT_TRUE(outcome.Won<1>());
+  EXPECT_EQ(outcome.Get<0>(), ECANCELED);
+  CloseHere(*listener);
+}
+TEST_P(AcceptTest, AListenerThatHasBeenPolled) { Run(PolledMain(Loopback())); }
+TEST_P(AcceptTest, AListenerThatHasBeenPolledUnix) { Run(PolledMain(AbstractName())); }
 
 // A descriptor that has waited and is closed while its socket lives on, here or in another process:
 // an arrival, which wakes one of those that wait, wakes one that is still there. A worker that
