@@ -13,7 +13,7 @@
 namespace sluice::epoll {
 
 // Where an op is while it is in flight (Op::state).
-enum OpState : uint8_t { kPosted = 0, kParked, kStarved, kCalled };
+enum OpState : uint8_t { kPosted = 0, kParked, kStarved, kPaused, kCalled };
 
 inline Direction DirectionOf(const core::Op& op) {
   switch (op.kind) {
@@ -34,6 +34,12 @@ inline Direction DirectionOf(const core::Op& op) {
       return (op.events & EPOLLOUT) != 0 ? kOut : kIn;
   }
   SLUICE_CHECK(false);
+}
+
+// Bytes, of the caller's.
+inline bool Sends(const core::Op& op) {
+  return op.kind == core::OpKind::kSend || op.kind == core::OpKind::kWrite ||
+         op.kind == core::OpKind::kSendMessage;
 }
 
 }  // namespace sluice::epoll

@@ -107,6 +107,8 @@ bool EpollReactor::Retry(Op& op) {
 
 // Tries until the op is done (true) or waits (false).
 bool EpollReactor::Advance(Op& op) {
+  // By an edge or at the end of a pause.
+  const bool woken = op.state == kParked || op.state == kPaused;
   op.reactor = this;
   switch (op.kind) {
     case OpKind::kRead:
@@ -123,13 +125,20 @@ bool EpollReactor::Advance(Op& op) {
   for (;;) {
     if (readiness.ready() || descriptor.try_anyway.load(std::memory_order_acquire)) {
       readiness.Clear();  // I2
-      switch (Perform(op, descriptor)) {
+      Attempt attempt = Perform(op, descriptor);
+      if (attempt == Attempt::kNotReady && woken && Sends(op)) attempt = SendAgain(op, descriptor);
+      switch (attempt) {
         case Attempt::kDone:
           return true;
         case Attempt::kNoBuffer:
           readiness.Set();
           if (op.cancel_requested) break;
           Starve(op);
+          return false;
+        case Attempt::kInVain:
+          readiness.Set();  // the pause tells of readiness, no edge
+          if (op.cancel_requested) break;
+          Pause(op);
           return false;
         case Attempt::kNotReady:
           break;
@@ -200,6 +209,14 @@ EpollReactor::Attempt EpollReactor::PerformSend(Op& op, Descriptor& descriptor) 
   const bool all = op.result == static_cast<int32_t>(op.size);
   if (op.result < 0 || all) descriptor.directions[kOut].Set();
   return Attempt::kDone;
+}
+
+// A send has brought EAGAIN behind an edge or a pause. If poll(2) says that it may send all the
+// same, no edge is of use; once more then, for that may have begun just now.
+EpollReactor::Attempt EpollReactor::SendAgain(Op& op, Descriptor& descriptor) {
+  if (!core::MaySend(op.fd)) return Attempt::kNotReady;
+  const Attempt again = Perform(op, descriptor);
+  return again == Attempt::kNotReady ? Attempt::kInVain : again;
 }
 
 // Called again after the edge, connect(2) tells how it went: done, failed (with the error) or still
@@ -282,37 +299,6 @@ bool EpollReactor::Register(Op& op, Descriptor& descriptor) {
   return false;
 }
 
-// The op waits for a buffer.
-void EpollReactor::Starve(Op& op) {
-  core::Count(counters_.starved);
-  op.state = kStarved;
-  ++waiting_;
-  {
-    absl::MutexLock lock(&starved_mutex_);
-    starved_.Push(op);
-  }
-  has_starved_ = true;
-  pool_.SetWanted(true);
-  if (pool_.has_free()) Wake();  // one came back meanwhile
-}
-
-// Lets as many starved ops try again as there are buffers. True: some do.
-bool EpollReactor::FeedStarved() {
-  if (!has_starved_) return false;
-  pool_.CollectRemote();
-  size_t free = pool_.count() - pool_.taken();
-  bool fed = false;
-  absl::MutexLock lock(&starved_mutex_);
-  while (free-- > 0 && !starved_.empty()) {
-    --waiting_;
-    PostRetry(static_cast<Op&>(*starved_.Pop()));
-    fed = true;
-  }
-  has_starved_ = !starved_.empty();
-  pool_.SetWanted(has_starved_);
-  return fed;
-}
-
 void EpollReactor::PostRetry(Op& op) {
   op.retry = true;
   op.task->Post(op);
@@ -321,9 +307,9 @@ void EpollReactor::PostRetry(Op& op) {
 void EpollReactor::Cancel(Op& op) {
   if (op.state == kParked) {
     if (!table_->at(op.fd).directions[DirectionOf(op)].Remove(op)) return;  // Retry will see it
-  } else if (op.state == kStarved) {
-    absl::MutexLock lock(&starved_mutex_);
-    if (!starved_.Remove(op)) return;
+  } else if (op.state == kStarved || op.state == kPaused) {
+    absl::MutexLock lock(&held_mutex_);
+    if (!(op.state == kStarved ? starved_ : paused_).Remove(op)) return;
   } else if (op.state == kCalled) {
     if (!blocking_calls_->Withdraw(op)) return;  // Retry will bring what the call brings
   } else {
@@ -360,6 +346,8 @@ void EpollReactor::Turn(std::optional<core::Duration> timeout, uint32_t limit) {
   core::Count(counters_.turns);
   timeout = GiveOwedWakes(timeout);
   if (FeedStarved()) timeout = core::Duration::zero();
+  if (has_paused_) [[unlikely]]
+    timeout = EndPauses(timeout, limit);
   std::array<epoll_event, kEventsPerTurn> events;
   const bool sleep = timeout != core::Duration::zero() && wakeup_.BeginSleep();
   core::Count(counters_.enters);

@@ -34,16 +34,8 @@
 #include "iouring/uring_reactor.h"
 
 namespace sluice::iouring {
-namespace {
 
 using core::Op;
-
-bool MaySend(int fd) {
-  pollfd entry = {.fd = fd, .events = POLLOUT, .revents = 0};
-  return poll(&entry, 1, 0) > 0 && (entry.revents & POLLOUT) != 0;
-}
-
-}  // namespace
 
 // What has positions is no socket and no terminal: files are given an offset, and pay nothing here.
 bool PrepareWrite(const core::FileOp& op) {
@@ -75,7 +67,7 @@ bool UringReactor::SendInTask(Op& op) {
     core::Count(counters_.immediate);
     return true;
   }
-  const bool in_vain = op.result == -EAGAIN && MaySend(op.fd);
+  const bool in_vain = op.result == -EAGAIN && core::MaySend(op.fd);
   if (op.cancel_requested) {
     op.result = -ECANCELED;
     return true;

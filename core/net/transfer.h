@@ -1,5 +1,5 @@
 // ReceiveBytes, SendBytes, ReceiveMessageNow and SendMessageNow: recv(2) and its like, which do not
-// wait.
+// wait; MaySend: what poll(2) says of a send, which is not always what the send says.
 //
 // Made with syscall(2): in a process with more than one thread the C library's own functions are
 // cancellation points, which cost two locked instructions and a function call each; for a small
@@ -8,6 +8,7 @@
 #ifndef SLUICE_CORE_NET_TRANSFER_H_
 #define SLUICE_CORE_NET_TRANSFER_H_
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -48,6 +49,11 @@ inline int32_t SendMessageNow(int fd, const msghdr& message) {
     if (bytes >= 0) return static_cast<int32_t>(bytes);
     if (errno != EINTR) return -errno;
   }
+}
+
+inline bool MaySend(int fd) {
+  pollfd entry = {.fd = fd, .events = POLLOUT, .revents = 0};
+  return poll(&entry, 1, 0) > 0 && (entry.revents & POLLOUT) != 0;
 }
 
 }  // namespace sluice::core

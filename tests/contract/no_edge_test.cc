@@ -1,0 +1,90 @@
+// EAGAIN that no edge follows: poll(2) says that a socket may be written to, and each attempt says
+// that it may not. So it is when the kernel is short of memory for sockets; here a filter for
+// system calls says so. What writes neither hangs nor uses the processor: it tries now and then.
+
+#include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <string>
+
+#include "core/io/op_wait.h"
+#include "core/reactor/op.h"
+#include "core/time/sleep.h"
+#include "tests/contract/contract.h"
+#include "tests/contract/sockets.h"
+#include "tests/contract/streams.h"
+
+namespace sluice::contract {
+namespace {
+
+using core::OpKind;
+using core::SingleShotOp;
+
+class NoEdgeTest : public ContractTest {
+ public:
+  uint64_t completions() {
+    return worker(0)->reactor().counters().completions.load(std::memory_order_relaxed);
+  }
+};
+SLUICE_CONTRACT(NoEdgeTest, kOneWorker);
+
+// For the calling thread, the worker, and for ever: `call` brings EAGAIN if this argument of it has
+// this value. Every test has a worker of its own.
+bool FailsIf(uint32_t call, size_t argument, uint32_t value) {
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+               static_cast<uint32_t>(offsetof(seccomp_data, args) + 8 * argument)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program = {.len = std::size(code), .filter = code};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+constexpr uint32_t kRefused =
+    5001;  // bytes: a large send, which io_uring begins with the call, too
+
+Task<void> SendMain(NoEdgeTest& test) {
+  Pair pair = ConnectTcp();
+  EXPECT_TRUE(FailsIf(SYS_sendto, 2, kRefused));
+  const std::string bytes = BytesAt(0, kRefused);
+  const core::Context context = co_await core::CurrentContext();
+  for (const bool cancel : {false, true, false}) {
+    SingleShotOp op(OpKind::kSend, pair.ours);
+    op.data = bytes.data();
+    op.size = kRefused;
+    EXPECT_FALSE(core::SubmitHere(op, *context.task));
+    // An edge that comes with the attempt; it says that one may write, too.
+    EXPECT_EQ(SendSome(pair.peer.get(), "x"), 1u);
+    co_await Turns(3);
+    const uint64_t before = test.completions();
+    co_await core::Sleep(20ms);  // a longer one could only bring more of them
+    EXPECT_LT(test.completions() - before, 50u) << "the worker spins";
+    EXPECT_TRUE(op.in_flight);
+    if (cancel) {
+      op.Cancel();
+    } else {
+      op.size = kRefused - 1;  // from now on it may
+    }
+    co_await Until([&op] { return !op.in_flight; });
+    EXPECT_EQ(op.result, cancel ? -ECANCELED : 5000);
+    if (cancel) continue;
+    EXPECT_TRUE(co_await PeerReceives(pair.peer.get(), 5000) == BytesAt(0, 5000));
+  }
+  CloseHere(pair.ours);
+}
+TEST_P(NoEdgeTest, ASendTriesNowAndThen) { Run(SendMain(*this)); }
+
+}  // namespace
+}  // namespace sluice::contract
