@@ -1,8 +1,8 @@
 // The part of EpollReactor for ops that no edge is to end: they are held here.
 //
 //   STARVED   a recv that found no buffer: until one is back
-//   PAUSED    a send that brought EAGAIN behind an edge, where poll(2) says that it may send: for
-//             10 ms
+//   PAUSED    a send that brought EAGAIN behind an edge, where poll(2) says that it may send, and a
+//             poll that is to begin with a pause (core/io/attempt.h): for 10 ms
 //
 // Two states of a socket are such that poll(2) and send(2) say different things, and in both the
 // attempt itself is an edge: the op would go from one to the next without a pause.

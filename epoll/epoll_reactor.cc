@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "core/base/check.h"
@@ -259,6 +260,7 @@ EpollReactor::Attempt EpollReactor::PerformAccept(core::AcceptOp& op, Descriptor
 }
 
 EpollReactor::Attempt EpollReactor::PerformPoll(Op& op) {
+  if (std::exchange(op.drained, false)) return Attempt::kInVain;  // others were: a pause first
   pollfd entry = {.fd = op.fd, .events = static_cast<int16_t>(op.events), .revents = 0};
   if (poll(&entry, 1, 0) <= 0) return Attempt::kNotReady;
   table_->at(op.fd).directions[DirectionOf(op)].Set();

@@ -59,6 +59,10 @@ void Prepare(io_uring_sqe& entry, const core::Op& op) {
       io_uring_prep_connect(&entry, op.fd, static_cast<const sockaddr*>(core::DataOf(op)), op.size);
       break;
     case OpKind::kPoll:
+      if (op.drained) {
+        PreparePause(entry);
+        break;
+      }
       io_uring_prep_poll_add(&entry, op.fd, op.events);
       // It may have to pass over a POLLRDHUP (see OnPoll), which comes with POLLIN anyway.
       if ((op.events & POLLIN) == 0) entry.len = IORING_POLL_ADD_MULTI;

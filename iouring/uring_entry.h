@@ -66,7 +66,7 @@ void PrepareWait(io_uring_sqe& entry, const core::Op& op);
 // Whether a write is one to a socket; makes a terminal ready for it.
 bool PrepareWrite(const core::FileOp& op);
 
-// A pause, until -ETIME: what waits for a socket asks too often.
+// A pause, until -ETIME: what waits for a socket, or polls, asks too often.
 void PreparePause(io_uring_sqe& entry);
 
 }  // namespace sluice::iouring

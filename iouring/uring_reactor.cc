@@ -339,6 +339,11 @@ std::optional<int32_t> UringReactor::PollEnd(Op& op, uint32_t events, int32_t re
 }
 
 void UringReactor::OnPoll(Op& op, int32_t result, uint32_t flags) {
+  if (result == -ETIME) {  // the pause that it began with
+    op.drained = false;
+    Enqueue(op);
+    return;
+  }
   const std::optional<int32_t> end = PollEnd(op, op.events, result, flags);
   if (!end.has_value()) return;
   const auto wanted = static_cast<int32_t>(op.events | POLLERR | POLLHUP | POLLNVAL);

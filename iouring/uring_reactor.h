@@ -17,6 +17,7 @@
 //   128 attempts in vain, and takes a thread of its own for each that goes on. A recv into memory
 //   still may, and one into a buffer on kernels without a credit for multishot recv (before 6.17),
 //   where a peer sends an urgent byte behind a gap; Ring bounds these threads.
+//   A poll may begin with a pause (Op::drained); to all else it is one op IN KERNEL.
 //   Cancel, own worker:   refs + 1, cancel entry        its completion: refs - 1, or once more
 //   Cancel, another's:    refs + 1 unless 0, message    while the op is still IN KERNEL
 //   One that a thread of the kernel runs is TOLD to give up; it ends when its call has returned.

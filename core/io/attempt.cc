@@ -3,6 +3,12 @@
 #include <utility>
 
 namespace sluice::core {
+namespace {
+
+// Attempts in vain that are made without a pause.
+constexpr uint8_t kInVain = 8;
+
+}  // namespace
 
 // Without budget the poll is the way to let others run.
 bool Attempt::Begin(Runnable& owner) {
@@ -23,7 +29,10 @@ bool Attempt::Wait(Runnable& owner) {
 
 bool Attempt::AfterPoll() {
   outcome_ = result < 0 ? result : Try();
-  return outcome_ != -EAGAIN;
+  if (outcome_ != -EAGAIN) return true;
+  drained = ++in_vain_ == kInVain;  // the next poll pauses first
+  if (drained) in_vain_ = 0;
+  return false;
 }
 
 void Attempt::OnReady() {

@@ -8,7 +8,11 @@
 //     │       ▼                    ready: Try      │  │ the scope is cancelled: ECANCELED
 //     └────► WAITS (a poll in flight) ─────────────┘  │
 //  drained    │ ▲ └──────────────────────────────────┘
-//             └─┘ EAGAIN: ready no more
+//             └─┘ EAGAIN: ready no more; each eighth time the poll begins with a pause of 10 ms
+//
+// Ready and yet EAGAIN: another one was faster. Or that lasts, and nothing tells when it ends: the
+// kernel is short of memory for sockets, or the socket queues errors that a poll tells. The pause
+// keeps that from using the processor, and the reactor makes it, whose poll can be cancelled.
 //
 // The call is always made by the task itself, never by the kernel on its behalf. So nothing of the
 // caller's memory is on loan while the task waits, and a wait that is cut short has moved nothing:
@@ -99,6 +103,7 @@ class Attempt : public SingleShotBase {
   Lane& lane_;
   OpWait wait_;
   int32_t outcome_ = 0;
+  uint8_t in_vain_ = 0;  // attempts since the last pause
 };
 
 }  // namespace sluice::core

@@ -72,7 +72,8 @@ class Op : public Waiter {
   bool retry = false;             // reactor's: OnReady is to call Reactor::Retry
   bool drained = false;           // reactor's: the last recv left nothing behind (recv into
                                   // memory: set before Submit, too): it waits first; what sends:
-                                  // the peer has finished
+                                  // the peer has finished; poll: set before Submit: it waits for
+                                  // 10 ms first, as the last ones were of no use
   uint8_t state = 0;              // reactor's OpState
   // Here they fill a gap.
   bool bulk = false;     // reactor's, recv: the last read filled its buffer; write: to a socket

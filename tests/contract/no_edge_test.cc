@@ -8,14 +8,19 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <string>
 
+#include "core/base/time.h"
+#include "core/io/attempt.h"
 #include "core/io/op_wait.h"
+#include "core/io/socket_attempts.h"
 #include "core/reactor/op.h"
+#include "core/task/select.h"
 #include "core/time/sleep.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"
@@ -32,6 +37,8 @@ class NoEdgeTest : public ContractTest {
   uint64_t completions() {
     return worker(0)->reactor().counters().completions.load(std::memory_order_relaxed);
   }
+  uint64_t ops() { return worker(0)->reactor().counters().ops.load(std::memory_order_relaxed); }
+  using ContractTest::clock;
 };
 SLUICE_CONTRACT(NoEdgeTest, kOneWorker);
 
@@ -85,6 +92,27 @@ Task<void> SendMain(NoEdgeTest& test) {
   CloseHere(pair.ours);
 }
 TEST_P(NoEdgeTest, ASendTriesNowAndThen) { Run(SendMain(*this)); }
+
+// A write of several parts, which its task makes: twenty attempts take two pauses. Whether it
+// pauses or polls, it ends by a cancel.
+Task<void> WriteManyMain(NoEdgeTest& test) {
+  Pair pair = ConnectTcp();
+  EXPECT_TRUE(FailsIf(SYS_sendmsg, 0, static_cast<uint32_t>(pair.ours)));
+  const std::string bytes = BytesAt(0, 10);
+  const std::array parts = {AsBytes(bytes), AsBytes(bytes)};
+  core::Lane lane;
+  for (const uint64_t attempts : {20u, 3u, 9u, 16u}) {
+    const core::Instant began_at = test.clock.Now();
+    const uint64_t before = test.ops();
+    const auto outcome = co_await core::Select(
+        core::SocketWriteMany(pair.ours, parts, lane),
+        Until([&test, before, attempts] { return test.ops() - before >= attempts; }));
+    EXPECT_EQ(outcome.Get<0>().error(), ECANCELED);
+    if (attempts == 20) EXPECT_GE(test.clock.Now() - began_at, 15ms) << "the worker spins";
+  }
+  CloseHere(pair.ours);
+}
+TEST_P(NoEdgeTest, AWriteOfManyPartsTriesNowAndThen) { Run(WriteManyMain(*this)); }
 
 }  // namespace
 }  // namespace sluice::contract
