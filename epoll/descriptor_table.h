@@ -17,7 +17,8 @@
 // closed, or it has sent urgent data (a read ends at the urgent mark, whatever lies behind it; what
 // comes after the event that told of the mark is an edge of its own). Of a socket that is not TCP
 // it is set as the socket is registered: a read of a UNIX socket ends behind bytes that came with a
-// descriptor. Until then nothing is missed: what is registered with bytes in it has an edge.
+// descriptor, and one of datagrams behind the first. Until then nothing is missed: what is
+// registered with bytes in it has an edge.
 //
 // Invariants
 //   I1  An op is handed out exactly once per Park: by the CAS that takes it out of the word.

@@ -1,5 +1,6 @@
 #include "epoll/epoll_reactor.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -41,15 +42,19 @@ int TimeoutMs(std::optional<core::Duration> timeout) {
 }
 
 // Of a socket that the reactor has made or accepts from: it has O_NONBLOCK.
-FileType TypeOf(int family) {
-  return family == AF_INET || family == AF_INET6 ? FileType::kTcp : FileType::kStream;
-}
+FileType TypeOf(bool is_tcp) { return is_tcp ? FileType::kTcp : FileType::kStream; }
 
 // Of what is no socket, -1.
-int FamilyOf(int fd) {
-  int family = -1;
-  socklen_t size = sizeof(family);
-  return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 ? family : -1;
+int SocketOption(int fd, int option) {
+  int value = -1;
+  socklen_t size = sizeof(value);
+  return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
+}
+
+// Not what has the addresses of IP alone: datagrams end a read, and so may messages, and what
+// MPTCP hands on. (A raw socket, and one of netlink, may have this protocol's number, too.)
+bool IsTcp(int fd, int protocol) {
+  return protocol == IPPROTO_TCP && SocketOption(fd, SO_TYPE) == SOCK_STREAM;
 }
 
 }  // namespace
@@ -239,7 +244,8 @@ EpollReactor::Attempt EpollReactor::PerformAccept(core::AcceptOp& op, Descriptor
   if (descriptor.type.load(std::memory_order_relaxed) == FileType::kUnknown) {
     int on = 1;
     ioctl(op.fd, FIONBIO, &on);
-    descriptor.type.store(TypeOf(FamilyOf(op.fd)), std::memory_order_relaxed);
+    const bool is_tcp = IsTcp(op.fd, SocketOption(op.fd, SO_PROTOCOL));
+    descriptor.type.store(TypeOf(is_tcp), std::memory_order_relaxed);
   }
   for (;;) {
     const int fd = accept4(op.fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -277,8 +283,8 @@ bool EpollReactor::Register(Op& op, Descriptor& descriptor) {
   // A listening socket has a descriptor in every worker: one arrival wakes one of them.
   if (op.kind == OpKind::kAccept) event.events = EPOLLIN | EPOLLET | EPOLLEXCLUSIVE;
   if (descriptor.type.load(std::memory_order_relaxed) != FileType::kTcp) {
-    const int family = FamilyOf(op.fd);
-    if (family != -1 && TypeOf(family) != FileType::kTcp) {
+    const int protocol = SocketOption(op.fd, SO_PROTOCOL);
+    if (protocol != -1 && !IsTcp(op.fd, protocol)) {
       descriptor.try_anyway.store(true, std::memory_order_release);
     }
   }
@@ -326,7 +332,7 @@ void EpollReactor::Cancel(Op& op) {
 core::IoResult<int> EpollReactor::OpenSocket(int family) {
   const int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return core::IoError(errno);
-  table_->at(fd).type.store(TypeOf(family), std::memory_order_relaxed);
+  table_->at(fd).type.store(TypeOf(family != AF_UNIX), std::memory_order_relaxed);
   return fd;
 }
 

@@ -2,13 +2,17 @@
 // cancelled, on whatever worker.
 
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <string>
 
 #include "core/io/op_wait.h"
+#include "core/io/poll.h"
 #include "core/reactor/op.h"
+#include "core/task/join.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/move.h"
 #include "tests/contract/sockets.h"
@@ -120,6 +124,52 @@ Task<void> EndMain(RecvIntoTest& test) {
   }
 }
 TEST_P(RecvIntoTest, TheEndBehindTheLastBytes) { Run(EndMain(*this)); }
+
+// Datagrams end a read, though more of them are there: whether the socket has been waited on or not
+// (three came with one edge then), and by either kind of receive.
+Task<int> PollFor(int fd) {
+  IoResult<uint32_t> ready = co_await core::Poll(fd, POLLIN);
+  co_return ready.ok() ? static_cast<int>(*ready) : -ready.error();
+}
+Task<int> SendThree(const Fd& peer) {
+  co_await Turns(3);
+  for (const char* text : {"one", "two", "six"}) EXPECT_EQ(send(peer.get(), text, 3, 0), 3);
+  co_return 0;
+}
+Task<void> DatagramsMain(RecvIntoTest& test, int family, bool waited) {
+  const Fd peer(socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const int ours = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const core::Address any = family == AF_INET ? Loopback() : AbstractName();
+  EXPECT_EQ(bind(ours, any.get(), any.size()), 0);
+  const core::Address to = AddressOf(ours);
+  EXPECT_EQ(connect(peer.get(), to.get(), to.size()), 0);
+  for (int round = 0; round < 2; ++round) {
+    if (waited) {
+      auto [events, zero] = co_await core::Join(PollFor(ours), SendThree(peer));
+      EXPECT_EQ(events + zero, POLLIN);
+    } else {
+      co_await SendThree(peer);
+    }
+    bool drained = false;
+    for (const char* text : {"one", "two", "six"}) {
+      const Got got = co_await ReceiveInto(ours, 100, drained, -1, test.first());
+      EXPECT_EQ(got.text, text);
+      drained = got.drained;
+    }
+  }
+  RecvStream stream(ours, 100);
+  if (waited) co_await core::Join(PollFor(ours), SendThree(peer));
+  if (!waited) co_await SendThree(peer);
+  EXPECT_EQ((co_await Receive(stream, 9)).text, "onetwosix");
+  co_await StopAndClose(stream);
+}
+TEST_P(RecvIntoTest, ThreeDatagrams) { Run(DatagramsMain(*this, AF_INET, /*waited=*/false)); }
+TEST_P(RecvIntoTest, ThreeDatagramsWithOneEdge) {
+  Run(DatagramsMain(*this, AF_INET, /*waited=*/true));
+}
+TEST_P(RecvIntoTest, ThreeDatagramsWithOneEdgeUnix) {
+  Run(DatagramsMain(*this, AF_UNIX, /*waited=*/true));
+}
 
 }  // namespace
 }  // namespace sluice::contract
