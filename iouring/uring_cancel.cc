@@ -69,7 +69,7 @@ void UringReactor::EnqueueCancel(Op& op) {
 // Until the op's own last completion has been seen it may have slipped away from the cancel (it was
 // just being run): then once more. One that a thread of the kernel runs (EALREADY) has been told
 // and ends when its call has returned: to ask again and again would cost CPU time as long as a disk
-// takes.
+// takes. A pause that is just ending brings EALREADY, too, and ends the op as well.
 void UringReactor::OnCancel(Op& op, int32_t result) {
   if (result >= 0 && op.state == kInKernel && NeedsThread(op)) op.state = kTold;  // had none yet
   if (result == -EALREADY && op.kind >= OpKind::kRead && op.state == kInKernel) {

@@ -20,7 +20,8 @@
 //   A poll may begin with a pause (Op::drained); to all else it is one op IN KERNEL.
 //   Cancel, own worker:   refs + 1, cancel entry        its completion: refs - 1, or once more
 //   Cancel, another's:    refs + 1 unless 0, message    while the op is still IN KERNEL
-//   One that a thread of the kernel runs is TOLD to give up; it ends when its call has returned.
+//   One that a thread of the kernel runs is TOLD to give up; it ends when its call has returned. So
+//   does one of a receive or a send whose pause is just ending.
 //
 // A turn enters the ring in one of two ways:
 //

@@ -14,11 +14,13 @@
 //
 // To this reactor the two entries are as one: they have one user_data and, as the poll skips the
 // completion of its success and a failure of it that of the receive, one completion. A cancel finds
-// the poll, or nothing (the receive is about to be made).
+// the poll, or nothing (the receive is about to be made). One that finds a pause which is just
+// ending (EALREADY) leaves it to that: the pause's end is then the op's.
 
 #include <cerrno>
 
 #include "core/reactor/op.h"
+#include "iouring/uring_entry.h"
 #include "iouring/uring_reactor.h"
 
 namespace sluice::iouring {
@@ -32,11 +34,16 @@ constexpr int32_t kInVain = 8;
 
 // An op into the caller's memory. True: it goes on waiting. Its result counts the attempts.
 bool UringReactor::ReceiveAgain(Op& op, int32_t result) {
+  const bool in_vain = result == -EAGAIN || result == -ETIME;
+  if (in_vain && op.state == kTold) {  // the cancel came when a pause was just ending
+    OnCall(op, -ECANCELED);
+    return true;
+  }
   if (result == -EAGAIN && op.drained && ++op.result >= kInVain) {
     Pause(op);
     return true;
   }
-  if (result != -EAGAIN && result != -ETIME) return false;
+  if (!in_vain) return false;
   op.drained = true;
   Enqueue(op);
   return true;

@@ -3,8 +3,10 @@
 // afterwards.
 //
 // A transcription of UringReactor::Cancel, TakeRemoteCancels, StartCancel, OnCancel, OnRecv
-// (ENOBUFS), FeedStarved, End and DropRef, with the real WakeFlag; the ring is a list of
-// completions. Op::state is the owner's and plain, as there; every access to the op is watched.
+// (ENOBUFS), ReceiveAgain (ETIME), FeedStarved, End and DropRef, with the real WakeFlag; the ring
+// is a list of completions. Op::state is the owner's and plain, as there; every access to the op is
+// watched.
+#include <utility>
 #include <vector>
 
 #include "core/base/atomic.h"
@@ -20,7 +22,7 @@ constexpr Order kRelaxed = std::memory_order_relaxed;
 constexpr Order kAcquire = std::memory_order_acquire;
 constexpr Order kAcqRel = std::memory_order_acq_rel;
 
-enum Place { kInKernel, kStarved, kEnded };
+enum Place { kInKernel, kTold, kStarved, kEnded };
 enum Tag { kTagOp, kTagCancel };
 
 struct Mistakes {
@@ -28,15 +30,19 @@ struct Mistakes {
   bool cancel_from_zero = false;  // takes a reference although the last completion is on its way
   bool posts_at_op = false;       // the op's own completion posts, whatever else knows the op
   bool forgets_starved = false;   // a cancel that failed in the kernel leaves a starved op alone
+  bool forgets_told = false;      // an op whose cancel came as its pause ended goes on waiting
 };
 
-// The kernel: holds one op, completes it once or fails its cancel.
+// The kernel: holds one op, completes it once or fails its cancel. A pause ends in two steps: in
+// between its timer's callback runs on another processor.
 class Kernel {
  public:
   struct Completion {
     Tag tag;
-    bool worked;  // kTagOp: not cancelled; kTagCancel: found the op
-    bool dry;     // ENOBUFS
+    bool worked = false;   // kTagOp: not cancelled; kTagCancel: found the op
+    bool dry = false;      // ENOBUFS
+    bool paused = false;   // ETIME
+    bool already = false;  // EALREADY
   };
 
   void Submit() {
@@ -45,15 +51,26 @@ class Kernel {
   // From the network.
   void Complete(bool dry) {
     WithLock([this, dry] {
-      if (holds_) completions_.push_back({kTagOp, true, dry});
+      if (holds_) completions_.push_back({.tag = kTagOp, .worked = true, .dry = dry});
       holds_ = false;
+    });
+    ready.Set();
+  }
+  void BeginToEndPause() {
+    WithLock([this] { ends_pause_ = std::exchange(holds_, false); });
+  }
+  void EndPause() {
+    WithLock([this] {
+      if (std::exchange(ends_pause_, false)) {
+        completions_.push_back({.tag = kTagOp, .worked = true, .paused = true});
+      }
     });
     ready.Set();
   }
   void Cancel() {
     WithLock([this] {
-      if (holds_) completions_.push_back({kTagOp, false, false});
-      completions_.push_back({kTagCancel, holds_, false});
+      if (holds_) completions_.push_back({.tag = kTagOp});
+      completions_.push_back({.tag = kTagCancel, .worked = holds_, .already = ends_pause_});
       holds_ = false;
     });
     ready.Set();
@@ -75,6 +92,7 @@ class Kernel {
   }
   ModelMutex mutex_;
   bool holds_ = false;
+  bool ends_pause_ = false;
   std::vector<Completion> completions_;
 };
 
@@ -138,7 +156,12 @@ struct State {
   void OnCompletion(const Kernel::Completion& completion) {
     TouchOp();
     if (completion.tag == kTagCancel) {
-      OnCancel(completion.worked);
+      OnCancel(completion);
+      return;
+    }
+    if (completion.paused && (place != kTold || mistakes.forgets_told)) {
+      place = kInKernel;  // from now on it polls
+      kernel.Submit();
       return;
     }
     if (completion.dry) {
@@ -148,8 +171,13 @@ struct State {
     place = kEnded;
     if (DropRef() || mistakes.posts_at_op) Post();
   }
-  void OnCancel(bool worked) {
-    if (!worked && place == kInKernel) {
+  void OnCancel(const Kernel::Completion& completion) {
+    if (completion.already && place == kInKernel) {
+      place = kTold;
+      SLUICE_CHECK(!DropRef());  // its own is left
+      return;
+    }
+    if (!completion.worked && place == kInKernel) {
       kernel.Cancel();
       return;
     }
@@ -206,8 +234,30 @@ Model CancelMeetsCompletion(bool dry, const Mistakes& mistakes = {}) {
   };
 }
 
+// Nothing comes from the network: without the cancel the op would wait for ever.
+Model CancelMeetsEndOfPause(const Mistakes& mistakes = {}) {
+  return [=](Execution& run) {
+    auto& s = run.Make<State>(mistakes);
+    s.kernel.Submit();
+    run.Daemon("reactor", [&s] {
+      for (;;) s.Turn();
+    });
+    run.Thread("task", [&s] { s.Task(/*dry_first=*/false); });
+    run.Thread("timer", [&s] {
+      s.kernel.BeginToEndPause();
+      s.kernel.EndPause();
+    });
+    run.Finally([&s] {
+      SLUICE_CHECK(s.posts == 1);
+      SLUICE_CHECK(s.kernel_refs.load(kRelaxed) == 0);
+    });
+  };
+}
+
 TEST(KernelRefs, CancelMeetsCompletion) { ExpectHolds(CancelMeetsCompletion(/*dry=*/false)); }
 TEST(KernelRefs, CancelMeetsDryPool) { ExpectHolds(CancelMeetsCompletion(/*dry=*/true)); }
+
+TEST(KernelRefs, CancelMeetsEndOfPause) { ExpectHolds(CancelMeetsEndOfPause()); }
 
 TEST(KernelRefsMutant, CancelTakesNoReference) {
   ExpectFails(CancelMeetsCompletion(false, {.cancel_takes_no_ref = true}));
@@ -220,6 +270,10 @@ TEST(KernelRefsMutant, CompletionPostsAtOnce) {
 }
 TEST(KernelRefsMutant, CancelForgetsTheStarved) {
   ExpectFails(CancelMeetsCompletion(true, {.forgets_starved = true}));
+}
+
+TEST(KernelRefsMutant, PauseForgetsItsCancel) {
+  ExpectFails(CancelMeetsEndOfPause({.forgets_told = true}));
 }
 
 }  // namespace
