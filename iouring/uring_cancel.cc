@@ -71,7 +71,10 @@ void UringReactor::EnqueueCancel(Op& op) {
 // and ends when its call has returned: to ask again and again would cost CPU time as long as a disk
 // takes. A pause that is just ending brings EALREADY, too, and ends the op as well.
 void UringReactor::OnCancel(Op& op, int32_t result) {
-  if (result >= 0 && op.state == kInKernel && NeedsThread(op)) op.state = kTold;  // had none yet
+  // It had no thread yet; or what is linked with it is to know a cancel from a failure.
+  if (result >= 0 && op.state == kInKernel && (NeedsThread(op) || ReceivesFromStream(op))) {
+    op.state = kTold;
+  }
   if (result == -EALREADY && op.kind >= OpKind::kRead && op.state == kInKernel) {
     op.state = kTold;
     (void)DropRef(op);  // its own is left

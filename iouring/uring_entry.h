@@ -16,8 +16,8 @@ inline constexpr uint32_t kBufferEntries = 4096;
 inline constexpr size_t kBuffersAtStart = 64;
 
 // Where an op is (Op::state). kTold: a thread of the kernel runs it, and has been told to give up,
-// or it has been taken from those that wait for a thread, or its pause was ending anyway: the next
-// completion is the last.
+// or it has been taken from those that wait for a thread, or from its poll (a message of a stream),
+// or its pause was ending anyway: the next completion is the last.
 // kLeaving: starved, and cancelled; the next turn lets go of it.
 enum OpState : uint8_t { kInKernel = 0, kTold, kStarved, kLeaving, kEnded };
 

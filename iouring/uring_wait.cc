@@ -16,6 +16,10 @@
 // completion of its success and a failure of it that of the receive, one completion. A cancel finds
 // the poll, or nothing (the receive is about to be made). One that finds a pause which is just
 // ending (EALREADY) leaves it to that: the pause's end is then the op's.
+//
+// A receive that the kernel cannot even begin with (its message is no memory of ours; since 6.10 it
+// is looked at when it is submitted) ends the poll with ECANCELED and skips its own completion. So
+// what no one has cancelled goes once more, alone (TRYING), and says what it is.
 
 #include <cerrno>
 
@@ -43,8 +47,9 @@ bool UringReactor::ReceiveAgain(Op& op, int32_t result) {
     Pause(op);
     return true;
   }
-  if (!in_vain) return false;
-  op.drained = true;
+  const bool alone = result == -ECANCELED && op.drained && !HasCancel(op);
+  if (!alone && !in_vain) return false;
+  op.drained = !alone;
   Enqueue(op);
   return true;
 }

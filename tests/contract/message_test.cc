@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "core/io/read_write.h"
 #include "core/reactor/op.h"
@@ -166,6 +167,26 @@ Task<void> CancelMain(MessageTest& test) {
 }
 TEST_P(MessageTest, AReceiveThatIsCancelledLosesNothing) { Run(CancelMain(*this)); }
 
+// With nothing to receive only the cancel ends it.
+Task<void> CancelWaitingMain(MessageTest& test) {
+  const core::Context context = co_await core::CurrentContext();
+  for (int i = 0; i < 40; ++i) {
+    Pair pair = i % 2 == 0 ? ConnectUnix() : ConnectTcp();
+    Message message(std::string(10, '!'));
+    SingleShotOp op(OpKind::kRecvMessage, pair.ours);
+    op.data = &message.header;
+    co_await MoveTo(test.first());
+    EXPECT_FALSE(core::SubmitHere(op, *context.task));
+    co_await Turns(i % 5);
+    if (i % 3 == 0) co_await MoveTo(test.other());
+    op.Cancel();
+    co_await Until([&op] { return !op.in_flight; });
+    EXPECT_EQ(op.result, -ECANCELED);
+    CloseHere(pair.ours);
+  }
+}
+TEST_P(MessageTest, AReceiveThatWaitsIsCancelled) { Run(CancelWaitingMain(*this)); }
+
 Task<void> CancelSendMain(MessageTest& test) {
   Pair pair = ConnectUnix();
   const core::Context context = co_await core::CurrentContext();
@@ -200,6 +221,29 @@ Task<void> CancelSendMain(MessageTest& test) {
   CloseHere(pair.ours);
 }
 TEST_P(MessageTest, ASendThatIsCancelledSaysHowMuch) { Run(CancelSendMain(*this)); }
+
+// What is no message is an error of its own, not a cancel; one that cannot be told before there is
+// something to receive waits for that.
+Task<void> NoMessageMain() {
+  for (int i = 0; i < 20; ++i) {
+    Pair pair = i % 2 == 0 ? ConnectUnix() : ConnectTcp();
+    SendSome(pair.peer.get(), "there");
+    Message message(std::string(10, '\0'));
+    message.header.msg_iov = reinterpret_cast<iovec*>(8);
+    EXPECT_EQ((co_await ReceiveMessage(pair.ours, message.header)).error(), EFAULT);
+    EXPECT_EQ((co_await SendMessage(pair.ours, message.header)).error(), EFAULT);
+    std::vector<iovec> parts(UIO_MAXIOV + 1, message.part);
+    message.header.msg_iov = parts.data();
+    message.header.msg_iovlen = parts.size();
+    const int error = (co_await ReceiveMessage(pair.ours, message.header)).error();
+    EXPECT_TRUE(error == EMSGSIZE || error == EINVAL) << error;  // recvmsg(2), io_uring
+    message.header.msg_iov = &message.part;
+    message.header.msg_iovlen = 1;
+    EXPECT_EQ(co_await Receive(pair.ours, message), 5u);
+    CloseHere(pair.ours);
+  }
+}
+TEST_P(MessageTest, WhatIsNoMessageSaysSo) { Run(NoMessageMain()); }
 
 // A receiver whose queue is full of a stranger's datagrams.
 struct FullQueue {
