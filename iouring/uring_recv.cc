@@ -218,7 +218,9 @@ uint32_t UringReactor::FeedStarved(uint32_t limit, bool& again) {
 // Half of the ring is given up when that half was never needed since the last call. Its memory is
 // given up when it went round less than once: a busy ring would only fault it in again. The buffers
 // that the kernel holds are empty as long as nothing waits to be reaped: with deferred task work it
-// fills one only while this worker is inside Enter.
+// fills one only while this worker is inside Enter. Not so before 6.17: a recv that a thread of the
+// kernel makes (Ring) has taken its buffer, and may fill it just now, which is told at the next
+// Enter. Then the memory stays.
 void UringReactor::Trim() {
   pool_.Trim();
   if (std::exchange(fewest_in_ring_, buffers_wanted_) > buffers_wanted_ / 2) {
@@ -230,6 +232,10 @@ void UringReactor::Trim() {
   size_t left = core::BufferPool::kTrimAtOnce;
   for (core::Buffer* buffer : in_ring_) {
     if (buffer == nullptr || !buffer->touched) continue;
+    if (!features_.recv_credit) {
+      pool_.Keep(*buffer);  // OnRecv touches it again
+      continue;
+    }
     pool_.Forget(*buffer);
     if (--left == 0) return;
   }

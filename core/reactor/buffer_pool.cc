@@ -81,8 +81,7 @@ void BufferPool::Trim() {
 
 void BufferPool::Forget(Buffer& buffer) {
   if (!buffer.touched) return;
-  buffer.touched = false;
-  --touched_;
+  Keep(buffer);
   // A page that it shares with a neighbour stays: the kernel would give back all of it.
   const size_t page = PageSize();
   const size_t offset = size_t{buffer.index} * buffer_size_;

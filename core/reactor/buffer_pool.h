@@ -165,12 +165,19 @@ class BufferPool {
   // The owner: `buffer` holds nothing that is needed; its pages go back to the kernel.
   void Forget(Buffer& buffer);
 
+  // The owner: `buffer` is out for long and may be written to at any time: its memory stays, and
+  // does not count as such that could be given back. To be touched when that is over.
+  void Keep(Buffer& buffer) {
+    touched_ -= buffer.touched ? 1 : 0;
+    buffer.touched = false;
+  }
+
   // The owner: `buffer` has been written to, or will be.
   void Touch(Buffer& buffer) {
     touched_ += buffer.touched ? 0 : 1;
     buffer.touched = true;
   }
-  // The owner: buffers whose memory may be in use.
+  // The owner: buffers whose memory may be in use, and could be given back some time.
   size_t touched() const { return touched_; }
 
   bool has_free() const {
