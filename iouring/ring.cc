@@ -20,6 +20,9 @@ constexpr unsigned kMostAtFiles = 512;
 // pipes. Else the kernel takes RLIMIT_NPROC, all threads that the user may have: what peers bring
 // about could leave the process none for itself. Pipes may wait for one another, so it is twice the
 // other; a few rings still leave something of what a service or a container may have (thousands).
+// What peers hold counts against all of this account: with so many receives that wait in threads
+// (an urgent byte behind a gap), an accept that needs one (uring_accept.cc) waits until one is
+// free.
 constexpr unsigned kMostAtOthers = 1024;
 
 constexpr useconds_t kRest = 5000;  // microseconds

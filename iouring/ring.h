@@ -30,7 +30,9 @@ class Ring {
   // An entry to fill in. When the queue is full, what is in it is submitted first; when the kernel
   // does not take it either (EAGAIN: no memory, EBUSY: completions are to be fetched first, EINTR),
   // the entry waits here for the next Enter, and every later one behind it. `together`: it and the
-  // next ones, so many in all, go in one submission: entries that are linked must.
+  // next ones, so many in all, are handed over by one call: entries that are linked must. No more
+  // can be done here: if the kernel has no memory for the second, it takes the first alone, and the
+  // second at the next call, without the link.
   io_uring_sqe* NextEntry(unsigned together = 1);
 
   // Hands `buffer` to the kernel, which calls it `id` when it has filled it; visible to it at the

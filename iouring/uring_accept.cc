@@ -14,7 +14,9 @@ namespace sluice::iouring {
 
 // An accept is armed again here, one connection at a time, until its credit is used up or it is
 // asked to end (another reference). One that has lost many connections to other workers waits in a
-// thread of the kernel, which a signal may cut short.
+// thread of the kernel, which a signal may cut short. These threads are of one account with those
+// of receives that peers keep waiting (Ring): when it is used up, such an accept takes none, and
+// the connections are left to the other workers.
 void UringReactor::OnAccept(core::AcceptOp& op, int32_t result, uint32_t flags) {
   if (GoesOn(op, result)) return;
   core::Runnable* task = op.task;
