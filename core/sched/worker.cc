@@ -98,7 +98,9 @@ void Worker::RunLoop(Done done) {
     }
   }
   TurnReactor(0ns);  // hands over what is queued for the kernel, such as a last close
-  settled_.store(kAway, std::memory_order_release);
+  if (looking_ != 0) PassOnSearch();
+  // Where it goes on later it has not seen what comes meanwhile: the others wait for it.
+  if (!done()) settled_.store(kAway, std::memory_order_release);
   LeaveCurrent();
 }
 

@@ -46,20 +46,21 @@
 // (settled_), and not otherwise, so that this costs nothing while there is work; asleep it says
 // nothing, therefore it is woken. One that waits for the others naps, and they do not wait for it
 // to do so: none ever waits for another one's hold. Not covered is what a worker that has settled
-// takes from one that has not: the event of the task itself is in its inbox before the timer, but
-// what one of the tasks that were taken does to another one may come behind the timer of that one.
+// takes from one that has not, or is handed by it: the event of the task itself is in its inbox
+// before the timer, but what such a task then does to another one may come behind the timer of that
+// one.
 //
 // The hold is as long as the worker was late, at most kMaxHold, and kMinHold; a turn uses up at
 // most kLate of it, so that a second pause takes away no more than that. Steady work, its own or
 // another one's, can thus delay a timer that is late anyway, or falls due meanwhile, by the hold,
 // or where rounds take longer than kLate, by as many rounds as the hold has kLate. A task that
 // computes on another worker does so once: a worker that has not turned its reactor in a whole hold
-// is not waited for again before it has. Nor is one whose thread is not in Run.
+// is not waited for again before it has. Nor is one that has not begun, or has ended.
 //
 // Threads: a worker's methods are for its own thread unless they say "any".
 // Checked by: tests/core/sched/scheduler_test.cc, tests/core/sched/rounds_test.cc,
-//             tests/core/sched/late_timers_test.cc, tests/core/sched/steal_policy_test.cc,
-//             tests/model.
+//             tests/core/sched/late_timers_test.cc, tests/core/sched/late_workers_test.cc,
+//             tests/core/sched/steal_policy_test.cc, tests/model.
 #ifndef SLUICE_CORE_SCHED_WORKER_H_
 #define SLUICE_CORE_SCHED_WORKER_H_
 
@@ -286,7 +287,7 @@ class Worker {
   Atomic<size_t> tasks_begun_{0};  // spawned and ended here: Shared::live_tasks
   Atomic<size_t> tasks_ended_{0};
   Atomic<Instant> turned_;                   // like now_; thieves read it
-  Atomic<Instant> settled_{kAway};           // L2; kAway: not in Run
+  Atomic<Instant> settled_{kAway};           // L2; kAway: has not begun, or has ended
   Atomic<Duration> task_time_{Duration{0}};  // how long a task takes lately; thieves read it
   std::unique_ptr<Reactor> reactor_;
   const std::unique_ptr<Shuffle> shuffle_;  // or null

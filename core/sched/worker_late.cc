@@ -9,7 +9,8 @@ namespace sluice::core {
 
 // Late, or catching up. `all_run`: before the turn its queue had no task left to run but heavy
 // ones, whose events are in their inboxes, before any timer. The other queues are looked at behind
-// the turn: where it brought nothing, what they hold was there before.
+// the turn (where it brought nothing, what they hold was there before) and behind the others'
+// words: what one of them did last before it settled may wait in the mailbox.
 bool Worker::TimersMayFire(Duration gap, Duration late, bool all_run) {
   const uint64_t reaped = reactor_->counters().completions.load(std::memory_order_relaxed);
   const bool nothing_came = std::exchange(reaped_, reaped) == reaped;
@@ -25,9 +26,8 @@ bool Worker::TimersMayFire(Duration gap, Duration late, bool all_run) {
     hold_ = kMinHold + std::min(late, kMaxHold);
     return false;
   }
-  const bool all_seen =
-      nothing_came && all_run && new_.SizeHint() == 0 && !SharedWork() && late < kLate;
-  if (all_seen && OthersHaveSettled()) {
+  const bool all_seen = nothing_came && all_run && late < kLate && OthersHaveSettled();
+  if (all_seen && new_.SizeHint() == 0 && !SharedWork()) {
     hold_ = 0ns;
     return true;
   }
@@ -37,7 +37,8 @@ bool Worker::TimersMayFire(Duration gap, Duration late, bool all_run) {
   return true;
 }
 
-// Those that sleep would say nothing. One that begins to run now has nothing to tell.
+// Those that sleep would say nothing, and one that is between two runs of its loop finds the wake
+// when it goes on. One that has not begun has nothing to tell.
 void Worker::AskOthers() {
   late_at_ = now_;
   for (const auto& other : shared_.workers_) {

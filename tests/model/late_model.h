@@ -5,6 +5,9 @@
 // The pause comes when the second worker has begun: in the middle of a look at its reactor, or at
 // any moment after it; nothing but the first one wakes it. A nap ends when the second worker has
 // gone to sleep once more: time passes, and it runs.
+//
+// By mail: what came is for another task, which the first worker has to run and which wakes the one
+// with the timer.
 #ifndef SLUICE_TESTS_MODEL_LATE_MODEL_H_
 #define SLUICE_TESTS_MODEL_LATE_MODEL_H_
 
@@ -99,7 +102,7 @@ class LateTask final : public core::Runnable {
 };
 
 struct LateState {
-  explicit LateState(bool in_a_look) : shared(2) {
+  LateState(bool in_a_look, bool by_mail) : shared(2) {
     for (LateReactor*& reactor : reactors) {
       const absl::Status status =
           shared.AddWorker(clock, {.buffers = 1, .buffer_size = 64})
@@ -117,7 +120,13 @@ struct LateState {
       if (in_a_look) Pause();
       second_has_begun.Set();
     };
-    reactors[1]->on_event = [this] { task->PostEvent(); };
+    if (by_mail) {
+      courier = std::make_unique<Task>(shared);
+      courier->on_run = [this] { task->PostEvent(); };
+      reactors[1]->on_event = [this] { shared.workers()[0]->ScheduleHere(*courier); };
+    } else {
+      reactors[1]->on_event = [this] { task->PostEvent(); };
+    }
     reactors[1]->on_sleep = [this] { reactors[0]->EndNap(); };
   }
   void Pause() {
@@ -129,13 +138,14 @@ struct LateState {
   core::Shared shared;
   std::array<LateReactor*, 2> reactors{};
   std::unique_ptr<LateTask> task;
+  std::unique_ptr<Task> courier;  // or null
   Signal second_has_begun;
 };
 
-inline Model BothLate(bool in_a_look) {
+inline Model BothLate(bool in_a_look, bool by_mail = false) {
   return [=](Execution& run) {
     core::Worker::LeaveCurrent();
-    auto& s = run.Make<LateState>(in_a_look);
+    auto& s = run.Make<LateState>(in_a_look, by_mail);
     FollowWorkers(run, s);
     run.Daemon(WorkerName(0), [&s, in_a_look] {
       s.second_has_begun.Wait();

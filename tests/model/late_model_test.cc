@@ -13,6 +13,10 @@ TEST(Late, ThePauseComesAtAnyMoment) {
   ExpectHolds(BothLate(false), {.preemptions = 1});
   ExpectHolds(BothLate(false), {.samples = 5'000});
 }
+TEST(Late, WhatCameIsWithTheOtherInTheMailbox) {
+  ExpectHolds(BothLate(false, /*by_mail=*/true), {.preemptions = 2});
+  ExpectHolds(BothLate(false, /*by_mail=*/true), {.samples = 5'000});
+}
 
 }  // namespace
 }  // namespace sluice::model

@@ -19,6 +19,10 @@ TEST(LateMutant, HasSettledByALookThatBeganBefore) {
   ExpectPlantedFails("settled by a look that began before", true);
 }
 TEST(LateMutant, SettlesBeforeItLooks) { ExpectPlantedFails("settles before it looks", false); }
+TEST(LateMutant, LooksIntoTheMailboxFirst) {
+  model::ExpectPlantedFails("looks at its mail before the others settle",
+                            BothLate(false, /*by_mail=*/true), {.preemptions = 2});
+}
 
 }  // namespace
 }  // namespace sluice::model

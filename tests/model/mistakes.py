@@ -552,6 +552,18 @@ MISTAKES = [
     ),
     (
         'worker_late.cc',
+        '  const bool all_seen = nothing_came &&',
+        """  const bool first = model::Planted("looks at its mail before the others settle");
+  if (first && SharedWork()) return false;
+  const bool all_seen = nothing_came &&""",
+    ),
+    (
+        'worker_late.cc',
+        '  if (all_seen && new_.SizeHint() == 0 && !SharedWork()) {\n',
+        '  if (all_seen && (first || (new_.SizeHint() == 0 && !SharedWork()))) {\n',
+    ),
+    (
+        'worker_late.cc',
         'bool Worker::OthersHaveSettled() const {\n',
         """bool Worker::OthersHaveSettled() const {
   if (model::Planted("a late worker waits for none")) return true;
