@@ -191,6 +191,12 @@ PeerState SocketApi::GetPeerState(int fd) {
   return info.tcpi_state == TCP_CLOSE ? PeerState::kReset : PeerState::kOpen;
 }
 
+int SocketApi::TakeError(int fd) {
+  int error = 0;
+  socklen_t size = sizeof(error);
+  return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : 0;
+}
+
 PathQuality SocketApi::GetPathQuality(int fd) {
   tcp_info info;
   socklen_t size = sizeof(info);

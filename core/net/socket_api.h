@@ -85,6 +85,9 @@ class SocketApi {
   // come. Nothing of the descriptor is in flight.
   virtual IoResult<size_t> PeekNow(int fd, std::span<std::byte> bytes);
   virtual PeerState GetPeerState(int fd);
+  // What the connection has broken with, or 0: an error is told once, here or by another call, and
+  // a read after that finds an end of stream.
+  virtual int TakeError(int fd);
   virtual PathQuality GetPathQuality(int fd);
   // The file of a UNIX listener that is about to be closed, if its path still names it; nothing for
   // other addresses.

@@ -1,6 +1,5 @@
 // The stage that connects to the upstream while it watches the client.
 
-#include <cerrno>
 #include <memory>
 #include <utility>
 
@@ -14,9 +13,8 @@ namespace sluice::proxy {
 // was accepted, or while it waited to be admitted, causes none.
 core::Task<void> Session::Connect() {
   using Kind = EndEvent::Kind;
-  constexpr EndEvent kClientReset = {.kind = Kind::kClientReset, .error = ECONNRESET};
   if (CurrentReactor().GetPeerState(client_) == core::PeerState::kReset) {
-    Tell(kClientReset);
+    Tell({.kind = Kind::kClientReset, .error = ErrorOfReset(client_)});
     co_return;
   }
   Upstream& upstream = *context().upstream;
@@ -47,7 +45,7 @@ core::Task<void> Session::Connect() {
   if (upstream_ >= 0) FollowEndpoint((co_await core::CurrentContext()).task);
   if (upstream_ >= 0 || end_.ended()) co_return;
   if (outcome.Won<"client_gone">()) {
-    Tell(kClientReset);
+    Tell({.kind = Kind::kClientReset, .error = ErrorOfReset(client_)});
   } else if (connected.no_source) {
     Tell({.kind = Kind::kDeadline, .cause = EndCause::kNoSource});
   } else {

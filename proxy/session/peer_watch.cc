@@ -25,4 +25,9 @@ core::Task<int> PeerReset(int fd, WhenBroken when_broken) {
   co_return ECANCELED;
 }
 
+int ErrorOfReset(int fd) {
+  const int error = core::CurrentReactor().TakeError(fd);
+  return error == 0 || error == EPIPE ? ECONNRESET : error;
+}
+
 }  // namespace sluice::proxy

@@ -22,6 +22,11 @@ enum class WhenBroken : uint8_t {
 // are done before that, and most sessions end within that after the first end of stream.
 core::Task<int> PeerReset(int fd, WhenBroken when_broken);
 
+// What a connection that has been reset, or given up by the kernel, broke with. ECONNRESET also
+// where the kernel has told it already, and for EPIPE, which is what it calls a reset after the
+// peer's end of stream. It is told once: a read that follows would find a clean end.
+int ErrorOfReset(int fd);
+
 }  // namespace sluice::proxy
 
 #endif  // SLUICE_PROXY_SESSION_PEER_WATCH_H_

@@ -10,6 +10,7 @@
 
 #include "core/base/counter.h"
 #include "proxy/identity/proxy_header.h"
+#include "proxy/session/peer_watch.h"
 #include "proxy/session/session_state.h"
 
 namespace sluice::proxy {
@@ -167,8 +168,11 @@ bool Session::IsPassedOnNow(EndActions::PassOn pass_on, const Flow& flow) const 
   return CurrentReactor().GetPeerState(flow.to) != core::PeerState::kOpen;
 }
 
+// Nothing is read from it any more.
 void Session::ResetAfterEnd(Flow& flow) {
-  Tell({.kind = EndEvent::Kind::kResetAfterEnd, .sender = SenderOf(flow), .error = ECONNRESET});
+  Tell({.kind = EndEvent::Kind::kResetAfterEnd,
+        .sender = SenderOf(flow),
+        .error = ErrorOfReset(flow.from)});
 }
 
 // Notes when the peer has last taken something of what it was sent. The kernel is asked for this

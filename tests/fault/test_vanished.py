@@ -6,13 +6,14 @@ Of each kind of session there are two here: one whose client vanishes and one wh
 import os
 import random
 import select
+import socket
 import time
 
 import sockets
 from flow import Flow, finish, flood
 from harness import MiB, main, matrix
 from hosts import Wire
-from processes import DEADLINE
+from processes import DEADLINE, wait_for
 from records import Records
 
 PATTERN = random.Random(0).randbytes(200_003)
@@ -28,6 +29,10 @@ class Sides:
     def __init__(self, client, upstream, lost):
         self.client, self.upstream, self.lost = client, upstream, lost
         self.gone, self.survivor = (client, upstream)[::1 if lost == "client" else -1]
+
+
+def end_of(record):
+    return record["reason"], record["by"], record["error"]
 
 
 @matrix(workers=(2,))
@@ -75,8 +80,7 @@ class Vanished:
                 passed = time.monotonic() - began
                 self.assertGreater(passed, 0.8 * least)
                 self.assertLess(passed, least + SOON)
-        ends = [(record["reason"], record["by"], record["error"])
-                for record in self.records.wait(len(sessions))]
+        ends = map(end_of, self.records.wait(len(sessions)))
         self.assertEqual(sorted(ends), sorted(("reset", sides.lost, "ETIMEDOUT")
                                               for sides in sessions))
 
@@ -97,6 +101,31 @@ class Vanished:
             began = time.monotonic()
             self.wire.cut(way)
             self.assert_broken(sessions, began, BUDGET)
+        self.each_cut(scene)
+
+    def test_idle_after_its_end_of_stream(self):
+        """Nothing is read any more from the host that vanishes: a watch finds what has happened."""
+        def cannot_send(side):
+            try:
+                side.send(b"x")
+            except ConnectionError:
+                return True
+            return False
+
+        def scene(way):
+            self.start(KEEPALIVE)
+            sessions = [self.session(lost) for lost in LOST]
+            for sides in sessions:
+                sides.gone.shutdown(socket.SHUT_WR)
+                self.assertEqual(sockets.ending(sides.survivor), "eof")
+            began = time.monotonic()
+            self.wire.cut(way)
+            records = self.records.wait(len(sessions))
+            self.assertGreater(time.monotonic() - began, 0.8 * BUDGET)
+            self.assertEqual(sorted(map(end_of, records)),
+                             sorted(("reset", lost, "ETIMEDOUT") for lost in LOST))
+            for sides in sessions:
+                wait_for(lambda side=sides.survivor: cannot_send(side), "its reset")
         self.each_cut(scene)
 
     def test_unacknowledged_data(self):

@@ -266,6 +266,8 @@ core::PeerState SimReactor::GetPeerState(int fd) {
                                                             : core::PeerState::kOpen;
 }
 
+int SimReactor::TakeError(int fd) { return std::exchange(kernel_.at(fd).socket->error, 0); }
+
 // What has arrived, or a part of it.
 size_t SimReactor::ReadNow(int fd, std::span<std::byte> bytes) {
   Socket& socket = *kernel_.at(fd).socket;

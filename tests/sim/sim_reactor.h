@@ -54,6 +54,7 @@ class SimReactor final : public core::Reactor {
   size_t ReadNow(int fd, std::span<std::byte> bytes) override;
   core::IoResult<size_t> PeekNow(int fd, std::span<std::byte> bytes) override;
   core::PeerState GetPeerState(int fd) override;
+  int TakeError(int fd) override;
   core::Address LocalAddress(int fd) override;
   bool IsLocal(const core::Address&) override { return false; }
   core::Address PeerAddress(int fd) override;

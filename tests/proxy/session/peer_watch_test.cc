@@ -3,9 +3,12 @@
 #include "proxy/session/peer_watch.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <string>
 #include <tuple>
 
 #include "core/task/join.h"
@@ -60,6 +63,34 @@ Task<void> ResetMain() {
   }
 }
 TEST_P(PeerWatchTest, AResetIsTold) { Run(ResetMain()); }
+
+// The kernel calls it EPIPE then.
+Task<void> ResetAfterEndMain() {
+  for (const core::Duration after : {0ms, 60ms}) {
+    Pair pair = ConnectTcp();
+    shutdown(pair.peer.get(), SHUT_WR);
+    const auto [watched, unused] =
+        co_await core::Join(Watch(pair.ours, WhenBroken::kEnd), ResetAfter(pair, after));
+    EXPECT_EQ(watched, 0);
+    EXPECT_EQ(ErrorOfReset(pair.ours), ECONNRESET);
+    CloseHere(pair.ours);
+  }
+}
+TEST_P(PeerWatchTest, AResetAfterTheEndOfStreamIsTold) { Run(ResetAfterEndMain()); }
+
+// A peer that takes nothing is the same to the kernel, with TCP_USER_TIMEOUT.
+Task<void> VanishedMain() {
+  Pair pair = ConnectTcp();
+  const unsigned milliseconds = 50;
+  EXPECT_EQ(
+      setsockopt(pair.ours, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof(milliseconds)), 0);
+  contract::SendSome(pair.ours, std::string(8 << 20, 'x'));
+  EXPECT_EQ(co_await PeerReset(pair.ours, WhenBroken::kEnd), 0);
+  EXPECT_EQ(ErrorOfReset(pair.ours), ETIMEDOUT);
+  EXPECT_EQ(ErrorOfReset(pair.ours), ECONNRESET) << "it is told once";
+  CloseHere(pair.ours);
+}
+TEST_P(PeerWatchTest, WhatAVanishedPeerBrokeWithIsTold) { Run(VanishedMain()); }
 
 Task<void> EndOfStreamMain() {
   for (const WhenBroken when_broken : {WhenBroken::kEnd, WhenBroken::kWaitOn}) {
