@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -119,8 +120,7 @@ bool Session::FlowEnded(Flow& flow, FlowEnd end, int error) {
   const EndActions actions = end_.On(EventOf(flow, end, error));
   if (IsPassedOnNow(actions.pass_on, flow)) {
     // It fails only if that side is gone.
-    const core::IoResult<void> passed_on = CurrentReactor().ShutdownWrite(flow.to);
-    if (!passed_on.ok()) end_.NotPassedOn(SenderOf(flow), passed_on.error());
+    if (!CurrentReactor().ShutdownWrite(flow.to).ok()) end_.NotPassedOn(SenderOf(flow));
   }
   if (actions.half_closes) {
     const Instant now = Worker::Current()->Now();
@@ -139,7 +139,9 @@ EndEvent Session::EventOf(const Flow& flow, FlowEnd end, int error) const {
     case FlowEnd::kCancelled:
       return {.kind = Kind::kCancelled, .sender = SenderOf(flow)};
     case FlowEnd::kWriteError:
-      return {.kind = Kind::kWriteError, .sender = SenderOf(flow), .error = error};
+      return {.kind = IsGone(flow.to, error) ? Kind::kReceiverGone : Kind::kWriteError,
+              .sender = SenderOf(flow),
+              .error = error};
     case FlowEnd::kReadError:
       return {.kind = Kind::kReadError, .sender = SenderOf(flow), .error = error};
     case FlowEnd::kEndOfStream:
@@ -147,6 +149,13 @@ EndEvent Session::EventOf(const Flow& flow, FlowEnd end, int error) const {
   }
   return {.kind = LooksReset(flow) ? Kind::kFalseEndOfStream : Kind::kEndOfStream,
           .sender = SenderOf(flow)};
+}
+
+// Whether the connection of `fd`, to which a send has failed with `error`, is gone: it has been
+// reset, or the kernel has given it up (ETIMEDOUT, EHOSTUNREACH). A UNIX socket has no such state.
+bool Session::IsGone(int fd, int error) {
+  return error == EPIPE || error == ECONNRESET ||
+         CurrentReactor().GetPeerState(fd) == core::PeerState::kReset;
 }
 
 // A send may have consumed the error of a reset; then the read finds a clean end that is none. Only

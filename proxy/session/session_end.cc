@@ -12,10 +12,19 @@ bool SessionEnd::End(Initiator initiator, EndCause cause) {
   return true;
 }
 
+// What comes while a side is broken ends the session: a read of that side, which says why, or a
+// send to the other one. After a reset the other side's error is none of it.
+void SessionEnd::NoteError(Initiator side, int error) {
+  if (error == 0) return;
+  const bool is_anothers = reason_.cause == EndCause::kReset && side != reason_.initiator;
+  if (!ended_ || (error_ == 0 && !is_anothers)) error_ = error;
+}
+
 EndActions SessionEnd::On(const EndEvent& event) {
   using Kind = EndEvent::Kind;
   const Initiator receiver = OtherOf(event.sender);
-  NoteError(event.error);
+  const bool is_send = event.kind == Kind::kReceiverGone || event.kind == Kind::kWriteError;
+  NoteError(is_send ? receiver : event.sender, event.error);
   switch (event.kind) {
     case Kind::kClientReset:
       (void)End(Initiator::kClient, EndCause::kReset);
@@ -37,14 +46,15 @@ EndActions SessionEnd::On(const EndEvent& event) {
     case Kind::kReadError:
       flows_ended_ |= Bit(event.sender);
       return {.stop = End(event.sender, EndCause::kReset)};
-    case Kind::kWriteError: {
+    case Kind::kReceiverGone:
       flows_ended_ |= Bit(event.sender);
       // What the receiver sent before it broke may still be waiting to be read: the other flow goes
-      // on until it finds the reset. After any other error there may never be one to find.
-      const bool is_gone = event.error == EPIPE || event.error == ECONNRESET;
-      if (is_gone && !flow_ended(receiver)) return {};
+      // on until it finds the reset.
+      if (!flow_ended(receiver)) return {};
       return {.stop = End(receiver, EndCause::kReset)};
-    }
+    case Kind::kWriteError:  // there may never be a reset to find
+      flows_ended_ |= Bit(event.sender);
+      return {.stop = End(receiver, EndCause::kReset)};
     case Kind::kCancelled:
       flows_ended_ |= Bit(event.sender);
       return {};
@@ -80,12 +90,14 @@ EndActions SessionEnd::OnEndOfStream(Initiator sender) {
           .stop = End(sender, EndCause::kClosed)};
 }
 
-void SessionEnd::NotPassedOn(Initiator sender, int error) {
+// What broke the connection is not asked for: its own flow, though cancelled, may still read, and
+// would take the end for a clean one.
+void SessionEnd::NotPassedOn(Initiator sender) {
   passed_on_ &= static_cast<uint8_t>(~Bit(sender) & 3);
   const EndReason closed = {.initiator = sender, .cause = EndCause::kClosed};
   if (!close_after_fin_ || !ended_ || reason_ != closed) return;
   reason_ = {.initiator = OtherOf(sender), .cause = EndCause::kReset};
-  NoteError(error);
+  NoteError(OtherOf(sender), ECONNRESET);
 }
 
 bool SessionEnd::NeedsFlush() const {

@@ -18,7 +18,9 @@
 // Invariants
 //   I1  The first cause wins: the reason never changes once the session has ended, but for the end
 //       of stream that could not be passed on: then the receiver's reset was before it.
-//   I2  The error is the first one that was found, also after the end.
+//   I2  The error is the last one that was found before the end: that of the side which the reason
+//       names, if it names one that has broken. If there was none, the first one after the end,
+//       but after a reset only of that side.
 //   I3  Only kClosed ends both connections cleanly: a peer is shown a clean end only if its partner
 //       ended cleanly.
 //
@@ -46,7 +48,8 @@ struct EndEvent {
     kEndOfStream,       // everything has been sent on
     kFalseEndOfStream,  // the same, but the sender's connection has been reset: its FIN is not one
     kReadError,         // everything received before has been sent on
-    kWriteError,        // the receiver's connection is gone, or the send failed otherwise
+    kReceiverGone,      // a send has found that the receiver's connection is gone
+    kWriteError,        // a send has failed otherwise
     kCancelled,
     // After the end of a flow its sender has reset its connection.
     kResetAfterEnd,
@@ -90,7 +93,7 @@ class SessionEnd {
 
   bool ended() const { return ended_; }
   EndReason reason() const { return reason_; }  // once it has ended
-  int error() const { return error_; }          // errno of what broke first; 0: nothing did
+  int error() const { return error_; }          // errno of what broke (I2); 0: nothing did
 
   bool flow_ended(Initiator sender) const { return (flows_ended_ & Bit(sender)) != 0; }
   // Of this flow an end of stream was to be passed on before the close.
@@ -98,7 +101,7 @@ class SessionEnd {
 
   // Its reader was gone by then. In HALF-CLOSED the reader's own flow tells of it; where this end
   // of stream was to end the session, nothing else would.
-  void NotPassedOn(Initiator sender, int error);
+  void NotPassedOn(Initiator sender);
 
   // The end as the peers are to see it. Once it has ended.
   bool is_clean() const { return reason_.cause == EndCause::kClosed; }
@@ -122,11 +125,7 @@ class SessionEnd {
 
   bool End(Initiator initiator, EndCause cause);
   EndActions OnEndOfStream(Initiator sender);
-  // The first. But EPIPE says only that a side has broken: what its own flow finds next says why.
-  void NoteError(int error) {
-    const bool tells_more = error_ == EPIPE && error != 0 && !ended_;
-    if (error_ == 0 || tells_more) error_ = error;
-  }
+  void NoteError(Initiator side, int error);
 
   EndReason reason_;
   Initiator first_fin_ = Initiator::kClient;

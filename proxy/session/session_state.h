@@ -162,6 +162,7 @@ class Session final : public FlowOwner, public SessionCallbacks, public SessionE
   bool HasHead() const;
   [[gnu::noinline]] void FirstBytes(Flow& flow, core::Instant now);
   EndEvent EventOf(const Flow& flow, FlowEnd end, int error) const;
+  static bool IsGone(int fd, int error);
   bool LooksReset(const Flow& flow) const;
   bool IsPassedOnNow(EndActions::PassOn pass_on, const Flow& flow) const;
   core::OptionalInstant CheckTimes(core::Instant now);

@@ -3,16 +3,20 @@
 Of each kind of session there are two here: one whose client vanishes and one whose upstream does.
 """
 
+import fcntl
 import os
 import random
 import select
 import socket
+import struct
+import termios
 import time
 
 import sockets
 from flow import Flow, finish, flood
 from harness import MiB, main, matrix
 from hosts import Wire
+from kernel import ss
 from processes import DEADLINE, wait_for
 from records import Records
 
@@ -29,6 +33,11 @@ class Sides:
     def __init__(self, client, upstream, lost):
         self.client, self.upstream, self.lost = client, upstream, lost
         self.gone, self.survivor = (client, upstream)[::1 if lost == "client" else -1]
+
+
+def unacknowledged(sender):
+    """Bytes that it has sent and its peer's kernel has not confirmed."""
+    return struct.unpack("i", fcntl.ioctl(sender, termios.TIOCOUTQ, bytes(4)))[0]
 
 
 def end_of(record):
@@ -126,6 +135,29 @@ class Vanished:
                              sorted(("reset", lost, "ETIMEDOUT") for lost in LOST))
             for sides in sessions:
                 wait_for(lambda side=sides.survivor: cannot_send(side), "its reset")
+        self.each_cut(scene)
+
+    def test_what_it_sent_before_arrives(self):
+        """Its reader is late, and first to find out is a send to the host that has vanished."""
+        def scene(way):
+            self.start({"user_timeout": "2s"})
+            sessions = [self.session(lost) for lost in LOST]
+            answers = [Flow(sides.gone, sides.survivor, PATTERN) for sides in sessions]
+            flood(answers, 64 * MiB)
+            self.wire.cut(way)
+            arrived = [flow.sent - unacknowledged(flow.writer) for flow in answers]
+            flood([Flow(sides.survivor, sides.gone, PATTERN) for sides in sessions], 64 * MiB, 0.2)
+            with self.wire.near.inside():
+                wait_for(lambda: not ss("-t", "dst", Wire.FAR), "the kernel to give them up")
+            for flow, count in zip(answers, arrived):
+                while flow.received < count:
+                    self.assertTrue(select.select([flow.reader], [], [], DEADLINE)[0])
+                    flow.receive_some()
+                    self.assertFalse(flow.ended)
+                flow.reader.settimeout(DEADLINE)
+                self.assertEqual(sockets.read_to_end(flow.reader), (b"", "reset"))
+            self.assertEqual(sorted(map(end_of, self.records.wait(len(sessions)))),
+                             sorted(("reset", lost, "ETIMEDOUT") for lost in LOST))
         self.each_cut(scene)
 
     def test_unacknowledged_data(self):

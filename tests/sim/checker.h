@@ -92,6 +92,7 @@ class Checker final : public core::Logger {
   void SessionEnds(std::string_view line);
   void CheckReason(const Session& session, std::string_view reason, std::string_view by);
   void CheckClosed(const Session& session);
+  void CheckPassedOn(const Session& session);
   void CheckTimeoutReason(const Session& session, std::string_view reason);
   void CheckCut(const Session& session, int direction, uint64_t undelivered);
   bool MayCut(const Session& session, int direction) const;

@@ -70,10 +70,24 @@ void Checker::SessionEnds(std::string_view line) {
     CheckReason(session, session.reason, Field(line, "by"));
   }
   if (session.far == nullptr) return;
+  CheckPassedOn(session);
   for (const int direction : {Session::kUp, Session::kDown}) {
     const char* key = direction == Session::kUp ? "undelivered_up" : "undelivered_down";
     CheckCut(session, direction, Field(line, key).empty() ? 0 : Number(line, key));
   }
+}
+
+// What a side had sent before its reset has been passed on, unless its reader was gone, too.
+void Checker::CheckPassedOn(const Session& s) {
+  if (s.reason != "reset" || s.broken() || s.has_doubts()) return;
+  const int direction = s.by == "client" ? Session::kUp : Session::kDown;
+  const Socket& from = s.from(direction);
+  // Its reader's end of stream, which could not be passed on, was the end.
+  if (scenario_.close_after_fin && s.to(direction).fin_arrived) return;
+  if (!from.reset_arrived || s.to(direction).reset_arrived) return;
+  if (from.in.empty() && s.held(direction) == 0) return;
+  trace_.Fail("session %d: %d bytes from before the reset by %s are not passed on", s.id,
+              from.in.size() + s.held(direction), s.by);
 }
 
 // The line tells what a reset has cut, and only from a reader that took nothing any more.

@@ -81,10 +81,10 @@ MISTAKES = [
 """,
     ),
     (
-        'session_end.cc',
-        '      const bool is_gone = event.error == EPIPE || event.error == ECONNRESET;\n',
-        """      const bool is_gone = event.error == EPIPE || event.error == ECONNRESET ||
-                           sim::Planted(sim::Mutant::kFailureRelayed);
+        'relay.cc',
+        '  return error == EPIPE || error == ECONNRESET ||\n',
+        """  return error == EPIPE || error == ECONNRESET ||
+         sim::Planted(sim::Mutant::kFailureRelayed) ||
 """,
     ),
     (
@@ -447,6 +447,21 @@ core::Task<void> Session::Identify(Ticket& ticket, core::Runnable& task) {
         'void Session::KeepIdentity(ClientIdentity identity) {\n',
         """void Session::KeepIdentity(ClientIdentity identity) {
   if (sim::Planted(sim::Mutant::kHeaderUnheard)) return;
+""",
+    ),
+    (
+        'relay.cc',
+        '         CurrentReactor().GetPeerState(fd) == core::PeerState::kReset;\n',
+        """         (!sim::Planted(sim::Mutant::kVanishedStops) &&
+          CurrentReactor().GetPeerState(fd) == core::PeerState::kReset);
+""",
+    ),
+    (
+        'session_end.cc',
+        '  if (!ended_ || (error_ == 0 && !is_anothers)) error_ = error;\n',
+        """  const bool keeps =
+      sim::Planted(sim::Mutant::kOthersError) && error_ != 0 && error_ != EPIPE;
+  if (!keeps && (!ended_ || (error_ == 0 && !is_anothers))) error_ = error;
 """,
     ),
 ]

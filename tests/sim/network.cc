@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "core/base/random.h"
+
 namespace sluice::sim {
 
 Socket& Network::Connect() {
@@ -128,6 +130,14 @@ void Network::NoteTaken(Socket& from) {
   from.taken_at = now();
 }
 
+// No choice of a seed depends on whether the other host has vanished.
+int Network::ErrorOfReset(const Socket& socket) const {
+  const uint64_t chance =
+      core::Mix(scenario_.options.seed * 1000 + static_cast<uint64_t>(socket.id));
+  if (chance % 4 == 0) return ETIMEDOUT;
+  return socket.fin_arrived ? EPIPE : ECONNRESET;
+}
+
 // What is on its way may still arrive, in part.
 void Network::SendReset(Socket& from) {
   if (from.reset_sent) return;
@@ -147,7 +157,8 @@ void Network::ResetArrives(Socket& socket) {
   if (socket.reset_arrived || socket.reset_sent) return;
   trace_.Add("socket %d: RST arrived", socket.id);
   socket.reset_arrived = true;
-  socket.error = socket.fin_arrived ? EPIPE : ECONNRESET;
+  socket.broke_with = ErrorOfReset(socket);
+  socket.error = socket.broke_with;
   socket.out.Clear();
   NoteProgress();
   Changed(socket);

@@ -5,8 +5,9 @@
 //
 // FIN follows the last byte of `out`. RST drops what is in `out` (some of it may still arrive
 // first) and is told once: the first Write or Read after it gets the error, later Reads an end of
-// stream. Data that arrives at a closed socket is answered with RST; closing with unread data
-// resets.
+// stream. Where the other host has vanished it is this side's kernel that gives the connection up:
+// another error, and otherwise the same. Data that arrives at a closed socket is answered with RST;
+// closing with unread data resets.
 #ifndef SLUICE_TESTS_SIM_NETWORK_H_
 #define SLUICE_TESTS_SIM_NETWORK_H_
 
@@ -119,7 +120,8 @@ struct Socket {
   bool reset_arrived = false;        // from the other side
   bool reset_sent = false;           // from here
   bool closed = false;
-  int error = 0;  // to be told once
+  int broke_with = 0;  // what its reset is told as
+  int error = 0;       // to be told once
 
   bool readable() const { return !in.empty() || fin_arrived || reset_arrived; }
   size_t room() const { return out_capacity - out.size(); }
@@ -163,6 +165,7 @@ class Network {
   void NoteTaken(Socket& from);
   void SendReset(Socket& from);
   void ResetArrives(Socket& socket);
+  int ErrorOfReset(const Socket& socket) const;
   void Changed(Socket& socket) {
     if (socket.user != nullptr && !socket.closed) socket.user->SocketChanged(socket);
   }

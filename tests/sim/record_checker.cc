@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
@@ -96,6 +97,7 @@ void RecordChecker::CheckRecord(std::deque<Session>& sessions, std::string_view 
     trace_.Fail("session %d: %s by %s, %d attempts, %d up, %d down, but: %s", session.id,
                 session.reason, session.by, session.attempts, up, down, line);
   }
+  CheckError(session, Value(line, "error"));
   const Duration total = Millis(line, "total_ms").value_or(-1ns);
   const Duration lasted = *session.ended - *session.began;
   const Duration most = *session.ended - *session.began_from;
@@ -122,6 +124,19 @@ void RecordChecker::CheckRecord(std::deque<Session>& sessions, std::string_view 
     trace_.Fail("session %d ended at %d us of the day's time, after %d us, but: %s", session.id,
                 session.wall_end.time_since_epoch() / 1us, lasted / 1us, line);
   }
+}
+
+// It is that of the side which the reason names. After an end of stream the kernel is asked for it,
+// and may have told it to an op that is cancelled: then it is that of a reset.
+void RecordChecker::CheckError(const Session& session, const std::string& error) {
+  if (session.reason != "reset" || session.far == nullptr) return;
+  const Socket& side = session.by == "client" ? *session.near : *session.far;
+  const bool may_be_lost = session.near->fin_arrived || session.far->fin_arrived;
+  const bool is_true =
+      side.broke_with == ETIMEDOUT ? error != "ECONNRESET" || may_be_lost : error != "ETIMEDOUT";
+  if (is_true) return;
+  trace_.Fail("session %d: the %s broke with %d, but the record says %s", session.id, session.by,
+              side.broke_with, error);
 }
 
 }  // namespace sluice::sim

@@ -29,6 +29,7 @@ class RecordChecker {
 
  private:
   void CheckRecord(std::deque<Session>& sessions, std::string_view line);
+  void CheckError(const Session& session, const std::string& error);
 
   Trace& trace_;
   const int file_;                    // in memory

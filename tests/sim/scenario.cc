@@ -298,6 +298,8 @@ constexpr const char* kMutantNames[] = {
     "HeaderUnasked",
     "HeaderUnheard",
     "HeaderOutlives",
+    "VanishedStops",
+    "OthersError",
 };
 static_assert(std::size(kMutantNames) == static_cast<size_t>(Mutant::kCount));
 

@@ -169,6 +169,8 @@ enum class Mutant : uint8_t {
   kHeaderUnasked,     // planted: a wrong one is none
   kHeaderUnheard,     // planted: who it says is forgotten
   kHeaderOutlives,    // planted: a drain waits for it
+  kVanishedStops,     // planted: what a host sent before it vanished is not relayed
+  kOthersError,       // planted: the error is that of the side that broke first
   kCount,
 };
 const char* Name(Mutant mutant);

@@ -21,21 +21,25 @@ using Kind = EndEvent::Kind;
 constexpr Initiator kC = Initiator::kClient;
 constexpr Initiator kU = Initiator::kUpstream;
 
-// What happens, as the rows call it. "C is gone" and "C fails" are failed sends to the client: it
-// is the flow from the upstream that ends.
+// What happens, as the rows call it. "C is gone", "C was reset", "C has vanished" and "C fails" are
+// failed sends to the client: it is the flow from the upstream that ends.
 const std::map<std::string, EndEvent> kEvents = {
     {"C ends", {.kind = Kind::kEndOfStream, .sender = kC}},
     {"C ends falsely", {.kind = Kind::kFalseEndOfStream, .sender = kC}},
     {"C breaks", {.kind = Kind::kReadError, .sender = kC, .error = ECONNRESET}},
-    {"C is gone", {.kind = Kind::kWriteError, .sender = kU, .error = EPIPE}},
-    {"C fails", {.kind = Kind::kWriteError, .sender = kU, .error = ETIMEDOUT}},
+    {"C is gone", {.kind = Kind::kReceiverGone, .sender = kU, .error = EPIPE}},
+    {"C was reset", {.kind = Kind::kReceiverGone, .sender = kU, .error = ECONNRESET}},
+    {"C has vanished", {.kind = Kind::kReceiverGone, .sender = kU, .error = ETIMEDOUT}},
+    {"C fails", {.kind = Kind::kWriteError, .sender = kU, .error = ENOBUFS}},
     {"C is cancelled", {.kind = Kind::kCancelled, .sender = kC}},
     {"C resets", {.kind = Kind::kResetAfterEnd, .sender = kC, .error = ECONNRESET}},
     {"U ends", {.kind = Kind::kEndOfStream, .sender = kU}},
     {"U ends falsely", {.kind = Kind::kFalseEndOfStream, .sender = kU}},
     {"U breaks", {.kind = Kind::kReadError, .sender = kU, .error = ECONNRESET}},
-    {"U is gone", {.kind = Kind::kWriteError, .sender = kC, .error = EPIPE}},
-    {"U fails", {.kind = Kind::kWriteError, .sender = kC, .error = ETIMEDOUT}},
+    {"U is gone", {.kind = Kind::kReceiverGone, .sender = kC, .error = EPIPE}},
+    {"U was reset", {.kind = Kind::kReceiverGone, .sender = kC, .error = ECONNRESET}},
+    {"U has vanished", {.kind = Kind::kReceiverGone, .sender = kC, .error = ETIMEDOUT}},
+    {"U fails", {.kind = Kind::kWriteError, .sender = kC, .error = ENOBUFS}},
     {"U is cancelled", {.kind = Kind::kCancelled, .sender = kU}},
     {"U resets", {.kind = Kind::kResetAfterEnd, .sender = kU, .error = ECONNRESET}},
     {"header", {.kind = Kind::kHeader}},
@@ -64,7 +68,9 @@ const std::vector<Row> kRows = {
     {"C ends falsely", "", "client/reset: stop"},
     {"C breaks", "", "client/reset ECONNRESET: stop"},
     {"C is gone", "", "open EPIPE:"},
-    {"C fails", "", "client/reset ETIMEDOUT: stop"},
+    {"C was reset", "", "open ECONNRESET:"},
+    {"C has vanished", "", "open ETIMEDOUT:"},
+    {"C fails", "", "client/reset ENOBUFS: stop"},
     {"header", "", "client/proxy_protocol_error: stop"},
     {"deadline", "", "proxy/idle_timeout: stop"},
     {"shutdown", "", "proxy/shutdown: stop"},
@@ -75,7 +81,9 @@ const std::vector<Row> kRows = {
     {"C ends", "U ends falsely", "upstream/reset: stop"},
     {"C ends", "U breaks", "upstream/reset ECONNRESET: stop"},
     {"C ends", "C is gone", "client/reset EPIPE: stop"},
-    {"C ends", "C fails", "client/reset ETIMEDOUT: stop"},
+    {"C ends", "C was reset", "client/reset ECONNRESET: stop"},
+    {"C ends", "C has vanished", "client/reset ETIMEDOUT: stop"},
+    {"C ends", "C fails", "client/reset ENOBUFS: stop"},
     {"C ends", "C resets", "client/reset ECONNRESET: stop"},
     {"C ends", "header", "client/proxy_protocol_error: stop"},
     {"C ends", "deadline", "proxy/idle_timeout: stop"},
@@ -86,11 +94,35 @@ const std::vector<Row> kRows = {
     {"C is gone", "C ends falsely", "client/reset EPIPE: stop"},
     {"C is gone", "C breaks", "client/reset ECONNRESET: stop"},
     {"C is gone", "U is gone", "upstream/reset EPIPE: stop"},
-    {"C is gone", "U fails", "upstream/reset ETIMEDOUT: stop"},
+    {"C is gone", "U was reset", "upstream/reset ECONNRESET: stop"},
+    {"C is gone", "U has vanished", "upstream/reset ETIMEDOUT: stop"},
+    {"C is gone", "U fails", "upstream/reset ENOBUFS: stop"},
     {"C is gone", "header", "client/proxy_protocol_error EPIPE: stop"},
     {"C is gone", "deadline", "proxy/idle_timeout EPIPE: stop"},
     {"C is gone", "shutdown", "proxy/shutdown EPIPE: stop"},
     {"C is gone", "kill", "admin/killed EPIPE: stop"},
+
+    // The same, and the send has found why. An end by the other side has that side's error.
+    {"C was reset", "C ends falsely", "client/reset ECONNRESET: stop"},
+    {"C was reset", "C breaks", "client/reset ECONNRESET: stop"},
+    {"C was reset", "U is gone", "upstream/reset EPIPE: stop"},
+    {"C was reset", "U was reset", "upstream/reset ECONNRESET: stop"},
+    {"C was reset", "U has vanished", "upstream/reset ETIMEDOUT: stop"},
+    {"C was reset", "U fails", "upstream/reset ENOBUFS: stop"},
+    {"C was reset", "header", "client/proxy_protocol_error ECONNRESET: stop"},
+    {"C was reset", "deadline", "proxy/idle_timeout ECONNRESET: stop"},
+    {"C was reset", "shutdown", "proxy/shutdown ECONNRESET: stop"},
+    {"C was reset", "kill", "admin/killed ECONNRESET: stop"},
+    {"C has vanished", "C ends falsely", "client/reset ETIMEDOUT: stop"},
+    {"C has vanished", "C breaks", "client/reset ECONNRESET: stop"},
+    {"C has vanished", "U is gone", "upstream/reset EPIPE: stop"},
+    {"C has vanished", "U was reset", "upstream/reset ECONNRESET: stop"},
+    {"C has vanished", "U has vanished", "upstream/reset ETIMEDOUT: stop"},
+    {"C has vanished", "U fails", "upstream/reset ENOBUFS: stop"},
+    {"C has vanished", "header", "client/proxy_protocol_error ETIMEDOUT: stop"},
+    {"C has vanished", "deadline", "proxy/idle_timeout ETIMEDOUT: stop"},
+    {"C has vanished", "shutdown", "proxy/shutdown ETIMEDOUT: stop"},
+    {"C has vanished", "kill", "admin/killed ETIMEDOUT: stop"},
 };
 
 const std::vector<Row> kCloseAfterFinRows = {
@@ -192,7 +224,7 @@ bool CanFollow(const std::string& first, const std::string& second) {
     return one.kind == Kind::kEndOfStream && one.sender == other.sender;
   }
   if (one.sender != Initiator::kProxy && one.sender == other.sender) return false;
-  const bool send_failed = one.kind == Kind::kWriteError;
+  const bool send_failed = one.kind == Kind::kReceiverGone || one.kind == Kind::kWriteError;
   return !(send_failed && other.kind == Kind::kEndOfStream);
 }
 
@@ -205,8 +237,14 @@ const Row* Find(const std::string& first, const std::string& second) {
   return nullptr;
 }
 
+// Whose connection has the error.
+Initiator SideOf(const EndEvent& event) {
+  const bool is_send = event.kind == Kind::kReceiverGone || event.kind == Kind::kWriteError;
+  return is_send ? Other(event.sender) : event.sender;
+}
+
 // What the table leaves out is what comes after the end: nothing changes the reason, and the error
-// is the first. Everything else is in it.
+// is the first, after a reset of the side that it names. Everything else is in it.
 TEST(SessionEnd, EveryPairInBothOrders) {
   int after_the_end = 0;
   int in_the_table = 0;
@@ -226,13 +264,15 @@ TEST(SessionEnd, EveryPairInBothOrders) {
       const int error = end.error();
       const EndActions actions = end.On(other);
       EXPECT_EQ(end.reason(), reason);
-      EXPECT_EQ(end.error(), error != 0 ? error : other.error);
+      const bool is_anothers =
+          reason.cause == EndCause::kReset && SideOf(other) != reason.initiator;
+      EXPECT_EQ(end.error(), error != 0 || is_anothers ? error : other.error);
       EXPECT_FALSE(actions.stop);
       EXPECT_FALSE(actions.watch);
       ++after_the_end;
     }
   }
-  EXPECT_EQ(in_the_table, 36);
+  EXPECT_EQ(in_the_table, 84);
   EXPECT_GT(after_the_end, 50);
 }
 
@@ -312,14 +352,14 @@ TEST(SessionEnd, AnEndOfStreamThatCannotBePassedOn) {
   for (const bool close_after_fin : {false, true}) {
     SessionEnd end(close_after_fin);
     (void)end.On({.kind = EndEvent::Kind::kEndOfStream, .sender = kC});
-    end.NotPassedOn(kC, ENOTCONN);
+    end.NotPassedOn(kC);
     EXPECT_FALSE(end.passed_on(kC));
     EXPECT_EQ(end.ended(), close_after_fin);
     if (!close_after_fin) {
       (void)end.On({.kind = EndEvent::Kind::kReadError, .sender = kU, .error = ECONNRESET});
     }
     EXPECT_EQ(end.reason(), (EndReason{.initiator = kU, .cause = EndCause::kReset}));
-    EXPECT_EQ(end.error(), close_after_fin ? ENOTCONN : ECONNRESET);
+    EXPECT_EQ(end.error(), ECONNRESET);
   }
 }
 
@@ -328,7 +368,7 @@ TEST(SessionEnd, AnEndOfStreamThatCannotBePassedOnAfterTheEnd) {
   SessionEnd end(/*close_after_fin=*/true);
   (void)end.On({.kind = EndEvent::Kind::kShutdown});
   (void)end.On({.kind = EndEvent::Kind::kEndOfStream, .sender = kC});
-  end.NotPassedOn(kC, ENOTCONN);
+  end.NotPassedOn(kC);
   EXPECT_EQ(end.reason(),
             (EndReason{.initiator = Initiator::kProxy, .cause = EndCause::kShutdown}));
   EXPECT_EQ(end.error(), 0);
