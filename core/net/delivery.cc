@@ -14,6 +14,8 @@ namespace {
 
 // The kernel counts the time since the last acknowledgement in ticks of at most so much.
 constexpr Duration kTick = 10ms;
+// TCP_CLOSE of the C library's header.
+constexpr int kClosed = 7;
 
 }  // namespace
 
@@ -26,6 +28,7 @@ Delivery SocketApi::GetDelivery(int fd) {
   constexpr size_t kNeeded = offsetof(tcp_info, tcpi_bytes_acked) + sizeof(info.tcpi_bytes_acked);
   if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && size >= kNeeded) {
     delivery.taken = info.tcpi_bytes_acked;
+    delivery.is_lost = info.tcpi_state == kClosed;
     delivery.quiet_for = std::max<Duration>(0ns, info.tcpi_last_ack_recv * 1ms - kTick);
   } else {
     // It falls when the peer reads, and rises when the kernel accepts more, which is progress too.

@@ -34,6 +34,7 @@ struct Delivery {
   uint64_t taken = 0;
   Duration quiet_for{0};  // for that long it has certainly taken nothing
   bool kept = false;      // a close drops nothing of it: the peer may still read it (UNIX)
+  bool is_lost = false;   // the connection is gone: the peer takes nothing of it any more (TCP)
 };
 
 class SocketApi {

@@ -30,7 +30,7 @@ bool Session::NeedsFlush(const Flow& flow, Instant now) const {
 
 bool Session::StillTakes(Flow& flow, Instant begun_at, Instant now) {
   const core::Delivery delivery = Look(flow, now);
-  if (delivery.pending == 0 || delivery.kept) return false;
+  if (delivery.pending == 0 || delivery.kept || delivery.is_lost) return false;
   return now < std::max(begun_at, flow.LastByteAt()) + kGrace;
 }
 
@@ -69,7 +69,7 @@ core::Task<void> Session::Flush() {
 // An end that is not the endpoint's says nothing, and neither does one for want of memory here.
 void Session::TellHealth() {
   UpstreamHealth& health = *context().upstream->passive_health();
-  if (down_.bytes > 0) return health.OnAnswered(slot_.endpoint());
+  if (!down_.untouched) return health.OnAnswered(slot_.endpoint());
   const EndReason reset = {.initiator = Initiator::kUpstream, .cause = EndCause::kReset};
   if (end_.reason() != reset || end_.error() == ENOMEM || end_.error() == ENOBUFS) return;
   health.OnFailure(slot_.endpoint(), Outlier::Failure::kReset,

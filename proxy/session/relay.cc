@@ -101,7 +101,9 @@ void Session::FirstBytes(Flow& flow, Instant now) {
   if (timeline_ != nullptr) timeline_->NoteBytes(flow.is_up, now);
   if (flow.is_up) return;
   WorkerStats& stats = context().stats->of(Worker::Current()->index());
-  stats.Observe("first_byte_duration_seconds", now - up_.last_byte_at);
+  const core::Duration waited = now - up_.LastByteAt();
+  if (up_.paced && waited < 0s) return;  // what it has sent still waits for bandwidth
+  stats.Observe("first_byte_duration_seconds", waited);
 }
 
 void Session::BuffersShort() {

@@ -12,7 +12,9 @@ import servers
 import sockets
 from blackhole import Blackhole
 from checking import Checking, OFTEN, closed_endpoint
-from harness import main, matrix
+from flow import Flow, flood
+from harness import MiB, main, matrix
+from kernel import unread
 from processes import DEADLINE, wait_for
 
 
@@ -225,6 +227,25 @@ class Health(Checking):
         line, = web.wait_line(f"endpoint {resetting.text} is ejected")
         self.assertIn("it reset a connection before the first byte of an answer", line)
         self.assertEqual(self.sessions(web, 6), {live})
+
+    def test_an_answer_that_its_client_no_longer_takes_is_one(self):
+        """The server answers early and closes; its client has reset its connection before."""
+        early = self.keep(sockets.Listener())
+        web = self.proxy([early.text], upstream={"passive_health": {"failures": 1}})
+        for count in range(1, 11):  # the proxy may find out about the server first
+            client = self.keep(web.connect())
+            server = self.keep(early.accept())
+            flood([Flow(client, server, bytes(1000))], 64 * MiB)
+            sockets.reset(client)
+            server.sendall(b"HTTP/1.1 413 Content Too Large\r\n\r\n")
+            port = server.getpeername()[1]
+            wait_for(lambda port=port: unread(port) == 0, "the answer to be read")
+            server.close()  # with unread bytes: a reset
+            if web.wait_session_end(count)["by"] == "upstream":
+                break
+        else:
+            self.fail("in none of ten sessions has the client's end been found first")
+        self.assertEqual(web.lines("is ejected"), [])
 
     def test_a_black_hole_among_three_is_waited_for_twice(self):
         hole = self.keep(Blackhole())

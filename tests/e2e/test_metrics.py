@@ -127,6 +127,20 @@ class Metrics(Administered, Reloading):
         self.assertEqual(slow, 1, "the other one was answered at once")
         self.assertLess(samples[f"sluice_first_byte_duration_seconds_sum{both}"], took + 20)
 
+    def test_an_answer_before_the_question_is_sent(self):
+        """What still waits for bandwidth is not what is answered: no time is told."""
+        server = self.keep(Listener())
+        proxy, admin = self.administered([server.text],
+                                         listener={"bandwidth": {"per_connection": "1KiB/s"}})
+        client = self.keep(proxy.connect())
+        client.sendall(bytes(10_000))
+        upstream = self.keep(server.accept())
+        wait_for(lambda: admin.json("sessions")[0]["bytes_up"], "the beginning of it")
+        upstream.sendall(b"413")
+        self.assertEqual(client.recv(3, socket.MSG_WAITALL), b"413")
+        both = '{listener="web",upstream="app"}'
+        self.assertEqual(admin.metrics()[f"sluice_first_byte_duration_seconds_count{both}"], 0)
+
     def test_no_counter_falls(self):
         endpoints = [self.peer(echo).receive() for _ in range(3)]
         config = self.config(endpoints[:1], admin={"bind": f"unix:{self.unix_path()}"})

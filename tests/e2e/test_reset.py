@@ -1,9 +1,12 @@
 """RST is relayed as RST, both ways: a peer that was cut off never sees a clean end of stream."""
 
 import socket
+import time
 
 import sockets
+from admin import Administered
 from harness import MiB, main, matrix
+from kernel import unread
 from processes import scaled, wait_for
 
 
@@ -99,6 +102,47 @@ class Reset:
             sockets.reset(victim)
             self.assertEqual(sockets.ending(other), "reset", f"session {number}")
             other.close()
+
+
+@matrix(workers=(2,))
+class Flushed(Administered):
+    """After a reset, while what was sent before it waits for its reader."""
+
+    ENOUGH = 0.5  # seconds; a reader that takes nothing has one
+
+    def session(self):
+        def takes_little(new):
+            new.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+
+        client = self.keep(self.web.connect(prepare=takes_little))
+        upstream = self.keep(self.listener.accept())
+        sockets.exchange(client, upstream)
+        return client, upstream
+
+    def seconds_after_the_readers_reset(self, writer, reader):
+        """None: the session has ended before."""
+        ended = len(self.web.session_ends())
+        writer.sendall(bytes(64 << 10))
+        wait_for(lambda: unread(writer.getpeername()[1]) == 0, "the proxy to have it")
+        sockets.reset(writer)
+        waits = wait_for(lambda: len(self.web.session_ends()) > ended or
+                         self.admin.json("sessions?stage=flush"), "the reader to be waited for")
+        began = time.monotonic()
+        sockets.reset(reader)
+        self.web.wait_session_end(ended + 1)
+        return None if waits is True else time.monotonic() - began
+
+    def test_a_reader_that_is_gone_is_not_waited_for(self):
+        self.listener = self.keep(sockets.Listener(receive_buffer=4096))
+        self.web, self.admin = self.administered([self.listener.text])
+        for index in (0, 1):
+            for _ in range(10):  # the machine may be busy
+                sides = self.session()
+                seconds = self.seconds_after_the_readers_reset(sides[index], sides[1 - index])
+                if seconds is not None and seconds < self.ENOUGH:
+                    break
+            else:
+                self.fail(f"at last {seconds} s, in each of ten sessions")
 
 
 if __name__ == "__main__":

@@ -253,7 +253,8 @@ core::Delivery SimReactor::GetDelivery(int fd) {
   const bool end_taken = socket.fin_queued && socket.other->fin_arrived;
   return {.pending = socket.pending(),
           .taken = socket.acknowledged + (end_taken ? 1 : 0),
-          .quiet_for = kernel_.network().now() - socket.taken_at};
+          .quiet_for = kernel_.network().now() - socket.taken_at,
+          .is_lost = socket.reset_arrived};
 }
 
 size_t SimReactor::UnreadBytes(int fd) { return kernel_.at(fd).socket->in.size(); }
