@@ -90,7 +90,10 @@ struct Something {
   core::Op& op;
 };
 
-inline bool IsReset(int error) { return error == ECONNRESET || error == EPIPE; }
+// A far end that is simulated may have vanished in place of resetting.
+inline bool IsReset(int error) {
+  return error == ECONNRESET || error == EPIPE || error == ETIMEDOUT;
+}
 
 inline core::Reactor& Here() { return core::Worker::Current()->reactor(); }
 
