@@ -21,6 +21,8 @@ namespace sluice::iouring {
 class Ring {
  public:
   // `sq_entries`, `cq_entries` and `buffers` are powers of two. Errors: Probe()'s.
+  // The thread that closes a ring is interrupted by the kernel once more afterwards (Probe): what
+  // goes on with another ring there could miss what follows an urgent byte.
   static absl::StatusOr<std::unique_ptr<Ring>> Make(uint32_t sq_entries, uint32_t cq_entries,
                                                     uint32_t buffers);
   Ring(const Ring&) = delete;

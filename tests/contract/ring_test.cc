@@ -8,6 +8,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@
 #include <memory>
 #include <thread>
 #include <vector>
+
+#include "iouring/probe.h"
 
 namespace sluice::iouring {
 namespace {
@@ -148,6 +151,23 @@ TEST(RingThreads, AreBounded) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Errors, RingTest, ::testing::Values(EAGAIN, EBUSY, EINTR));
+
+// A ring that its thread has closed interrupts it once more, some time later: a recv at an urgent
+// mark would be told that there is nothing, for ever.
+TEST(ProbeTest, ItsCallerIsNotInterruptedLater) {
+  std::thread([] {  // one that has no ring of another test
+    const absl::StatusOr<Features> features = Probe();
+    if (!features.ok() && std::getenv("SLUICE_ALLOW_NO_IO_URING") != nullptr) {
+      GTEST_SKIP() << "no io_uring here";
+    }
+    ASSERT_TRUE(features.ok()) << features.status();
+    const int nothing = epoll_create1(EPOLL_CLOEXEC);
+    epoll_event event;
+    EXPECT_EQ(epoll_wait(nothing, &event, 1, /*milliseconds=*/500), 0) << errno;
+    close(nothing);
+  })
+      .join();
+}
 
 }  // namespace
 }  // namespace sluice::iouring

@@ -1,6 +1,7 @@
 """From the command line to the first connection: signals, listeners, limits, lost output."""
 
 import ctypes
+import math
 import os
 import re
 import resource
@@ -193,7 +194,12 @@ class ManyThings(Files):
         for make, count in ((self.listeners, 3000), (self.endpoints, 8000), (self.names, 20000),
                             (lambda n: self.listeners(n, "wrong{}-name"), 3000),
                             (lambda n: self.listeners(n, "u"), 3000)):
-            half, whole = self.seconds(make(count)), self.seconds(make(2 * count))
+            half = whole = math.inf
+            for _ in range(5):  # a CPU may be slower for a while: then both once more
+                half = min(half, self.seconds(make(count)))
+                whole = min(whole, self.seconds(make(2 * count)))
+                if whole < 3.2 * half + 0.05:
+                    break
             self.assertLess(whole, 3.2 * half + 0.05,
                             f"{count} of {make}: {half} s, then {whole} s")
             self.assertLess(whole, 10)
