@@ -114,8 +114,11 @@ bool Checker::MayCut(const Session& session, int direction) const {
   if (session.reason == "endpoint_removed" || session.reason == "endpoint_down") return true;
   const core::Instant closing_at = to.closing_at.value();
   const core::Instant end = closing_at + kTolerance;
-  if (session.late_at && end >= *session.late_at) return true;  // its endpoint's time is over
-  if (scenario_.resets_down && session.down_at && end <= *session.down_at + 2s) return true;
+  // Its endpoint's time is over, or its checks fail; it may still be connected to it.
+  const core::OptionalInstant late_at = session.place ? session.place->late_at : session.late_at;
+  const core::OptionalInstant down_at = session.place ? session.place->down_at : session.down_at;
+  if (late_at && end >= *late_at) return true;
+  if (scenario_.resets_down && down_at && end <= *down_at + 2s) return true;
   if (first_signal_ && (signals_ > 1 || end >= *first_signal_ + scenario_.drain_timeout)) {
     return true;
   }

@@ -12,6 +12,7 @@ constexpr uint64_t kSeeds = 2000;  // as many as sim_test runs
 uint64_t FirstSeedFor(Mutant mutant) {
   if (mutant == Mutant::kManyBlocks) return 2400;
   if (mutant == Mutant::kOthersError) return 2020;
+  if (mutant == Mutant::kLingersOn) return 3600;
   return mutant == Mutant::kKeepsPolicy ? 3220 : 1;
 }
 
