@@ -86,7 +86,8 @@ Runnable::Outcome Runnable::RunAs(Watcher watcher, int32_t& copied) {
       Finish();
       return Outcome::kDone;
     }
-    if (!gives_way_ && ConsumeBudget()) continue;
+    // What was ready before it gave way is not put off: ten branches that yield are one turn.
+    if ((!gives_way_ || pending_ != nullptr) && ConsumeBudget()) continue;
     copied = copied_;
     watcher.GivesWay();
     if (gives_way_) {

@@ -110,7 +110,8 @@ class Runnable {
   }
 
   // Inside the task, which has posted itself something and suspends: the others run first. What
-  // else the task does at once before it suspends has the rest of the budget.
+  // else the task does at once before it suspends, and what has been ready since before, has the
+  // rest of the budget.
   void GiveWay() { gives_way_ = true; }
 
   // Inside the task: so many bytes have been copied at once. Large copies use up the budget too, or

@@ -7,8 +7,8 @@
 //
 // For computations that last: while a task runs, no other of its worker does, nor are their sockets
 // and timers looked at. The task goes to the end of the run queue; before it runs again, at most a
-// round of tasks later, the reactor has been turned if anything else ran. It is no point of
-// cancellation.
+// round of tasks later, the reactor has been turned if anything else ran. Branches of one task
+// that yield (Join, BufferUnordered) take one turn together. It is no point of cancellation.
 // Checked by: tests/core/task/yield_test.cc.
 #ifndef SLUICE_CORE_TASK_YIELD_H_
 #define SLUICE_CORE_TASK_YIELD_H_

@@ -6,8 +6,11 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "core/combine/join_all.h"
+#include "core/runtime/join_handle.h"
 #include "core/runtime/spawn.h"
 #include "core/task/join.h"
 #include "core/task/select.h"
@@ -60,6 +63,37 @@ Task<void> RestMain() {
   EXPECT_TRUE(has_budget);
 }
 TEST(YieldTest, ABranchLeavesTheOthersTheRestOfTheBudget) { RunIt(RestMain()); }
+
+// Ten branches that yield take one turn together, not one each; a hundred and more are too many for
+// one turn.
+Task<void> CountTurns(const bool& ends, int& turns) {
+  while (!ends) {
+    ++turns;
+    co_await Yield();
+  }
+}
+Task<void> YieldOften() {
+  for (int i = 0; i < 20; ++i) co_await Yield();
+}
+Task<int> TurnsOfAnotherMain(int branches) {
+  bool ends = false;
+  int turns = 0;
+  JoinHandle<void> another = Spawn(CountTurns(ends, turns));
+  co_await Yield();
+  std::vector<Task<void>> all;
+  for (int i = 0; i < branches; ++i) all.push_back(YieldOften());
+  co_await JoinAll(std::move(all));
+  ends = true;
+  (co_await std::move(another)).value();
+  co_return turns;
+}
+Task<void> BranchesMain() {
+  const int few = co_await TurnsOfAnotherMain(10);
+  EXPECT_GE(few, 20);
+  EXPECT_LE(few, 25);
+  EXPECT_GE(co_await TurnsOfAnotherMain(600), 60);
+}
+TEST(YieldTest, BranchesTakeOneTurnTogether) { RunIt(BranchesMain()); }
 
 // A task that only yields lets the reactor be turned.
 Task<void> ReactorMain() {
