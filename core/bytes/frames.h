@@ -19,6 +19,7 @@
 //               with the kernel already it brings success, and the rest, which it keeps, goes out
 //               with the next Send or Flush. So frames are never mixed up.
 //               Feed: it has not taken the frame (ECANCELED), or has.
+// Small frames  are copied behind their header and go out as one piece, which costs less than two.
 // Fed           Frames that were fed are kept until there are kFedAtOnce bytes of them; the Feed
 //               behind sends them first. A writer that goes before a Flush drops them.
 // The end       Between two frames: nothing. Inside of one: kEndedEarly.
@@ -48,6 +49,8 @@ namespace sluice::core {
 inline constexpr size_t kFrameHeader = sizeof(uint32_t);
 // Bytes of frames that are gathered before they are sent.
 inline constexpr size_t kFedAtOnce = 8192;
+// Bytes of a frame that are copied to be sent in one piece with the header.
+inline constexpr size_t kSmallFrame = 1024;
 
 template <AsyncRead Stream>
 class FrameReader {
@@ -102,13 +105,20 @@ class FrameWriter {
       if (!flushed.ok()) co_return flushed;
     }
     const std::array<std::byte, kFrameHeader> header = HeaderOf(bytes);
+    if (bytes.size() <= kSmallFrame) {
+      Append(header);
+      Append(bytes);
+      const Transferred sent = co_await WriteAll(stream_, std::span<const std::byte>(rest_));
+      const bool is_taken = sent.error() == ECANCELED && sent.bytes() > 0;
+      rest_.erase(rest_.begin(), is_taken ? At(sent.bytes()) : rest_.end());
+      if (!sent.ok() && !is_taken) co_return IoError(sent.error());
+      co_return IoResult<void>();
+    }
     std::array<std::span<const std::byte>, 2> parts = {header, bytes};
     const Transferred sent = co_await WriteAll(stream_, std::span(parts));
     if (sent.ok()) co_return IoResult<void>();
     if (sent.error() != ECANCELED || sent.bytes() == 0) co_return IoError(sent.error());
-    for (const std::span<const std::byte> part : parts) {
-      rest_.insert(rest_.end(), part.begin(), part.end());
-    }
+    for (const std::span<const std::byte> part : parts) Append(part);
     co_return IoResult<void>();
   }
 
@@ -123,7 +133,7 @@ class FrameWriter {
   Task<IoResult<void>> Flush() {
     if (rest_.empty()) co_return IoResult<void>();
     const Transferred sent = co_await WriteAll(stream_, std::span<const std::byte>(rest_));
-    rest_.erase(rest_.begin(), rest_.begin() + static_cast<std::ptrdiff_t>(sent.bytes()));
+    rest_.erase(rest_.begin(), At(sent.bytes()));
     if (!sent.ok()) co_return IoError(sent.error());
     co_return IoResult<void>();
   }
@@ -135,13 +145,18 @@ class FrameWriter {
   static std::array<std::byte, kFrameHeader> HeaderOf(std::span<const std::byte> bytes) {
     return BigEndian(static_cast<uint32_t>(bytes.size()));
   }
+  void Append(std::span<const std::byte> bytes) {
+    rest_.insert(rest_.end(), bytes.begin(), bytes.end());
+  }
+  auto At(size_t offset) { return rest_.begin() + static_cast<std::ptrdiff_t>(offset); }
+
   // Nothing: there is enough to be sent before.
   std::optional<IoResult<void>> FeedNow(std::span<const std::byte> bytes) {
     if (bytes.size() > most_) return IoResult<void>(IoError(kTooLarge));
     if (rest_.size() >= kFedAtOnce) return std::nullopt;
     const std::array<std::byte, kFrameHeader> header = HeaderOf(bytes);
-    rest_.insert(rest_.end(), header.begin(), header.end());
-    rest_.insert(rest_.end(), bytes.begin(), bytes.end());
+    Append(header);
+    Append(bytes);
     return IoResult<void>();
   }
   Task<IoResult<void>> FlushAndFeed(std::span<const std::byte> bytes) {

@@ -107,6 +107,31 @@ Task<void> SendCut(const Cuts& cuts) {
 }
 TEST_F(FramesTest, SendCutAnywhere) { Run(ForAllCuts(5, SendCut)); }
 
+// The same of a frame that is not copied: cut short before it, inside of it, and near its end.
+Task<void> LargeSendCut(size_t taken) {
+  const std::string large = LettersAt(0, kSmallFrame + 1);
+  auto [ours, theirs] = Duplex::Make(1);
+  FrameWriter writer(ours, 10'000);
+  std::string wire;
+  Probe send([&] { return writer.Send(BytesOf(large)); });
+  EXPECT_TRUE(co_await send.Pending());
+  while (wire.size() < taken) {
+    co_await Drink(theirs, wire)();
+    EXPECT_TRUE(co_await send.Pending());
+  }
+  EXPECT_TRUE((co_await send.Cancel()).ok());  // a byte of it is out: it is taken
+  EXPECT_EQ(writer.unsent() + wire.size() + 1, kFrameHeader + large.size());
+  Probe next([&] { return writer.Send(BytesOf("next")); });
+  while (co_await next.Pending()) co_await Drink(theirs, wire)();
+  EXPECT_TRUE(next.Take().ok());
+  EXPECT_TRUE((co_await ours.Shutdown()).ok());
+  co_await ReadRest(theirs, wire);
+  EXPECT_EQ(wire, Framed(large) + Framed("next"));
+}
+TEST_F(FramesTest, ALargeFrameCutAnywhere) {
+  for (const size_t taken : {0, 3, 4, 5, 700, 1026}) Run(LargeSendCut(taken));
+}
+
 // Frames that are fed go out when there is enough of them, before the next one, and with a Flush;
 // what is cut short has not taken its frame.
 Task<void> FeedMain() {
