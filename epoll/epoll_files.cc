@@ -4,9 +4,13 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 
 #include "core/base/check.h"
 #include "core/net/transfer.h"
@@ -16,9 +20,32 @@
 #include "epoll/epoll_reactor.h"
 
 namespace sluice::epoll {
+namespace {
 
 using core::Op;
 using core::OpKind;
+
+// A sender's address at most, and one piece of memory: recvfrom(2) has less to look at.
+bool IsPlain(const msghdr& message) {
+  return message.msg_control == nullptr && message.msg_iovlen == 1;
+}
+
+int32_t ReceiveDatagramNow(int fd, msghdr& message) {
+  const iovec& room = *message.msg_iov;
+  for (;;) {
+    socklen_t length = message.msg_namelen;
+    const long bytes = syscall(SYS_recvfrom, fd, room.iov_base, room.iov_len,
+                               MSG_DONTWAIT | MSG_TRUNC, message.msg_name, &length);
+    if (bytes < 0 && errno == EINTR) continue;
+    if (bytes < 0) return -errno;
+    message.msg_namelen = message.msg_name == nullptr ? 0 : length;
+    const bool is_cut = static_cast<size_t>(bytes) > room.iov_len;
+    message.msg_flags = is_cut ? MSG_TRUNC : 0;
+    return static_cast<int32_t>(is_cut ? room.iov_len : static_cast<size_t>(bytes));
+  }
+}
+
+}  // namespace
 
 // Of a pipe, a socket, a terminal: with O_NONBLOCK (WaitsForDisk). How many bytes came does not
 // tell whether more are there, or more would be taken: that depends on what it is.
@@ -39,8 +66,13 @@ EpollReactor::Attempt EpollReactor::PerformRecvInto(Op& op) {
 
 EpollReactor::Attempt EpollReactor::PerformMessage(Op& op) {
   auto* const message = static_cast<msghdr*>(const_cast<void*>(core::DataOf(op)));
-  op.result = op.kind == OpKind::kSendMessage ? core::SendMessageNow(op.fd, *message)
-                                              : core::ReceiveMessageNow(op.fd, *message);
+  if (op.kind == OpKind::kSendMessage) {
+    op.result = core::SendMessageNow(op.fd, *message);
+  } else if (op.flags == core::kDatagrams && IsPlain(*message)) {
+    op.result = ReceiveDatagramNow(op.fd, *message);
+  } else {
+    op.result = core::ReceiveMessageNow(op.fd, *message);
+  }
   if (op.result == -EAGAIN) return Attempt::kNotReady;
   if (op.result > 0) op.task->ConsumeBudgetForBytes(op.result);
   table_->at(op.fd).directions[DirectionOf(op)].Set();

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,11 +33,13 @@ IoResult<Datagram> DatagramReceive::await_resume() {
 DatagramSend::DatagramSend(int fd, std::span<const std::byte> bytes, const Address& to, Lane& lane)
     : Attempt(fd, POLLOUT, lane), bytes_(bytes), to_(to) {}
 
+// By syscall(2), for the reason that core/net/transfer.h has.
 int32_t DatagramSend::Try() {
   const sockaddr* const address = to_.is_empty() ? nullptr : to_.get();
   for (;;) {
-    const ssize_t bytes = sendto(fd, bytes_.data(), bytes_.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-                                 address, address == nullptr ? 0 : to_.size());
+    const long bytes =
+        syscall(SYS_sendto, fd, bytes_.data(), bytes_.size(), MSG_DONTWAIT | MSG_NOSIGNAL, address,
+                address == nullptr ? 0 : to_.size());
     if (bytes >= 0) return static_cast<int32_t>(bytes);
     if (errno != EINTR) return -errno;
   }
