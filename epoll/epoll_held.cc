@@ -13,6 +13,7 @@
 // poll(2) is only asked when an edge has been in vain.
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/clock.h"
 #include "core/base/counter.h"
@@ -56,7 +57,8 @@ bool EpollReactor::FeedStarved() {
   return fed;
 }
 
-// The first one decides when all end: none waits longer than kPause.
+// The first one decides when all end: none waits longer than kPause. Those whose time is over are
+// in due_ until they have all been posted: one that pauses again meanwhile waits as long as others.
 void EpollReactor::Pause(Op& op) {
   op.state = kPaused;
   ++waiting_;
@@ -66,18 +68,21 @@ void EpollReactor::Pause(Op& op) {
   has_paused_ = true;
 }
 
-// Lets paused ops try again when it is time, about `limit` of them. Returns for how long a turn may
-// wait now.
+// Lets paused ops try again when it is time, about `limit` of them, which it counts down. Returns
+// for how long a turn may wait now.
 std::optional<core::Duration> EpollReactor::EndPauses(std::optional<core::Duration> timeout,
-                                                      uint32_t limit) {
-  const core::Duration left = pause_ends_at_ - core::MonotonicClock().Now();
-  if (left > core::Duration::zero()) return std::min(timeout.value_or(left), left);
+                                                      uint32_t& limit) {
   absl::MutexLock lock(&held_mutex_);
-  for (limit = std::max<uint32_t>(limit, 1); limit > 0 && !paused_.empty(); --limit) {
-    --waiting_;
-    PostRetry(static_cast<Op&>(*paused_.Pop()));
+  if (due_.empty()) {
+    const core::Duration left = pause_ends_at_ - core::MonotonicClock().Now();
+    if (left > core::Duration::zero()) return std::min(timeout.value_or(left), left);
+    std::swap(due_, paused_);
   }
-  has_paused_ = !paused_.empty();
+  for (limit = std::max<uint32_t>(limit, 1); limit > 0 && !due_.empty(); --limit) {
+    --waiting_;
+    PostRetry(static_cast<Op&>(*due_.Pop()));
+  }
+  has_paused_ = !paused_.empty() || !due_.empty();
   return core::Duration::zero();
 }
 

@@ -317,7 +317,9 @@ void EpollReactor::Cancel(Op& op) {
     if (!table_->at(op.fd).directions[DirectionOf(op)].Remove(op)) return;  // Retry will see it
   } else if (op.state == kStarved || op.state == kPaused) {
     absl::MutexLock lock(&held_mutex_);
-    if (!(op.state == kStarved ? starved_ : paused_).Remove(op)) return;
+    const bool is_here =
+        op.state == kStarved ? starved_.Remove(op) : paused_.Remove(op) || due_.Remove(op);
+    if (!is_here) return;
   } else if (op.state == kCalled) {
     if (!blocking_calls_->Withdraw(op)) return;  // Retry will bring what the call brings
   } else {

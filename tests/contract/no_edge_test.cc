@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <iterator>
 #include <string>
 
@@ -21,6 +22,7 @@
 #include "core/io/socket_attempts.h"
 #include "core/reactor/op.h"
 #include "core/task/select.h"
+#include "core/task/yield.h"
 #include "core/time/sleep.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"
@@ -36,6 +38,11 @@ class NoEdgeTest : public ContractTest {
  public:
   uint64_t completions() {
     return worker(0)->reactor().counters().completions.load(std::memory_order_relaxed);
+  }
+  // In the kernel, by the worker.
+  core::Duration waited() {
+    const uint64_t ns = worker(0)->counters().waited_ns.load(std::memory_order_relaxed);
+    return core::Duration(static_cast<int64_t>(ns));
   }
   uint64_t ops() { return worker(0)->reactor().counters().ops.load(std::memory_order_relaxed); }
   using ContractTest::clock;
@@ -92,6 +99,37 @@ Task<void> SendMain(NoEdgeTest& test) {
   CloseHere(pair.ours);
 }
 TEST_P(NoEdgeTest, ASendTriesNowAndThen) { Run(SendMain(*this)); }
+
+// More of them than a turn lets go on: those that are in vain again pause again, and the worker
+// rests in between.
+Task<void> ManySendsMain(NoEdgeTest& test) {
+  constexpr size_t kSends = 400;
+  EXPECT_TRUE(FailsIf(SYS_sendto, 2, kRefused));
+  const std::string bytes = BytesAt(0, kRefused);
+  const core::Context context = co_await core::CurrentContext();
+  std::deque<Pair> pairs;
+  std::deque<SingleShotOp> ops;
+  for (size_t i = 0; i < kSends; ++i) {
+    Pair& pair = pairs.emplace_back(ConnectTcp());
+    SingleShotOp& op = ops.emplace_back(OpKind::kSend, pair.ours);
+    op.data = bytes.data();
+    op.size = kRefused;
+    EXPECT_FALSE(core::SubmitHere(op, *context.task));
+    EXPECT_EQ(SendSome(pair.peer.get(), "x"), 1u);
+    co_await core::Yield();  // with a new budget: else io_uring begins with the ring
+  }
+  co_await core::Sleep(50ms);  // all of them pause
+  const core::Duration before = test.waited();
+  co_await core::Sleep(100ms);
+  EXPECT_GT(test.waited() - before, 20ms) << "the worker spins";
+  for (SingleShotOp& op : ops) op.size = kRefused - 1;
+  for (SingleShotOp& op : ops) {
+    co_await Until([&op] { return !op.in_flight; });
+    EXPECT_EQ(op.result, 5000);
+  }
+  for (const Pair& pair : pairs) CloseHere(pair.ours);
+}
+TEST_P(NoEdgeTest, ManySendsTryNowAndThen) { Run(ManySendsMain(*this)); }
 
 // A write of several parts, which its task makes: twenty attempts take two pauses. Whether it
 // pauses or polls, it ends by a cancel.
