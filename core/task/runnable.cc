@@ -90,13 +90,10 @@ Runnable::Outcome Runnable::RunAs(Watcher watcher, int32_t& copied) {
     if ((!gives_way_ || pending_ != nullptr) && ConsumeBudget()) continue;
     copied = copied_;
     watcher.GivesWay();
-    if (gives_way_) {
-      gives_way_ = false;
-      heavy_ = copied > kHeavyUnits;
-      return Outcome::kGiveWay;
-    }
-    heavy_ = true;
-    return Outcome::kYield;
+    const bool has_asked = gives_way_ && pending_ == nullptr;
+    gives_way_ = false;
+    heavy_ = !has_asked || copied > kHeavyUnits;
+    return has_asked ? Outcome::kGiveWay : Outcome::kYield;
   }
 }
 
