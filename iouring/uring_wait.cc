@@ -47,7 +47,8 @@ bool UringReactor::ReceiveAgain(Op& op, int32_t result) {
     Pause(op);
     return true;
   }
-  const bool alone = result == -ECANCELED && op.drained && !HasCancel(op);
+  const bool is_linked = op.drained && ReceivesFromStream(op);
+  const bool alone = result == -ECANCELED && is_linked && !HasCancel(op);
   if (!alone && !in_vain) return false;
   op.drained = !alone;
   Enqueue(op);
