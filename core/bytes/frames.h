@@ -33,6 +33,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/base/result.h"
@@ -106,11 +107,14 @@ class FrameWriter {
     }
     const std::array<std::byte, kFrameHeader> header = HeaderOf(bytes);
     if (bytes.size() <= kSmallFrame) {
-      Append(header);
-      Append(bytes);
-      const Transferred sent = co_await WriteAll(stream_, std::span<const std::byte>(rest_));
+      std::vector<std::byte> out = std::exchange(rest_, {});  // another branch may feed meanwhile
+      out.insert(out.end(), header.begin(), header.end());
+      out.insert(out.end(), bytes.begin(), bytes.end());
+      const Transferred sent = co_await WriteAll(stream_, std::span<const std::byte>(out));
       const bool is_taken = sent.error() == ECANCELED && sent.bytes() > 0;
-      rest_.erase(rest_.begin(), is_taken ? At(sent.bytes()) : rest_.end());
+      out.erase(out.begin(), is_taken ? Place(out, sent.bytes()) : out.end());
+      out.insert(out.end(), rest_.begin(), rest_.end());
+      rest_ = std::move(out);
       if (!sent.ok() && !is_taken) co_return IoError(sent.error());
       co_return IoResult<void>();
     }
@@ -133,7 +137,7 @@ class FrameWriter {
   Task<IoResult<void>> Flush() {
     if (rest_.empty()) co_return IoResult<void>();
     const Transferred sent = co_await WriteAll(stream_, std::span<const std::byte>(rest_));
-    rest_.erase(rest_.begin(), At(sent.bytes()));
+    rest_.erase(rest_.begin(), Place(rest_, sent.bytes()));
     if (!sent.ok()) co_return IoError(sent.error());
     co_return IoResult<void>();
   }
@@ -148,7 +152,9 @@ class FrameWriter {
   void Append(std::span<const std::byte> bytes) {
     rest_.insert(rest_.end(), bytes.begin(), bytes.end());
   }
-  auto At(size_t offset) { return rest_.begin() + static_cast<std::ptrdiff_t>(offset); }
+  static auto Place(std::vector<std::byte>& bytes, size_t offset) {
+    return bytes.begin() + static_cast<std::ptrdiff_t>(offset);
+  }
 
   // Nothing: there is enough to be sent before.
   std::optional<IoResult<void>> FeedNow(std::span<const std::byte> bytes) {
