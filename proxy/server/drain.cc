@@ -60,7 +60,8 @@ core::Task<void> EndSpread(const DrainContext& context, core::CancellationToken 
   const core::Clock& clock = core::Worker::Current()->clock();
   Spread spread(clock.Now(), context.window,
                 static_cast<uint64_t>(clock.Now().since_origin().count()));
-  while (!spread.is_over()) {
+  // Also behind the window: one that has begun meanwhile, or was on its way, is due at once.
+  while (true) {
     auto outcome = co_await core::Select(core::Named<"pause">(core::Sleep(spread.NextPause())),
                                          core::Named<"drained">(drained.Cancelled()));
     if (outcome.Won<"drained">() || context.end_sessions.cancelled()) co_return;

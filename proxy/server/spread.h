@@ -36,7 +36,7 @@ class Spread {
     return pause_ / 2 + core::Jitter(pause_, random_);
   }
 
-  // `left`: how many there are at `now`, when it is looked.
+  // `left`: how many there are at `now`, when it is looked. From the end on all of them are due.
   size_t Due(size_t left, core::Instant now) {
     const core::Duration passed = now - looked_at_;
     const core::Duration until_end = end_ - looked_at_;
@@ -48,10 +48,6 @@ class Spread {
     const double chance = static_cast<double>(random_ >> 11) / static_cast<double>(1ull << 53);
     return std::min(left, static_cast<size_t>(exact + chance));
   }
-
-  // The last look was at the end or after it, so all were due. A time that passes after a look does
-  // not count: those that were not due then have to be looked at once more.
-  bool is_over() const { return looked_at_ >= end_; }
 
  private:
   static constexpr int kLooks = 200;
