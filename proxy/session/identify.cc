@@ -17,6 +17,7 @@
 #include "core/time/sleep.h"
 #include "proxy/observe/access_log/record_text.h"
 #include "proxy/session/header_search.h"
+#include "proxy/session/peer_watch.h"
 #include "proxy/session/session_state.h"
 
 namespace sluice::proxy {
@@ -184,7 +185,9 @@ core::Task<int> Session::AwaitHead(Flow& flow) {
   auto outcome = co_await core::Select(core::Named<"found">(search.Run()),
                                        core::Named<"timeout">(core::Sleep(settings.timeout)));
   if (end_.ended()) co_return ECANCELED;
-  if (const int error = Conclude(search, outcome.Get<"found">(), peer); error != 0) co_return error;
+  const Found found = outcome.Get<"found">();
+  if (found == Found::kEnd && LooksReset(flow)) co_return ErrorOfReset(flow.from);
+  if (const int error = Conclude(search, found, peer); error != 0) co_return error;
   co_return end_.ended() ? ECANCELED : 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/base/counter.h"
 #include "core/time/sleep.h"
+#include "proxy/session/peer_watch.h"
 #include "proxy/session/session_state.h"
 
 namespace sluice::proxy {
@@ -30,7 +31,13 @@ bool Session::NeedsFlush(const Flow& flow, Instant now) const {
 
 bool Session::StillTakes(Flow& flow, Instant begun_at, Instant now) {
   const core::Delivery delivery = Look(flow, now);
-  if (delivery.pending == 0 || delivery.kept || delivery.is_lost) return false;
+  if (delivery.pending == 0 || delivery.kept) return false;
+  if (delivery.is_lost) {
+    // Its sender can still be told; nothing is read from the reader any more.
+    const int sender = flow.is_up ? client_ : upstream_;
+    if (sender >= 0) end_.NotDelivered(SenderOf(flow), ErrorOfReset(flow.to));
+    return false;
+  }
   return now < std::max(begun_at, flow.LastByteAt()) + kGrace;
 }
 
@@ -131,7 +138,7 @@ void Session::NoteUndelivered(const Flow& flow) {
   core::Reactor& reactor = CurrentReactor();
   const core::Delivery delivery = reactor.GetDelivery(flow.to);
   if (delivery.pending == 0 || delivery.kept) return;
-  if (end_.is_clean() && reactor.UnreadBytes(flow.to) == 0) return;
+  if (end_.is_clean() && !delivery.is_lost && reactor.UnreadBytes(flow.to) == 0) return;
   const uint64_t end_of_stream = end_.passed_on(SenderOf(flow)) ? 1 : 0;
   timeline_->NoteUndelivered(flow.is_up, static_cast<uint32_t>(std::min<uint64_t>(
                                              delivery.pending - end_of_stream, flow.Bytes())));

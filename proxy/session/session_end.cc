@@ -94,10 +94,14 @@ EndActions SessionEnd::OnEndOfStream(Initiator sender) {
 // would take the end for a clean one.
 void SessionEnd::NotPassedOn(Initiator sender) {
   passed_on_ &= static_cast<uint8_t>(~Bit(sender) & 3);
+  NotDelivered(sender, ECONNRESET);
+}
+
+void SessionEnd::NotDelivered(Initiator sender, int error) {
   const EndReason closed = {.initiator = sender, .cause = EndCause::kClosed};
   if (!close_after_fin_ || !ended_ || reason_ != closed) return;
   reason_ = {.initiator = OtherOf(sender), .cause = EndCause::kReset};
-  NoteError(OtherOf(sender), ECONNRESET);
+  NoteError(OtherOf(sender), error);
 }
 
 bool SessionEnd::NeedsFlush() const {

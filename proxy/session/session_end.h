@@ -17,7 +17,8 @@
 //
 // Invariants
 //   I1  The first cause wins: the reason never changes once the session has ended, but for the end
-//       of stream that could not be passed on: then the receiver's reset was before it.
+//       of stream that could not be passed on, or delivered where it ends the session: then the
+//       receiver's reset was before it.
 //   I2  The error is the last one that was found before the end: that of the side which the reason
 //       names, if it names one that has broken. If there was none, the first one after the end,
 //       but after a reset only of that side.
@@ -102,6 +103,9 @@ class SessionEnd {
   // Its reader was gone by then. In HALF-CLOSED the reader's own flow tells of it; where this end
   // of stream was to end the session, nothing else would.
   void NotPassedOn(Initiator sender);
+  // Its reader's connection has broken before it had taken all that came before this end of stream,
+  // which was to end the session: its sender is not to believe that it has arrived.
+  void NotDelivered(Initiator sender, int error);
 
   // The end as the peers are to see it. Once it has ended.
   bool is_clean() const { return reason_.cause == EndCause::kClosed; }

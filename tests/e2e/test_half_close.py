@@ -1,5 +1,7 @@
 """FIN is relayed as FIN, after the bytes before it, and the other direction goes on."""
 
+import pathlib
+import re
 import signal
 import socket
 
@@ -139,6 +141,46 @@ class CloseAfterFin:
         end = self.web.wait_session_end()
         self.assertEqual((end["reason"], end["by"]), ("reset", "client"))
         self.assertEqual(sockets.read_to_end(self.upstream), (b"", "reset"))
+
+
+@matrix(workers=(1, 2))
+class CloseAfterFinThatDoesNotArrive:
+    """half_close: close. A reader that resets before it has all is no clean end for a client."""
+
+    def setUp(self):
+        self.pattern = self.seed().randbytes(MiB // 4)
+        self.listener = self.keep(sockets.Listener(receive_buffer=1 << 16))
+        large = {"socket": {"send_buffer": "1MiB"}}
+        self.web = self.proxy([self.listener.text], upstream=large,
+                              listener={"half_close": "close", **large})
+        self.client = self.keep(self.web.connect(prepare=lambda new: new.setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)))
+        self.upstream = self.keep(self.listener.accept())
+        sockets.exchange(self.client, self.upstream)
+
+    def end_by_reset_before_all_has_arrived(self, writer, reader):
+        writer.sendall(self.pattern)
+        writer.shutdown(socket.SHUT_WR)
+        ports = [f":{reader.getpeername()[1]:04X} ", f":{reader.getsockname()[1]:04X} "]
+        fin_wait_1 = re.compile(".*".join(ports) + "04 ")
+        wait_for(lambda: fin_wait_1.search(pathlib.Path("/proc/net/tcp").read_text()),
+                 "the end of stream to be passed on")
+        if writer is self.upstream:
+            self.assertEqual(sockets.ending(writer), "eof")
+        sockets.reset(reader)
+        return self.web.wait_session_end()
+
+    def test_client_first(self):
+        end = self.end_by_reset_before_all_has_arrived(self.client, self.upstream)
+        self.assertEqual((end["reason"], end["by"]), ("reset", "upstream"))
+        self.assertGreater(int(end["undelivered_up"]), 0)
+        self.assertEqual(sockets.ending(self.client), "reset")
+
+    def test_upstream_first(self):
+        """The upstream's connection is closed by then: it does not wait for the client."""
+        end = self.end_by_reset_before_all_has_arrived(self.upstream, self.client)
+        self.assertEqual((end["reason"], end["by"]), ("closed", "upstream"))
+        self.assertGreater(int(end["undelivered_down"]), 0)
 
 
 if __name__ == "__main__":
