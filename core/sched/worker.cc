@@ -85,7 +85,10 @@ void Worker::RunUntil(const Atomic<bool>& done) {
 template <typename Done>
 void Worker::RunLoop(Done done) {
   Enter();
-  settled_.store(now_, std::memory_order_release);
+  // Where it goes on it has not seen what came with the last turn of the run before.
+  if (settled_.load(std::memory_order_relaxed) == kAway) {
+    settled_.store(now_, std::memory_order_release);
+  }
   while (!done()) {
     ++tick_;
     if (RoundIsOver()) EndRound();

@@ -31,7 +31,8 @@ bool Worker::TimersMayFire(Duration gap, Duration late, bool all_run) {
     hold_ = 0ns;
     return true;
   }
-  hold_ = std::max(hold_ - std::clamp(gap, kLeastHeld, kLate), Duration::zero());
+  const Duration held = gap > 0ns ? std::min(gap, kLate) : kLeastHeld;
+  hold_ = std::max(hold_ - held, Duration::zero());
   if (hold_ > 0ns) return false;
   gave_up_ = held_from_;
   return true;

@@ -133,6 +133,12 @@ TEST_F(TwoLateWorkersTest, OneThatHasLeftItsLoopForAWhileIsWaitedFor) {
   for (int i = 0; i < 50; ++i) Step(0);
   EXPECT_EQ(sessions_.fired(), 0);
   EXPECT_GT(reactors_[1]->wakes, wakes);
+  // It goes on, and leaves again: what its last turn has brought it has not run.
+  for (int again = 0; again < 2; ++again) {
+    shared_.workers()[1]->RunUntil(done);
+    for (int i = 0; i < 50; ++i) Step(0);
+  }
+  EXPECT_EQ(sessions_.fired(), 0);
   RunBoth();
   EXPECT_TRUE(sessions_.all_delivered());
   EXPECT_EQ(sessions_.fired(), 0);
