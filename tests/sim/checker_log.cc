@@ -115,10 +115,15 @@ bool Checker::MayCut(const Session& session, int direction) const {
   const core::Instant closing_at = to.closing_at.value();
   const core::Instant end = closing_at + kTolerance;
   // Its endpoint's time is over, or its checks fail; it may still be connected to it.
-  const core::OptionalInstant late_at = session.place ? session.place->late_at : session.late_at;
-  const core::OptionalInstant down_at = session.place ? session.place->down_at : session.down_at;
-  if (late_at && end >= *late_at) return true;
-  if (scenario_.resets_down && down_at && end <= *down_at + 2s) return true;
+  const auto has_to_end = [&](const auto& endpoint) {
+    if (endpoint.late_at && end >= *endpoint.late_at) return true;
+    return scenario_.resets_down && endpoint.down_at && end <= *endpoint.down_at + 2s;
+  };
+  if (session.pool == nullptr && session.place == nullptr) return true;  // which one, is not known
+  if (has_to_end(session) || (session.place != nullptr && has_to_end(*session.place))) return true;
+  if (std::ranges::any_of(session.perhaps, [&](Place* each) { return has_to_end(*each); })) {
+    return true;
+  }
   if (first_signal_ && (signals_ > 1 || end >= *first_signal_ + scenario_.drain_timeout)) {
     return true;
   }
