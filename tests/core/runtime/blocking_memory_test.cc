@@ -18,7 +18,7 @@ namespace {
 // How many allocations of this thread succeed before all fail; negative: none fails.
 thread_local int allocations_left = -1;
 
-void* Allocate(size_t size) {
+[[maybe_unused]] void* Allocate(size_t size) {
   if (allocations_left == 0) throw std::bad_alloc();
   if (allocations_left > 0) --allocations_left;
   void* memory = std::malloc(size);
