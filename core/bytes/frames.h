@@ -105,11 +105,9 @@ class FrameWriter {
       IoResult<void> flushed = co_await Flush();
       if (!flushed.ok()) co_return flushed;
     }
-    const std::array<std::byte, kFrameHeader> header = HeaderOf(bytes);
     if (bytes.size() <= kSmallFrame) {
       std::vector<std::byte> out = std::exchange(rest_, {});  // another branch may feed meanwhile
-      out.insert(out.end(), header.begin(), header.end());
-      out.insert(out.end(), bytes.begin(), bytes.end());
+      AppendFrame(out, bytes);
       const Transferred sent = co_await WriteAll(stream_, std::span<const std::byte>(out));
       const bool is_taken = sent.error() == ECANCELED && sent.bytes() > 0;
       out.erase(out.begin(), is_taken ? Place(out, sent.bytes()) : out.end());
@@ -118,11 +116,14 @@ class FrameWriter {
       if (!sent.ok() && !is_taken) co_return IoError(sent.error());
       co_return IoResult<void>();
     }
+    const std::array<std::byte, kFrameHeader> header = HeaderOf(bytes);
     std::array<std::span<const std::byte>, 2> parts = {header, bytes};
     const Transferred sent = co_await WriteAll(stream_, std::span(parts));
     if (sent.ok()) co_return IoResult<void>();
     if (sent.error() != ECANCELED || sent.bytes() == 0) co_return IoError(sent.error());
-    for (const std::span<const std::byte> part : parts) Append(part);
+    for (const std::span<const std::byte> part : parts) {
+      rest_.insert(rest_.end(), part.begin(), part.end());
+    }
     co_return IoResult<void>();
   }
 
@@ -149,8 +150,10 @@ class FrameWriter {
   static std::array<std::byte, kFrameHeader> HeaderOf(std::span<const std::byte> bytes) {
     return BigEndian(static_cast<uint32_t>(bytes.size()));
   }
-  void Append(std::span<const std::byte> bytes) {
-    rest_.insert(rest_.end(), bytes.begin(), bytes.end());
+  static void AppendFrame(std::vector<std::byte>& to, std::span<const std::byte> bytes) {
+    const std::array<std::byte, kFrameHeader> header = HeaderOf(bytes);
+    to.insert(to.end(), header.begin(), header.end());
+    to.insert(to.end(), bytes.begin(), bytes.end());
   }
   static auto Place(std::vector<std::byte>& bytes, size_t offset) {
     return bytes.begin() + static_cast<std::ptrdiff_t>(offset);
@@ -160,9 +163,7 @@ class FrameWriter {
   std::optional<IoResult<void>> FeedNow(std::span<const std::byte> bytes) {
     if (bytes.size() > most_) return IoResult<void>(IoError(kTooLarge));
     if (rest_.size() >= kFedAtOnce) return std::nullopt;
-    const std::array<std::byte, kFrameHeader> header = HeaderOf(bytes);
-    Append(header);
-    Append(bytes);
+    AppendFrame(rest_, bytes);
     return IoResult<void>();
   }
   Task<IoResult<void>> FlushAndFeed(std::span<const std::byte> bytes) {
