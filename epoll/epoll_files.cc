@@ -4,13 +4,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstddef>
-#include <cstdint>
 
 #include "core/base/check.h"
 #include "core/net/transfer.h"
@@ -25,24 +21,9 @@ namespace {
 using core::Op;
 using core::OpKind;
 
-// A sender's address at most, and one piece of memory: recvfrom(2) has less to look at.
+// A sender's address at most, and one piece of memory.
 bool IsPlain(const msghdr& message) {
   return message.msg_control == nullptr && message.msg_iovlen == 1;
-}
-
-int32_t ReceiveDatagramNow(int fd, msghdr& message) {
-  const iovec& room = *message.msg_iov;
-  for (;;) {
-    socklen_t length = message.msg_namelen;
-    const long bytes = syscall(SYS_recvfrom, fd, room.iov_base, room.iov_len,
-                               MSG_DONTWAIT | MSG_TRUNC, message.msg_name, &length);
-    if (bytes < 0 && errno == EINTR) continue;
-    if (bytes < 0) return -errno;
-    message.msg_namelen = message.msg_name == nullptr ? 0 : length;
-    const bool is_cut = static_cast<size_t>(bytes) > room.iov_len;
-    message.msg_flags = is_cut ? MSG_TRUNC : 0;
-    return static_cast<int32_t>(is_cut ? room.iov_len : static_cast<size_t>(bytes));
-  }
 }
 
 }  // namespace
@@ -69,7 +50,7 @@ EpollReactor::Attempt EpollReactor::PerformMessage(Op& op) {
   if (op.kind == OpKind::kSendMessage) {
     op.result = core::SendMessageNow(op.fd, *message);
   } else if (op.flags == core::kDatagrams && IsPlain(*message)) {
-    op.result = ReceiveDatagramNow(op.fd, *message);
+    op.result = core::ReceiveDatagramNow(op.fd, *message);
   } else {
     op.result = core::ReceiveMessageNow(op.fd, *message);
   }

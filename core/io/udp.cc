@@ -2,13 +2,13 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
 #include "core/io/stream_socket.h"
+#include "core/net/transfer.h"
 
 namespace sluice::core {
 
@@ -33,16 +33,9 @@ IoResult<Datagram> DatagramReceive::await_resume() {
 DatagramSend::DatagramSend(int fd, std::span<const std::byte> bytes, const Address& to, Lane& lane)
     : Attempt(fd, POLLOUT, lane), bytes_(bytes), to_(to) {}
 
-// By syscall(2), for the reason that core/net/transfer.h has.
 int32_t DatagramSend::Try() {
-  const sockaddr* const address = to_.is_empty() ? nullptr : to_.get();
-  for (;;) {
-    const long bytes =
-        syscall(SYS_sendto, fd, bytes_.data(), bytes_.size(), MSG_DONTWAIT | MSG_NOSIGNAL, address,
-                address == nullptr ? 0 : to_.size());
-    if (bytes >= 0) return static_cast<int32_t>(bytes);
-    if (errno != EINTR) return -errno;
-  }
+  if (to_.is_empty()) return SendBytes(fd, bytes_.data(), bytes_.size());
+  return SendBytes(fd, bytes_.data(), bytes_.size(), to_.get(), to_.size());
 }
 
 IoResult<size_t> DatagramSend::await_resume() {

@@ -1,5 +1,6 @@
-// ReceiveBytes, SendBytes, ReceiveMessageNow and SendMessageNow: recv(2) and its like, which do not
-// wait; MaySend: what poll(2) says of a send, which is not always what the send says.
+// ReceiveBytes, SendBytes, ReceiveMessageNow, ReceiveDatagramNow and SendMessageNow: recv(2) and
+// its like, which do not wait; MaySend: what poll(2) says of a send, which is not always what the
+// send says.
 //
 // Made with syscall(2): in a process with more than one thread the C library's own functions are
 // cancellation points, which cost two locked instructions and a function call each; for a small
@@ -11,6 +12,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -27,9 +29,12 @@ inline int32_t ReceiveBytes(int fd, void* data, size_t size) {
   }
 }
 
-inline int32_t SendBytes(int fd, const void* data, size_t size) {
+// `to`: of a datagram from a socket that is not connected.
+inline int32_t SendBytes(int fd, const void* data, size_t size, const sockaddr* to = nullptr,
+                         socklen_t to_size = 0) {
   for (;;) {
-    const long bytes = syscall(SYS_sendto, fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL, nullptr, 0);
+    const long bytes =
+        syscall(SYS_sendto, fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL, to, to_size);
     if (bytes >= 0) return static_cast<int32_t>(bytes);
     if (errno != EINTR) return -errno;
   }
@@ -40,6 +45,23 @@ inline int32_t ReceiveMessageNow(int fd, msghdr& message) {
     const long bytes = syscall(SYS_recvmsg, fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (bytes >= 0) return static_cast<int32_t>(bytes);
     if (errno != EINTR) return -errno;
+  }
+}
+
+// The same of a datagram into one piece of memory, without control data: recvfrom(2) has less to
+// look at.
+inline int32_t ReceiveDatagramNow(int fd, msghdr& message) {
+  const iovec& room = *message.msg_iov;
+  for (;;) {
+    socklen_t length = message.msg_namelen;
+    const long bytes = syscall(SYS_recvfrom, fd, room.iov_base, room.iov_len,
+                               MSG_DONTWAIT | MSG_TRUNC, message.msg_name, &length);
+    if (bytes < 0 && errno == EINTR) continue;
+    if (bytes < 0) return -errno;
+    message.msg_namelen = message.msg_name == nullptr ? 0 : length;
+    const bool is_cut = static_cast<size_t>(bytes) > room.iov_len;
+    message.msg_flags = is_cut ? MSG_TRUNC : 0;
+    return static_cast<int32_t>(is_cut ? room.iov_len : static_cast<size_t>(bytes));
   }
 }
 
