@@ -86,6 +86,16 @@ class TwoLateWorkersTest : public ::testing::Test {
     return job;
   }
 
+  // As far as it goes while the second one does not run.
+  void LetFirstCatchUp() {
+    for (int i = 0; i < 50; ++i) Step(0);
+  }
+  void ExpectAllDeliveredAndNoneFired() {
+    RunBoth();
+    EXPECT_TRUE(sessions_.all_delivered());
+    EXPECT_EQ(sessions_.fired(), 0);
+  }
+
   VirtualClock clock_;
   Shared shared_{2};
   ScriptedReactor* reactors_[2] = {};
@@ -98,11 +108,9 @@ TEST_F(TwoLateWorkersTest, WhatTheOtherHasToTellGoesFirst) {
   StartSessions();
   DeliverEventsToTheSecond(20);
   clock_.Advance(3s);
-  for (int i = 0; i < 50; ++i) Step(0);
+  LetFirstCatchUp();
   EXPECT_EQ(sessions_.fired(), 0);
-  RunBoth();
-  EXPECT_TRUE(sessions_.all_delivered());
-  EXPECT_EQ(sessions_.fired(), 0);
+  ExpectAllDeliveredAndNoneFired();
 }
 
 // What it was looking for when the pause came is not what came during the pause.
@@ -116,10 +124,8 @@ TEST_F(TwoLateWorkersTest, ALookOfTheOtherThatThePauseInterruptsDoesNotCount) {
     return 0;
   };
   Step(1);
-  for (int i = 0; i < 50; ++i) Step(0);
-  RunBoth();
-  EXPECT_TRUE(sessions_.all_delivered());
-  EXPECT_EQ(sessions_.fired(), 0);
+  LetFirstCatchUp();
+  ExpectAllDeliveredAndNoneFired();
 }
 
 // As between two BlockOn: it goes on later, and what came meanwhile it has not seen.
@@ -130,18 +136,16 @@ TEST_F(TwoLateWorkersTest, OneThatHasLeftItsLoopForAWhileIsWaitedFor) {
   DeliverEventsToTheSecond(20);
   clock_.Advance(3s);
   const int wakes = reactors_[1]->wakes;
-  for (int i = 0; i < 50; ++i) Step(0);
+  LetFirstCatchUp();
   EXPECT_EQ(sessions_.fired(), 0);
   EXPECT_GT(reactors_[1]->wakes, wakes);
   // It goes on, and leaves again: what its last turn has brought it has not run.
   for (int again = 0; again < 2; ++again) {
     shared_.workers()[1]->RunUntil(done);
-    for (int i = 0; i < 50; ++i) Step(0);
+    LetFirstCatchUp();
   }
   EXPECT_EQ(sessions_.fired(), 0);
-  RunBoth();
-  EXPECT_TRUE(sessions_.all_delivered());
-  EXPECT_EQ(sessions_.fired(), 0);
+  ExpectAllDeliveredAndNoneFired();
 }
 
 // It may be asleep: then it would never say that it has settled.
