@@ -93,8 +93,9 @@ class EpollReactor final : public core::Reactor, private core::DescriptorNotes {
   absl::Mutex held_mutex_;
   core::NodeQueue starved_ ABSL_GUARDED_BY(held_mutex_);
   core::NodeQueue paused_ ABSL_GUARDED_BY(held_mutex_);
-  core::NodeQueue due_ ABSL_GUARDED_BY(held_mutex_);  // their pause is over
-  bool has_starved_ = false;                          // the owner's: starved_ may have something
+  // Their pause is over.
+  core::NodeQueue due_ ABSL_GUARDED_BY(held_mutex_);
+  bool has_starved_ = false;     // the owner's: starved_ may have something
   bool has_paused_ = false;      // the owner's: paused_ or due_ may have something
   core::Instant pause_ends_at_;  // the owner's: of all that are in paused_
 };

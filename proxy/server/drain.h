@@ -4,7 +4,8 @@
 //       │
 //   FINISHING ── the last session has ended ──────────────────────────────────► DONE
 //       │    ▲ │                                                                 ▲
-//       │    └─┘ within drain_window: the most idle ones are reset, one by one   │
+//       │    └─┘ within drain_window: the most idle ones are reset, one by one;  │
+//       │        behind it: those that are still to come                         │
 //       │ drain_timeout is over, or a second signal                              │
 //       └──► ENDING (sessions are reset) ── the last session has ended ──────────┘
 #ifndef SLUICE_PROXY_SERVER_DRAIN_H_
