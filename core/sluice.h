@@ -9,7 +9,7 @@
 //     }
 //     int main() { return core::RunMain(Main()); }
 //
-// What there is: core/README.md. Programs that care for the time their build takes include the
+// What there is: core/headers.md. Programs that care for the time their build takes include the
 // headers that they use. Checked by: tests/core/io/program_test.cc.
 #ifndef SLUICE_CORE_SLUICE_H_
 #define SLUICE_CORE_SLUICE_H_

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Measures the runtime beside Tokio, and writes the table of core/README.md.
+"""Measures the runtime beside Tokio, and writes the table of core/bench/README.md.
 
     bazel run //core/bench                              # all rows; half an hour
     bazel run //core/bench -- --rows 'mpsc*,notify'     # some, on the terminal only
@@ -26,7 +26,8 @@ import table
 
 ROOT = os.environ.get("BUILD_WORKSPACE_DIRECTORY") or os.path.dirname(
     os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-README = os.path.join(ROOT, "core", "README.md")
+TABLE = os.path.join(ROOT, "core", "bench", "README.md")
+SUMMARY = os.path.join(ROOT, "core", "README.md")
 LEAST_ROUNDS = 5
 
 
@@ -49,12 +50,18 @@ def main() -> int:
     text = table.render(results, versions(options.twin))
     print("\n" + "\n".join(table.verdict(results)))
     if options.rows is None:
-        with open(README, encoding="utf-8") as file:
-            readme = file.read()
-        with open(README, "w", encoding="utf-8") as file:
-            file.write(table.replaced(readme, text))
-        print("run.py: the table is in core/README.md")
+        write(TABLE, text)
+        write(SUMMARY, "\n".join(table.verdict(results)))
+        print("run.py: the table is in core/bench/README.md, what to make of it in core/README.md")
     return 0
+
+
+def write(path: str, text: str) -> None:
+    """Puts the text between the marks of a file."""
+    with open(path, encoding="utf-8") as file:
+        before = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(table.replaced(before, text))
 
 
 def parse_options() -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""The table of core/README.md: made of results, written between two marks, and read again."""
+"""The table of core/bench/README.md: made of results, written between two marks, and read again."""
 
 from __future__ import annotations
 

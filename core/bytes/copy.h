@@ -1,15 +1,20 @@
 // Copy: from one stream into another until the end; CopyBidirectional: both ways.
 //
-//     CopyBuffer buffer;
-//     Transferred copied = co_await Copy(file, stream, buffer);
+//     Transferred copied = co_await Copy(file, stream);
 //     CopyResult result = co_await CopyBidirectional(client, server);
 //
 //   from ── Read ──► CopyBuffer ── Write ──► to        reads again when all has been written: what
 //                                                     is on the way is bounded by the buffer
 //
-// Cut short     Copy: what has been read and not been written is in the buffer, which is the
-//               caller's: a Copy with the same buffer goes on there, and nothing is lost or
-//               doubled. CopyBidirectional with buffers of the caller: the same.
+//     CopyBuffer buffer;                               // one for all of them
+//     for (File& file : files) copied = co_await Copy(file, stream, buffer);
+//
+// Cut short     With buffers of the caller what has been read and not been written is in them: a
+//               call with the same ones goes on there, and nothing is lost or doubled. With buffers
+//               of its own it is lost.
+// Again         Behind a call without an error the same buffers may be used for other streams, if
+//               they have no unsent() bytes, as kEndBoth may leave them. (An end that is asked for
+//               again is told again.)
 // The end       Copy does not shut `to` down: more may follow. CopyBidirectional passes each end on
 //               to the other side, as a proxy does, and goes on with the other direction;
 //               OnEnd::kEndBoth ends when the first direction has ended.
@@ -34,6 +39,10 @@
 
 namespace sluice::core {
 
+namespace internal {
+struct CopySteps;
+}  // namespace internal
+
 // What is on its way in one direction: at most `size` bytes. Its memory is taken with the first
 // read, kFirst bytes, and grows when a read fills it, until one brings little: who waits holds
 // little, and many bytes need few calls.
@@ -47,15 +56,15 @@ class CopyBuffer {
   }
 
   std::span<const std::byte> unsent() const { return {memory_.get() + begin_, end_ - begin_}; }
-  bool ended() const { return ended_; }  // `from` has ended
+  // `from` has ended, and the call that is to say so has not: it was cut short.
+  bool ended() const { return ended_; }
   size_t capacity() const { return capacity_; }
   // From the first call on.
   uint64_t read() const { return read_; }
   uint64_t written() const { return written_; }
 
  private:
-  template <AsyncRead From, AsyncWrite To>
-  friend Task<Transferred> Copy(From& from, To& to, CopyBuffer& buffer);
+  friend struct internal::CopySteps;
   template <AsyncRead From, AsyncWrite To>
   friend Task<int> PassOn(From& from, To& to, CopyBuffer& buffer);
 
@@ -92,20 +101,43 @@ class CopyBuffer {
   uint64_t written_ = 0;
 };
 
+namespace internal {
+
+struct CopySteps {
+  // Until the end, which the buffer keeps.
+  template <AsyncRead From, AsyncWrite To>
+  static Task<Transferred> CopyOn(From& from, To& to, CopyBuffer& buffer) {
+    const uint64_t before = buffer.written();
+    while (true) {
+      while (!buffer.unsent().empty()) {
+        IoResult<size_t> sent = co_await to.Write(buffer.unsent());
+        if (!sent.ok()) co_return Transferred(buffer.written() - before, sent.error());
+        buffer.Sent(*sent);
+      }
+      if (buffer.ended()) co_return Transferred(buffer.written() - before, 0);
+      IoResult<size_t> got = co_await from.Read(buffer.Memory());
+      if (!got.ok()) co_return Transferred(buffer.written() - before, got.error());
+      buffer.Filled(*got);
+    }
+  }
+  // It has been told: what is read next may be another stream.
+  static void ForgetEnd(CopyBuffer& buffer) { buffer.ended_ = buffer.passed_on_ = false; }
+};
+
+}  // namespace internal
+
 template <AsyncRead From, AsyncWrite To>
 Task<Transferred> Copy(From& from, To& to, CopyBuffer& buffer) {
-  const uint64_t before = buffer.written();
-  while (true) {
-    while (!buffer.unsent().empty()) {
-      IoResult<size_t> sent = co_await to.Write(buffer.unsent());
-      if (!sent.ok()) co_return Transferred(buffer.written() - before, sent.error());
-      buffer.Sent(*sent);
-    }
-    if (buffer.ended()) co_return Transferred(buffer.written() - before, 0);
-    IoResult<size_t> got = co_await from.Read(buffer.Memory());
-    if (!got.ok()) co_return Transferred(buffer.written() - before, got.error());
-    buffer.Filled(*got);
-  }
+  const Transferred copied = co_await internal::CopySteps::CopyOn(from, to, buffer);
+  if (copied.ok()) internal::CopySteps::ForgetEnd(buffer);
+  co_return copied;
+}
+
+// With a buffer of its own.
+template <AsyncRead From, AsyncWrite To>
+Task<Transferred> Copy(From& from, To& to) {
+  CopyBuffer buffer;
+  co_return co_await Copy(from, to, buffer);
 }
 
 enum class OnEnd : uint8_t {
@@ -124,7 +156,7 @@ struct [[nodiscard]] CopyResult {
 // One direction with its end; brings an errno or 0. May be called again.
 template <AsyncRead From, AsyncWrite To>
 Task<int> PassOn(From& from, To& to, CopyBuffer& buffer) {
-  const Transferred copied = co_await Copy(from, to, buffer);
+  const Transferred copied = co_await internal::CopySteps::CopyOn(from, to, buffer);
   if (!copied.ok()) co_return copied.error();
   if (buffer.passed_on_) co_return 0;
   // Of a side that is gone already (ENOTCONN) its own direction will tell.
@@ -151,12 +183,16 @@ Task<CopyResult> CopyBidirectional(A& a, B& b, CopyBuffer& a_to_b, CopyBuffer& b
     }
     error = other;
   }
+  if (error == 0) {
+    internal::CopySteps::ForgetEnd(a_to_b);
+    internal::CopySteps::ForgetEnd(b_to_a);
+  }
   co_return CopyResult{.a_to_b = a_to_b.written() - before_ab,
                        .b_to_a = b_to_a.written() - before_ba,
                        .error = error};
 }
 
-// With buffers of its own: what is on its way when it is cut short is lost with them.
+// With buffers of its own.
 template <AsyncStream A, AsyncStream B>
 Task<CopyResult> CopyBidirectional(A& a, B& b, OnEnd on_end = OnEnd::kPassOn) {
   CopyBuffer a_to_b;

@@ -22,11 +22,17 @@
 // Small frames  are copied behind their header and go out as one piece, which costs less than two.
 // Fed           Frames that were fed are kept until there are kFedAtOnce bytes of them; the Feed
 //               behind sends them first. A writer that goes before a Flush drops them.
+// Branches      of a task may call the same writer at the same time: one sends, those that would
+//               send wait for it, first come, first served, and a Feed keeps its frame meanwhile.
+//               A Flush ends when what was fed before it is out.
+// Errors        of the stream: the frame of the Send has not gone as a whole, and is not kept; the
+//               fed ones in front of it are, as far as they have not gone.
 // The end       Between two frames: nothing. Inside of one: kEndedEarly.
 // Threads: inside one task each. Checked by: tests/core/bytes/frames_test.cc.
 #ifndef SLUICE_CORE_BYTES_FRAMES_H_
 #define SLUICE_CORE_BYTES_FRAMES_H_
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -43,6 +49,7 @@
 #include "core/bytes/buf_reader.h"
 #include "core/bytes/transferred.h"
 #include "core/bytes/whole.h"
+#include "core/bytes/write_turn.h"
 #include "core/task/task.h"
 
 namespace sluice::core {
@@ -101,29 +108,26 @@ class FrameWriter {
 
   Task<IoResult<void>> Send(std::span<const std::byte> bytes) {
     if (bytes.size() > most_) co_return IoError(kTooLarge);
-    if (!rest_.empty()) {
-      IoResult<void> flushed = co_await Flush();
-      if (!flushed.ok()) co_return flushed;
-    }
-    if (bytes.size() <= kSmallFrame) {
-      std::vector<std::byte> out = std::exchange(rest_, {});  // another branch may feed meanwhile
+    const internal::WriteTurn::Held held = co_await turn_.Take();
+    if (!held) co_return IoError(ECANCELED);
+    // Another branch may feed meanwhile: `rest_` is not what is being sent.
+    std::vector<std::byte> out = std::exchange(rest_, {});
+    const size_t before = out.size();
+    const bool is_small = bytes.size() <= kSmallFrame;
+    Transferred sent;
+    if (is_small) {
       AppendFrame(out, bytes);
-      const Transferred sent = co_await WriteAll(stream_, std::span<const std::byte>(out));
-      const bool is_taken = sent.error() == ECANCELED && sent.bytes() > 0;
-      out.erase(out.begin(), is_taken ? Place(out, sent.bytes()) : out.end());
-      out.insert(out.end(), rest_.begin(), rest_.end());
-      rest_ = std::move(out);
-      if (!sent.ok() && !is_taken) co_return IoError(sent.error());
-      co_return IoResult<void>();
+      sent = co_await WriteAll(stream_, std::span<const std::byte>(out));
+    } else {
+      const std::array<std::byte, kFrameHeader> header = HeaderOf(bytes);
+      std::array<std::span<const std::byte>, 3> parts = {out, header, bytes};
+      sent = co_await WriteAll(stream_, std::span(parts));
     }
-    const std::array<std::byte, kFrameHeader> header = HeaderOf(bytes);
-    std::array<std::span<const std::byte>, 2> parts = {header, bytes};
-    const Transferred sent = co_await WriteAll(stream_, std::span(parts));
-    if (sent.ok()) co_return IoResult<void>();
-    if (sent.error() != ECANCELED || sent.bytes() == 0) co_return IoError(sent.error());
-    for (const std::span<const std::byte> part : parts) {
-      rest_.insert(rest_.end(), part.begin(), part.end());
-    }
+    const bool is_taken = sent.error() == ECANCELED && sent.bytes() > before;
+    if (is_taken && !is_small) AppendFrame(out, bytes);
+    if (!is_taken) out.resize(before);
+    KeepUnsent(std::move(out), sent.bytes());
+    if (!sent.ok() && !is_taken) co_return IoError(sent.error());
     co_return IoResult<void>();
   }
 
@@ -136,14 +140,18 @@ class FrameWriter {
   // What was fed goes out, and what is left of a frame that was cut short. When this is cut short,
   // what is left then goes out with the next call.
   Task<IoResult<void>> Flush() {
-    if (rest_.empty()) co_return IoResult<void>();
-    const Transferred sent = co_await WriteAll(stream_, std::span<const std::byte>(rest_));
-    rest_.erase(rest_.begin(), Place(rest_, sent.bytes()));
+    if (rest_.empty() && !turn_.is_taken()) co_return IoResult<void>();
+    const internal::WriteTurn::Held held = co_await turn_.Take();
+    if (!held) co_return IoError(ECANCELED);
+    std::vector<std::byte> out = std::exchange(rest_, {});  // as in Send
+    const Transferred sent = co_await WriteAll(stream_, std::span<const std::byte>(out));
+    KeepUnsent(std::move(out), sent.bytes());
     if (!sent.ok()) co_return IoError(sent.error());
     co_return IoResult<void>();
   }
 
-  // Bytes of a frame that was cut short, and of those that were fed.
+  // Bytes of a frame that was cut short, and of those that were fed; without what a call that waits
+  // is sending.
   size_t unsent() const { return rest_.size(); }
 
  private:
@@ -155,8 +163,12 @@ class FrameWriter {
     to.insert(to.end(), header.begin(), header.end());
     to.insert(to.end(), bytes.begin(), bytes.end());
   }
-  static auto Place(std::vector<std::byte>& bytes, size_t offset) {
-    return bytes.begin() + static_cast<std::ptrdiff_t>(offset);
+  // What is left of `out` goes out before what was fed while the rest of it was sent.
+  void KeepUnsent(std::vector<std::byte> out, uint64_t sent) {
+    const uint64_t gone = std::min<uint64_t>(sent, out.size());
+    out.erase(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(gone));
+    out.insert(out.end(), rest_.begin(), rest_.end());
+    rest_ = std::move(out);
   }
 
   // Nothing: there is enough to be sent before.
@@ -167,13 +179,17 @@ class FrameWriter {
     return IoResult<void>();
   }
   Task<IoResult<void>> FlushAndFeed(std::span<const std::byte> bytes) {
-    IoResult<void> flushed = co_await Flush();
-    if (!flushed.ok()) co_return flushed;
-    co_return *FeedNow(bytes);
+    while (true) {
+      IoResult<void> flushed = co_await Flush();
+      if (!flushed.ok()) co_return flushed;
+      // Others may have fed as much again.
+      if (std::optional<IoResult<void>> fed = FeedNow(bytes)) co_return *fed;
+    }
   }
 
   Stream& stream_;
   const uint32_t most_;
+  internal::WriteTurn turn_;
   std::vector<std::byte> rest_;
 };
 

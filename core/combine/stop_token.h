@@ -93,10 +93,18 @@ Task<std::optional<AwaitValue<A>>> UntilStopped(std::stop_token token, HeldAwait
 
 }  // namespace internal
 
-// A task or another awaitable that can be moved is moved into it; any other must live until it has
-// been awaited. Brings Unit for what brings nothing.
+// A task or another awaitable that can be moved is moved into it. What cannot be moved, as the read
+// of a socket, is awaited in the expression that it is made in; clang warns where UntilStopped
+// would outlive it. Brings Unit for what brings nothing.
 template <Awaitable A>
+  requires(!internal::StaysInItsExpression<A>)
 Task<std::optional<AwaitValue<A>>> UntilStopped(std::stop_token token, A&& awaitable) {
+  return internal::UntilStopped<A>(std::move(token), HeldAwaitable<A>(std::forward<A>(awaitable)));
+}
+template <Awaitable A>
+  requires internal::StaysInItsExpression<A>
+Task<std::optional<AwaitValue<A>>> UntilStopped(std::stop_token token,
+                                                A&& awaitable [[clang::lifetimebound]]) {
   return internal::UntilStopped<A>(std::move(token), HeldAwaitable<A>(std::forward<A>(awaitable)));
 }
 

@@ -143,7 +143,10 @@ Console::Console(RuntimeHandle runtime, int listener, int stop, SocketFile file)
       listener_(listener),
       stop_(stop),
       file_(std::move(file)),
-      process_(getpid()) {}
+      process_(getpid()) {
+  clients_.reserve(kMostClients);
+  wanted_.reserve(kMostClients + 2);
+}
 
 Console::~Console() {
   if (getpid() != process_) {
@@ -162,22 +165,23 @@ Console::~Console() {
 void Console::Run() {
   pthread_setname_np(pthread_self(), "console");
   for (;;) {
-    std::vector<pollfd> wanted = {{stop_, POLLIN, 0}};
+    wanted_.clear();
+    wanted_.push_back({stop_, POLLIN, 0});
     Duration wait = 1h;
     const Instant now = clock_.Now();
     for (const Client& client : clients_) {
       const auto events = static_cast<short>(client.answer.empty() ? POLLIN : POLLOUT);
-      wanted.push_back({client.fd, events, 0});
+      wanted_.push_back({client.fd, events, 0});
       wait = std::min(wait, std::max<Duration>(client.until - now, 0ns));
     }
-    if (clients_.size() < kMostClients) wanted.push_back({listener_, POLLIN, 0});
-    poll(wanted.data(), wanted.size(), static_cast<int>(wait / 1ms) + 1);
-    if (wanted[0].revents != 0) break;
-    const bool has_more = wanted.back().fd == listener_ && wanted.back().revents != 0;
+    if (clients_.size() < kMostClients) wanted_.push_back({listener_, POLLIN, 0});
+    poll(wanted_.data(), wanted_.size(), static_cast<int>(wait / 1ms) + 1);
+    if (wanted_[0].revents != 0) break;
+    const bool has_more = wanted_.back().fd == listener_ && wanted_.back().revents != 0;
     const Instant later = clock_.Now();
     size_t at = 1;
     std::erase_if(clients_, [&](Client& client) {
-      const bool is_ready = wanted[at++].revents != 0;
+      const bool is_ready = wanted_[at++].revents != 0;
       try {
         if (later < client.until && (!is_ready || Advance(client))) return false;
       } catch (const std::bad_alloc&) {  // the program goes on, and this client may ask again

@@ -29,6 +29,7 @@
 #ifndef SLUICE_CORE_CONSOLE_CONSOLE_H_
 #define SLUICE_CORE_CONSOLE_CONSOLE_H_
 
+#include <poll.h>
 #include <sys/types.h>
 
 #include <cstddef>
@@ -80,7 +81,8 @@ class Console {
   const int listener_;
   const int stop_;  // an eventfd
   const SocketFile file_;
-  std::vector<Client> clients_;  // the thread's
+  std::vector<Client> clients_;  // the thread's; it needs no memory for these two
+  std::vector<pollfd> wanted_;
   const pid_t process_;
   std::unique_ptr<std::thread> thread_;
 };

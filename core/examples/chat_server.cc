@@ -98,9 +98,9 @@ class Guest {
  private:
   // False: the client is gone, or has taken nothing for too long.
   core::Task<bool> Write(std::string_view text) {
-    std::optional<core::Transferred> sent = co_await core::WithTimeout(
+    const core::Transferred sent = co_await core::WithTimeout(
         limits_.idle, core::WriteAll(stream_, std::as_bytes(std::span(text))));
-    co_return sent.has_value() && sent->ok();
+    co_return sent.ok();
   }
 
   // With what else is there: one write for many lines.

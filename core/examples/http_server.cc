@@ -11,7 +11,6 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -70,9 +69,9 @@ core::Task<bool> Send(core::TcpStream& client, Response response) {
                            "\r\nContent-Length: " + std::to_string(response.body.size()) +
                            (response.last ? "\r\nConnection: close" : "") + "\r\n\r\n" +
                            response.body;
-  std::optional<core::Transferred> sent = co_await core::WithTimeout(
+  const core::Transferred sent = co_await core::WithTimeout(
       kWriteTime, core::WriteAll(client, std::as_bytes(std::span(text))));
-  co_return sent.has_value() && sent->ok() && !response.last;
+  co_return sent.ok() && !response.last;
 }
 
 core::Task<void> Serve(core::TcpStream client, std::shared_ptr<core::CancellationSource> stop) {

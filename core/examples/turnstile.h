@@ -1,4 +1,4 @@
-// Turnstile: an awaitable of one's own, as core/README.md tells how to write one. Each Push lets
+// Turnstile: an awaitable of one's own, as core/why.md tells how to write one. Each Push lets
 // one task pass; a push that comes before the task is kept for it.
 //
 //   Pass ── a push is kept: takes it, goes on

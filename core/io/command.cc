@@ -191,7 +191,7 @@ Command::Prepared::Prepared(const Command& command) : arguments{command.program_
 
 int Command::Prepared::OpenStream(const Stream& stream, int number) {
   ChildEnd& end = ends[static_cast<size_t>(number)];
-  if (stream.fd >= 0) return end.Give(stream.fd);
+  if (stream.fd.has_value()) return end.Give(*stream.fd);
   switch (stream.how) {
     case Stdio::kInherit:
       return 0;

@@ -162,7 +162,8 @@ class Command {
   Command& Stdin(Stdio how);
   Command& Stdout(Stdio how);
   Command& Stderr(Stdio how);
-  // A descriptor of the caller's, open until Start has ended.
+  // A descriptor of the caller's, open until Start has ended. Of one that is closed (-1) Start is
+  // EBADF.
   Command& StdinFrom(int fd);
   Command& StdoutTo(int fd);
   Command& StderrTo(int fd);
@@ -182,7 +183,7 @@ class Command {
  private:
   struct Stream {
     Stdio how = Stdio::kInherit;
-    int fd = -1;  // the caller's
+    std::optional<int> fd = std::nullopt;  // the caller's
   };
   struct Prepared;
 

@@ -30,7 +30,9 @@
 //                answer, opens of named pipes) keep others from beginning: on io_uring those of the
 //                same worker, on epoll as BlockingOptions::threads says.
 // Close          At any time when nothing of it is in flight, which is checked; no co_await. An
-//                error that comes late (a full disk, a network) is told by Sync, not by Close.
+//                error that comes late (a full disk, a network) is told by Sync, not by Close. As
+//                that may take long the kernel does it with the worker's next turn (io_uring): a
+//                program that is written and started at once may be busy still (ETXTBSY).
 //
 // Threads: one task at a time. Checked by: tests/core/io/file_test.cc (io_uring and epoll).
 #ifndef SLUICE_CORE_IO_FILE_H_

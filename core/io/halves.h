@@ -12,8 +12,9 @@
 //     ▲                          │
 //     └──────── Reunite ─────────┘
 //
-// An OwnedWriteHalf that goes shuts its direction down: the peer reads an end. An OwnedReadHalf
-// that goes does nothing to the peer until the descriptor is closed.
+// An OwnedWriteHalf that goes, or is assigned another one, shuts its direction down: the peer reads
+// an end. An OwnedReadHalf that goes does nothing to the peer until the descriptor is closed. One
+// that has been moved from, or was made one stream again, may be assigned another one, or go.
 //
 // Threads: a half is one task's at a time; two halves may be two tasks', on any workers. The last
 // one to go closes the descriptor, in its task.
@@ -98,7 +99,9 @@ class OwnedWriteHalf {
  public:
   OwnedWriteHalf(OwnedWriteHalf&& other) noexcept = default;
   OwnedWriteHalf& operator=(OwnedWriteHalf&& other) noexcept {
-    std::swap(shared_, other.shared_);
+    if (this == &other) return *this;
+    const OwnedWriteHalf before(std::move(*this));  // goes now, and does what one does that goes
+    shared_ = std::move(other.shared_);
     return *this;
   }
   ~OwnedWriteHalf() {

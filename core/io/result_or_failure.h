@@ -25,13 +25,18 @@ class [[nodiscard]] ResultOrFailure {
   std::string message() const { return failure_.message(); }  // of an error
   const Failure& failure() const { return failure_; }
 
-  T& operator*() {
-    SLUICE_CHECK_USE(ok(), "there is no value: ask ok() before");
-    return *value_;
-  }
+  // The value, if there is one (checked).
+  T& operator*() { return Value(value_); }
+  const T& operator*() const { return Value(value_); }
   T* operator->() { return &**this; }
+  const T* operator->() const { return &**this; }
 
  private:
+  static auto& Value(auto& value) {
+    SLUICE_CHECK_USE(value.has_value(), "there is no value: ask ok() before");
+    return *value;
+  }
+
   std::optional<T> value_;
   Failure failure_;
 };

@@ -21,21 +21,38 @@
 namespace sluice::core {
 namespace {
 
-// Bytes or a negative errno, from a thread of the pool. A terminal whose other process was faster
-// may hold that thread, and no worker.
+// A poll may promise what the call does not keep: then EAGAIN is the answer, in the end.
+constexpr int kMostAttempts = 100;
+
+// By a thread of the pool. A terminal whose other process was faster may hold that thread, and no
+// worker. `events`: it is waited for first, unless 0. If the call would wait all the same, for
+// another process was faster and has set O_NONBLOCK on the open file that both have, again.
 template <typename Call>
-Task<IoResult<size_t>> InPool(Call call) {
-  Outcome<ssize_t> outcome = co_await RunBlocking([call] {
-    for (;;) {
-      const ssize_t bytes = call();
-      if (bytes >= 0) return bytes;
-      if (errno != EINTR) return static_cast<ssize_t>(-errno);
+Task<IoResult<size_t>> InPool(int fd, uint32_t events, Call call) {
+  for (int attempt = 1;; ++attempt) {
+    if (events != 0) {
+      IoResult<uint32_t> ready = co_await Poll(fd, events);
+      if (!ready.ok()) co_return IoError(ready.error());
     }
-  });
-  if (outcome.cancelled()) co_return IoError(ECANCELED);
-  if (!outcome.has_value()) co_return IoError(EAGAIN);  // no thread can be started
-  if (outcome.value() < 0) co_return IoError(static_cast<int>(-outcome.value()));
-  co_return static_cast<size_t>(outcome.value());
+    Outcome<ssize_t> outcome = co_await RunBlocking([call] {
+      for (;;) {
+        const ssize_t bytes = call();
+        if (bytes >= 0) return bytes;
+        if (errno != EINTR) return static_cast<ssize_t>(-errno);
+      }
+    });
+    if (outcome.cancelled()) co_return IoError(ECANCELED);
+    if (!outcome.has_value()) co_return IoError(EAGAIN);  // no thread can be started
+    if (outcome.value() >= 0) co_return static_cast<size_t>(outcome.value());
+    const bool is_too_late = events != 0 && outcome.value() == -EAGAIN && attempt < kMostAttempts;
+    if (!is_too_late) co_return IoError(static_cast<int>(-outcome.value()));
+  }
+}
+
+// All writers of a pipe have left it, or the other end of a terminal is closed.
+bool IsHungUp(int fd) {
+  pollfd entry = {.fd = fd, .events = 0, .revents = 0};
+  return poll(&entry, 1, 0) == 1 && (entry.revents & POLLHUP) != 0;
 }
 
 struct LaneHold {
@@ -55,7 +72,10 @@ StandardStream::StandardStream(int fd, int access) : fd_(fd) {
     way_ = Way::kSocket;
   } else if (IsPipeOrTerminal(fd, about)) {
     own_ = OpenOnceMore(fd, access);
-    way_ = own_ >= 0 ? Way::kReopened : Way::kPollThenPool;
+    // What opens a named pipe that no one writes is told of the end of those only who come later.
+    if (own_ >= 0 && IsHungUp(fd) && !IsHungUp(own_)) close(std::exchange(own_, -1));
+    const Way reopened = S_ISFIFO(about.st_mode) ? Way::kReopened : Way::kTerminal;
+    way_ = own_ >= 0 ? reopened : Way::kPollThenPool;
   }
   // A descriptor has one wait in each direction: other objects have copies of their own.
   if (way_ == Way::kSocket || way_ == Way::kPollThenPool) own_ = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -77,24 +97,23 @@ void StandardStream::Close() {
 }
 
 Task<IoResult<size_t>> StandardStream::ReadSome(std::span<std::byte> bytes) {
-  if (way_ == Way::kReopened) {
+  if (IsReopened()) {
+    if (way_ == Way::kTerminal) lane_.drained = true;
     co_return co_await DescriptorRead(fd(), DescriptorKind::kNonBlocking, bytes, lane_);
   }
   if (way_ == Way::kSocket) {
     co_return co_await DescriptorRead(fd(), DescriptorKind::kSocket, bytes, lane_);
   }
   const LaneHold hold(lane_);
-  if (way_ == Way::kPollThenPool) {
-    IoResult<uint32_t> ready = co_await Poll(fd(), POLLIN);
-    if (!ready.ok()) co_return IoError(ready.error());
-  }
   bytes = bytes.first(std::min(bytes.size(), kMostAtOnce));
-  co_return co_await InPool([fd = fd(), bytes] { return read(fd, bytes.data(), bytes.size()); });
+  const uint32_t events = way_ == Way::kPollThenPool ? POLLIN : 0;
+  co_return co_await InPool(fd(), events,
+                            [fd = fd(), bytes] { return read(fd, bytes.data(), bytes.size()); });
 }
 
 Task<IoResult<size_t>> StandardStream::WriteSome(
     std::span<const std::span<const std::byte>> parts) {
-  if (way_ == Way::kReopened) {
+  if (IsReopened()) {
     co_return co_await DescriptorWrite(fd(), DescriptorKind::kNonBlocking, parts, lane_);
   }
   if (way_ == Way::kSocket) {
@@ -104,13 +123,13 @@ Task<IoResult<size_t>> StandardStream::WriteSome(
   if (way_ == Way::kPollThenPool) {
     const auto first = std::ranges::find_if(parts, [](const auto& part) { return !part.empty(); });
     if (first == parts.end()) co_return size_t{0};
-    IoResult<uint32_t> ready = co_await Poll(fd(), POLLOUT);
-    if (!ready.ok()) co_return IoError(ready.error());
     const std::span<const std::byte> few = first->first(std::min<size_t>(first->size(), PIPE_BUF));
-    co_return co_await InPool([fd = fd(), few] { return write(fd, few.data(), few.size()); });
+    co_return co_await InPool(fd(), POLLOUT,
+                              [fd = fd(), few] { return write(fd, few.data(), few.size()); });
   }
   IoParts all(parts);
-  co_return co_await InPool([fd = fd(), &all] { return writev(fd, all.data(), all.count()); });
+  co_return co_await InPool(fd(), 0,
+                            [fd = fd(), &all] { return writev(fd, all.data(), all.count()); });
 }
 
 Stdin::Stdin() : Stdin(STDIN_FILENO) {}

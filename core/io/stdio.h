@@ -13,15 +13,18 @@
 //
 //   a terminal, a pipe    opened once more (/proc/self/fd/N), with O_NONBLOCK, and waited for by
 //                         the reactor. That flag belongs to an open file, which the shell and
-//                         others share: it is set on the one of our own, and theirs stays as it is
+//                         others share: it is set on the one of our own, and theirs stays as it is.
+//                         A terminal is waited for before each read: one with VMIN=0 and VTIME=0
+//                         brings 0 while there is nothing, which is no end
 //   a socket              a descriptor of our own, so that several objects may wait; each call says
 //                         that it does not wait
 //   all else: a file,     the calls are made by the blocking pool. Also a terminal or a pipe that
 //   /dev/null             cannot be opened once more (it is another user's, or the end of a
-//                         terminal that an emulator has): then it is waited for first, and a write
-//                         is so small that it seldom waits. When it does, because others write
-//                         there, too, or the terminal has been stopped, that holds a thread of the
-//                         pool and no worker
+//                         terminal that an emulator has), or not any more (a named pipe that all
+//                         writers have left: the new open file would not be told of the end): then
+//                         it is waited for first, and a write is so small that it seldom waits.
+//                         When it does, because others write there, too, or the terminal has been
+//                         stopped, that holds a thread of the pool and no worker
 //
 // Nothing is kept back in memory: what Write has taken is in the kernel. What was written by
 // std::printf is not, before a flush.
@@ -54,6 +57,7 @@ class StandardStream {
  protected:
   enum class Way : uint8_t {
     kReopened,  // own_ has O_NONBLOCK
+    kTerminal,  // the same; a read waits first
     kSocket,
     kPool,
     kPollThenPool,
@@ -76,6 +80,7 @@ class StandardStream {
  private:
   void Close();
   int fd() const { return own_ >= 0 ? own_ : fd_; }
+  bool IsReopened() const { return way_ == Way::kReopened || way_ == Way::kTerminal; }
 
   int fd_;
   int own_ = -1;  // opened once more, or a copy

@@ -25,6 +25,14 @@ void CloseDescriptor(int fd) {
   }
 }
 
+void CloseDescriptorNow(int fd) {
+  if (Reactor* reactor = Reactor::Current()) {
+    reactor->CloseNow(fd);
+  } else {
+    DescriptorNotes::CloseElsewhere(fd);
+  }
+}
+
 Address LocalAddressOf(int fd) {
   return WithSockets([fd](SocketApi& sockets) { return sockets.LocalAddress(fd); });
 }

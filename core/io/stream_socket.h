@@ -29,9 +29,9 @@
 //                many idle connections reads into few bytes, or waits for Readable() first and then
 //                takes a buffer.
 //
-// It is closed by the reactor of the worker that runs the task, and outside of any task at once. A
-// task of another runtime than the one that has waited on it, and that still runs, does not close
-// it (core/reactor/descriptor_notes.h).
+// It is closed by the reactor of the worker that runs the task, on io_uring with the worker's next
+// turn, and outside of any task at once. A task of another runtime than the one that has waited on
+// it, and that still runs, does not close it (core/reactor/descriptor_notes.h).
 //
 // Threads: one task at a time; peer() and local() any. Checked by: tests/core/io/stream_test.cc,
 // tests/core/io/stream_cancel_test.cc, tests/core/io/halves_test.cc (io_uring and epoll).
@@ -57,6 +57,8 @@ namespace sluice::core {
 
 // Closes it by the reactor of the current worker, if there is one, else at once.
 void CloseDescriptor(int fd);
+// The same, and it is closed when this returns: its address can be bound again.
+void CloseDescriptorNow(int fd);
 Address LocalAddressOf(int fd);
 
 class StreamSocket {

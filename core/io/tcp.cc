@@ -56,7 +56,7 @@ NetResult<TcpListener> TcpListener::Bind(const Address& address, const ListenOpt
 }
 
 void TcpListener::Close() {
-  if (const int fd = Release(); fd >= 0) CloseDescriptor(fd);
+  if (const int fd = Release(); fd >= 0) CloseDescriptorNow(fd);
 }
 
 NetError TcpListener::Error(std::string_view operation, int error) const {

@@ -14,7 +14,8 @@
 //     }
 //
 // What is promised of reading, writing, cancelling and closing: stream_socket.h. An accept that is
-// cut short has taken no connection, or brings it.
+// cut short has taken no connection, or brings it. A listener that is closed, or goes, is closed at
+// once: its address can be bound again.
 //
 // Threads: one task at a time. Checked by: tests/core/io/stream_test.cc,
 // tests/core/io/listener_test.cc.

@@ -71,7 +71,7 @@ IoResult<void> UdpSocket::Connect(const Address& peer) {
 }
 
 void UdpSocket::Close() {
-  if (const int fd = Release(); fd >= 0) CloseDescriptor(fd);
+  if (const int fd = Release(); fd >= 0) CloseDescriptorNow(fd);
 }
 
 NetError UdpSocket::Error(std::string_view operation, int error) const {

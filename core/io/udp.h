@@ -12,7 +12,8 @@
 // Buffers        A receive's may be written by the kernel until the co_await has ended (io_uring),
 //                also after a cancellation, which is a request; a send's is read while it runs.
 // Close          As of a stream (stream_socket.h): at any time between two awaits, and never while
-//                something waits, which is checked.
+//                something waits, which is checked. But it is closed at once: its address can be
+//                bound again.
 //
 // Threads: one task at a time; one receive and one send may wait at the same time.
 // Checked by: tests/core/io/udp_test.cc (io_uring and epoll).

@@ -47,7 +47,7 @@ void UnixListener::Close() {
   const int fd = Release();
   if (fd < 0) return;
   RemoveFile(file_);
-  CloseDescriptor(fd);
+  CloseDescriptorNow(fd);
 }
 
 NetError UnixListener::Error(std::string_view operation, int error) const {

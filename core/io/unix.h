@@ -7,8 +7,8 @@
 //     NetResult<UnixStream> stream = co_await UnixStream::Connect(address);
 //
 // A stale file is replaced, one that is in use is EADDRINUSE (core/net/socket_file.h), and the file
-// goes with the listener. A connect does not wait: EAGAIN says that the listener's queue has no
-// free slot. All else is as in tcp.h and stream_socket.h.
+// goes with the listener, which is closed at once. A connect does not wait: EAGAIN says that
+// the listener's queue has no free slot. All else is as in tcp.h and stream_socket.h.
 //
 // Threads: one task at a time. Checked by: tests/core/io/stream_test.cc,
 // tests/core/io/listener_test.cc.

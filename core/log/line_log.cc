@@ -9,8 +9,10 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/memory/memory.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -53,7 +55,7 @@ absl::StatusOr<std::unique_ptr<LineLog>> LineLog::Open(const std::string& name, 
   if (!target.ok()) return target.status();
   log->path_ = std::move(target->path);
   log->sink_ = std::move(target->sink);
-  log->Start();
+  if (const absl::Status started = log->Start(); !started.ok()) return started;
   return log;
 }
 
@@ -149,14 +151,19 @@ bool LineLog::Drain(Duration timeout) {
 
 // The thread takes no signals: they are for others, and SIGPIPE and SIGXFSZ are errors here. It has
 // its memory when this returns, or the process has ended with a message: later there may be none.
-void LineLog::Start() {
+absl::Status LineLog::Start() {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
+  const absl::Cleanup restore = [&before] { pthread_sigmask(SIG_SETMASK, &before, nullptr); };
   absl::Notification ready;
-  thread_ = std::thread([this, &ready] { Run(ready); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  try {
+    thread_ = std::thread([this, &ready] { Run(ready); });
+  } catch (const std::system_error&) {
+    return absl::ResourceExhaustedError(absl::StrCat(Name(), ": the system is out of threads"));
+  }
   ready.WaitForNotification();
+  return absl::OkStatus();
 }
 
 void LineLog::Run(absl::Notification& ready) {

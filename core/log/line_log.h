@@ -25,6 +25,7 @@
 #include <string_view>
 #include <thread>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/notification.h"
 #include "core/base/atomic.h"
@@ -42,8 +43,9 @@ class LineLog {
   static constexpr Duration kWarnInterval = 5s;
 
   // `path`: "stdout", "stderr", or a file to append to, created with mode 0640. `name` is for
-  // warnings. A FIFO without a reader or a full disk is no error: its time may come. A directory
-  // and a UNIX socket that is listened on are. `clock` and `logger` outlive the log.
+  // warnings. A FIFO without a reader or a full disk is no error: its time may come. A directory, a
+  // UNIX socket that is listened on and a system without threads are. `clock` and `logger` outlive
+  // the log.
   static absl::StatusOr<std::unique_ptr<LineLog>> Open(const std::string& name, std::string path,
                                                        const Clock& clock, Logger& logger);
   LineLog(const LineLog&) = delete;
@@ -83,7 +85,7 @@ class LineLog {
   };
 
   LineLog(std::string name, const Clock& clock, Logger& logger);
-  void Start();
+  absl::Status Start();
   void Run(absl::Notification& ready);
   bool Take(Batch& batch);
   void Settle(const LineSink::Outcome& outcome);

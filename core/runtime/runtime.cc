@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "core/base/atomic.h"
 #include "core/base/check.h"
+#include "core/base/thread_mutex.h"
 #include "core/runtime/root.h"
 #include "core/runtime/task_watch.h"
 
@@ -113,6 +114,7 @@ Runtime::Runtime(const RuntimeOptions& options, const Clock& clock, ChosenBacken
       shared_(options_.workers),
       blocking_pool_(options.blocking),
       threads_(shared_, options.thread_name, options.pin_workers) {
+  FutexSleep::Prepare();  // as long as there are few threads
   shared_.set_blocking_pool(&blocking_pool_);
   shared_.set_lost_exception(options.lost_exception);
   if (options.cancels_tasks) shared_.set_registry(&registry_.emplace(options_.workers));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 
 #include "absl/strings/str_cat.h"
 #include "core/runtime/task_record.h"
@@ -46,8 +47,14 @@ SpanEntry::SpanEntry(TaskRecord& record, const char* name, std::initializer_list
 }
 
 SpanEntry::~SpanEntry() {
-  TaskRecord* const record = record_.load(std::memory_order_relaxed);
-  if (record != nullptr && record->Close(*this)) record->watch().TellSpan(*this);
+  // Null: the task's code has ended, and does not read this any more (Unlink).
+  TaskRecord* const record = record_.load(std::memory_order_acquire);
+  if (record == nullptr || !record->Close(*this)) return;
+  const TaskWatch& watch = record->watch();
+  try {
+    if (watch.options().on_span) watch.options().on_span(Json(watch.Now()));
+  } catch (const std::bad_alloc&) {  // it is not told
+  }
 }
 
 // One whose new value has no place goes: its old value would be wrong.
@@ -99,10 +106,6 @@ Span internal::OpenWatchedSpan(const char* name, std::initializer_list<SpanField
   return Span(std::make_unique<SpanEntry>(static_cast<TaskRecord&>(*watcher), name, fields));
 }
 
-void TaskWatch::TellSpan(const SpanEntry& span) const {
-  if (options_.on_span) options_.on_span(span.Json(Now()));
-}
-
 // The part of a TaskRecord that knows of spans.
 void TaskRecord::Open(SpanEntry& span) {
   ThreadMutexLock lock(&spans_mutex_);
@@ -115,14 +118,19 @@ void TaskRecord::Open(SpanEntry& span) {
 bool TaskRecord::Close(SpanEntry& span) {
   ThreadMutexLock lock(&spans_mutex_);
   if (span.record_.load(kRelaxed) != this) return false;
-  span.record_.store(nullptr, kRelaxed);
+  Unlink(span);
+  return true;
+}
+
+// Afterwards it may be gone: another thread may have it.
+void TaskRecord::Unlink(SpanEntry& span) {
   if (span.previous_ != nullptr) span.previous_->next_ = span.next_;
   if (span.next_ != nullptr) {
     span.next_->previous_ = span.previous_;
   } else {
     last_span_.store(span.previous_, kRelaxed);
   }
-  return true;
+  span.record_.store(nullptr, std::memory_order_release);
 }
 
 // What was in force before goes when the lock has been released, with the argument.
@@ -133,8 +141,20 @@ void TaskRecord::Change(SpanEntry& span, std::shared_ptr<const std::string>& fie
 
 // Those that were opened last end first, as if they had gone.
 void TaskRecord::CloseSpans() {
-  while (SpanEntry* const span = last_span_.load(kRelaxed)) {
-    if (Close(*span)) watch_.TellSpan(*span);
+  const auto& on_span = watch_.options().on_span;
+  for (;;) {
+    std::string line;
+    {
+      ThreadMutexLock lock(&spans_mutex_);
+      SpanEntry* const span = last_span_.load(kRelaxed);
+      if (span == nullptr) return;
+      try {
+        if (on_span) line = span->Json(watch_.Now());
+      } catch (const std::bad_alloc&) {  // it is not told
+      }
+      Unlink(*span);
+    }
+    if (!line.empty()) on_span(line);
   }
 }
 

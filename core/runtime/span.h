@@ -21,7 +21,7 @@
 // result, ends then: later there is nothing that it could be a part of.
 //
 // Threads: inside its task, and it is moved freely there; it goes wherever it likes, while the
-// runtime lasts or after its task has ended.
+// runtime lasts, also as its task ends, or after its task has ended.
 // Checked by: tests/core/runtime/span_test.cc.
 #ifndef SLUICE_CORE_RUNTIME_SPAN_H_
 #define SLUICE_CORE_RUNTIME_SPAN_H_

@@ -108,7 +108,7 @@ void TaskRecord::Begin(uint64_t id, RootBase& task, const TaskLabel& label, uint
 
 void TaskRecord::Release() {
   if (last_span_.load(kRelaxed) != nullptr) CloseSpans();  // opened while that was destroyed
-  watch_.NoteEnd(*this, since());
+  if (polls_.load(kRelaxed) != 0) watch_.NoteEnd(*this, since());  // else it has not begun
   life_.End();
   watch_.Free(*this);
 }
@@ -136,6 +136,7 @@ Instant TaskRecord::EndRun() {
 
 void TaskRecord::Suspends() {
   const Instant now = EndRun();
+  life_.BeforeWrites();  // who reads of two waits sees that the state has changed
   NoteWaits();
   SetState(TaskState::kWaiting, now);
 }
@@ -189,7 +190,7 @@ std::optional<TaskRecord::Copy> TaskRecord::Read(Instant now) const {
   if (id == 0) return std::nullopt;
   Copy copy;
   TaskInfo& info = copy.info;
-  const uint64_t state = state_.load(kRelaxed);
+  const uint64_t state = state_.load(std::memory_order_acquire);  // and what it waits for
   const auto nanos = [](const Atomic<uint64_t>& from) {
     return Duration(static_cast<int64_t>(from.load(kRelaxed)));
   };
@@ -221,7 +222,8 @@ std::optional<TaskRecord::Copy> TaskRecord::Read(Instant now) const {
   copy.function = at_line.function;
   info.line = at_line.line;
   info.parent = words[kParent];
-  // A task may begin, or change its state, after `now` was looked at.
+  // A task may begin, or change its state, after `now` was looked at; it is no younger than what it
+  // has used.
   const Duration at = now.since_origin();
   const auto until_now = [at](uint64_t since) {
     return std::max<Duration>(at - Duration(static_cast<int64_t>(since)), Duration::zero());
@@ -230,7 +232,8 @@ std::optional<TaskRecord::Copy> TaskRecord::Read(Instant now) const {
   info.age = until_now(words[kBeganAt]);
   Duration used = info.busy + info.queued;
   if (info.state != TaskState::kWaiting) used += info.in_state;
-  info.idle = std::max<Duration>(info.age - used, Duration::zero());
+  info.age = std::max(info.age, used);
+  info.idle = info.age - used;
   return copy;
 }
 

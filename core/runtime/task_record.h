@@ -30,6 +30,7 @@
 #include <typeinfo>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "core/base/atomic.h"
 #include "core/base/thread_mutex.h"
 #include "core/base/time.h"
@@ -106,12 +107,13 @@ class TaskRecord final : public Scheduler, public RunWatcher {
   void SetState(TaskState state, Instant since) {
     state_.store(
         static_cast<uint64_t>(since.since_origin().count()) << 2 | static_cast<uint64_t>(state),
-        kRelaxed);
+        std::memory_order_release);
   }
   Duration since() const { return Duration(static_cast<int64_t>(state_.load(kRelaxed) >> 2)); }
   Instant EndRun();
   void NoteWaits();
   void CloseSpans();  // span.cc
+  void Unlink(SpanEntry& span) ABSL_EXCLUSIVE_LOCKS_REQUIRED(spans_mutex_);
 
   static constexpr std::memory_order kRelaxed = std::memory_order_relaxed;
 

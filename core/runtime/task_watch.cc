@@ -71,8 +71,11 @@ TaskRecord* TaskWatch::Take() {
     } catch (const std::bad_alloc&) {
       return nullptr;
     }
-    for (TaskRecord& record : slab->records) record.next_free = std::exchange(free_, &record);
-    records_ += kSlab;
+    const size_t more = std::min<size_t>(kSlab, options_.most_tasks - records_);
+    for (size_t i = 0; i < more; ++i) {
+      slab->records[i].next_free = std::exchange(free_, &slab->records[i]);
+    }
+    records_ += more;
     slab->next = slabs_.load(std::memory_order_relaxed);
     slabs_.store(slab.release(), std::memory_order_release);
   }
@@ -118,10 +121,15 @@ void TaskWatch::TellSlow(const TaskRecord& record, Duration took) {
     slow_untold_.fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  SlowPoll poll = record.Describe(took);
-  poll.untold = slow_untold_.exchange(0, std::memory_order_relaxed);
-  if (options_.on_slow_poll) return options_.on_slow_poll(poll);
-  std::fprintf(stderr, "%s\n", Sentence(poll).c_str());
+  const uint64_t untold = slow_untold_.exchange(0, std::memory_order_relaxed);
+  try {
+    SlowPoll poll = record.Describe(took);
+    poll.untold = untold;
+    if (options_.on_slow_poll) return options_.on_slow_poll(poll);
+    std::fprintf(stderr, "%s\n", Sentence(poll).c_str());
+  } catch (const std::bad_alloc&) {  // there is no task that it could end
+    slow_untold_.fetch_add(untold + 1, std::memory_order_relaxed);
+  }
 }
 
 void TaskWatch::ForEach(absl::FunctionRef<void(const TaskRecord&)> see) const {

@@ -33,8 +33,6 @@
 
 namespace sluice::core {
 
-class SpanEntry;
-
 class TaskWatch {
  public:
   TaskWatch(const WatchOptions& options, Shared& shared, uint32_t workers, const Clock& clock);
@@ -50,8 +48,6 @@ class TaskWatch {
 
   // Of a task whose code ended at `ended`: what it was given has been destroyed.
   void NoteEnd(const TaskRecord& record, Duration ended);
-  // A span has ended.
-  void TellSpan(const SpanEntry& span) const;
 
   Instant Now() const { return clock_.Now(); }
   const WatchOptions& options() const { return options_; }

@@ -30,9 +30,10 @@ struct WatchOptions {
   uint32_t most_tasks = 1'000'000;
   // A run that takes longer is told, at most one a second; 0: none is.
   Duration slow_poll{0};
-  // Is told, on the worker, which waits for that; empty: a sentence is written to stderr.
+  // Is told, on the worker, which waits for that; empty: a sentence is written to stderr. Neither
+  // this nor on_span may throw anything but std::bad_alloc.
   std::function<void(const SlowPoll&)> on_slow_poll = {};
-  // Is told of each span that ends, as a line of JSON without its end; on the worker (span.h).
+  // Is told of each span that ends, as a line of JSON without its end, where it ends (span.h).
   std::function<void(const std::string&)> on_span = {};
 };
 

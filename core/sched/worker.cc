@@ -225,14 +225,6 @@ void Worker::Schedule(Runnable& task) {
   lifo_ = &task;
 }
 
-void Worker::Queue(Runnable& task) {
-  if (task.heavy()) {
-    QueueHeavy(task);
-  } else {
-    ScheduleLast(task);
-  }
-}
-
 void Worker::QueueHeavy(Runnable& task) {
   heavy_.Push(task);
   WakeForBacklog();
@@ -358,6 +350,10 @@ void Worker::Wait() {
   }
   std::optional<Duration> timeout;
   const Instant begin = clock_.Now();
+  // Rounds that end asleep teach nothing else, and one long task would count until one does not.
+  if (between_looks_ == 0 && tasks_since_turn_ > 0) {
+    NoteTaskTime((begin - now_) / std::exchange(tasks_since_turn_, 0));
+  }
   if (deadline.has_value()) timeout = std::max(*deadline - begin, Duration::zero());
   if (hold_ > 0ns && !OthersHaveSettled()) timeout = kNap;
   TurnReactor(timeout);

@@ -207,7 +207,13 @@ class Worker {
   Runnable* Search();
   void PassOnSearch();
   bool UnwatchedBacklog() const;
-  void Queue(Runnable& task);
+  void Queue(Runnable& task) {
+    if (task.heavy()) [[unlikely]] {
+      QueueHeavy(task);
+    } else {
+      ScheduleLast(task);
+    }
+  }
   // Whether NextShared takes from the mailbox: in turn with the inject queue, because a task of the
   // mailbox may come back there at once.
   bool MailIsNext() {
@@ -224,7 +230,12 @@ class Worker {
     }
   }
   void QueueHeavy(Runnable& task);
-  void WakeForBacklog();
+  // Inline up to what most schedules need.
+  void WakeForBacklog() {
+    if (shared_.workers_.size() == 1) return;
+    if (const size_t backlog = queued(); backlog >= kWakeBacklog) WakeForBacklog(backlog);
+  }
+  void WakeForBacklog(size_t backlog);
   void Overflow(std::span<Runnable* const> tasks);
   bool RoundIsOver() const;
   void EndRound();

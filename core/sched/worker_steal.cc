@@ -128,10 +128,7 @@ bool Worker::UnwatchedBacklog() const {
 // counted as watching watches this backlog, or has not looked yet; without the fence it might have
 // watched the one before, and sleep by now. More tasks, as most schedules under load are, need no
 // fence: to see fewer than kStealBacklog of them a worker would have to miss the last dozen pushes.
-void Worker::WakeForBacklog() {
-  if (shared_.workers_.size() == 1) return;
-  const size_t backlog = queued();
-  if (backlog < kWakeBacklog) return;
+void Worker::WakeForBacklog(size_t backlog) {
   if (backlog > kWakeBacklog && !shared_.idle_.AnyParked()) return;
   bool watched = shared_.watchers_.load(std::memory_order_relaxed) > 0;
   if (watched && backlog == kWakeBacklog) {  // NotifyOne has a fence of its own

@@ -4,8 +4,11 @@
 //     auto service = Layers()
 //                        .With(TimeoutLayer(10s))            // the first one is the outermost
 //                        .With(ConcurrencyLimitLayer(5))
-//                        .Around(ServiceOf([&](Url url) { return client.Get(url); }));
+//                        .Around(ServiceOf([&](const Url& url) { return client.Get(url); }));
 //     IoResult<Page> page = co_await Ask(service, url);
+//
+// The function takes a reference: what it returns is awaited after the call, and a Get that refers
+// to its argument would outlive a parameter by value. The request lives until the answer is there.
 //
 // Asking is two steps, so that what has to be waited for is waited for before the request is given
 // away, and a caller that cannot wait finds out (load_shed_layer.h):

@@ -3,8 +3,8 @@
 //     Layers().With(TimeoutLayer(10s)).Around(service)
 //
 // The time runs from the beginning of Ready, so it counts the waiting for the layers inside, too.
-// What does not end in time is cancelled and waited for: it has ended when ETIMEDOUT comes, and an
-// answer that was on its way is handed over. Threads: see service.h.
+// What does not end in time is cancelled and waited for: it has ended when ETIMEDOUT comes, also by
+// throwing Cancelled, and an answer that was on its way is handed over. Threads: see service.h.
 // Checked by: tests/core/service/service_test.cc, tests/core/service/order_test.cc.
 #ifndef SLUICE_CORE_SERVICE_TIMEOUT_LAYER_H_
 #define SLUICE_CORE_SERVICE_TIMEOUT_LAYER_H_

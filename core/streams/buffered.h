@@ -1,8 +1,11 @@
 // BufferUnordered, Buffered: several calls at a time, each for an item.
 //
-//     | BufferUnordered(10, [&](Url url) { return client.Get(url); })   // results as they come
-//     | Buffered(10, [&](Url url) { return client.Get(url); })          // in the order of items
+//     | BufferUnordered(10, [&](const Url& url) { return client.Get(url); })   // as they come
+//     | Buffered(10, [&](const Url& url) { return client.Get(url); })          // in order of items
 //     | BufferUnordered(10)                                  // of a stream whose items are Tasks
+//
+// A call's item lives until the call has ended; a parameter by value does not, and a Get that
+// refers to its argument would outlive it.
 //
 //   stream ── an item is taken when one more may begin ──► calls that run, results that wait
 //                                                          at most 10 together ──► Next

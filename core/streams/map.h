@@ -1,9 +1,12 @@
 // Map: what a function makes of each item. Filter: the items that a predicate accepts.
 //
 //     | Map([](int n) { return n * n; })
-//     | Map([&](Url url) { return client.Get(url); })            // awaited, one after the other
+//     | Map([&](const Url& url) { return client.Get(url); })     // awaited, one after the other
 //     | Filter([](const Order& order) { return order.paid; })
 //     | Filter([&](const User& user) -> Task<bool> { ... })
+//
+// The item lives until what the call returns has been awaited; a parameter by value does not, and a
+// Get that refers to its argument would outlive it.
 //
 // To have several calls at a time: buffered.h. A function that is awaited and cut short brings what
 // it brings, and that is handed over. A predicate that is cut short and says no, or throws, is

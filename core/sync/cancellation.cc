@@ -21,7 +21,9 @@ bool CancelNotice::Unregister() {
 
 CancellationSource::~CancellationSource() {
   ThreadMutexLock lock(&mutex_);
-  SLUICE_CHECK(waiting_.empty());
+  SLUICE_CHECK_USE(waiting_.empty(),
+                   "a task still waits for this CancellationSource: Cancel() it, and await the end "
+                   "of the tasks that have its tokens, before it goes");
 }
 
 bool CancellationSource::Add(WaitEntry& entry) {

@@ -1,8 +1,26 @@
 // CancellationSource and CancellationToken: a broadcast from one to many tasks, once.
 //
-// The source is owned by what decides (the server decides on the shutdown); every listener, session
-// and service holds a token. A CancelNotice is one registration: it lives in the task that is to be
-// told.
+//     CancellationSource stop;                        // owned by what decides
+//     TaskTracker sessions(RuntimeHandle::Current());
+//     sessions.Spawn(Serve(stop.token())).Detach();
+//     ...
+//     stop.Cancel();
+//     sessions.Close();
+//     (void)co_await sessions.Wait();                 // all have ended: `stop` may go
+//
+//     Task<void> Serve(CancellationToken stopped) {
+//       while (!stopped.cancelled()) {                // asks
+//         auto turn = co_await Select(ServeOne(), stopped.Cancelled());   // waits
+//         ...
+//       }
+//     }
+//
+// Lifetime: a token is a pointer to its source, and keeps nothing alive. The source outlives all
+// that has a token of it: a source that goes while a task waits for it ends the process, and one
+// that has gone must not be asked either. Tasks that are not awaited hold a std::shared_ptr to it.
+//
+// A CancelNotice is one registration, for what is told without a coroutine that waits; it lives in
+// the task that is to be told.
 //
 //   IDLE ── Register ──► LISTED ── source.Cancel ──► POSTED ── OnReady, in the task ──► IDLE
 //     ▲                    │ Unregister: true            ▲

@@ -73,6 +73,7 @@ size_t CopySome(Shard& shard, const void* last, std::vector<Holders::Resource>& 
 
 // Callers are in the middle of handing out a permit: without memory the note is not made.
 void Take(uint64_t task, const void* resource, size_t count) noexcept {
+  if (count == 0) return;  // nothing will be given back
   Shard& shard = ShardOf(resource);
   absl::MutexLock lock(&shard.mutex);
   try {

@@ -81,14 +81,14 @@ class [[nodiscard]] BasicPermit {
   }
   // Inline, so that it costs nothing where it is known to hold none, as after a move.
   [[gnu::always_inline]] ~BasicPermit() {
-    if (owner_ != nullptr) owner_->Release(count_);
+    if (owner_ != nullptr) owner_->GiveBack(count_);
   }
 
   size_t count() const { return count_; }
 
   // Gives them back now.
   void Release() {
-    if (owner_ != nullptr) owner_->Release(count_);
+    if (owner_ != nullptr) owner_->GiveBack(count_);
     Drop();
   }
 
@@ -166,8 +166,6 @@ class Semaphore {
 
   // Adds permits: those that were forgotten, or more than there were.
   void Release(size_t count) {
-    if (Holders::IsOn()) [[unlikely]]
-      Holders::GivenBack(this, count);
     uint64_t state = state_.load(std::memory_order_relaxed);
     do {
       if ((state & kWaiting) != 0) return ReleaseToWaiters(count);
@@ -212,6 +210,15 @@ class Semaphore {
   // Puts it into the queue; false: it has been granted or has failed at once.
   bool Queue(PermitAwaiter& waiter);
   void GiveUp(PermitAwaiter& waiter);
+  template <typename>
+  friend class BasicPermit;
+
+  // Of a permit. One that was forgotten has no holder any more, nor have those that are new.
+  void GiveBack(size_t count) {
+    if (Holders::IsOn()) [[unlikely]]
+      Holders::GivenBack(this, count);
+    Release(count);
+  }
   void ReleaseToWaiters(size_t count);
   void Serve(size_t free, Woken& woken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -67,8 +67,18 @@ template <Awaitable A>
 using AwaitValue =
     typename internal::Kept<decltype(std::declval<internal::AwaiterOf<A>&>().await_resume())>::type;
 
+namespace internal {
+
+// An rvalue that cannot be moved: it is gone after the full expression that it is made in. What
+// holds one takes it as `A&& awaitable [[clang::lifetimebound]]`, so that clang warns where what
+// holds it would live longer.
+template <typename A>
+concept StaysInItsExpression = !std::move_constructible<A>;
+
+}  // namespace internal
+
 // An awaitable that is kept until it is awaited: an lvalue, and an rvalue that cannot be moved, by
-// reference (the latter is gone after the full expression that it is made in), any other by value.
+// reference, any other by value.
 template <typename A>
 class HeldAwaitable {
  public:
@@ -76,7 +86,7 @@ class HeldAwaitable {
   A&& get() { return static_cast<A&&>(held_); }
 
  private:
-  using Held = std::conditional_t<std::move_constructible<A>, A, A&&>;
+  using Held = std::conditional_t<internal::StaysInItsExpression<A>, A&&, A>;
   Held held_;
 };
 

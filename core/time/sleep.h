@@ -56,7 +56,8 @@ inline SleepAwaiter Sleep(Duration duration) { return SleepAwaiter(duration); }
 
 class SleepUntilAwaiter final : public Timer {
  public:
-  explicit SleepUntilAwaiter(Instant at) : at_(at) {}
+  // `is_ahead`: it is not over yet, and the clock need not be asked.
+  explicit SleepUntilAwaiter(Instant at, bool is_ahead = false) : at_(at), is_ahead_(is_ahead) {}
   bool await_ready() const noexcept { return false; }
   template <typename Promise>
   bool await_suspend(std::coroutine_handle<Promise> handle) {
@@ -64,11 +65,12 @@ class SleepUntilAwaiter final : public Timer {
     scope_ = promise.scope;
     if (scope_->cancelled()) return false;
     // A loop over points that are past gives way when its budget is used up.
-    if (at_ <= Worker::Current()->clock().Now() && promise.task->ConsumeBudget()) return false;
+    Worker* const worker = Worker::Current();
+    if (!is_ahead_ && at_ <= worker->clock().Now() && promise.task->ConsumeBudget()) return false;
     task_ = promise.task;
     waiter_ = handle;
     scope_->Enter(*this);
-    Worker::Current()->wheel().Arm(*this, at_, *task_);
+    worker->wheel().Arm(*this, at_, *task_);
     return true;
   }
   // False: the scope was cancelled before the time had come.
@@ -76,8 +78,8 @@ class SleepUntilAwaiter final : public Timer {
 
   void OnReady() override {
     Fired();
-    Worker* worker = Worker::Current();
-    if (at_ > worker->clock().Now() && !scope_->cancelled()) {  // more than a year away
+    Worker* const worker = Worker::Current();
+    if (!scope_->cancelled() && at_ > worker->clock().Now()) {  // more than a year away
       worker->wheel().Arm(*this, at_, *task_);
       return;
     }
@@ -87,6 +89,7 @@ class SleepUntilAwaiter final : public Timer {
 
  private:
   const Instant at_;
+  const bool is_ahead_;
   Runnable* task_ = nullptr;
   CancelScope* scope_ = nullptr;
   std::coroutine_handle<> waiter_;

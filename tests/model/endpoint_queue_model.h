@@ -84,6 +84,7 @@ struct EndpointState : Tasks {
   FirstUsable policy;
   proxy::EndpointQueue queue;  // I1, and that none is left waiting: checked when it goes
   core::CancellationSource time_is_up;
+  core::CancellationSource never;
   std::array<proxy::EndpointSlot, 2> slots;
   std::array<core::Runnable*, 2> waiting{};
   int served = 0;

@@ -1,11 +1,20 @@
 // EndpointQueue with planted mistakes: each has to be found.
 #include "tests/model/endpoint_queue_model.h"
 #include "tests/model/expect_planted.h"
+#include "tests/model/forgive_model.h"
 
 namespace sluice::model {
 namespace {
 
-TEST(EndpointQueueMutant, None) { ExpectHolds(GivesUp); }
+TEST(EndpointQueueMutant, None) {
+  ExpectHolds(TwoWait(1), {.preemptions = 2});
+  ExpectHolds(LimitComes, {.preemptions = 2});
+  ExpectHolds(NoneOvertakes);
+  ExpectHolds(OneIsTakenOut);
+  ExpectHolds(OneIsWellAgain);
+  ExpectHolds(OneJoins);
+  ExpectHolds(OneLeaves);
+}
 TEST(EndpointQueueMutant, GrantWithoutRemoving) {
   ExpectPlantedFails("grant without removing", NoneOvertakes);
 }
@@ -20,6 +29,15 @@ TEST(EndpointQueueMutant, LooksBeforeItQueues) {
 }
 TEST(EndpointQueueMutant, LastInFirstOut) {
   ExpectPlantedFails("last in, first out", NoneOvertakes);
+}
+TEST(EndpointQueueMutant, AMarkerStaysBehind) {
+  ExpectPlantedFails("a marker stays behind", IsForgiven(1));
+}
+TEST(EndpointQueueMutant, ForgivesWithoutServing) {
+  ExpectPlantedFails("forgives without serving", IsForgiven(1));
+}
+TEST(EndpointQueueMutant, ComesBackAtTheEnd) {
+  ExpectPlantedFails("comes back at the end", ComesBack);
 }
 TEST(EndpointQueueMutant, DoesNotLookAgain) {
   ExpectPlantedFails("does not look again", OneIsTakenOut);

@@ -5,9 +5,9 @@ INCLUDE = '#include "tests/model/planted.h"\n'
 MISTAKES = [
     (
         'endpoint_queue.cc',
-        '  if (found != nullptr) waiters_.Remove(*found);\n',
+        '  if (found != nullptr) TakeOut(*found, endpoint);\n',
         """  const bool planted = model::Planted("grant without removing");
-  if (found != nullptr && !planted) waiters_.Remove(*found);
+  if (found != nullptr && !planted) TakeOut(*found, endpoint);
 """,
     ),
     (
@@ -66,6 +66,30 @@ MISTAKES = [
   return false;
 }
 """,
+    ),
+    (
+        'endpoint_queue.cc',
+        '  if (marker.ticket > waiter.ticket) MoveMarker(marker, &waiter);\n',
+        """  if (model::Planted("a marker stays behind")) return;
+  if (marker.ticket > waiter.ticket) MoveMarker(marker, &waiter);
+""",
+    ),
+    (
+        'endpoint_queue.cc',
+        '  waiters_.InsertBefore(place, waiter);\n',
+        """  if (model::Planted("comes back at the end")) {
+    waiters_.Push(waiter);
+  } else {
+    waiters_.InsertBefore(place, waiter);
+  }
+""",
+    ),
+    (
+        'endpoint_queue.cc',
+        '  waiter.is_forgiven_ = true;\n  if (Endpoint* const endpoint = PickFor(waiter)) {',
+        """  waiter.is_forgiven_ = true;
+  const bool serves = !model::Planted("forgives without serving");
+  if (Endpoint* const endpoint = serves ? PickFor(waiter) : nullptr) {""",
     ),
     (
         'endpoint_queue.cc',
@@ -510,8 +534,9 @@ MISTAKES = [
     ),
     (
         'worker_steal.cc',
-        '  if (backlog < kWakeBacklog) return;\n',
-        """  if (backlog < kWakeBacklog || model::Planted("a backlog wakes none")) return;
+        'void Worker::WakeForBacklog(size_t backlog) {\n',
+        """void Worker::WakeForBacklog(size_t backlog) {
+  if (model::Planted("a backlog wakes none")) return;
   if (backlog == kWakeBacklog && model::Planted("a backlog is one more")) return;
   const bool hint = model::Planted("a look without a fence for each");
   if (hint && !shared_.idle_.AnyParked()) return;

@@ -1,6 +1,6 @@
 """How models are built: with the checker's atomics, checks on, mutexes of the checker."""
 
-load("//bazel:copts.bzl", "SLUICE_COPTS")
+load("//bazel:copts.bzl", "SLUICE_COPTS", "precompiled")
 
 MODEL_COPTS = SLUICE_COPTS + [
     "-includetests/model/absl_mutex.h",
@@ -30,7 +30,7 @@ def model_test(
         name = name,
         size = "medium",
         srcs = [name + ".cc"],
-        copts = MODEL_COPTS,
+        copts = MODEL_COPTS + precompiled("model"),
         target_compatible_with = NOT_SANITIZED,
         deps = deps + [
             ":checker",

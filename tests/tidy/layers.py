@@ -158,7 +158,7 @@ APART = "loadtest"
 
 # What may lie directly in core/ and proxy/.
 FLAT = {
-    "core": ["BUILD.bazel", "README.md", "sluice.h"],
+    "core": ["BUILD.bazel", "README.md", "headers.md", "sluice.h", "why.md"],
     "proxy": ["BUILD.bazel", "main.cc"],
 }
 

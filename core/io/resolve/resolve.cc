@@ -203,6 +203,7 @@ Task<absl::StatusOr<ResolvedService>> ResolveService(std::string name, ResolveOp
   ResolvedService service{.targets = {}, .ttl = std::chrono::seconds(answer->ttl_seconds)};
   Unordered<Target> targets;
   size_t begun = 0;
+  size_t addresses = 0;
   absl::Status status;
   for (;;) {
     while (status.ok() && begun < answer->services.size() && targets.size() < kTargetsAtATime) {
@@ -211,7 +212,14 @@ Task<absl::StatusOr<ResolvedService>> ResolveService(std::string name, ResolveOp
     std::optional<Target> target = co_await targets.Next();
     if (!target) break;
     status.Update(target->status);
-    if (target->target.addresses.empty()) continue;
+    if (!status.ok() || target->target.addresses.empty()) continue;
+    addresses += target->target.addresses.size();
+    if (addresses > kMostServiceAddresses) {
+      status = absl::UnavailableError(absl::StrCat(name, " has more than ", kMostServiceAddresses,
+                                                   " addresses, which are not kept"));
+      service.targets.clear();
+      continue;
+    }
     service.ttl = std::min(service.ttl, target->ttl);
     service.targets.push_back(std::move(target->target));
   }

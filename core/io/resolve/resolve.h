@@ -67,6 +67,8 @@ struct ResolvedService {
 
 // More targets than that are an error (UNAVAILABLE).
 inline constexpr size_t kMostServiceTargets = 1024;
+// And addresses of all of them.
+inline constexpr size_t kMostServiceAddresses = 10'000;
 
 // A target without an address is left out. If neither of its questions is answered, nothing is
 // known (UNAVAILABLE).

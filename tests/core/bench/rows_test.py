@@ -10,7 +10,7 @@ import unittest
 
 import table
 
-PROGRAM, TWIN, README = sys.argv[1:4]
+PROGRAM, TWIN, TABLE = sys.argv[1:4]
 
 
 def ask(*line) -> str:
@@ -49,8 +49,8 @@ class Rows(unittest.TestCase):
                                for count in ("800", "1600"))
                 self.assertGreaterEqual(twice, 2 * once)
 
-    def test_the_table_of_the_readme_has_these_rows(self):
-        with open(README, encoding="utf-8") as file:
+    def test_the_table_has_these_rows(self):
+        with open(TABLE, encoding="utf-8") as file:
             written = table.rows_of(file.read())
         listed = [(row.name, row.workers, row.measure)
                   for row in table.parse_list(ask(PROGRAM, "list"))]

@@ -46,6 +46,24 @@ Task<void> CopyMain() {
 }
 TEST_F(CopyTest, UntilTheEnd) { Run(CopyMain()); }
 
+// One buffer for one stream after the other.
+Task<void> AgainMain() {
+  auto [to, sink] = Duplex::Make(100);
+  CopyBuffer buffer;
+  for (const std::string_view text : {"one ", "two ", "", "three "}) {
+    SpanReader from(BytesOf(text));
+    const Transferred copied = co_await Copy(from, to, buffer);
+    EXPECT_TRUE(copied.ok());
+    EXPECT_EQ(copied.bytes(), text.size());
+    EXPECT_EQ((co_await Copy(from, to, buffer)).bytes(), 0u);  // its end again
+  }
+  SpanReader last(BytesOf("four"));
+  EXPECT_EQ((co_await Copy(last, to)).bytes(), 4u);  // with a buffer of its own
+  EXPECT_TRUE((co_await to.Shutdown()).ok());
+  EXPECT_EQ(co_await AllOf(sink), "one two three four");
+}
+TEST_F(CopyTest, ABufferMayBeUsedForOneStreamAfterTheOther) { Run(AgainMain()); }
+
 // The buffer is as large as what comes at once needs, and no larger than it may be.
 Task<void> GrowMain() {
   auto [source, from] = Duplex::Make(200'000);
@@ -146,6 +164,21 @@ Task<void> BothWaysMain() {
   EXPECT_TRUE(std::get<3>(all) == LettersAt(7, 2000));
 }
 TEST_F(CopyTest, BothWaysAnEndIsPassedOn) { Run(BothWaysMain()); }
+
+Task<void> BothAgainMain() {
+  CopyBuffer there(8);
+  CopyBuffer back(8);
+  for (const OnEnd on_end : {OnEnd::kPassOn, OnEnd::kEndBoth, OnEnd::kPassOn}) {
+    auto [client, a] = Duplex::Make(30);
+    auto [b, server] = Duplex::Make(20);
+    co_await SayAndEnd(client, "question");
+    if (on_end == OnEnd::kPassOn) co_await SayAndEnd(server, "answer");
+    EXPECT_TRUE((co_await CopyBidirectional(a, b, there, back, on_end)).ok());
+    EXPECT_EQ(co_await AllOf(server), "question");
+    if (on_end == OnEnd::kPassOn) EXPECT_EQ(co_await AllOf(client), "answer");
+  }
+}
+TEST_F(CopyTest, BothWaysWithTheBuffersOfOthersBefore) { Run(BothAgainMain()); }
 
 Task<void> EndBothMain() {
   auto [client, a] = Duplex::Make(30);

@@ -132,6 +132,17 @@ TEST_F(FramesTest, ALargeFrameCutAnywhere) {
   for (const size_t taken : {0, 3, 4, 5, 700, 1026}) Run(LargeSendCut(taken));
 }
 
+// What is still kept goes out, and then the end.
+Task<void> FlushAndEnd(FrameWriter<Duplex>& writer, Duplex& ours, Duplex& theirs,
+                       std::string& wire) {
+  Probe flush([&] { return writer.Flush(); });
+  while (co_await flush.Pending()) co_await Drink(theirs, wire)();
+  EXPECT_TRUE(flush.Take().ok());
+  EXPECT_EQ(writer.unsent(), 0u);
+  EXPECT_TRUE((co_await ours.Shutdown()).ok());
+  co_await ReadRest(theirs, wire);
+}
+
 // Frames that are fed go out when there is enough of them, before the next one, and with a Flush;
 // what is cut short has not taken its frame.
 Task<void> FeedMain() {
@@ -152,12 +163,7 @@ Task<void> FeedMain() {
   EXPECT_EQ((co_await feed.Cancel()).error(), ECANCELED);
   EXPECT_EQ(writer.unsent(), sent.size() - kFedAtOnce);
   EXPECT_TRUE((co_await writer.Feed(BytesOf("next"))).ok());
-  Probe flush([&] { return writer.Flush(); });
-  while (co_await flush.Pending()) co_await Drink(theirs, wire)();
-  EXPECT_TRUE(flush.Take().ok());
-  EXPECT_EQ(writer.unsent(), 0u);
-  EXPECT_TRUE((co_await ours.Shutdown()).ok());
-  co_await ReadRest(theirs, wire);
+  co_await FlushAndEnd(writer, ours, theirs, wire);
   EXPECT_EQ(wire, sent + Framed("next"));
 }
 TEST_F(FramesTest, FedFramesGoOutTogether) { Run(FeedMain()); }
@@ -178,6 +184,102 @@ Task<void> FlushCut(const Cuts& cuts) {
   EXPECT_EQ(wire, Framed("ab"));
 }
 TEST_F(FramesTest, FlushCutAnywhere) { Run(ForAllCuts(5, FlushCut)); }
+
+// One branch sends, and another one feeds in its pauses. `size`: of the frame that a Send sends;
+// nothing: it is a Flush.
+Task<void> FedInPauses(std::optional<size_t> size) {
+  auto [ours, theirs] = Duplex::Make(1);
+  FrameWriter writer(ours, 10'000);
+  std::string wire;
+  const std::string text = LettersAt(0, size.value_or(0));
+  EXPECT_TRUE((co_await writer.Feed(BytesOf("before"))).ok());
+  Probe call([&] { return size.has_value() ? writer.Send(BytesOf(text)) : writer.Flush(); });
+  std::string fed;
+  for (size_t i = 0; co_await call.Pending(); ++i) {
+    if (i < 20) {  // less than what a Feed sends first
+      const std::string beside = LettersAt(i, 50 + i);
+      EXPECT_TRUE((co_await writer.Feed(BytesOf(beside))).ok());
+      fed += Framed(beside);
+    }
+    co_await Drink(theirs, wire)();
+  }
+  EXPECT_TRUE(call.Take().ok());
+  EXPECT_EQ(writer.unsent(), fed.size());
+  co_await FlushAndEnd(writer, ours, theirs, wire);
+  EXPECT_EQ(wire, Framed("before") + (size.has_value() ? Framed(text) : "") + fed);
+}
+TEST_F(FramesTest, AnotherBranchFeedsBesideAFlush) { Run(FedInPauses(std::nullopt)); }
+TEST_F(FramesTest, AnotherBranchFeedsBesideASend) { Run(FedInPauses(15)); }
+TEST_F(FramesTest, AnotherBranchFeedsBesideALargeSend) { Run(FedInPauses(kSmallFrame + 1)); }
+
+// The same, and the Send is cut short when `out` bytes are: what was fed stays whole, before and
+// behind the frame, whether that has been taken or not.
+Task<void> FedAndCut(size_t size, size_t out) {
+  auto [ours, theirs] = Duplex::Make(1);
+  FrameWriter writer(ours, 10'000);
+  std::string wire;
+  const std::string text = LettersAt(0, size);
+  EXPECT_TRUE((co_await writer.Feed(BytesOf("before"))).ok());
+  Probe send([&] { return writer.Send(BytesOf(text)); });
+  EXPECT_TRUE(co_await send.Pending());
+  EXPECT_TRUE((co_await writer.Feed(BytesOf("beside"))).ok());
+  for (size_t taken = 1; taken < out; ++taken) {
+    co_await Drink(theirs, wire)();
+    EXPECT_TRUE(co_await send.Pending());
+  }
+  const IoResult<void> cut = co_await send.Cancel();
+  const bool is_taken = out > Framed("before").size();
+  EXPECT_EQ(cut.ok(), is_taken) << out;
+  if (!is_taken) EXPECT_EQ(cut.error(), ECANCELED);
+  co_await FlushAndEnd(writer, ours, theirs, wire);
+  EXPECT_EQ(wire, Framed("before") + (is_taken ? Framed(text) : "") + Framed("beside")) << out;
+}
+TEST_F(FramesTest, WhatIsFedBesideACutSendStaysWhole) {
+  for (const size_t size : {size_t{5}, kSmallFrame + 1}) {
+    for (size_t out = 1; out < 19; ++out) Run(FedAndCut(size, out));
+  }
+}
+
+// What would have to send waits for the branch that does, also a Feed when enough is kept.
+Task<void> InTurnMain() {
+  auto [ours, theirs] = Duplex::Make(1);
+  FrameWriter writer(ours, 10'000);
+  std::string wire;
+  EXPECT_TRUE((co_await writer.Feed(BytesOf("first"))).ok());
+  Probe flush([&] { return writer.Flush(); });
+  EXPECT_TRUE(co_await flush.Pending());
+  const std::string much = LettersAt(0, kFedAtOnce);
+  EXPECT_TRUE((co_await writer.Feed(BytesOf(much))).ok());
+  Probe feed([&] { return writer.Feed(BytesOf("fed")); });
+  EXPECT_TRUE(co_await feed.Pending());
+  Probe cut([&] { return writer.Send(BytesOf("cut")); });
+  EXPECT_TRUE(co_await cut.Pending());
+  Probe send([&] { return writer.Send(BytesOf("sent")); });
+  EXPECT_TRUE(co_await send.Pending());
+  EXPECT_EQ((co_await cut.Cancel()).error(), ECANCELED);
+  while (co_await send.Pending()) co_await Drink(theirs, wire)();
+  EXPECT_TRUE(co_await flush.Ready());
+  EXPECT_TRUE(flush.Take().ok());
+  EXPECT_TRUE(co_await feed.Ready());
+  EXPECT_TRUE(feed.Take().ok());
+  EXPECT_TRUE(send.Take().ok());
+  co_await FlushAndEnd(writer, ours, theirs, wire);
+  std::string fed_first = Framed("first") + Framed(much) + Framed("fed") + Framed("sent");
+  std::string sent_first = Framed("first") + Framed(much) + Framed("sent") + Framed("fed");
+  EXPECT_TRUE(wire == fed_first || wire == sent_first);
+}
+TEST_F(FramesTest, OneBranchSendsAndTheOthersWait) { Run(InTurnMain()); }
+
+// Fed frames that an error has kept back are not lost with the frame of the Send.
+Task<void> ErrorMain() {
+  auto [ours, theirs] = Duplex::Make(100);
+  Faulty out(std::move(ours), {.write_fails_at = 4, .write_error = EIO});
+  FrameWriter writer(out, 100);
+  EXPECT_TRUE((co_await writer.Feed(BytesOf("abcdef"))).ok());
+  EXPECT_EQ((co_await writer.Send(BytesOf("lost"))).error(), EIO);
+  EXPECT_EQ(writer.unsent(), 6u);
+}
+TEST_F(FramesTest, AnErrorDropsTheFrameOfTheSendOnly) { Run(ErrorMain()); }
 
 }  // namespace
 }  // namespace sluice::core::testing

@@ -147,6 +147,18 @@ Task<void> GivenMain() {
 }
 TEST_P(CommandTest, DescriptorsOfTheCaller) { Run(GivenMain()); }
 
+// Such a child would write to where this process does.
+Task<void> ClosedMain() {
+  IoResult<Pipe> pipe = Pipe::Make();
+  pipe->reader.Close();
+  pipe->writer.Close();
+  NamedResult<Child> no_out = co_await Command("true").StdoutTo(pipe->writer.fd()).Start();
+  EXPECT_EQ(no_out.message(), "start true: Bad file descriptor");
+  EXPECT_EQ((co_await Command("true").StderrTo(-1).Start()).error(), EBADF);
+  EXPECT_EQ((co_await Command("true").StdinFrom(pipe->reader.fd()).Start()).error(), EBADF);
+}
+TEST_P(CommandTest, ADescriptorThatIsClosedIsAnError) { Run(ClosedMain()); }
+
 // Programs expect to wait; what we read and write has O_NONBLOCK, and keeps it.
 Task<void> WaitsForUsMain() {
   IoResult<Pipe> to = Pipe::Make();

@@ -103,6 +103,26 @@ Task<void> DropMain() {
 TEST_P(HalvesTest, AWriteHalfThatGoesIsAnEndTcp) { Run(DropMain<TcpStream>()); }
 TEST_P(HalvesTest, AWriteHalfThatGoesIsAnEndUnix) { Run(DropMain<UnixStream>()); }
 
+// As in a loop that connects again: the old connection does not live on in the variable that the
+// new half came from.
+template <typename Stream>
+Task<void> AssignMain() {
+  auto [first, first_peer] = co_await MakePair<Stream>();
+  auto [second, second_peer] = co_await MakePair<Stream>();
+  auto [in, out] = std::move(first).IntoSplit();
+  auto [next_in, next_out] = std::move(second).IntoSplit();
+  EXPECT_EQ(*co_await out.Write(BytesOf("last")), 4u);
+  out = std::move(next_out);
+  EXPECT_EQ(co_await ReadAll(first_peer), "last");  // and an end
+  OwnedWriteHalf<Stream>& same = out;
+  out = std::move(same);
+  EXPECT_EQ(*co_await out.Write(BytesOf("next")), 4u);
+  EXPECT_TRUE((co_await out.Shutdown()).ok());
+  EXPECT_EQ(co_await ReadAll(second_peer), "next");
+}
+TEST_P(HalvesTest, AWriteHalfThatIsReplacedIsAnEndTcp) { Run(AssignMain<TcpStream>()); }
+TEST_P(HalvesTest, AWriteHalfThatIsReplacedIsAnEndUnix) { Run(AssignMain<UnixStream>()); }
+
 Task<void> ReuniteMain() {
   auto [ours, theirs] = co_await MakePair<TcpStream>();
   auto [in, out] = std::move(ours).IntoSplit();

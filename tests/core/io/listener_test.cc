@@ -12,6 +12,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/runtime/runtime.h"
+#include "core/task/select.h"
+#include "core/task/yield.h"
 #include "tests/core/io/pairs.h"
 #include "tests/core/support/backends.h"
 
@@ -27,6 +29,8 @@ SLUICE_ON_EVERY_BACKEND(ListenerTest);
 Task<void> InUseMain() {
   NetResult<TcpListener> first = TcpListener::Bind(AnyPort());
   EXPECT_TRUE(first.ok()) << first.message();
+  const NetResult<TcpListener>& constant = first;
+  EXPECT_EQ((*constant).local(), constant->local());
   const NetResult<TcpListener> second = TcpListener::Bind(first->local());
   EXPECT_EQ(second.message(),
             absl::StrCat("listen on ", first->local().ToString(), ": Address already in use"));
@@ -43,6 +47,33 @@ Task<void> InUseMain() {
   EXPECT_FALSE(moved.is_open());
 }
 TEST_P(ListenerTest, AnAddressInUse) { Run(InUseMain()); }
+
+// In one run of the task, also behind an accept that was cut short.
+template <typename Listener>
+Task<void> BoundAgainMain(Address address) {
+  NetResult<Listener> first = Listener::Bind(address);
+  EXPECT_TRUE(first.ok()) << first.message();
+  Listener listener = std::move(*first);
+  address = listener.local();
+  for (int i = 0; i < 20; ++i) {
+    if (i % 2 == 0) {
+      auto cut = co_await Select(listener.Accept(), Yield());
+      EXPECT_EQ(cut.template Get<0>().error(), ECANCELED);
+    }
+    listener.Close();
+    NetResult<Listener> again = Listener::Bind(address);
+    EXPECT_TRUE(again.ok()) << again.message();
+    if (!again.ok()) co_return;
+    listener = std::move(*again);
+  }
+}
+TEST_P(ListenerTest, AnAddressIsFreeWhenItsListenerIsClosedTcp) {
+  Run(BoundAgainMain<TcpListener>(AnyPort()));
+}
+TEST_P(ListenerTest, AnAddressIsFreeWhenItsListenerIsClosedUnix) {
+  Run(BoundAgainMain<UnixListener>(
+      *Address::Parse(absl::StrCat("unix:@sluice-listener-test-", getpid()))));
+}
 
 Task<void> Ipv6Main() {
   NetResult<TcpListener> listener = TcpListener::Bind(*Address::Parse("[::1]:0"));

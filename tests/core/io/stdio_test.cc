@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <array>
@@ -117,6 +119,60 @@ TEST_P(StdioTest, LinesFromTheOtherEndOfATerminal) { Run(LinesMain(OtherEndOfTer
 TEST_P(StdioTest, LinesFromAPipe) { Run(LinesMain(PipeEnds(/*to_them=*/true))); }
 TEST_P(StdioTest, LinesFromASocket) { Run(LinesMain(SocketEnds())); }
 
+// As a shell begins a program whose input is a named pipe: the writer may have gone before it runs.
+Ends LeftFifo(std::string_view text) {
+  std::string name = ::testing::TempDir() + "/fifo_XXXXXX";
+  EXPECT_NE(mkdtemp(name.data()), nullptr);
+  const std::string path = name + "/fifo";
+  EXPECT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const int both = open(path.c_str(), O_RDWR | O_CLOEXEC);  // the opens below do not wait
+  EXPECT_GE(both, 0);
+  Ends ends;
+  ends.theirs = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int writer = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  Put(writer, text);
+  close(writer);
+  close(both);
+  unlink(path.c_str());
+  rmdir(name.c_str());
+  return ends;
+}
+Task<void> LeftFifoMain(Ends ends, std::string_view text) {
+  Stdin in(ends.theirs);
+  EXPECT_EQ(co_await ReadAll(in), text);
+  EXPECT_EQ(co_await ReadAll(in), "");  // again
+}
+TEST_P(StdioTest, ANamedPipeWhoseWriterHasGoneEnds) {
+  Run(LeftFifoMain(LeftFifo("abc\n"), "abc\n"));
+  Run(LeftFifoMain(LeftFifo(""), ""));
+}
+
+// A terminal whose reads never wait: that nothing is there is no end.
+Ends TerminalThatNeverWaits() {
+  Ends ends = Terminal();
+  termios how = {};
+  EXPECT_EQ(tcgetattr(ends.theirs, &how), 0);
+  cfmakeraw(&how);
+  how.c_cc[VMIN] = 0;
+  how.c_cc[VTIME] = 0;
+  EXPECT_EQ(tcsetattr(ends.theirs, TCSANOW, &how), 0);
+  return ends;
+}
+Task<void> NeverWaitsMain(Ends ends) {
+  Stdin in(ends.theirs);
+  std::string bytes(4, '\0');
+  for (const std::string_view text : {"abcd", "ef", "ghij"}) {
+    auto cut = co_await Select(in.Read(RoomIn(bytes)), Yield());
+    EXPECT_EQ(cut.Get<0>().error(), ECANCELED);
+    auto [got, zero] = co_await Join(in.Read(RoomIn(bytes)), PutLater(ends.ours, text));
+    (void)zero;
+    EXPECT_EQ(bytes.substr(0, *got), text);
+  }
+}
+TEST_P(StdioTest, ATerminalThatNeverWaitsIsWaitedFor) {
+  Run(NeverWaitsMain(TerminalThatNeverWaits()));
+}
+
 // As a program has it that writes its log and its output: both wait at the same time.
 Task<std::string> ReadPart(Stdin& in) {
   std::string bytes(4, '\0');
@@ -177,6 +233,39 @@ Task<void> NotReopenedMain(Ends in_ends, Ends out_ends) {
 TEST_P(StdioTest, WhatCannotBeOpenedOnceMoreIsWaitedFor) {
   Run(NotReopenedMain(PipeEnds(/*to_them=*/true), PipeEnds(/*to_them=*/false)));
 }
+
+// Others who have the same open file may have set O_NONBLOCK, and be faster: who comes too late
+// waits again.
+Task<void> ReadInto(Stdin& in, std::string& text, size_t& ended) {
+  text.assign(4, '\0');
+  IoResult<size_t> got = co_await in.Read(RoomIn(text));
+  EXPECT_TRUE(got.ok()) << got.error();
+  text.resize(got.ok() ? *got : 0);
+  ++ended;
+}
+Task<void> PutWhenOneHasEnded(int fd, const size_t& ended) {
+  for (int i = 0; i < 4; ++i) co_await Yield();
+  Put(fd, "abcd");
+  while (ended == 0) co_await Yield();
+  for (int i = 0; i < 100; ++i) co_await Yield();  // the other one may try meanwhile
+  Put(fd, "efgh");
+}
+Task<void> TooLateMain(Ends ends) {
+  EXPECT_EQ(fcntl(ends.theirs, F_SETFL, O_NONBLOCK), 0);
+  Ends others;
+  others.theirs = fcntl(ends.theirs, F_DUPFD_CLOEXEC, 0);
+  Stdin one = MakeWithoutReopening(ends.theirs);
+  Stdin two = MakeWithoutReopening(others.theirs);
+  for (int i = 0; i < 20; ++i) {
+    std::string first;
+    std::string second;
+    size_t ended = 0;
+    (void)co_await Join(ReadInto(one, first, ended), ReadInto(two, second, ended),
+                        PutWhenOneHasEnded(ends.ours, ended));
+    EXPECT_TRUE(first + second == "abcdefgh" || second + first == "abcdefgh");
+  }
+}
+TEST_P(StdioTest, WhoComesTooLateWaitsAgain) { Run(TooLateMain(PipeEnds(/*to_them=*/true))); }
 
 Task<std::string> Take(int fd, size_t count) {
   std::string all;

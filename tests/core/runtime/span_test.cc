@@ -276,6 +276,35 @@ TEST_P(SpanTest, EndsWithItsTaskAtTheLatest) {
   EXPECT_EQ(lines().size(), 3u);
 }
 
+// A thread has it, and lets it go just as the task's code ends: one of both tells of it.
+TEST_P(SpanTest, GoesElsewhereWhileItsTaskEnds) {
+  constexpr int kTimes = 500;
+  Runtime runtime(Watching());
+  ASSERT_TRUE(runtime.StartInBackground().ok());
+  std::optional<Span> handed;
+  std::atomic<int> step = 0;  // of each time: 1, it is handed on; 2, both go on; 3, it is gone
+  std::thread other([&] {
+    for (int i = 0; i < kTimes; ++i) {
+      while (step != 3 * i + 1) std::this_thread::yield();
+      step = 3 * i + 2;
+      handed.reset();
+      step = 3 * i + 3;
+    }
+  });
+  const auto opens = [&](int i) -> Task<void> {
+    handed = OpenSpan("handed", {{"number", i}});
+    step = 3 * i + 1;
+    while (step < 3 * i + 2) std::this_thread::yield();
+    co_return;
+  };
+  for (int i = 0; i < kTimes; ++i) {
+    runtime.BlockOn(opens(i));
+    while (step != 3 * i + 3) std::this_thread::yield();
+  }
+  other.join();
+  EXPECT_EQ(lines().size(), size_t{kTimes});
+}
+
 // What is told is told under no lock, or this would not end: neither when a span goes, nor when it
 // ends with its task.
 TEST_P(SpanTest, TheOneThatIsToldMayList) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -26,6 +27,7 @@
 #include "core/sync/event.h"
 #include "core/sync/holders.h"
 #include "core/sync/mutex.h"
+#include "core/task/co_invoke.h"
 #include "core/task/join.h"
 #include "core/task/task.h"
 #include "core/time/sleep.h"
@@ -57,6 +59,38 @@ class TaskListBoundsTest : public BackendTest {
 };
 
 Task<void> WaitsFor(Event& event) { (void)co_await event.Wait(); }
+
+TEST_P(TaskListBoundsTest, ATaskThatNeverRanKeptNoWorker) {
+  int told = 0;
+  {
+    Event event;
+    Runtime runtime(Watching({.slow_poll = 1ms, .on_slow_poll = [&](const SlowPoll&) { ++told; }}));
+    JoinHandle<void> handle = runtime.handle().Spawn(WaitsFor(event));
+    const auto begin = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() - begin < 3ms) std::this_thread::yield();
+  }
+  EXPECT_EQ(told, 0);
+}
+
+TEST_P(TaskListBoundsTest, WhatATaskWaitedForIsNotToldWhileItRuns) {
+  Event event;
+  std::atomic<bool> may_end = false;
+  Runtime runtime(Watching());
+  ASSERT_TRUE(runtime.StartInBackground().ok());
+  const auto runs = [&]() -> Task<void> {
+    (void)co_await event.Wait();
+    while (!may_end) std::this_thread::yield();
+  };
+  JoinHandle<void> handle = runtime.handle().Spawn(CoInvoke(runs));
+  EXPECT_NE(UntilAllWait(runtime, 1).tasks[0].resource, 0u);
+  event.Set();
+  TaskInfo task;
+  while (task.state != TaskState::kRunning) task = ListTasks(runtime.handle())->tasks.at(0);
+  EXPECT_TRUE(task.waits_for.empty());
+  EXPECT_EQ(task.resource, 0u);
+  may_end = true;
+  (void)runtime.BlockOn(std::move(handle));
+}
 
 TEST_P(TaskListBoundsTest, ALimitAnOrderAndAName) {
   Event event;

@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <set>
 #include <string>
 #include <thread>
@@ -100,15 +99,28 @@ Task<void> SleepTimes(int times) {
   for (int i = 0; i < times; ++i) (void)co_await Sleep(10ms);
 }
 TEST(WorkerCountersTest, TimeInTheKernelIsCounted) {
-  VirtualClock clock;
-  Runtime runtime({.worker = {.buffers = 1, .buffer_size = 4096}}, clock,
-                  [&](BufferPool&) -> absl::StatusOr<std::unique_ptr<Reactor>> {
-                    return std::make_unique<VirtualReactor>(clock);
-                  });
-  runtime.BlockOn(SleepTimes(5));
+  VirtualRuntime runtime;
+  runtime.Run(SleepTimes(5));
   const WorkerCounters& counters = runtime.handle().worker_counters(0);
   EXPECT_EQ(Value(counters.waited_ns), 50'000'000u);
-  EXPECT_LE(Value(counters.idle_wakes), 1u);  // the wake-up of what BlockOn had put there
+  EXPECT_LE(Value(counters.idle_wakes), 1u);  // the wake-up of what Run had put there
+}
+
+// Where tasks are long the clock is read after each of them, and no longer than that.
+Task<void> LongAndThenShort(VirtualClock& clock, Duration& while_long) {
+  for (int i = 0; i < 50; ++i) {
+    clock.Advance(1ms);
+    co_await Yield();
+  }
+  while_long = Worker::Current()->mean_task_time();
+  co_await SleepTimes(100);  // rounds of one task that end asleep
+}
+TEST(WorkerCountersTest, LongTasksAreForgottenByRoundsThatEndAsleep) {
+  VirtualRuntime runtime;
+  Duration while_long{};
+  runtime.Run(LongAndThenShort(runtime.clock, while_long));
+  EXPECT_GT(while_long, 500us);
+  EXPECT_LT(runtime.handle().worker(0).mean_task_time(), 75us);
 }
 
 Task<void> LookAtQueue(uint64_t& queued, uint64_t& idle_wakes) {

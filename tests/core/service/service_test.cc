@@ -21,6 +21,7 @@
 #include "core/service/rate_limit_layer.h"
 #include "core/service/retry_layer.h"
 #include "core/service/timeout_layer.h"
+#include "core/task/outcome.h"
 #include "core/testing/fixture.h"
 #include "core/testing/probe.h"
 #include "core/time/now.h"
@@ -97,6 +98,21 @@ Task<void> TimeoutMain() {
   EXPECT_EQ((co_await cut.Cancel()).error(), ECANCELED);
 }
 TEST_F(ServiceTest, Timeout) { Run(TimeoutMain()); }
+
+Task<IoResult<int>> AnswerOrThrow(int seconds) {
+  if (!co_await Sleep(seconds * 1s)) throw Cancelled();
+  co_return seconds;
+}
+Task<void> ThrowingMain() {
+  auto service = Layers().With(TimeoutLayer(10s)).Around(ServiceOf([](int seconds) {
+    return AnswerOrThrow(seconds);
+  }));
+  EXPECT_EQ(co_await AskAll(service, {3, 11, 9}), (Ints{3, -ETIMEDOUT, 9}));
+  Probe cut([&] { return Ask(service, 5); });
+  EXPECT_TRUE(co_await cut.Pending());
+  EXPECT_EQ((co_await cut.Cancel()).error(), ECANCELED);
+}
+TEST_F(ServiceTest, TimeoutOfWhatGivesUpByAnException) { Run(ThrowingMain()); }
 
 Task<void> ConcurrencyMain() {
   Server server;

@@ -2,6 +2,7 @@
 #ifndef SLUICE_TESTS_CORE_SUPPORT_VIRTUAL_TIME_H_
 #define SLUICE_TESTS_CORE_SUPPORT_VIRTUAL_TIME_H_
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -17,11 +18,16 @@ namespace sluice::core::testing {
 
 class VirtualClock final : public Clock {
  public:
-  Instant Now() const override { return now_; }
+  Instant Now() const override {
+    ++reads_;
+    return now_;
+  }
+  uint64_t reads() const { return reads_; }  // how often it was asked
   void Advance(Duration by) { now_ += by; }
 
  private:
   Instant now_ = Instant(1000s);
+  mutable uint64_t reads_ = 0;
 };
 
 // One worker on one thread: waiting is letting the time pass. Waiting for ever is a mistake.
@@ -60,6 +66,7 @@ class VirtualRuntime {
                  }) {}
 
   void Run(Task<void> main) { SLUICE_CHECK(runtime_.Run(std::move(main)).ok()); }
+  RuntimeHandle handle() { return runtime_.handle(); }  // what was counted, too
 
   VirtualClock clock;
 

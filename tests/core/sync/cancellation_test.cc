@@ -147,7 +147,7 @@ TEST(CancellationDeathTest, ASourceOutlivesItsNotices) {
         CancellationSource source;
         notice.Register(source.token(), task);
       },
-      "waiting_.empty");
+      "await the end of the tasks that have its tokens");
 }
 
 Task<void> UntilStopped(CancellationToken stop, std::atomic<int>& waiting, std::atomic<int>& ends) {

@@ -166,10 +166,22 @@ TEST_P(HoldersTest, WhatIsForgottenIsHeldByNobody) {
     EXPECT_EQ(OfAll(), (Found{{Own(), 5}, {Own(), 2}}));
     EXPECT_EQ(five->Forget(), 5u);
     EXPECT_EQ(OfAll(), (Found{{Own(), 2}}));
+    semaphore->Release(5);  // they had no holder any more
+    EXPECT_EQ(OfAll(), (Found{{Own(), 2}}));
     EXPECT_EQ(owned->Forget(), 2u);
     EXPECT_EQ(OfAll(), Found{});
     auto moved = std::move(*five);
     EXPECT_EQ(moved.Forget(), 0u);
+  };
+  runtime.BlockOn(CoInvoke(main));
+}
+
+TEST_P(HoldersTest, NoPermitsHaveNoHolder) {
+  Runtime runtime(Watching());
+  Semaphore semaphore(10);
+  const auto main = [&]() -> Task<void> {
+    (void)co_await semaphore.Acquire(0);
+    EXPECT_TRUE(Holders::All().empty());
   };
   runtime.BlockOn(CoInvoke(main));
 }

@@ -122,6 +122,33 @@ TEST_F(RunnableTest, TheBudgetIsSharedWithWhatIsDoneAtOnce) {
   EXPECT_EQ(order_, std::vector<int>{1});
 }
 
+// What is ready beside one that gives way has the rest of the budget. Only where that is used up
+// before all of it has run, the run has used up its budget.
+TEST_F(RunnableTest, GivesWayOrHasUsedUpItsBudget) {
+  for (const int spent : {0, kCoopBudget - 1, kCoopBudget}) {
+    SCOPED_TRACE(spent);
+    order_.clear();
+    ManualScheduler scheduler;
+    FakeTask task(scheduler);
+    Event after = Recording(3);
+    Event beside = Recording(2);
+    Event first([&] {
+      order_.push_back(1);
+      for (int i = 0; i < spent; ++i) EXPECT_TRUE(task.ConsumeBudget());
+      task.Post(after);
+      task.GiveWay();
+    });
+    task.Post(first);
+    task.Post(beside);
+    const bool used_up = spent == kCoopBudget;
+    EXPECT_EQ(task.Run(), used_up ? Runnable::Outcome::kYield : Runnable::Outcome::kGiveWay);
+    EXPECT_EQ(order_, used_up ? (std::vector<int>{1}) : (std::vector<int>{1, 2}));
+    EXPECT_EQ(task.heavy(), used_up);
+    EXPECT_EQ(task.Run(), Runnable::Outcome::kIdle);
+    EXPECT_EQ(order_, (std::vector<int>{1, 2, 3}));
+  }
+}
+
 TEST_F(RunnableTest, LargeCopiesUseUpTheBudget) {
   int at_once = 0;
   Event greedy([&] {

@@ -1,5 +1,6 @@
-// The examples of core/README.md, as they stand there: programs in ten lines each, a test of what
-// runs in tasks; and the awaitable that it tells how to write (core/examples/turnstile.h).
+// The examples of core/README.md and core/examples/README.md, as they stand there: programs in ten
+// lines each, a test of what runs in tasks; and the awaitable that core/why.md tells how to write
+// (core/examples/turnstile.h).
 #include <gtest/gtest.h>
 
 #include <cerrno>

@@ -11,6 +11,7 @@
 
 #include "core/runtime/spawn.h"
 #include "core/runtime/task_group.h"
+#include "core/task/outcome.h"
 #include "core/task/select.h"
 #include "core/time/timeout.h"
 #include "tests/core/support/cancellable_gate.h"
@@ -99,7 +100,11 @@ Task<void> TimeoutOfOpMain(const Clock& clock) {
   IoResult<int> late = co_await WithTimeout(1s, AnswerOp(kHour));
   EXPECT_EQ(late.error(), ETIMEDOUT);
   EXPECT_LT(clock.Now() - begin, 3s);
-  IoResult<int> none = co_await WithTimeout(0s, AnswerOp(kHour));
+  const Instant over = clock.Now();
+  IoResult<int> at_once = co_await WithTimeout(-1s, AnswerOp(kHour));
+  EXPECT_EQ(at_once.error(), ETIMEDOUT);
+  EXPECT_EQ(clock.Now(), over);
+  IoResult<int> none = co_await WithTimeout(std::nullopt, AnswerOp(kHour));
   EXPECT_EQ(*none, 9);
 }
 TEST(WithTimeoutTest, OfWhatIsNoTask) {
@@ -125,13 +130,76 @@ Task<void> TimeoutMain(const Clock& clock) {
   EXPECT_TRUE(won.ok());
   EXPECT_EQ(*won, 8);
 
-  IoResult<int> none = co_await WithTimeout(0s, Answer(kHour, 0));
+  IoResult<int> none = co_await WithTimeout(std::nullopt, Answer(kHour, 0));
   EXPECT_EQ(*none, 7);
 }
 TEST(WithTimeoutTest, BringsTheResultOrETIMEDOUT) {
   VirtualRuntime runtime;
   runtime.Run(TimeoutMain(runtime.clock));
 }
+
+// What ends without a wait.
+Task<IoResult<int>> Ready() { co_return 6; }
+
+Task<void> OverMain(const Clock& clock) {
+  const Instant begin = clock.Now();
+  for (const Duration timeout : {Duration(0ns), Duration(-1s), Duration::min()}) {
+    IoResult<int> late = co_await WithTimeout(timeout, Answer(kHour, 0));
+    EXPECT_EQ(late.error(), ETIMEDOUT);
+    IoResult<int> ready = co_await WithTimeout(timeout, Ready());
+    EXPECT_EQ(*ready, 6);
+    IoResult<int> won = co_await WithTimeout(timeout, Stubborn(3));
+    EXPECT_EQ(*won, 8);
+  }
+  EXPECT_EQ(clock.Now(), begin);
+}
+TEST(WithTimeoutTest, OfNothingOrLessIsOverAtOnceAfterOneLook) {
+  VirtualRuntime runtime;
+  runtime.Run(OverMain(runtime.clock));
+}
+
+Task<void> DeadlineMain(const Clock& clock) {
+  const Instant begin = clock.Now();
+  IoResult<int> in_time = co_await WithDeadline(begin + 1s, Answer(1ms, 0));
+  EXPECT_EQ(*in_time, 7);
+  IoResult<int> late = co_await WithDeadline(begin + 1s, AnswerOp(kHour));
+  EXPECT_EQ(late.error(), ETIMEDOUT);
+  EXPECT_GE(clock.Now(), begin + 1s);
+  EXPECT_LE(clock.Now(), begin + 1001ms);
+  // Several share one: what is left for the last ones is nothing.
+  const Instant past = clock.Now();
+  IoResult<int> over = co_await WithDeadline(begin + 1s, Answer(1ms, 0));
+  EXPECT_EQ(over.error(), ETIMEDOUT);
+  IoResult<int> ready = co_await WithDeadline(Instant::Min(), Ready());
+  EXPECT_EQ(*ready, 6);
+  EXPECT_EQ(clock.Now(), past);
+  IoResult<int> none = co_await WithDeadline(Instant::Max(), Answer(kHour, 0));
+  EXPECT_EQ(*none, 7);
+}
+TEST(WithDeadlineTest, IsThatOfAPointInTime) {
+  VirtualRuntime runtime;
+  runtime.Run(DeadlineMain(runtime.clock));
+}
+
+// Gives up as what awaits a stream does.
+Task<IoResult<int>> AnswerOrThrow(Duration after) {
+  if (!co_await Sleep(after)) throw Cancelled();
+  co_return 7;
+}
+Task<IoResult<int>> CancelsItself() {
+  (void)co_await Sleep(1ms);
+  throw Cancelled();
+}
+Task<void> ThrowMain() {
+  IoResult<int> late = co_await WithTimeout(1s, AnswerOrThrow(kHour));
+  EXPECT_EQ(late.error(), ETIMEDOUT);
+  late = co_await WithTimeout(0s, AnswerOrThrow(kHour));
+  EXPECT_EQ(late.error(), ETIMEDOUT);
+  IoResult<int> in_time = co_await WithTimeout(1s, AnswerOrThrow(1ms));
+  EXPECT_EQ(*in_time, 7);
+  EXPECT_THROW((void)co_await WithTimeout(1s, CancelsItself()), Cancelled);
+}
+TEST(WithTimeoutTest, ATaskThatThrowsCancelledIsLate) { VirtualRuntime().Run(ThrowMain()); }
 
 Task<int> ErrorOf(Task<IoResult<int>> task) {
   IoResult<int> result = co_await std::move(task);
@@ -141,6 +209,8 @@ Task<void> CancelMain() {
   // The scope around it is cancelled first: that is no timeout.
   auto outcome = co_await Select(ErrorOf(WithTimeout(kHour, Answer(2 * kHour, 0))), Sleep(1s));
   EXPECT_TRUE(outcome.Won<1>());
+  EXPECT_EQ(outcome.Get<0>(), ECANCELED);
+  outcome = co_await Select(ErrorOf(WithTimeout(kHour, AnswerOrThrow(2 * kHour))), Sleep(1s));
   EXPECT_EQ(outcome.Get<0>(), ECANCELED);
   // One inside another: the inner one's timeout is the inner one's.
   outcome = co_await Select(ErrorOf(WithTimeout(kHour, WithTimeout(1s, Answer(2 * kHour, 0)))),

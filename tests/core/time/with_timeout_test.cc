@@ -1,7 +1,8 @@
-// WithTimeout around awaitables that bring no IoResult, in virtual time.
+// WithTimeout around awaitables that bring another type than an IoResult, in virtual time.
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -12,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "core/bytes/transferred.h"
 #include "core/io/named_result.h"
+#include "core/io/net_result.h"
 #include "core/task/outcome.h"
 #include "core/task/select.h"
 #include "core/time/interval.h"
@@ -19,6 +21,7 @@
 #include "core/time/sleep.h"
 #include "core/time/timeout.h"
 #include "tests/core/support/virtual_time.h"
+#include "tests/core/support/yield.h"
 
 namespace sluice::core::testing {
 namespace {
@@ -65,7 +68,12 @@ Task<void> NumberMain() {
   EXPECT_EQ(co_await WithTimeout(1s, Number(1h)), std::nullopt);
   // An int says nothing: it is handed on, though late.
   EXPECT_EQ(co_await WithTimeout(1s, Bring<int>(1h, 1, 0)), std::optional<int>(0));
-  EXPECT_EQ(co_await WithTimeout(0s, Number(1h)), std::optional<int>(5));
+  EXPECT_EQ(co_await WithTimeout(std::nullopt, Number(1h)), std::optional<int>(5));
+  const Instant begin = Now();
+  EXPECT_EQ(co_await WithTimeout(0s, Number(1h)), std::nullopt);
+  EXPECT_EQ(co_await WithDeadline(begin, Number(1h)), std::nullopt);
+  EXPECT_EQ(Now(), begin);
+  EXPECT_EQ(co_await WithDeadline(begin + 1s, Number(10ms)), std::optional<int>(5));
 }
 TEST(WithTimeoutOfAnyTest, ATaskGivesUpByThrowingCancelled) { VirtualRuntime().Run(NumberMain()); }
 
@@ -73,7 +81,9 @@ Task<void> Nothing(Duration after) { (void)co_await Sleep(after); }
 Task<void> NothingMain() {
   EXPECT_TRUE((co_await WithTimeout(1s, Nothing(10ms))).has_value());
   EXPECT_FALSE((co_await WithTimeout(1s, Nothing(1h))).has_value());
-  EXPECT_TRUE((co_await WithTimeout(-1s, Nothing(1h))).has_value());
+  EXPECT_TRUE((co_await WithTimeout(std::nullopt, Nothing(1h))).has_value());
+  EXPECT_TRUE((co_await WithDeadline(Instant::Max(), Nothing(1h))).has_value());
+  EXPECT_FALSE((co_await WithTimeout(-1s, Nothing(1h))).has_value());
 }
 TEST(WithTimeoutOfAnyTest, OfATaskThatBringsNothing) { VirtualRuntime().Run(NothingMain()); }
 
@@ -113,11 +123,90 @@ Task<void> AwaitersMain() {
 }
 TEST(WithTimeoutOfAnyTest, OfWhatIsNoTask) { VirtualRuntime().Run(AwaitersMain()); }
 
-// The form of an awaitable that brings an IoResult is another one.
-static_assert(
-    std::is_same_v<AwaitValue<decltype(WithTimeout(1s, Task<IoResult<int>>()))>, IoResult<int>>);
-static_assert(std::is_same_v<AwaitValue<decltype(WithTimeout(1s, Task<Outcome<int>>()))>,
-                             std::optional<Outcome<int>>>);
+template <typename T>
+Task<T> Late(T given_up) {
+  EXPECT_FALSE(co_await Sleep(1h));
+  co_return std::move(given_up);
+}
+template <typename T>
+Task<T> Throwing() {
+  if (!co_await Sleep(1h)) throw Cancelled();
+  co_return T();
+}
+template <typename T>
+Task<int> ErrorOf(Task<T> task) {
+  co_return (co_await std::move(task)).error();
+}
+
+Task<void> FailureMain() {
+  using Result = NamedResult<int>;
+  const NamedError given_up = {"open", "file", ECANCELED};
+  Result late = co_await WithTimeout(1s, Late<Result>(given_up));
+  EXPECT_EQ(late.error(), ETIMEDOUT);
+  EXPECT_EQ(late.message(), "open file: Connection timed out");
+  Result in_time = co_await WithTimeout(1s, Bring<Result>(1ms, 5, given_up));
+  EXPECT_EQ(*in_time, 5);
+  Result won = co_await WithTimeout(1s, Late<Result>(6));
+  EXPECT_EQ(*won, 6);
+  Result failed = co_await WithTimeout(1s, Late<Result>(NamedError{"open", "file", ENOENT}));
+  EXPECT_EQ(failed.error(), ENOENT);
+  Result none = co_await WithTimeout(std::nullopt, Bring<Result>(1h, 7, given_up));
+  EXPECT_EQ(*none, 7);
+  Result at_once = co_await WithDeadline(Now(), Late<Result>(given_up));
+  EXPECT_EQ(at_once.error(), ETIMEDOUT);
+  auto throws = []() -> Task<Result> {
+    if (!co_await Sleep(1h)) throw Cancelled();
+    co_return 5;
+  };
+  Result thrown = co_await WithTimeout(1s, throws());
+  EXPECT_EQ(thrown.error(), ETIMEDOUT);
+  EXPECT_EQ(thrown.message(), "await: Connection timed out");
+  auto cancelled =
+      co_await Select(ErrorOf<Result>(WithTimeout(1h, Late<Result>(given_up))), Sleep(1s));
+  EXPECT_EQ(cancelled.Get<0>(), ECANCELED);
+}
+TEST(WithTimeoutOfErrnoTest, AFailureSaysThatItWasLate) { VirtualRuntime().Run(FailureMain()); }
+
+Task<void> TransferredMain() {
+  const auto partly = Transferred(3, ECANCELED);
+  Transferred late = co_await WithTimeout(1s, Late<Transferred>(partly));
+  EXPECT_EQ(late.bytes(), 3u);  // they are not lost
+  EXPECT_EQ(late.error(), ETIMEDOUT);
+  Transferred won = co_await WithTimeout(1s, Late<Transferred>(Transferred(9, 0)));
+  EXPECT_TRUE(won.ok());
+  EXPECT_EQ(won.bytes(), 9u);
+  Transferred thrown = co_await WithTimeout(1s, Throwing<Transferred>());
+  EXPECT_EQ(thrown.bytes(), 0u);
+  EXPECT_EQ(thrown.error(), ETIMEDOUT);
+  auto cancelled =
+      co_await Select(ErrorOf<Transferred>(WithTimeout(1h, Late<Transferred>(partly))), Sleep(1s));
+  EXPECT_EQ(cancelled.Get<0>(), ECANCELED);
+}
+TEST(WithTimeoutOfErrnoTest, ATransferSaysHowFarItCame) { VirtualRuntime().Run(TransferredMain()); }
+
+// To ask the clock takes as long as the rest of a time-out that is in time.
+Task<uint64_t> ReadsOf100(const VirtualClock& clock, std::optional<Duration> timeout) {
+  const uint64_t before = clock.reads();
+  for (int i = 0; i < 100; ++i) co_await WithTimeout(timeout, Turns(1));
+  co_return clock.reads() - before;
+}
+Task<void> ReadsMain(const VirtualClock& clock) {
+  const uint64_t without = co_await ReadsOf100(clock, std::nullopt);
+  EXPECT_EQ(co_await ReadsOf100(clock, 1s), without + 100);
+}
+TEST(WithTimeoutOfAnyTest, AsksTheClockOnce) {
+  VirtualRuntime runtime;
+  runtime.Run(ReadsMain(runtime.clock));
+}
+
+template <typename T>
+using Timely = AwaitValue<decltype(WithTimeout(1s, Task<T>()))>;
+static_assert(std::is_same_v<Timely<IoResult<int>>, IoResult<int>>);
+static_assert(std::is_same_v<Timely<NetResult<int>>, NetResult<int>>);
+static_assert(std::is_same_v<Timely<NamedResult<int>>, NamedResult<int>>);
+static_assert(std::is_same_v<Timely<Transferred>, Transferred>);
+static_assert(std::is_same_v<Timely<Outcome<int>>, std::optional<Outcome<int>>>);
+static_assert(std::is_same_v<Timely<absl::StatusOr<int>>, std::optional<absl::StatusOr<int>>>);
 
 TEST(GaveUpTest, DependsOnTheType) {
   EXPECT_TRUE(GaveUp(Unit{}));

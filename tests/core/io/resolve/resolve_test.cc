@@ -262,5 +262,30 @@ TEST_P(ResolveTest, AServiceIsKnownAsAWholeOrNot) {
   EXPECT_TRUE(absl::IsUnavailable(Run(ResolveService("_app._tcp.x", Of(server))).status()));
 }
 
+// A name server that lies: each server is asked for, and all of their addresses are counted.
+TEST_P(ResolveTest, AServiceOfTooManyAddressesIsNotKept) {
+  constexpr size_t kEach = 100;
+  const NameServer server([](const Question& question) {
+    if (!question.over_tcp) return AnswerOnWire(question.message, kTruncated, {});
+    if (question.type == DnsType::kAaaa) return AnswerOnWire(question.message, kPlain, {});
+    if (question.type == DnsType::kA) {
+      std::vector<std::string> texts;
+      for (size_t i = 0; i < kEach; ++i) texts.push_back("10.0.0." + std::to_string(i));
+      std::vector<const char*> addresses;
+      for (const std::string& text : texts) addresses.push_back(text.c_str());
+      return Addresses(question, addresses);
+    }
+    std::vector<RecordOnWire> servers;
+    for (size_t i = 0; i <= kMostServiceAddresses / kEach; ++i) {
+      const auto port = static_cast<uint16_t>(3000 + i);
+      servers.push_back({kOwnerOfQuestion, DnsType::kSrv, 40, ServiceData(0, 5, port, "one.x")});
+    }
+    return AnswerOnWire(question.message, kPlain, servers);
+  });
+  const absl::Status status = Run(ResolveService("_app._tcp.x", Of(server))).status();
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_NE(status.message().find("more than 10000 addresses"), status.message().npos) << status;
+}
+
 }  // namespace
 }  // namespace sluice::core::testing

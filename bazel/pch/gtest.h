@@ -1,0 +1,3 @@
+// The same for tests; it follows standard.h.
+
+#include "gtest/gtest.h"
