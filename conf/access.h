@@ -26,6 +26,9 @@ struct AccessFile {
   std::string path;  // as the configuration has it
   // Null: it has not been read. Large lists are shared by all copies of a configuration.
   std::shared_ptr<const std::vector<AccessRule>> rules = nullptr;
+  // Absolute: `path` is relative to the file that has it. Empty until it has been read.
+  std::string place = {};
+  size_t digest = 0;  // of the rules, made when they were read
 
   bool operator==(const AccessFile& other) const {
     if (path != other.path || !rules != !other.rules) return false;

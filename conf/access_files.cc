@@ -1,9 +1,15 @@
 #include "conf/access_files.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
+#include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "conf/text/text.h"
@@ -65,12 +71,29 @@ class FileReader {
       const std::string path = RelativeTo(errors_.files()[static_cast<size_t>(at.file)], file.path);
       const auto [found, is_new] = read_.try_emplace(path);
       if (is_new) found->second = ReadFile(path, at);
-      file.rules = found->second;
+      file.rules = found->second.rules;
+      file.digest = found->second.digest;
+      std::error_code error;
+      file.place = std::filesystem::absolute(path, error).string();
     }
   }
 
  private:
-  std::shared_ptr<const std::vector<AccessRule>> ReadFile(const std::string& path, Position at) {
+  struct ReadRules {
+    std::shared_ptr<const std::vector<AccessRule>> rules;
+    size_t digest = 0;
+  };
+
+  // Of the rules as clients meet them: a comment, or a line that moves, makes no difference.
+  static size_t DigestOf(const std::vector<AccessRule>& rules) {
+    std::string text;
+    for (const AccessRule& rule : rules) {
+      text += Cat(rule.allows ? "allow " : "deny ", rule.network.ToString(), "\n");
+    }
+    return std::hash<std::string>()(text);
+  }
+
+  ReadRules ReadFile(const std::string& path, Position at) {
     auto rules = std::make_shared<std::vector<AccessRule>>();
     const FileText file = ReadSource(path, sources_, kMaxAccessFileBytes);
     const auto fail = [&](std::string_view why) {
@@ -85,13 +108,14 @@ class FileReader {
       *rules = ParseAccessRules(file.text, found);
       if (!found.empty()) errors_.AddAll(found.Take(), errors_.AddFile(path));
     }
-    return rules;
+    const size_t digest = DigestOf(*rules);
+    return {.rules = std::move(rules), .digest = digest};
   }
 
   const Positions& positions_;
   Errors& errors_;
   Sources& sources_;
-  std::map<std::string, std::shared_ptr<const std::vector<AccessRule>>> read_;  // by path
+  std::map<std::string, ReadRules> read_;  // by path
 };
 
 }  // namespace
@@ -99,6 +123,7 @@ class FileReader {
 std::vector<AccessRule> ParseAccessRules(std::string_view text, Errors& errors) {
   std::vector<AccessRule> rules;
   int number = 0;
+  text = WithoutByteOrderMark(text);
   while (!text.empty() && !errors.many()) {
     const std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(line.size() + 1, text.size()));

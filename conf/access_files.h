@@ -27,8 +27,8 @@ inline constexpr size_t kMaxAccessFileBytes = size_t{64} << 20;
 // The rules of a text, in order, and what is wrong with it, by its places.
 std::vector<AccessRule> ParseAccessRules(std::string_view text, Errors& errors);
 
-// Fills in AccessFile::rules everywhere in `config`. A file that is named several times is read
-// once.
+// Fills in AccessFile::rules and AccessFile::place everywhere in `config`. A file that is named
+// several times is read once.
 void ReadAccessFiles(Config& config, const Positions& positions, Errors& errors, Sources& sources);
 
 }  // namespace sluice::conf

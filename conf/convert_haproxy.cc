@@ -154,7 +154,8 @@ void SetOnLimit(Converted& out) {
 
 Converted ConvertHaproxy(std::string_view text, std::string_view file) {
   Converted out(file);
-  Haproxy(out).Read(HaproxySections(text));
+  if (out.IsTooLarge(text)) return out;
+  Haproxy(out).Read(HaproxySections(text, out));
   out.Finish();
   SetOnLimit(out);
   return out;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -11,19 +12,21 @@
 #include "conf/converted.h"
 #include "conf/nginx_maps.h"
 #include "conf/nginx_senders.h"
+#include "conf/nginx_told.h"
 #include "conf/nginx_upstream.h"
 #include "conf/nginx_words.h"
 #include "conf/not_converted.h"
 #include "conf/text/text.h"
+#include "conf/text/units.h"
 
 namespace sluice::conf {
 namespace {
 
 using Directive = NginxDirective;
 
-// "10k" and "1m" of nginx as sizes of ours; "" for 0.
+// "10k" and "1m" of nginx as sizes of ours.
 std::string RateOf(std::string text) {
-  if (text == "0" || text.empty()) return "";
+  if (text.empty()) return "";
   const char unit = text.back();
   if (IsAsciiDigit(unit)) return text + "B/s";
   text.pop_back();
@@ -39,6 +42,14 @@ std::string ListenAddress(const std::string& text) {
   if (text.starts_with("localhost:")) return "127.0.0.1" + text.substr(9);
   return text.rfind(':') == text.npos ? "" : text;
 }
+
+// "proxy_download_rate 100k"
+struct Rate {
+  int line = 0;
+  std::string word;
+  std::string text;  // in our words
+  uint64_t bytes = 0;
+};
 
 class Nginx {
  public:
@@ -97,8 +108,10 @@ class Nginx {
   }
 
   void Stream(const std::vector<Directive>& block) {
-    // There idle is 10m, too, and holds for a side that takes nothing.
+    // Its defaults, some of which are other ones than here. Its idle holds for a side that takes
+    // nothing, too.
     SetIdle("10m", out_.timeouts);
+    out_.timeouts.Set("connect", "60s");
     for (const Directive& each : block) {
       const std::string& word = each.words[0];
       if (word == "upstream") {
@@ -106,7 +119,7 @@ class Nginx {
         NoteFailures(each, out_.upstreams.back());
       } else if (word == "map") {
         if (!maps_.Take(each)) NoCounterpart(each);
-      } else if (word != "server" && !IsOfServer(word) && !TakeTime(each, out_.timeouts)) {
+      } else if (word != "server" && !IsToldByNginx(word) && !TakeTime(each, out_.timeouts)) {
         NoCounterpart(each);
       }
     }
@@ -149,66 +162,23 @@ class Nginx {
     }
   }
 
-  // What a server has of the block around it, if it does not say so itself.
-  static bool IsOfServer(std::string_view word) {
-    return word == "proxy_protocol" || word == "proxy_protocol_timeout" || word == "proxy_bind" ||
-           word == "set_real_ip_from" || word == "ssl_preread" || word == "preread_timeout" ||
-           word == "proxy_ssl" || word == "proxy_half_close" || word == "allow" || word == "deny";
+  void Tell(const Directive& each) {
+    if (!told_.Take(each)) NoCounterpart(each);
   }
 
-  // What is said of PROXY headers and of addresses; the last one holds.
-  struct Told {
-    bool accepts = false;
-    std::string timeout = {};
-    std::vector<std::string> trusted = {};
-    bool reads_names = false;
-    bool is_tls = false;       // towards the servers
-    bool closes_both = false;  // when one direction has ended
-    bool keeps_half = false;
-    std::string read_timeout = {};
-    NginxSender sender = {};
-  };
-
-  void Tell(const Directive& each, Told& told) {
-    const std::string& word = each.words[0];
-    const std::string value = ValueOf(each);
-    if (word == "proxy_protocol") {
-      told.sender.sends_proxy = value == "on";
-    } else if (word == "proxy_protocol_timeout") {
-      told.timeout = NginxTime(value);
-      if (told.timeout.empty()) NoCounterpart(each);
-    } else if (word == "set_real_ip_from") {
-      told.trusted.push_back(value == "unix:" ? "unix" : value);
-    } else if (word == "ssl_preread") {
-      told.reads_names = value == "on";
-    } else if (word == "preread_timeout") {
-      told.read_timeout = NginxTime(value);
-      if (told.read_timeout.empty()) NoCounterpart(each);
-    } else if (word == "proxy_ssl") {
-      told.is_tls = value == "on";
-    } else if (word == "proxy_half_close") {
-      told.closes_both = value == "off";
-      told.keeps_half = value == "on";
-    } else if (value == "off") {
-      told.sender.source.clear();
-    } else if (each.words.size() == 3 && value == "$remote_addr" &&
-               each.words[2] == "transparent") {
-      told.sender.source = "client";
-    } else if (each.words.size() == 2 && value.find_first_of("$:") == value.npos) {
-      told.sender.source = YamlQuoted(value);
-    } else {
-      NoCounterpart(each);
-    }
+  // There allow and deny go by the peer, which is the balancer, unless set_real_ip_from believes
+  // what it says; here access goes by what it says, which anybody can.
+  void TrustAllowed(int line, ConvertedListener& listener) {
+    if (!listener.deny.empty()) LeaveOut(line, "denies balancers, which trusted cannot say");
+    told_.trusted = std::exchange(listener.allow, {});
   }
 
   // There who is not in set_real_ip_from may send a header, too, and is not believed.
-  void SetProxyProtocol(const Told& told, ConvertedListener& listener) {
+  void SetProxyProtocol(const NginxTold& told, ConvertedListener& listener) {
     listener.SetProxyProtocol("required", told.trusted);
-    if (!told.timeout.empty()) {
-      std::string value = listener.keys.Get("proxy_protocol");
-      value.insert(value.size() - 2, Cat(", timeout: ", told.timeout));
-      listener.keys.Set("proxy_protocol", value);
-    }
+    std::string value = listener.keys.Get("proxy_protocol");
+    value.insert(value.size() - 2, Cat(", timeout: ", told.timeout));
+    listener.keys.Set("proxy_protocol", value);
     out_.Note(listener.line,
               told.trusted.empty()
                   ? "proxy_protocol believes every client: put the balancers' networks in trusted"
@@ -219,7 +189,7 @@ class Nginx {
     ConvertedListener listener;
     listener.line = directive.line;
     listener.name = Cat("server", ++servers_);
-    ConvertedKeys bandwidth;
+    rates_.clear();
     is_left_out_ = false;
     has_decided_ = false;
     variable_.clear();
@@ -227,27 +197,35 @@ class Nginx {
     const auto is_access = [](const Directive& each) {
       return each.words[0] == "allow" || each.words[0] == "deny";
     };
+    const auto is_real_ip = [](const Directive& each) {
+      return each.words[0] == "set_real_ip_from";
+    };
     const bool has_list = std::ranges::any_of(directive.block, is_access);
+    const bool has_real_ip = std::ranges::any_of(directive.block, is_real_ip);
     for (const Directive& each : around) {
       if (is_access(each)) {
         if (!has_list) Access(each, directive.line, listener);
-      } else if (IsOfServer(each.words[0])) {
-        Tell(each, told_);
+      } else if (is_real_ip(each) && has_real_ip) {
+        continue;  // those of the server take their place
+      } else if (IsToldByNginx(each.words[0])) {
+        Tell(each);
       }
     }
-    for (const Directive& each : directive.block) ServerLine(each, listener, bandwidth);
+    for (const Directive& each : directive.block) ServerLine(each, listener);
     if (!has_decided_ && !listener.allow.empty()) {
       LeaveOut(directive.line, "has an allow without deny all, which allows all");
     }
     if (told_.is_tls) LeaveOut(directive.line, "speaks TLS to its servers, which is not here yet");
     if (!variable_.empty()) Choose(directive.line, listener);
+    if (told_.accepts && told_.trusted.empty()) TrustAllowed(directive.line, listener);
     if (is_left_out_) return;
-    if (told_.closes_both) listener.keys.Set("half_close", "close");
-    if (told_.keeps_half) {
+    if (!told_.keeps_half) {
+      listener.keys.Set("half_close", "close");
+    } else {
       const std::string own = listener.timeouts.Get("idle");
       listener.timeouts.Set("half_close", own.empty() ? out_.timeouts.Get("idle") : own);
     }
-    if (!bandwidth.empty()) listener.keys.Set("bandwidth", bandwidth.ToYaml());
+    SetRate(listener);
     if (told_.accepts) SetProxyProtocol(told_, listener);
     told_.sender.listener = out_.listeners.size();
     senders_.push_back(told_.sender);
@@ -259,7 +237,7 @@ class Nginx {
     is_left_out_ = true;
   }
 
-  void ServerLine(const Directive& each, ConvertedListener& listener, ConvertedKeys& bandwidth) {
+  void ServerLine(const Directive& each, ConvertedListener& listener) {
     const std::string& word = each.words[0];
     const std::string value = ValueOf(each);
     if (word == "listen") {
@@ -271,10 +249,9 @@ class Nginx {
     } else if (word == "allow" || word == "deny") {
       Access(each, each.line, listener);
     } else if (word == "proxy_download_rate" || word == "proxy_upload_rate") {
-      if (!RateOf(value).empty()) bandwidth.Set("per_connection", RateOf(value));
-      out_.Note(each.line, "bandwidth.per_connection is one for each direction");
-    } else if (IsOfServer(word)) {
-      Tell(each, told_);
+      TakeRate(each);
+    } else if (IsToldByNginx(word)) {
+      Tell(each);
     } else if (word == "tcp_nodelay") {
       if (value == "off") NoCounterpart(each);
     } else if (word == "proxy_next_upstream") {
@@ -284,9 +261,30 @@ class Nginx {
     }
   }
 
+  void TakeRate(const Directive& each) {
+    const std::string text = RateOf(ValueOf(each));
+    const auto bytes = ParseByteRate(text);
+    if (!bytes.ok()) return NoCounterpart(each);  // such as a variable
+    if (*bytes != 0) rates_.push_back({each.line, each.words[0], text, *bytes});
+  }
+
+  // There each direction has its own, here both have the same.
+  void SetRate(ConvertedListener& listener) {
+    if (rates_.empty()) return;
+    const Rate& least = *std::ranges::min_element(rates_, {}, &Rate::bytes);
+    listener.keys.Set("bandwidth", Cat("{ per_connection: ", least.text, " }"));
+    const std::string what = Cat(
+        "bandwidth.per_connection is one for both directions: ", least.text, " of ", least.word);
+    if (rates_.size() == 1) out_.Note(least.line, Cat(what, ", also for the other one"));
+    for (const Rate& each : rates_) {
+      if (each.bytes != least.bytes) out_.Note(each.line, Cat(what, ", not ", each.text));
+    }
+  }
+
   void Listen(const Directive& each, ConvertedListener& listener) {
     const std::string address = ListenAddress(ValueOf(each));
-    if (address.empty() || address.find('-', address.rfind(':')) != address.npos) {
+    const bool is_unix = address.starts_with("unix:");
+    if (address.empty() || (!is_unix && address.find('-', address.rfind(':')) != address.npos)) {
       out_.Note(each.line, Cat("no counterpart: ", JoinedWords(each.words)));
       return;
     }
@@ -341,9 +339,8 @@ class Nginx {
       listener.routes.push_back(each);
       listener.routes.back().upstream = UpstreamOf(each.upstream, each.line);
     }
-    if (!told_.read_timeout.empty()) {
-      listener.keys.Set("preread", Cat("{ timeout: ", told_.read_timeout, " }"));
-    }
+    if (listener.routes.empty()) return;  // nothing is waited for
+    listener.keys.Set("preread", Cat("{ timeout: ", told_.read_timeout, ", on_timeout: reject }"));
   }
 
   // There the first line that fits decides, here the most specific network. Both are the same for
@@ -368,7 +365,8 @@ class Nginx {
   bool is_left_out_ = false;
   bool has_decided_ = false;
   bool has_noted_failures_ = false;
-  Told told_;
+  NginxTold told_;
+  std::vector<Rate> rates_;
   std::string variable_;  // of proxy_pass
   NginxMaps maps_;
   std::vector<NginxSender> senders_;
@@ -378,6 +376,7 @@ class Nginx {
 
 Converted ConvertNginx(std::string_view text, std::string_view file) {
   Converted out(file);
+  if (out.IsTooLarge(text)) return out;
   Nginx(out).Read(NginxDirectives(text, out));
   out.Finish();
   return out;

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <iterator>
 
+#include "conf/sources.h"
 #include "conf/text/text.h"
+#include "core/net/address.h"
 
 namespace sluice::conf {
 namespace {
@@ -51,6 +53,21 @@ std::string UpstreamYaml(const ConvertedUpstream& upstream) {
   return text;
 }
 
+// "[::ffff:1.2.3.4]:80" as IPv4: a socket of IPv6 alone cannot be bound to it.
+std::string Unmapped(const std::string& bind) {
+  const auto address = core::Address::Parse(bind);
+  if (!address.ok() || address->Unmapped() == *address) return bind;
+  return address->Unmapped().ToString();
+}
+
+// Whether `any` has all addresses of a family, and `bind` is one of them.
+bool IsPartOf(const std::string& bind, const std::string& any) {
+  const auto part = core::Address::Parse(bind);
+  const auto whole = core::Address::Parse(any);
+  return part.ok() && whole.ok() && whole->is_any() && !part->is_any() &&
+         part->family() == whole->family() && part->port() == whole->port();
+}
+
 }  // namespace
 
 void ConvertedKeys::Set(std::string_view key, std::string_view value) {
@@ -92,6 +109,13 @@ void ConvertedListener::SetProxyProtocol(std::string_view accept,
   keys.Set("proxy_protocol", proxy_protocol.ToYaml());
 }
 
+bool Converted::IsTooLarge(std::string_view text) {
+  if (text.size() <= kMaxFileBytes) return false;
+  Note(1,
+       Cat("the file is larger than the limit of ", kMaxFileBytes, " bytes: convert it in parts"));
+  return true;
+}
+
 void Converted::Note(int line, std::string_view what) { notes_.emplace_back(line, what); }
 
 ConvertedUpstream* Converted::Find(std::string_view name) {
@@ -100,8 +124,12 @@ ConvertedUpstream* Converted::Find(std::string_view name) {
 }
 
 void Converted::Finish() {
+  for (ConvertedListener& listener : listeners) {
+    std::ranges::transform(listener.binds, listener.binds.begin(), Unmapped);
+  }
   LeaveOut();
   BindBothFamilies();
+  TellParts();
 }
 
 bool Converted::IsUsed(const std::string& upstream) const {
@@ -157,6 +185,32 @@ void Converted::BindBothFamilies() {
       listener.binds.insert(at + 1, beside);
       Note(line, Cat(address, " is IPv6 alone here: ", beside, " stands beside it"));
     }
+  }
+}
+
+// There the kernel hands a connection to the socket that names its address. Here one port cannot
+// have both. In one listener both would do the same.
+void Converted::TellParts() {
+  for (ConvertedListener& listener : listeners) {
+    std::vector<std::string> kept;
+    for (const std::string& bind : listener.binds) {
+      const auto has_whole = [&](const ConvertedListener& other) {
+        return std::ranges::any_of(other.binds,
+                                   [&](const std::string& any) { return IsPartOf(bind, any); });
+      };
+      const auto other = std::ranges::find_if(listeners, has_whole);
+      if (has_whole(listener)) {
+        Note(listener.line,
+             Cat("left out: ", bind, ", which another address of ", listener.name, " has in it"));
+        continue;
+      }
+      if (other != listeners.end()) {
+        Note(listener.line, Cat(bind, " is part of an address of ", other->name,
+                                ": one port cannot have both here, take one out"));
+      }
+      kept.push_back(bind);
+    }
+    listener.binds = std::move(kept);
   }
 }
 

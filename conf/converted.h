@@ -76,8 +76,11 @@ class Converted {
   // Something at `line` is not in the result, or means another thing there. Told twice it is one.
   void Note(int line, std::string_view what);
 
+  // Tells of a file that is longer than what is read of one: its end is not in `text`.
+  bool IsTooLarge(std::string_view text);
+
   // Leaves out what cannot be: listeners and routes without an upstream, upstreams without
-  // endpoints or without a listener.
+  // endpoints or without a listener, addresses that others have in them.
   void Finish();
 
   std::string ToYaml() const;
@@ -86,6 +89,7 @@ class Converted {
  private:
   void LeaveOut();
   void BindBothFamilies();
+  void TellParts();
   bool IsUsed(const std::string& upstream) const;
 
   const std::string file_;
@@ -107,7 +111,8 @@ std::string ConvertedName(std::string_view text);
 // The words of a line of theirs, for a note.
 std::string JoinedWords(const std::vector<std::string>& words);
 
-// What the words of another proxy become; `text` is the whole file.
+// What the words of another proxy become; `text` is the whole file. One beyond kMaxFileBytes
+// (conf/sources.h) becomes nothing.
 Converted ConvertHaproxy(std::string_view text, std::string_view file);
 Converted ConvertNginx(std::string_view text, std::string_view file);
 

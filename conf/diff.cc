@@ -1,5 +1,6 @@
 #include "conf/diff.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -20,6 +21,7 @@ namespace {
 
 struct Leaf {
   std::vector<std::string> values;
+  std::vector<Content> contents = {};  // of values that name files; empty: they name none
   bool is_list = false;
   bool is_default = false;
   bool is_secret = false;
@@ -161,7 +163,10 @@ class Flattener : public Visitor {
     leaf.is_list = !IsScalarList(list, size);
     Numberer numberer;
     for (size_t i = 0; i < size; ++i) {
-      std::string name = NameOf(list.item(i));
+      const Shape item = list.item(i);
+      const auto* scalar = std::get_if<Scalar>(&item);
+      if (scalar != nullptr && scalar->content) leaf.contents.push_back(scalar->content());
+      std::string name = NameOf(item);
       leaf.values.push_back(leaf.is_list ? numberer.Unused(name) : std::move(name));
     }
     const std::vector<std::string> names = leaf.values;
@@ -207,6 +212,22 @@ Leaves Flatten(const Config& config, const std::function<Map(Config&)>& describe
   Flattener flattener({}, &fresh, {}, leaves);
   describe(copy).fields(flattener);
   return leaves;
+}
+
+// The files that both name, and that say something else now.
+std::vector<std::string> Rewritten(const Leaf& before, const Leaf& after) {
+  std::vector<std::string> rewritten;
+  for (size_t i = 0; i < after.contents.size(); ++i) {
+    const auto same = std::ranges::find(before.values, after.values[i]);
+    const auto j = static_cast<size_t>(same - before.values.begin());
+    if (j >= before.contents.size()) continue;
+    const Content& was = before.contents[j];
+    const Content& is = after.contents[i];
+    if (was == is || was.summary.empty() || is.summary.empty()) continue;
+    rewritten.push_back(Cat(Printable(after.values[i]), " says something else (", is.summary,
+                            ", was ", was.summary, ")"));
+  }
+  return rewritten;
 }
 
 using Values = std::map<Path, std::vector<std::string>>;
@@ -269,12 +290,15 @@ Diff Compare(const Config& before, const Config& after) {
   size_t next = 0;
   for (const auto& [path, leaf] : new_leaves.in_order()) {
     const Leaf* const old = old_leaves.Find(path, next);
-    if (old != nullptr && old->values == leaf.values) continue;
+    std::vector<std::string> rewritten;
+    if (old != nullptr) rewritten = Rewritten(*old, leaf);
+    if (old != nullptr && old->values == leaf.values && rewritten.empty()) continue;
     Change change{.path = path,
                   .after = leaf.values,
                   .is_list = leaf.is_list,
                   .is_default = leaf.is_default,
-                  .is_secret = leaf.is_secret};
+                  .is_secret = leaf.is_secret,
+                  .rewritten = std::move(rewritten)};
     if (old != nullptr) change.before = old->values;
     diff.changes.push_back(std::move(change));
   }

@@ -47,6 +47,9 @@ struct Change {
   bool is_list = false;
   bool is_default = false;  // `after` is what the key has when the file does not name it
   bool is_secret = false;   // no sentence has its values
+  // Of a list of files that both have: what they say differs, as in "list says something else (3
+  // rules, was 2 rules)". Apply reads no files.
+  std::vector<std::string> rewritten = {};
 
   bool operator==(const Change&) const = default;
 };

@@ -92,6 +92,10 @@ class Writer {
       const Change& change = diff_.changes[i];
       // Of an item that is added or removed as a whole: the list has told.
       if (!change.before || !change.after) continue;
+      for (const std::string& file : change.rewritten) {
+        sentences_.push_back(Cat(PathText(change.path, ": "), ": ", file));
+      }
+      if (change.before == change.after) continue;
       if (change.is_list) {
         WriteList(change, i);
       } else if (change.is_secret) {

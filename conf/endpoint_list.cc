@@ -18,7 +18,6 @@
 namespace sluice::conf {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kBlanks = " \t\r\n";
 constexpr size_t kMostErrors = 20;  // further ones would hardly be read
 
@@ -294,7 +293,7 @@ EndpointList ReadEndpointList(std::string_view text, std::string_view filename) 
   if (text.size() > kMostListBytes) {
     return Failed(filename, Cat("the file is larger than the limit of ", kMostListBytes, " bytes"));
   }
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  text = WithoutByteOrderMark(text);
   if (text.find_first_not_of(kBlanks) == text.npos) {
     EndpointList blank;
     blank.is_blank = true;

@@ -3,6 +3,7 @@
 #define SLUICE_CONF_HAPROXY_BIND_H_
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "conf/converted.h"
@@ -10,10 +11,18 @@
 
 namespace sluice::conf {
 
-// "bind :80,:81 …"; `proxied` gets the addresses whose clients send PROXY headers. What does not
-// map is noted in `out`.
-void TakeHaproxyBind(const HaproxyLine& line, ConvertedListener& listener,
-                     std::vector<std::string>& proxied, Converted& out);
+// What the binds of a section say beside what a listener has.
+struct HaproxyBinds {
+  std::vector<std::string> proxied = {};  // the addresses whose clients send PROXY headers
+  std::vector<std::pair<int, std::string>> limits = {};  // maxconn of an address, by line
+};
+
+// "bind :80,:81 …". What does not map is noted in `out`.
+void TakeHaproxyBind(const HaproxyLine& line, ConvertedListener& listener, HaproxyBinds& binds,
+                     Converted& out);
+
+// Sets the limit of the one address of a section, unless that of the section is smaller.
+void SetHaproxyBindLimit(const HaproxyBinds& binds, ConvertedListener& listener, Converted& out);
 
 }  // namespace sluice::conf
 

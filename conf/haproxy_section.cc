@@ -4,7 +4,6 @@
 #include <string_view>
 #include <utility>
 
-#include "conf/haproxy_bind.h"
 #include "conf/haproxy_requests.h"
 #include "conf/haproxy_words.h"
 #include "conf/not_converted.h"
@@ -36,7 +35,7 @@ bool HaproxySection::ReadListener(const HaproxyLine& line, Converted& out) {
   const Words& words = line.words;
   const std::string value = words.size() > 1 ? words[1] : "";
   if (words[0] == "bind") {
-    TakeHaproxyBind(line, listener_, proxied_, out);
+    TakeHaproxyBind(line, listener_, binds_, out);
   } else if (words[0] == "default_backend") {
     listener_.upstream = ConvertedName(value);
   } else if (words[0] == "maxconn") {
@@ -116,6 +115,11 @@ void HaproxySection::ReadServer(const HaproxyLine& line, Converted& out) {
                               " has no port of its own: ", Printable(words[2])));
     return;
   }
+  if (address.starts_with("0.0.0.0:") || address.starts_with("[::]:")) {
+    out.Note(line.number, Cat("left out: the server ", Printable(words[1]),
+                              " is wherever a client wanted to go: ", Printable(words[2])));
+    return;
+  }
   Words options = default_server_;
   options.insert(options.end(), words.begin() + 3, words.end());
   servers_.Take(line.number, words[1], address, options, out);
@@ -125,16 +129,31 @@ void HaproxySection::NoteLeftOut(std::string_view why, Converted& out) const {
   out.Note(line_, Cat("left out: ", kind_, " ", Printable(name_), " ", why));
 }
 
+// There that to connect is one to wait for a server, too, unless another one is said.
+void HaproxySection::SetQueueTimeout(ConvertedUpstream& upstream, Converted& out) const {
+  std::string time = times_.GetPositive("queue");
+  if (time.empty() && servers_.HaveLimits()) {
+    time = times_.GetPositive("connect");
+    if (time.empty()) {
+      out.Note(line_,
+               "no timeout queue or connect: there a session waits for a server with maxconn for "
+               "ever, here queue_timeout ends it after 5s");
+    }
+  }
+  if (!time.empty()) upstream.keys.Set("queue_timeout", time);
+}
+
 void HaproxySection::AddUpstream(Converted& out) const {
   // Of a listener that has its own servers these are its own.
   if (kind_ == "backend" && (access_.RejectsSome() || routes_.rejects_others())) {
     return NoteLeftOut("rejects clients: here a listener does, for all that it serves", out);
   }
   ConvertedUpstream upstream{.name = ConvertedName(name_), .line = line_, .keys = upstream_};
-  if (!times_.Get("queue").empty()) upstream.keys.Set("queue_timeout", times_.Get("queue"));
+  SetQueueTimeout(upstream, out);
   servers_.SetOn(
       upstream,
-      {.check = check_, .check_timeout = times_.Get("check"), .all_backups = all_backups_}, out);
+      {.check = check_, .check_timeout = times_.GetPositive("check"), .all_backups = all_backups_},
+      out);
   out.upstreams.push_back(std::move(upstream));
 }
 
@@ -143,6 +162,7 @@ void HaproxySection::AddListeners(Converted& out) const {
   listener.name = ConvertedName(name_);
   listener.line = line_;
   if (kind_ == "listen" && listener.upstream.empty()) listener.upstream = listener.name;
+  SetHaproxyBindLimit(binds_, listener, out);
   if (!routes_.SetOn(listener)) {
     out.Note(line_,
              "tcp-request inspect-delay and content: a listener without routes does not wait");
@@ -150,14 +170,14 @@ void HaproxySection::AddListeners(Converted& out) const {
   constexpr std::string_view kIsOpen = "has rules without which it would let in other clients";
   const bool is_proxied = !listener.keys.Get("proxy_protocol").empty();
   ConvertedListener proxied = listener;
-  if (!listener.binds.empty() || proxied_.empty()) {
+  if (!listener.binds.empty() || binds_.proxied.empty()) {
     const bool maps =
         is_proxied ? access_.SetOnProxied(listener, out) : access_.SetOn(listener, out);
     if (!maps) return NoteLeftOut(kIsOpen, out);
     out.listeners.push_back(listener);
   }
-  if (proxied_.empty()) return;
-  proxied.binds = proxied_;
+  if (binds_.proxied.empty()) return;
+  proxied.binds = binds_.proxied;
   proxied.SetProxyProtocol("required", {});
   if (!access_.SetOnProxied(proxied, out)) return NoteLeftOut(kIsOpen, out);
   if (!listener.binds.empty()) {

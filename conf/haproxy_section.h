@@ -8,6 +8,7 @@
 
 #include "conf/converted.h"
 #include "conf/haproxy_access.h"
+#include "conf/haproxy_bind.h"
 #include "conf/haproxy_check.h"
 #include "conf/haproxy_routes.h"
 #include "conf/haproxy_sections.h"
@@ -47,6 +48,7 @@ class HaproxySection {
   bool ReadUpstream(const HaproxyLine& line, Converted& out);
   bool ReadTcpRequest(const HaproxyLine& line, Converted& out);
   bool ReadBalance(const std::string& policy);
+  void SetQueueTimeout(ConvertedUpstream& upstream, Converted& out) const;
   void ReadServer(const HaproxyLine& line, Converted& out);
 
   std::string kind_;
@@ -56,7 +58,7 @@ class HaproxySection {
   HaproxyTimes times_;
   // As a listener.
   ConvertedListener listener_;
-  Words proxied_;  // the addresses with accept-proxy
+  HaproxyBinds binds_;
   HaproxyAccess access_;
   HaproxyRoutes routes_;
   // As an upstream.

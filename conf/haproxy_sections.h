@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "conf/converted.h"
+
 namespace sluice::conf {
 
 struct HaproxyLine {
@@ -24,8 +26,9 @@ struct HaproxySectionText {
   std::string mode() const;  // "": it does not say
 };
 
-// In their order; lines before the first one are of none.
-std::vector<HaproxySectionText> HaproxySections(std::string_view text);
+// In their order. Lines before the first one, and branches of conditions that are not taken, are
+// noted in `out`.
+std::vector<HaproxySectionText> HaproxySections(std::string_view text, Converted& out);
 
 }  // namespace sluice::conf
 

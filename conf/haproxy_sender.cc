@@ -1,6 +1,7 @@
 #include "conf/haproxy_sender.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "conf/haproxy_words.h"
 #include "conf/text/text.h"
@@ -9,11 +10,22 @@ namespace sluice::conf {
 
 using Words = HaproxySender::Words;
 
+namespace {
+
+std::string VersionOf(std::string_view word) { return word == "send-proxy" ? "v1" : "v2"; }
+
+}  // namespace
+
+// Of both versions the second one is sent.
 Words HaproxySender::TakeWord(const std::string& word) {
-  taken_.version = word == "send-proxy" ? "v1" : "v2";
+  if (taken_.version != "v2") taken_.version = VersionOf(word);
   if (word.find("-ssl") == word.npos) return {};
   return {Cat("send_proxy: v2 without what it says of TLS, which is not ended here: ",
               Printable(word))};
+}
+
+void HaproxySender::DropWord(const std::string& word) {
+  if (taken_.version == VersionOf(word)) taken_.version.clear();
 }
 
 Words HaproxySender::TakeOptions(const std::string& value) {

@@ -15,8 +15,9 @@ class HaproxySender {
  public:
   using Words = std::vector<std::string>;
 
-  // These return notes on what does not map.
+  // Those with words return notes on what does not map.
   Words TakeWord(const std::string& word);      // "send-proxy-v2"
+  void DropWord(const std::string& word);       // "send-proxy-v2" of "no-send-proxy-v2"
   Words TakeOptions(const std::string& value);  // of proxy-v2-options: "crc32c,unique-id"
   Words TakeSource(const Words& words);         // "0.0.0.0 usesrc clientip"
   // What was taken is the backend's, or that of a server.

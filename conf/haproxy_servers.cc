@@ -33,6 +33,9 @@ void HaproxyServers::Take(int line, const std::string& name, const std::string& 
                        " is reached by TLS, which is not here yet"));
     return;
   }
+  if (server.checks_by_tls) {
+    notes.emplace_back("checks do not speak TLS yet: check: connect takes the place of check-ssl");
+  }
   if (server.is_disabled) {
     server.endpoint.Set("weight", "0");
     notes.emplace_back("disabled is weight: 0 here: it gets sessions when it has another weight");
@@ -97,26 +100,27 @@ size_t HaproxyServers::TakeOption(const Words& options, size_t i, Server& server
   return takes_value ? 2 : 1;
 }
 
-// An option without a value.
+// An option without a value. "no-…" takes back what default-server says.
 bool HaproxyServers::TakeFlag(const std::string& word, Server& server, Words& notes) {
-  if (word == "check") {
-    server.has_check = true;
-  } else if (word == "no-check") {
-    server.has_check = false;
-  } else if (word == "check-ssl") {
-    server.checks_by_tls = true;
-    notes.emplace_back("checks do not speak TLS yet: check: connect takes the place of check-ssl");
-  } else if (word == "ssl") {
-    server.speaks_tls = true;
-  } else if (word == "agent-check") {
-    server.has_agent = true;
-  } else if (word == "backup") {
-    server.is_backup = true;
+  const bool is_on = !word.starts_with("no-");
+  const std::string flag = is_on ? word : word.substr(3);
+  if (flag == "check") {
+    server.has_check = is_on;
+  } else if (flag == "check-ssl") {
+    server.checks_by_tls = is_on;
+  } else if (flag == "ssl") {
+    server.speaks_tls = is_on;
+  } else if (flag == "agent-check") {
+    server.has_agent = is_on;
+  } else if (flag == "backup") {
+    server.is_backup = is_on;
   } else if (word == "disabled" || word == "enabled") {
     server.is_disabled = word == "disabled";
-  } else if (word.starts_with("send-proxy")) {
+  } else if (flag.starts_with("send-proxy") && !is_on) {
+    sender_.DropWord(flag);
+  } else if (flag.starts_with("send-proxy")) {
     for (std::string& note : sender_.TakeWord(word)) notes.push_back(std::move(note));
-  } else if (word != "check-send-proxy") {  // so it is here
+  } else if (flag != "check-send-proxy") {  // so it is here
     return false;
   }
   return true;
@@ -192,6 +196,13 @@ ConvertedKeys HaproxyServers::Health(const Backend& backend, int line, Converted
   if (!backend.check_timeout.empty()) health.Set("timeout", backend.check_timeout);
   for (const auto& [key, value] : own.all()) health.Set(key, value);
   return health;
+}
+
+bool HaproxyServers::HaveLimits() const {
+  return std::ranges::any_of(servers_, [](const Server& server) {
+    const std::string limit = server.endpoint.Get("max_connections");
+    return !limit.empty() && limit != "0";
+  });
 }
 
 void HaproxyServers::SetOn(ConvertedUpstream& upstream, const Backend& backend,

@@ -24,6 +24,9 @@ class HaproxyServers {
   void Take(int line, const std::string& name, const std::string& address, const Words& options,
             Converted& out);
 
+  // Whether sessions may wait for one of them.
+  bool HaveLimits() const;
+
   // What the backend says for all of them.
   struct Backend {
     const HaproxyCheck& check;

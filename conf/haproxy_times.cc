@@ -27,9 +27,21 @@ std::string HaproxyTimes::Get(std::string_view name) const {
   return time == nullptr ? "" : time->text;
 }
 
-// The one that ends a session there. Of a value that is known later, such as a variable, the first.
+bool HaproxyTimes::IsZero(const Time* time) {
+  if (time == nullptr) return false;
+  const auto duration = ParseDuration(time->text);
+  return duration.ok() && *duration == core::Duration::zero();
+}
+
+std::string HaproxyTimes::GetPositive(std::string_view name) const {
+  return IsZero(Find(name)) ? "" : Get(name);
+}
+
+// The one that ends a session there, where 0 is none. Of a value that is known later, such as a
+// variable, the first.
 const HaproxyTimes::Time* HaproxyTimes::Shorter(const Time* a, const Time* b) {
   if (a == nullptr || b == nullptr) return a == nullptr ? b : a;
+  if (IsZero(a) || IsZero(b)) return IsZero(a) ? b : a;
   const auto first = ParseDuration(a->text);
   const auto second = ParseDuration(b->text);
   return first.ok() && second.ok() && *second < *first ? b : a;
@@ -51,10 +63,14 @@ ConvertedKeys HaproxyTimes::Of(const HaproxyTimes& back, Converted& out) const {
     }
     return chosen->text;
   };
-  // That of a tunnel takes the place of both others as soon as a session is connected.
-  std::string idle = back.Get("tunnel");
+  // That of a tunnel takes the place of both others as soon as a session is connected, as those of
+  // an end do; 0 is as if it were not there.
+  std::string idle = back.GetPositive("tunnel");
   if (idle.empty()) idle = choose("idle", "client", "server");
-  const std::string fin = choose("half_close", "client-fin", "server-fin");
+  std::string fin;
+  if (!GetPositive("client-fin").empty() || !back.GetPositive("server-fin").empty()) {
+    fin = choose("half_close", "client-fin", "server-fin");
+  }
   if (!idle.empty()) keys.Set("idle", idle);
   if (!back.Get("connect").empty()) keys.Set("connect", back.Get("connect"));
   if (!fin.empty() || !idle.empty()) keys.Set("half_close", fin.empty() ? idle : fin);

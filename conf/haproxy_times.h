@@ -17,7 +17,8 @@ class HaproxyTimes {
   // "timeout client 5m". Returns false if that does not map.
   bool Take(int line, const std::vector<std::string>& words);
 
-  std::string Get(std::string_view name) const;  // "": it was not said
+  std::string Get(std::string_view name) const;          // "": it was not said
+  std::string GetPositive(std::string_view name) const;  // "": or it was 0
 
   // Those of sessions that come in by a section with these times and go out by one with those of
   // `back`. What is lost is noted in `out`.
@@ -30,6 +31,7 @@ class HaproxyTimes {
   };
 
   const Time* Find(std::string_view name) const;
+  static bool IsZero(const Time* time);
   static const Time* Shorter(const Time* a, const Time* b);
 
   std::map<std::string, Time, std::less<>> times_;

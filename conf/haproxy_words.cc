@@ -114,21 +114,22 @@ std::vector<std::string> HaproxyWords(std::string_view line) {
 }
 
 bool IsOtherHaproxySection(std::string_view word) {
-  constexpr std::string_view kOthers[] = {"peers",       "resolvers",  "userlist", "mailers",
-                                          "cache",       "program",    "ring",     "fcgi-app",
-                                          "http-errors", "log-forward"};
+  constexpr std::string_view kOthers[] = {
+      "peers",    "resolvers",   "userlist",    "mailers",   "cache",  "program",     "ring",
+      "fcgi-app", "http-errors", "log-forward", "crt-store", "traces", "log-profile", "acme"};
   return std::ranges::find(kOthers, word) != std::end(kOthers);
 }
 
 bool HaproxyTakesValue(std::string_view option) {
-  constexpr std::string_view kWords[] = {
-      "alpn",           "ca-file",      "check-alpn",    "check-sni", "ciphers",
-      "cookie",         "crl-file",     "crt",           "id",        "init-addr",
-      "interface",      "maxqueue",     "minconn",       "observe",   "on-error",
-      "on-marked-down", "on-marked-up", "pool-max-conn", "proto",     "resolve-prefer",
-      "resolvers",      "sni",          "ssl-min-ver",   "tcp-ut",    "track",
-      "verify",         "verifyhost"};
-  return std::ranges::find(kWords, option) != std::end(kWords);
+  constexpr std::string_view kWords =
+      " alpn ca-file check-alpn check-pool-conn-name check-proto check-sni ciphers ciphersuites "
+      "client-sigalgs cookie crl-file crt curves guid hash-key id idle-ping init-addr init-state "
+      "interface log-bufsize log-proto max-reuse maxqueue minconn namespace npn observe on-error "
+      "on-marked-down on-marked-up pool-conn-name pool-low-conn pool-max-conn pool-purge-delay "
+      "proto redir resolve-net resolve-opts resolve-prefer resolvers shard sigalgs sni socks4 "
+      "ssl-max-ver ssl-min-ver tcp-md5sig tcp-ut track usesrc verify verifyhost ws ";
+  return kWords.find(Cat(" ", option, " ")) != kWords.npos ||
+         option.starts_with("set-proxy-v2-tlv-fmt(");
 }
 
 std::string HaproxyTlv(std::string_view option) {

@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <string_view>
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "conf/reader/unknown_key.h"
+#include "conf/schema/keys.h"
+#include "conf/schema/schema.h"
 #include "conf/text/text.h"
 
 namespace sluice::conf {
@@ -14,6 +18,14 @@ namespace {
 
 bool IsKey(const Node::Entry& entry, std::string_view key) {
   return entry.key->kind == Node::Kind::kText && entry.key->text == key;
+}
+
+bool IsKeyOfRoot(const std::string& key) {
+  static const std::vector<std::string> keys = [] {
+    Config scratch;
+    return KeysOf(Describe(scratch));
+  }();
+  return std::ranges::find(keys, key) != keys.end();
 }
 
 bool HasWildcard(std::string_view pattern) {
@@ -67,8 +79,9 @@ Node Includes::Resolve(const Node& root, const std::string& path) {
 }
 
 void Includes::IncludeAll(const Node& root, const std::string& path, Lists& lists) {
+  std::map<std::string, Position> seen;
   for (const Node::Entry& entry : root.entries) {
-    if (!IsKey(entry, "include")) continue;
+    if (!IsKey(entry, "include") || !IsFirst(*entry.key, seen)) continue;
     const Node& value = *entry.value;
     if (value.kind == Node::Kind::kText) {
       IncludePattern(value, path, lists);
@@ -114,7 +127,7 @@ void Includes::IncludeFile(const Node& pattern, const std::string& path, Lists& 
   }
   if (files_ > kMaxFiles) return;
   ++files_;
-  const Node* const root = parse_(path, errors_.AddFile(path));
+  const Node* const root = parse_(path, errors_.AddFile(path), pattern.at);
   if (root == nullptr) return;
   if (root->kind != Node::Kind::kMap) {
     return errors_.Add(root->at, "a mapping is needed; allowed: listeners, upstreams, include");
@@ -125,17 +138,31 @@ void Includes::IncludeFile(const Node& pattern, const std::string& path, Lists& 
   open_.pop_back();
 }
 
+bool Includes::IsFirst(const Node& key, std::map<std::string, Position>& seen) {
+  const auto [first, is_new] = seen.emplace(key.text, key.at);
+  if (is_new) return true;
+  errors_.Add(key.at,
+              Cat("the key ", Quoted(key.text), " is here for the second time; the first is at ",
+                  FormatPosition(first->second)));
+  return false;
+}
+
 void Includes::Collect(const Node& root, Lists& lists) {
+  std::map<std::string, Position> seen;
   for (const Node::Entry& entry : root.entries) {
     const Node& key = *entry.key;
+    if (IsKey(entry, "include") || !IsFirst(key, seen)) continue;
     if (IsKey(entry, "listeners")) {
       CollectList(*entry.value, key.text, lists.listeners);
     } else if (IsKey(entry, "upstreams")) {
       CollectList(*entry.value, key.text, lists.upstreams);
-    } else if (!IsKey(entry, "include") && !key.text.starts_with("x-")) {
-      errors_.Add(key.at, Cat("the key ", Quoted(key.text),
-                              " belongs into the file that includes this one; allowed here: "
-                              "listeners, upstreams, include"));
+    } else if (!key.text.starts_with("x-")) {
+      errors_.Add(key.at, IsKeyOfRoot(key.text)
+                              ? Cat("the key ", Quoted(key.text),
+                                    " belongs into the file that includes this one; allowed here: "
+                                    "listeners, upstreams, include")
+                              : DescribeUnknownKey(key.text, "",
+                                                   {"listeners", "upstreams", "include"}, errors_));
     }
   }
 }

@@ -12,6 +12,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,8 +27,9 @@ class Includes {
  public:
   static constexpr int kMaxFiles = 200;
 
-  // Reads a file, whose places are to have this Position::file. Null: it has reported why not.
-  using Parse = std::function<const Node*(const std::string& path, int file)>;
+  // Reads a file, whose places are to have this Position::file, and which is named at `named_at`.
+  // Null: it has reported why not.
+  using Parse = std::function<const Node*(const std::string& path, int file, Position named_at)>;
 
   // `env`, `errors` and `sources`, where patterns are added, outlive it.
   Includes(const Env& env, Errors& errors, Sources& sources, Parse parse)
@@ -46,6 +48,8 @@ class Includes {
   void IncludeAll(const Node& root, const std::string& path, Lists& lists);
   void IncludePattern(const Node& pattern, const std::string& path, Lists& lists);
   void IncludeFile(const Node& pattern, const std::string& path, Lists& lists);
+  // False: the key is there twice, and it was reported. `seen`: those of one mapping.
+  bool IsFirst(const Node& key, std::map<std::string, Position>& seen);
   void Collect(const Node& root, Lists& lists);
   void CollectList(const Node& list, const std::string& key, std::vector<const Node*>& items);
   const Node& Add(Node node) { return nodes_.emplace_back(std::move(node)); }

@@ -18,8 +18,6 @@
 namespace sluice::conf {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
 // One byte more than allowed is enough to see that there are too many.
 absl::StatusOr<std::string> ReadFile(const std::string& path, Sources& sources) {
   FileText file = ReadSource(path, sources);
@@ -80,7 +78,7 @@ class Loader {
 
  private:
   const Node* Parse(std::string_view text, int file);
-  const Node* ParseFile(const std::string& path, int file);
+  const Node* ParseFile(const std::string& path, int file, Position named_at);
 
   const std::string filename_;
   const Env& env_;
@@ -99,7 +97,7 @@ const Node* Loader::Parse(std::string_view text, int file) {
   const std::string name = errors_.files()[static_cast<size_t>(file)];
   Errors errors(name);
   const absl::Cleanup report = [&] { errors_.AddAll(errors.Take(), file); };
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  text = WithoutByteOrderMark(text);
   if (!CheckText(text, errors)) return nullptr;
   // A text that ends in the middle of a line would hide where a quote was opened.
   std::string lines(text);
@@ -114,10 +112,10 @@ const Node* Loader::Parse(std::string_view text, int file) {
   return !is_ours && AdviseOnForeignFile(lines, errors) ? nullptr : &root;
 }
 
-const Node* Loader::ParseFile(const std::string& path, int file) {
+const Node* Loader::ParseFile(const std::string& path, int file, Position named_at) {
   const absl::StatusOr<std::string> text = ReadFile(path, sources_);
   if (!text.ok()) {
-    errors_.AddAll({{path, kWholeFile, Message(text.status())}}, file);
+    errors_.Add(named_at, Cat("include: ", "\"", Printable(path), "\": ", Message(text.status())));
     return nullptr;
   }
   bytes_ += text->size();
@@ -135,7 +133,9 @@ LoadResult Loader::Load(std::string_view text, bool may_include) {
   const Node* const own = Parse(text, /*file=*/0);
   if (own == nullptr) return Fail(errors_);
   Includes includes(env_, errors_, sources_,
-                    [this](const std::string& path, int file) { return ParseFile(path, file); });
+                    [this](const std::string& path, int file, Position named_at) {
+                      return ParseFile(path, file, named_at);
+                    });
   const Node root = may_include ? includes.Resolve(*own, filename_) : *own;
   LoadResult result;
   Positions positions;

@@ -107,10 +107,20 @@ class Printer : public Visitor {
   std::string& out_;
 };
 
+// The text may be kept anywhere, and the parts of it come from several files.
+void MakeAbsolute(Access& access) {
+  for (AccessFile& file : access.files) {
+    if (!file.place.empty()) file.path = file.place;
+  }
+}
+
 }  // namespace
 
 std::string Print(const Config& config, Secrets secrets) {
   Config copy = config;  // a Shape could also write
+  MakeAbsolute(copy.access);
+  MakeAbsolute(copy.defaults.access);
+  for (Listener& listener : copy.listeners) MakeAbsolute(listener.access);
   std::string out;
   Printer printer("", "", secrets, out);
   Describe(copy).fields(printer);

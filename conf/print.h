@@ -1,6 +1,7 @@
 // The effective configuration as YAML: every key, defaults and inherited values filled in.
 //
-// For a Config that came from LoadFile or LoadString, loading the text gives an equal Config.
+// For a Config that came from LoadFile or LoadString, loading the text gives an equal Config, but
+// that the paths of access lists are absolute.
 
 #ifndef SLUICE_CONF_PRINT_H_
 #define SLUICE_CONF_PRINT_H_

@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "conf/reader/secrets.h"
 #include "conf/reader/unknown_key.h"
 #include "conf/reader/vocabulary.h"
 #include "conf/text/characters.h"
@@ -143,8 +144,10 @@ std::string DescribeSplit(const Split& split) {
                                    ? "\"=\" stands where \": \" is needed behind "
                                    : "a \":\" is missing behind ";
   const bool is_colon = split.between.starts_with(':');
-  return WithSuggestion(Cat(why, Quoted(is_colon ? Cat(split.key, ":") : std::string(split.key))),
-                        Cat(split.key, ": ", split.value));
+  const std::string what =
+      Cat(why, Quoted(is_colon ? Cat(split.key, ":") : std::string(split.key)));
+  const bool hides = NamesSecret(split.key) || NamesSecret(split.value);
+  return hides ? what : WithSuggestion(what, Cat(split.key, ": ", split.value));
 }
 
 }  // namespace
@@ -162,8 +165,11 @@ std::string AdviceForValue(std::string_view text, const absl::Status& why, const
 }
 
 std::string AdviceForType(const Node& node, const Shape& shape) {
+  if (node.kind != Node::Kind::kMap && MayBeSecret(shape)) return "";
   if (const auto* scalar = std::get_if<Scalar>(&shape)) {
-    if (node.kind == Node::Kind::kMap) return AdviceForMapInstead(node, *scalar);
+    if (node.kind == Node::Kind::kMap) {
+      return scalar->is_secret ? "" : AdviceForMapInstead(node, *scalar);
+    }
     const Restored restored(*scalar);
     const bool is_one = node.kind == Node::Kind::kList && node.items.size() == 1 &&
                         node.items[0]->kind == Node::Kind::kText;
@@ -194,19 +200,20 @@ bool AdviseOnSyntax(std::string_view text, Position at, Errors& errors) {
     if (content.ends_with('\r')) content.remove_suffix(1);
     content = content.substr(0, content.find(" #"));
     const std::optional<Lookalike> odd = FindLookalike(content);
+    const bool hides = NamesSecret(content);
     if (odd.has_value() && !content.starts_with('#')) {
+      const std::string what = Cat("this line has ", odd->what, ": YAML takes it for a letter");
       errors.Add(PositionOf(text, line_begin + odd->offset),
-                 Cat("this line has ", odd->what, ": YAML takes it for a letter; did you mean ",
-                     Quoted(WithoutLookalikes(content)), "?"));
+                 hides ? what : WithSuggestion(what, WithoutLookalikes(content)));
       return true;
     }
     size_t first = std::min(content.find_first_not_of(' '), content.size());
     const std::string_view dashed = content.substr(first);
     const size_t colon = std::min(dashed.find(':'), dashed.size());
     if (dashed.starts_with('-') && colon > 1 && IsAnyKey(dashed.substr(1, colon - 1))) {
-      errors.Add(
-          PositionOf(text, line_begin + first),
-          WithSuggestion("a blank is missing behind the \"-\"", Cat("- ", dashed.substr(1))));
+      const std::string what = "a blank is missing behind the \"-\"";
+      errors.Add(PositionOf(text, line_begin + first),
+                 hides ? what : WithSuggestion(what, Cat("- ", dashed.substr(1))));
       return true;
     }
     first = std::min(content.find_first_not_of(" -"), content.size());

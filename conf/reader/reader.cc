@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "conf/reader/advice.h"
+#include "conf/reader/secrets.h"
 #include "conf/reader/unknown_key.h"
 #include "conf/schema/keys.h"
 #include "conf/schema/schema.h"
@@ -64,21 +65,23 @@ class Reader {
   void FailType(const Node& node, const Shape& shape, const std::string& path) {
     const bool is_empty =
         node.kind == Node::Kind::kList && node.items.empty() && std::holds_alternative<List>(shape);
+    const bool hides = node.kind == Node::Kind::kText && MayBeSecret(shape);
     const std::string message = node.kind == Node::Kind::kNull ? "the value is missing"
-                                : is_empty
-                                    ? "the list is empty"
-                                    : Cat(WhatIsNeeded(shape), " is needed, not ", WhatItIs(node));
+                                : is_empty                     ? "the list is empty"
+                                           : Cat(WhatIsNeeded(shape), " is needed, not ",
+                                                 hides ? "a text" : WhatItIs(node));
     Fail(node.at, path, WithAllowed(Cat(message, AdviceForType(node, shape)), AllowedFor(shape)));
   }
 
   void ReadScalar(const Node& node, const Scalar& scalar, const std::string& path) {
     if (node.kind != Node::Kind::kText) return FailType(node, scalar, path);
-    const absl::StatusOr<std::string> text = ExpandEnv(node.text, env_);
+    const absl::StatusOr<std::string> text = ExpandEnv(node.text, env_, scalar.is_secret);
     if (!text.ok()) return Fail(node.at, path, Message(text.status()));
     const absl::Status parsed = scalar.parse(*text);
     if (parsed.ok()) return;
+    const bool is_plain = scalar.is_secret || errors_.many();
     Fail(node.at, path,
-         WithAllowed(errors_.many() ? Message(parsed) : AdviceForValue(*text, parsed, scalar),
+         WithAllowed(is_plain ? Message(parsed) : AdviceForValue(*text, parsed, scalar),
                      scalar.allowed));
   }
 
@@ -131,6 +134,9 @@ class FieldReader : public Visitor {
 
   // After all fields: the keys that the schema does not have, or that came before.
   void CheckKeys() {
+    // It has been taken out of what is read here.
+    const bool may_include = path_.empty() && std::ranges::none_of(node_.entries, IsInclude);
+    if (may_include) known_.emplace_back("include");
     std::map<std::string, Position> seen;
     for (const Node::Entry& entry : node_.entries) {
       const Node& key = *entry.key;
@@ -152,6 +158,9 @@ class FieldReader : public Visitor {
   }
 
  private:
+  static bool IsInclude(const Node::Entry& entry) {
+    return entry.key->kind == Node::Kind::kText && entry.key->text == "include";
+  }
   bool HoldsAnchors(const std::string& key) const { return path_.empty() && key.starts_with("x-"); }
 
   Reader& reader_;

@@ -169,6 +169,7 @@ void CheckRoutes(const Config& config, const Positions& positions, Errors& error
 }
 
 void WarnOfRoutes(const Config& config, const Positions& positions, Errors& warnings) {
+  const Defaults& defaults = config.defaults;
   bool any_waits = false;
   for (size_t i = 0; i < config.listeners.size(); ++i) {
     const Listener& listener = config.listeners[i];
@@ -181,11 +182,13 @@ void WarnOfRoutes(const Config& config, const Positions& positions, Errors& warn
     const bool waits = WaitsForBytes(config, listener);
     any_waits |= waits;
     const std::string key = path + ".preread";
-    if (waits || !positions.all().contains(key)) continue;
+    const bool is_own = positions.all().contains(key) && listener.preread != defaults.preread;
+    if (waits || !is_own) continue;
     warnings.Add(positions.At(key), Cat(key, ": without routes nothing is waited for"));
   }
   const std::string key = "defaults.preread";
-  if (any_waits || !positions.all().contains(key)) return;
+  const bool is_set = positions.all().contains(key) && defaults.preread != Preread();
+  if (any_waits || !is_set) return;
   warnings.Add(positions.At(key), Cat(key, ": no listener has routes, so nothing is waited for"));
 }
 

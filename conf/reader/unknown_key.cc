@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "conf/reader/secrets.h"
 #include "conf/reader/vocabulary.h"
 #include "conf/schema/keys.h"
 #include "conf/text/characters.h"
@@ -55,6 +56,19 @@ std::vector<std::string> WaysTo(std::string_view key, const std::string& here) {
   return below.empty() ? ways : below;
 }
 
+// Of those below `here`: by what is one level deeper. A listener or an upstream has too much below
+// it for that to be meant.
+std::vector<std::string> NestedWays(std::string_view key, const std::string& here) {
+  std::vector<std::string> nested;
+  if (here.empty() || here.ends_with("[].")) return nested;
+  for (const std::string& path : AllPaths()) {
+    if (!path.starts_with(here) || !EndsWithKey(path, key)) continue;
+    const std::string way = path.substr(here.size());
+    if (std::ranges::count(way, '.') == 1 && way.find("[]") == way.npos) nested.push_back(way);
+  }
+  return nested;
+}
+
 std::string JoinWays(const std::vector<std::string>& ways) {
   constexpr size_t kMost = 3;
   std::string joined;
@@ -71,20 +85,29 @@ bool Has(const std::vector<std::string>& known, std::string_view key) {
   return std::ranges::find(known, key) != known.end();
 }
 
-// What another proxy calls so, or "".
+// The names that another proxy's key may have here, likely ones first.
+std::vector<std::string_view> OursOf(const Foreign& foreign) {
+  std::vector<std::string_view> ours;
+  for (std::string_view rest = foreign.key; !rest.empty();) {
+    ours.push_back(rest.substr(0, rest.find('|')));
+    rest.remove_prefix(std::min(ours.back().size() + 1, rest.size()));
+  }
+  return ours;
+}
+
+// What another proxy calls so, or "". What there is in this very mapping comes first.
 std::string ForeignAnswer(std::string_view key, const std::string& here,
                           const std::vector<std::string>& known) {
-  const Foreign* foreign = FindForeign(key);
-  if (foreign == nullptr) return "";
-  if (foreign->key.empty()) return Cat("; ", foreign->answer);
-  std::vector<std::string> ways;
-  for (std::string_view rest = foreign->key; !rest.empty();) {
-    const std::string_view ours = rest.substr(0, rest.find('|'));
-    rest.remove_prefix(std::min(ours.size() + 1, rest.size()));
-    const std::string_view last = ours.substr(ours.rfind('.') + 1);
-    if (Has(known, last)) return Cat("; it is called ", Quoted(last), " here");
-    if (ours.find('.') != ours.npos || rest.empty()) ways = WaysTo(ours, here);
+  const std::vector<const Foreign*> all = FindAllForeign(key);
+  for (const Foreign* foreign : all) {
+    for (const std::string_view ours : OursOf(*foreign)) {
+      const std::string_view last = ours.substr(ours.rfind('.') + 1);
+      if (Has(known, last)) return Cat("; it is called ", Quoted(last), " here");
+    }
   }
+  if (all.empty()) return "";
+  if (all[0]->key.empty()) return Cat("; ", all[0]->answer);
+  const std::vector<std::string> ways = WaysTo(OursOf(*all[0]).back(), here);
   return ways.empty() ? "" : Cat("; it is called ", JoinWays(ways), " here");
 }
 
@@ -92,6 +115,9 @@ std::string ForeignAnswer(std::string_view key, const std::string& here,
 
 std::string DescribeUnknownKey(std::string_view key, std::string_view path,
                                const std::vector<std::string>& known, Errors& errors) {
+  if (NamesSecret(key) && key.find_first_of(" :=\"'{[") != key.npos) {
+    return "unknown key: \": \" is needed between the name of a key and its value";
+  }
   const std::string what = Cat("unknown key ", Quoted(key));
   if (errors.many()) return what;
   if (const std::optional<Lookalike> odd = FindLookalike(key)) {
@@ -111,10 +137,15 @@ std::string DescribeUnknownKey(std::string_view key, std::string_view path,
     return WithSuggestion(what, snake.substr(0, snake.size() - 1));
   }
   const std::string here = AnyIndex(path);
+  const auto belongs = [&what](const std::vector<std::string>& ways) {
+    return Cat(what, " in this place; it belongs to ", JoinWays(ways));
+  };
+  const std::vector<std::string> nested = NestedWays(snake, here);
+  if (!nested.empty()) return belongs(nested);
   const std::string foreign = ForeignAnswer(key, here, known);
   if (!foreign.empty()) return Cat(what, foreign);
   const std::vector<std::string> ways = WaysTo(snake, here);
-  if (!ways.empty()) return Cat(what, " in this place; it belongs to ", JoinWays(ways));
+  if (!ways.empty()) return belongs(ways);
   const std::string likely = errors.DidYouMean(key, known);
   if (!likely.empty()) return Cat(what, likely);
   return WithAllowed(what, JoinNames(known));

@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
 #include <unordered_set>
-#include <utility>
 #include <vector>
 
+#include "conf/reader/binds.h"
+#include "conf/reader/check_health.h"
 #include "conf/reader/routes.h"
 #include "conf/text/text.h"
 #include "conf/text/units.h"
@@ -39,22 +39,8 @@ class OnlyOnce {
 
 void CheckListeners(const Config& config, const Positions& positions, Errors& errors) {
   OnlyOnce names(positions, errors);
-  OnlyOnce addresses(positions, errors);
   for (size_t i = 0; i < config.listeners.size(); ++i) {
-    const Listener& listener = config.listeners[i];
-    const std::string path = Cat("listeners[", i, "]");
-    names.Add(listener.name, path + ".name");
-    for (size_t j = 0; j < listener.bind.size(); ++j) {
-      const core::Address& address = listener.bind[j];
-      // The kernel gives each port 0 a port of its own.
-      if (address.is_ip() && address.port() == 0) continue;
-      if (!address.is_empty()) addresses.Add(address.ToString(), Cat(path, ".bind[", j, "]"));
-    }
-  }
-  for (const auto& [key, address] : {std::pair("admin.bind", &config.admin.bind),
-                                     {"admin.probe_bind", &config.admin.probe_bind}}) {
-    const bool any_port = address->is_ip() && address->port() == 0;
-    if (!address->is_empty() && !any_port) addresses.Add(address->ToString(), key);
+    names.Add(config.listeners[i].name, Cat("listeners[", i, "].name"));
   }
 }
 
@@ -144,15 +130,19 @@ void CheckSourceAddresses(const Config& config, const Positions& positions, Erro
   }
 }
 
-// Version 1 is a line of text and has no place for them.
+// Version 1 is a line of text and has no place for TLVs, and no header at all has none.
 void CheckSendProxy(const Config& config, const Positions& positions, Errors& errors) {
-  const auto check = [&](const SendProxy& send_proxy, const std::string& path) {
-    if (send_proxy.tlvs.empty() || send_proxy.version != ProxyVersion::kV1) return;
-    errors.Add(positions.At(path),
-               Cat(path, ": version 1 has no TLVs; allowed: none, or version: v2"));
-  };
   for (size_t i = 0; i < config.upstreams.size(); ++i) {
-    check(config.upstreams[i].send_proxy, Cat("upstreams[", i, "].send_proxy.tlvs"));
+    const SendProxy& send_proxy = config.upstreams[i].send_proxy;
+    if (send_proxy.tlvs.empty()) continue;
+    const std::string path = Cat("upstreams[", i, "].send_proxy.");
+    const auto has = [&](std::string_view key) { return positions.all().contains(Cat(path, key)); };
+    const bool is_off = send_proxy.version == ProxyVersion::kOff && has("tlvs") && !has("version");
+    if (send_proxy.version != ProxyVersion::kV1 && !is_off) continue;
+    errors.Add(positions.At(path + "tlvs"),
+               Cat(path, "tlvs: ",
+                   is_off ? "no header is sent without a version" : "version 1 has no TLVs",
+                   "; allowed: none, or version: v2"));
   }
 }
 
@@ -201,84 +191,6 @@ void CheckProxyProtocol(const Config& config, const Positions& positions, Errors
   }
 }
 
-// An error about one key of something.
-using FailAt = std::function<void(std::string_view key, const std::string& message)>;
-
-FailAt FailBelow(const std::string& path, const Positions& positions, Errors& errors) {
-  return [path, &positions, &errors](std::string_view key, const std::string& message) {
-    errors.Add(positions.At(Cat(path, key)), Cat(path, key, ": ", message));
-  };
-}
-
-// A check, or a question to an agent, that could reach no endpoint, or none of them, is not meant.
-void CheckPlace(const Upstream& upstream, const std::string& key, const core::Address& address,
-                uint32_t port, bool needs_port, const FailAt& fail) {
-  const bool has_address = address.is_ip();
-  const auto unix_one = std::ranges::find_if(
-      upstream.endpoints, [](const Endpoint& endpoint) { return endpoint.address.is_unix(); });
-  const bool lacks_one = has_address != (port != 0) && (!needs_port || port != 0);
-  if (unix_one != upstream.endpoints.end() && lacks_one) {
-    fail(Cat(key, has_address ? ".address" : ".port"),
-         Cat("the endpoint ", Quoted(unix_one->address.ToString()),
-             " is a UNIX socket and has no IP address and no port: give both, or none"));
-  }
-  const core::Address& source = upstream.source_address;
-  if (has_address && source.is_ip() && source.family() != address.family()) {
-    fail(Cat(key, ".address"),
-         Cat(Quoted(address.HostToString()), " cannot be reached from the source_address ",
-             Quoted(source.HostToString()), ": both have to be IPv4, or both IPv6"));
-  }
-}
-
-// A step that does nothing is not meant. `path`: of the upstream.
-void CheckSteps(const Health& health, const std::string& path, const Positions& positions,
-                const FailAt& fail) {
-  constexpr size_t kMostSteps = 32;
-  for (size_t i = 0; i < health.exchange.size(); ++i) {
-    const ExchangeStep& step = health.exchange[i];
-    for (const std::string_view part : {"send", "expect"}) {
-      const std::string key = Cat("health.exchange[", i, "].", part);
-      const auto has = [&](std::string_view form) {
-        return positions.all().contains(Cat(path, key, form));
-      };
-      if (!has(".text") || !has(".hex")) continue;
-      fail(Cat(key, ".hex"), "there is a text, too: one of the two is enough");
-    }
-    if (!step.send.bytes.empty() || !step.expect.bytes.empty()) continue;
-    fail(Cat("health.exchange[", i, "]"), "the step does nothing; allowed: send, expect or both");
-  }
-  if (health.exchange.size() > kMostSteps) {
-    fail("health.exchange",
-         Cat("there are ", health.exchange.size(), " steps; allowed: at most ", kMostSteps));
-  }
-}
-
-void CheckHealth(const Config& config, const Positions& positions, Errors& errors) {
-  const std::vector<ExchangeStep>& inherited = config.default_upstream.health.exchange;
-  const std::string defaults = "defaults.upstream.";
-  CheckSteps(config.default_upstream.health, defaults, positions,
-             FailBelow(defaults, positions, errors));
-  for (size_t i = 0; i < config.upstreams.size(); ++i) {
-    const Upstream& upstream = config.upstreams[i];
-    const std::string path = Cat("upstreams[", i, "].");
-    const FailAt fail = FailBelow(path, positions, errors);
-    const Health& health = upstream.health;
-    const Agent& agent = upstream.agent;
-    CheckPlace(upstream, "health", health.address, health.port, /*needs_port=*/false, fail);
-    CheckPlace(upstream, "agent", agent.address, agent.port, /*needs_port=*/true, fail);
-    if (health.exchange != inherited) CheckSteps(health, path, positions, fail);
-    if (health.check == Check::kExchange && health.exchange.empty()) {
-      fail("health.check",
-           "exchange has no steps: it would pass when it connects; allowed: at least one in "
-           "health.exchange, as in [{ send: \"PING\\r\\n\", expect: \"+PONG\" }]");
-    }
-    if (agent.port == 0 && (agent.address.is_ip() || !agent.send.empty())) {
-      fail(agent.address.is_ip() ? "agent.address" : "agent.send",
-           "there is no agent without agent.port; allowed: a port from 1 to 65535 there");
-    }
-  }
-}
-
 // The spread would be cut short, and what is left ended all at once.
 void CheckShutdown(const Config& config, const Positions& positions, Errors& errors) {
   const Shutdown& shutdown = config.shutdown;
@@ -321,6 +233,7 @@ void CheckReferences(const Config& config, const Positions& positions, Errors& e
 
 void Validate(const Config& config, const Positions& positions, Errors& errors) {
   CheckListeners(config, positions, errors);
+  CheckBinds(config, positions, errors);
   CheckRoutes(config, positions, errors);
   CheckAdmin(config, positions, errors);
   CheckPrivileges(config, positions, errors);

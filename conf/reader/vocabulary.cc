@@ -1,6 +1,5 @@
 #include "conf/reader/vocabulary.h"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 
@@ -136,6 +135,7 @@ constexpr auto kVocabulary = std::to_array<Foreign>({
      "every worker accepts at every address: leave the key out"},
     {" mode protocol proto network transport type ", "",
      "Sluice forwards TCP and UNIX streams, and nothing has to say so: leave the key out"},
+    {" type ", "health.check", ""},
     {" daemon background foreground pidfile pid master_worker ", "",
      "Sluice runs in the foreground, under a service manager: leave the key out"},
     {" nameserver nameservers resolver resolvers dns_servers ", "dns.servers", ""},
@@ -154,7 +154,7 @@ constexpr auto kVocabulary = std::to_array<Foreign>({
      "filter_chain_match route_rules map ",
      "listeners[].routes", ""},
     {" server_name server_names hostsni host_sni req_ssl_sni req_ssl_hello_type ssl_fc_sni domains "
-     "domain hostname hostnames ssl_preread_server_name ",
+     "host domain hostname hostnames ssl_preread_server_name ",
      "listeners[].routes[].sni", ""},
     {" req_ssl_alpn alpn_protocols application_protocols ssl_preread_alpn_protocols ",
      "listeners[].routes[].alpn", ""},
@@ -194,11 +194,18 @@ std::string SnakeCase(std::string_view key) {
 }
 
 const Foreign* FindForeign(std::string_view key) {
-  if (key.empty() || key.find(' ') != key.npos) return nullptr;
+  const std::vector<const Foreign*> all = FindAllForeign(key);
+  return all.empty() ? nullptr : all.front();
+}
+
+std::vector<const Foreign*> FindAllForeign(std::string_view key) {
+  if (key.empty() || key.find(' ') != key.npos) return {};
   const std::string snake = Cat(" ", SnakeCase(key), " ");
-  const auto found = std::ranges::find_if(
-      kVocabulary, [&](const Foreign& f) { return f.words.find(snake) != f.words.npos; });
-  return found == kVocabulary.end() ? nullptr : &*found;
+  std::vector<const Foreign*> all;
+  for (const Foreign& foreign : kVocabulary) {
+    if (foreign.words.find(snake) != foreign.words.npos) all.push_back(&foreign);
+  }
+  return all;
 }
 
 }  // namespace sluice::conf

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sluice::conf {
 
@@ -21,6 +22,9 @@ std::span<const Foreign> Vocabulary();
 // In the order of the table, the first that has `key`, whatever its case and however its words are
 // joined (maxConn, max-conn); nullptr if there is none.
 const Foreign* FindForeign(std::string_view key);
+
+// All that have it: one word may stand for several things.
+std::vector<const Foreign*> FindAllForeign(std::string_view key);
 
 // "maxConnections", "max-connections" and "Max Connections" as "max_connections".
 std::string SnakeCase(std::string_view key);

@@ -163,7 +163,7 @@ class Document::Builder : public YAML::EventHandler {
     // Those that end lines, and tabs, are for the keys to judge: what a check sends has them.
     const bool has_control = std::ranges::any_of(
         value, [](char c) { return IsControlCharacter(c) && c != '\n' && c != '\r' && c != '\t'; });
-    if (has_control) Stop(mark, Cat(Quoted(value), " has a control character"));
+    if (has_control) Stop(mark, "this text has a control character");
     Node& node = New(Node::Kind::kText, mark, tag);
     node.text = value;
     AttachLeaf(node, mark, anchor);
@@ -329,8 +329,10 @@ bool Document::Parse(const std::string& text, Errors& errors, int file) {
   for (Node& node : nodes_) node.at.file = file;
   if (root_ != nullptr) return true;
   errors.Add(kWholeFile,
-             "the file is empty: it needs at least \"listeners:\" and \"upstreams:\", see "
-             "conf/example.yaml");
+             file > 0
+                 ? "the file is empty; allowed: listeners, upstreams, include"
+                 : "the file is empty: it needs at least \"listeners:\" and \"upstreams:\", see "
+                   "conf/example.yaml");
   return false;
 }
 

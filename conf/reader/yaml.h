@@ -39,7 +39,7 @@ class Document {
   static constexpr size_t kMaxDepth = 64;
 
   // Makes the tree of `text`, which must be valid UTF-8 without NUL bytes; `file` is that of its
-  // positions. On failure adds one error and returns false.
+  // positions, 0 unless another one includes it. On failure adds one error and returns false.
   bool Parse(const std::string& text, Errors& errors, int file = 0);
 
   // Only after Parse returned true.

@@ -1,5 +1,8 @@
 #include "conf/schema/identity.h"
 
+#include <cstddef>
+#include <functional>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -14,7 +17,18 @@ namespace {
 
 Shape NetworkItem(core::Network& network) { return NetworkOf(network); }
 Shape TrustedItem(TrustedPeer& peer) { return TrustedPeerOf(peer); }
-Shape FileItem(AccessFile& file) { return RequiredPath(file.path); }
+
+Content ContentOf(const AccessFile& file) {
+  if (!file.rules) return {};
+  const size_t count = file.rules->size();
+  return {.summary = Cat(count, count == 1 ? " rule" : " rules"), .digest = file.digest};
+}
+
+Shape FileItem(AccessFile& file) {
+  Scalar scalar = RequiredPath(file.path);
+  scalar.content = [&file] { return ContentOf(file); };
+  return scalar;
+}
 
 // What a file names takes the place of what is inherited.
 template <typename Item>

@@ -6,20 +6,11 @@
 #include "absl/status/statusor.h"
 #include "conf/text/characters.h"
 #include "conf/text/guess.h"
+#include "conf/text/name.h"
 #include "conf/text/units.h"
 
 namespace sluice::conf {
 namespace {
-
-constexpr size_t kNameMax = 63;
-
-bool IsName(std::string_view text) {
-  const auto is_inner = [](char c) {
-    return IsAsciiLetter(c) || IsAsciiDigit(c) || c == '_' || c == '-' || c == '.';
-  };
-  return !text.empty() && text.size() <= kNameMax &&
-         (IsAsciiLetter(text[0]) || IsAsciiDigit(text[0])) && std::ranges::all_of(text, is_inner);
-}
 
 absl::Status OutOfRange(std::string_view text) {
   return InvalidArgument(Cat(Quoted(text), " is outside the range"));
@@ -45,10 +36,18 @@ absl::StatusOr<uint64_t> ParseCount(std::string_view text) {
       Cat(Quoted(text), is_digits ? " begins with a zero" : " is not a whole number"));
 }
 
+bool NamesDirectory(std::string_view path) {
+  const std::string_view last = path.substr(path.rfind('/') + 1);
+  return last.empty() || last == "." || last == "..";
+}
+
 absl::Status StoreAddress(std::string_view text, uint16_t port_min, core::Address& field) {
   const absl::StatusOr<core::Address> address = core::Address::Parse(text);
   if (!address.ok()) return address.status();
   if (HasInvisible(text)) return InvalidArgument(Cat(Quoted(text), " has an invisible character"));
+  if (address->has_path() && NamesDirectory(address->unix_name())) {
+    return InvalidArgument(Cat(Quoted(text), " is a directory"));
+  }
   if (address->is_ip() && address->port() < port_min) {
     return InvalidArgument(Cat(Quoted(text), " has port 0, which nothing listens at"));
   }
@@ -96,7 +95,7 @@ Scalar Flag(bool& field) {
 }
 
 Scalar Name(std::string& field) {
-  return {Cat("a name (1 to ", kNameMax, " of a-z A-Z 0-9 _ - ., the first a letter or digit)"),
+  return {Cat("a name (", kNameForm, ")"),
           [&field](std::string_view text) {
             if (!IsName(text)) return InvalidArgument(Cat(Quoted(text), " is not a name"));
             field = text;

@@ -39,6 +39,14 @@ struct Form {
   bool is_always_string = false;  // no such text is a number, true or false to YAML
 };
 
+// What a file that a Scalar names said when it was read.
+struct Content {
+  std::string summary;  // "3 rules"; "": it has not been read
+  size_t digest = 0;
+
+  bool operator==(const Content&) const = default;
+};
+
 struct Scalar {
   std::string allowed;  // "1 to 256", "close, wait"
   // Sets the field. The message of an error is a sentence without what is allowed.
@@ -50,6 +58,8 @@ struct Scalar {
   std::function<void()> clear = {};
   bool is_secret = false;  // shown as kHidden, and never in a message
   Form form = {};          // made by the functions of forms.h
+  // Of the name of a file: for comparisons, which tell when it says something else.
+  std::function<Content()> content = {};
 };
 
 // What stands for a secret that is set.

@@ -18,10 +18,15 @@ bool IsVariableName(std::string_view name) {
   return !name.empty() && !IsAsciiDigit(name[0]) && std::ranges::all_of(name, is_word);
 }
 
+bool IsText(std::string_view value) {
+  return !FindInvalidUtf8(value).has_value() && !HasControlCharacter(value);
+}
+
 // Reads a text from left to right; a default is such a text too, up to the "}" that closes it.
 class Expansion {
  public:
-  Expansion(std::string_view text, const Env& env) : text_(text), rest_(text), env_(env) {}
+  Expansion(std::string_view text, const Env& env, bool is_secret)
+      : text_(text), rest_(text), env_(env), is_secret_(is_secret) {}
 
   // `depth`: how many "${" are open. `out` null: the default is not used, so its syntax is checked
   // and its variables need not exist.
@@ -48,7 +53,7 @@ class Expansion {
   absl::Status ReadVariable(size_t depth, std::string* out) {
     if (depth > kMaxEnvDepth) {
       return InvalidArgument(
-          Cat(Quoted(text_), " nests \"${\" deeper than the limit of ", kMaxEnvDepth, " levels"));
+          Cat(Shown(text_), " nests \"${\" deeper than the limit of ", kMaxEnvDepth, " levels"));
     }
     Take(2, nullptr);
     const size_t end = rest_.find('}');
@@ -59,7 +64,7 @@ class Expansion {
     const std::string name(inside.substr(0, split));
     if (!IsVariableName(name)) {
       return InvalidArgument(
-          WithAllowed(Cat(Quoted(name), " is no name of an environment variable"), kForms));
+          WithAllowed(Cat(Shown(name), " is no name of an environment variable"), kForms));
     }
     std::optional<std::string> value;
     if (out != nullptr) value = env_(name);
@@ -79,9 +84,15 @@ class Expansion {
       return InvalidArgument(Cat("the environment variable ", Quoted(name), " is not set; ${", name,
                                  ":-default} would give it a default"));
     }
-    if (FindInvalidUtf8(*value).has_value() || HasControlCharacter(*value)) {
-      return InvalidArgument(Cat("the environment variable ", Quoted(name), " is ", Quoted(*value),
-                                 ", which is not UTF-8 text without control characters"));
+    if (!IsText(*value)) {
+      std::string_view line = *value;
+      if (line.ends_with('\n')) line.remove_suffix(1);
+      if (line.ends_with('\r')) line.remove_suffix(1);
+      return InvalidArgument(
+          WithAllowed(Cat("the environment variable ", Quoted(name),
+                          IsText(line) ? " ends with a newline"
+                                       : " has a control character, or bytes that are not UTF-8"),
+                      "UTF-8 text without control characters"));
     }
     out += *value;
     return absl::OkStatus();
@@ -89,7 +100,11 @@ class Expansion {
 
   absl::Status Unclosed() const {
     return InvalidArgument(
-        WithAllowed(Cat(Quoted(text_), " has a \"${\" without its \"}\""), kForms));
+        WithAllowed(Cat(Shown(text_), " has a \"${\" without its \"}\""), kForms));
+  }
+
+  std::string Shown(std::string_view text) const {
+    return is_secret_ ? "what stands here" : Quoted(text);
   }
 
   // Moves on by `count` bytes, which go to `out` if there is one.
@@ -102,6 +117,7 @@ class Expansion {
   const std::string_view text_;
   std::string_view rest_;
   const Env& env_;
+  const bool is_secret_;
 };
 
 }  // namespace
@@ -115,9 +131,9 @@ Env ProcessEnv() {
   };
 }
 
-absl::StatusOr<std::string> ExpandEnv(std::string_view text, const Env& env) {
+absl::StatusOr<std::string> ExpandEnv(std::string_view text, const Env& env, bool is_secret) {
   std::string expanded;
-  absl::Status status = Expansion(text, env).Read(/*depth=*/0, &expanded);
+  absl::Status status = Expansion(text, env, is_secret).Read(/*depth=*/0, &expanded);
   if (!status.ok()) return status;
   return expanded;
 }

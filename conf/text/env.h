@@ -26,8 +26,10 @@ using Env = std::function<std::optional<std::string>(const std::string& name)>;
 // The environment of this process, as it is at each call.
 Env ProcessEnv();
 
-// Error: InvalidArgument with a complete message.
-absl::StatusOr<std::string> ExpandEnv(std::string_view text, const Env& env);
+// Error: InvalidArgument with a complete message, which never has what a variable contains; of a
+// secret it has nothing but names of variables.
+absl::StatusOr<std::string> ExpandEnv(std::string_view text, const Env& env,
+                                      bool is_secret = false);
 
 // The text that ExpandEnv turns into `text`.
 std::string EscapeEnv(std::string_view text);

@@ -50,6 +50,11 @@ bool HasControlCharacter(std::string_view text) {
   return std::ranges::any_of(text, IsControlCharacter);
 }
 
+std::string_view WithoutByteOrderMark(std::string_view text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
+}
+
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
 
 std::string Printable(std::string_view text) {

@@ -45,6 +45,9 @@ constexpr bool IsAsciiLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A
 constexpr bool IsControlCharacter(char c) { return (c >= '\0' && c < ' ') || c == '\x7f'; }
 bool HasControlCharacter(std::string_view text);
 
+// Without the mark that some editors put at the beginning of a file, and that nothing shows.
+std::string_view WithoutByteOrderMark(std::string_view text);
+
 // The text as a terminal can show it: control characters, and bytes that are not UTF-8, as \xNN.
 std::string Printable(std::string_view text);
 

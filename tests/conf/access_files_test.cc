@@ -10,6 +10,7 @@
 #include <string>
 
 #include "conf/load.h"
+#include "conf/print.h"
 #include "tests/conf/testing.h"
 
 namespace sluice::conf::testing {
@@ -68,6 +69,16 @@ TEST_F(AccessFiles, HaveANetworkALine) {
   EXPECT_NE(LookAgain(result.sources), result.sources);
 }
 
+TEST_F(AccessFiles, MayBeginWithAByteOrderMark) {
+  Write("main.yaml", std::string("access: { files: [list] }\n") + kRest);
+  Write("list",
+        "\xEF\xBB\xBF"
+        "allow 10.0.0.0/8\n");
+  const LoadResult result = Load();
+  ASSERT_TRUE(result.ok()) << ErrorsOf(result);
+  EXPECT_EQ(Rules(result.config.access.files.at(0)), "1 allow 10.0.0.0/8\n");
+}
+
 TEST_F(AccessFiles, SayWhereALineIsWrong) {
   Write("main.yaml", std::string("access: { files: [list, none, conf.d] }\n") + kRest);
   Write("list",
@@ -103,6 +114,14 @@ TEST_F(AccessFiles, AreRelativeToTheFileThatNamesThem) {
   EXPECT_EQ(Rules(result.config.listeners[0].access.files.at(0)), "1 allow 10.0.0.0/8\n");
   EXPECT_EQ(Rules(result.config.listeners[1].access.files.at(0)), "1 deny 10.0.0.0/8\n");
   EXPECT_TRUE(result.config.listeners[2].access.empty());
+
+  // What is printed may be kept anywhere.
+  Write("conf.d/printed", Print(result.config));
+  const LoadResult again = LoadFile(folder + "/conf.d/printed", NoEnv());
+  ASSERT_TRUE(again.ok()) << ErrorsOf(again);
+  EXPECT_EQ(Rules(again.config.listeners[0].access.files.at(0)), "1 allow 10.0.0.0/8\n");
+  EXPECT_EQ(Rules(again.config.listeners[1].access.files.at(0)), "1 deny 10.0.0.0/8\n");
+  EXPECT_EQ(Print(again.config), Print(result.config));
 }
 
 TEST_F(AccessFiles, MayBeLargerThanAConfiguration) {

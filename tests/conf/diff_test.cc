@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
@@ -205,6 +206,35 @@ TEST(Diff, InSentences) {
             "upstream app: endpoints are in another order\n"
             "upstream app: endpoint 127.0.0.1:3001: weight is 1, was 3\n"
             "upstream app: endpoint 127.0.0.1:3001: max_connections is 9, was 0\n");
+}
+
+using Rules = std::vector<AccessRule>;
+
+AccessRule Deny(const std::string& network, uint32_t line) {
+  return {.network = *core::Network::Parse(network), .allows = false, .line = line};
+}
+
+TEST(Diff, FilesThatSaySomethingElse) {
+  Config before = Load(kMinimal).config;
+  const auto with = [&before](const Rules& rules) {
+    Config config = before;
+    config.access.files = {{.path = "same"}, {.path = "list"}};
+    config.access.files[1].rules = std::make_shared<const Rules>(rules);
+    config.listeners[0].access = config.access;
+    return config;
+  };
+  before = with({Deny("10.0.0.0/8", 1)});
+  const Config after = with({Deny("10.0.0.0/9", 1), Deny("10.9.0.0/16", 2)});
+  EXPECT_EQ(Joined(Compare(before, after)),
+            "access.files: list says something else (2 rules, was 1 rule)\n"
+            "listener web: access.files: list says something else (2 rules, was 1 rule)\n");
+  EXPECT_EQ(Joined(Compare(before, with({Deny("10.0.0.0/8", 7)}))), "") << "a comment above it";
+  Config more = after;
+  more.listeners[0].access = before.listeners[0].access;
+  more.access.files.push_back({.path = "other"});
+  EXPECT_EQ(Joined(Compare(before, more)),
+            "access.files: list says something else (2 rules, was 1 rule)\n"
+            "access.files is same, list, other, was same, list\n");
 }
 
 std::string WithEndpoints(const std::string& endpoints) {

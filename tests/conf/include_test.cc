@@ -97,6 +97,8 @@ TEST_F(Include, ErrorsNameTheirFiles) {
   Write("conf.d/b.yaml", "listeners: [\n");
   Write("conf.d/c.yaml", "listeners: { name: c }\n");
   Write("conf.d/d.yaml", "- a\n");
+  Write("conf.d/e.yaml", "x-a: 1\nlistners: []\nbackends: []\n");
+  Write("conf.d/f.yaml", "# nothing yet\n");
   const std::string errors = Errors();
   for (const char* const expected :
        {"@/main.yaml:3:29: error: upstreams[0].endpoints",
@@ -106,9 +108,30 @@ TEST_F(Include, ErrorsNameTheirFiles) {
         "@/conf.d/a.yaml:4:1: error: the key \"limits\" belongs into the file that includes this "
         "one",
         "@/conf.d/b.yaml:2:1: error: ", "@/conf.d/c.yaml:1:12: error: listeners: a list is needed",
-        "@/conf.d/d.yaml:1:1: error: a mapping is needed", "@/none.yaml: no such file\n"}) {
+        "@/conf.d/d.yaml:1:1: error: a mapping is needed",
+        "@/main.yaml:4:26: error: include: \"@/none.yaml\": no such file\n",
+        "@/conf.d/e.yaml:2:1: error: unknown key \"listners\"; did you mean \"listeners\"?\n",
+        "@/conf.d/e.yaml:3:1: error: unknown key \"backends\"; it is called \"upstreams\" here\n",
+        "@/conf.d/f.yaml: the file is empty; allowed: listeners, upstreams, include\n"}) {
     EXPECT_NE(errors.find(expected), std::string::npos) << expected << "\n" << errors;
   }
+}
+
+TEST_F(Include, KeysStandOnce) {
+  Write("main.yaml", std::string(kListener) +
+                         "include: a.yaml\ninclude: [b.yaml]\n"
+                         "upstreams: [{ name: app, endpoints: \"127.0.0.1:1\" }]\n");
+  Write("a.yaml",
+        "upstreams: [{ name: a, endpoints: \"127.0.0.1:1\" }]\n"
+        "upstreams: [{ name: b, endpoints: \"127.0.0.1:1\" }]\n"
+        "x-a: 1\nx-a: 2\n");
+  EXPECT_EQ(
+      Errors(),
+      "@/main.yaml:3:1: error: the key \"include\" is here for the second time; the first is "
+      "at 2:1\n"
+      "@/a.yaml:2:1: error: the key \"upstreams\" is here for the second time; the first is at "
+      "1:1\n"
+      "@/a.yaml:4:1: error: the key \"x-a\" is here for the second time; the first is at 3:1\n");
 }
 
 TEST_F(Include, WarningsNameTheirFiles) {

@@ -173,7 +173,7 @@ TEST(Load, ListsAndShorthands) {
   const LoadResult result = Load(R"(
 listeners:
   - name: a
-    bind: ["0.0.0.0:80", "127.0.0.1:80", "[::]:80", unix:/run/a.sock, unix:@a, "127.0.0.1:0"]
+    bind: ["0.0.0.0:80", "127.0.0.1:81", "[::]:80", unix:/run/a.sock, unix:@a, "127.0.0.1:0"]
     upstream: app
   - { name: b, bind: "127.0.0.1:0", upstream: app, max_connections: 5 }
 upstreams:

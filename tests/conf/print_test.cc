@@ -123,6 +123,12 @@ TEST(Print, LooksLikeThis) {
       << text;
 }
 
+TEST(Print, GivesNoWarnings) {
+  const LoadResult again = Load(Print(Load(kMinimal).config));
+  EXPECT_TRUE(again.ok()) << ErrorsOf(again);
+  EXPECT_EQ(WarningsOf(again), "");
+}
+
 TEST(Print, AConfigWithoutAnything) {
   const std::string text = Print(Config{});
   EXPECT_TRUE(text.ends_with("listeners: []\nupstreams: []\n")) << text;

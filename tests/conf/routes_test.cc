@@ -82,10 +82,11 @@ TEST(Routes, WaitingForNothingIsWarnedOf) {
       WarningsOf(Load(upstreams + listeners + " }]\ndefaults: { preread: { timeout: 1s } }\n")),
       "test.yaml:3:22: warning: defaults.preread: no listener has routes, so nothing is waited "
       "for\n");
-  EXPECT_EQ(WarningsOf(Load("upstreams: [{ name: app, endpoints: 127.0.0.1:3000, hash: { on: sni } "
-                            "}]\n" +
-                            listeners + ", preread: { timeout: 1s } }]\n")),
-            "");
+  EXPECT_EQ(
+      WarningsOf(Load("upstreams: [{ name: app, endpoints: 127.0.0.1:3000, hash: { on: sni }, "
+                      "balance: maglev }]\n" +
+                      listeners + ", preread: { timeout: 1s } }]\n")),
+      "");
 }
 
 // An endpoint that leads back by a route is a loop, too.

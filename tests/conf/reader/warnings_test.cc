@@ -50,6 +50,90 @@ upstreams:
   EXPECT_EQ(WarningsOf(result), "");
 }
 
+std::string Warned(const std::string& text) {
+  const LoadResult result = Load(text);
+  EXPECT_TRUE(result.ok()) << ErrorsOf(result);
+  return WarningsOf(result);
+}
+
+constexpr char kWeb[] = "listeners: [{ name: web, bind: \"127.0.0.1:80\", upstream: app }]\n";
+constexpr char kApp[] = "upstreams: [{ name: app, endpoints: \"127.0.0.1:1\" }]\n";
+
+TEST(Warnings, AnUpstreamThatNobodyUses) {
+  const std::string others = std::string(kWeb) +
+                             "upstreams:\n"
+                             "  - { name: app, endpoints: \"127.0.0.1:1\" }\n"
+                             "  - { name: old, endpoints: \"127.0.0.1:2\" }\n";
+  EXPECT_EQ(
+      Warned(others),
+      "test.yaml:4:13: warning: upstreams[1].name: \"old\" is the upstream of no listener and "
+      "of no route\n");
+  EXPECT_EQ(Warned(others + "ready_when: [{ upstream: old }]\n"), "");
+}
+
+TEST(Warnings, OneEndpointTwice) {
+  EXPECT_EQ(Warned(std::string(kWeb) +
+                   "upstreams: [{ name: app, endpoints: [\"127.0.0.1:1\", \"127.0.0.1:1\"] }]\n"),
+            "test.yaml:2:53: warning: upstreams[0].endpoints[1].address: \"127.0.0.1:1\" is here "
+            "for the second time; the first is at 2:38 (what gives an endpoint more sessions is "
+            "its weight)\n");
+  EXPECT_EQ(Warned(std::string(kWeb) +
+                   "upstreams: [{ name: app, endpoints: [{ address: \"127.0.0.1:1\", name: a }, "
+                   "{ address: \"127.0.0.1:1\", name: b }] }]\n"),
+            "");
+}
+
+TEST(Warnings, ALimitAboveThatOfAll) {
+  const std::string listener =
+      "listeners: [{ name: web, bind: \"127.0.0.1:80\", upstream: app, max_connections: 101 }]\n";
+  EXPECT_EQ(Warned(listener + kApp + "limits: { max_connections: 100 }\n"),
+            "test.yaml:1:80: warning: listeners[0].max_connections: 101 is never reached: "
+            "limits.max_connections is 100\n");
+  EXPECT_EQ(Warned(listener + kApp), "") << "auto is known at the start alone";
+  EXPECT_EQ(Warned(listener + kApp + "limits: { max_connections: 101 }\n"), "");
+}
+
+TEST(Warnings, TimesThatAreNeverReached) {
+  EXPECT_EQ(
+      Warned(std::string(kWeb) + kApp + "defaults: { timeouts: { idle: 2h, max_lifetime: 1h } }\n"),
+      "test.yaml:3:31: warning: defaults.timeouts.idle: 2h is never reached: sessions end at "
+      "max_lifetime (1h)\n");
+  EXPECT_EQ(
+      Warned("listeners: [{ name: web, bind: \"127.0.0.1:80\", upstream: app, timeouts: { idle: "
+             "1h } }]\n" +
+             std::string(kApp) + "defaults: { timeouts: { max_lifetime: 30m } }\n"),
+      "test.yaml:1:81: warning: listeners[0].timeouts.idle: 1h is never reached: sessions end "
+      "at max_lifetime (30m)\n");
+  EXPECT_EQ(Warned(std::string(kWeb) + kApp + "defaults: { timeouts: { max_lifetime: 5m } }\n"), "")
+      << "nobody has chosen the idle time";
+  EXPECT_EQ(Warned(std::string(kWeb) + kApp +
+                   "defaults: { upstream: { passive_health: { ejection: 10m } } }\n"),
+            "test.yaml:3:53: warning: defaults.upstream.passive_health.ejection: 10m is never "
+            "reached: no ejection is longer than max_ejection (5m)\n");
+}
+
+TEST(Warnings, AConditionThatNeverHolds) {
+  const std::string condition = "ready_when: [{ upstream: app, usable: 2 }]\n";
+  EXPECT_EQ(Warned(std::string(kWeb) + kApp + condition),
+            "test.yaml:3:39: warning: ready_when[0].usable: 2 is not reached: \"app\" has 1 "
+            "endpoint here\n");
+  EXPECT_EQ(Warned(std::string(kWeb) + condition +
+                   "upstreams: [{ name: app, endpoints: \"app.internal:1\" }]\n"),
+            "");
+}
+
+TEST(Warnings, AHashThatNobodyGoesBy) {
+  const auto warned = [](const std::string& keys) {
+    return Warned(std::string(kWeb) + "upstreams: [{ name: app, endpoints: \"127.0.0.1:1\", " +
+                  keys + " }]\n");
+  };
+  EXPECT_EQ(
+      warned("hash: { on: sni }"),
+      "test.yaml:2:64: warning: upstreams[0].hash.on: only balance: source_hash and maglev go "
+      "by it\n");
+  EXPECT_EQ(warned("hash: { on: sni }, balance: maglev"), "");
+}
+
 // "listener: bind > upstream" and "upstream: endpoint endpoint ...".
 Config ConfigOf(const std::vector<std::array<std::string, 3>>& listeners,
                 const std::vector<std::vector<std::string>>& upstreams) {
@@ -193,9 +277,8 @@ TEST(Loops, TheFirstOfSeveral) {
     for (const bool any_first : {true, false}) {
       const std::string other = any_first ? "127.0.0.1:80" : "0.0.0.0:80";
       const std::string first = any_first ? "0.0.0.0:80" : "127.0.0.1:80";
-      const Config config =
-          ConfigOf({{"x", "10.0.0.1:80", "A"}, {"a", first, "A"}, {"b", other, "A"}},
-                   {{"A", endpoint}});
+      const Config config = ConfigOf(
+          {{"x", "10.0.0.1:80", "A"}, {"a", first, "A"}, {"b", other, "A"}}, {{"A", endpoint}});
       EXPECT_EQ(FindLoops(config), (std::vector<Loop>{{0, 0, 1}})) << endpoint << any_first;
     }
   }

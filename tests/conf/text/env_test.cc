@@ -95,6 +95,18 @@ TEST(ExpandEnv, RejectsControlCharactersAndBytesThatAreNoText) {
   EXPECT_FALSE(ExpandEnv("${X}", EnvOf({{"X", "\xFF"}})).ok());
 }
 
+TEST(ExpandEnv, ErrorsHaveNothingOfAValue) {
+  for (const char* value : {"hidden\n", "hidden\r\n", "hid\nden", "\xFFhidden"}) {
+    const auto expanded = ExpandEnv("${X}", EnvOf({{"X", value}}));
+    const std::string message(expanded.status().message());
+    EXPECT_NE(message.find("variable \"X\" "), std::string::npos) << message;
+    EXPECT_EQ(message.find("hid"), std::string::npos) << message;
+    EXPECT_EQ(message.find("ends with a newline") != std::string::npos,
+              std::string(value).starts_with("hidden"))
+        << message;
+  }
+}
+
 TEST(EscapeEnv, IsTheInverse) {
   for (const char* text : {"", "$", "$$", "${", "$${", "$$${", "${X}", "$${X}", "a${b${c", "}$"}) {
     const auto expanded = ExpandEnv(EscapeEnv(text), NoEnv());
