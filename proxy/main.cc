@@ -26,6 +26,7 @@
 #include "core/runtime/backend.h"
 #include "core/runtime/runtime.h"
 #include "proxy/admin/admin.h"
+#include "proxy/admin/keep_state.h"
 #include "proxy/admin/state_file.h"
 #include "proxy/app/cpu_quota.h"
 #include "proxy/app/demo.h"
@@ -188,16 +189,6 @@ void LogWarnings(const std::vector<conf::Error>& warnings, const std::vector<std
   for (const std::string& remark : remarks) logger.Log(LogLevel::kWarn, "%s", remark);
 }
 
-// What administrators have changed holds again, and what they change is kept. `state` outlives the
-// last act.
-void KeepState(StateFile& state, Server& server, core::Logger& logger) {
-  EndpointActions& actions = server.endpoint_actions();
-  actions.Restore(state.Load());
-  const absl::Status started = state.Start([&actions] { return actions.changes(); });
-  if (!started.ok()) Fail(logger, started);
-  actions.set_on_change([&state] { state.Changed(); });
-}
-
 int Serve(Changes changes, const conf::Config& file, const std::vector<conf::Error>& warnings,
           core::SignalStream& signals) {
   absl::Status status = CheckAddressSpace(kLogSpace, "the logs", "raise RLIMIT_AS or RLIMIT_DATA");
@@ -233,8 +224,9 @@ int Serve(Changes changes, const conf::Config& file, const std::vector<conf::Err
   PrepareForShortage(reserve, *logger);
   Server server(config, runtime.handle(), signals, *logger, access_log->get(), reserve);
   StateFile state_file(config.admin.state_file, *logger);
-  if (!config.admin.state_file.empty()) KeepState(state_file, server, *logger);
   const bool takes_over = changes.inheritance != nullptr;
+  status = KeepState(state_file, server, takes_over, *logger);
+  if (!status.ok()) Fail(*logger, status);
   AllowChanges(changes, server, *logger);
   status = CheckAddressSpace(plan.address_space, "the workers",
                              "lower runtime.workers or limits.buffer_memory, or raise RLIMIT_AS or "
@@ -254,7 +246,8 @@ int Serve(Changes changes, const conf::Config& file, const std::vector<conf::Err
       .log_dropped = [&] { return Dropped(*logger, access_log->get()); },
       .read_config =
           changes.config.empty() ? NextConfig() : ReadAgain(changes.config, nullptr, nullptr)});
-  server.set_admin([admin] { return admin->Open(); }, [admin] { admin->Close(); });
+  SetAdmin(
+      server, [admin] { return admin->Open(); }, [admin] { admin->Close(); }, state_file, *logger);
   if (!takes_over) status = admin->Open();
   if (!status.ok()) Fail(*logger, status);
   status = runtime.Run(server.Run());

@@ -82,6 +82,8 @@ HttpResponse ErrorResponse(int status, std::string_view message) {
   return {.status = status, .body = absl::StrCat("{\"error\":\"", escaped, "\"}\n")};
 }
 
+HttpResponse TooManyWait() { return ErrorResponse(503, "too many requests wait already"); }
+
 std::optional<HttpResponse> NotAllowed(const HttpRequest& request, std::string_view path,
                                        const AccessRules& rules) {
   if (rules.door == Door::kProbes) {

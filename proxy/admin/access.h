@@ -47,6 +47,9 @@ bool IsSameSecret(std::string_view given, std::string_view secret);
 // {"error":"…"}, a sentence.
 HttpResponse ErrorResponse(int status, std::string_view message);
 
+// 503, for a request that would have to wait; nothing of it has been done.
+HttpResponse TooManyWait();
+
 }  // namespace sluice::proxy
 
 #endif  // SLUICE_PROXY_ADMIN_ACCESS_H_

@@ -25,8 +25,7 @@
 namespace sluice::proxy {
 namespace {
 
-constexpr core::Duration kWaitForDrained = 5min;  // unless the request says otherwise
-constexpr size_t kSessionsPerPage = 1000;         // likewise
+constexpr size_t kSessionsPerPage = 1000;  // unless the request says otherwise
 
 HttpResponse ErrorOf(const absl::Status& status) {
   int code = 500;
@@ -75,8 +74,12 @@ bool AdminActs::Handle(std::string_view method, const HttpTarget& target,
                        const HttpRequest& request, const HttpAnswer& answer) {
   const std::vector<std::string>& path = target.segments;
   if (path.size() < 3 || path[0] != "api" || path[1] != "v1") return false;
-  const Call call = {
-      .method = method, .target = target, .who = request.peer.name, .answer = answer};
+  const Call call = {.method = method,
+                     .target = target,
+                     .who = request.peer.name,
+                     .may_wait = request.may_wait,
+                     .gone = request.gone,
+                     .answer = answer};
   if (path[2] == "endpoints" && (path.size() == 5 || path.size() == 6)) {
     OnEndpoint(call);
   } else if (path[2] == "upstreams" && path.size() == 5 && path[4] == "endpoints") {
@@ -104,6 +107,17 @@ void AdminActs::OnEndpoint(const Call& call) {
         404, "an endpoint takes POST ready, drain, maintenance and reset, PUT weight, and DELETE"));
   }
   if (call.method != method) return call.answer(NotTaken(call.target.Path(), method));
+  // All that is asked for is read before any of it is done.
+  std::optional<core::Duration> wait;
+  if (act.empty() || act == "drain" || act == "maintenance") {
+    const absl::StatusOr<std::optional<core::Duration>> asked = DrainWaitFrom(call.target);
+    if (!asked.ok()) return call.answer(ErrorOf(asked.status()));
+    wait = *asked;
+    const bool can_wait = call.may_wait && subject_.server.waits().has_room();
+    if (wait && !can_wait) return call.answer(TooManyWait());
+  } else if (!TakesOnly(call, act == "weight" ? "weight" : "")) {
+    return;
+  }
   EndpointActions& actions = subject_.server.endpoint_actions();
   EndpointActions::Answer answer = absl::InternalError("");
   if (act.empty()) {
@@ -122,23 +136,21 @@ void AdminActs::OnEndpoint(const Call& call) {
                                               : AdminState::kMaintenance;
     answer = actions.SetState(id, state, call.who);
   }
-  if (answer.ok() && !call.target.Query("wait").empty()) return AnswerWhenDrained(call, id);
+  if (answer.ok() && wait) return AnswerWhenDrained(call, id, *wait);
   call.answer(AnswerOf(answer));
 }
 
-void AdminActs::AnswerWhenDrained(const Call& call, EndpointId id) const {
-  if (call.target.Query("wait") != "drained") {
-    return call.answer(ErrorResponse(400, "wait is drained: ?wait=drained&timeout=5m"));
-  }
-  core::Duration timeout = kWaitForDrained;
-  if (const std::string_view text = call.target.Query("timeout"); !text.empty()) {
-    const absl::StatusOr<core::Duration> given = conf::ParseDuration(text);
-    if (!given.ok()) return call.answer(ErrorResponse(400, "timeout is a time: 500ms, 30s, 5m"));
-    timeout = *given;
-  }
+bool AdminActs::TakesOnly(const Call& call, std::string_view names) {
+  const absl::Status status = proxy::TakesOnly(call.target, names);
+  if (!status.ok()) call.answer(ErrorOf(status));
+  return status.ok();
+}
+
+void AdminActs::AnswerWhenDrained(const Call& call, EndpointId id, core::Duration timeout) const {
   const bool waits = subject_.server.waits().Start(
-      WaitUntilDrained(subject_.server.endpoint_actions(), std::move(id), timeout, call.answer));
-  if (!waits) call.answer(ErrorResponse(503, "it is done, but too many requests wait already"));
+      WaitUntilDrained(subject_.server.endpoint_actions(), std::move(id), timeout, call.answer),
+      call.gone);
+  if (!waits) call.answer(ErrorResponse(503, "it is done, but the proxy ends"));
 }
 
 void AdminActs::AddEndpoint(const Call& call) {
@@ -152,15 +164,15 @@ void AdminActs::AddEndpoint(const Call& call) {
 void AdminActs::AnswerSlowly(const Call& call, std::function<HttpResponse(SessionActions&)> work) {
   const auto answer_it = [&actions = subject_.server.session_actions(), work = std::move(work),
                           answer = call.answer] { answer(work(actions)); };
-  if (!slow_work_.Do(answer_it)) {
+  if (!call.may_wait || !slow_work_.Do(answer_it)) {
     call.answer(ErrorResponse(503, "too many requests about sessions wait already"));
   }
 }
 
 void AdminActs::OnSessions(const Call& call) {
-  const absl::StatusOr<SessionQuery> query = SessionQueryFrom(call.target, kSessionsPerPage);
-  if (!query.ok()) return call.answer(ErrorOf(query.status()));
   if (call.method == "GET") {
+    const absl::StatusOr<SessionQuery> query = SessionQueryFrom(call.target, kSessionsPerPage);
+    if (!query.ok()) return call.answer(ErrorOf(query.status()));
     const bool with_paths = call.target.Query("paths") == "true";
     const RowDetail detail = with_paths || query->order == SessionOrder::kRoundTrip
                                  ? RowDetail::kPaths
@@ -173,20 +185,22 @@ void AdminActs::OnSessions(const Call& call) {
     });
   }
   if (call.method != "DELETE") return call.answer(NotTaken(call.target.Path(), "GET, DELETE"));
-  if (query->filter == SessionFilter()) {  // which means all
+  const absl::StatusOr<SessionFilter> filter = SessionFilterFrom(call.target);
+  if (!filter.ok()) return call.answer(ErrorOf(filter.status()));
+  if (*filter == SessionFilter()) {  // which means all
     return call.answer(ErrorResponse(
         400,
         "which sessions? listener, upstream, endpoint, client, stage, min_age, min_idle, "
         "min_bytes: ?client=10.0.0.1 (to end a share of all: POST /api/v1/shed)"));
   }
-  AnswerSlowly(call,
-               [filter = query->filter, who = std::string(call.who)](SessionActions& actions) {
-                 return Number("killed", actions.Kill(filter, who));
-               });
+  AnswerSlowly(call, [filter = *filter, who = std::string(call.who)](SessionActions& actions) {
+    return Number("killed", actions.Kill(filter, who));
+  });
 }
 
 void AdminActs::KillOne(const Call& call) {
   if (call.method != "DELETE") return call.answer(NotTaken(call.target.Path(), "DELETE"));
+  if (!TakesOnly(call, "")) return;
   uint64_t id = 0;
   if (!absl::SimpleAtoi(call.target.segments[3], &id)) {
     return call.answer(ErrorResponse(400, "a session is named by its number"));
@@ -199,10 +213,12 @@ void AdminActs::KillOne(const Call& call) {
 
 void AdminActs::OnShed(const Call& call) {
   if (call.method == "DELETE") {
+    if (!TakesOnly(call, "")) return;
     subject_.server.session_actions().StopShedding(call.who);
     return call.answer({.body = "{\"result\":\"ok\"}\n"});
   }
   if (call.method != "POST") return call.answer(NotTaken(call.target.Path(), "POST, DELETE"));
+  if (!TakesOnly(call, "percent, over")) return;
   std::string percent(call.target.Query("percent"));
   if (percent.ends_with('%')) percent.pop_back();
   uint32_t share = 0;

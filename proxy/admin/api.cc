@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <iterator>
 #include <optional>
 #include <string_view>
@@ -20,6 +21,7 @@
 #include "proxy/admin/event_query.h"
 #include "proxy/admin/json_writer.h"
 #include "proxy/admin/metrics.h"
+#include "proxy/admin/queries.h"
 #include "proxy/admin/token_file.h"
 #include "proxy/admin/views.h"
 
@@ -27,7 +29,10 @@ namespace sluice::proxy {
 namespace {
 
 constexpr char kText[] = "text/plain; charset=utf-8";
+constexpr uint32_t kMostAsked = 24;  // reloads and upgrades that are to be answered
 constexpr char kDone[] = "{\"result\":\"ok\"}\n";
+
+enum class Answers : uint8_t { kAtOnce, kLater };
 
 HttpResponse Lines(std::string_view key, const std::vector<std::string>& lines, int status) {
   JsonWriter json;
@@ -72,6 +77,8 @@ struct AdminApi::Route {
   std::string_view method;
   std::string_view path;
   void (AdminApi::*handle)(const Call& call);
+  Answers answers = Answers::kAtOnce;  // the events may do either
+  std::string_view parameters = {};    // of an act; what reads looks at its own
 };
 
 const AdminApi::Route AdminApi::kRoutes[] = {
@@ -80,17 +87,17 @@ const AdminApi::Route AdminApi::kRoutes[] = {
     {"GET", "/metrics", &AdminApi::Metrics},
     {"GET", "/api/v1/info", &AdminApi::Info},
     {"GET", "/api/v1/config", &AdminApi::Config},
-    {"GET", "/api/v1/config/diff", &AdminApi::ConfigDiff},
+    {"GET", "/api/v1/config/diff", &AdminApi::ConfigDiff, Answers::kLater},
     {"GET", "/api/v1/listeners", &AdminApi::Listeners},
     {"GET", "/api/v1/upstreams", &AdminApi::Upstreams},
     {"GET", "/api/v1/endpoints", &AdminApi::Endpoints},
     {"GET", "/api/v1/workers", &AdminApi::Workers},
     {"GET", "/api/v1/events", &AdminApi::Events},
     {"GET", "/api/v1/tasks", &AdminApi::Tasks},
-    {"POST", "/api/v1/reload", &AdminApi::Reload},
-    {"POST", "/api/v1/upgrade", &AdminApi::Upgrade},
+    {"POST", "/api/v1/reload", &AdminApi::Reload, Answers::kLater},
+    {"POST", "/api/v1/upgrade", &AdminApi::Upgrade, Answers::kLater},
     {"POST", "/api/v1/shutdown", &AdminApi::Shutdown},
-    {"POST", "/api/v1/log-level", &AdminApi::LogLevel},
+    {"POST", "/api/v1/log-level", &AdminApi::LogLevel, Answers::kAtOnce, "level"},
 };
 
 void AdminApi::Handle(Door door, const HttpRequest& request, const HttpAnswer& answer) {
@@ -108,12 +115,20 @@ void AdminApi::Handle(Door door, const HttpRequest& request, const HttpAnswer& a
   std::string_view allowed;
   for (const Route& route : kRoutes) {
     if (route.path != path) continue;
-    if (route.method == method) return (this->*route.handle)(call);
+    if (route.method == method) return Take(route, call);
     allowed = route.method;
   }
   if (allowed.empty() && acts_.Handle(method, *target, request, answer)) return;
   if (allowed.empty()) return answer(ErrorResponse(404, absl::StrCat("there is no ", path)));
   answer(NotTaken(path, allowed));
+}
+
+void AdminApi::Take(const Route& route, const Call& call) {
+  const absl::Status status =
+      route.method == "GET" ? absl::OkStatus() : TakesOnly(call.target, route.parameters);
+  if (!status.ok()) return call.answer(ErrorResponse(400, std::string(status.message())));
+  if (route.answers == Answers::kLater && !call.request.may_wait) return call.answer(TooManyWait());
+  (this->*route.handle)(call);
 }
 
 void AdminApi::Page(const PageFile& file, std::string_view method, const Call& call) {
@@ -126,7 +141,7 @@ absl::StatusOr<std::string> AdminApi::Token() const {
   const ServerView view = subject_.server.control().View();
   const conf::Admin& admin = view.topology ? view.topology->config().admin : subject_.at_start;
   if (admin.token_file.empty()) return admin.token;
-  return ReadToken(admin.token_file);
+  return ReadToken("admin.token_file", admin.token_file);
 }
 
 void AdminApi::TellAct(const HttpRequest& request, std::string_view what) const {
@@ -153,7 +168,7 @@ void AdminApi::Info(const Call& call) {
   // It has the token where there is one (access.h).
   const absl::StatusOr<std::string> token = Token();
   const bool may_act = call.request.peer.is_unix || (token.ok() && !token->empty());
-  call.answer({.body = InfoJson(subject_, clock_.Now() - started_at_, may_act)});
+  call.answer({.body = InfoJson(subject_, clock_.Now() - subject_.started_at, may_act)});
 }
 
 void AdminApi::Config(const Call& call) {
@@ -210,11 +225,16 @@ void AdminApi::Reload(const Call& call) { AskForChange(call, Change::kReload, "r
 void AdminApi::Upgrade(const Call& call) { AskForChange(call, Change::kUpgrade, "upgrade"); }
 
 void AdminApi::AskForChange(const Call& call, Change change, std::string_view name) {
+  // A client that asks again and again while a reload hangs is not remembered each time.
+  if (asked_->load(std::memory_order_relaxed) >= kMostAsked) return call.answer(TooManyWait());
+  asked_->fetch_add(1, std::memory_order_relaxed);
   TellAct(call.request, name);
-  subject_.server.control().Ask(change, [answer = call.answer](const absl::Status& status) {
+  const auto done = [asked = asked_, answer = call.answer](const absl::Status& status) {
+    asked->fetch_sub(1, std::memory_order_relaxed);
     if (status.ok()) return answer({.body = kDone});
     answer(Lines("errors", LinesOf(status), 409));
-  });
+  };
+  subject_.server.control().Ask(change, done);
 }
 
 void AdminApi::Shutdown(const Call& call) {
@@ -226,7 +246,8 @@ void AdminApi::Shutdown(const Call& call) {
 void AdminApi::Events(const Call& call) {
   const absl::StatusOr<EventQuery> query = EventQueryFrom(call.target);
   if (!query.ok()) return call.answer(ErrorResponse(400, std::string(query.status().message())));
-  AnswerEvents(*query, subject_.server.events(), subject_.server.waits(), call.answer);
+  AnswerEvents(*query, call.request, subject_.server.events(), subject_.server.waits(),
+               call.answer);
 }
 
 void AdminApi::LogLevel(const Call& call) {

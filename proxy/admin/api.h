@@ -13,19 +13,19 @@
 //
 // An answer is JSON unless its path says otherwise: /healthz and /readyz are a line of text,
 // /metrics is Prometheus's, /api/v1/config is YAML. An error is {"error": a sentence}. Each act is
-// an event, with the peer that asked for it.
+// an event, with the peer that asked for it; with a parameter that it does not take it is 400.
 //
 // Threads: Handle the HTTP server's. Checked by: tests/e2e/test_admin.py.
 #ifndef SLUICE_PROXY_ADMIN_API_H_
 #define SLUICE_PROXY_ADMIN_API_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "core/base/atomic.h"
 #include "core/base/clock.h"
-#include "core/base/time.h"
 #include "proxy/admin/access.h"
 #include "proxy/admin/acts.h"
 #include "proxy/admin/http/exchange.h"
@@ -39,7 +39,7 @@ class AdminApi {
  public:
   // `is_abstract`: the admin door is a UNIX socket without a file.
   AdminApi(const AdminSubject& subject, bool is_abstract)
-      : subject_(subject), is_abstract_(is_abstract), started_at_(clock_.Now()) {}
+      : subject_(subject), is_abstract_(is_abstract) {}
 
   // `door`: the one that it came through.
   void Handle(Door door, const HttpRequest& request, const HttpAnswer& answer);
@@ -53,6 +53,7 @@ class AdminApi {
   };
   static const Route kRoutes[];
 
+  void Take(const Route& route, const Call& call);
   void Page(const PageFile& file, std::string_view method, const Call& call);
   void Health(const Call& call);
   void Ready(const Call& call);
@@ -79,7 +80,9 @@ class AdminApi {
   AdminActs acts_{subject_};
   const bool is_abstract_;
   const core::MonotonicClock clock_;
-  const core::Instant started_at_;
+  // Reloads and upgrades that are to be answered.
+  const std::shared_ptr<core::Atomic<uint32_t>> asked_ =
+      std::make_shared<core::Atomic<uint32_t>>(0);
   // Whether a thread reads the file for a comparison: one at a time.
   const std::shared_ptr<core::Atomic<bool>> compares_ = std::make_shared<core::Atomic<bool>>(false);
 };

@@ -106,16 +106,18 @@ absl::StatusOr<EventQuery> EventQueryFrom(const HttpTarget& target) {
   return query;
 }
 
-void AnswerEvents(const EventQuery& query, Events& events, Waits& waits, const HttpAnswer& answer) {
+void AnswerEvents(const EventQuery& query, const HttpRequest& request, Events& events, Waits& waits,
+                  const HttpAnswer& answer) {
   if (!query.after) return answer(ResponseOf(events.Last(query.limit), events.run()));
   const bool is_other_run = query.run && *query.run != events.run();
   const uint64_t after = is_other_run ? 0 : *query.after;
   const Events::Page page = events.After(after, query.limit);
   if (!page.events.empty() || query.wait == 0s) return answer(ResponseOf(page, events.run()));
   const size_t limit = std::min(query.limit, kMostAfterWait);
-  if (!waits.Start(WaitForEvents(events, after, limit, query.wait, answer))) {
-    answer(ErrorResponse(503, "too many requests wait already"));
-  }
+  const bool waits_now =
+      request.may_wait &&
+      waits.Start(WaitForEvents(events, after, limit, query.wait, answer), request.gone);
+  if (!waits_now) answer(TooManyWait());
 }
 
 }  // namespace sluice::proxy

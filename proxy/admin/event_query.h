@@ -36,8 +36,9 @@ struct EventQuery {
 // INVALID_ARGUMENT, with the parameter and what it takes.
 absl::StatusOr<EventQuery> EventQueryFrom(const HttpTarget& target);
 
-// At once or, if it is to wait, in a task. All but `query` outlive the answer.
-void AnswerEvents(const EventQuery& query, Events& events, Waits& waits, const HttpAnswer& answer);
+// At once or, if it is to wait, in a task. `events` and `waits` outlive the answer.
+void AnswerEvents(const EventQuery& query, const HttpRequest& request, Events& events, Waits& waits,
+                  const HttpAnswer& answer);
 
 }  // namespace sluice::proxy
 

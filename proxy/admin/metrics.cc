@@ -30,6 +30,16 @@ std::vector<ReadValue> EndpointsOf(const ServerView& view) {
   return values;
 }
 
+std::vector<ReadValue> WaitingOf(const ServerView& view) {
+  std::vector<ReadValue> values;
+  if (!view.topology) return values;
+  for (const core::IntrusivePtr<Upstream>& upstream : view.topology->upstreams()) {
+    values.push_back(
+        {.labels = {{"upstream", upstream->name()}}, .value = upstream->queue().waiting()});
+  }
+  return values;
+}
+
 }  // namespace
 
 std::string MetricsText(const AdminSubject& subject, ExpositionFormat format) {
@@ -51,6 +61,7 @@ std::string MetricsText(const AdminSubject& subject, ExpositionFormat format) {
   exposition.Add(kBuildInfo, std::span(&build, 1));
   exposition.Add(kMetrics, series);
   exposition.Add(kEndpointUsable, EndpointsOf(view));
+  exposition.Add(kSessionsWaiting, WaitingOf(view));
   exposition.Add(kReady, std::span(&ready, 1));
   exposition.Add(kConnectionsLimit, std::span(&limit, 1));
   exposition.Add(kLogDropped, std::span(&dropped, 1));

@@ -1,20 +1,27 @@
 #include "proxy/admin/queries.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "conf/text/name.h"
 #include "conf/text/text.h"
 #include "conf/text/units.h"
 #include "core/base/time.h"
 #include "core/net/address.h"
+#include "core/text/utf8.h"
 
 namespace sluice::proxy {
 namespace {
+
+constexpr core::Duration kWaitForDrained = 5min;  // unless the request says otherwise
 
 constexpr std::pair<std::string_view, SessionOrder> kOrders[] = {
     {"age", SessionOrder::kAge},
@@ -73,8 +80,17 @@ absl::Status ReadOrder(std::string_view value, SessionQuery& query) {
   return Wrong("order", value, names);
 }
 
-absl::Status ReadParameter(std::string_view name, std::string_view value, SessionQuery& query) {
-  SessionFilter& filter = query.filter;
+constexpr char kFilters[] =
+    "listener, upstream, endpoint, client, stage, min_age, min_idle, min_bytes";
+
+absl::Status NotKnown(std::string_view name, std::string_view allowed) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("there is no parameter ", conf::Printable(name),
+                   allowed.empty() ? "; none is allowed" : "; allowed: ", std::string(allowed)));
+}
+
+// NOT_FOUND: it is no parameter of a filter.
+absl::Status ReadFilter(std::string_view name, std::string_view value, SessionFilter& filter) {
   if (name == "listener") return filter.listener = value, absl::OkStatus();
   if (name == "upstream") return filter.upstream = value, absl::OkStatus();
   if (name == "endpoint") return filter.endpoint = value, absl::OkStatus();
@@ -83,6 +99,12 @@ absl::Status ReadParameter(std::string_view name, std::string_view value, Sessio
   if (name == "min_age") return Read(name, value, filter.min_age);
   if (name == "min_idle") return Read(name, value, filter.min_idle);
   if (name == "min_bytes") return ReadNumber(name, value, UINT64_MAX, filter.min_bytes);
+  return absl::NotFoundError("");
+}
+
+absl::Status ReadParameter(std::string_view name, std::string_view value, SessionQuery& query) {
+  absl::Status filter = ReadFilter(name, value, query.filter);
+  if (!absl::IsNotFound(filter)) return filter;
   if (name == "order") return ReadOrder(value, query);
   if (name == "offset") return ReadNumber(name, value, UINT32_MAX, query.offset);
   if (name == "limit") return ReadNumber(name, value, UINT32_MAX, query.limit);
@@ -91,10 +113,7 @@ absl::Status ReadParameter(std::string_view name, std::string_view value, Sessio
     if (name == "reversed") query.reversed = value == "true";
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "there is no parameter ", conf::Printable(name),
-      "; allowed: listener, upstream, endpoint, client, stage, min_age, min_idle, min_bytes, "
-      "order, reversed, offset, limit, paths"));
+  return NotKnown(name, absl::StrCat(kFilters, ", order, reversed, offset, limit, paths"));
 }
 
 }  // namespace
@@ -108,17 +127,32 @@ absl::StatusOr<SessionQuery> SessionQueryFrom(const HttpTarget& target, size_t d
   return query;
 }
 
+absl::StatusOr<SessionFilter> SessionFilterFrom(const HttpTarget& target) {
+  SessionFilter filter;
+  for (const auto& [name, value] : target.queries) {
+    absl::Status read = ReadFilter(name, value, filter);
+    if (absl::IsNotFound(read)) return NotKnown(name, kFilters);
+    if (!read.ok()) return read;
+    if (value.empty()) return Wrong(name, value, "the name of one");
+  }
+  return filter;
+}
+
 absl::StatusOr<conf::Endpoint> EndpointFrom(const HttpTarget& target) {
   conf::Endpoint endpoint;
   for (const auto& [name, value] : target.queries) {
     absl::Status read;
     if (name == "address") {
+      if (core::FindInvalidUtf8(value)) return Wrong(name, value, "UTF-8");
       const absl::StatusOr<core::Address> address = core::Address::Parse(value);
       if (!address.ok() || (address->is_ip() && address->port() == 0)) {
         return Wrong(name, value, "an address and a port, such as 10.0.0.1:3000, or unix:/path");
       }
       endpoint.address = *address;
     } else if (name == "name") {
+      if (!value.empty() && !conf::IsName(value)) {
+        return Wrong(name, value, conf::kNameForm);
+      }
       endpoint.name = value;
     } else if (name == "weight") {
       read = ReadNumber(name, value, 256, endpoint.weight);
@@ -127,9 +161,7 @@ absl::StatusOr<conf::Endpoint> EndpointFrom(const HttpTarget& target) {
     } else if (name == "max_connections") {
       read = ReadNumber(name, value, 10'000'000, endpoint.max_connections);
     } else {
-      read = absl::InvalidArgumentError(
-          absl::StrCat("there is no parameter ", conf::Printable(name),
-                       "; allowed: address, name, weight, priority, max_connections"));
+      read = NotKnown(name, "address, name, weight, priority, max_connections");
     }
     if (!read.ok()) return read;
   }
@@ -137,6 +169,34 @@ absl::StatusOr<conf::Endpoint> EndpointFrom(const HttpTarget& target) {
     return absl::InvalidArgumentError("address is missing: ?address=10.0.0.1:3000");
   }
   return endpoint;
+}
+
+absl::StatusOr<std::optional<core::Duration>> DrainWaitFrom(const HttpTarget& target) {
+  bool waits = false;
+  std::optional<core::Duration> timeout;
+  for (const auto& [name, value] : target.queries) {
+    if (name == "wait") {
+      if (value != "drained") return Wrong(name, value, "drained, as in ?wait=drained&timeout=5m");
+      waits = true;
+    } else if (name == "timeout") {
+      absl::Status read = Read(name, value, timeout.emplace());
+      if (!read.ok()) return read;
+    } else {
+      return NotKnown(name, "wait, timeout");
+    }
+  }
+  if (waits) return timeout.value_or(kWaitForDrained);
+  if (timeout) return absl::InvalidArgumentError("timeout needs wait: ?wait=drained&timeout=5m");
+  return std::nullopt;
+}
+
+absl::Status TakesOnly(const HttpTarget& target, std::string_view names) {
+  const std::vector<std::string> known =
+      absl::StrSplit(absl::string_view(names.data(), names.size()), ", ");
+  for (const auto& [name, value] : target.queries) {
+    if (name.empty() || std::ranges::find(known, name) == known.end()) return NotKnown(name, names);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace sluice::proxy

@@ -76,7 +76,7 @@ std::string Read(std::string_view key, std::string_view value, ByHand& by_hand, 
 
 // Returns what is wrong, "": nothing.
 std::string ReadLine(const std::string& line, EndpointActions::Changes& changes) {
-  const std::optional<HttpTarget> target = ParseHttpTarget(line);
+  const std::optional<HttpTarget> target = ParseHttpTarget(line, line.size());
   if (!target || target->segments.size() != 2) return "it is no line of this file";
   ByHand by_hand;
   HttpTarget added;
@@ -141,18 +141,20 @@ std::string EncodeState(const EndpointActions::Changes& changes) {
   return absl::StrCat(text, kLastLine, "\n");
 }
 
-absl::StatusOr<EndpointActions::Changes> DecodeState(std::string_view text) {
+absl::StatusOr<StateText> DecodeState(std::string_view text) {
   const std::vector<std::string> lines =
       absl::StrSplit(absl::string_view(text.data(), text.size()), '\n');
   if (lines[0] != kFirstLine) return Wrong(1, absl::StrCat("the first line is not ", kFirstLine));
-  EndpointActions::Changes changes;
+  StateText read;
   for (size_t i = 1; i < lines.size(); ++i) {
     if (lines[i] == kLastLine) {
-      if (i + 2 == lines.size() && lines.back().empty()) return changes;
+      if (i + 2 == lines.size() && lines.back().empty()) return read;
       return Wrong(i + 2, "there is something behind the end");
     }
     if (i + 1 == lines.size() && lines[i].empty()) break;
-    if (std::string wrong = ReadLine(lines[i], changes); !wrong.empty()) return Wrong(i + 1, wrong);
+    if (const std::string wrong = ReadLine(lines[i], read.changes); !wrong.empty()) {
+      read.left_out.push_back(absl::StrCat(i + 1, ": ", wrong));
+    }
   }
   return Wrong(lines.size(), "the end is missing");
 }
@@ -163,12 +165,13 @@ EndpointActions::Changes StateFile::Load() {
   if (absl::IsNotFound(text.status())) return {};
   std::string why;
   if (text.ok()) {
-    absl::StatusOr<EndpointActions::Changes> changes = DecodeState(*text);
-    if (changes.ok()) {
+    absl::StatusOr<StateText> read = DecodeState(*text);
+    if (read.ok()) {
       written_ = *text;
-      return *std::move(changes);
+      if (!read->left_out.empty()) TellLeftOut(read->left_out);
+      return std::move(read->changes);
     }
-    why = absl::StrCat(path_, ":", std::string(changes.status().message()));
+    why = absl::StrCat(path_, ":", std::string(read.status().message()));
   } else {
     why = absl::StrCat(path_, ": ", std::string(text.status().message()));
   }
@@ -179,8 +182,25 @@ EndpointActions::Changes StateFile::Load() {
   return {};
 }
 
+void StateFile::TellLeftOut(const std::vector<std::string>& lines) const {
+  const std::string others =
+      lines.size() == 1 ? "" : absl::StrCat(" (and ", lines.size() - 1, " other lines)");
+  logger_.Log(core::LogLevel::kWarn,
+              "admin.state_file %s:%s%s; it is left out, and the next change drops it", path_,
+              lines.front(), others);
+}
+
 absl::Status StateFile::Start(std::function<EndpointActions::Changes()> changes) {
   changes_ = std::move(changes);
+  return Resume();
+}
+
+absl::Status StateFile::Resume() {
+  if (!changes_ || thread_.joinable()) return absl::OkStatus();
+  {
+    absl::MutexLock lock(&mutex_);
+    stops_ = false;
+  }
   try {
     thread_ = std::thread([this] { Run(); });
   } catch (const std::system_error&) {

@@ -6,8 +6,13 @@
 //                                  └── Changed meanwhile ◄──┘      and renamed over it
 //
 // So the file is always whole: the one before or the one after. It is read once, at the start; one
-// that is broken is told and ignored, and the next change takes its place. An act is answered
-// before it is in the file, which follows at once.
+// that is broken is told and ignored, and the next change takes its place. In one that is whole a
+// line that says nothing is told and left out, and the others hold. An act is answered before it is
+// in the file, which follows at once.
+//
+// In an upgrade the file is one process's at a time. The one before stops when its admin endpoint
+// has closed, behind its last act, and goes on if it serves on; the successor reads the file then,
+// and writes nothing before.
 //
 //   sluice administrative state 1
 //   /app/10.0.0.1%3A3000?state=drain
@@ -27,6 +32,7 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -37,9 +43,13 @@
 
 namespace sluice::proxy {
 
-// The text of the file, and what it says. INVALID_ARGUMENT: "LINE: what is wrong".
+// The text of the file, and what it says. INVALID_ARGUMENT: it is not whole; "LINE: why".
 std::string EncodeState(const EndpointActions::Changes& changes);
-absl::StatusOr<EndpointActions::Changes> DecodeState(std::string_view text);
+struct StateText {
+  EndpointActions::Changes changes;
+  std::vector<std::string> left_out;  // "LINE: what is wrong"
+};
+absl::StatusOr<StateText> DecodeState(std::string_view text);
 
 class StateFile {
  public:
@@ -50,7 +60,10 @@ class StateFile {
   StateFile& operator=(const StateFile&) = delete;
   ~StateFile() { Stop(); }
 
-  // Nothing if there is no file yet, or, which is logged, none that can be read.
+  // Without a path nothing is kept.
+  bool has_path() const { return !path_.empty(); }
+
+  // Nothing if there is no file yet, or, which is logged, none that is whole.
   EndpointActions::Changes Load();
 
   // Keeps what `changes` says. An error: no thread is left.
@@ -58,8 +71,12 @@ class StateFile {
   void Changed();
   // Writes what has changed, and ends.
   void Stop();
+  // Goes on where Stop has ended it: with what has changed meanwhile. Nothing without a Start. An
+  // error as of Start.
+  absl::Status Resume();
 
  private:
+  void TellLeftOut(const std::vector<std::string>& lines) const;
   void Run();
   void Save();
   absl::Status Write(const std::string& text) const;

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "conf/config.h"
+#include "core/base/clock.h"
 #include "core/base/time.h"
 #include "core/log/logger.h"
 #include "core/runtime/handle.h"
@@ -28,6 +29,8 @@ struct AdminSubject {
   std::function<uint64_t()> log_dropped;  // lines and records
   // What the file says now; may take long. Null: there is no file.
   std::function<absl::StatusOr<conf::Config>()> read_config;
+  // Of the process, not of an endpoint: an upgrade that fails opens another one.
+  core::Instant started_at = core::MonotonicClock().Now();
 };
 
 // Why the proxy is not ready, a sentence for each reason; "": it is.

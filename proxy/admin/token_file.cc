@@ -15,8 +15,8 @@
 
 namespace sluice::proxy {
 
-absl::StatusOr<std::string> ReadToken(const std::string& path) {
-  const std::string what = absl::StrCat("admin.token_file ", path);
+absl::StatusOr<std::string> ReadToken(const std::string& given_by, const std::string& path) {
+  const std::string what = absl::StrCat(given_by, " ", path);
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", what));
   const absl::Cleanup close_fd = [fd] { close(fd); };

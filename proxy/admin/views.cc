@@ -169,6 +169,7 @@ std::string UpstreamsJson(const AdminSubject& subject) {
     Sessions(json, values);
     json.Field("connect_failures", values.at("connect_failures_total"));
     json.Field("retries", values.at("retries_total"));
+    json.Field("sessions_waiting", upstream.queue().waiting());
     json.EndObject();
   }
   json.EndArray();

@@ -55,13 +55,14 @@ SourceLimit::Shard& SourceLimit::ShardOf(const Source& source) {
 }
 
 bool SourceLimit::TryAcquire(const core::Address& client, SourceSlot& slot) {
-  if (!limited() || client.is_unix()) return true;
+  const uint32_t max = this->max();  // once: a reload may change it at any time
+  if (max == 0 || client.is_unix()) return true;
   const Source source = ToSource(client);
   Shard& shard = ShardOf(source);
   absl::MutexLock lock(&shard.mutex);
   std::unique_ptr<SourceCount>& count = shard.counts[source];
   if (count == nullptr) count.reset(new SourceCount{.limit = *this, .source = source});
-  if (count->connections >= max()) return false;
+  if (count->connections >= max) return false;
   ++count->connections;
   slot.count_ = count.get();
   return true;

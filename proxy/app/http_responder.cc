@@ -1,6 +1,5 @@
 #include "proxy/app/http_responder.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <span>
 #include <string>
@@ -118,8 +117,7 @@ class Conversation {
   // False: there is nothing more to come.
   core::Task<bool> ReceiveMore() {
     const bool idle = input_.empty();
-    const core::Duration timeout =
-        idle ? HttpResponder::kIdleTimeout : std::max<core::Duration>(head_due_at_ - Now(), 1ns);
+    const core::Duration timeout = idle ? HttpResponder::kIdleTimeout : head_due_at_ - Now();
     IoResult<size_t> received = co_await core::WithTimeout(timeout, Receive(stream_, input_));
     if (idle) head_due_at_ = Now() + HttpResponder::kHeadTimeout;
     if (received.ok()) co_return *received > 0;

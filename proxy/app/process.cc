@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/thread_mutex.h"
 
 extern "C" {
 // LeakSanitizer's; in other builds there is no such function.
@@ -124,6 +125,7 @@ absl::Status PrepareProcess() {
   std::signal(SIGXFSZ, SIG_IGN);  // a log that may not grow is an error of write(2)
   std::signal(SIGTTOU, SIG_IGN);  // or writing the log from the background would stop it
   std::set_terminate(Terminate);
+  core::FutexSleep::Prepare();  // it takes some milliseconds once there are threads
   LeaveNoZombies();
   const absl::Status limits = CheckLimits();
   if (!limits.ok()) return limits;

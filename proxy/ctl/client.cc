@@ -15,6 +15,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "conf/text/units.h"
+#include "core/base/clock.h"
 #include "core/net/address.h"
 
 namespace sluice::proxy {
@@ -38,6 +40,13 @@ absl::Status CannotReach(const std::string& admin, int error) {
       absl::StrCat("cannot ask the proxy at ", admin, ": ", strerrordesc_np(error), advice));
 }
 
+absl::Status NotAnswered(const std::string& admin, std::string_view method,
+                         core::Duration patience) {
+  return absl::DeadlineExceededError(absl::StrCat(
+      "the proxy at ", admin, " has not answered within ", conf::FormatDuration(patience),
+      method == "GET" ? "" : "; what was asked for may still be done"));
+}
+
 absl::StatusOr<core::Address> AddressOf(const std::string& admin) {
   std::string text = admin;
   const absl::Status wrong = absl::InvalidArgumentError(
@@ -55,9 +64,25 @@ absl::StatusOr<core::Address> AddressOf(const std::string& admin) {
   return address;
 }
 
+timeval TimevalOf(core::Duration time) {
+  const int64_t microseconds = time / 1us;
+  return {.tv_sec = microseconds / 1'000'000,
+          .tv_usec = static_cast<suseconds_t>(microseconds % 1'000'000)};
+}
+
+// The next call that `option` is about, SO_SNDTIMEO or SO_RCVTIMEO, waits until `end` and then
+// fails with EAGAIN. Returns an errno.
+int WaitUntil(core::Instant end, int fd, int option) {
+  const core::Duration left = end - core::MonotonicClock().Now();
+  if (left < 1us) return EAGAIN;  // a timeout of 0 would be none
+  const timeval timeout = TimevalOf(left);
+  return setsockopt(fd, SOL_SOCKET, option, &timeout, sizeof(timeout)) == 0 ? 0 : errno;
+}
+
 // Returns an errno.
-int SendAll(int fd, std::string_view text) {
+int SendAll(int fd, std::string_view text, core::Instant end) {
   while (!text.empty()) {
+    if (const int error = WaitUntil(end, fd, SO_SNDTIMEO)) return error;
     const ssize_t sent = send(fd, text.data(), text.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0) return errno;
@@ -67,9 +92,10 @@ int SendAll(int fd, std::string_view text) {
 }
 
 // To the end of the stream. Returns an errno.
-int ReceiveAll(int fd, std::string& text) {
+int ReceiveAll(int fd, std::string& text, core::Instant end) {
   std::array<char, 65536> buffer;
   while (text.size() < kMostReply) {
+    if (const int error = WaitUntil(end, fd, SO_RCVTIMEO)) return error;
     const ssize_t size = recv(fd, buffer.data(), buffer.size(), 0);
     if (size == 0) return 0;
     if (size < 0 && errno == EINTR) continue;
@@ -77,12 +103,6 @@ int ReceiveAll(int fd, std::string& text) {
     text.append(buffer.data(), static_cast<size_t>(size));
   }
   return EMSGSIZE;
-}
-
-timeval TimevalOf(core::Duration time) {
-  const int64_t microseconds = time / 1us;
-  return {.tv_sec = microseconds / 1'000'000,
-          .tv_usec = static_cast<suseconds_t>(microseconds % 1'000'000)};
 }
 
 }  // namespace
@@ -115,17 +135,18 @@ absl::StatusOr<AdminReply> AskAdmin(const std::string& admin, std::string_view m
   const int fd = socket(address->family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return CannotReach(admin, errno);
   const absl::Cleanup close_fd = [fd] { close(fd); };
-  const timeval timeout = TimevalOf(patience);
-  (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-  (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+  const core::Instant end = core::MonotonicClock().Now() + patience;
+  if (const int error = WaitUntil(end, fd, SO_SNDTIMEO)) return CannotReach(admin, error);
   if (connect(fd, address->get(), address->size()) != 0) return CannotReach(admin, errno);
   const std::string request = absl::StrCat(
       std::string(method), " ", std::string(target), " HTTP/1.1\r\nHost: localhost\r\n",
       token.empty() ? "" : absl::StrCat("Authorization: Bearer ", token, "\r\n"),
       "Content-Length: 0\r\nConnection: close\r\n\r\n");
-  if (const int error = SendAll(fd, request)) return CannotReach(admin, error);
   std::string text;
-  if (const int error = ReceiveAll(fd, text)) return CannotReach(admin, error);
+  int error = SendAll(fd, request, end);
+  if (error == 0) error = ReceiveAll(fd, text, end);
+  if (error == EAGAIN) return NotAnswered(admin, method, patience);
+  if (error != 0) return CannotReach(admin, error);
   std::optional<AdminReply> reply = ParseReply(text);
   if (reply) return *std::move(reply);
   return absl::UnavailableError(absl::StrCat("what answers at ", admin,

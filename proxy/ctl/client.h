@@ -22,7 +22,7 @@ struct AdminReply {
 std::optional<AdminReply> ParseReply(std::string_view text);
 
 // `admin`: unix:PATH, unix:@name or http://HOST:PORT. An error is a sentence that says what to do.
-// `token`: "": none. Waits at most for `patience`.
+// `token`: "": none. It waits at most for `patience`, from the call to the end of the answer.
 absl::StatusOr<AdminReply> AskAdmin(const std::string& admin, std::string_view method,
                                     std::string_view target, const std::string& token,
                                     core::Duration patience);

@@ -95,7 +95,7 @@ _sluice_names() {
 }
 _sluice() {
   # Bash splits words at : and =, of which the names of endpoints are full.
-  local line=${COMP_LINE:0:COMP_POINT} current='' before='' command='' list='' i
+  local line=${COMP_LINE:0:COMP_POINT} current='' before='' command='' list='' names='' i
   local words=()
   read -ra words <<<"$line"
   if [[ $line != *[[:space:]] ]]; then
@@ -104,7 +104,8 @@ _sluice() {
   fi
   before=${words[-1]}
   if [[ $before == @(@FILES@) ]]; then
-    COMPREPLY=($(compgen -f -- "$current"))
+    mapfile -t COMPREPLY < <(compgen -f -- "$current")
+    compopt -o filenames
     return
   fi
   if ((${#words[@]} == 1)); then
@@ -129,10 +130,21 @@ _sluice() {
   else
     list='@OPTIONS@'
   fi
-  COMPREPLY=($(compgen -W "$list" -- "$current"))
+  mapfile -t COMPREPLY < <(compgen -W "$list" -- "$current")
   if ((${#COMPREPLY[@]} == 1)) && [[ ${COMPREPLY[0]} == *= ]]; then compopt -o nospace; fi
-  local prefix=${current%"${current##*[:=]}"}
+  local prefix=${current%"${current##*[:=]}"} name quoted
   COMPREPLY=("${COMPREPLY[@]#"$prefix"}")
+  [[ -n $names ]] || return 0
+  # Others choose names: compgen -W would run what is in them, and so would the line, unquoted.
+  while IFS= read -r name; do
+    printf -v quoted %q "$name"
+    if [[ $quoted == "$current"* ]]; then
+      COMPREPLY+=("${quoted#"$prefix"}")
+    elif [[ $name == "$current"* ]]; then
+      printf -v quoted %q "${name#"$prefix"}"
+      COMPREPLY+=("$quoted")
+    fi
+  done < <(_sluice_names "${words[0]}" "$names")
 }
 complete -F _sluice sluice
 )";
@@ -188,11 +200,8 @@ std::string BashCases(const std::vector<Completed>& commands) {
   std::string cases;
   for (const Completed& each : commands) {
     if (each.names.empty() && each.words.empty()) continue;
-    const std::string names =
-        each.names.empty() ? ""
-                           : absl::StrCat("\"$(_sluice_names \"${words[0]}\" ", each.names, ")\"");
-    absl::StrAppend(&cases, "      ", each.name, ") list=", names,
-                    Quoted(absl::StrCat(" ", Joined(each.words, " "))), " ;;\n");
+    absl::StrAppend(&cases, "      ", each.name, ") names=", Quoted(each.names),
+                    " list=", Quoted(Joined(each.words, " ")), " ;;\n");
   }
   return cases;
 }

@@ -37,18 +37,26 @@ std::string ErrorJson(std::string_view why) {
   return std::move(json).Finish();
 }
 
+// The sentence of an answer that is one error.
+std::string OneErrorOf(const JsonValue& json, int status) {
+  if (!json["error"].text.empty()) return conf::Printable(json["error"].text);
+  // The act is done: no more is wrong than that the wait for its end was in vain.
+  if (status == 504 && json.fields.contains("sessions_active")) {
+    return absl::StrCat(json["upstream"].Line(), "/", json["name"].Line(), " still has ",
+                        json["sessions_active"].Line(),
+                        " sessions at the end of the wait; its state is ", json["state"].Line());
+  }
+  return absl::StrCat("the proxy answered ", status);
+}
+
 // The sentences of an answer that is an error.
 std::string ErrorOf(const AdminReply& reply) {
-  const std::optional<JsonValue> json = ParseJson(reply.body);
+  const JsonValue json = ParseJson(reply.body).value_or(JsonValue());
   std::string text;
-  if (json) {
-    for (const JsonValue& line : (*json)["errors"].items) {
-      absl::StrAppend(&text, conf::Printable(line.text), "\n");
-    }
-    if (text.empty()) text = absl::StrCat(conf::Printable((*json)["error"].text), "\n");
-  } else {
-    text = absl::StrCat("the proxy answered ", reply.status, "\n");
+  for (const JsonValue& line : json["errors"].items) {
+    absl::StrAppend(&text, conf::Printable(line.text), "\n");
   }
+  if (text.empty()) text = absl::StrCat(OneErrorOf(json, reply.status), "\n");
   if (reply.status == 401) {
     absl::StrAppend(&text, "The token is taken from SLUICE_ADMIN_TOKEN or --token-file.\n");
   }

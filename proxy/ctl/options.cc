@@ -25,7 +25,7 @@ std::string ReadValue(std::string_view name, const std::string& value, CtlSettin
     options.admin = value;
     return "";
   }
-  const absl::StatusOr<std::string> token = ReadToken(value);
+  const absl::StatusOr<std::string> token = ReadToken(std::string(name), value);
   if (!token.ok()) return std::string(token.status().message());
   options.token = *token;
   return "";

@@ -29,14 +29,21 @@ absl::Status UnknownCommand(const std::string& name) {
                    nearest ? absl::StrCat(": did you mean ", *nearest, "?") : ""));
 }
 
-// The forms of a command differ in how many words they take; none: it is not known.
-const CtlCommand* FindCommand(std::string_view name, size_t words, bool has_parameters) {
+bool IsParameter(const std::string& word) { return word.find('=') != word.npos; }
+
+// Behind the words that a form needs come its parameters, if it has any.
+bool Fits(const CtlCommand& form, std::span<const std::string> words) {
+  const size_t needed = WordsOf(form.target);
+  if (words.size() < needed || (words.size() > needed && form.parameters.empty())) return false;
+  return std::ranges::all_of(words.subspan(needed), IsParameter);
+}
+
+// The first form of a command that fits, else one that tells how it is used; none: it is not known.
+const CtlCommand* FindCommand(std::string_view name, std::span<const std::string> words) {
   const CtlCommand* nearest = nullptr;
   for (const CtlCommand& each : CtlCommands()) {
     if (each.name != name) continue;
-    const bool fits =
-        WordsOf(each.target) == words && (!has_parameters || !each.parameters.empty());
-    if (fits) return &each;
+    if (Fits(each, words)) return &each;
     if (nearest == nullptr || nearest->words.empty()) nearest = &each;
   }
   return nearest;
@@ -83,18 +90,13 @@ absl::StatusOr<CtlRequest> CtlRequestOf(std::vector<std::string> words) {
     name = "shed stop";
     words.clear();
   }
-  const auto is_parameter = [](const std::string& word) { return word.find('=') != word.npos; };
-  const auto first = std::find_if(words.begin(), words.end(), is_parameter);
-  const std::vector<std::string> parameters(first, words.end());
-  words.erase(first, words.end());
-  const CtlCommand* const command = FindCommand(name, words.size(), !parameters.empty());
+  const CtlCommand* const command = FindCommand(name, words);
   if (command == nullptr) return UnknownCommand(name);
-  const bool fits = WordsOf(command->target) == words.size() &&
-                    (parameters.empty() || !command->parameters.empty()) &&
-                    std::ranges::all_of(parameters, is_parameter);
-  const bool means_all = name == "kill" && words.empty() && parameters.empty();
-  if (!fits || means_all) return Misused(*command);
-  absl::StatusOr<std::string> target = TargetOf(*command, words);
+  const bool means_all = name == "kill" && words.empty();
+  if (!Fits(*command, words) || means_all) return Misused(*command);
+  const size_t needed = WordsOf(command->target);
+  const std::span<const std::string> parameters = std::span(words).subspan(needed);
+  absl::StatusOr<std::string> target = TargetOf(*command, std::span(words).first(needed));
   if (!target.ok()) return target.status();
   for (const std::string& each : parameters) {
     const size_t equals = each.find('=');

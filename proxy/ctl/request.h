@@ -3,7 +3,8 @@
 //     drain app/10.0.0.1:3000 wait=drained   POST /api/v1/endpoints/app/10.0.0.1%3A3000/drain
 //                                                 ?wait=drained
 //
-// A word with an = in it, behind those that the command needs, is a parameter of the request.
+// A word with an = in it, behind those that the command needs, is a parameter of the request; names
+// and paths may have one, too.
 // Checked by: tests/proxy/ctl/ctl_test.cc.
 #ifndef SLUICE_PROXY_CTL_REQUEST_H_
 #define SLUICE_PROXY_CTL_REQUEST_H_

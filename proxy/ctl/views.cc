@@ -67,14 +67,15 @@ std::string ListenersText(const JsonValue& listeners) {
 }
 
 std::string UpstreamsText(const JsonValue& upstreams) {
-  Rows rows = {
-      {"UPSTREAM", "BALANCE", "USABLE", "ACTIVE", "TOTAL", "FAILURES", "RETRIES", "UP", "DOWN"}};
+  Rows rows = {{"UPSTREAM", "BALANCE", "USABLE", "ACTIVE", "WAITING", "TOTAL", "FAILURES",
+                "RETRIES", "UP", "DOWN"}};
   for (const JsonValue& each : upstreams.items) {
     rows.push_back({each["name"].Line(), each["balance"].Line(),
                     absl::StrCat(each["usable"].Line(), "/", each["endpoints"].Line()),
-                    each["sessions_active"].Line(), each["sessions_total"].Line(),
-                    each["connect_failures"].Line(), each["retries"].Line(),
-                    HumanBytes(each["bytes_up"].number), HumanBytes(each["bytes_down"].number)});
+                    each["sessions_active"].Line(), each["sessions_waiting"].Line(),
+                    each["sessions_total"].Line(), each["connect_failures"].Line(),
+                    each["retries"].Line(), HumanBytes(each["bytes_up"].number),
+                    HumanBytes(each["bytes_down"].number)});
   }
   return FormatTable(rows);
 }

@@ -5,15 +5,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/text/utf8.h"
 
 namespace sluice::proxy {
 namespace {
 
 constexpr std::string_view kOpenMetricsType = "application/openmetrics-text";
 
-// "0.00005", "5", and in OpenMetrics "5.0".
-std::string Seconds(core::Duration time, ExpositionFormat format) {
-  std::string text = absl::StrFormat("%d.%09d", time / 1s, time % 1s / 1ns);
+// `text` is a number of seconds with a point: "0.00005", "5", and in OpenMetrics "5.0".
+std::string Shortened(std::string text, ExpositionFormat format) {
   text.erase(text.find_last_not_of('0') + 1);
   if (!text.ends_with('.')) return text;
   if (format == ExpositionFormat::kOpenMetrics) return text + "0";
@@ -21,14 +21,29 @@ std::string Seconds(core::Duration time, ExpositionFormat format) {
   return text;
 }
 
+std::string Seconds(core::Duration time, ExpositionFormat format) {
+  return Shortened(absl::StrFormat("%d.%09d", time / 1s, time % 1s / 1ns), format);
+}
+
+// Of a sum, which may be larger than a Duration.
+std::string SecondsOfMicros(uint64_t micros, ExpositionFormat format) {
+  return Shortened(absl::StrFormat("%d.%06d", micros / 1'000'000, micros % 1'000'000), format);
+}
+
+// A byte that belongs to no UTF-8 character becomes U+FFFD: scrapers drop all of a text that has
+// one.
 void AppendLabelValue(std::string_view value, std::string& out) {
-  for (const char c : value) {
-    if (c == '\\' || c == '"') out += '\\';
-    if (c == '\n') {
+  while (!value.empty()) {
+    const size_t length = core::CharacterLength(value);
+    if (value[0] == '\n') {
       out += "\\n";
+    } else if (length == 0) {
+      out += "\xef\xbf\xbd";
     } else {
-      out += c;
+      if (value[0] == '\\' || value[0] == '"') out += '\\';
+      out.append(value, 0, length);
     }
+    value.remove_prefix(length == 0 ? 1 : length);
   }
 }
 
@@ -118,8 +133,7 @@ void Exposition::AddHistogram(const MetricRow& row, MetricLabels labels,
     Sample(row.name, "_bucket", labels, std::to_string(count));
   }
   labels.pop_back();
-  const core::Duration sum(static_cast<int64_t>(slots.back()));
-  Sample(row.name, "_sum", labels, Seconds(sum, format_));
+  Sample(row.name, "_sum", labels, SecondsOfMicros(slots.back(), format_));
   Sample(row.name, "_count", labels, std::to_string(count));
 }
 

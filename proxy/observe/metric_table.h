@@ -15,7 +15,8 @@
 //       stats.of(worker).Observe("queue_duration_seconds", waited);
 //
 // A histogram has a slot for each of its bounds, one for what is above the last, and one for the
-// sum of all values in nanoseconds.
+// sum of all values in microseconds: 10,000 sessions that stay open bring 10,000 seconds a second,
+// and nanoseconds would be too many for 64 bits within three weeks.
 //
 // A name that is in no row, or another number of labels than the row has, does not compile.
 #ifndef SLUICE_PROXY_OBSERVE_METRIC_TABLE_H_
@@ -196,7 +197,7 @@ class alignas(64) MetricSlots : public MetricArray<kTable, core::Atomic<uint64_t
         static_cast<size_t>(std::ranges::lower_bound(bounds, value) - bounds.begin());
     core::Count(this->all()[histogram.offset() + bucket]);
     core::Count(this->all()[histogram.offset() + bounds.size() + 1],
-                static_cast<uint64_t>(value.count()));
+                static_cast<uint64_t>((value + 500ns) / 1us));
   }
 };
 

@@ -121,6 +121,9 @@ inline constexpr ReadMetric kBuildInfo = {
 inline constexpr ReadMetric kEndpointUsable = {
     .name = "endpoint_usable", .kind = MetricKind::kGauge,
     .help = "Whether new sessions may be given to the endpoint: 1 or 0."};
+inline constexpr ReadMetric kSessionsWaiting = {
+    .name = "sessions_waiting", .kind = MetricKind::kGauge,
+    .help = "Sessions that wait for a free slot of an endpoint."};
 inline constexpr ReadMetric kReady = {
     .name = "ready", .kind = MetricKind::kGauge,
     .help = "Whether /readyz says that the proxy is ready: 1 or 0."};

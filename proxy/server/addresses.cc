@@ -7,7 +7,6 @@
 #include <unordered_set>
 #include <utility>
 
-#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
 #include "core/net/listen_again.h"
@@ -32,6 +31,12 @@ absl::StatusOr<core::ListenOptions> OptionsOf(const conf::Listener& listener) {
 }
 
 }  // namespace
+
+ListenersOptions ListenersOptionsOf(const conf::Config& config) {
+  ListenersOptions options;
+  for (const conf::Listener& listener : config.listeners) options.push_back(OptionsOf(listener));
+  return options;
+}
 
 absl::Status ToStatus(const std::vector<BindFailure>& failures) {
   std::string lines;
@@ -62,20 +67,22 @@ std::string DescribeBusy(const std::vector<BindFailure>& failures) {
   return line;
 }
 
-Addresses::Addresses(const conf::Config& config, core::RuntimeHandle runtime,
-                     const AcceptContext& context, const Addresses& before)
-    : listeners_(config.listeners.size()) {
+Addresses::Addresses(const conf::Config& config, ListenersOptions options,
+                     core::RuntimeHandle runtime, const AcceptContext& context,
+                     const Addresses& before)
+    : listeners_(config.listeners.size()), options_(std::move(options)) {
+  SLUICE_CHECK(options_.size() == listeners_);
   std::unordered_map<std::string_view, std::vector<const Entry*>> known;
   for (const Entry& entry : before.entries_) known[entry.text].push_back(&entry);
   for (size_t i = 0; i < listeners_; ++i) {
     const conf::Listener& listener = config.listeners[i];
-    const absl::StatusOr<core::ListenOptions> options = OptionsOf(listener);
-    if (!options.ok()) {
+    const absl::StatusOr<core::ListenOptions>& own = options_[i];
+    if (!own.ok()) {
       unresolved_.push_back(
           {.error = EINVAL,
            .listener = listener.name,
            .address = {},
-           .message = absl::StrCat("listener ", listener.name, ": ", options.status().message())});
+           .message = absl::StrCat("listener ", listener.name, ": ", own.status().message())});
       continue;
     }
     for (const core::Address& address : listener.bind) {
@@ -85,9 +92,9 @@ Addresses::Addresses(const conf::Config& config, core::RuntimeHandle runtime,
         entry.accepts = same->second.front()->accepts;
         entry.acceptor = same->second.front()->acceptor;
         same->second.erase(same->second.begin());
-        if (entry.acceptor->socket().options() != *options) TellKeptOptions(entry);
+        if (entry.acceptor->socket().options() != *own) TellKeptOptions(entry);
       } else {
-        entry.acceptor = std::make_shared<Acceptor>(address, *options, runtime, context);
+        entry.acceptor = std::make_shared<Acceptor>(address, *own, runtime, context);
       }
       entries_.push_back(std::move(entry));
     }

@@ -20,8 +20,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "conf/config.h"
 #include "core/log/logger.h"
+#include "core/net/socket_options.h"
 #include "core/runtime/handle.h"
 #include "core/sync/cancellation.h"
 #include "core/task/task.h"
@@ -46,14 +48,21 @@ absl::Status ToStatus(const std::vector<BindFailure>& failures);
 // One line about addresses that are in use, all of which are tried again.
 std::string DescribeBusy(const std::vector<BindFailure>& failures);
 
+// How each listener of a configuration is to listen, in its order. An error: the owner of its UNIX
+// sockets is not known.
+using ListenersOptions = std::vector<absl::StatusOr<core::ListenOptions>>;
+
+// May wait for the system's database of users (unix_owner.h), for as long as that likes.
+ListenersOptions ListenersOptionsOf(const conf::Config& config);
+
 class Addresses {
  public:
   Addresses() = default;
 
-  // The addresses of `config`. Those that `before` has are taken over from it. May wait for the
-  // system's database of users (unix_owner.h).
-  Addresses(const conf::Config& config, core::RuntimeHandle runtime, const AcceptContext& context,
-            const Addresses& before);
+  // The addresses of `config`, which listen by `options`. Those that `before` has are taken over
+  // from it.
+  Addresses(const conf::Config& config, ListenersOptions options, core::RuntimeHandle runtime,
+            const AcceptContext& context, const Addresses& before);
 
   // Tries to listen wherever it does not. Returns what it cannot, nothing when it listens
   // everywhere.
@@ -78,6 +87,8 @@ class Addresses {
 
   // Those that are not in `other`.
   Addresses Without(const Addresses& other) const;
+
+  const ListenersOptions& options() const { return options_; }
 
   // Addresses that have been taken over and whose socket has other options than the configuration
   // says: it keeps them.
@@ -114,6 +125,7 @@ class Addresses {
   void TellKeptOptions(const Entry& entry);
 
   size_t listeners_ = 0;
+  ListenersOptions options_;
   std::vector<Entry> entries_;
   std::vector<std::string> kept_options_;
   std::vector<BindFailure> unresolved_;  // listeners whose UNIX socket's owner is unknown

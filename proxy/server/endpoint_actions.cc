@@ -176,7 +176,7 @@ EndpointActions::Answer EndpointActions::SetWeight(const EndpointId& id, uint32_
 EndpointActions::Answer EndpointActions::Reset(const EndpointId& id, std::string_view who) {
   return Do(id, "reset", who, [&](Upstream& upstream, core::Instant now) {
     const Answer known = ViewOf(upstream, id.name, draining_);
-    if (known.ok()) upstream.Reset(id.name, now);
+    if (known.ok()) upstream.Reset(id.name, now, Locating(id.upstream));
     return known.status();
   });
 }
@@ -303,7 +303,10 @@ void EndpointActions::Restore(Changes changes) {
   if (!topology_) return;
   for (auto& [name, some] : changes) {
     const core::IntrusivePtr<Upstream>* const upstream = topology_->FindUpstream(name);
-    if (upstream != nullptr) (*upstream)->Restore(std::move(some), Now(runtime_));
+    if (upstream == nullptr) continue;
+    // Before the listeners are bound nothing is located: all endpoints are, then.
+    const Upstream::Prepare prepare = bound_.empty() ? Upstream::Prepare() : Locating(name);
+    (*upstream)->Restore(std::move(some), prepare, Now(runtime_));
   }
 }
 

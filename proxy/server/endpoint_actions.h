@@ -114,7 +114,10 @@ class EndpointActions {
   // Before the server serves. Upstreams that are not configured are left out.
   void Restore(Changes changes);
   // Before the server serves: called, by any thread, when changes() may say something else.
-  void set_on_change(std::function<void()> on_change) { on_change_ = std::move(on_change); }
+  void set_on_change(std::function<void()> on_change) {
+    absl::MutexLock lock(&mutex_);
+    on_change_ = std::move(on_change);
+  }
 
   // The server's: what is in force from now on, and where its listeners listen. No act comes
   // between `exchange`'s steps.
@@ -136,7 +139,7 @@ class EndpointActions {
   const core::RuntimeHandle runtime_;
   DrainingEndpoints& draining_;
   Events& events_;
-  std::function<void()> on_change_ = [] {};
+  std::function<void()> on_change_ ABSL_GUARDED_BY(mutex_) = [] {};
   mutable absl::Mutex mutex_;
   core::IntrusivePtr<const Topology> topology_ ABSL_GUARDED_BY(mutex_);  // null: nothing is served
   core::IntrusivePtr<const Topology> next_ ABSL_GUARDED_BY(mutex_);      // or null

@@ -1,5 +1,6 @@
 #include "proxy/server/endpoint_sources.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,6 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/sched/worker.h"
 #include "core/task/select.h"
@@ -31,24 +34,50 @@ std::set<std::string> NamesOf(const Snapshot& snapshot) {
   return names;
 }
 
+conf::Dns DnsFor(const core::Address& source, conf::Dns dns) {
+  if (source.is_ip() && dns.family == conf::DnsFamily::kAny) {
+    dns.family = source.family() == AF_INET ? conf::DnsFamily::kIpv4 : conf::DnsFamily::kIpv6;
+  }
+  return dns;
+}
+
+// A socket bound to an address of one family cannot connect to one of the other.
+absl::Status CheckFamilies(const core::Address& source, const Snapshot& snapshot) {
+  if (!source.is_ip()) return absl::OkStatus();
+  const auto other = std::ranges::find_if(snapshot, [&source](const conf::Endpoint& each) {
+    return each.address.is_ip() && each.address.family() != source.family();
+  });
+  if (other == snapshot.end()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("source_address ", source.HostToString(), " cannot reach the endpoint ",
+                   other->address.ToString(), ": both have to be IPv4, or both IPv6"));
+}
+
 }  // namespace
 
 std::vector<EndpointSources::WatchedPtr> EndpointSources::SourcesFor(
     const conf::Config& config, const RunElsewhere& elsewhere) {
   std::vector<WatchedPtr> all;
   for (const conf::Upstream& upstream : config.upstreams) {
+    const conf::Dns dns = DnsFor(upstream.source_address, config.dns);
     for (SourceSpec& spec : SourcesOf(upstream)) {
+      const auto asks_it = [&](const WatchedPtr& each) {
+        return each->upstream == upstream.name && each->spec == spec;
+      };
       const auto same = std::ranges::find_if(watched_, [&](const WatchedPtr& each) {
-        return each->upstream == upstream.name && each->spec == spec && each->dns == config.dns;
+        return asks_it(each) && each->dns == dns && each->source == upstream.source_address;
       });
       if (same != watched_.end()) {
         all.push_back(*same);
         continue;
       }
       const auto watched = std::make_shared<Watched>();
+      const auto before = std::ranges::find_if(watched_, asks_it);
+      if (before != watched_.end()) watched->before = *before;
       watched->upstream = upstream.name;
       watched->spec = std::move(spec);
-      watched->dns = config.dns;
+      watched->dns = dns;
+      watched->source = upstream.source_address;
       all.push_back(watched);
       tasks_.Spawn(Watch(watched, elsewhere));
     }
@@ -67,7 +96,12 @@ void EndpointSources::Follow(const conf::Config& config, const RunElsewhere& els
   for (const WatchedPtr& each : watched_) {
     if (std::ranges::find(all, each) == all.end()) each->stop.Cancel();
   }
+  for (const WatchedPtr& each : all) each->in_force.Cancel();
   watched_ = std::move(all);
+}
+
+void EndpointSources::TellBegun(Watched& watched) {
+  if (!watched.has_begun.exchange(true, std::memory_order_acq_rel)) begun_.All();
 }
 
 bool EndpointSources::HaveAllBegun() const {
@@ -95,7 +129,23 @@ core::Task<void> EndpointSources::Stop() {
   co_await tasks_.Join();
 }
 
+// Before its first answer is applied: false if it is not to be. What both found has one place in
+// the upstream, so the one before has to have ended.
+core::Task<bool> EndpointSources::TakePlace(Watched& watched) {
+  const WatchedPtr before = std::exchange(watched.before, nullptr);
+  if (before == nullptr) co_return true;
+  TellBegun(watched);
+  (void)co_await core::Select(core::Named<"force">(watched.in_force.token().Cancelled()),
+                              core::Named<"stop">(watched.stop.token().Cancelled()));
+  if (watched.stop.cancelled()) co_return false;
+  co_return co_await before->ended.token().Cancelled();
+}
+
 core::Task<void> EndpointSources::Watch(WatchedPtr watched, RunElsewhere elsewhere) {
+  const absl::Cleanup end = [&watched] {
+    watched->before = nullptr;
+    watched->ended.Cancel();
+  };
   const uint64_t seed =
       static_cast<uint64_t>(getpid()) << 32 | seeds_.fetch_add(1, std::memory_order_relaxed) << 16;
   const auto wait = [elsewhere](std::string path, uint64_t digest) {
@@ -114,20 +164,26 @@ core::Task<void> EndpointSources::Watch(WatchedPtr watched, RunElsewhere elsewhe
     if (watched->stop.cancelled()) break;
     absl::StatusOr<Snapshot>& next = outcome.Get<"next">();
     if (next.ok()) {
+      const absl::Status families = CheckFamilies(watched->source, *next);
+      if (!families.ok()) next = families;
+    }
+    if (next.ok()) {
       if (!told.empty()) {
         events_.Tell({EventKind::kEndpoint, watched->upstream}, LogLevel::kInfo,
                      "upstream %s: %s: it is known again", watched->upstream, watched->spec.Key());
       }
       told.clear();
+      if (!co_await TakePlace(*watched)) break;
       if (!last || *last != *next) {
         co_await Apply(*watched, last, *next, elsewhere);
         last = *std::move(next);
       }
     } else if (told != next.status().message()) {
       told = std::string(next.status().message());
-      TellError(*watched, next.status(), last.has_value());
+      const bool has_endpoints = last.has_value() || watched->before != nullptr;
+      TellError(*watched, next.status(), has_endpoints);
     }
-    if (!watched->has_begun.exchange(true, std::memory_order_acq_rel)) begun_.All();
+    TellBegun(*watched);
   }
 }
 

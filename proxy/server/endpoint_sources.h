@@ -8,6 +8,13 @@
 //                     ▼
 //                   ENDED
 //
+// With `source_address` only addresses of its family are asked for, and a list with others is an
+// error.
+//
+// Where a configuration asks other name servers for what an upstream has already, both are asked
+// until it is in force. The answer of the new ones is kept until then, and until the old ones have
+// had their last word; if it does not come in force it has changed nothing.
+//
 // What a snapshot changes is worked out beside the workers, and goes through the door of all
 // changes of endpoints. A source that two upstreams have in common is asked for each of them. What
 // changes, and what goes wrong, are events.
@@ -27,6 +34,7 @@
 #include "conf/config.h"
 #include "core/base/atomic.h"
 #include "core/base/time.h"
+#include "core/net/address.h"
 #include "core/runtime/handle.h"
 #include "core/runtime/task_group.h"
 #include "core/sync/cancellation.h"
@@ -52,7 +60,7 @@ class EndpointSources {
   // Before the first.
   void set_make(SourceMaker make) { make_ = std::move(make); }
 
-  // Asks the sources of these upstreams, too; or these and no others.
+  // Asks the sources of these upstreams, too; or, when this is in force, these and no others.
   void Add(const conf::Config& config, const RunElsewhere& elsewhere);
   void Follow(const conf::Config& config, const RunElsewhere& elsewhere);
 
@@ -68,21 +76,28 @@ class EndpointSources {
   core::Task<void> Stop();
 
  private:
+  struct Watched;
+  using WatchedPtr = std::shared_ptr<Watched>;
   struct Watched {
     std::string upstream;
     SourceSpec spec;
     conf::Dns dns;
+    core::Address source;  // where its connections come from, or empty
+    WatchedPtr before;     // the one whose place it takes, until it has; its task's
+    core::CancellationSource in_force;
     core::CancellationSource stop;
+    core::CancellationSource ended;
     core::Atomic<bool> has_begun{false};
   };
-  using WatchedPtr = std::shared_ptr<Watched>;
 
   std::vector<WatchedPtr> SourcesFor(const conf::Config& config, const RunElsewhere& elsewhere);
   core::Task<void> Watch(WatchedPtr watched, RunElsewhere elsewhere);
+  core::Task<bool> TakePlace(Watched& watched);
   core::Task<void> Apply(const Watched& watched, const std::optional<Snapshot>& was,
                          const Snapshot& is, const RunElsewhere& elsewhere);
   void TellChange(const Watched& watched, const std::optional<Snapshot>& was, const Snapshot& is);
   void TellError(const Watched& watched, const absl::Status& status, bool has_endpoints);
+  void TellBegun(Watched& watched);
   bool HaveAllBegun() const;
 
   const core::RuntimeHandle runtime_;

@@ -17,7 +17,8 @@ constexpr size_t kShown = 1000;  // lines; the log holds 8192
 
 }  // namespace
 
-NextTopology MakeNextTopology(conf::Config config, const NextTopologySources& sources) {
+NextTopology MakeNextTopology(conf::Config config, ListenersOptions options,
+                              const NextTopologySources& sources) {
   NextTopology next;
   const conf::Config& in_force = sources.before.config();
   const AccessLog* const log = sources.services.access_log;
@@ -25,10 +26,10 @@ NextTopology MakeNextTopology(conf::Config config, const NextTopologySources& so
                                   log != nullptr && log->can_change(), config);
   next.diff = conf::Sentences(conf::Compare(in_force, config));
   next.topology = core::MakeRef<Topology>(std::move(config), sources.services, &sources.before);
-  next.addresses = Addresses(next.topology->config(), sources.runtime, sources.accept_context,
-                             sources.addresses);
-  const std::vector<std::string>& options = next.addresses.kept_options();
-  next.kept.insert(next.kept.end(), options.begin(), options.end());
+  next.addresses = Addresses(next.topology->config(), std::move(options), sources.runtime,
+                             sources.accept_context, sources.addresses);
+  const std::vector<std::string>& kept = next.addresses.kept_options();
+  next.kept.insert(next.kept.end(), kept.begin(), kept.end());
   return next;
 }
 

@@ -36,8 +36,10 @@ struct NextTopologySources {
   const Addresses& addresses;
 };
 
-// `config` has been validated. Any thread; nothing may change what it is made of meanwhile.
-NextTopology MakeNextTopology(conf::Config config, const NextTopologySources& sources);
+// `config` has been validated; `options` are those of its listeners. Any thread; nothing may change
+// what it is made of meanwhile.
+NextTopology MakeNextTopology(conf::Config config, ListenersOptions options,
+                              const NextTopologySources& sources);
 
 // Tells what is different, one line for each thing, and which settings stay as they are.
 void LogDiff(const NextTopology& next, Events& events);

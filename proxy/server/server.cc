@@ -36,7 +36,16 @@ using core::LogLevel;
 constexpr int kBindAttempts = 25;
 constexpr core::Duration kBindPause = 20ms;
 
-constexpr ChangeSignals kDeferAll{.reload = OnChange::kDefer, .upgrade = OnChange::kDefer};
+// What a reload begins with: all of it that may wait for others without a bound.
+struct Loaded {
+  void Load(const NextConfig& load) {
+    config = load();
+    if (config.ok()) options = ListenersOptionsOf(*config);
+  }
+
+  absl::StatusOr<conf::Config> config = absl::UnknownError("not read");
+  ListenersOptions options;
+};
 
 bool MayPass(const std::vector<BindFailure>& failures) {
   return std::ranges::all_of(
@@ -78,7 +87,9 @@ Server::Server(const conf::Config& config, core::RuntimeHandle runtime, core::Si
                [this](const Upstream& upstream, EndpointRef endpoint) {
                  session_actions_.ResetThoseOf(upstream.pool(), std::move(endpoint));
                },
-           .reweigh = [this](const Upstream& upstream) { endpoint_actions_.Reweigh(upstream); }}),
+           .reweigh = [this](const Upstream& upstream) { endpoint_actions_.Reweigh(upstream); },
+           .elsewhere =
+               [this](std::function<void()> work) { return elsewhere_(std::move(work)); }}),
       stop_signals_(signals, logger, access_log),
       accept_context_{.limits = limits_, .log = accept_log_, .sessions = sessions_},
       session_services_{.limits = limits_,
@@ -155,7 +166,8 @@ core::Task<bool> Server::BindAll() {
   status_ = CheckUpstreamSockets(core::CurrentReactor(), topology_->upstreams());
   if (status_.ok()) status_ = CheckTransparentSources(config_);
   if (!status_.ok()) co_return false;
-  addresses_ = Addresses(config_, runtime_, accept_context_, /*before=*/Addresses());
+  addresses_ = Addresses(config_, ListenersOptionsOf(config_), runtime_, accept_context_,
+                         /*before=*/Addresses());
   if (inheritance_ != nullptr) AdoptSockets();
   AdoptGivenSockets();
   for (int attempt = 1;; ++attempt) {
@@ -198,19 +210,30 @@ core::Task<core::IoResult<int>> Server::Reload() {
   const absl::Cleanup tell = [&] {
     for (const ServerControl::Done& done : asked) done(result);
   };
-  const auto next = std::make_shared<absl::StatusOr<conf::Config>>(absl::UnknownError("not read"));
-  // It may wait for a file that does not answer, and never does.
-  auto outcome = co_await core::Select(
-      core::Named<"loaded">(elsewhere_([next, load = next_config_] { *next = load(); })),
-      core::Named<"signal">(stop_signals_.Next(kDeferAll)));
-  if (core::IoResult<int> signal = outcome.Get<"signal">(); signal.ok()) co_return signal;
-  absl::Status status = outcome.Get<"loaded">();
-  if (status.ok()) status = next->status();
-  if (status.ok()) status = co_await Exchange(**std::move(next));
+  const auto next = std::make_shared<Loaded>();
+  StopSignal stop;
+  // It may wait for a file or a name service that does not answer, and never does.
+  absl::Status status =
+      co_await UntilStop(elsewhere_([next, load = next_config_] { next->Load(load); }), stop);
+  if (status.ok()) status = next->config.status();
+  if (status.ok()) {
+    status = co_await Exchange(*std::move(next->config), std::move(next->options), stop);
+  }
+  if (stop) co_return *stop;
   ReportReload(status);
   TellServiceManager("READY=1");
   result = status;
   co_return SIGHUP;
+}
+
+// What goes on in another thread then keeps what it needs.
+core::Task<absl::Status> Server::UntilStop(core::Task<absl::Status> work, StopSignal& stop) {
+  auto outcome = co_await core::Select(core::Named<"work">(std::move(work)),
+                                       core::Named<"signal">(stop_signals_.Next(kDeferChanges)));
+  core::IoResult<int> signal = outcome.Get<"signal">();
+  if (!signal.ok()) co_return outcome.Get<"work">();
+  stop = *signal;
+  co_return absl::CancelledError("a signal asks for the end");
 }
 
 void Server::ReportReload(const absl::Status& status) {
@@ -230,14 +253,15 @@ void Server::ReportReload(const absl::Status& status) {
 
 // Another topology takes the place of this one, as a whole or, with an error, not at all. Sessions
 // go on as they began; addresses that both have in common stay open, and those that are gone are
-// served to the end of their queues.
-core::Task<absl::Status> Server::Exchange(conf::Config config) {
+// served to the end of their queues. With a signal in `stop` nothing has changed either.
+core::Task<absl::Status> Server::Exchange(conf::Config config, ListenersOptions options,
+                                          StopSignal& stop) {
   co_await retired_.Finish();
   NextTopology next;
   const NextTopologySources sources = SourcesOfNext();
   absl::Status routes;
   absl::Status status = co_await elsewhere_([&] {
-    next = MakeNextTopology(std::move(config), sources);
+    next = MakeNextTopology(std::move(config), std::move(options), sources);
     routes = CheckTransparentSources(next.topology->config());
   });
   if (!status.ok()) co_return status;
@@ -245,10 +269,11 @@ core::Task<absl::Status> Server::Exchange(conf::Config config) {
   if (status.ok()) status = routes;
   if (!status.ok()) co_return status;
   const absl::Cleanup follow = [this] { FollowSources(); };
-  co_await AskSourcesOf(next.topology);
+  co_await AskSourcesOf(next.topology, stop);
+  if (stop) co_return absl::CancelledError("a signal asks for the end");
   const std::vector<BindFailure> failures = co_await BindAdded(next.addresses);
   if (!failures.empty()) co_return ToStatus(failures);
-  status = co_await ChangeAccessLog(next.topology->config().access_log);
+  status = co_await ChangeAccessLog(next.topology->config().access_log, stop);
   if (!status.ok()) {
     next.addresses.Without(addresses_).Close();
     co_return status;
@@ -263,16 +288,20 @@ core::Task<absl::Status> Server::Exchange(conf::Config config) {
   co_return absl::OkStatus();
 }
 
-// The last thing that can fail.
-core::Task<absl::Status> Server::ChangeAccessLog(const conf::AccessLog& next) {
+// The last thing that can fail. The log outlives the server, which does not wait for its disk.
+core::Task<absl::Status> Server::ChangeAccessLog(const conf::AccessLog& next, StopSignal& stop) {
   if (access_log_ == nullptr || !access_log_->can_change()) co_return absl::OkStatus();
   if (next == topology_->config().access_log) co_return absl::OkStatus();
-  absl::StatusOr<AccessLog::Change> change = absl::UnknownError("not opened");
+  using Change = absl::StatusOr<AccessLog::Change>;
+  const auto change = std::make_shared<Change>(absl::UnknownError("not opened"));
   const absl::Status opened =
-      co_await elsewhere_([&] { change = access_log_->Prepare(SettingsOf(next)); });
+      co_await UntilStop(elsewhere_([change, log = access_log_, settings = SettingsOf(next)] {
+                           *change = log->Prepare(settings);
+                         }),
+                         stop);
   if (!opened.ok()) co_return opened;
-  if (!change.ok()) co_return change.status();
-  access_log_->Apply(*std::move(change));
+  if (!change->ok()) co_return change->status();
+  access_log_->Apply(*std::move(*change));
   co_return absl::OkStatus();
 }
 

@@ -11,7 +11,8 @@
 //    │ │ LOADING (elsewhere) ───────────────────┼───┘ a signal that asks for an end
 //    │ │ ▲ │ it is valid                        │
 //    │ │ │ ▼                                    │
-//    │ │ EXCHANGING: another topology takes the place of this one, or nothing changes
+//    │ │ EXCHANGING: another topology takes the place of this one, or nothing changes, also when
+//    │ │    a signal asks for an end
 //    │ │ SIGUSR2                                │
 //    │ ▼                                        │ the successor serves, or a signal asks for an end
 //   UPGRADING (upgrade.h) ──────────────────────┘
@@ -126,6 +127,10 @@ class Server {
     close_admin_ = std::move(close);
   }
 
+  // Before Run: what puts in force and keeps what administrators have changed, where it takes over:
+  // called when the process before has handed over and before it serves, by a thread that may wait.
+  void set_adopt_state(std::function<void()> adopt) { adopt_state_ = std::move(adopt); }
+
   // The runtime's first task.
   core::Task<void> Run();
 
@@ -149,21 +154,27 @@ class Server {
   const ConnectionLimit& connections() const { return limits_.connections; }
 
  private:
+  // The signal that has asked for an end while something else was waited for.
+  using StopSignal = std::optional<int>;
+
   core::Task<bool> BindAll();
   core::Task<bool> MayTryAgain();
   core::Task<bool> AskSources();
-  core::Task<void> AskSourcesOf(core::IntrusivePtr<const Topology> next);
+  core::Task<void> AskSourcesOf(core::IntrusivePtr<const Topology> next, StopSignal& stop);
   void FollowSources();
   void AdoptSockets();
   core::Task<bool> TakeOver();
   core::Task<void> BeginToServe();
+  core::Task<void> AdoptState();
   // Returns true if a second signal has asked for the end at once.
   core::Task<bool> WaitForStop();
   core::Task<bool> LameDuck();
   core::Task<core::IoResult<int>> NextChange();
   core::Task<core::IoResult<int>> NextSignal(ChangeSignals changes);
   core::Task<core::IoResult<int>> Reload();
-  core::Task<absl::Status> Exchange(conf::Config config);
+  core::Task<absl::Status> Exchange(conf::Config config, ListenersOptions options,
+                                    StopSignal& stop);
+  core::Task<absl::Status> UntilStop(core::Task<absl::Status> work, StopSignal& stop);
   core::Task<core::IoResult<int>> UpgradeBinary();
   core::Task<absl::Status> HandOver();
   core::Task<void> OpenAdmin();
@@ -175,7 +186,7 @@ class Server {
   void AdoptGivenSockets();
   void StoreListeners(const Handover& listening);
   NextTopologySources SourcesOfNext() const;
-  core::Task<absl::Status> ChangeAccessLog(const conf::AccessLog& next);
+  core::Task<absl::Status> ChangeAccessLog(const conf::AccessLog& next, StopSignal& stop);
   core::Task<std::vector<BindFailure>> BindAdded(Addresses& addresses);
   void PutInForce(NextTopology next);
   void PutEndpointsInForce(const NextTopology& next);
@@ -218,6 +229,7 @@ class Server {
   bool handed_over_ = false;                  // a successor serves
   std::function<absl::Status()> open_admin_;  // or empty, as is the next one
   std::function<void()> close_admin_;
+  std::function<void()> adopt_state_;  // or empty
   ServiceManager manager_;
   std::vector<InheritedSocket> given_;  // until it listens
   ListenerStore store_;

@@ -27,11 +27,14 @@ core::Task<bool> Server::AskSources() {
 }
 
 // Those of the topology that serves go on meanwhile.
-core::Task<void> Server::AskSourcesOf(core::IntrusivePtr<const Topology> next) {
+core::Task<void> Server::AskSourcesOf(core::IntrusivePtr<const Topology> next, StopSignal& stop) {
   const conf::Config& config = next->config();
   endpoint_actions_.Announce(next);
   sources_.Add(config, elsewhere_);
-  co_await sources_.UntilFirst(kWaitForSources);
+  if (!sources_.has_any()) co_return;
+  auto outcome = co_await core::Select(core::Named<"first">(sources_.UntilFirst(kWaitForSources)),
+                                       core::Named<"signal">(stop_signals_.Next(kDeferChanges)));
+  if (core::IoResult<int> signal = outcome.Get<"signal">(); signal.ok()) stop = *signal;
 }
 
 void Server::FollowSources() {

@@ -10,11 +10,19 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/task/select.h"
+#include "core/time/sleep.h"
+#include "proxy/server/run_elsewhere.h"
 #include "proxy/server/server.h"
 
 namespace sluice::proxy {
 
 using core::LogLevel;
+
+namespace {
+
+constexpr core::Duration kWaitForState = 2s;
+
+}  // namespace
 
 // Returns SIGUSR2, or the signal that has asked for an end meanwhile.
 core::Task<core::IoResult<int>> Server::UpgradeBinary() {
@@ -87,7 +95,7 @@ core::Task<void> Server::CloseAdmin() {
 void Server::AcceptAgain() {
   addresses_.Resume();
   const size_t kept = kept_settings_;
-  PutInForce(MakeNextTopology(topology_->config(), SourcesOfNext()));
+  PutInForce(MakeNextTopology(topology_->config(), addresses_.options(), SourcesOfNext()));
   kept_settings_ = kept;
 }
 
@@ -118,7 +126,20 @@ core::Task<bool> Server::TakeOver() {
   co_return status_.ok();
 }
 
+// The process before serves no more, so a disk that does not answer is not waited for.
+core::Task<void> Server::AdoptState() {
+  auto outcome = co_await core::Select(core::Named<"adopted">(RunOnThread(adopt_state_)),
+                                       core::Named<"late">(core::Sleep(kWaitForState)));
+  if (outcome.Won<"late">()) {
+    logger_.Log(LogLevel::kError,
+                "admin.state_file cannot be read so far; serving without it until it is");
+  } else if (!outcome.Get<"adopted">().ok()) {
+    adopt_state_();  // no thread is left: it waits here
+  }
+}
+
 core::Task<void> Server::BeginToServe() {
+  if (inheritance_ != nullptr && adopt_state_) co_await AdoptState();
   sources_.set_serves();
   addresses_.Serve(*topology_);
   health_monitors_.Follow(topology_->upstreams());

@@ -28,6 +28,9 @@ struct ChangeSignals {
 inline constexpr ChangeSignals kNoChangeAtEnd{
     .why = "this process is draining, and ends with the configuration and the binary that it has"};
 
+inline constexpr ChangeSignals kDeferChanges{.reload = OnChange::kDefer,
+                                             .upgrade = OnChange::kDefer};
+
 // One task at a time.
 class StopSignals {
  public:

@@ -1,10 +1,12 @@
 // Waits: questions of other threads whose answer has to be waited for. Each is a task of the
 // runtime; there are few at a time, because each holds a connection of the admin endpoint.
 //
-//     if (!waits.Start(AnswerOnceDrained(...))) answer("too many wait already");
+//     if (!waits.has_room()) return answer("too many wait already");
+//     waits.Start(AnswerOnceDrained(...), request.gone);
 //
 //   Start ──► the task runs ──► it ends by itself
-//                 └── Close: its scope is cancelled, and it answers what there is then
+//                 ├── `gone` is cancelled: its scope is, too, and its place is free
+//                 └── Close: the same for all, and each answers what there is then
 //
 // Threads: Start any; Close once, inside a task.
 // Checked by: tests/e2e/test_events.py, tests/e2e/test_admin_acts.py.
@@ -12,6 +14,7 @@
 #define SLUICE_PROXY_SERVER_WAITS_H_
 
 #include <cstdint>
+#include <memory>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -30,17 +33,22 @@ class Waits {
   Waits(const Waits&) = delete;
   Waits& operator=(const Waits&) = delete;
 
-  // Runs `wait`. Returns false if as many wait already, or it is closed: then it never begins.
-  bool Start(core::Task<void> wait);
+  // Whether another one may start now. It may until the caller, if it is the only one that starts
+  // any, has started one, or Close.
+  bool has_room() const;
+
+  // Runs `wait`, until `gone` is cancelled: its client is not there any more. Returns false if as
+  // many wait already, or it is closed: then it never begins.
+  bool Start(core::Task<void> wait, std::shared_ptr<core::CancellationSource> gone);
   // Ends all of them.
   core::Task<void> Close();
 
  private:
-  core::Task<void> Run(core::Task<void> wait);
+  core::Task<void> Run(core::Task<void> wait, std::shared_ptr<core::CancellationSource> gone);
 
   core::CancellationSource stop_;
   core::TaskGroup tasks_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   uint32_t count_ ABSL_GUARDED_BY(mutex_) = 0;
   bool is_closed_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -16,10 +16,8 @@
 // waited for.
 
 #include <algorithm>
-#include <cstddef>
+#include <cstdint>
 #include <memory>
-#include <optional>
-#include <span>
 #include <string_view>
 #include <utility>
 
@@ -27,17 +25,14 @@
 #include "core/io/recv_stream.h"
 #include "core/task/select.h"
 #include "core/time/sleep.h"
-#include "proxy/route/preread.h"
+#include "proxy/session/first_read.h"
 #include "proxy/session/routing.h"
 #include "proxy/session/session_state.h"
 
 namespace sluice::proxy {
 namespace {
 
-using Decision = Preread::Decision;
-
 constexpr uint32_t kReadAtOnce = 16384;
-constexpr size_t kMostReserveBlocks = 2;
 
 // The settings of a route of a listener that a reload has made meanwhile: they are what its session
 // goes on with; what its ticket belongs to, and what has identified its client, is that of the
@@ -56,98 +51,6 @@ struct CarriedContext final : SessionContext {
 
   const ContextRef admitted_by;
   const ContextRef routed_by;
-};
-
-// What the client has sent, and what that says.
-class FirstRead {
- public:
-  // `before`: what was taken of the stream before. It outlives this.
-  FirstRead(ContextRef context, std::string_view before) : before_(before) {
-    GoBy(std::move(context));
-  }
-
-  // Looks at what has arrived since the last time. Returns true if nothing else is waited for.
-  bool Look(const core::RecvStream& stream) {
-    for (;;) {
-      FeedNew(stream);
-      if (decision_.kind != Decision::Kind::kMore) {
-        if (IsCurrent()) return true;
-        continue;
-      }
-      return is_short_;
-    }
-  }
-
-  // Once nothing else comes. It may be another context by now.
-  void Conclude(bool time_is_over) {
-    (void)IsCurrent();
-    if (preread_ && decision_.kind == Decision::Kind::kMore) {
-      is_late_ = time_is_over || is_short_;
-      decision_ = is_late_ ? preread_->OnTimeout() : preread_->OnEnd();
-    }
-    if (!preread_) decision_ = {.kind = Decision::Kind::kDefault};
-  }
-
-  size_t seen() const { return seen_; }
-  bool is_late() const { return is_late_; }
-  const Decision& decision() const { return decision_; }
-  const ContextRef& context() const { return context_; }
-  // Whose settings the session goes on with.
-  const SessionContext& target() const {
-    const bool is_routed = decision_.kind == Decision::Kind::kRoute;
-    return is_routed ? *context_->routing->contexts[decision_.route] : *context_;
-  }
-  std::string_view route() const {
-    const bool is_routed = decision_.kind == Decision::Kind::kRoute;
-    return is_routed ? std::string_view(context_->routing->names[decision_.route]) : "default";
-  }
-  const ClientHello* hello() const { return preread_ ? &preread_->hello() : nullptr; }
-
- private:
-  void GoBy(ContextRef context) {
-    preread_.reset();
-    context_ = std::move(context);
-    decision_ = {};
-    seen_ = 0;
-    const Routing* const routing = context_->routing.get();
-    if (routing == nullptr) return;
-    preread_.emplace(routing->table, routing->policy, routing->wants_name);
-    if (!before_.empty()) decision_ = preread_->Feed(std::as_bytes(std::span(before_)));
-  }
-
-  // Returns false if another configuration holds by now: then it begins again, by that one.
-  bool IsCurrent() {
-    const Routing* const routing = context_->routing.get();
-    if (routing == nullptr) return true;
-    ContextRef current = routing->current->Get();
-    if (!current || current == context_) return true;
-    GoBy(std::move(current));
-    return false;
-  }
-
-  void FeedNew(const core::RecvStream& stream) {
-    size_t at = 0;
-    size_t reserve_blocks = 0;
-    stream.ForEach([&](const core::Buffer& buffer) {
-      const std::span<const std::byte> bytes(buffer.data, buffer.size);
-      reserve_blocks += buffer.pool == nullptr ? 1 : 0;
-      if (preread_ && decision_.kind == Decision::Kind::kMore && at + bytes.size() > seen_) {
-        decision_ = preread_->Feed(bytes.subspan(seen_ > at ? seen_ - at : 0));
-      }
-      at += bytes.size();
-    });
-    seen_ = at;
-    is_short_ = reserve_blocks > kMostReserveBlocks;
-    if (!preread_) decision_ = {.kind = Decision::Kind::kDefault};
-  }
-
-  const std::string_view before_;
-  ContextRef context_;
-  std::optional<Preread> preread_;  // none: the listener has no routes any more
-  Decision decision_;
-  size_t seen_ = 0;
-  bool is_short_ = false;
-  bool is_late_ = false;
 };
 
 core::Task<void> ReadUntilDecided(core::RecvStream& stream, FirstRead& first) {
@@ -189,8 +92,8 @@ core::Task<void> Session::Route(ContextRef& held, ContextRef by, core::Runnable&
     Tell({.kind = EndEvent::Kind::kClientReset, .error = error});
     co_return;
   }
-  first.Conclude(outcome.Won<"time">());
-  if (first.decision().kind == Decision::Kind::kReject) {
+  first.Conclude(head.read, outcome.Won<"time">());
+  if (first.decision().kind == FirstRead::Decision::Kind::kReject) {
     Tell({.kind = EndEvent::Kind::kDeadline,
           .cause = first.is_late() ? EndCause::kPrereadTimeout : EndCause::kNoRoute});
     co_return;

@@ -2,6 +2,7 @@
 
 #define NCURSES_NOMACROS 1
 #include <curses.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -57,6 +58,11 @@ TopKey KeyOf(int code) {
       if (code < ' ' || code > '~') return {Kind::kResize};  // it changes nothing
       return {Kind::kText, static_cast<char>(code)};
   }
+}
+
+bool HasHungUp(int fd) {
+  pollfd polled = {.fd = fd, .events = POLLIN, .revents = 0};
+  return poll(&polled, 1, 0) > 0 && (polled.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
 }
 
 bool StartColours() {
@@ -138,7 +144,10 @@ void Terminal::Show(const std::vector<TopLine>& lines) {
 
 TopKey Terminal::Read(core::Duration wait) {
   wtimeout(stdscr, static_cast<int>(std::max<core::Duration>(wait, 0s) / 1ms));
-  return KeyOf(wgetch(stdscr));
+  const int code = wgetch(stdscr);
+  // For the end of what it reads, too, it says that no key has come, and then does not wait.
+  is_gone_ = code == ERR && HasHungUp(STDIN_FILENO);
+  return KeyOf(code);
 }
 
 }  // namespace sluice::proxy

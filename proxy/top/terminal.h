@@ -31,12 +31,15 @@ class Terminal {
   void Show(const std::vector<TopLine>& lines);
   // Waits at most so long.
   TopKey Read(core::Duration wait);
+  // Whether the last Read() found no terminal any more: no key will come, and nothing is seen.
+  bool is_gone() const { return is_gone_; }
 
  private:
   explicit Terminal(bool has_colours) : has_colours_(has_colours) {}
   int AttributesOf(TopLook look) const;
 
   const bool has_colours_;
+  bool is_gone_ = false;
 };
 
 }  // namespace sluice::proxy

@@ -36,7 +36,7 @@ void ShowUntilOver(const View& view, Terminal& terminal, const TopAsker& asker, 
                    Refresh refresh, OnKey on_key) {
   const core::MonotonicClock clock;
   core::Instant next = clock.Now() + view.interval;
-  while (!model.is_over()) {
+  while (!model.is_over() && !terminal.is_gone()) {
     if (clock.Now() >= next || model.needs_list()) {
       const absl::Status refreshed = refresh(asker, model, clock.Now());
       if (!refreshed.ok()) model.TakeTrouble(std::string(refreshed.message()));
@@ -48,7 +48,8 @@ void ShowUntilOver(const View& view, Terminal& terminal, const TopAsker& asker, 
   }
 }
 
-// Reads the command line, asks once, takes the terminal, and shows until the model is over.
+// Reads the command line, asks once, takes the terminal, and shows until the model is over or the
+// terminal has gone.
 template <typename Model, typename Refresh, typename OnKey>
 CtlResult RunView(const View& view, const std::vector<std::string>& words, const CtlEnv& env,
                   Refresh refresh, OnKey on_key) {

@@ -12,9 +12,9 @@
 #include "core/base/random.h"
 #include "core/io/connect.h"
 #include "core/sched/worker.h"
-#include "core/task/select.h"
 #include "core/time/sleep.h"
 #include "core/time/timeout.h"
+#include "proxy/upstream/slot_wait.h"
 
 namespace sluice::proxy {
 namespace {
@@ -31,8 +31,6 @@ constexpr Duration kShortestRoundPause = 20ms;
 constexpr Duration kLongestRoundPause = 250ms;
 constexpr int kMaxDoublings = 10;
 constexpr Duration kLatencyOfFailure = 1s;
-constexpr Duration kShortestRampStep = 10ms;
-constexpr Duration kLongestRampStep = 1s;
 // Among the errors of ConnectEndpoint: the kernel gave the socket the endpoint's own address.
 constexpr int kConnectedToItself = EISCONN;
 // The client, from whose address it is to come, has none of the endpoint's family.
@@ -87,7 +85,8 @@ IoResult<void> Prepare(core::Reactor& reactor, int fd, const core::Address& addr
   if (!fd.ok()) co_return fd;
   IoResult<void> connected = Prepare(reactor, *fd, address, context);
   if (connected.ok()) {
-    connected = co_await core::WithTimeout(context.timeout, ConnectSocket(*fd, address));
+    const auto timeout = context.timeout > 0s ? std::optional(context.timeout) : std::nullopt;
+    connected = co_await core::WithTimeout(timeout, ConnectSocket(*fd, address));
   }
   if (connected.ok() && endpoint.may_be_itself() && IsItself(core::CurrentReactor(), *fd)) {
     connected = core::IoError(kConnectedToItself);
@@ -97,44 +96,6 @@ IoResult<void> Prepare(core::Reactor& reactor, int fd, const core::Address& addr
   core::CurrentReactor().SetResetOnClose(*fd);
   core::CurrentReactor().Close(*fd);
   co_return core::IoError(connected.error());
-}
-
-// Not valid: there was none in time, or the scope was cancelled. Not inlined, like ConnectEndpoint:
-// a frame that connects does not hold what only queueing needs.
-[[gnu::noinline]] core::Task<EndpointSlot> Queue(EndpointQueue& queue, Duration timeout,
-                                                 const PickRequest& request,
-                                                 std::span<Endpoint* const> tried) {
-  auto outcome = co_await core::Select(core::Named<"slot">(queue.WaitForSlot(request, tried)),
-                                       core::Named<"timeout">(core::Sleep(timeout)));
-  co_return std::move(outcome.Get<"slot">());  // also when it came just in time
-}
-
-// Sleeps, and lets the endpoints' ramps go on meanwhile.
-[[gnu::noinline]] core::Task<void> SleepOnRamp(EndpointQueue& queue, Duration timeout,
-                                               Duration slow_start) {
-  const Instant until = Worker::Current()->clock().Now() + timeout;
-  const Duration step = std::clamp<Duration>(slow_start / 100, kShortestRampStep, kLongestRampStep);
-  for (Duration left = timeout; left > 0s; left = until - Worker::Current()->clock().Now()) {
-    if (!co_await core::Sleep(std::min(left, step))) co_return;
-    queue.RampUp(Worker::Current()->clock().Now());
-  }
-}
-
-// As Queue, where time may free a slot.
-[[gnu::noinline]] core::Task<EndpointSlot> QueueOnRamp(EndpointQueue& queue,
-                                                       const ConnectPolicy& policy,
-                                                       const PickRequest& request,
-                                                       std::span<Endpoint* const> tried) {
-  auto outcome = co_await core::Select(
-      core::Named<"slot">(queue.WaitForSlot(request, tried)),
-      core::Named<"timeout">(SleepOnRamp(queue, policy.queue_timeout, policy.slow_start)));
-  co_return std::move(outcome.Get<"slot">());
-}
-
-core::Task<EndpointSlot> Queue(EndpointQueue& queue, const ConnectPolicy& policy,
-                               const PickRequest& request, std::span<Endpoint* const> tried) {
-  if (policy.slow_start > 0s) return QueueOnRamp(queue, policy, request, tried);
-  return Queue(queue, policy.queue_timeout, request, tried);
 }
 
 // True: the fault is this process's, not the endpoint's.
@@ -209,10 +170,12 @@ class Rounds {
   Rounds(Upstream& upstream, uint64_t key, uint64_t seed)
       : upstream_(upstream), key_(key), seed_(seed) {
     in_round_ = MostInRound();
+    wait_ = policy().queue_timeout;
   }
 
   std::span<Endpoint* const> seen() const { return seen_; }
-  std::span<Endpoint* const> tried() const { return seen().subspan(begin_); }
+  // What it may not have (again).
+  std::span<Endpoint* const> barred() const { return is_late_ ? seen() : tried(); }
   PickRequest request() const {
     return {.key = key_, .now = Worker::Current()->Now(), .random = seed_};
   }
@@ -221,22 +184,39 @@ class Rounds {
     if (round_ == 1 && seen_.empty()) {
       until_ = Worker::Current()->clock().Now() + policy().retry_for;
     }
+    const bool is_forgiven = std::ranges::find(tried(), &endpoint) != tried().end();
+    if (is_forgiven) BeginRound();
+    const bool is_out = is_forgiven && !endpoint.takes_sessions();  // since it was given
+    if (is_out) in_round_ = std::min<uint32_t>(in_round_ + 1, policy().attempts);
+    began_in_queue_ = began_in_queue_ || is_forgiven;
     seen_.push_back(&endpoint);
     kept_.emplace_back(&endpoint);
   }
   // `passes`: another attempt may end otherwise.
   void Failed(bool passes) { passes_ = passes_ || passes; }
 
+  SlotWait wait() {
+    const Duration pause = RetryAfter();
+    is_forgiven_ = pause > 0s && pause < wait_;
+    return {wait_, policy().slow_start, is_forgiven_ ? pause : 0s, place_};
+  }
+  // No slot has come in time. Returns true if that ends the round: it was too short to be forgiven.
+  bool EndRound() { return ends_ = !is_forgiven_ && RetryAfter() > 0s; }
+
   // Returns true if there is to be one more attempt; `pause` is how long to wait before it.
-  bool Next(Duration& pause) {
+  // `queued` is how long it has waited for slots.
+  bool Next(std::optional<Duration> queued, Duration& pause) {
     const size_t tried_now = tried().size();
-    const bool is_over = tried_now >= in_round_;
+    const bool is_over = ends_ || tried_now >= in_round_;
     if (!is_over && round_ == 1) {
       pause = PauseBefore(tried_now, policy().backoff, seed_);
       return true;
     }
-    const Duration left = until_ - Worker::Current()->clock().Now();
-    if (left <= 0s || (is_over && !passes_)) return false;
+    const Duration left = Left();
+    is_late_ = left <= 0s;
+    if (is_late_) wait_ = policy().queue_timeout - queued.value_or(0s);
+    if (is_late_ && (is_over || !began_in_queue_ || wait_ <= 0s)) return false;
+    if (is_over && !passes()) return false;
     if (is_over) BeginRound();
     pause = std::min(left, is_over ? PauseBeforeRound(round_, policy().backoff, seed_)
                                    : PauseBefore(tried_now, policy().backoff, seed_));
@@ -245,6 +225,16 @@ class Rounds {
 
  private:
   const ConnectPolicy& policy() const { return upstream_.policy(); }
+  std::span<Endpoint* const> tried() const { return seen().subspan(begin_); }
+  // One in which nothing was found to try is as the one before it.
+  bool passes() const { return passes_ || (round_ > 1 && tried().empty()); }
+  Duration Left() const { return until_ - Worker::Current()->clock().Now(); }
+
+  // The pause before the next round, were this one over now; 0: none follows.
+  Duration RetryAfter() const {
+    if (!passes() || Left() <= 0s) return 0s;
+    return std::min(Left(), PauseBeforeRound(round_ + 1, policy().backoff, seed_));
+  }
 
   // Those that drain are not waited for while others are left.
   uint32_t MostInRound() const {
@@ -257,6 +247,8 @@ class Rounds {
     begin_ = seen_.size();
     in_round_ = MostInRound();
     passes_ = false;
+    ends_ = false;
+    began_in_queue_ = false;
     ++round_;
   }
 
@@ -266,6 +258,12 @@ class Rounds {
   uint32_t in_round_ = 1;
   int round_ = 1;
   bool passes_ = false;
+  bool ends_ = false;            // though others could be tried, had they a slot
+  bool is_forgiven_ = false;     // in the last wait, if that was long enough
+  bool began_in_queue_ = false;  // the wait for another one goes on when this has failed
+  bool is_late_ = false;         // retry_for is over
+  Duration wait_;                // for a slot
+  std::unique_ptr<EndpointQueue::Place> place_;
   Instant until_;
   size_t begin_ = 0;  // of this round
   absl::InlinedVector<Endpoint*, 4> seen_;
@@ -285,14 +283,14 @@ class Rounds {
 
 const char* WhyDown(Upstream& upstream) {
   const EndpointSet& set = upstream.queue().SetOf(Worker::Current()->index());
-  if (set.size() == 0) return "has been removed";
-  const bool is_out = std::ranges::any_of(
-      set.members(), [](const EndpointMember& member) { return member.endpoint->out() != 0; });
-  if (is_out) return "is down, ejected or drained";
-  const bool is_set_by_hand = std::ranges::any_of(set.members(), [](const EndpointMember& member) {
-    return member.state != AdminState::kReady;
-  });
-  return is_set_by_hand ? "has weight 0, or drains or is in maintenance" : "has weight 0";
+  if (set.size() == 0) return upstream.knows_endpoints() ? "it is empty" : "no endpoint is known";
+  const auto any = [&set](auto is) { return std::ranges::any_of(set.members(), is); };
+  if (any([](const EndpointMember& member) { return member.endpoint->out() != 0; })) {
+    return "every endpoint is down, ejected or drained";
+  }
+  return any([](const EndpointMember& member) { return member.state != AdminState::kReady; })
+             ? "every endpoint has weight 0, or drains or is in maintenance"
+             : "every endpoint has weight 0";
 }
 
 // No endpoint takes sessions, and a free slot would change nothing. Another configuration may.
@@ -302,8 +300,7 @@ bool IsDown(const ConnectContext& context) {
   if (context.upstream.failure_throttle().Pass(Worker::Current()->Now(), suppressed)) {
     context.events.logger().Log(
         core::LogLevel::kWarn,
-        "upstream %s: every endpoint %s: no session can begin (%d more failures "
-        "since the last line)",
+        "upstream %s: %s: no session can begin (%d more failures since the last line)",
         context.upstream.name(), WhyDown(context.upstream), suppressed);
   }
   return true;
@@ -340,8 +337,8 @@ void NoteFailure(Connected& result) {
 EndpointSlot TryAcquire(EndpointQueue& queue, const Rounds& rounds) {
   const uint32_t worker = Worker::Current()->index();
   EndpointSlot slot = queue.TryAcquire(worker, rounds.request(), rounds.seen());
-  if (slot.valid() || rounds.seen().size() == rounds.tried().size()) return slot;
-  return queue.TryAcquire(worker, rounds.request(), rounds.tried());
+  if (slot.valid() || rounds.seen().size() == rounds.barred().size()) return slot;
+  return queue.TryAcquire(worker, rounds.request(), rounds.barred());
 }
 
 }  // namespace
@@ -352,16 +349,19 @@ core::Task<Connected> ConnectUpstream(ConnectContext context, uint64_t seed) {
   Rounds rounds(upstream, context.key, seed);
   Connected result;
   Duration pause{0};
-  while (rounds.Next(pause)) {
+  while (rounds.Next(result.queued, pause)) {
     if (pause > 0s && !co_await core::Sleep(pause)) co_return result;
     result.slot = TryAcquire(upstream.queue(), rounds);
     if (!result.slot.valid() && policy.queue_timeout > 0s) {
       const Instant begin = Worker::Current()->clock().Now();
-      result.slot = co_await Queue(upstream.queue(), policy, rounds.request(), rounds.tried());
+      result.slot =
+          co_await WaitForSlot(upstream.queue(), rounds.wait(), rounds.request(), rounds.barred());
       result.queued = result.queued.value_or(0s) + (Worker::Current()->clock().Now() - begin);
     }
     if (!result.slot.valid()) {
-      result.queue_timeout = !upstream.queue().is_closed() && !IsDown(context);
+      const bool may_come = !upstream.queue().is_closed() && !IsDown(context);
+      if (may_come && rounds.EndRound()) continue;
+      result.queue_timeout = may_come;
       co_return result;
     }
     rounds.Tries(result.slot.endpoint());

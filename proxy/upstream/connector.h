@@ -10,12 +10,19 @@
 //        tried again
 //
 // A round tries `attempts` endpoints, each once; the next round prefers others to those that the
-// last one has tried. A UNIX endpoint whose accept queue is full is not one that has failed: it is
-// asked again for as long as a connect may take. No round follows when all that was found are
-// listeners of this process that lead back to it, which nothing but another configuration changes,
-// or endpoints that take a connection and reset it at once: they are there, and that is their
-// answer. (Whether such a reset is found by the connect or by the relay is up to the clock; the
-// client is reset in either case.)
+// last one has tried. A session that waits for a slot of one endpoint does not overlook that
+// another one, which it has tried, is back: after the pause that is before the next round it takes
+// that, too (slot_wait.h), and when it is given it the next round has begun. If it fails again the
+// session waits again at the place that it had, with a queue_timeout like one that comes then; but
+// after retry_for only for what it has not tried, until all its waiting has taken queue_timeout.
+// Where queue_timeout is shorter than the pause, or 0, the round is over with it.
+//
+// A UNIX endpoint whose accept queue is full is not one that has failed: it is asked again for as
+// long as a connect may take. No round follows when all that was found are listeners of this
+// process that lead back to it, which nothing but another configuration changes, or endpoints that
+// take a connection and reset it at once: they are there, and that is their answer. (Whether such a
+// reset is found by the connect or by the relay is up to the clock; the client is reset in either
+// case.)
 //
 // Nothing has been sent yet, so that a failed attempt is never seen by the client.
 #ifndef SLUICE_PROXY_UPSTREAM_CONNECTOR_H_

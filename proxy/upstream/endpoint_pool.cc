@@ -30,16 +30,21 @@ std::shared_ptr<const EndpointSet> EndpointPool::MakeSet(const SetPolicy& policy
                                                          std::span<const GivenEndpoint> endpoints,
                                                          Joiners joiners) {
   absl::MutexLock lock(&mutex_);
-  std::move(next_.begin(), next_.end(), std::back_inserter(former_));  // of a set that was let go
-  next_.clear();
-  Free();
   std::unordered_multimap<std::string_view, Endpoint*> known;
+  PassedOver passed_over;
   const std::shared_ptr<const EndpointSet> current =
       queue_ == nullptr ? nullptr : queue_->ShareSet();
   for (size_t i = current == nullptr ? 0 : current->size(); i > 0; --i) {
     Endpoint& endpoint = current->endpoint(i - 1);
-    if (endpoint.end_of_sessions()->cancelled()) continue;
-    known.emplace(endpoint.name(), &endpoint);
+    if (endpoint.end_of_sessions()->cancelled()) {
+      passed_over.ended.emplace(endpoint.name(), &endpoint);
+    } else {
+      known.emplace(endpoint.name(), &endpoint);
+    }
+  }
+  for (std::unique_ptr<Known>& each : std::exchange(next_, {})) {  // of a set that was let go
+    passed_over.let_go.emplace(each->endpoint.name(), &each->endpoint);
+    former_.push_back(std::move(each));
   }
   std::vector<EndpointMember> members;
   members.reserve(endpoints.size());
@@ -51,8 +56,7 @@ std::shared_ptr<const EndpointSet> EndpointPool::MakeSet(const SetPolicy& policy
       endpoint = found->second;
       known.erase(found);
     } else {
-      next_.push_back(std::make_unique<Known>(each.address, std::move(name), joiners));
-      endpoint = &next_.back()->endpoint;
+      endpoint = &Join(each.address, std::move(name), joiners, passed_over);
     }
     members.push_back({.endpoint = endpoint,
                        .weight = each.weight,
@@ -63,8 +67,33 @@ std::shared_ptr<const EndpointSet> EndpointPool::MakeSet(const SetPolicy& policy
   }
   if (health_ != nullptr) health_->ApplyAgents(endpoints, members);
   std::shared_ptr<const EndpointSet> set = MakeEndpointSet(std::move(members), policy);
+  Free();
+  // Also where no endpoint ever leaves: each that has gone still takes the memory of its set.
+  std::erase_if(sets_, [](const std::weak_ptr<const EndpointSet>& each) { return each.expired(); });
   sets_.push_back(set);
   return set;
+}
+
+// Nothing has been tried of it. But where it is does not change because its sessions were told to
+// end, nor what its agent has said, which only its agent takes back. One of a set that was let go
+// has been located last; what it knows of its agent it has from the one that was told to end.
+Endpoint& EndpointPool::Join(const core::Address& address, std::string name, Joiners joiners,
+                             const PassedOver& passed_over) {
+  next_.push_back(std::make_unique<Known>(address, std::move(name), joiners));
+  Endpoint& endpoint = next_.back()->endpoint;
+  const auto in = [&](const ByName& some) -> const Endpoint* {
+    const auto found = some.find(endpoint.name());
+    return found != some.end() && found->second->address() == address ? found->second : nullptr;
+  };
+  const Endpoint* const ended = in(passed_over.ended);
+  const Endpoint* const let_go = in(passed_over.let_go);
+  if (const Endpoint* const located = let_go != nullptr ? let_go : ended; located != nullptr) {
+    endpoint.set_own_listener(located->own_listener());
+    endpoint.set_may_be_itself(located->may_be_itself());
+  }
+  const Endpoint* const told = ended != nullptr ? ended : let_go;
+  if (told != nullptr) health_->InheritAgent(*told, endpoint);
+  return endpoint;
 }
 
 void EndpointPool::MoveMembers(AllKnown& from, const Members& members, AllKnown& current) {
@@ -89,7 +118,7 @@ void EndpointPool::Publish(std::shared_ptr<const EndpointSet> set,
   MoveMembers(former_, members, current);
   current_.swap(current);
   for (std::unique_ptr<Known>& each : current) {  // those that leave
-    each->late_at = late_at;
+    if (late_at) each->late_at = std::min(each->late_at.value_or(*late_at), *late_at);
     former_.push_back(std::move(each));
   }
 }
@@ -173,6 +202,11 @@ void EndpointPool::EndSessions() {
 size_t EndpointPool::former() const {
   absl::MutexLock lock(&mutex_);
   return former_.size();
+}
+
+size_t EndpointPool::sets() const {
+  absl::MutexLock lock(&mutex_);
+  return sets_.size();
 }
 
 }  // namespace sluice::proxy

@@ -16,10 +16,11 @@
 //   10.0.0.1:80         10.0.0.1:80          it stays: its name is its address
 //
 // One that leaves drains: it gets no new session. One that joins again is another object, which
-// has not been tried; so is one whose sessions have been told to end, as maintenance does.
+// has not been tried; so is one whose sessions have been told to end, as maintenance does, but for
+// what its agent has said and for where it is (upstream_sockets.h).
 //
 // Threads: Publish one at a time; the rest any.
-// Checked by: tests/proxy/upstream/upstream_test.cc.
+// Checked by: tests/proxy/upstream/upstream_test.cc, tests/proxy/upstream/endpoint_pool_test.cc.
 #ifndef SLUICE_PROXY_UPSTREAM_ENDPOINT_POOL_H_
 #define SLUICE_PROXY_UPSTREAM_ENDPOINT_POOL_H_
 
@@ -30,6 +31,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -67,7 +69,7 @@ class EndpointPool final : public core::RefCounted {
   std::shared_ptr<const EndpointSet> MakeSet(const SetPolicy& policy,
                                              std::span<const GivenEndpoint> endpoints,
                                              Joiners joiners = Joiners::kUsable);
-  // Those that leave have until `late_at`; none: as long as they want.
+  // Those that leave have until `late_at`; none: as long as they want. None has longer than before.
   void Publish(std::shared_ptr<const EndpointSet> set, std::optional<core::Instant> late_at);
   // Of the current endpoints with this name: until when their sessions have; none: as long as they
   // want. What has been told to end, ends.
@@ -88,6 +90,7 @@ class EndpointPool final : public core::RefCounted {
   void EndSessions();
 
   size_t former() const;  // how many have not been freed
+  size_t sets() const;    // of how many it keeps account: those in use, and a few that have gone
 
  private:
   struct Known {
@@ -103,6 +106,15 @@ class EndpointPool final : public core::RefCounted {
   };
   using AllKnown = std::vector<std::unique_ptr<Known>>;
 
+  // Endpoints that a set does not take, by name: the same ones join as other objects.
+  using ByName = std::unordered_map<std::string_view, const Endpoint*>;
+  // Objects that a new one takes the place of: told to end, and of a set that was let go.
+  struct PassedOver {
+    ByName ended;
+    ByName let_go;
+  };
+  Endpoint& Join(const core::Address& address, std::string name, Joiners joiners,
+                 const PassedOver& passed_over) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Free() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   using Members = absl::flat_hash_set<const Endpoint*>;
   // Puts those of `from` that are `members` behind `current`; the rest stays.

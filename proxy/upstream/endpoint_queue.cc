@@ -7,6 +7,11 @@
 #include "proxy/upstream/balance/pick.h"
 
 namespace sluice::proxy {
+namespace {
+
+using Queue = core::WaitList<QueueEntry>;
+
+}  // namespace
 
 EndpointSlot::~EndpointSlot() {
   if (endpoint_ != nullptr) queue_->Release(*endpoint_);
@@ -14,6 +19,11 @@ EndpointSlot::~EndpointSlot() {
 
 bool EndpointQueue::SlotAwaiter::HasTried(const Endpoint& endpoint) const {
   return std::ranges::find(tried_, &endpoint) != tried_.end();
+}
+
+EndpointQueue::Place::~Place() {
+  absl::MutexLock lock(&queue_.mutex_);
+  if (queue_.waiters_.Remove(marker_)) --queue_.places_;
 }
 
 EndpointQueue::EndpointQueue(uint32_t workers, std::shared_ptr<const EndpointSet> set)
@@ -30,7 +40,7 @@ EndpointQueue::EndpointQueue(uint32_t workers, std::shared_ptr<const EndpointSet
 EndpointQueue::~EndpointQueue() {
   absl::MutexLock lock(&mutex_);
   for (const EndpointMember& member : set_->members()) waiters_.Remove(member.endpoint->marker_);
-  SLUICE_DCHECK(waiters_.empty());
+  SLUICE_DCHECK(waiters_.empty() && places_ == 0);
   SLUICE_DCHECK(std::ranges::all_of(set_->members(), [](const EndpointMember& member) {
     return member.endpoint->active() == 0;
   }));
@@ -161,6 +171,15 @@ EndpointSlot EndpointQueue::TryAcquire(uint32_t worker, const PickRequest& reque
   return EndpointSlot(*this, PickAndTake(request, tried));
 }
 
+uint32_t EndpointQueue::waiting() {
+  absl::MutexLock lock(&mutex_);
+  if (waiters_.empty()) return 0;
+  const auto markers = std::ranges::count_if(set_->members(), [](const EndpointMember& member) {
+    return Queue::Contains(member.endpoint->marker_);
+  });
+  return waiters_.size() - places_ - static_cast<uint32_t>(markers);
+}
+
 // Returns true if it got a slot at once, or is to go without.
 bool EndpointQueue::TakeOrQueue(SlotAwaiter& waiter) {
   absl::MutexLock lock(&mutex_);
@@ -169,8 +188,37 @@ bool EndpointQueue::TakeOrQueue(SlotAwaiter& waiter) {
     return true;
   }
   if (is_closed()) return true;
+  if (waiter.place_ != nullptr && Queue::Contains(waiter.place_->marker_)) {
+    ComeBack(waiter);
+    return false;
+  }
+  waiter.ticket = next_ticket_++;
   waiters_.Push(waiter);
   return false;
+}
+
+// I4: only what is tried once more costs no turn.
+void EndpointQueue::TakeOut(SlotAwaiter& waiter, const Endpoint& endpoint) {
+  const bool retries = waiter.is_forgiven_ && waiter.HasTried(endpoint);
+  if (retries && waiter.place_ != nullptr && places_ < kMostPlaces) {
+    QueueMarker& marker = waiter.place_->marker_;
+    marker.ticket = waiter.ticket;
+    waiters_.InsertBefore(waiter, marker);
+    ++places_;
+  }
+  waiters_.Remove(waiter);
+}
+
+// Of any endpoint the marker may have moved on while it was away.
+void EndpointQueue::ComeBack(SlotAwaiter& waiter) {
+  QueueMarker& place = waiter.place_->marker_;
+  waiter.ticket = place.ticket;
+  waiters_.InsertBefore(place, waiter);
+  waiters_.Remove(place);
+  --places_;
+  for (const EndpointMember& member : set_->members()) {
+    if (!waiter.RulesOut(*member.endpoint)) BringBack(member.endpoint->marker_, waiter);
+  }
 }
 
 // `waiter` has been taken out of the queue.
@@ -180,33 +228,68 @@ void EndpointQueue::Grant(SlotAwaiter& waiter, Endpoint& endpoint, core::Woken& 
   woken.Add(waiter);
 }
 
+bool EndpointQueue::Accepts(const SlotAwaiter& waiter, const Endpoint& endpoint) const {
+  if (!waiter.HasTried(endpoint) && HasItsTurn(*set_, endpoint, waiter.tried_)) return true;
+  return waiter.is_forgiven_ && HasItsTurn(*set_, endpoint, {});
+}
+
+// Another one than those that it has tried, if there is one.
+Endpoint* EndpointQueue::PickFor(const SlotAwaiter& waiter) const {
+  Endpoint* const endpoint = PickEndpoint(*set_, waiter.request_, waiter.tried_);
+  if (endpoint != nullptr || !waiter.is_forgiven_) return endpoint;
+  return PickEndpoint(*set_, waiter.request_, {});
+}
+
+void EndpointQueue::MoveMarker(QueueMarker& marker, SlotAwaiter* behind) {
+  waiters_.Remove(marker);
+  if (behind == nullptr) {
+    marker.ticket = next_ticket_;
+    waiters_.Push(marker);
+  } else {
+    marker.ticket = behind->ticket;
+    waiters_.InsertBefore(*behind, marker);
+  }
+}
+
+void EndpointQueue::BringBack(QueueMarker& marker, SlotAwaiter& waiter) {
+  if (!Queue::Contains(marker)) return;
+  if (marker.ticket > waiter.ticket) MoveMarker(marker, &waiter);
+  if (waiters_.first() == &marker) waiters_.Remove(marker);
+}
+
+// What takes it out of the queue, a grant or Close on another thread, does so under the lock,
+// before this or after it. It cannot be gone: its task, which goes on when it is posted, is here.
+void EndpointQueue::Forgive(SlotAwaiter& waiter) {
+  core::Woken woken;
+  absl::MutexLock lock(&mutex_);
+  if (!Queue::Contains(waiter)) return;
+  waiter.is_forgiven_ = true;
+  if (Endpoint* const endpoint = PickFor(waiter)) {  // I2: no one in front of it accepts it
+    TakeOut(waiter, *endpoint);
+    return Grant(waiter, *endpoint, woken);
+  }
+  for (Endpoint* const endpoint : waiter.tried_) BringBack(endpoint->marker_, waiter);
+}
+
 // The marker of `endpoint` moves behind all that have tried it, up to the first that has not (I3).
 EndpointQueue::SlotAwaiter* EndpointQueue::FindWaiter(Endpoint& endpoint) {
-  using Queue = core::WaitList<QueueEntry>;
   QueueMarker& marker = endpoint.marker_;
   QueueEntry* entry = Queue::Contains(marker) ? Queue::Next(marker) : waiters_.first();
   bool passed_over = false;
-  SlotAwaiter* untried = nullptr;  // the first that has not tried it
+  SlotAwaiter* untried = nullptr;  // the first that has not tried it, or has been forgiven
   SlotAwaiter* found = nullptr;
   for (; entry != nullptr && found == nullptr; entry = Queue::Next(*entry)) {
     if (entry->is_marker) continue;
     auto& waiter = static_cast<SlotAwaiter&>(*entry);
-    if (waiter.HasTried(endpoint)) {
+    if (waiter.RulesOut(endpoint)) {
       passed_over = passed_over || untried == nullptr;
       continue;
     }
     if (untried == nullptr) untried = &waiter;
-    if (HasItsTurn(*set_, endpoint, waiter.tried_)) found = &waiter;
+    if (Accepts(waiter, endpoint)) found = &waiter;
   }
-  if (passed_over) {
-    waiters_.Remove(marker);
-    if (untried == nullptr) {
-      waiters_.Push(marker);
-    } else {
-      waiters_.InsertBefore(*untried, marker);
-    }
-  }
-  if (found != nullptr) waiters_.Remove(*found);
+  if (passed_over) MoveMarker(marker, untried);
+  if (found != nullptr) TakeOut(*found, endpoint);
   // In front it says nothing; other endpoints would step over it.
   if (waiters_.first() == &marker) waiters_.Remove(marker);
   return found;
@@ -257,6 +340,7 @@ void EndpointQueue::Close() {
     waiters_.Remove(*entry);
     if (!entry->is_marker) woken.Add(*entry);
   }
+  places_ = 0;
 }
 
 // In the order in which they have come, as long as any endpoint is usable.
@@ -264,11 +348,11 @@ void EndpointQueue::ServeWaiting(core::Woken& woken) {
   const auto usable = [](const EndpointMember& member) { return member.endpoint->usable(); };
   QueueEntry* next = nullptr;
   for (QueueEntry* entry = waiters_.first(); entry != nullptr; entry = next) {
-    next = core::WaitList<QueueEntry>::Next(*entry);
+    next = Queue::Next(*entry);
     if (entry->is_marker) continue;
     auto& waiter = static_cast<SlotAwaiter&>(*entry);
-    if (Endpoint* const endpoint = PickEndpoint(*set_, waiter.request_, waiter.tried_)) {
-      waiters_.Remove(waiter);
+    if (Endpoint* const endpoint = PickFor(waiter)) {
+      TakeOut(waiter, *endpoint);
       Grant(waiter, *endpoint, woken);
     } else if (std::ranges::none_of(set_->members(), usable)) {
       return;

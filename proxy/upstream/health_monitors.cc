@@ -17,9 +17,18 @@ using core::Instant;
 
 // Several that are due at about the same time are looked for once.
 constexpr core::Duration kShortestPause = 1ms;
+// A look at one of many endpoints takes up to a tenth of it.
+constexpr core::Duration kPauseOfEach = 1us;
 constexpr core::Duration kLongestPause = 1h;
 
 Instant Now() { return core::Worker::Current()->clock().Now(); }
+
+// Between looks, each of which walks over all endpoints: where these are many the end of one check
+// follows the other, and a look at each end would leave nothing of a worker.
+core::Duration PauseOf(Upstream& upstream) {
+  const auto endpoints = static_cast<int64_t>(upstream.queue().ShareSet()->size());
+  return std::max<core::Duration>(kShortestPause, endpoints * kPauseOfEach);
+}
 
 // It would be a connection of this process to itself, and to its endpoints in turn.
 bool LeadsBack(const Endpoint& endpoint, const ProbePlan& plan) {
@@ -64,13 +73,25 @@ core::Task<void> HealthMonitors::Watch(core::IntrusivePtr<Upstream> upstream, St
     for (EndpointRef& each : due.agents) {
       tasks_.Spawn(Ask(upstream, stop, std::move(each)), &NextWorker(), {"agent check"});
     }
-    if (due.reweighs) acts_.reweigh(*upstream);
-    const core::Duration pause =
-        std::clamp<core::Duration>(due.next_at - Now(), kShortestPause, kLongestPause);
+    if (due.reweighs) co_await Reweigh(upstream);
+    (void)co_await core::Select(core::Named<"pause">(core::Sleep(PauseOf(*upstream))),
+                                core::Named<"stop">(stop->token().Cancelled()));
+    const core::Duration left = std::min<core::Duration>(due.next_at - Now(), kLongestPause);
+    if (left <= 0s) continue;
     (void)co_await core::Select(core::Named<"change">(change),
-                                core::Named<"due">(core::Sleep(pause)),
+                                core::Named<"due">(core::Sleep(left)),
                                 core::Named<"stop">(stop->token().Cancelled()));
   }
+}
+
+// What is due meanwhile waits: so no more than one set is made at a time for an upstream.
+core::Task<void> HealthMonitors::Reweigh(core::IntrusivePtr<Upstream> upstream) {
+  if (acts_.elsewhere) {
+    const auto work = [reweigh = acts_.reweigh, upstream] { reweigh(*upstream); };
+    const absl::Status done = co_await acts_.elsewhere(work);
+    if (done.ok()) co_return;
+  }
+  acts_.reweigh(*upstream);
 }
 
 core::Task<void> HealthMonitors::Check(core::IntrusivePtr<Upstream> upstream, StopSource stop,

@@ -142,7 +142,11 @@ void Upstream::Refresh() {
 void Upstream::PutInForce(const Upstream& before, core::Instant now) {
   const bool has_other_shares = PutHealthInForce();
   if (next_ == nullptr && !has_other_shares) return;
-  if (has_other_shares) next_ = MakeSet(configured());
+  // Those of `next_` that have inherited what an agent had said were not there to forget it; and
+  // the time of a maintenance that is over now may have ended since it was made.
+  const bool forgets_agents = before.agent_ && !agent_;
+  const bool ends_maintenance = EndMaintenance(*queue().ShareSet());
+  if (has_other_shares || forgets_agents || ends_maintenance) next_ = MakeSet(configured());
   pool_->Publish(std::exchange(next_, nullptr), now + before.drain_timeout_);
 }
 
@@ -151,6 +155,11 @@ std::optional<conf::Endpoint> Upstream::FindConfigured(std::string_view name) co
     if (each.Identity() == name) return std::move(each);
   }
   return std::nullopt;
+}
+
+AdminState Upstream::StateWithoutActs(std::string_view name) const {
+  const std::optional<conf::Endpoint> configured = FindConfigured(name);
+  return configured ? ConfiguredState(*configured) : AdminState::kReady;
 }
 
 void Upstream::Forget() {
@@ -171,15 +180,17 @@ void Upstream::PublishPrepared(std::shared_ptr<const EndpointSet> set, const Pre
   for (const EndpointMember& member : set->members()) {
     if (!known.contains(member.endpoint)) joining.push_back(member.endpoint);
   }
-  if (!joining.empty()) prepare(joining);
+  if (!joining.empty() && prepare) prepare(joining);
   pool_->Publish(std::move(set), now + drain_timeout_);
 }
 
-// The sessions that are to end do so as those of an endpoint that is removed.
+// The sessions that are to end do so as those of an endpoint that is removed. A time that they had
+// is taken back before MakeSet looks: either it is over by then, and the endpoint another object,
+// or it does not come any more.
 void Upstream::SetState(std::string_view name, AdminState state, core::Instant now) {
-  const std::optional<conf::Endpoint> configured = FindConfigured(name);
-  const AdminState without = configured ? ConfiguredState(*configured) : AdminState::kReady;
+  const AdminState without = StateWithoutActs(name);
   admin_->SetState(name, state == without ? std::nullopt : std::optional(state));
+  if (state != AdminState::kMaintenance) pool_->SetLateAt(name, std::nullopt);
   PublishGiven(now);
   pool_->SetLateAt(
       name, state == AdminState::kMaintenance ? std::optional(now + drain_timeout_) : std::nullopt);
@@ -190,12 +201,12 @@ void Upstream::SetWeight(std::string_view name, uint32_t weight, core::Instant n
   PublishGiven(now);
 }
 
-void Upstream::Reset(std::string_view name, core::Instant now) {
+void Upstream::Reset(std::string_view name, core::Instant now, const Prepare& prepare) {
   admin_->Reset(name);
-  PublishGiven(now);
-  const std::optional<conf::Endpoint> configured = FindConfigured(name);
-  const bool is_out = configured && ConfiguredState(*configured) == AdminState::kMaintenance;
-  pool_->SetLateAt(name, is_out ? std::optional(now + drain_timeout_) : std::nullopt);
+  const bool is_out = StateWithoutActs(name) == AdminState::kMaintenance;
+  if (!is_out) pool_->SetLateAt(name, std::nullopt);  // as in SetState
+  PublishPrepared(MakeSet(configured()), prepare, now);
+  if (is_out) pool_->SetLateAt(name, now + drain_timeout_);
 }
 
 void Upstream::Add(const conf::Endpoint& endpoint, const Prepare& prepare, core::Instant now) {
@@ -208,15 +219,37 @@ bool Upstream::Discover(std::string_view source, Snapshot snapshot, Joiners join
   if (!found_->Set(source, std::move(snapshot))) return false;
   if (found_->KnowsAll(written_)) admin_->Forget(configured());
   const std::shared_ptr<const EndpointSet> before = queue().ShareSet();
+  (void)EndMaintenance(*before);
   const auto set = pool_->MakeSet(set_policy_, given(), check_ ? joiners : Joiners::kUsable);
   PublishPrepared(set, prepare, now);
-  TellMaintenance(*before, *set, now);
+  BeginMaintenance(*before, *set, now);
   return true;
 }
 
-// As SetState does, of those that a list puts into maintenance, or takes out of it.
-void Upstream::TellMaintenance(const EndpointSet& before, const EndpointSet& is,
-                               core::Instant now) {
+// As SetState does, of those that a list takes out of maintenance, or a configuration without it.
+// What has another address now is another endpoint.
+bool Upstream::EndMaintenance(const EndpointSet& before) {
+  absl::flat_hash_map<std::string_view, core::Address> was_out;
+  for (const EndpointMember& member : before.members()) {
+    if (member.state != AdminState::kMaintenance) continue;
+    was_out.emplace(member.endpoint->name(), member.endpoint->address());
+  }
+  if (was_out.empty()) return false;
+  bool has_ended = false;
+  for (const GivenEndpoint& each : given()) {
+    if (each.state == AdminState::kMaintenance) continue;
+    const std::string name = each.endpoint.Identity();
+    const auto found = was_out.find(name);
+    if (found == was_out.end() || found->second != each.endpoint.address) continue;
+    pool_->SetLateAt(name, std::nullopt);
+    has_ended = true;
+  }
+  return has_ended;
+}
+
+// Likewise of those that it puts into maintenance.
+void Upstream::BeginMaintenance(const EndpointSet& before, const EndpointSet& is,
+                                core::Instant now) {
   absl::flat_hash_map<const Endpoint*, AdminState> was;
   for (const EndpointMember& member : before.members()) was[member.endpoint] = member.state;
   for (const EndpointMember& member : is.members()) {
@@ -224,8 +257,6 @@ void Upstream::TellMaintenance(const EndpointSet& before, const EndpointSet& is,
     if (known == was.end() || known->second == member.state) continue;
     if (member.state == AdminState::kMaintenance) {
       pool_->SetLateAt(member.endpoint->name(), now + drain_timeout_);
-    } else if (known->second == AdminState::kMaintenance) {
-      pool_->SetLateAt(member.endpoint->name(), std::nullopt);
     }
   }
 }
@@ -238,9 +269,9 @@ void Upstream::Remove(std::string_view name, core::Instant now) {
 // Its endpoints are those that there are.
 void Upstream::Reweigh(core::Instant now) { PublishGiven(now); }
 
-void Upstream::Restore(Administrative::Changes changes, core::Instant now) {
+void Upstream::Restore(Administrative::Changes changes, const Prepare& prepare, core::Instant now) {
   admin_->Restore(std::move(changes));
-  PublishGiven(now);
+  PublishPrepared(MakeSet(configured()), prepare, now);
 }
 
 }  // namespace sluice::proxy

@@ -106,6 +106,8 @@ class Upstream final : public core::RefCounted {
   // The endpoints of its configuration, which its sources may change at any time, and with what an
   // administrator has changed.
   std::vector<conf::Endpoint> configured() const { return found_->Expand(written_); }
+  // Whether each of its sources has answered.
+  bool knows_endpoints() const { return found_->KnowsAll(written_); }
   std::vector<GivenEndpoint> given() const { return admin_->Apply(configured()); }
   const Administrative& administrative() const { return *admin_; }
 
@@ -113,12 +115,14 @@ class Upstream final : public core::RefCounted {
   // are served, and no session begins any more with what has been taken out.
   void SetState(std::string_view name, AdminState state, core::Instant now);
   void SetWeight(std::string_view name, uint32_t weight, core::Instant now);
-  void Reset(std::string_view name, core::Instant now);
-  // It is given all new endpoints before they are published.
+  // It is given all new endpoints before they are published; null: nothing is to be known of them
+  // that was not known of those before them.
   using Prepare = std::function<void(std::span<Endpoint* const>)>;
+  // As configured; so one that had been removed joins.
+  void Reset(std::string_view name, core::Instant now, const Prepare& prepare = nullptr);
   void Add(const conf::Endpoint& endpoint, const Prepare& prepare, core::Instant now);
   void Remove(std::string_view name, core::Instant now);
-  void Restore(Administrative::Changes changes, core::Instant now);
+  void Restore(Administrative::Changes changes, const Prepare& prepare, core::Instant now);
 
   // Agents have said other weights or limits, which hold from now on. Likewise of one in force.
   void Reweigh(core::Instant now);
@@ -148,10 +152,14 @@ class Upstream final : public core::RefCounted {
   std::optional<conf::Endpoint> FindConfigured(std::string_view name) const;
   // Of what its set of endpoints is made.
   uint64_t made_of() const { return admin_->version() + found_->version(); }
+  // Of the endpoints of this name, as long as no administrator has set it.
+  AdminState StateWithoutActs(std::string_view name) const;
   void PublishGiven(core::Instant now);
   void PublishPrepared(std::shared_ptr<const EndpointSet> set, const Prepare& prepare,
                        core::Instant now);
-  void TellMaintenance(const EndpointSet& before, const EndpointSet& is, core::Instant now);
+  // Before the set is made that takes the place of `before`. Returns true if there are some.
+  bool EndMaintenance(const EndpointSet& before);
+  void BeginMaintenance(const EndpointSet& before, const EndpointSet& is, core::Instant now);
 
   const std::string name_;
   const EndpointsAsWritten written_;

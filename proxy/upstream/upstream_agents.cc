@@ -159,6 +159,14 @@ void UpstreamHealth::AgentNotAsked(Endpoint& endpoint, Instant now) {
   changed_.All();
 }
 
+void UpstreamHealth::InheritAgent(const Endpoint& before, Endpoint& endpoint) {
+  absl::MutexLock lock(&mutex_);
+  EndpointHealth& health = *endpoint.health();
+  health.agent = before.health()->agent;
+  health.agent_trouble = before.health()->agent_trouble;
+  endpoint.set_health(health, health.out());
+}
+
 // Where a percentage is said, all weights are in hundredths, as small as they may be: else one of
 // 75 % of a weight of 1 could not be told from one of all of it.
 void UpstreamHealth::ApplyAgents(std::span<const GivenEndpoint> given,

@@ -139,6 +139,7 @@ UpstreamHealth::Due UpstreamHealth::TakeDue(Instant now, Events& events) {
   const std::shared_ptr<const EndpointSet> set = queue_.ShareSet();
   Due due;
   absl::MutexLock lock(&mutex_);
+  ++looks_;
   for (size_t i = 0; i < set->size(); ++i) {
     Endpoint& endpoint = set->endpoint(i);
     EndpointHealth& health = *endpoint.health();

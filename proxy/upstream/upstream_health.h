@@ -126,6 +126,11 @@ class UpstreamHealth {
     core::Instant next_at = core::Instant::Max();
   };
   Due TakeDue(core::Instant now, Events& events);
+  // How often TakeDue has looked, which takes as long as there are endpoints.
+  uint64_t looks() const {
+    absl::MutexLock lock(&mutex_);
+    return looks_;
+  }
   // `answer`: what came of the check, for the log. Returns true if the sessions of the endpoint are
   // to be reset.
   [[nodiscard]] bool Checked(Endpoint& endpoint, bool passed, std::string_view answer,
@@ -140,6 +145,9 @@ class UpstreamHealth {
                        core::Instant now, Events& events);
   // It was not asked, for a reason that is not its own.
   void AgentNotAsked(Endpoint& endpoint, core::Instant now);
+
+  // `endpoint` takes the place of `before`, and is in no set yet: what the agent has said holds on.
+  void InheritAgent(const Endpoint& before, Endpoint& endpoint);
 
   // The weights and limits of `members`, which are `given` in the same order, as their agents want
   // them.
@@ -182,6 +190,7 @@ class UpstreamHealth {
   HealthRules rules_ ABSL_GUARDED_BY(mutex_);
   bool was_in_panic_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t chances_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t looks_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t share_version_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t shares_published_ ABSL_GUARDED_BY(mutex_) = 0;
   core::Instant next_shares_at_ ABSL_GUARDED_BY(mutex_);

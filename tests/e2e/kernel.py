@@ -5,7 +5,7 @@ import os
 import re
 import socket
 
-from processes import libc, of_threads, run
+from processes import libc, of_threads, run, wait_for
 
 PIDFD_GETFD = 438  # the same on all architectures
 
@@ -66,3 +66,9 @@ def threads(pid):
     """What /proc tells of each thread: a dictionary."""
     return [dict(re.findall(r"(?m)^(\w+):[ \t]*(.*?)[ \t]*$", text))
             for text in of_threads(pid, "status").values()]
+
+
+def wait_until_asleep(pid):
+    """Until all its threads sleep: they have done what there was to do."""
+    wait_for(lambda: all(each["State"].startswith("S") for each in threads(pid)),
+             "all threads to sleep")

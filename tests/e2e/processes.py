@@ -46,6 +46,16 @@ def wait_for(condition, what, seconds=DEADLINE):
     return answer
 
 
+def fifo_writer(path, who):
+    """A descriptor for writing to the fifo, as soon as `who` has it open or is opening it."""
+    def opened():
+        try:
+            return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # there is no reader
+            return None
+    return wait_for(opened, f"{who} to open {path}")
+
+
 def run(*argv, seconds=60, **options):
     """Runs a program to its end and returns it with `returncode`, `stdout`, `stderr`."""
     options.setdefault("text", True)

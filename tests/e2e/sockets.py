@@ -133,6 +133,16 @@ def ending_of_connect(address):
         return "reset"
 
 
+def fill(sender):
+    """Sends until there is no room, to a peer that does not read."""
+    sender.setblocking(False)
+    try:
+        while True:
+            sender.send(bytes(1 << 16))
+    except BlockingIOError:
+        sender.setblocking(True)
+
+
 def exchange(client, server, payload=b"ping"):
     """Sends one message in each direction: then the session is established."""
     client.sendall(payload)

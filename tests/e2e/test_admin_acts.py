@@ -7,8 +7,12 @@ import sockets
 from admin import Administered
 from echo import echo
 from harness import main, matrix
-from processes import run, wait_for
+from processes import fifo_writer, run, wait_for
+from reloading import put
 from sluice import binary
+
+
+RELOAD = b"POST /api/v1/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
 
 
 def path_of(endpoint):
@@ -86,6 +90,7 @@ class Acts(Administered):
     def test_what_is_wrong_changes_nothing(self):
         self.start()
         first = self.servers[0]
+        client = self.client()
         before = self.admin.json("endpoints")
         for method, target, status, sentence in (
                 ("POST", "endpoints/app/nobody/drain", 404, "nobody"),
@@ -96,16 +101,82 @@ class Acts(Administered):
                 ("PUT", path_of(first) + "/weight", 400, "weight"),
                 ("POST", "upstreams/app/endpoints?address=10.0.0.1", 400, "address"),
                 ("POST", "upstreams/app/endpoints?adress=10.0.0.1:1", 400, "adress"),
+                ("POST", "upstreams/app/endpoints?address=10.0.0.1:1&name=%ff", 400, "name is"),
+                ("POST", "upstreams/app/endpoints?address=unix:/%ff", 400, "UTF-8"),
                 ("GET", "sessions?cilent=1", 400, "cilent"),
                 ("DELETE", "sessions", 400, "which"),
                 ("DELETE", "sessions?min_idle=0s", 400, "which"),
                 ("DELETE", "sessions/0", 404, "session"),
                 ("DELETE", "sessions/one", 400, "number"),
+                ("POST", path_of(first) + "/drain?wiat=drained", 400, "wiat"),
+                ("POST", path_of(first) + "/drain?wait=soon", 400, "drained"),
+                ("POST", path_of(first) + "/drain?wait=drained&timeout=5", 400, "timeout"),
+                ("POST", path_of(first) + "/drain?timeout=5m", 400, "timeout needs wait"),
+                ("POST", path_of(first) + "/maintenance?weight=1", 400, "weight"),
+                ("POST", path_of(first) + "/reset?wait=drained", 400, "none is allowed"),
+                ("PUT", path_of(first) + "/weight?weight=2&wieght=3", 400, "wieght"),
+                ("DELETE", path_of(first) + "?wait=gone", 400, "drained"),
+                ("DELETE", "sessions?client=127.0.0.1&limit=1", 400, "limit"),
+                ("DELETE", "sessions?client=&upstream=app", 400, "client"),
+                ("DELETE", "sessions/1?force=true", 400, "force"),
+                ("POST", "reload?dry=true", 400, "dry"),
+                ("POST", "log-level?level=debug&for=5m", 400, "for"),
+                ("POST", "shed?percent=10&over=5m&upstream=app", 400, "upstream"),
+                ("DELETE", "shed?upstream=app", 400, "upstream"),
                 ("POST", "shed?percent=101&over=5m", 400, ""),
                 ("POST", "shed?percent=10", 400, "over")):
             with self.subTest(method=method, target=target):
                 self.assertIn(sentence, self.act(method, target, status)["error"])
         self.assertEqual(self.admin.json("endpoints"), before)
+        sockets.exchange_echo(client)
+
+    def test_what_may_not_wait_is_not_done(self):
+        """While as many wait as may, what would have to wait is 503 and not done."""
+        self.start()
+        first, path = self.servers[0], self.web.config_path
+        client = self.client()
+        [row] = self.sessions()
+        with open(path) as file:
+            text = file.read()
+        os.unlink(path)
+        os.mkfifo(path)  # reading it takes until it is written and closed
+        held = [self.keep(self.admin.raw(RELOAD)) for _ in range(24)]
+        fifo = self.keep(os.fdopen(fifo_writer(path, "the first reload"), "w"))
+        wait_for(lambda: sum(event["kind"] == "admin" for event in
+                             self.admin.json("events")["events"]) == 24, "all to be asked for")
+        for method, target in (("DELETE", f"sessions/{row['id']}"),
+                               ("DELETE", "sessions?client=127.0.0.1"),
+                               ("POST", "shed?percent=100&over=0s"),
+                               ("POST", path_of(first) + "/drain?wait=drained"),
+                               ("POST", "reload"), ("POST", "upgrade")):
+            self.assertIn("too many", self.act(method, target, 503)["error"], target)
+        self.assertEqual(self.endpoint(first)["state"], "ready")
+        sockets.exchange_echo(client)
+        self.assertEqual(self.act("POST", path_of(first) + "/drain")["state"], "drain")
+        put(path, text)
+        fifo.write(text)  # what the first reload reads, and not in the file's place any more
+        fifo.close()
+        for connection in held:
+            self.assertRegex(connection.makefile("rb").readline(), b" (200|409) ")
+        self.assertEqual(self.act("DELETE", f"sessions/{row['id']}"), {"killed": 1})
+
+    def test_a_drain_that_may_not_wait_is_not_done(self):
+        self.start()
+        first, second = self.servers
+        clients = [self.client() for _ in range(2)]  # one at each
+        request = (f"POST /api/v1/{path_of(second)}/drain?wait=drained&timeout=1h HTTP/1.1\r\n"
+                   "Host: localhost\r\nContent-Length: 0\r\n\r\n").encode()
+        held = [self.keep(self.admin.raw(request)) for _ in range(12)]
+        wait_for(lambda: sum(event["kind"] == "endpoint" for event in
+                             self.admin.json("events")["events"]) == 12, "all to be asked for")
+        self.act("POST", path_of(first) + "/drain?wait=drained", 503)
+        self.assertEqual(self.endpoint(first)["state"], "ready")
+        self.act("DELETE", path_of(first) + "?wait=drained", 503)
+        self.assertEqual(self.endpoint(first)["state"], "ready")
+        for client in clients:
+            client.close()
+        for connection in held:
+            self.assertIn(b" 200 ", connection.makefile("rb").readline())
 
     def test_sessions_are_listed(self):
         self.start(count=1)

@@ -39,6 +39,12 @@ BAD = {
     "two on one address": (
         ("upstreams:", "  - { name: b, bind: '127.0.0.1:8080', upstream: app }\nupstreams:"),
         r"5:\d+", "127.0.0.1:8080"),
+    "a part of another address": (
+        ("upstreams:", "  - { name: b, bind: '0.0.0.0:8080', upstream: app }\nupstreams:"),
+        "3:11", "127.0.0.1:8080.*0.0.0.0:8080"),
+    "a check that asks nothing": (
+        ("    endpoints:", "    health: { http: { path: /healthz } }\n    endpoints:"),
+        r"7:\d+", "check: http"),
     "name twice": (("upstreams:", "  - { name: web, bind: '[::1]:80', upstream: app }\nupstreams:"),
                    r"5:\d+", "web"),
     "bad YAML": (("listeners:", "listeners: ["), r"\d+:\d+", "."),
@@ -139,12 +145,25 @@ class CommandLine(Case):
         self.assertIn("127.0.0.1:8081", shown.stdout)
         self.assertRegex(shown.stdout, "weight: 7")
 
+    def test_a_secret_with_a_newline_is_not_shown(self):
+        text = GOOD + "admin: { bind: 127.0.0.1:9901, token: '${SLUICE_E2E_TOKEN}' }\n"
+        done = self.check(text, env={**os.environ, "SLUICE_E2E_TOKEN": "hidden\n"})
+        self.assertEqual((done.returncode, done.stdout), (78, ""))
+        self.assertIn("SLUICE_E2E_TOKEN\" ends with a newline", done.stderr)
+        self.assertNotIn("hidden", done.stderr)
+
+    def test_unused_upstreams_are_warned_of(self):
+        done = self.check(GOOD + "  - { name: old, endpoints: '127.0.0.1:3001' }\n")
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+        self.assertRegex(done.stderr, f"^{re.escape(self.path)}:9:13: warning: .*old.*\n$")
+
     def test_printed_configuration_is_a_configuration(self):
         self.write(GOOD)
         shown = self.sluice("--config", self.path, "--print-config")
         self.assertEqual(shown.returncode, 0, shown.stderr)
         self.assertIn("max_connections: auto", shown.stdout)
-        self.assertEqual(self.check(shown.stdout).returncode, 0)
+        checked = self.check(shown.stdout)
+        self.assertEqual((checked.returncode, checked.stderr), (0, ""))
         again = self.sluice("--config", self.path, "--print-config")
         self.assertEqual(again.stdout, shown.stdout)
 
@@ -166,6 +185,22 @@ class CommandLine(Case):
             done = self.sluice("--config", files[0], "--diff", files[1])
             self.assertEqual((done.returncode, done.stdout), (78, ""))
             self.assertTrue(done.stderr)
+
+    def test_diff_of_access_lists(self):
+        """Two folders with one configuration, and with lists that differ."""
+        folders = [self.new_folder(), self.new_folder()]
+        for folder, rules in zip(folders, ("deny 10.0.0.0/8\n", "deny 10.0.0.0/9\n# all\n")):
+            with open(os.path.join(folder, "list.txt"), "w") as file:
+                file.write(rules)
+            with open(os.path.join(folder, "sluice.yaml"), "w") as file:
+                file.write("access: { files: [list.txt] }\n" + GOOD)
+        new, old = (os.path.join(folder, "sluice.yaml") for folder in folders)
+        done = self.sluice("--config", new, "--diff", old)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.stdout,
+                         "access.files: list.txt says something else (1 rule, was 1 rule)\n")
+        done = self.sluice("--config", new, "--diff", new)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
 
     def test_version(self):
         done = self.sluice("--version")

@@ -6,6 +6,7 @@ import re
 import select
 import subprocess
 import time
+import urllib.parse
 
 from admin import Administered
 from harness import Case, main
@@ -66,6 +67,7 @@ class Completion(Administered, Case):
         _, admin = self.administered([text_of((HOST, 1)), {"address": text_of((HOST, 2)),
                                                            "name": "second"}])
         self.environment["SLUICE_ADMIN"] = str(admin)
+        return admin
 
     def test_what_is_no_shell(self):
         for words in (("tcsh",), (), ("bash", "zsh")):
@@ -84,9 +86,9 @@ class Completion(Administered, Case):
             for name in names:
                 self.assertRegex(text, rf"\b{name}\b", shell)
 
-    def bash(self, line):
-        """What bash offers where the cursor is behind `line`."""
-        code = (f"source {self.folder}/script.bash\n"
+    def bash(self, line, options=""):
+        """What bash, with `options` of shopt, offers where the cursor is behind `line`."""
+        code = (f"source {self.folder}/script.bash\n{f'shopt -s {options}' if options else ''}\n"
                 f"compopt() {{ :; }}\nCOMP_LINE={shell_quoted(line)}; COMP_POINT=${{#COMP_LINE}}\n"
                 '_sluice; printf "%s\\n" "${COMPREPLY[@]}"\n')
         done = run("bash", "--norc", "--noprofile", "-c", code, env=self.environment)
@@ -116,6 +118,35 @@ class Completion(Administered, Case):
         self.assertEqual(self.bash(f"sluice ctl drain app/{HOST}:"), ["1"],
                          "bash has the part before the colon already")
         self.assertEqual(self.bash("sluice ctl add a"), ["app"])
+
+    def test_bash_runs_no_name(self):
+        """Names are of others' choice: they are offered as words of a line that mean themselves."""
+        self.script("bash")
+        admin = self.with_endpoints()
+        ran = f"{self.folder}/ran"
+        for address in (f"unix:/$(>{ran})", f"unix:/`>{ran}`", "[::1]:1"):
+            added = admin.post("/api/v1/upstreams/app/endpoints?address=" +
+                               urllib.parse.quote(address, safe=""))
+            self.assertEqual(added.status, 200, added.text)
+        for options in ("", "nullglob", "failglob"):
+            with self.subTest(options=options):
+                offered = self.bash("sluice ctl drain ", options)
+                for word in (f"app/{HOST}:1", rf"app/unix:/\$\(\>{ran}\)",
+                             rf"app/unix:/\`\>{ran}\`", r"app/\[::1\]:1"):
+                    self.assertIn(word, offered)
+                for typed, rest in (("[", r"app/\[::1\]:1"), (r"\[", r"app/\[::1\]:1"),
+                                    ("[::", r"1\]:1"), (r"\[::1\]:", "1")):
+                    self.assertEqual(self.bash(f"sluice ctl drain app/{typed}", options), [rest])
+        self.assertFalse(os.path.exists(ran))
+
+    def test_bash_offers_files(self):
+        self.script("bash")
+        for name in ("a b", "*"):
+            with open(os.path.join(self.folder, "of " + name), "w"):
+                pass
+        for option in ("--config", "ctl --token-file"):
+            self.assertEqual(set(self.bash(f"sluice {option} {self.folder}/of")),
+                             {f"{self.folder}/of a b", f"{self.folder}/of *"})
 
     def test_bash_at_a_terminal(self):
         script = self.script("bash")

@@ -144,13 +144,17 @@ class Connect:
             self.assertEqual((record["reason"], record["by"]), ("shutdown", "proxy"))
 
     def test_lifetime_ends_a_connect(self):
-        self.start([self.keep(Blackhole()).text],
-                   {"max_lifetime": "300ms", "max_lifetime_jitter": "0%"})
-        record = self.record_of_failure()
-        self.assertEqual((record["reason"], record["by"], record["attempts"]),
-                         ("max_lifetime", "proxy", 1))
-        self.assertGreaterEqual(record["total_ms"], 300)
-        self.assertLess(record["total_ms"], 300 + 1000 * DEADLINE / 10)
+        """Also one without a time-out of its own."""
+        hole = self.keep(Blackhole()).text
+        for timeout in ("5s", "0s"):
+            with self.subTest(connect=timeout):
+                self.start([hole], {"connect": timeout, "max_lifetime": "300ms",
+                                    "max_lifetime_jitter": "0%"})
+                record = self.record_of_failure()
+                self.assertEqual((record["reason"], record["by"], record["attempts"]),
+                                 ("max_lifetime", "proxy", 1))
+                self.assertGreaterEqual(record["total_ms"], 300)
+                self.assertLess(record["total_ms"], 300 + 1000 * DEADLINE / 10)
 
     def test_source_address(self):
         """Of both families; every connection has a port of its own."""

@@ -41,7 +41,7 @@ class Ctl(Administered, Reloading):
         self.assertRegex(status, r"(?m)^sessions +1 of at most \d+, 1 since the start$")
         for command, line in (
                 ("listeners", rf"web +app +1 +7 +1 +0 .* {text_of(proxy.address())}"),
-                ("upstreams", r"app +round_robin +1/1 +1 +1 +0 +0 "),
+                ("upstreams", r"app +round_robin +1/1 +1 +0 +1 +0 +0 "),
                 ("endpoints", rf"app/{server.text} +ready +up +yes +1 +0 +1 +3"),
                 ("workers", r"1 +\d+ ")):
             self.assertRegex(self.printed(admin, command), rf"(?m)^{line}", command)
@@ -94,6 +94,23 @@ class Ctl(Administered, Reloading):
         self.assertEqual(failed.returncode, 1)
         self.assertIn("Address already in use", failed.stderr)
         self.assertEqual(proxy.stop(), 0)
+
+    def test_a_wait_that_was_in_vain(self):
+        server = self.keep(Listener())
+        proxy, admin = self.administered([server.text])
+        client = self.keep(proxy.connect())
+        exchange(client, self.keep(server.accept()))
+        late = self.ctl("drain", f"app/{server.text}", "wait=drained", "timeout=50ms", admin=admin)
+        self.assertEqual((late.returncode, late.stdout), (1, ""))
+        self.assertEqual(late.stderr, f"app/{server.text} still has 1 sessions at the end of the "
+                                      "wait; its state is drain\n")
+
+    def test_a_path_with_an_equals_sign(self):
+        _, admin = self.administered([text_of((HOST, 1))])
+        name = f"app/unix:{self.new_folder()}/a=1"
+        self.assertRegex(self.printed(admin, "add", *name.split("/", 1), "weight=3"), "weight 3")
+        for act, state in (("drain", "drain"), ("ready", "ready")):
+            self.assertIn(f"{name}: {state}, ", self.printed(admin, act, name))
 
     def test_ready_is_for_scripts(self):
         server = self.keep(Listener())

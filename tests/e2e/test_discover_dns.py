@@ -11,6 +11,7 @@ from harness import main, matrix
 from name_server import Dnsmasq, NameServer
 from processes import wait_for
 from reloading import Reloading
+from sluice import yaml
 
 KEEPS = "its endpoints stay as they were"
 UNKNOWN = "no endpoints of it are known yet"
@@ -50,12 +51,12 @@ class DiscoverDns(Administered, Reloading):
         return {"servers": list(servers) or [self.names.text], "min_ttl": "100ms",
                 "max_ttl": "150ms", "timeout": "200ms", **settings}
 
-    def start(self, endpoints=None, dns=None, **upstream):
+    def start(self, endpoints=None, dns=None, start=None, **upstream):
         endpoints = [f"{NAME}:{self.port}"] if endpoints is None else endpoints
         self.configured = self.config(
             endpoints, dns=dns or self.dns(), upstream={"queue_timeout": "20s", **upstream},
             admin={"bind": f"unix:{self.unix_path()}"})
-        self.web = self.started_proxy(self.configured)
+        self.web = (start or self.started_proxy)(self.configured)
         self.admin = self.found(self.web)
 
     def endpoints(self):
@@ -170,6 +171,22 @@ class DiscoverDns(Administered, Reloading):
         self.names.hosts[NAME] = [self.addresses[1]]
         wait_for(lambda: set(self.endpoints()) == {self.name_of(1), ipv6}, "the other address")
 
+    def test_only_the_family_of_source_address_is_asked_for(self):
+        self.names.hosts[NAME] = [self.addresses[0], "::1"]
+        self.start(source_address="127.0.0.1")
+        self.client()
+        self.wait_for_hosts(0)
+        self.reload(self.web, self.changed(self.configured, upstreams=[
+            {"name": "app", "endpoints": [f"{NAME}:{self.port}"]}]))
+        ipv6 = f"{NAME}@[::1]:{self.port}"
+        wait_for(lambda: set(self.endpoints()) == {self.name_of(0), ipv6}, "both families")
+
+    def test_what_is_not_known_is_not_said_to_be_removed(self):
+        self.names.mood = name_server.NXDOMAIN
+        self.start(queue_timeout="0s")
+        self.assertEqual(sockets.ending_of_connect(self.web.address()), "reset")
+        self.web.wait_line("upstream app: no endpoint is known: no session can begin")
+
     def test_truncated_answers(self):
         hosts = [f"127.1.{number // 200}.{number % 200 + 1}" for number in range(400)]
         self.names.hosts[NAME] = hosts
@@ -229,6 +246,21 @@ class DiscoverDns(Administered, Reloading):
         self.names.failing_kinds.clear()
         self.wait_for_hosts(1)
 
+    def test_a_service_that_is_too_large_is_not_kept(self):
+        """11 ports of a host with 1000 addresses; then the question for these fails."""
+        service = f"_app._tcp.{NAME}"
+        self.names.services[service] = [(0, 1, port, NAME) for port in range(1001, 1012)]
+        self.names.hosts[NAME] = [f"127.1.{number // 200}.{number % 200 + 1}"
+                                  for number in range(1000)]
+        self.names.mood = name_server.TRUNCATED  # an answer is longer than a datagram may be
+        self.start([], dns=self.dns(timeout="5s"), discover={"dns": {"srv": service}})
+        self.web.wait_line("has more than 10000 addresses, which are not kept")
+        self.web.wait_line(UNKNOWN)
+        self.names.failing_kinds.add(name_server.A)
+        self.names.hosts[NAME] = ["::1"]
+        wanted = {f"{NAME}@[::1]:{port}" for port in range(1001, 1012)}
+        wait_for(lambda: set(self.endpoints()) == wanted, "what was asked for and answered")
+
     def wait_for_services(self, wanted):
         def found():
             return {name.split("@")[0]: (each["priority"], each["weight"])
@@ -260,6 +292,31 @@ class DiscoverDns(Administered, Reloading):
         others.hosts[NAME] = self.addresses[1:]
         self.reload(self.web, self.changed(self.configured, dns=self.dns(others.text)))
         self.wait_for_hosts(1, 2)
+
+    def test_a_reload_that_fails_asks_other_servers_for_nothing(self):
+        """What they answer meanwhile is not used; what those before answer still is."""
+        self.names.hosts[NAME] = self.addresses[:1]
+        self.start(start=self.lone_proxy)
+        self.wait_for_hosts(0)
+        others = NameServer()
+        self.addCleanup(others.close)
+        others.hosts[NAME] = self.addresses[1:2]
+        taken = self.keep(sockets.Listener())
+        another = {"name": "another", "bind": taken.text, "upstream": "app"}
+        changed = self.changed(self.configured, dns=self.dns(others.text),
+                               listeners=self.configured["listeners"] + [another])
+        errors = self.rejected_reload(self.web, yaml(changed))
+        self.assertRegex(errors[0], "^listener another: ")
+        self.assertGreater(others.asked, 0)
+        self.asked_again()
+        self.assertEqual(set(self.endpoints()), {self.name_of(0)})
+        told = self.web.lines(rf"upstream app: name {NAME}:{self.port}: \d+ endpoints")
+        self.assertEqual(len(told), 1)
+        self.names.hosts[NAME] = self.addresses[2:]
+        self.wait_for_hosts(2)
+        taken.close()
+        self.reload(self.web, changed)
+        self.wait_for_hosts(1)
 
     def test_dnsmasq_dies_and_returns(self):
         options = [f"--host-record={NAME},{self.addresses[0]}",

@@ -83,6 +83,19 @@ class DiscoverFile(Administered, Reloading):
         wait_for(lambda: self.changes() >= 4, "the last one to be counted")
         self.assertEqual(self.changes(), 4)
 
+    def test_an_address_that_source_address_cannot_reach(self):
+        first, second = self.servers
+        self.write(first)
+        self.start(source_address="127.0.0.1")
+        self.wait_for_names(first)
+        self.write(second, "[::1]:80")
+        self.web.wait_line("source_address 127.0.0.1 cannot reach the endpoint .::1.:80: "
+                           "both have to be IPv4, or both IPv6")
+        self.web.wait_line(KEEPS)
+        self.wait_for_names(first)
+        self.write(second)
+        self.wait_for_names(second)
+
     def test_a_symbolic_link_that_is_turned(self):
         folder = self.new_folder()
         self.path = os.path.join(folder, "app.json")

@@ -159,6 +159,10 @@ class Commands(Case):
                 self.assertRegex(read(".bazelrc"), rf"(?m)^(?:build|test):{value} ")
             elif option == "--test_env":
                 self.assertIn(value.partition("=")[0], everything())
+            elif option == "--test_filter":
+                self.assertIn(value.strip("*."), everything())
+            elif option == "--define":
+                self.assertIn(value.replace("=", ":"), everything())  # a config_setting
             else:
                 self.assertIn(option, ("--test_timeout", "--test_output", "--jobs"))
 
@@ -253,10 +257,11 @@ class Figures(Case):
     def test_figures_of_all_rows(self):
         rows = self.OVERVIEW.findall(read("docs/comparison.md"))
         self.assertGreater(len(rows), 5)
+        _, table = read("loadtest/RESULTS.md").split("\n## All rows and all peers\n")
         for name, figure, cells in rows:
             with self.subTest(row=name, figure=figure):
-                line = re.search(rf"^\| {name} \| {re.escape(figure)} \|(.*)\|$",
-                                 read("loadtest/RESULTS.md"), re.MULTILINE)
+                line = re.search(rf"^\| {name} \| {re.escape(figure)} \|(.*)\|$", table,
+                                 re.MULTILINE)
                 measured = [re.match(r" ([\d.]+|–)", cell)[1] for cell in line[1].split("|")[2:6]]
                 self.assertEqual([cell.strip() for cell in cells.split("|")], measured)
 

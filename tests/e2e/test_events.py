@@ -165,6 +165,12 @@ class Kept(Administered, Reloading):
         for sock in wait_for(refused, "the eight beyond twelve to be answered"):
             self.assertIn(b" 503 ", sock.makefile("rb").readline())
         self.assertEqual(admin.get("/healthz").status, 200)
+        # Those that go give their places back, long before their time is over.
+        late = f"/api/v1/events?after={last}&wait=1ms"
+        self.assertEqual(admin.get(late).status, 503)
+        for sock in held:
+            sock.close()
+        wait_for(lambda: admin.get(late).status == 200, "a place to be free")
         self.assertEqual(admin.post("/api/v1/reload").status, 200)
 
     def test_who_stalls_is_told_how_much_it_has_missed(self):

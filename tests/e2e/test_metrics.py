@@ -18,7 +18,7 @@ NAMES = """build_info sessions_active accepted_total rejections_total session_en
     connect_failures_total retries_total endpoint_usable reloads_total config_pending
     log_dropped_total connect_duration_seconds queue_duration_seconds first_byte_duration_seconds
     session_duration_seconds client_round_trip_seconds upstream_round_trip_seconds
-    retransmits_total ready connections_limit""".split()
+    retransmits_total ready connections_limit sessions_waiting""".split()
 
 
 def counters(samples):
@@ -105,6 +105,9 @@ class Metrics(Administered, Reloading):
         second = self.keep(proxy.connect())
         # So old that it is in the queue.
         wait_for(lambda: admin.json("sessions?stage=connect&min_age=300ms"), "it to wait")
+        waiting = 'sluice_sessions_waiting{upstream="app"}'
+        self.assertEqual(admin.metrics()[waiting], 1)
+        self.assertEqual(admin.json("upstreams")[0]["sessions_waiting"], 1)
         begin = time.monotonic()
         first.close()
         served.close()
@@ -118,6 +121,7 @@ class Metrics(Administered, Reloading):
         second.recv(1)
         took = time.monotonic() - asked
         samples = admin.metrics()
+        self.assertEqual(samples[waiting], 0)
         self.assertEqual(samples[f"sluice_queue_duration_seconds_count{both}"], 1)
         self.assertGreater(samples[f"sluice_queue_duration_seconds_sum{both}"], 0)
         self.assertLess(samples[f"sluice_queue_duration_seconds_sum{both}"],

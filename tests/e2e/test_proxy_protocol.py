@@ -563,6 +563,25 @@ class Late(Balanced):
         reasons = [(each["by"], each["reason"]) for each in self.records.wait(2)]
         self.assertEqual(reasons, [("client", "closed"), ("client", "reset")])
 
+    def test_a_reset_is_the_clients_wherever_it_comes(self):
+        """Within the header, in silence, behind what is no header; also beside an answer that it
+        has not read."""
+        self.start(late=True)
+        count = 0
+        for beginning in (b"", line()[:9], block(0x21, 0x11, ipv4())[:20]):
+            for answers in (False, True):
+                with self.subTest(beginning=beginning, answers=answers):
+                    client = self.client()
+                    server = self.greeted(client)
+                    if answers:
+                        sockets.fill(server)
+                    client.sendall(beginning)
+                    sockets.reset(client)
+                    self.assertEqual(sockets.read_to_end(server), (b"", "reset"))
+                    count += 1
+                    record = self.records.wait(count)[-1]
+                    self.assertEqual((record["by"], record["reason"]), ("client", "reset"))
+
     def test_not_for_whom_is_not_trusted(self):
         self.start(accept="optional", late=True, trusted=["192.0.2.0/24"])
         client = self.client()

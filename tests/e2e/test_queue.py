@@ -7,6 +7,7 @@ import sockets
 from crowd import arrive
 from echo import echo
 from harness import main, matrix
+from kernel import wait_until_asleep
 from processes import DEADLINE, scaled, wait_for
 from records import Records
 
@@ -29,10 +30,11 @@ class Queue:
                               upstream=upstream, access_log=self.records.section)
 
     def queued(self, index=0):
-        """A client whose connection the proxy has accepted and that has no upstream."""
+        """A client that waits: accepted, and its worker has gone to sleep with it."""
         before = self.web.idle_descriptors()
         client = self.keep(self.web.connect(index=index))
         wait_for(lambda: self.web.descriptors() > before, "the client to be taken")
+        wait_until_asleep(self.web.pid)
         return client
 
     def assert_record(self, client, **fields):
@@ -195,6 +197,95 @@ class Queue:
         second = self.keep(web.connect())
         sockets.reset(first)
         sockets.exchange(second, self.keep(live.accept()))
+
+
+@matrix(workers=(1, 2))
+class ComesBack:
+    """Of two endpoints the first has nothing that listens, the second one slot, which is taken."""
+
+    def start(self, **upstream):
+        self.records = Records(self.new_folder())
+        self.listener = self.keep(sockets.Listener())
+        self.port = sockets.free_port()
+        self.text = sockets.text_of((sockets.HOST, self.port))
+        self.web = self.proxy([self.text, {"address": self.listener.text, "max_connections": 1}],
+                              upstream={"balance": "first", **upstream},
+                              access_log=self.records.section)
+        self.holder, _ = self.session()
+
+    def assert_served_by_the_first(self):
+        """A client that comes is served when something listens there, though a little later."""
+        client = self.keep(self.web.connect())
+        time.sleep(SECONDS)  # it is refused meanwhile; one that comes late finds the same
+        with socket.create_server((sockets.HOST, self.port)) as back:
+            back.settimeout(DEADLINE)
+            upstream = self.keep(back.accept()[0])
+            sockets.exchange(client, upstream)
+            sockets.reset(upstream)
+        record = self.records.wait()[0]
+        self.assertEqual(record["endpoint"], self.text)
+        self.assertGreater(record["attempts"], 1)
+        return record
+
+    def test_while_the_other_one_is_waited_for(self):
+        self.start(queue_timeout="1m", retry_for="1m")
+        self.assertGreater(self.assert_served_by_the_first()["queue_ms"], 0)
+
+    def test_with_slow_start(self):
+        self.start(queue_timeout="1m", retry_for="1m", slow_start="1m")
+        self.assert_served_by_the_first()
+
+    def test_while_nothing_is_waited_for(self):
+        self.start(queue_timeout="0s", retry_for="1m")
+        self.assertIsNone(self.assert_served_by_the_first()["queue_ms"])
+
+    def test_it_does_not_and_nothing_is_waited_for(self):
+        self.start(queue_timeout="0s", retry_for=SHORT)
+        self.assertEqual(sockets.ending_of_connect(self.web.address()), "reset")
+        record = self.records.wait()[0]
+        self.assertEqual((record["reason"], record["queue_ms"]), ("no_upstream", None))
+        self.assertGreaterEqual(record["total_ms"], 1000 * SECONDS)
+
+    def test_it_does_not_and_retry_for_ends_soon_after_the_wait(self):
+        """The wait is shorter than the pause before the next round, but not than what is left of
+        it: that round comes all the same."""
+        self.start(queue_timeout="120ms", retry_for="230ms", connect_backoff="1s")
+        self.assertEqual(sockets.ending_of_connect(self.web.address()), "reset")
+        self.assertGreaterEqual(self.records.wait()[0]["total_ms"], 230)
+
+    def test_it_does_not_and_the_other_one_is_waited_for(self):
+        """When retry_for is over it waits on: for queue_timeout, but for the connects."""
+        self.start(queue_timeout="1s", retry_for=SHORT)
+        self.assertEqual(sockets.ending_of_connect(self.web.address()), "reset")
+        record = self.records.wait()[0]
+        self.assertEqual(record["reason"], "queue_timeout")
+        self.assertGreaterEqual(record["queue_ms"], 1000)
+        self.assertLess(record["queue_ms"], 1000 + 1000 * DEADLINE / 10)
+        self.assertGreater(record["attempts"], 1)
+
+    def test_it_does_not_and_each_has_its_turn(self):
+        """What they have tried again, each when it could, has cost none its place."""
+        self.start(queue_timeout="1m", retry_for=SHORT)
+        for number in range(4):
+            self.keep(self.web.connect()).send(b"%d" % number)
+        time.sleep(2 * SECONDS)  # retry_for is over: none is away any more
+        wait_until_asleep(self.web.pid)
+        sockets.reset(self.holder)
+        order = []
+        for _ in range(4):
+            upstream = self.keep(self.listener.accept())
+            order.append(upstream.recv(1))
+            sockets.reset(upstream)
+        if self.workers == 1:  # two accept side by side
+            self.assertEqual(order, [b"0", b"1", b"2", b"3"])
+        self.assertEqual(sorted(order), [b"0", b"1", b"2", b"3"])
+
+    def test_it_does_not_and_the_other_one_has_a_slot_later(self):
+        self.start(queue_timeout="1m", retry_for=SHORT)
+        client = self.keep(self.web.connect())
+        time.sleep(2 * SECONDS)  # retry_for is over; one that comes late finds the same
+        sockets.reset(self.holder)
+        sockets.exchange(client, self.keep(self.listener.accept()))
 
 
 if __name__ == "__main__":

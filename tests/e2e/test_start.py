@@ -15,7 +15,7 @@ import sockets
 from echo import echo
 from harness import Case, main, matrix
 from isolation import _Instruction, _Program, _must, own_network
-from processes import DEADLINE, Process, libc, run, wait_for
+from processes import DEADLINE, Process, fifo_writer, libc, run, wait_for
 from sluice import binary, built_with, yaml
 
 STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
@@ -66,17 +66,8 @@ class SignalsWhileReading(Files):
 
     def stopped(self, number, *arguments, prepare=None):
         sluice = self.launch(*arguments, prepare=prepare)
-        with open(self.writer(), "w"):
+        with open(fifo_writer(self.path, "the proxy"), "w"):
             return sluice, sluice.stop(number)
-
-    def writer(self):
-        """A descriptor of the pipe: it can only be opened when the proxy reads it."""
-        def opened():
-            try:
-                return os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
-            except OSError:  # there is no reader
-                return None
-        return wait_for(opened, "it to open the pipe")
 
     def test_it_was_to_serve(self):
         for number in STOP:
@@ -103,7 +94,7 @@ class SignalsWhileReading(Files):
         """SIGUSR1 or SIGHUP while it starts is no reason to die."""
         for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
             sluice = self.launch()
-            pipe = self.writer()
+            pipe = fifo_writer(self.path, "the proxy")
             wait_for(lambda: self.blocks(sluice, number), "it to hold the signal back")
             sluice.send_signal(number)
             with open(pipe, "w") as pipe:

@@ -1,17 +1,22 @@
 """admin.state_file: what an administrator has changed holds after a restart."""
 
 import os
+import signal
 
 import sockets
 from admin import Administered
 from echo import echo
 from harness import main, matrix
+from name_server import SILENT, NameServer
 from processes import wait_for
 from reloading import Reloading, put
+from sluice import yaml
+from upgrading import FAILED, FAKE, SERVES, Upgrading, children, web_line
 
 
-@matrix(workers=(1, 2))
-class StateFile(Administered, Reloading):
+class Kept(Administered, Reloading):
+    """A proxy with a state file, and what is asked of both."""
+
     def setUp(self):
         self.servers = [self.peer(echo).receive() for _ in range(3)]
         self.state = os.path.join(self.new_folder(), "state")
@@ -41,6 +46,9 @@ class StateFile(Administered, Reloading):
                 return False
         wait_for(saved, f"{text} in the file")
 
+
+@matrix(workers=(1, 2))
+class StateFile(Kept):
     def test_it_holds_after_a_restart(self):
         self.start()
         self.assertFalse(os.path.exists(self.state), "nothing has been changed")
@@ -91,6 +99,13 @@ class StateFile(Administered, Reloading):
             self.act("POST", "endpoints/app/s1/ready")
             self.assertEqual(self.web.stop(), 0)
 
+    def test_a_line_that_says_nothing_is_left_out(self):
+        put(self.state, "sluice administrative state 1\n/app/%FF?address=10.0.0.1:80&name=%FF\n"
+            "/app/s0?state=drain\nend\n")
+        self.start()
+        self.web.wait_line(f"warning admin.state_file {self.state}:2: name is .* it is left out")
+        self.assertEqual(self.endpoints(), {"s0": ("drain", 1, False), "s1": ("ready", 1, True)})
+
     def test_a_folder_that_cannot_be_written(self):
         self.state = os.path.join(self.new_folder(), "absent", "state")
         self.config_now["admin"]["state_file"] = self.state
@@ -105,6 +120,67 @@ class StateFile(Administered, Reloading):
         self.start()
         self.reload(self.web, self.changed(self.config_now, admin={"state_file": "/absent"}))
         self.assertEqual(self.admin.json("info")["config_pending"], ["admin.state_file"])
+
+
+@matrix(workers=(2,))
+class OverAnUpgrade(Kept, Upgrading):
+    def setUp(self):
+        super().setUp()
+        self.names = self.keep(NameServer())
+        self.names.hosts["app.internal"] = ["127.0.0.2"]
+        self.config_now["dns"] = {"servers": [self.names.text], "family": "ipv4"}
+        self.config_now["upstreams"].append({"name": "named", "endpoints": ["app.internal:80"]})
+
+    def start(self):
+        self.web = Upgrading.start(self, self.config_now)
+        self.admin = self.found(self.web)
+        wait_for(lambda: self.admin.json("info")["state"] == "serving", "it to serve")
+
+    def states(self):
+        return {name: state for name, (state, _, _) in self.endpoints().items()
+                if name.startswith("s")}
+
+    def test_what_is_done_while_the_successor_starts(self):
+        """It waits for a name server that says nothing, and the process before answers."""
+        self.start()
+        self.act("POST", "endpoints/app/s1/maintenance")
+        self.names.mood = SILENT
+        asked = self.names.asked
+        self.install("v2")
+        os.kill(self.pid, signal.SIGUSR2)
+        wait_for(lambda: self.names.asked > asked, "the successor to ask for names")
+        self.act("POST", "endpoints/app/s0/drain")
+        self.act("POST", "endpoints/app/s1/ready")
+        web_line(self.web, SERVES, 1)
+        wait_for(lambda: self.admin.json("info")["pid"] != self.web.pid, "its admin endpoint")
+        self.assertEqual(self.states(), {"s0": "drain", "s1": "ready"})
+
+    def test_a_successor_that_fails_writes_nothing(self):
+        """Its configuration has not all of the endpoints, and it never serves."""
+        self.start()
+        self.act("POST", "endpoints/app/s0/drain")
+        self.wait_saved("/app/s0?state=drain\n")
+        fewer = self.changed(self.config_now)
+        fewer["upstreams"][0]["endpoints"] = fewer["upstreams"][0]["endpoints"][1:]
+        put(self.web.config_path, yaml(fewer))
+        self.names.mood = SILENT
+        asked = self.names.asked
+        self.install("v2")
+        os.kill(self.pid, signal.SIGUSR2)
+        wait_for(lambda: self.names.asked > asked, "the successor to ask for names")
+        for child in children(self.web.pid):
+            os.kill(child, signal.SIGKILL)
+        web_line(self.web, FAILED, 1)
+        self.wait_saved("/app/s0?state=drain\n")
+        self.assertEqual(self.states(), {"s0": "drain", "s1": "ready"})
+
+    def test_the_file_is_kept_again_after_an_upgrade_that_fails_late(self):
+        self.start()
+        self.install_script(FAKE + "ready()\n")  # goes instead of serving
+        self.failed_upgrade(self.web)
+        wait_for(lambda: self.admin.json("info")["state"] == "serving", "the endpoint to return")
+        self.act("POST", "endpoints/app/s0/drain")
+        self.wait_saved("/app/s0?state=drain\n")
 
 
 if __name__ == "__main__":

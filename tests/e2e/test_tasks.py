@@ -10,6 +10,7 @@ import sockets
 from admin import Administered
 from echo import echo
 from harness import main, matrix
+from kernel import wait_until_asleep
 from pane import Pane
 from processes import run, wait_for
 from sluice import binary
@@ -56,7 +57,8 @@ class OfAProxy(Administered):
             # Two pumps, side by side.
             self.assertEqual(each["waits_for"][0], "Join")
             self.assertEqual(len(each["waits_for"]), 3, each)
-        before = {each["id"]: each["polls"] for each in sessions}
+        wait_until_asleep(self.web.pid)  # they have heard of all that they have sent
+        before = {each["id"]: each["polls"] for each in self.tasks("session")}
         sockets.exchange_echo(self.clients[0])
         after = wait_for(lambda: (lambda all: all != before and all)(
             {each["id"]: each["polls"] for each in self.tasks("session")}), "more runs of a task")

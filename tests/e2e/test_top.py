@@ -1,15 +1,17 @@
 """`sluice top` in terminals of several kinds and sizes: panes of tmux, with a live proxy."""
 
 import os
+import pty
 import shlex
 import signal
+import subprocess
 
 import sockets
 from admin import Administered
 from echo import echo
 from harness import main, matrix
 from pane import Pane
-from processes import run, wait_for
+from processes import DEADLINE, die_with_parent, run, wait_for
 from sluice import binary
 
 MOST_KEYS = 2
@@ -158,6 +160,23 @@ class Alone(Administered):
                                  environment={"TERM": "no-such-kind"}))
         strange.wait("TERM=no-such-kind, is not known here")
         strange.wait("^EXIT=1$")
+
+    def test_it_ends_with_its_terminal(self):
+        """Where no signal says that the terminal has gone, as under nohup."""
+        _, admin = self.administered([self.peer(echo).receive()])
+        master, slave = pty.openpty()
+        top = subprocess.Popen(
+            [binary(), "top", "--admin", str(admin)], stdin=slave, stdout=slave, stderr=slave,
+            env={"PATH": os.environ["PATH"], "TERM": "vt100"}, start_new_session=True,
+            preexec_fn=die_with_parent)
+        self.addCleanup(top.wait)
+        self.keep(top)
+        os.close(slave)
+        shown = b""
+        while b"serving" not in shown:
+            shown += os.read(master, 4096)
+        os.close(master)
+        self.assertEqual(top.wait(DEADLINE), 0)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from admin import Endpoint
 from echo import echo
 from harness import main, matrix
 from manager import Manager
-from processes import Process, run, scaled, wait_for
+from processes import Process, fifo_writer, run, scaled, wait_for
 from reloading import put, visit
 from sluice import yaml
 from upgrading import FAKE, Upgrading, children, ended, open_sockets, web_line
@@ -334,7 +334,7 @@ class Broken(Upgrading):
         self.web.send_signal(signal.SIGUSR2)
         child, = wait_for(lambda: children(self.web.pid), "the successor")
         os.kill(self.web.pid, signal.SIGKILL)
-        with open(self.web.config_path, "w") as fifo:
+        with open(fifo_writer(self.web.config_path, "the successor"), "w") as fifo:
             fifo.write(yaml(self.config_now))
         web_line(self.web, "upgrade: the process that hands over has gone", 1)
         wait_for(lambda: ended(child), "the successor to end")

@@ -20,6 +20,7 @@ core::Instant Taken(const Socket& socket, core::Instant end) {
 core::Instant LastProgress(const Session& s) {
   core::Instant last;
   for (size_t i = 0; i < 2; ++i) {
+    if (s.sent[i] == core::Instant()) continue;  // that an end is taken is not a byte
     const bool just_now = *s.ended < s.sent[i] + kTolerance / 3;
     last = std::max({last, just_now ? s.sent_before[i] : s.sent[i],
                      Taken(s.to(static_cast<int>(i)), *s.ended)});

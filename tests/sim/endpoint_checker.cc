@@ -6,8 +6,19 @@
 namespace sluice::sim {
 namespace {
 
+constexpr core::Duration kLongestRoundPause = 250ms;
+
 bool HasTried(const Session& session, const Place* place) {
   return std::ranges::find(session.tried, place) != session.tried.end();
+}
+
+// What it is not given while it is not forgiven.
+Places Barred(const Session& session) {
+  Places barred = session.tried;
+  if (session.is_late) {
+    barred.insert(barred.end(), session.tried_last.begin(), session.tried_last.end());
+  }
+  return barred;
 }
 
 }  // namespace
@@ -18,10 +29,12 @@ void EndpointChecker::Accepted(Session& session) {
 }
 
 void EndpointChecker::Ask(Session& session, core::Instant from, core::Instant until) {
-  session.asked = ++turns_;
-  session.asked_from = from;
-  session.asked_until = until;
-  session.found_room = FindsRoom(session);
+  session.asked = {++turns_, from, until};
+  session.asked_in = rests_;
+  session.is_back = std::exchange(session.retries, false);
+  if (!session.is_back) session.turn = session.asked;
+  if (!session.has_retried) session.earliest = session.asked;
+  session.found_room = FindsRoom(session, Barred(session));
   if (session.pool != nullptr) model_.Asked(*session.pool);
 }
 
@@ -42,10 +55,39 @@ void EndpointChecker::BeginRound(Session& session) const {
   session.most_in_round = std::clamp<uint32_t>(session.pool->serving(), 1, scenario_.attempts);
 }
 
-bool EndpointChecker::FindsRoom(const Session& session) const {
+void EndpointChecker::EndRound(Session& session) const {
+  ++session.rounds;
+  session.in_round = 0;
+  session.tried_last = std::exchange(session.tried, {});
+  session.began_in_queue = false;
+  BeginRound(session);
+}
+
+// A wait may be over before the session is forgiven, and the round with it.
+bool EndpointChecker::WaitsAreShort() const {
+  return scenario_.retry_for > 0s && scenario_.queue_timeout <= kLongestRoundPause;
+}
+
+bool EndpointChecker::MayBeForgiven(const Session& session) const {
+  const core::Instant end = session.first_try + scenario_.retry_for;
+  if (session.tried.empty() || session.is_late || session.asked.from >= end) return false;
+  const core::Duration pause = PauseAfterRound(session.rounds + 1);
+  return clock_.Now() >= std::min(session.asked.from + pause / 2, end);
+}
+
+// Surely, and some time ago.
+bool EndpointChecker::IsForgiven(const Session& session) const {
+  const core::Instant end = session.first_try + scenario_.retry_for;
+  if (session.tried.empty() || session.is_late || WaitsAreShort()) return false;
+  const core::Duration pause = PauseAfterRound(session.rounds + 1);
+  return session.asked.until + kTolerance < end &&
+         clock_.Now() > session.asked.until + pause + kTolerance;
+}
+
+bool EndpointChecker::FindsRoom(const Session& session, const Places& barred) const {
   if (session.pool == nullptr) return false;
   return std::ranges::any_of(session.pool->members, [&](const Place* place) {
-    return UpstreamModel::Accepts(*session.pool, *place, session.tried) && model_.HasRoom(*place);
+    return UpstreamModel::Accepts(*session.pool, *place, barred) && model_.HasRoom(*place);
   });
 }
 
@@ -67,21 +109,21 @@ void EndpointChecker::AskAgain(Session& session) {
   core::Duration pause = PauseAfter(session.in_round);
   core::Duration least = pause / 2;
   core::Duration most = pause + pause / 2;
+  const core::Duration left = session.first_try + scenario_.retry_for - now;
   if (is_over || session.rounds > 0) {
-    const core::Duration left = session.first_try + scenario_.retry_for - now;
-    session.gave_up = left <= 0s;
+    session.is_late = left <= 0s && !is_over && session.began_in_queue;
+    session.gave_up = left <= 0s && !session.is_late;
     if (is_over && !session.gave_up) {
-      pause = PauseAfterRound(++session.rounds);
+      EndRound(session);
+      pause = PauseAfterRound(session.rounds);
       least = pause / 2;
       most = pause;
-      session.in_round = 0;
-      session.tried_last = std::exchange(session.tried, {});
-      BeginRound(session);
     }
     least = std::clamp<core::Duration>(least, 0s, std::max<core::Duration>(left, 0s));
     most = std::clamp<core::Duration>(most, 0s, std::max<core::Duration>(left, 0s));
   }
   if (least == most && most > 0s) --least;  // equal times would say: without a pause
+  if (WaitsAreShort() && left > 0s) most = std::max(most, left + kLongestRoundPause);
   Ask(session, now + least, now + most);
 }
 
@@ -94,9 +136,10 @@ void EndpointChecker::OpensSocket(Session& session, bool opened) {
     trace_.Fail("session %d tries more than %d endpoints in %d rounds, or after retry_for",
                 session.id, session.most_in_round, session.rounds + 1);
   }
-  if (clock_.Now() < session.asked_from) {
+  if (clock_.Now() < session.asked.from) {
     trace_.Fail("session %d tries the next endpoint without a pause", session.id);
   }
+  if (WaitsAreShort() && MayBeForgiven(session)) session.pool = nullptr;
 }
 
 // Null: it is not known.
@@ -127,10 +170,17 @@ void EndpointChecker::Connects(Session& session, uint32_t upstream, uint32_t end
   }
   Count(session);
   if (session.pool == nullptr) return;
+  if (HasTried(session, place) && MayBeForgiven(session)) {
+    EndRound(session);
+    session.in_round = 1;
+    session.began_in_queue = true;
+    session.retries = true;
+    session.has_retried = true;
+  }
   CheckMayBeGiven(session, *place);
   CheckSticks(session, *place);
   session.tried.push_back(place);
-  winners_.push_back({session.id, session.asked, session.asked_from, place});
+  winners_.push_back({session.id, session.earliest, place});
 }
 
 // All connections count, whatever limits and policies there were when they began.
@@ -220,16 +270,19 @@ bool EndpointChecker::IsTrue(const Session& session, std::string_view reason) co
   }
   if (reason == "endpoint_down")
     return session.down_at && now <= *session.down_at + 1s + kTolerance;
-  const bool has_waited = now >= session.asked_from + scenario_.queue_timeout;
+  // One that is late had waited before.
+  const bool has_waited = session.is_late || now >= session.asked.from + scenario_.queue_timeout;
   if (reason == "no_upstream") {
     const bool was_down = has_waited && (pool->serving() == 0 || !pool->was_serving());
-    return session.gave_up || session.ran_out || pool->is_removed || was_down;
+    const bool retried = session.is_late || (WaitsAreShort() && session.attempts > 0 &&
+                                             now >= session.first_try + scenario_.retry_for);
+    return session.gave_up || retried || session.ran_out || pool->is_removed || was_down;
   }
   if (reason != "queue_timeout") return true;
   if (session.gave_up || !has_waited) return false;
   if (pool->changes == 0 && (pool->serving() == 0 || pool->is_removed)) return false;
   // Without waiting no session is between a slot and its use, so that what was seen was all.
-  const bool sure = scenario_.queue_timeout == 0s && session.asked_from == session.asked_until;
+  const bool sure = scenario_.queue_timeout == 0s && session.asked.at_once();
   return !sure || !session.found_room;
 }
 
@@ -279,32 +332,38 @@ void EndpointChecker::CheckDown(const Session& session) const {
 void EndpointChecker::CheckWaiting(const Session& session) {
   model_.Asked(*session.pool);
   for (const Winner& winner : winners_) CheckOvertaken(session, winner);
-  const bool asked_at_once = session.asked_from == session.asked_until;
-  if (!asked_at_once && clock_.Now() <= session.asked_until + kTolerance) return;
+  const bool asked_at_once = session.asked.at_once();
+  if (!asked_at_once && clock_.Now() <= session.asked.until + kTolerance) return;
   if (session.ran_out || session.gave_up) {
     trace_.Fail("session %d lives on after its last attempt", session.id);
   }
   if (session.pool->is_removed) {
     trace_.Fail("session %d waits for an upstream that is gone", session.id);
   }
-  if (FindsRoom(session)) {
+  if (FindsRoom(session, Barred(session))) {
     trace_.Fail("session %d waits though an endpoint has room", session.id);
   }
-  if (clock_.Now() > session.asked_until + scenario_.queue_timeout + kTolerance) {
+  if (IsForgiven(session) && FindsRoom(session, {})) {
+    trace_.Fail("session %d waits though one that it may try again has room", session.id);
+  }
+  if (clock_.Now() > session.asked.until + scenario_.queue_timeout + kTolerance) {
     trace_.Fail("session %d waits for longer than queue_timeout", session.id);
   }
 }
 
-// `session` still waits; `winner` has asked later, and got the slot that it would have taken.
+// `session` still waits; `winner` has asked later, and got the slot that it would have taken. One
+// that is back had not the turn while it was away: it has it from the first rest on.
 void EndpointChecker::CheckOvertaken(const Session& session, const Winner& winner) {
   const Pool& pool = *session.pool;
   if (pool.changes > 1) return;
   if (std::ranges::find(pool.members, winner.place) == pool.members.end()) return;
-  if (!UpstreamModel::Accepts(pool, *winner.place, session.tried)) return;
-  if (!UpstreamModel::AcceptedAtRest(pool, *winner.place, session.tried)) return;
-  const bool asked_at_once = session.asked_from == session.asked_until;
-  const bool earlier = asked_at_once ? session.asked < winner.asked
-                                     : winner.asked_from > session.asked_until + kTolerance;
+  const Places barred = Barred(session);
+  if (!UpstreamModel::Accepts(pool, *winner.place, barred)) return;
+  if (!UpstreamModel::AcceptedAtRest(pool, *winner.place, barred)) return;
+  const bool waited = session.asked.at_once() && session.asked_in < rests_;
+  const Asking& turn = session.is_back && waited ? session.turn : session.asked;
+  const bool earlier = turn.at_once() ? turn.number < winner.turn.number
+                                      : winner.turn.from > turn.until + kTolerance;
   if (!earlier) return;
   trace_.Fail("session %d waits for endpoint %d, and session %d that came later has got it",
               session.id, winner.place->endpoint, winner.id);

@@ -4,6 +4,11 @@
 // has failed, and again in further rounds until retry_for is over; it waits from then on unless it
 // has a socket. Seen at rest, when no session has been given a slot that it does not use yet.
 //
+// One that waits for as long as the pause before the next round is forgiven: it may be given what
+// it has tried, which begins that round. Where queue_timeout may be shorter than that pause a round
+// may be over before, which nothing tells: then little is asked of it. If what it is given then
+// fails it has the turn that it had, until it is given something that it had not tried.
+//
 // Reloads change what there is to be given (upstream_model.h). Of a session that is accepted while
 // one upstream takes the place of another it is not known which of them it goes to; then little is
 // asked of it.
@@ -53,8 +58,7 @@ class EndpointChecker {
   // A session that got a slot since the world was last at rest.
   struct Winner {
     uint32_t id;
-    uint64_t asked;
-    core::Instant asked_from;
+    Asking turn;  // no later one
     const Place* place;
   };
 
@@ -63,7 +67,11 @@ class EndpointChecker {
   core::Duration PauseAfterRound(uint32_t rounds) const;
   void AskAgain(Session& session);
   void BeginRound(Session& session) const;
-  bool FindsRoom(const Session& session) const;
+  void EndRound(Session& session) const;
+  bool WaitsAreShort() const;
+  bool MayBeForgiven(const Session& session) const;
+  bool IsForgiven(const Session& session) const;
+  bool FindsRoom(const Session& session, const Places& barred) const;
   Place* PlaceOf(Session& session, uint32_t upstream, uint32_t endpoint);
   void Count(Session& session);
   void CheckLimit(const Place& place) const;

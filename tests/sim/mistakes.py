@@ -40,6 +40,13 @@ MISTAKES = [
     ),
     (
         'connector.cc',
+        '    return {wait_, policy().slow_start, is_forgiven_ ? pause : 0s, place_};\n',
+        """    const bool forgives = !sim::Planted(sim::Mutant::kNeverForgives);
+    return {wait_, policy().slow_start, forgives && is_forgiven_ ? pause : 0s, place_};
+""",
+    ),
+    (
+        'connector.cc',
         '    if (is_over) BeginRound();\n',
         """    if (is_over) BeginRound();
     if (is_over && sim::Planted(sim::Mutant::kNoRoundPause)) {

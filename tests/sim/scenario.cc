@@ -300,6 +300,7 @@ constexpr const char* kMutantNames[] = {
     "HeaderOutlives",
     "VanishedStops",
     "OthersError",
+    "NeverForgives",
 };
 static_assert(std::size(kMutantNames) == static_cast<size_t>(Mutant::kCount));
 

@@ -171,6 +171,7 @@ enum class Mutant : uint8_t {
   kHeaderOutlives,    // planted: a drain waits for it
   kVanishedStops,     // planted: what a host sent before it vanished is not relayed
   kOthersError,       // planted: the error is that of the side that broke first
+  kNeverForgives,     // planted: who waits is not given what has failed before
   kCount,
 };
 const char* Name(Mutant mutant);

@@ -30,6 +30,14 @@ struct SentHeader {
   core::Duration pause{0};    // and then nothing for that long
 };
 
+// When a session asked for an endpoint.
+struct Asking {
+  uint64_t number = 0;  // among all that asked
+  core::Instant from;   // no earlier
+  core::Instant until;  // no later
+  bool at_once() const { return from == until; }
+};
+
 struct Session {
   static constexpr int kUp = 0;    // near to far
   static constexpr int kDown = 1;  // far to near
@@ -80,17 +88,23 @@ struct Session {
   std::vector<const Place*> tried;       // in this round
   std::vector<const Place*> tried_last;  // in the round before
   uint32_t most_in_round = 1;
-  uint64_t round_began = 0;   // after so many rests
-  uint32_t attempts = 0;      // sockets asked for
-  uint32_t in_round = 0;      // of these, since all endpoints could be tried last
-  uint32_t rounds = 0;        // that are over
-  core::Instant first_try;    // when it asked for its first socket
-  bool gave_up = false;       // nothing may be tried any more
-  bool ran_out = false;       // of descriptors or the like, at the last attempt
-  uint64_t asked = 0;         // for an endpoint: its turn among all that asked
-  core::Instant asked_from;   // no earlier
-  core::Instant asked_until;  // no later
-  bool found_room = false;    // there was a free slot when it asked
+  uint64_t round_began = 0;     // after so many rests
+  uint32_t attempts = 0;        // sockets asked for
+  uint32_t in_round = 0;        // of these, since all endpoints could be tried last
+  uint32_t rounds = 0;          // that are over
+  bool began_in_queue = false;  // this round did: it was given what it had tried
+  bool is_late = false;         // retry_for is over, and it waits on for what it has not tried
+  core::Instant first_try;      // when it asked for its first socket
+  bool gave_up = false;         // nothing may be tried any more
+  bool ran_out = false;         // of descriptors or the like, at the last attempt
+  Asking asked;                 // for an endpoint, last
+  uint64_t asked_in = 0;        // after so many rests
+  Asking turn;                  // as `asked`, or kept from before if it is back
+  Asking earliest;              // the one that it may have kept
+  bool retries = false;         // it was given what it had tried, and keeps its turn if that fails
+  bool is_back = false;         // that has failed
+  bool has_retried = false;     // ever
+  bool found_room = false;      // there was a free slot when it asked
 
   bool broken(int direction) const {
     return recv_failed[static_cast<size_t>(direction)].has_value() ||

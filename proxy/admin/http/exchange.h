@@ -6,9 +6,14 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
+
+namespace sluice::core {
+class CancellationSource;
+}  // namespace sluice::core
 
 namespace sluice::proxy {
 
@@ -33,6 +38,11 @@ struct HttpRequest {
   std::string accept;
   std::string if_none_match;
   std::string body;
+  // False: so many requests wait already that this one is to be answered before the handler
+  // returns; what cannot be is answered 503, and nothing of it is done.
+  bool may_wait = true;
+  // Cancelled when the client goes, or ends what it sends, while it waits: its answer is dropped.
+  std::shared_ptr<core::CancellationSource> gone;
 };
 
 struct HttpResponse {

@@ -7,18 +7,18 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <list>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "core/base/clock.h"
-#include "core/net/address.h"
+#include "proxy/admin/http/connections.h"
 #include "proxy/admin/http/library.h"
 #include "proxy/admin/http/mailbox.h"
+#include "proxy/admin/http/peer.h"
 
 namespace sluice::proxy {
 namespace {
@@ -30,6 +30,7 @@ constexpr core::Duration kAcceptPause = 100ms;
 constexpr int kTick = 1000;  // ms: how often connections are looked at that may be late
 // Of each connection: request line, headers, and what a body is read into.
 constexpr size_t kMemoryOfConnection = 16384;
+constexpr char kStopped[] = "{\"error\":\"the proxy has stopped\"}\n";
 
 // What is known of a request while it is read.
 struct Reading {
@@ -38,32 +39,6 @@ struct Reading {
   bool is_refused = false;
   std::shared_ptr<Exchange> exchange;  // once the handler has been called
 };
-
-struct Connection {
-  int fd;
-  size_t door;
-  HttpPeer peer;
-  Instant since;           // it was accepted, or its last request was complete
-  bool waits = false;      // for an answer
-  bool is_closed = false;  // it was shut down, and the library has yet to see it
-};
-
-HttpPeer PeerOf(int fd) {
-  const core::Address address = core::Address::From(
-      [fd](sockaddr* peer, socklen_t* size) { return getpeername(fd, peer, size); });
-  HttpPeer peer;
-  if (address.is_ip()) {
-    peer.name = address.ToString();
-    return peer;
-  }
-  peer.is_unix = true;
-  ucred credentials = {.pid = 0, .uid = static_cast<uid_t>(-1), .gid = 0};
-  socklen_t size = sizeof(credentials);
-  (void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size);
-  peer.uid = credentials.uid;
-  peer.name = absl::StrCat("uid ", credentials.uid, ", pid ", credentials.pid);
-  return peer;
-}
 
 class MhdServer final : public HttpServer {
  public:
@@ -80,16 +55,14 @@ class MhdServer final : public HttpServer {
   void LeaveDoors();
   bool Wait();
   void Accept(size_t door);
-  void MakeFree();
-  void CloseLate();
-  void CloseSoon(Connection& connection);
-  void ResumeAnswered(const std::vector<std::shared_ptr<Exchange>>& answered);
+  void Resume(const std::vector<std::shared_ptr<Exchange>>& answered);
+  void LetGo(const std::vector<std::shared_ptr<Exchange>>& gone);
   void AnswerAllThatWait();
   MHD_Result On(MHD_Connection* connection, const char* method, const char* body, size_t* size,
                 Reading& reading);
   MHD_Result Dispatch(MHD_Connection* connection, Reading& reading);
   MHD_Result Send(MHD_Connection* connection, const HttpResponse& response);
-  Connection& ConnectionOf(MHD_Connection* connection) const;
+  HttpConnection& ConnectionOf(MHD_Connection* connection) const;
   std::string Header(MHD_Connection* connection, const char* name) const;
   // What the library calls; `self` is this server.
   static MHD_Result OnRequest(void* self, MHD_Connection* connection, const char* url,
@@ -104,12 +77,13 @@ class MhdServer final : public HttpServer {
   const HttpLibrary http_;
   std::vector<int> doors_;  // none: they are closed
   bool closes_each_ = false;
+  bool ends_ = false;  // requests are not taken any more
   const HttpHandler handler_;
   const core::MonotonicClock clock_;
   const std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
   MHD_Daemon* daemon_ = nullptr;
-  int epoll_ = -1;                     // the library's
-  std::list<Connection> connections_;  // by `since`
+  int epoll_ = -1;  // the library's
+  HttpConnections connections_;
   Instant accepts_again_at_;
   std::vector<std::shared_ptr<Exchange>> waiting_;
   std::thread thread_;
@@ -146,7 +120,7 @@ void MhdServer::Run() {
   pthread_setname_np(pthread_self(), "admin");
   while (Wait()) {
     http_.run(daemon_);
-    CloseLate();
+    connections_.CloseLate(clock_.Now(), kTimeout);
   }
   AnswerAllThatWait();
   http_.run(daemon_);  // writes what the sockets take
@@ -169,11 +143,22 @@ bool MhdServer::Wait() {
     timeout = static_cast<int>(std::min<MHD_UNSIGNED_LONG_LONG>(library_timeout, kTick));
   }
   if (!may_accept) timeout = std::min(timeout, static_cast<int>(kAcceptPause / 1ms));
+  const size_t first_client = waits.size();
+  for (const std::shared_ptr<Exchange>& exchange : waiting_) {
+    // The library does not look at them meanwhile.
+    waits.push_back(
+        {.fd = ConnectionOf(exchange->connection).fd, .events = POLLRDHUP, .revents = 0});
+  }
   (void)poll(waits.data(), waits.size(), timeout);
+  std::vector<std::shared_ptr<Exchange>> gone;
+  for (size_t i = 0; i < waiting_.size(); ++i) {
+    if (waits[first_client + i].revents != 0) gone.push_back(waiting_[i]);
+  }
   std::vector<std::shared_ptr<Exchange>> answered;
   const bool goes_on = mailbox_->Take(answered);
-  ResumeAnswered(answered);
+  Resume(answered);
   if (!goes_on) return false;
+  LetGo(gone);
   if (mailbox_->closes_doors()) LeaveDoors();
   for (size_t i = 0; i < doors_.size(); ++i) {
     if ((waits[i + 2].revents & POLLIN) != 0) Accept(i);
@@ -184,9 +169,7 @@ bool MhdServer::Wait() {
 void MhdServer::LeaveDoors() {
   if (std::exchange(closes_each_, true)) return;
   doors_.clear();
-  for (Connection& each : connections_) {
-    if (!each.waits && !each.is_closed) CloseSoon(each);
-  }
+  connections_.CloseResting();
   mailbox_->TellDoorsClosed();
 }
 
@@ -199,50 +182,43 @@ void MhdServer::Accept(size_t door) {
     // Without a descriptor or memory the next one would fail as well, at once.
     if (fd < 0 && errno != EAGAIN) accepts_again_at_ = clock_.Now() + kAcceptPause;
     if (fd < 0) return;
-    MakeFree();
-    connections_.push_back({.fd = fd, .door = door, .peer = PeerOf(fd), .since = clock_.Now()});
+    std::optional<HttpPeer> peer = PeerOf(fd);
+    if (!peer) {
+      close(fd);
+      continue;
+    }
+    connections_.MakeFree(kMostHeld);
+    connections_.Add({.fd = fd, .door = door, .peer = *std::move(peer), .since = clock_.Now()});
     // OnConnection is called meanwhile. What cannot be added is closed by the library.
     const size_t before = connections_.size();
     if (http_.add_connection(daemon_, fd, reinterpret_cast<sockaddr*>(&address), size) != MHD_YES &&
         connections_.size() == before) {
-      connections_.pop_back();
+      connections_.RemoveLast();
     }
   }
 }
 
-// Closes the connection that has gone longest without a complete request, if there are many.
-void MhdServer::MakeFree() {
-  const auto rests = [](const Connection& each) { return !each.waits && !each.is_closed; };
-  const auto closed = std::ranges::count_if(connections_, &Connection::is_closed);
-  if (connections_.size() - static_cast<size_t>(closed) < kMostHeld) return;
-  const auto oldest = std::ranges::find_if(connections_, rests);
-  if (oldest != connections_.end()) CloseSoon(*oldest);
-}
-
-void MhdServer::CloseLate() {
-  const Instant now = clock_.Now();
-  for (Connection& each : connections_) {
-    if (each.since + kTimeout > now) return;
-    if (!each.waits && !each.is_closed) CloseSoon(each);
-  }
-}
-
-// The library reads an end of stream, and closes.
-void MhdServer::CloseSoon(Connection& connection) {
-  connection.is_closed = true;
-  shutdown(connection.fd, SHUT_RDWR);
-}
-
-void MhdServer::ResumeAnswered(const std::vector<std::shared_ptr<Exchange>>& answered) {
+void MhdServer::Resume(const std::vector<std::shared_ptr<Exchange>>& answered) {
   for (const std::shared_ptr<Exchange>& exchange : answered) {
-    ConnectionOf(exchange->connection).waits = false;
+    HttpConnection& connection = ConnectionOf(exchange->connection);
+    connection.waits = false;
+    connections_.Renew(connection, clock_.Now());  // it has that long to read
     std::erase(waiting_, exchange);
     http_.resume_connection(exchange->connection);
   }
 }
 
-Connection& MhdServer::ConnectionOf(MHD_Connection* connection) const {
-  return *static_cast<Connection*>(
+// Their clients are not there any more.
+void MhdServer::LetGo(const std::vector<std::shared_ptr<Exchange>>& gone) {
+  for (const std::shared_ptr<Exchange>& exchange : gone) {
+    if (!exchange->GiveUp()) continue;
+    exchange->gone->Cancel();
+    Resume({exchange});
+  }
+}
+
+HttpConnection& MhdServer::ConnectionOf(MHD_Connection* connection) const {
+  return *static_cast<HttpConnection*>(
       http_.get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context);
 }
 
@@ -264,19 +240,17 @@ void MhdServer::OnConnection(void* self, MHD_Connection* connection, void** cont
   (void)connection;
   auto& connections = static_cast<MhdServer*>(self)->connections_;
   if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-    *context = &connections.back();
+    *context = &connections.last();
     return;
   }
-  const auto found = std::ranges::find_if(
-      connections, [context](const Connection& each) { return &each == *context; });
-  if (found != connections.end()) connections.erase(found);
+  connections.Remove(static_cast<const HttpConnection*>(*context));
 }
 
 void MhdServer::OnCompleted(void* self, MHD_Connection* connection, void** state,
                             MHD_RequestTerminationCode how) {
-  (void)self;
-  (void)connection;
   (void)how;
+  auto* const server = static_cast<MhdServer*>(self);
+  server->connections_.AnswerIsGone(server->ConnectionOf(connection));
   delete static_cast<Reading*>(*state);
   *state = nullptr;
 }
@@ -318,12 +292,10 @@ MHD_Result MhdServer::On(MHD_Connection* connection, const char* method, const c
 }
 
 MHD_Result MhdServer::Dispatch(MHD_Connection* connection, Reading& reading) {
-  Connection& known = ConnectionOf(connection);
+  HttpConnection& known = ConnectionOf(connection);
   if (reading.exchange == nullptr) {
-    known.since = clock_.Now();
-    const auto place = std::ranges::find_if(
-        connections_, [&known](const Connection& each) { return &each == &known; });
-    connections_.splice(connections_.end(), connections_, place);
+    if (ends_) return Send(connection, {.status = 503, .body = kStopped});
+    connections_.Renew(known, clock_.Now());
     HttpRequest& request = reading.request;
     request.peer = known.peer;
     request.door = known.door;
@@ -334,18 +306,25 @@ MHD_Result MhdServer::Dispatch(MHD_Connection* connection, Reading& reading) {
     request.content_type = Header(connection, MHD_HTTP_HEADER_CONTENT_TYPE);
     request.accept = Header(connection, MHD_HTTP_HEADER_ACCEPT);
     request.if_none_match = Header(connection, MHD_HTTP_HEADER_IF_NONE_MATCH);
+    request.may_wait = waiting_.size() < kMostWaiting;
     reading.exchange = std::make_shared<Exchange>(connection);
+    request.gone = reading.exchange->gone;
     handler_(request, [mailbox = mailbox_, exchange = reading.exchange](HttpResponse response) {
       mailbox->Answer(exchange, std::move(response));
     });
   }
   Exchange& exchange = *reading.exchange;
   absl::MutexLock lock(&exchange.mutex);
-  if (exchange.response) return Send(connection, *exchange.response);
-  if (waiting_.size() >= kMostWaiting) {
-    exchange.response = HttpResponse{
-        .status = 503, .body = "{\"error\":\"too many requests wait for what they ask for\"}\n"};
-    return Send(connection, *exchange.response);
+  if (exchange.response) {
+    // The library has a copy; this one goes.
+    return Send(connection, *std::exchange(exchange.response, std::nullopt));
+  }
+  if (exchange.is_answered) return MHD_NO;  // closes
+  if (!reading.request.may_wait) {          // the handler has done nothing
+    exchange.is_answered = true;
+    return Send(
+        connection,
+        {.status = 503, .body = "{\"error\":\"too many requests wait for what they ask for\"}\n"});
   }
   exchange.waits = known.waits = true;
   waiting_.push_back(reading.exchange);
@@ -354,6 +333,11 @@ MHD_Result MhdServer::Dispatch(MHD_Connection* connection, Reading& reading) {
 }
 
 MHD_Result MhdServer::Send(MHD_Connection* connection, const HttpResponse& response) {
+  if (!connections_.TakesAnswer(ConnectionOf(connection), response.body.size())) {
+    return Send(connection,
+                {.status = 503,
+                 .body = "{\"error\":\"too many answers wait for their clients to read them\"}\n"});
+  }
   MHD_Response* const made = http_.create_response_from_buffer(
       response.body.size(), const_cast<char*>(response.body.data()), MHD_RESPMEM_MUST_COPY);
   if (made == nullptr) return MHD_NO;
@@ -370,14 +354,15 @@ MHD_Result MhdServer::Send(MHD_Connection* connection, const HttpResponse& respo
   return queued;
 }
 
-// The library may not be stopped while connections wait.
+// The library may not be stopped while connections wait. What has been answered meanwhile may not
+// be in the mailbox yet, so it is not asked.
 void MhdServer::AnswerAllThatWait() {
-  for (const std::shared_ptr<Exchange>& exchange : waiting_) {
-    mailbox_->Answer(exchange, {.status = 503, .body = "{\"error\":\"the proxy has stopped\"}\n"});
+  ends_ = true;
+  const std::vector<std::shared_ptr<Exchange>> waiting = waiting_;
+  for (const std::shared_ptr<Exchange>& exchange : waiting) {
+    mailbox_->Answer(exchange, {.status = 503, .body = kStopped});
   }
-  std::vector<std::shared_ptr<Exchange>> answered;
-  (void)mailbox_->Take(answered);
-  ResumeAnswered(answered);
+  Resume(waiting);
   http_.run(daemon_);  // asks for the answers
 }
 

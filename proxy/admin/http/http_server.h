@@ -4,6 +4,7 @@
 //   accept ──► READING ── a request is complete ──► the handler ── answers ──► WRITING
 //                ▲ │                                    │                       │  │
 //                │ │                                    └─► WAITING ── answered ┘  │
+//                │ │                                           └── the client goes ──► CLOSED
 //                └─┼───────────── keep-alive ──────────────────────────────────────┘
 //                  ├── kTimeout since it was accepted, or since its last request ──► CLOSED
 //                  ├── kMostHeld are open, and another one comes ──► the oldest is CLOSED
@@ -12,8 +13,13 @@
 // Bounds: kMostConnections at once. When a new one is accepted and kMostHeld are open, whatever
 // they do, the one that has gone longest without a complete request is closed, of those that are
 // READING or WRITING: so clients that hold connections never keep others out. At most kMostWaiting
-// are WAITING; further requests that would have to wait are answered 503. So the rest is for
-// requests that are complete when they come.
+// are WAITING; the handler of a further one is told so (HttpRequest::may_wait), and one that would
+// have to wait is answered 503. So the rest is for requests that are complete when they come. A
+// client that ends what it sends while it waits has gone: it gives its place back at once.
+//
+// Answers are unsent until their clients have read them: of those larger than kSmall no more than
+// kMostUnsent bytes and one answer. Beyond that the oldest of these clients is closed and the
+// request is answered 503; the next one finds room (HttpConnections).
 //
 // Once its doors are closed it accepts nothing, closes what does not wait for an answer, and each
 // answer closes its connection: so another process can have the address, and requests that wait
@@ -21,7 +27,8 @@
 //
 // Threads: Start, CloseDoors and Stop those of its owner; the handler runs on its own thread, an
 // HttpAnswer on any, also after Stop.
-// Checked by: tests/e2e/test_admin.py, tests/e2e/test_ctl_upgrade.py.
+// Checked by: tests/proxy/admin/http_server_test.cc, tests/e2e/test_admin.py,
+// tests/e2e/test_ctl_upgrade.py.
 #ifndef SLUICE_PROXY_ADMIN_HTTP_HTTP_SERVER_H_
 #define SLUICE_PROXY_ADMIN_HTTP_HTTP_SERVER_H_
 

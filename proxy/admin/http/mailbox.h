@@ -13,6 +13,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "core/sync/cancellation.h"
 #include "proxy/admin/http/exchange.h"
 
 struct MHD_Connection;
@@ -23,13 +24,23 @@ namespace sluice::proxy {
 //
 //   ASKED ── answered while the handler runs ──► ANSWERED
 //     └── it returns first ──► WAITING ── answered, and posted to the mailbox ──► ANSWERED
+//                                └── the client goes ──► ANSWERED, without a response
 struct Exchange {
   explicit Exchange(MHD_Connection* connection) : connection(connection) {}
 
   MHD_Connection* const connection;
+  const std::shared_ptr<core::CancellationSource> gone =
+      std::make_shared<core::CancellationSource>();
   absl::Mutex mutex;
   bool waits ABSL_GUARDED_BY(mutex) = false;
+  bool is_answered ABSL_GUARDED_BY(mutex) = false;
   std::optional<HttpResponse> response ABSL_GUARDED_BY(mutex);
+
+  // The client has gone. Returns false if it has its answer already.
+  bool GiveUp() {
+    absl::MutexLock lock(&mutex);
+    return !std::exchange(is_answered, true);
+  }
 };
 
 // Threads: any; Take the server's.
@@ -48,7 +59,7 @@ class Mailbox {
   void Answer(const std::shared_ptr<Exchange>& exchange, HttpResponse response) {
     {
       absl::MutexLock lock(&exchange->mutex);
-      if (exchange->response) return;
+      if (std::exchange(exchange->is_answered, true)) return;
       exchange->response = std::move(response);
       if (!exchange->waits) return;
     }

@@ -1,7 +1,5 @@
 #include "proxy/admin/http/target.h"
 
-#include <cstddef>
-
 namespace sluice::proxy {
 namespace {
 
@@ -43,8 +41,8 @@ std::string_view Next(std::string_view& rest, char separator) {
 
 }  // namespace
 
-std::optional<HttpTarget> ParseHttpTarget(std::string_view text) {
-  if (!text.starts_with('/') || text.size() > kMostTarget) return std::nullopt;
+std::optional<HttpTarget> ParseHttpTarget(std::string_view text, size_t most) {
+  if (!text.starts_with('/') || text.size() > most) return std::nullopt;
   HttpTarget target;
   std::string_view queries = text;
   std::string_view path = Next(queries, '?').substr(1);

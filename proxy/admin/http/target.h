@@ -5,6 +5,7 @@
 #ifndef SLUICE_PROXY_ADMIN_HTTP_TARGET_H_
 #define SLUICE_PROXY_ADMIN_HTTP_TARGET_H_
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,10 +24,10 @@ struct HttpTarget {
   std::string Path() const;
 };
 
-// None: it does not begin with a slash, it is longer than kMostTarget, or a % is not followed by
-// two hexadecimal digits.
+// None: it does not begin with a slash, it is longer than `most`, or a % is not followed by two
+// hexadecimal digits.
 inline constexpr size_t kMostTarget = 8192;
-std::optional<HttpTarget> ParseHttpTarget(std::string_view text);
+std::optional<HttpTarget> ParseHttpTarget(std::string_view text, size_t most = kMostTarget);
 
 // As a segment of a target has it.
 std::string PercentEncoded(std::string_view text);

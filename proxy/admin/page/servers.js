@@ -92,7 +92,7 @@ export class Servers {
       const [title, facts] = node.firstElementChild.children;
       setText(title, each.name);
       setText(facts, `${each.usable} of ${each.endpoints} usable · ${each.balance} · ` +
-          `${format.count(each.sessions_active)} sessions · ` +
+          `${format.count(each.sessions_active)} sessions · ${format.count(each.sessions_waiting)} waiting · ` +
           `${format.count(each.connect_failures)} failed connects · ${format.count(each.retries)} retries`);
       facts.className = each.usable === 0 ? 'bad' : each.usable < each.endpoints ? 'warn' : 'quiet';
       const mine = endpoints.filter((endpoint) => endpoint.upstream === each.name);

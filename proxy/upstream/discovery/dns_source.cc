@@ -34,6 +34,13 @@ absl::Status Named(const SourceSpec& spec, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(spec.Key(), ": ", std::string(status.message())));
 }
 
+// Before anything is made of an answer, and before it is kept.
+absl::Status CheckSize(size_t addresses) {
+  if (addresses <= kMostOfSource) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat("there are ", addresses, " addresses, allowed: ", kMostOfSource));
+}
+
 // Of a target in an answer: it has an address.
 uint16_t PortOf(const core::ServiceTarget& target) { return target.addresses[0].port(); }
 
@@ -58,6 +65,8 @@ core::Task<DnsSource::Answer> DnsSource::AskForHost() {
   absl::StatusOr<core::ResolvedHost> host = co_await core::Resolve(spec_.name, options_);
   if (!host.ok()) co_return Answer{.endpoints = host.status()};
   KeepLacking(*host, addresses_);
+  absl::Status size = CheckSize(host->addresses.size());
+  if (!size.ok()) co_return Answer{.endpoints = std::move(size)};
   addresses_ = std::move(host->addresses);
   co_return Answer{.endpoints = EndpointsOfHost(spec_.name, spec_.port, addresses_),
                    .ttl = host->ttl};
@@ -67,24 +76,23 @@ core::Task<DnsSource::Answer> DnsSource::AskForService() {
   absl::StatusOr<core::ResolvedService> service =
       co_await core::ResolveService(spec_.name, options_);
   if (!service.ok()) co_return Answer{.endpoints = service.status()};
+  size_t addresses = 0;
   for (core::ServiceTarget& target : service->targets) {
     const auto same = std::ranges::find_if(targets_, [&target](const core::ServiceTarget& known) {
       return known.host == target.host && PortOf(known) == PortOf(target);
     });
     if (same != targets_.end()) KeepLacking(target, same->addresses);
+    addresses += target.addresses.size();
   }
+  absl::Status size = CheckSize(addresses);
+  if (!size.ok()) co_return Answer{.endpoints = std::move(size)};
   targets_ = std::move(service->targets);
   co_return Answer{.endpoints = EndpointsOfService(targets_), .ttl = service->ttl};
 }
 
 core::Task<DnsSource::Answer> DnsSource::Ask() {
-  Answer answer =
-      spec_.kind == SourceSpec::Kind::kHost ? co_await AskForHost() : co_await AskForService();
-  if (answer.endpoints.ok() && answer.endpoints->size() > kMostOfSource) {
-    answer.endpoints = absl::ResourceExhaustedError(absl::StrCat(
-        "there are ", answer.endpoints->size(), " addresses, allowed: ", kMostOfSource));
-  }
-  co_return answer;
+  if (spec_.kind == SourceSpec::Kind::kHost) co_return co_await AskForHost();
+  co_return co_await AskForService();
 }
 
 core::Duration DnsSource::PauseAfter(const Answer& answer) {

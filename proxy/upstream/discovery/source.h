@@ -36,7 +36,8 @@ namespace sluice::proxy {
 
 using Snapshot = std::vector<conf::Endpoint>;
 
-// More endpoints of one source are not taken: that is an error of it.
+// More endpoints of one source are not taken: that is an error of it. (Of a service each address of
+// each server counts, also where two are the same.)
 inline constexpr size_t kMostOfSource = 10'000;
 
 class EndpointSource {

@@ -58,7 +58,9 @@ class SlowStart {
     bool more = false;
     for (Ramp& ramp : ramps_) {
       if (!ramp.began_at) ramp.began_at = now;
-      const int64_t share = Endpoint::kWhole * (now - *ramp.began_at) / length_;
+      // Bounded before the product, which months without a session would overflow.
+      const core::Duration passed = std::min(now - *ramp.began_at, length_);
+      const int64_t share = Endpoint::kWhole * passed / length_;
       const auto bounded =
           static_cast<uint32_t>(std::clamp<int64_t>(share, kSmallest, int64_t{Endpoint::kWhole}));
       more = more || bounded > ramp.endpoint->ramp();

@@ -67,10 +67,20 @@ TEST_F(StateFileTest, WhatIsWrittenIsRead) {
   changes["db"]["unix:/run/x"] = Added("unix:/run/x", "", 0);
   changes["db"]["unix:/run/x"].weight = 256;
   const std::string text = EncodeState(changes);
-  const absl::StatusOr<Changes> read = DecodeState(text);
+  const absl::StatusOr<StateText> read = DecodeState(text);
   ASSERT_TRUE(read.ok()) << read.status() << "\n" << text;
-  EXPECT_TRUE(*read == changes) << text;
-  EXPECT_TRUE(DecodeState(EncodeState({}))->empty());
+  EXPECT_TRUE(read->changes == changes) << text;
+  EXPECT_EQ(read->left_out, std::vector<std::string>());
+  EXPECT_TRUE(DecodeState(EncodeState({}))->changes.empty());
+}
+
+TEST_F(StateFileTest, NamesMayBeLong) {
+  Changes changes;
+  changes["app"][std::string(5000, '%')].state = AdminState::kDrain;
+  changes["app"]["a"].removed = true;
+  const absl::StatusOr<StateText> read = DecodeState(EncodeState(changes));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_TRUE(read->changes == changes);
 }
 
 TEST_F(StateFileTest, WhatIsBrokenIsNotTaken) {
@@ -81,19 +91,48 @@ TEST_F(StateFileTest, WhatIsBrokenIsNotTaken) {
            {first, "2: the end is missing"},
            {first + "/app/a?state=drain\n", "3: the end is missing"},
            {first + "end", "3: there is something"},
-           {first + "end\n/app/a?state=drain\nend\n", "3: there is something"},
-           {first + "app/a?state=drain\nend\n", "2: it is no line"},
-           {first + "/app?state=drain\nend\n", "2: it is no line"},
-           {first + "/app/a?state=drai\nend\n", "2: state drai"},
-           {first + "/app/a?set_weight=257\nend\n", "2: weight 257"},
-           {first + "/app/a?removed=no\nend\n", "2: removed no"},
-           {first + "/app/a?address=10.0.0.1\nend\n", "2: address"},
-           {first + "/app/a?name=x\nend\n", "2: address is missing"},
-           {first + "/app/a?stat=drain\nend\n", "2: there is no parameter stat"}}) {
-    const absl::StatusOr<Changes> read = DecodeState(text);
+           {first + "end\n/app/a?state=drain\nend\n", "3: there is something"}}) {
+    const absl::StatusOr<StateText> read = DecodeState(text);
     ASSERT_FALSE(read.ok()) << text;
     EXPECT_TRUE(std::string(read.status().message()).starts_with(error)) << read.status();
   }
+}
+
+// The others hold: without them, sessions would go to servers in maintenance.
+TEST_F(StateFileTest, ALineThatSaysNothingIsLeftOut) {
+  const std::string first = "sluice administrative state 1\n/app/ok?state=drain\n";
+  const std::string last = "/app/too?removed=true\nend\n";
+  Changes others;
+  others["app"]["ok"].state = AdminState::kDrain;
+  others["app"]["too"].removed = true;
+  for (const auto& [line, error] : std::vector<std::pair<std::string, std::string>>{
+           {"app/a?state=drain", "it is no line"},
+           {"/app?state=drain", "it is no line"},
+           {"/app/a?state=drai", "state drai"},
+           {"/app/a?set_weight=257", "weight 257"},
+           {"/app/a?removed=no", "removed no"},
+           {"/app/a?address=10.0.0.1", "address"},
+           {"/app/a?name=x", "address is missing"},
+           {"/app/%FF?address=10.0.0.1:80&name=%FF", "name is"},
+           {"/app/a?stat=drain", "there is no parameter stat"}}) {
+    const absl::StatusOr<StateText> read = DecodeState(first + line + "\n" + last);
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_TRUE(read->changes == others) << line;
+    ASSERT_EQ(read->left_out.size(), 1u) << line;
+    EXPECT_TRUE(read->left_out[0].starts_with("3: " + error)) << read->left_out[0];
+  }
+}
+
+TEST_F(StateFileTest, WhatIsLeftOutIsTold) {
+  Put("sluice administrative state 1\n/app/a?state=drai\n/app/b?removed=true\n/x\nend\n");
+  StateFile file(path_, lines_);
+  const Changes changes = file.Load();
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_TRUE(changes.at("app").at("b").removed);
+  ASSERT_EQ(lines_.all.size(), 1u);
+  EXPECT_TRUE(lines_.all[0].starts_with("admin.state_file " + path_ +
+                                        ":2: state drai (and 1 other lines); it is left out"))
+      << lines_.all[0];
 }
 
 TEST_F(StateFileTest, AFileThatIsCutIsNotTaken) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
 #include <thread>
 #include <vector>
@@ -132,6 +133,25 @@ TEST(SourceLimit, ExactUnderAStorm) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_FALSE(over);
+}
+
+// A reload takes the limit away while a first connection comes: that is within either limit. (When
+// the table goes it checks that it is empty.)
+TEST(SourceLimit, ALimitThatIsTakenAwayRejectsNoConnection) {
+  SourceLimit limit(Limit(1));
+  std::atomic<bool> is_over{false};
+  std::thread reloads([&] {
+    for (uint32_t max = 0; !is_over; max = 1 - max) limit.set_max(max);
+  });
+  const core::Address client = Ip("192.0.2.1");
+  int rejected = 0;
+  for (int i = 0; i < 200'000; ++i) {
+    SourceSlot slot;
+    if (!limit.TryAcquire(client, slot)) ++rejected;
+  }
+  is_over = true;
+  reloads.join();
+  EXPECT_EQ(rejected, 0);
 }
 
 }  // namespace

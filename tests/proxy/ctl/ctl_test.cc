@@ -3,10 +3,18 @@
 #include "proxy/ctl/ctl.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <cstdlib>
+#include <functional>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
+#include "core/net/address.h"
 #include "proxy/ctl/client.h"
 #include "proxy/ctl/commands.h"
 #include "proxy/ctl/json.h"
@@ -24,6 +32,41 @@ CtlResult Ask(const std::vector<std::string>& words, const std::string& admin = 
   });
 }
 
+// Serves one client at a UNIX socket: `serve` has its connection, which closes afterwards.
+class Server {
+ public:
+  explicit Server(std::function<void(int)> serve) {
+    EXPECT_NE(mkdtemp(folder_.data()), nullptr);
+    const core::Address address = *core::Address::Parse(admin());
+    listener_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(bind(listener_, address.get(), address.size()), 0);
+    EXPECT_EQ(listen(listener_, 1), 0);
+    thread_ = std::thread([this, serve = std::move(serve)] {
+      const int connection = accept(listener_, nullptr, nullptr);
+      serve(connection);
+      close(connection);
+    });
+  }
+  ~Server() {
+    shutdown(listener_, SHUT_RDWR);  // of a client that has not come
+    thread_.join();
+    close(listener_);
+    unlink((folder_ + "/admin").c_str());
+    rmdir(folder_.c_str());
+  }
+
+  std::string admin() const { return "unix:" + folder_ + "/admin"; }
+
+ private:
+  std::string folder_ = "/tmp/ctl-XXXXXX";  // short: for sockets
+  int listener_ = -1;
+  std::thread thread_;
+};
+
+void Send(int connection, const std::string& text) {
+  (void)send(connection, text.data(), text.size(), MSG_NOSIGNAL);
+}
+
 TEST(Ctl, WhatIsWrongWithTheCommandLine) {
   for (const auto& [words, error] : std::vector<std::pair<std::vector<std::string>, std::string>>{
            {{}, "a command is needed, such as status. See sluice ctl --help.\n"},
@@ -39,6 +82,16 @@ TEST(Ctl, WhatIsWrongWithTheCommandLine) {
            {{"sessions", "app"}, "it is: sessions [KEY=VALUE].... See sluice ctl --help.\n"},
            {{"weight", "app/a", "1", "x=1"},
             "it is: weight UPSTREAM/NAME N. See sluice ctl --help.\n"},
+           {{"kill", "12", "x=1"}, "it is: kill ID, or KEY=VALUE.... See sluice ctl --help.\n"},
+           {{"sessions", "limit=1", "app"},
+            "it is: sessions [KEY=VALUE].... See sluice ctl --help.\n"},
+           {{"drain", "wait=drained"},
+            "wait=drained is no endpoint: it is named UPSTREAM/NAME, as endpoints shows. See "
+            "sluice ctl --help.\n"},
+           {{"--token-file", "/absent", "status"},
+            "cannot read --token-file /absent: No such file or directory. See sluice ctl "
+            "--help.\n"},
+           {{"--token-file=/", "status"}, "--token-file / is no file. See sluice ctl --help.\n"},
            {{"--admin"}, "--admin needs a value. See sluice ctl --help.\n"},
            {{"--watch=1ms", "status"},
             "--watch takes a time from 100ms to 1d, such as --watch=5s. See sluice ctl --help.\n"},
@@ -79,6 +132,11 @@ TEST(Ctl, WhatItAsksFor) {
            {{"weight", "app/a", "7"}, "PUT /api/v1/endpoints/app/a/weight?weight=7"},
            {{"add", "app", "10.0.0.1:80", "weight=3"},
             "POST /api/v1/upstreams/app/endpoints?address=10.0.0.1%3A80&weight=3"},
+           {{"drain", "app/unix:/a=1", "wait=drained"},
+            "POST /api/v1/endpoints/app/unix%3A%2Fa%3D1/drain?wait=drained"},
+           {{"ready", "app/unix:/a=1"}, "POST /api/v1/endpoints/app/unix%3A%2Fa%3D1/ready"},
+           {{"add", "app", "unix:/a=1", "name=b=2"},
+            "POST /api/v1/upstreams/app/endpoints?address=unix%3A%2Fa%3D1&name=b%3D2"},
            {{"sessions"}, "GET /api/v1/sessions"},
            {{"sessions", "client=10.0.0.1", "order=idle"},
             "GET /api/v1/sessions?client=10.0.0.1&order=idle"},
@@ -109,6 +167,36 @@ TEST(Ctl, AProcessThatIsNotThere) {
     EXPECT_EQ(wrong.code, 1) << admin;
     EXPECT_NE(wrong.error.find("has none of the forms"), std::string::npos) << wrong.error;
   }
+}
+
+TEST(Ctl, PatienceIsForTheWholeAnswer) {
+  for (const auto& [method, error] : std::vector<std::pair<std::string, std::string>>{
+           {"GET", ""}, {"POST", "; what was asked for may still be done"}}) {
+    const Server server([](int connection) {
+      pollfd gone = {.fd = connection, .events = POLLRDHUP, .revents = 0};
+      // A byte long before the client's patience ends, again and again; at last it gives up.
+      for (int i = 0; i < 200 && poll(&gone, 1, /*timeout=*/20) == 0; ++i) Send(connection, "H");
+    });
+    const absl::StatusOr<AdminReply> reply = AskAdmin(server.admin(), method, "/", "", 100ms);
+    EXPECT_EQ(reply.status().message(),
+              "the proxy at " + server.admin() + " has not answered within 100ms" + error);
+  }
+}
+
+TEST(Ctl, AWaitThatWasInVainIsTold) {
+  const std::string body =
+      R"({"upstream":"app","name":"a","state":"drain","usable":false,"sessions_active":3})";
+  const Server server([&body](int connection) {
+    Send(connection, "HTTP/1.1 504 Gateway Timeout\r\n\r\n" + body);
+    shutdown(connection, SHUT_WR);
+    std::string request(4096, '\0');
+    while (recv(connection, request.data(), request.size(), 0) > 0) {
+    }
+  });
+  const CtlResult result = Ask({"drain", "app/a", "wait=drained"}, server.admin());
+  EXPECT_EQ(result.code, 1);
+  EXPECT_EQ(result.error,
+            "app/a still has 3 sessions at the end of the wait; its state is drain\n");
 }
 
 TEST(Ctl, ErrorsAreJsonForPrograms) {

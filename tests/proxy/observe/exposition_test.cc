@@ -93,11 +93,37 @@ sluice_dropped_total{name="a\"\\\nb"} 1
 )");
 }
 
+// Ten thousand sessions that stay for weeks: more than the nanoseconds of a Duration.
+TEST(Exposition, ASumOfThousandsOfYears) {
+  Metrics<kTable> web(1);
+  for (int i = 0; i < 100; ++i) web.of(0).Observe("took_seconds", 200 * 365 * 24h);
+  const MetricValues<kTable> values = web.Sum();
+  const std::vector<MetricSeries> series = {
+      {.listener = "web", .upstream = "app", .values = values.all()}};
+  Exposition exposition(ExpositionFormat::kText);
+  exposition.Add(kTable, series);
+  const std::string text = std::move(exposition).Finish();
+  EXPECT_NE(text.find("took_seconds_sum{listener=\"web\",upstream=\"app\"} 630720000000\n"),
+            text.npos)
+      << text;
+}
+
 TEST(Exposition, OpenMetrics) {
   const std::string text = Expose(ExpositionFormat::kOpenMetrics);
   EXPECT_NE(text.find("# TYPE sluice_all counter\nsluice_all_total 8\n"), text.npos) << text;
   EXPECT_NE(text.find("le=\"2.0\"} 2\n"), text.npos) << text;
   EXPECT_TRUE(text.ends_with("# EOF\n")) << text;
+}
+
+// One byte that is none would cost the whole scrape.
+TEST(Exposition, LabelsAreValidUtf8) {
+  const std::vector<ReadValue> values = {
+      {.labels = {{"name", "\xff\xc3\xa9\xc3\"\xe2\x82"}}, .value = 0}};
+  Exposition exposition(ExpositionFormat::kText);
+  exposition.Add({.name = "n", .kind = MetricKind::kGauge, .help = "N."}, values);
+  EXPECT_EQ(std::move(exposition).Finish(),
+            "# HELP sluice_n N.\n# TYPE sluice_n gauge\n"
+            "sluice_n{name=\"\ufffd\u00e9\ufffd\\\"\ufffd\ufffd\"} 0\n");
 }
 
 TEST(Exposition, TheClientChoosesTheFormat) {

@@ -85,9 +85,16 @@ TEST(MetricTable, AHistogramPutsEachValueIntoTheBucketWhoseBoundIsTheFirstThatIs
   expected[2] = 1;
   expected[1 + 18] = 1;
   expected[1 + 19] = 2;
-  expected[1 + 20] = 1'000'000 + 1'000'001 + 2'000'000'000'001 + 86'400'000'000'000;
+  expected[1 + 20] = 1'000 + 1'000 + 2'000'000'000 + 86'400'000'000;  // microseconds
   EXPECT_EQ(std::vector<uint64_t>(sum.all().begin(), sum.all().end()), expected);
   EXPECT_EQ(kBounds.back(), 1000s);
+}
+
+TEST(MetricTable, ASumIsOfRoundedValues) {
+  Metrics<kTimes> times(1);
+  for (int i = 0; i < 1000; ++i) times.of(0).Observe("waited_seconds", 1499ns);
+  for (int i = 0; i < 1000; ++i) times.of(0).Observe("waited_seconds", 1500ns);
+  EXPECT_EQ(times.Sum().all().back() + times.Sum().all()[1 + 20], 3000u);
 }
 
 // Every pair of a row and its labels has a slot for itself.

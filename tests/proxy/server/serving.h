@@ -21,6 +21,7 @@
 #include "core/io/signals.h"
 #include "core/log/logger.h"
 #include "proxy/memory/heap_reserve.h"
+#include "proxy/observe/access_log/access_log.h"
 #include "proxy/server/server.h"
 #include "tests/contract/contract.h"
 #include "tests/contract/sockets.h"
@@ -140,7 +141,7 @@ class ServingTest : public contract::ContractTest {
     core::SignalStream signals({SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2});
     ASSERT_EQ(signals.error(), 0);
     const conf::Config first = FirstConfig();
-    Server serving(first, runtime().handle(), signals, logger, /*access_log=*/nullptr, reserve);
+    Server serving(first, runtime().handle(), signals, logger, access_log, reserve);
     serving.set_next_config([this]() -> absl::StatusOr<conf::Config> { return next; }, elsewhere);
     server = &serving;
     std::thread driver([&] {
@@ -174,6 +175,7 @@ class ServingTest : public contract::ContractTest {
   EchoServer odd{'o'};
   LineLogger logger;
   HeapReserve reserve{0, [] { return true; }};
+  AccessLog* access_log = nullptr;
   RunElsewhere elsewhere = RunOnThread;  // it reads configurations and ends sessions
   conf::Config next;
   size_t exchanges = 0;

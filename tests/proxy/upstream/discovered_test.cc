@@ -172,6 +172,44 @@ TEST_F(DiscoverTest, SessionsOfWhatAListPutsIntoMaintenanceEnd) {
   EXPECT_TRUE(endpoint->end_of_sessions()->cancelled());
 }
 
+TEST_F(DiscoverTest, WhatAListTakesOutOfMaintenanceHasNoEnd) {
+  conf::Endpoint out = At("10.0.0.1:1");
+  Discover({out});
+  Endpoint* const endpoint = Find("10.0.0.1:1");
+  out.state = conf::EndpointState::kMaintenance;
+  Discover({out});
+  const auto time_is_over = [this](std::span<Endpoint* const>) {
+    (void)upstream_->pool()->EndLate(now_ + 61s);
+  };
+  (void)upstream_->Discover("file /x", {At("10.0.0.1:1"), At("10.0.0.2:1")}, Joiners::kUsable,
+                            time_is_over, now_ + 59s);
+  EXPECT_EQ(Find("10.0.0.1:1"), endpoint);
+  EXPECT_TRUE(endpoint->usable());
+  EXPECT_FALSE(endpoint->end_of_sessions()->cancelled());
+}
+
+// The list has gone, and the configuration names the endpoint itself.
+TEST_F(DiscoverTest, WhatAReloadTakesOutOfMaintenanceHasNoEnd) {
+  for (const bool is_late : {false, true}) {  // before the reload is put in force, or after it
+    upstream_ = core::MakeRef<Upstream>(Config(), 1);
+    conf::Endpoint out = At("10.0.0.1:1");
+    out.state = conf::EndpointState::kMaintenance;
+    Discover({At("10.0.0.1:1")});
+    Discover({out});
+    conf::Upstream config = Config();
+    config.discover = {};
+    config.endpoints = {At("10.0.0.1:1")};
+    const auto after = core::MakeRef<Upstream>(config, 1, upstream_.get());
+    after->Refresh();
+    if (!is_late) (void)after->pool()->EndLate(now_ + 61s);
+    after->PutInForce(*upstream_, now_ + 59s);
+    upstream_ = after;
+    (void)after->pool()->EndLate(now_ + 61s);
+    EXPECT_TRUE(Find("10.0.0.1:1")->usable());
+    EXPECT_FALSE(Find("10.0.0.1:1")->end_of_sessions()->cancelled());
+  }
+}
+
 TEST_F(DiscoverTest, AnotherConfigurationHasWhatWasFound) {
   Discover({At("10.0.0.1:1")});
   Endpoint* const endpoint = Find("10.0.0.1:1");

@@ -147,7 +147,7 @@ TEST(EndpointQueue, ASessionThatGivesUpLeavesTheQueue) {
 Task<void> IsClosed(core::RuntimeHandle runtime, Queue& queue) {
   std::optional<EndpointSlot> held = queue.limits.TryAcquire(0, {});
   core::TaskGroup group(runtime);
-  group.Spawn(WaitAs(queue, 'a', {1}));
+  group.Spawn(WaitAs(queue, 'a', {0}));
   group.Spawn(WaitAs(queue, 'b', {}));
   for (int i = 0; i < 10; ++i) co_await core::testing::Yield();
   EXPECT_EQ(queue.served, "");
@@ -250,6 +250,7 @@ Task<void> ComeLeaveAndRelease(core::RuntimeHandle runtime, Expected& state) {
       } else {
         co_await ReleaseOne(state, static_cast<uint32_t>(what / 4 % Expected::kEndpoints));
       }
+      EXPECT_EQ(state.limits.queue.waiting(), state.waiting.size());
     }
   }
   while (!state.waiting.empty()) co_await LeaveOne(state, 0);

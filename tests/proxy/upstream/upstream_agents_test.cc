@@ -227,6 +227,53 @@ TEST(UpstreamAgents, WhatIsSaidDuringAReloadHolds) {
   EXPECT_EQ(world.weights(), (Weights{7, 1, 1}));
 }
 
+// Another object, whose agent has taken nothing back.
+TEST(UpstreamAgents, WhatWasSaidOutlastsAMaintenance) {
+  World world(Config(2));
+  world.Say(0, "drain 50%");
+  Endpoint& before = world.endpoint(0);
+  world.upstream->SetState(world.name(0), AdminState::kMaintenance, kStart);
+  (void)world.upstream->pool()->EndLate(kStart + 5min);
+  world.upstream->SetState(world.name(0), AdminState::kReady, kStart + 6min);
+  EXPECT_NE(&world.endpoint(0), &before);
+  EXPECT_EQ(world.Usable(), "b");
+  EXPECT_EQ(world.weights(), (Weights{1, 2}));
+  world.Say(0, "ready");
+  EXPECT_EQ(world.Usable(), "ab");
+}
+
+// Nothing stays out for what an agent has said that is not asked any more.
+TEST(UpstreamAgents, AReloadWithoutAgentsForgetsWhatOneInMaintenanceWasSaidToBe) {
+  conf::Upstream config = Config(2);
+  World world(config);
+  world.Say(0, "drain");
+  world.upstream->SetState(world.name(0), AdminState::kMaintenance, kStart);
+  (void)world.upstream->pool()->EndLate(kStart + 5min);
+  config.agent.port = 0;
+  config.endpoints.push_back({.address = *core::Address::Parse("10.0.0.9:80")});
+  world.Change(config);
+  world.upstream->SetState(world.name(0), AdminState::kReady, kStart + 6min);
+  EXPECT_EQ(world.Usable(), "abc");
+}
+
+// Endpoints are located before they are put in force, and the set of them is made again then.
+TEST(UpstreamAgents, AReloadWithoutAgentsKeepsWhereItsEndpointsAre) {
+  conf::Upstream config = Config(2);
+  World world(config);
+  world.Say(0, "50%");
+  config.agent.port = 0;
+  config.endpoints.push_back({.address = *core::Address::Parse("10.0.0.9:80")});
+  const auto next = core::MakeRef<Upstream>(config, 1, world.upstream.get());
+  next->Refresh();
+  next->endpoints()->endpoint(2).set_own_listener(OwnListener::kYes);
+  next->endpoints()->endpoint(2).set_may_be_itself(true);
+  next->PutInForce(*world.upstream, kStart);
+  world.upstream = next;
+  EXPECT_EQ(world.weights(), (Weights{1, 1, 1}));
+  EXPECT_EQ(world.endpoint(2).own_listener(), OwnListener::kYes);
+  EXPECT_TRUE(world.endpoint(2).may_be_itself());
+}
+
 TEST(UpstreamAgents, NoPanicUsesOneThatIsOutOfUse) {
   conf::Upstream config = Config(3);
   config.panic = 100;

@@ -187,6 +187,19 @@ TEST(SlowStartOfLimits, MaxConnectionsRampsUp) {
   EXPECT_EQ(policy.active(1), 1u);
 }
 
+// A ramp that has begun, and then no session for months, as with endpoints that stand by.
+TEST(SlowStartOfLimits, ARampIsOverAfterAnyTime) {
+  for (const Duration since : {24h * 107, 24h * 120, 24h * 400, 24h * 10'000}) {
+    Policy policy(New<First>(), {0}, 0, kLength);
+    policy.Use(policy.MembersOf({1}, {10}));
+    const EndpointSlot first = policy.Take({.now = kJoined});
+    EXPECT_TRUE(first.valid());
+    EXPECT_FALSE(policy.Take({.now = kJoined}).valid()) << "a tenth of its slots";
+    EXPECT_TRUE(policy.Take({.now = kJoined + since}).valid()) << since / 24h << " days";
+    EXPECT_FALSE(policy.endpoints()[0]->is_ramping()) << since / 24h << " days";
+  }
+}
+
 core::Task<void> WaitFor(Policy& policy, uint32_t& served) {
   const EndpointSlot slot = co_await policy.queue().WaitForSlot({.now = kJoined}, {});
   ++served;
