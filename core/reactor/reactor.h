@@ -83,10 +83,11 @@ class Reactor : public SocketApi {
   virtual void Close(int fd) = 0;
   virtual void CloseNow(int fd) { Close(fd); }  // where Close is not delayed
 
-  // Closes a listening socket for good and, before that, removes the file that its Listen made.
+  // Closes a listening socket for good, so that a connect is refused from now on, and before that
+  // removes the file that its Listen made.
   void CloseListener(int fd, const SocketFile& file = {}) {
     RemoveSocketFile(file);
-    Close(fd);
+    CloseNow(fd);
   }
 
   // Submits what is queued, waits until something happens or `timeout` is over (0: not at all;

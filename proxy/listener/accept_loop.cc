@@ -140,7 +140,7 @@ core::Task<void> AcceptLoop::Run(int socket) {
     if (!next && in_hand_ >= 0) StartOrReject(context_, *listener, std::exchange(in_hand_, -1));
     listener = std::move(next);
   }
-  CurrentReactor().Close(socket_);
+  CurrentReactor().CloseNow(socket_);
 }
 
 // A descriptor of this worker's own: a backend waits for one thing per descriptor and direction.

@@ -1,6 +1,7 @@
 // Connecting and accepting over every family of addresses, and being refused.
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -108,6 +109,33 @@ Task<void> RefusedMain() {
   CloseHere(fd);
 }
 TEST_P(AddressTest, Refused) { Run(RefusedMain()); }
+
+int ErrorOfConnect(const Address& address) {
+  const Fd client(socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return connect(client.get(), address.get(), address.size()) == 0 ? 0 : errno;
+}
+// From the call on, and not from the next turn: who is told that it is closed may come at once.
+Task<void> ClosedMain() {
+  for (const Address& at : {Loopback(), Loopback6(), AbstractName()}) {
+    for (const bool has_accepted : {false, true}) {
+      IoResult<int> listener = Here().Listen(at, {.backlog = 8});
+      EXPECT_TRUE(listener.ok());
+      const Address address = AddressOf(*listener);
+      if (has_accepted) {
+        core::AcceptStream stream(*listener);
+        int client = -1;
+        auto [accepted, error] = co_await core::Join(AcceptOne(stream), ConnectTo(address, client));
+        EXPECT_EQ(error, 0);
+        CloseHere(client);
+        CloseHere(accepted);
+        EXPECT_EQ((co_await core::Select(Soon(), ErrorOfAccept(stream))).Get<1>(), ECANCELED);
+      }
+      Here().CloseListener(*listener);
+      EXPECT_EQ(ErrorOfConnect(address), ECONNREFUSED) << at.ToString() << has_accepted;
+    }
+  }
+}
+TEST_P(AddressTest, AClosedListenerRefuses) { Run(ClosedMain()); }
 
 // A UNIX socket whose backlog is full is told so at once.
 Task<void> UnixFullMain() {
