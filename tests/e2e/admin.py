@@ -84,6 +84,13 @@ class Endpoint:
         assert answer.status == 200, (answer.status, answer.text)
         return answer.json
 
+    def pid(self):
+        """The process that answers, or None: in an upgrade there is none for a moment."""
+        try:
+            return self.json("info")["pid"]
+        except OSError:
+            return None
+
     def metrics(self):
         """{name and labels: value} of all samples."""
         samples = {}

@@ -40,7 +40,7 @@ class Upgrade(Upgrading):
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             self.assertIn("a successor serves now", done.stdout)
             self.now_serves(count)
-            wait_for(lambda: self.info() == self.generations[-1], "the successor to answer")
+            wait_for(lambda: self.admin.pid() == self.generations[-1], "the successor to answer")
         self.web.wait_line(r"admin: uid \d+, pid \d+: upgrade$")
         self.web.wait_line("^.* info admin: starting a successor$")
         self.web.wait_line("info upgrade: no new connections; 1 sessions may finish for 3600 s$")
@@ -48,12 +48,6 @@ class Upgrade(Upgrading):
         self.echoes(self.web.address())
         held.close()
         self.end(self.web)
-
-    def info(self):
-        try:
-            return self.admin.json("info")["pid"]
-        except OSError:
-            return None
 
     def test_connections_that_idle_go_to_the_successor(self):
         """A scraper that keeps its connection does not stay with the process before."""
@@ -76,11 +70,13 @@ class Upgrade(Upgrading):
                             ("#!/bin/sh\nexec sleep 1000\n", "was not ready within 2 s"),
                             (FAKE + "ready(); sys.exit(5)\n", "exit code 5 before it served")):
             self.install_script(script)
+            uptime = self.admin.json("info")["uptime_s"]
             failed = self.ctl("upgrade")
             self.assertEqual((failed.returncode, failed.stdout), (1, ""), failed.stderr)
             self.assertIn(why, failed.stderr)
             errors += 1
-            wait_for(lambda: self.info() == self.web.pid, "it to answer again")
+            wait_for(lambda: self.admin.pid() == self.web.pid, "it to answer again")
+            self.assertGreaterEqual(self.admin.json("info")["uptime_s"], uptime)
         self.echoes(self.web.address())
         told = [event["text"] for event in self.admin.json("events")["events"]
                 if event["kind"] == "upgrade" and event["level"] == "error"]

@@ -34,14 +34,6 @@ def psql(port, *commands):
         raise AssertionError(done.stderr)
 
 
-def answering(path):
-    """The process that answers at an admin endpoint, or None."""
-    try:
-        return Endpoint(path).json("info")["pid"]
-    except OSError:
-        return None
-
-
 @matrix(workers=(2,))
 class Upgrades(Upgrading):
     def setUp(self):
@@ -141,16 +133,16 @@ class Upgrades(Upgrading):
         web = self.start({**self.config_now, "admin": {"bind": "unix:" + path}})
         held = self.keep(web.connect())
         sockets.exchange_echo(held)
-        self.assertEqual(answering(path), web.pid)
+        self.assertEqual(Endpoint(path).pid(), web.pid)
         self.install_script(FAKE + "ready(); sys.exit(5)\n")
         self.failed_upgrade(web)
-        wait_for(lambda: answering(path) == web.pid, "the process that serves on to answer again")
+        wait_for(lambda: Endpoint(path).pid() == web.pid, "the one that serves on to answer again")
         self.upgrade(web)
-        wait_for(lambda: answering(path) == self.pid, "the successor to answer")
+        wait_for(lambda: Endpoint(path).pid() == self.pid, "the successor to answer")
         sockets.exchange_echo(held)
         held.close()
         self.wait_ended(web, web.pid)
-        self.assertEqual(answering(path), self.pid, "whose socket file stays")
+        self.assertEqual(Endpoint(path).pid(), self.pid, "whose socket file stays")
         self.end(web, errors=1)
         self.assertFalse(os.path.exists(path))
 
