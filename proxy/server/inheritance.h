@@ -45,6 +45,7 @@ class Inheritance {
   // Who adopts one takes its descriptor.
   std::vector<InheritedSocket>& sockets() { return sockets_; }
   size_t count() const { return sockets_.size(); }
+  int channel() const { return channel_; }  // of Receive
 
   // Closes what has not been adopted, tells that this process is ready, and waits until the other
   // one accepts nothing any more. An error: that does not happen.

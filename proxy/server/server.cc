@@ -116,6 +116,7 @@ core::Task<void> Server::Run() {
   if (serves) {
     co_await BeginToServe();
     const bool hurries = co_await WaitForStop();
+    const core::Instant stopped = core::Worker::Current()->clock().Now();
     co_await StopAccepting();
     const DrainContext context{.addresses = addresses_,
                                .sessions = sessions_,
@@ -135,6 +136,7 @@ core::Task<void> Server::Run() {
                                .timeout = topology_->config().shutdown.drain_timeout,
                                .hurries = hurries};
     co_await Drain(context);
+    co_await WaitForPredecessor(stopped + context.timeout);
     reporter_.Report();
   } else {
     addresses_.Close();

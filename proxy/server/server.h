@@ -62,6 +62,7 @@
 #include "proxy/server/interim_records.h"
 #include "proxy/server/listener_store.h"
 #include "proxy/server/next_topology.h"
+#include "proxy/server/predecessor.h"
 #include "proxy/server/retired_addresses.h"
 #include "proxy/server/run_elsewhere.h"
 #include "proxy/server/server_control.h"
@@ -117,6 +118,7 @@ class Server {
 
   // Before Run: it takes over these sockets, and begins to serve when their process says so.
   void set_inheritance(std::unique_ptr<Inheritance> inheritance) {
+    predecessor_ = Predecessor::At(inheritance->channel());
     inheritance_ = std::move(inheritance);
   }
 
@@ -195,6 +197,7 @@ class Server {
   void StartReporting();
   core::Task<void> StopReporting();
   core::Task<void> StopAccepting();
+  core::Task<void> WaitForPredecessor(core::Instant until);
 
   const conf::Config& config_;
   const core::RuntimeHandle runtime_;
@@ -226,6 +229,7 @@ class Server {
   std::string why_change_;            // the last one: "signal SIGHUP", "admin", "reload.watch"
   std::unique_ptr<Upgrade> upgrade_;  // or null
   std::unique_ptr<Inheritance> inheritance_;  // until it serves, or null
+  Predecessor predecessor_;
   bool handed_over_ = false;                  // a successor serves
   std::function<absl::Status()> open_admin_;  // or empty, as is the next one
   std::function<void()> close_admin_;

@@ -1,6 +1,8 @@
 // The server and the service manager that has started it: what it is told, and the sockets that it
 // keeps and gives.
+#include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -29,6 +31,16 @@ void Server::TellServiceManager(std::string_view state) {
   if (manager_.socket.empty()) return;
   const absl::Status told = NotifyServiceManager(manager_.socket, state);
   if (!told.ok()) logger_.Log(LogLevel::kWarn, "%s", told.message());
+}
+
+// Until the end of the time that the manager has been asked for; one that is not the main process
+// any more has none, and its own successor waits for it.
+core::Task<void> Server::WaitForPredecessor(core::Instant until) {
+  if (manager_.socket.empty()) co_return;
+  std::optional<core::Duration> most;
+  const core::Duration left = until - core::Worker::Current()->clock().Now();
+  if (!handed_over_) most = end_sessions_.cancelled() ? 0s : std::max<core::Duration>(left, 0s);
+  co_await predecessor_.WaitForEnd(most, stop_signals_, logger_);
 }
 
 // So that a service manager does not take the time that sessions have for a process that hangs.

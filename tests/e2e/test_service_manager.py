@@ -10,6 +10,8 @@ from harness import main, matrix
 from manager import Managed
 from processes import libc, of_threads
 from reloading import put
+from sluice import yaml
+from upgrading import ended
 
 ATTACH, DETACH, ALL_THREADS = 16, 17, 0x40000000
 
@@ -26,6 +28,13 @@ class Held:
 
     def __exit__(self, *_):
         libc.ptrace(DETACH, self.thread, 0, 0)
+
+
+def end_of(session):
+    try:
+        return session.recv(1)
+    except ConnectionResetError:
+        return b""
 
 
 @matrix(workers=(2,))
@@ -95,6 +104,44 @@ class ServiceManager(Managed):
             pass  # what has come until now
         self.manager.until("WATCHDOG")
         self.end(web)
+
+    def stopped_after_an_upgrade(self, drain_timeout="1h"):
+        """A session of the process before, and the main process, which has so long, is to end."""
+        config = self.config([self.server], shutdown={"drain_timeout": "1h"})
+        web = self.start(config, self.manager.prepare())
+        self.manager.until("READY")
+        held = self.keep(web.connect())
+        sockets.exchange_echo(held)
+        put(web.config_path, yaml(self.changed(config, shutdown={"drain_timeout": drain_timeout})))
+        self.upgrade(web)
+        self.manager.until("MAINPID")
+        os.kill(self.pid, signal.SIGTERM)
+        web.wait_line(f"upgrade: process {web.pid} before this one still serves sessions")
+        return web, held
+
+    def both_end(self, web):
+        for pid in (web.pid, self.pid):
+            self.wait_ended(web, pid)
+        self.end(web)
+
+    def test_it_ends_behind_its_predecessor(self):
+        """What the main process leaves when it ends is killed by systemd."""
+        web, held = self.stopped_after_an_upgrade()
+        sockets.exchange_echo(held)
+        self.assertFalse(ended(self.pid))
+        held.close()
+        self.both_end(web)
+
+    def test_a_second_signal_is_for_both(self):
+        web, held = self.stopped_after_an_upgrade()
+        os.kill(self.pid, signal.SIGTERM)
+        self.assertEqual(end_of(held), b"")
+        self.both_end(web)
+
+    def test_both_end_when_the_time_of_the_main_process_is_over(self):
+        web, held = self.stopped_after_an_upgrade(drain_timeout="300ms")
+        self.assertEqual(end_of(held), b"")
+        self.both_end(web)
 
 
 if __name__ == "__main__":
