@@ -189,6 +189,7 @@ constexpr CtlOption kOptions[] = {
     {"--admin", "ADDRESS",
      "unix:PATH or http://HOST:PORT; else SLUICE_ADMIN, else\nunix:/run/sluice/admin.sock"},
     {"--token-file", "FILE", "has the token; else SLUICE_ADMIN_TOKEN"},
+    {"--config", "FILE", "the process's own, which has both"},
     {"--json", "", "what the API answers, one answer a line"},
     {"--watch", "[=TIME]", "ask again and again, every 2s unless TIME says otherwise"},
     {"--follow", "", "with events: what happens from now on, too"},
@@ -218,7 +219,8 @@ std::span<const CtlOption> CtlOptions() { return kOptions; }
 
 std::string CtlHelp() {
   std::string text =
-      "usage: sluice ctl [--admin ADDRESS] [--token-file FILE] [--json] [--watch[=TIME]] COMMAND\n"
+      "usage: sluice ctl [--admin ADDRESS] [--token-file FILE] [--config FILE] [--json]\n"
+      "                  [--watch[=TIME]] COMMAND\n"
       "\n";
   bool acts = false;
   for (const CtlCommand& each : kCommands) {

@@ -12,6 +12,7 @@
 #include "proxy/admin/json_writer.h"
 #include "proxy/ctl/client.h"
 #include "proxy/ctl/commands.h"
+#include "proxy/ctl/find_process.h"
 #include "proxy/ctl/json.h"
 #include "proxy/ctl/options.h"
 #include "proxy/ctl/request.h"
@@ -58,7 +59,9 @@ std::string ErrorOf(const AdminReply& reply) {
   }
   if (text.empty()) text = absl::StrCat(OneErrorOf(json, reply.status), "\n");
   if (reply.status == 401) {
-    absl::StrAppend(&text, "The token is taken from SLUICE_ADMIN_TOKEN or --token-file.\n");
+    absl::StrAppend(
+        &text,
+        "The token is taken from --token-file, the file of --config, or SLUICE_ADMIN_TOKEN.\n");
   }
   return text;
 }
@@ -113,7 +116,7 @@ std::string_view Misfits(const CtlRequest& request, const CtlSettings& options) 
 
 CtlResult RunCtl(const std::vector<std::string>& words, const CtlEnv& env) {
   CtlSettings options;
-  if (const std::string wrong = ReadCtlOptions(words, env, options); !wrong.empty()) {
+  if (const std::string wrong = ReadCtlOptions(words, options); !wrong.empty()) {
     return Wrong(wrong);
   }
   if (options.help) return {.output = CtlHelp()};
@@ -126,6 +129,13 @@ CtlResult RunCtl(const std::vector<std::string>& words, const CtlEnv& env) {
   if (!request.ok()) return Wrong(std::string(request.status().message()));
   if (const std::string_view wrong = Misfits(*request, options); !wrong.empty()) {
     return Wrong(wrong);
+  }
+  if (const absl::Status found = FindProcess(env, options); !found.ok()) {
+    const std::string why(found.message());
+    if (absl::IsInvalidArgument(found)) return Wrong(why);
+    return {.code = kFailed,
+            .output = options.json ? ErrorJson(why) : "",
+            .error = absl::StrCat(why, "\n")};
   }
   if (options.follow) {
     const CtlAsk ask = [&](const std::string& target, core::Duration patience) {

@@ -1,15 +1,12 @@
 #include "proxy/ctl/options.h"
 
-#include <algorithm>
 #include <cstddef>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "conf/text/text.h"
 #include "conf/text/units.h"
 #include "proxy/admin/token_file.h"
-#include "proxy/ctl/client.h"
 #include "proxy/ctl/watch.h"
 
 namespace sluice::proxy {
@@ -21,8 +18,9 @@ constexpr core::Duration kLongestInterval = 24h;
 // Options that need a value; `value` is the next word where it is not joined to the name. Returns
 // what is wrong, "": nothing.
 std::string ReadValue(std::string_view name, const std::string& value, CtlSettings& options) {
-  if (name == "--admin") {
-    options.admin = value;
+  if (value.empty()) return absl::StrCat(std::string(name), " needs a value");
+  if (name != "--token-file") {
+    (name == "--admin" ? options.admin : options.config) = value;
     return "";
   }
   const absl::StatusOr<std::string> token = ReadToken(std::string(name), value);
@@ -45,11 +43,7 @@ std::string ReadWatch(std::string_view word, CtlSettings& options) {
 
 }  // namespace
 
-std::string ReadCtlOptions(const std::vector<std::string>& words, const CtlEnv& env,
-                           CtlSettings& options) {
-  options.admin = env("SLUICE_ADMIN");
-  if (options.admin.empty()) options.admin = kDefaultAdmin;
-  options.token = env("SLUICE_ADMIN_TOKEN");
+std::string ReadCtlOptions(const std::vector<std::string>& words, CtlSettings& options) {
   for (size_t i = 0; i < words.size(); ++i) {
     const std::string name = words[i].substr(0, words[i].find('='));
     std::string wrong;
@@ -63,7 +57,7 @@ std::string ReadCtlOptions(const std::vector<std::string>& words, const CtlEnv& 
       options.help = true;
     } else if (name == "--watch") {
       wrong = ReadWatch(words[i], options);
-    } else if (name == "--admin" || name == "--token-file") {
+    } else if (name == "--admin" || name == "--config" || name == "--token-file") {
       const bool is_joined = name.size() < words[i].size();
       if (!is_joined && i + 1 == words.size()) return absl::StrCat(name, " needs a value");
       const std::string value = is_joined ? words[i].substr(name.size() + 1) : words[++i];
@@ -73,9 +67,7 @@ std::string ReadCtlOptions(const std::vector<std::string>& words, const CtlEnv& 
     }
     if (!wrong.empty()) return wrong;
   }
-  // It becomes a line of the request.
-  const bool is_clean = std::ranges::all_of(options.token, absl::ascii_isgraph);
-  return is_clean ? "" : "a token has no spaces and no control characters";
+  return "";
 }
 
 }  // namespace sluice::proxy

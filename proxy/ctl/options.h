@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "core/base/time.h"
-#include "proxy/ctl/ctl.h"
 
 namespace sluice::proxy {
 
 struct CtlSettings {
-  std::string admin;
-  std::string token;
+  std::string admin;   // "": find_process.h says which
+  std::string token;   // likewise
+  std::string config;  // the process's file; "": not given
   bool json = false;
   bool help = false;
   bool follow = false;
@@ -22,8 +22,7 @@ struct CtlSettings {
 };
 
 // Returns what is wrong, "": nothing. `words`: of the command line.
-std::string ReadCtlOptions(const std::vector<std::string>& words, const CtlEnv& env,
-                           CtlSettings& options);
+std::string ReadCtlOptions(const std::vector<std::string>& words, CtlSettings& options);
 
 }  // namespace sluice::proxy
 

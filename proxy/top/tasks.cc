@@ -14,7 +14,7 @@ namespace sluice::proxy {
 namespace {
 
 constexpr char kHelp[] =
-    "usage: sluice tasks [--admin ADDRESS] [--token-file FILE]\n"
+    "usage: sluice tasks [--admin ADDRESS] [--token-file FILE] [--config FILE]\n"
     "\n"
     "Shows what each task of a running process does, every second: first the one that has kept "
     "its\n"
@@ -25,6 +25,7 @@ constexpr char kHelp[] =
     "  --admin ADDRESS      unix:PATH, unix:@name or http://HOST:PORT; else SLUICE_ADMIN, else\n"
     "                       unix:/run/sluice/admin.sock\n"
     "  --token-file FILE    has the token; else SLUICE_ADMIN_TOKEN is it\n"
+    "  --config FILE        the process's own, which has both\n"
     "\n"
     "NO_COLOR in the environment turns colours off. For scripts there is sluice ctl --json "
     "tasks.\n";

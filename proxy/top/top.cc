@@ -18,7 +18,7 @@ namespace {
 constexpr core::Duration kActPatience = 10s;
 
 constexpr char kHelp[] =
-    "usage: sluice top [--admin ADDRESS] [--token-file FILE]\n"
+    "usage: sluice top [--admin ADDRESS] [--token-file FILE] [--config FILE]\n"
     "\n"
     "Shows what a running process does, every two seconds. The arrow keys choose, Enter leads from "
     "a\n"
@@ -28,6 +28,7 @@ constexpr char kHelp[] =
     "  --admin ADDRESS      unix:PATH, unix:@name or http://HOST:PORT; else SLUICE_ADMIN, else\n"
     "                       unix:/run/sluice/admin.sock\n"
     "  --token-file FILE    has the token; else SLUICE_ADMIN_TOKEN is it\n"
+    "  --config FILE        the process's own, which has both\n"
     "\n"
     "NO_COLOR in the environment turns colours off.\n";
 

@@ -19,6 +19,7 @@
 #include "core/base/clock.h"
 #include "core/base/time.h"
 #include "proxy/ctl/ctl.h"
+#include "proxy/ctl/find_process.h"
 #include "proxy/ctl/options.h"
 #include "proxy/top/asker.h"
 #include "proxy/top/terminal.h"
@@ -60,13 +61,14 @@ CtlResult RunView(const View& view, const std::vector<std::string>& words, const
   };
   const std::string name(view.name);
   CtlSettings options;
-  std::string wrong = ReadCtlOptions(words, env, options);
+  std::string wrong = ReadCtlOptions(words, options);
   if (options.help && wrong.empty()) return {.output = std::string(view.help)};
   const bool has_others = options.json || options.follow || options.watch || !options.words.empty();
-  if (wrong.empty() && has_others) wrong = "it takes --admin and --token-file alone";
+  if (wrong.empty() && has_others) wrong = "it takes --admin, --token-file and --config alone";
   if (!wrong.empty()) {
     return {.code = kWrong, .error = absl::StrCat(wrong, ". See ", name, " --help.\n")};
   }
+  if (const absl::Status found = FindProcess(env, options); !found.ok()) return failed(found);
   const TopAsker asker(options);
   Model model;
   // Before it takes the terminal: what is wrong stays to be read.

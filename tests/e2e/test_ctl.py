@@ -14,7 +14,7 @@ from harness import main, matrix
 from processes import Process, run, wait_for
 from reloading import Reloading, put
 from sluice import binary, yaml
-from sockets import HOST, Listener, exchange, text_of
+from sockets import HOST, Listener, exchange, free_port, text_of
 
 
 @matrix(workers=(2,))
@@ -76,6 +76,37 @@ class Ctl(Administered, Reloading):
         self.assertEqual(self.ctl("status", admin=admin, SLUICE_ADMIN_TOKEN="secret").returncode, 0)
         for words in (("--token-file", token_file), (f"--token-file={token_file}",)):
             self.assertEqual(self.ctl("reload", *words, admin=admin).returncode, 0)
+
+    def test_the_file_of_the_process_tells_how_to_ask_it(self):
+        """As a unit of systemd does, which knows no more."""
+        tokens = {"token": {"token": "secret"},
+                  "token_file": {"token_file": os.path.join(self.new_folder(), "token")}}
+        put(tokens["token_file"]["token_file"], "secret\n")
+        for token in tokens.values():
+            for bind in (f"unix:{self.unix_path()}", f"{HOST}:{free_port()}"):
+                config = self.config([text_of((HOST, 1))], admin={"bind": bind, **token})
+                proxy = self.lone_proxy(config)
+                self.found(proxy)
+                of_file = ("--config", proxy.config_path)
+                done = self.ctl(*of_file, "reload", admin="unix:/absent", SLUICE_ADMIN_TOKEN="no")
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                other = self.ctl(*of_file, "--admin", "unix:/absent", "reload")
+                self.assertIn("/absent", other.stderr)
+                self.assertEqual(proxy.stop(), 0)
+
+    def test_a_file_that_does_not_tell_how(self):
+        config = self.config([text_of((HOST, 1))])
+        path = os.path.join(self.new_folder(), "sluice.yaml")
+        for admin, why in (({}, r"admin\.bind is not set, .*; SIGHUP reloads, SIGUSR2 upgrades"),
+                           ({"bind": f"{HOST}:0"}, r"admin\.bind has port 0: .* --admin takes it"),
+                           ({"bind": "nonsense"}, r":\d+:\d+: error: admin\.bind: .*")):
+            put(path, yaml({**config, "admin": admin} if admin else config))
+            done = self.ctl("--config", path, "reload")
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertRegex(done.stderr, rf"^{path}(: )?{why}\n$")
+        absent = self.ctl("--config", "/absent", "reload")
+        self.assertEqual(absent.returncode, 1)
+        self.assertIn("No such file", absent.stderr)
 
     def test_a_reload_that_fails_fails(self):
         config = self.config([text_of((HOST, 1))], admin={"bind": f"unix:{self.unix_path()}"})

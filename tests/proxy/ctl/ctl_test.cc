@@ -93,6 +93,7 @@ TEST(Ctl, WhatIsWrongWithTheCommandLine) {
             "--help.\n"},
            {{"--token-file=/", "status"}, "--token-file / is no file. See sluice ctl --help.\n"},
            {{"--admin"}, "--admin needs a value. See sluice ctl --help.\n"},
+           {{"--config=", "status"}, "--config needs a value. See sluice ctl --help.\n"},
            {{"--watch=1ms", "status"},
             "--watch takes a time from 100ms to 1d, such as --watch=5s. See sluice ctl --help.\n"},
            {{"--watch", "reload"},
