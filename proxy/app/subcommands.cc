@@ -1,5 +1,6 @@
 #include "proxy/app/subcommands.h"
 
+#include <csignal>
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -33,11 +34,24 @@ int Finish(const CtlResult& result) {
   return result.code != kExitOk ? result.code : printed;
 }
 
-int AskRunningProcess(const Words& words) { return Finish(RunCtl(words, &Variable)); }
+// SIGUSR1 asks to reopen the access log, and may go to all processes of a service: one of these may
+// be among them, such as a `sluice ctl reload` that the service manager waits for.
+void IgnoreRotation() { std::signal(SIGUSR1, SIG_IGN); }
 
-int WatchRunningProcess(const Words& words) { return Finish(RunTop(words, &Variable)); }
+int AskRunningProcess(const Words& words) {
+  IgnoreRotation();
+  return Finish(RunCtl(words, &Variable));
+}
 
-int WatchTasks(const Words& words) { return Finish(RunTasks(words, &Variable)); }
+int WatchRunningProcess(const Words& words) {
+  IgnoreRotation();
+  return Finish(RunTop(words, &Variable));
+}
+
+int WatchTasks(const Words& words) {
+  IgnoreRotation();
+  return Finish(RunTasks(words, &Variable));
+}
 
 int PrintCompletion(const Words& words) {
   CommandLine line{.words = {}, .options = LongOptions()};

@@ -53,6 +53,7 @@ int Spawn(const Program& program, int channel, pid_t& pid) {
   posix_spawn_file_actions_addclosefrom_np(&files, kChannel + 1);
   sigset_t signals;
   sigemptyset(&signals);
+  sigaddset(&signals, SIGUSR1);  // from logrotate to the whole service: kept until it serves
   posix_spawnattr_setsigmask(&attributes, &signals);
   sigfillset(&signals);
   posix_spawnattr_setsigdefault(&attributes, &signals);

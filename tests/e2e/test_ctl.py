@@ -204,6 +204,15 @@ class Watch(Administered, Reloading):
         self.assertEqual(watched.wait(), 1, "there is nothing more to watch")
         watched.wait_line("cannot ask the proxy at ")
 
+    def test_a_rotation_of_logs_does_not_end_it(self):
+        """SIGUSR1 may go to all processes of a service, and it may be one of them."""
+        _, admin = self.administered([text_of((HOST, 1))])
+        followed = self.watch(admin, "events", "--follow")
+        followed.wait_line("the proxy serves")
+        followed.send_signal(signal.SIGUSR1)
+        admin.post("/api/v1/log-level?level=info")
+        followed.wait_line("log level info$")
+
     def read(self, master, wanted, count=1):
         shown = b""
         while shown.count(wanted) < count:

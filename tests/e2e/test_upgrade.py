@@ -13,7 +13,7 @@ from manager import Manager
 from processes import Process, fifo_writer, run, scaled, wait_for
 from reloading import put, visit
 from sluice import yaml
-from upgrading import FAKE, Upgrading, children, ended, open_sockets, web_line
+from upgrading import FAKE, SERVES, Upgrading, children, ended, open_sockets, web_line
 
 
 def setUpModule():
@@ -125,6 +125,16 @@ class Upgrades(Upgrading):
             sockets.exchange_echo(client)
             client.close()
         self.wait_ended(web, web.pid)
+        self.end(web)
+
+    def test_a_rotation_of_logs_does_not_end_the_successor(self):
+        """SIGUSR1 may go to all processes of a service: a new one has it when it serves."""
+        web = self.start(self.config_now)
+        self.install_script(f'#!/bin/sh\nkill -s USR1 $$\nexec {self.folder}/v2 "$@"\n')
+        os.kill(web.pid, signal.SIGUSR2)
+        self.generations.append(int(re.search(SERVES, web_line(web, SERVES, 1))[1]))
+        web_line(web, "signal SIGUSR1: ", 1)
+        self.echoes(web.address())
         self.end(web)
 
     def test_the_admin_endpoint_goes_along(self):
