@@ -47,7 +47,7 @@ TCP reverse proxy
  Sluice accepts TCP connections and connections to UNIX sockets, connects each
  to one of the servers of an upstream, and carries bytes both ways, on io_uring
  or on epoll. It checks servers, limits clients, reloads its configuration and
- hands over to a new version without losing a connection.
+ hands over to a new version without refusing a connection.
 """
 
 

@@ -27,7 +27,8 @@ MIRROR = "deb http://deb.debian.org/debian bookworm main"
 class Tree:
     def __init__(self):
         self.root = tempfile.mkdtemp()
-        # apt's own user reads the package; and without a service manager the package needs a user.
+        # apt's own user reads the package. Without a service manager the package needs a program
+        # that makes its user; there is none for its folders, which it makes itself then.
         os.chmod(self.root, 0o755)
         must("mmdebstrap", "--mode=root", "--variant=apt", "--include=systemd-standalone-sysusers",
              "--skip=cleanup/apt", "bookworm", self.root, MIRROR, seconds=300)
@@ -77,7 +78,6 @@ def forwards(tree):
                                                              f":{server.getsockname()[1]}")
         with open(text, "w", encoding="utf-8") as file:
             file.write(config)
-        tree.must("install", "-d", "-o", "sluice", "-g", "sluice", "/run/sluice")
         threading.Thread(target=serve_once, args=(server, b"served"), daemon=True).start()
         begin = time.monotonic()
         proxy = subprocess.Popen(["setpriv", "--reuid", "sluice", "--regid", "sluice",

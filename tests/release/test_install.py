@@ -14,6 +14,7 @@ from processes import Process, wait_for
 
 UNIT = "/lib/systemd/system/sluice.service"
 CONFINED = "/run/confined.py"
+FOLDERS = ("/run/sluice", "/var/log/sluice", "/var/lib/sluice")
 MANAGED = ("etc/passwd", "etc/group", "etc/shadow", "etc/gshadow")
 # Beside the process it makes what the unit has made: /run/sluice and the others.
 SYSTEMCTL = """#!/bin/sh
@@ -118,11 +119,23 @@ class Install(unittest.TestCase):
                   "--check", "-c", "/etc/sluice/sluice.yaml")
         said = self.must("systemd-analyze", "verify", "--man=no", UNIT)
         self.assertEqual([line for line in said.splitlines() if "sluice" in line], [])
+        self.assertIn("\nStartLimitIntervalSec=0\n",
+                      self.system.read(UNIT).split("[Service]")[0])
         self.must("logrotate", "--debug", "/etc/logrotate.d/sluice")
-        self.must("systemd-tmpfiles", "--create", "sluice.conf")
-        self.assertEqual(self.must("stat", "-c", "%a %U", "/run/sluice").strip(), "750 sluice")
+        self.assertIn("--kill-who=all", self.system.read("/etc/logrotate.d/sluice"))
+        self.folders_are_there()
         for page in ("sluice", "sluice.yaml", "sluice-ctl"):
             self.assertRegex(self.must("man", "-w", page), "/usr/share/man/man")
+
+    def folders_are_there(self):
+        for path in FOLDERS:
+            self.assertEqual(self.must("stat", "-c", "%a %U:%G", path).strip(),
+                             "750 sluice:sluice", path)
+
+    def test_without_systemd_tmpfiles(self):
+        os.unlink(self.system.path("/usr/bin/systemd-tmpfiles"))
+        self.install()
+        self.folders_are_there()
 
     def test_exposure(self):
         """What systemd itself says of the unit's restrictions: 10 is none at all."""
@@ -166,7 +179,7 @@ class Install(unittest.TestCase):
         self.assertEqual(self.system.written(), [])
         for name, text in self.before.items():
             self.assertEqual(self.system.read(name), text, name)
-        for path in ("/run/sluice", "/var/log/sluice", "/var/lib/sluice"):
+        for path in FOLDERS:
             self.assertFalse(os.path.exists(self.system.path(path)), path)
 
     def test_on_io_uring(self):
@@ -212,10 +225,36 @@ class Install(unittest.TestCase):
         self.must("dpkg", "--remove", "sluice")
         self.assertIn("3009", self.system.read("/etc/sluice/sluice.yaml"))
         self.assertFalse(os.path.exists(self.system.path("/usr/bin/sluice")))
+        self.assertEqual(self.masked(), "/dev/null")
         self.install()
+        self.assertIsNone(self.masked())
+        self.assertEqual(self.must("systemctl", "is-enabled", "sluice.service").strip(), "enabled")
         self.assertIn("3009", self.system.read("/etc/sluice/sluice.yaml"))
         self.assertEqual(self.must("stat", "-c", "%a %U:%G", "/etc/sluice/sluice.yaml").strip(),
                          "640 root:sluice")
+
+    def masked(self):
+        """What the link leads to that masks the unit; None: there is no link."""
+        link = self.system.path("/etc/systemd/system/sluice.service")
+        return os.readlink(link) if os.path.lexists(link) else None
+
+    def test_what_an_administrator_has_masked_stays_so(self):
+        self.install()
+        self.must("systemctl", "mask", "sluice.service")
+        self.must("dpkg", "--remove", "sluice")
+        self.install()
+        self.assertEqual(self.masked(), "/dev/null")
+
+    def test_a_group_may_have_a_socket(self):
+        """Under the unit's filter and without CAP_CHOWN: the process is in that group."""
+        self.install()
+        self.must("groupadd", "applications")
+        self.must("usermod", "--append", "--groups", "applications", "sluice")
+        self.edit(("bind: 127.0.0.1:8080 ", 'bind: "unix:/run/sluice/web.sock"\n'
+                   '    socket: { unix_group: applications, unix_mode: "0660" } '))
+        self.serve()
+        self.assertEqual(self.must("stat", "-c", "%a %U:%G", "/run/sluice/web.sock").strip(),
+                         "660 sluice:applications")
 
 
 if __name__ == "__main__":
