@@ -40,6 +40,14 @@ def configurations(name):
     return re.findall(r"^```yaml\n(.*?)^```", document(name), re.MULTILINE | re.DOTALL)
 
 
+def keys_of_records():
+    """The keys of access records: the first columns of the tables of docs/operating.md."""
+    section = re.search(r"^## The access log\n(.*?)^## ", document("operating.md"),
+                        re.MULTILINE | re.DOTALL)[1]
+    cells = re.findall(r"^\| (`[^|]*) \|", section, re.MULTILINE)
+    return {key for cell in cells for key in re.findall(r"`(\w+)`", cell)}
+
+
 def steps(name):
     """What a reader of a page does, in its order: ("write", file, text) for a configuration whose
     first line is a comment with a file's name, ("run", command, the lines that it prints) else.

@@ -12,6 +12,7 @@ import time
 import sockets
 from admin import Administered
 from crowd import arrive
+from documents import keys_of_records
 from echo import echo
 from harness import main, matrix
 from processes import scaled, wait_for
@@ -75,6 +76,7 @@ class AccessLog(Administered, Reloading):
         (host, port), began = self.visit()
         record = self.records.wait()[0]
         self.assertEqual(list(record), KEYS)
+        self.assertLessEqual(set(record), keys_of_records())
         expected = {"listener": "web", "client": f"{host}:{port}", "upstream": "app",
                     "endpoint": self.listener.text, "attempts": 1, "queue_ms": None,
                     "bytes_up": 3, "bytes_down": 70_000, "reason": "closed", "by": "upstream",

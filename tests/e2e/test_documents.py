@@ -129,6 +129,17 @@ class Commands(Case):
                 with self.subTest(path):
                     self.assertRegex(source, rf"\b{word.rpartition('=')[0] or word}\b")
 
+    def test_keys_of_access_records(self):
+        """Those of docs/operating.md are those of the source."""
+        source = read("proxy/observe/access_log/record_json.cc")
+        keys = set(re.findall(r'"([a-z_]+)":', source))
+        for end in re.findall(r'"(_[a-z_]+)\\":', source):
+            keys |= {side + end for side in re.findall(r'AppendPath\("(\w+)"', source)}
+        keys |= set(re.findall(r'"(proxy_\w+)"',
+                               read("proxy/observe/access_log/session_record.h")))
+        self.assertGreater(len(keys), 35)
+        self.assertEqual(documents.keys_of_records(), keys)
+
     def check_script(self, document, program, arguments):
         if program == "python3":
             program, *arguments = arguments

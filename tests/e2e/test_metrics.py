@@ -7,6 +7,7 @@ import socket
 import time
 
 from admin import Administered
+from documents import document
 from echo import echo
 from harness import main, matrix
 from processes import run, scaled, wait_for
@@ -49,6 +50,21 @@ class Metrics(Administered, Reloading):
         buckets = re.findall(r'sluice_connect_duration_seconds_bucket{(.*),le="(.*)"}', text)
         self.assertLessEqual(len(buckets), 20)
         self.assertEqual(buckets[-1][1], "+Inf")
+
+    def test_the_page_has_them_all(self):
+        """docs/metrics.md: names, types and labels, no more and no less."""
+        proxy, admin = self.administered([self.peer(echo).receive()])
+        self.visit(proxy)
+        wait_for(lambda: "sluice_session_ends_total{" in admin.get("/metrics").text, "its end")
+        rows = re.findall(r"^\| `(sluice_\w+)` \| (\w+) \|([^|]*)\|", document("metrics.md"), re.M)
+        text = admin.get("/metrics").text
+        self.assertEqual({name: kind for name, kind, _ in rows},
+                         dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.M)))
+        for name, kind, labels in rows:
+            suffix = "_count" if kind == "histogram" else ""
+            [sample, *_] = re.findall(rf"^{name}{suffix}(?:{{(.*)}})? \d", text, re.M)
+            self.assertEqual(re.findall(r"`(\w+)`", labels),
+                             re.findall(r'(?:^|,)(\w+)="', sample), name)
 
     def test_what_they_count(self):
         server = self.keep(Listener())
