@@ -21,6 +21,11 @@ constexpr std::string_view kBlanks = " \t\r";
 constexpr std::string_view kLineForm =
     "\"allow\" or \"deny\", then a network, then a comment after # if you like";
 
+// What was cut short while it was written must not let in every client.
+constexpr std::string_view kNoRule =
+    "the file has no rule: it would keep no client out; to let all in, take it out of `files`; "
+    "allowed: at least one line of \"allow\" or \"deny\", then a network";
+
 std::string_view TakeWord(std::string_view& line) {
   line.remove_prefix(std::min(line.find_first_not_of(kBlanks), line.size()));
   const std::string_view word = line.substr(0, line.find_first_of(kBlanks));
@@ -106,7 +111,11 @@ class FileReader {
     } else {
       Errors found(path);
       *rules = ParseAccessRules(file.text, found);
-      if (!found.empty()) errors_.AddAll(found.Take(), errors_.AddFile(path));
+      if (!found.empty()) {
+        errors_.AddAll(found.Take(), errors_.AddFile(path));
+      } else if (rules->empty()) {
+        fail(kNoRule);
+      }
     }
     const size_t digest = DigestOf(*rules);
     return {.rules = std::move(rules), .digest = digest};

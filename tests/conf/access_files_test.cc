@@ -99,6 +99,27 @@ TEST_F(AccessFiles, SayWhereALineIsWrong) {
       "network, then a comment after # if you like\n");
 }
 
+// A generator that stops before it has written anything, or that has nothing to write.
+TEST_F(AccessFiles, HaveARule) {
+  Write("main.yaml",
+        std::string("access: { files: [list] }\ndefaults: { access: { files: [list, more] } }\n") +
+            kRest);
+  Write("more", "deny 10.0.0.0/8\n");
+  const std::string expected =
+      "@/main.yaml:1:19: error: access list \"@/list\": the file has no rule: it would keep no "
+      "client out; to let all in, take it out of `files`; allowed: at least one line of \"allow\" "
+      "or \"deny\", then a network\n";
+  for (const char* text : {"", "\n", "# allow 10.0.0.0/8\n\n", "\xEF\xBB\xBF"}) {
+    Write("list", text);
+    EXPECT_EQ(Errors(), expected) << text;
+  }
+  Write("list", "allow\n");
+  EXPECT_EQ(Errors().find("has no rule"), std::string::npos)
+      << "a line that is wrong is told alone";
+  Write("list", "allow 10.1.0.0/16\n");
+  EXPECT_EQ(Errors(), "");
+}
+
 TEST_F(AccessFiles, AreRelativeToTheFileThatNamesThem) {
   Write("main.yaml",
         "include: conf.d/*.yaml\ndefaults: { access: { files: [list] } }\n"
