@@ -19,7 +19,13 @@ constexpr uint16_t kProtocolsType = 16;  // (RFC 6066, RFC 7301)
 constexpr uint8_t kHostName = 0;         // the only type of a name there is
 constexpr uint32_t kVersionAndRandom = 2 + 32;
 constexpr uint32_t kMostSession = 32;
-constexpr uint8_t kSsl2Bit = 0x80;
+// Of the hello of SSL 2 (RFC 6101, E.2).
+constexpr uint8_t kSsl2Bit = 0x80;   // in the length, which it is no part of
+constexpr uint32_t kSsl2Fields = 9;  // bytes: type, version and the lengths
+constexpr uint32_t kSsl2Cipher = 3;
+constexpr uint32_t kSsl2Session = 16;  // or none
+constexpr uint32_t kLeastChallenge = 16;
+constexpr uint32_t kMostChallenge = 32;
 
 }  // namespace
 
@@ -84,12 +90,11 @@ void ClientHello::Look(uint8_t byte) {
   const bool is_first = field_ == Field::kType && message_left_ == 4;
   const State otherwise = is_first ? State::kNotTls : State::kBroken;
   if (is_first && (header_[0] & kSsl2Bit) != 0) {
-    // length(2) type(1) version(2)
-    if ((at == 2 && byte != kClientHello) || (at == 3 && byte != kMajorVersion)) {
+    if (!FitsSsl2()) {
       state_ = otherwise;
-    } else if (at == 4) {
+    } else if (header_size_ == header_.size()) {
       is_ssl2_ = true;
-      state_ = byte <= kMostMinor ? State::kComplete : otherwise;
+      state_ = State::kComplete;
     }
     return;
   }
@@ -101,6 +106,39 @@ void ClientHello::Look(uint8_t byte) {
   record_left_ = static_cast<uint32_t>(header_[3]) << 8 | header_[4];
   header_size_ = 0;
   if (record_left_ == 0 || record_left_ > kMostRecord) state_ = otherwise;
+}
+
+// Whether the header may still be one of SSL 2, each byte of which is looked at as it comes. What
+// its lengths count follows it, in the same order, and is not waited for.
+//
+//   length(2) type(1) version(2) ciphers(2) session(2) challenge(2)
+bool ClientHello::FitsSsl2() const {
+  const auto number_at = [this](size_t at) {
+    return static_cast<uint32_t>(header_[at]) << 8 | header_[at + 1];
+  };
+  const uint32_t length = number_at(0) & 0x7FFF;
+  const uint32_t ciphers = number_at(5);
+  const uint32_t session = number_at(7);
+  const uint32_t challenge = number_at(9);
+  switch (header_size_) {
+    case 2:
+      return length >= kSsl2Fields + kSsl2Cipher + kLeastChallenge;
+    case 3:
+      return header_[2] == kClientHello;
+    case 4:
+      return header_[3] == kMajorVersion;
+    case 5:
+      return header_[4] <= kMostMinor;
+    case 7:
+      return ciphers > 0 && ciphers % kSsl2Cipher == 0;
+    case 9:
+      return session == 0 || session == kSsl2Session;
+    case 11:
+      return challenge >= kLeastChallenge && challenge <= kMostChallenge &&
+             kSsl2Fields + ciphers + session + challenge == length;
+    default:
+      return true;
+  }
 }
 
 void ClientHello::ReadMessage(std::span<const std::byte> bytes) {

@@ -20,9 +20,9 @@
 // What counts as a name of a server: a host's name (core/net/host_name.h), in lower case, without a
 // dot at its end. Anything else, such as an address or a name with a NUL byte, is none: a server
 // would not take it either. Names that Encrypted Client Hello hides stay hidden; the outer one
-// counts. The hello of SSL 2, which some clients send to offer TLS, is a hello without a name. Two
-// extensions of one kind, or two names of a host, are BROKEN: readers would not agree on which one
-// counts.
+// counts. The hello of SSL 2, which some clients send to offer TLS, is a hello without a name; it is
+// complete with its lengths, if they fit together. Two extensions of one kind, or two names of a
+// host, are BROKEN: readers would not agree on which one counts.
 //
 // One thread. Checked by: tests/proxy/route/client_hello_test.cc, tests/fuzz/client_hello_fuzz.cc.
 #ifndef SLUICE_PROXY_ROUTE_CLIENT_HELLO_H_
@@ -89,6 +89,7 @@ class ClientHello {
   };
 
   void Look(uint8_t byte);  // a byte of a record's header
+  bool FitsSsl2() const;
   void ReadMessage(std::span<const std::byte> bytes);
   size_t ReadField(std::span<const std::byte> bytes);  // returns how many of them it has used
   void Begin(Field field, uint32_t size);
@@ -106,7 +107,7 @@ class ClientHello {
   bool is_ssl2_ = false;
   size_t fed_ = 0;  // bytes
   // The record's.
-  std::array<uint8_t, 5> header_ = {};
+  std::array<uint8_t, 11> header_ = {};  // 5 bytes, but that of SSL 2
   uint8_t header_size_ = 0;
   uint32_t record_left_ = 0;
   // The message's.

@@ -20,6 +20,8 @@ constexpr auto kMethods = std::to_array<std::string_view>(
      "TRACE ", "PATCH ", "PRI * HTTP/2", "PROPFIND ", "PROPPATCH ", "MKCOL ",     "COPY ",
      "MOVE ",  "LOCK ",  "UNLOCK ",      "SEARCH ",   "REPORT ",    "MKCALENDAR "});
 
+constexpr std::byte kTlsHandshake{22};  // the type of a record
+
 std::string_view TextOf(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -42,7 +44,8 @@ Fit FitOfTls(std::span<const std::byte> first) {
       return Fit::kNo;
     case ClientHello::State::kMore: {
       constexpr size_t kWithType = 6;  // what follows is a ClientHello, or a broken one
-      return first.size() < kWithType ? Fit::kMaybe : Fit::kYes;
+      const bool is_record = first.size() >= kWithType && first[0] == kTlsHandshake;
+      return is_record ? Fit::kYes : Fit::kMaybe;  // SSL 2 takes all its lengths
     }
     default:
       return Fit::kYes;

@@ -7,7 +7,8 @@ HTTP = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
 POSTGRES = struct.pack(">II", 8, 80877103)  # SSLRequest
 MQTT = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"
 RDP = b"\x03\x00\x00\x0b\x06\xe0\x00\x00\x00\x00\x00"
-SSL2 = b"\x80\x2e\x01\x03\x01" + bytes(43)
+# The hello of SSL 2: version, the lengths of what follows, and that: ciphers and a challenge.
+SSL2 = b"\x80\x2e\x01\x03\x01" + struct.pack(">HHH", 21, 0, 16) + bytes(37)
 
 
 def counted(data, size):

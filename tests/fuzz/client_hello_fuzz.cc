@@ -107,8 +107,15 @@ Said Reference(std::string_view bytes, size_t mistake) {
   Reader reader(bytes);
   try {
     if (!bytes.empty() && static_cast<uint8_t>(bytes[0]) >= 0x80) {
-      reader.Take(2);
+      const size_t length = reader.Number(2) - 0x8000;
       if (reader.Number(1) != 1 || reader.Number(1) != 3 || reader.Number(1) > 4) throw Wrong();
+      const size_t ciphers = reader.Number(2);
+      const size_t session = reader.Number(2);
+      const size_t challenge = reader.Number(2);
+      const bool fits = ciphers > 0 && ciphers % 3 == 0 && (session == 0 || session == 16) &&
+                        challenge >= 16 && challenge <= 32 &&
+                        length == 9 + ciphers + session + challenge;
+      if (!fits) throw Wrong();
       said.state = State::kComplete;
       return said;
     }
@@ -185,7 +192,8 @@ const Target& TheTarget() {
                    "a second extension is taken"},
       .words = {Bytes({0x16, 3, 1}), Bytes({0x16, 3, 1, 0, 5}), Bytes({0, 0}), Bytes({0, 16}),
                 Bytes({0, 1}), Bytes({0}), Bytes({1}), Bytes({2}), Bytes({0xFF}), Bytes({0x80}),
-                "a.b", "192.0.2.1", Bytes({0, 0, 0, 8, 0, 6, 0, 0, 3, 'a', '.', 'b'}),
+                Bytes({0x80, 0x2E, 1, 3, 1}), Bytes({0, 21, 0, 0, 0, 16}), "a.b", "192.0.2.1",
+                Bytes({0, 0, 0, 8, 0, 6, 0, 0, 3, 'a', '.', 'b'}),
                 Bytes({0, 16, 0, 5, 0, 3, 2, 'h', '2'}), Bytes({0x0A, 0x0A, 0, 0})},
       .random_inputs = 20000,
       .max_size = 1200};

@@ -106,8 +106,8 @@ const Target& TheTarget() {
       .words = {"SSH-2.0-x\r\n"s, "GET / HTTP/1.1\r\n"s, "PRI * HTTP/2.0\r\n"s,
                 "\0\0\0\x08\x04\xD2\x16\x2F"s, "\0\0\0\x10\0\3\0\0user\0x\0\0"s,
                 "\x10\x0C\0\4MQTT\4\2\0\x3C"s, "\3\0\0\x0B\6\xE0\0\0\0\0\0"s, "\x80\x2E\1\3\1"s,
-                proxy::MakeHello("a.b"), proxy::MakeHello("x", {"h2"}), "\0"s, "A"s, "\x80"s,
-                "\xFF"s},
+                proxy::MakeSsl2Hello(), proxy::MakeHello("a.b"), proxy::MakeHello("x", {"h2"}),
+                "\0"s, "A"s, "\x80"s, "\xFF"s},
       .random_inputs = 20000,
       .max_size = 600};
   return target;

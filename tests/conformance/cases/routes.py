@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 
 from case import INET, case
@@ -11,6 +12,8 @@ from ends.client import has_ended
 from verdict import Failed, check, check_time, wait_until
 
 NAME = "one.example"
+# Version, the lengths of ciphers, session and challenge, and these (RFC 6101, E.2).
+SSL2 = b"\x80\x2e\x01\x03\x01" + struct.pack("!HHH", 21, 0, 16) + bytes(37)
 LONG_S = 8.0  # no scene may take so long: what is decided by time alone is late
 
 
@@ -77,7 +80,7 @@ def hello(t):
             "a hello for a name below another")
     for data, what in ((hostile.made_hello("", 200), "a hello without a name"),
                        (hostile.made_hello("two.example", 200), "a hello with a name of no route"),
-                       (b"\x80\x2e\x01\x03\x01" + bytes(43), "a hello of SSL 2")):
+                       (SSL2, "a hello of SSL 2")):
         arrives(t, proxy, servers, [data], "", what)
 
 

@@ -109,12 +109,37 @@ TEST(ClientHello, BytesBehindItAreNotItsOwn) {
 }
 
 TEST(ClientHello, OneOfSsl2HasNoName) {
-  const std::string hello = Number(0x802E, 2) + Number(1, 1) + Number(0x0301, 2);
-  EXPECT_EQ(NameIn(hello), "");
-  EXPECT_TRUE(Read(hello).is_ssl2());
-  EXPECT_EQ(StateOf(hello.substr(0, 4)), State::kMore);
-  EXPECT_EQ(StateOf(Number(0x802E, 2) + Number(4, 1)), State::kNotTls);
-  EXPECT_EQ(StateOf(Number(0x802E, 2) + Number(1, 1) + Number(0x0901, 2)), State::kNotTls);
+  constexpr size_t kHead = 11;
+  for (const std::string& hello : {MakeSsl2Hello(), MakeSsl2Hello(1), MakeSsl2Hello(43, 16, 32),
+                                   MakeSsl2Hello(10000, 0, 20), MakeSsl2Hello() + "more"}) {
+    EXPECT_EQ(NameIn(hello), "");
+    EXPECT_TRUE(Read(hello).is_ssl2());
+    for (size_t size = 0; size < kHead; ++size) {
+      EXPECT_EQ(StateOf(hello.substr(0, size)), State::kMore) << size;
+      EXPECT_FALSE(Read(hello.substr(0, size)).is_ssl2()) << size;
+    }
+    EXPECT_EQ(StateOf(hello.substr(0, kHead)), State::kComplete);
+  }
+}
+
+// Five bytes that look right are no hello: the lengths have to fit together. Each is known to be
+// wrong with its own last byte.
+TEST(ClientHello, OneOfSsl2HasLengthsThatFit) {
+  const std::string begin = Number(0x802E, 2) + Number(1, 1) + Number(0x0301, 2);
+  for (const std::string& bytes :
+       {Number(0x8000, 2), Number(0x801B, 2), Number(0x802E, 2) + Number(4, 1),
+        Number(0x802E, 2) + Number(1, 1) + Number(2, 1),
+        Number(0x802E, 2) + Number(1, 1) + Number(0x0305, 2), begin + Number(0, 2),
+        begin + Number(20, 2), begin + Number(21, 2) + Number(1, 2),
+        begin + Number(21, 2) + Number(32, 2), begin + Number(21, 2) + Number(0, 2) + Number(15, 2),
+        begin + Number(21, 2) + Number(0, 2) + Number(33, 2),
+        begin + Number(21, 2) + Number(0, 2) + Number(17, 2),
+        begin + Number(21, 2) + Number(16, 2) + Number(16, 2),
+        begin + Number(24, 2) + Number(0, 2) + Number(16, 2)}) {
+    EXPECT_EQ(StateOf(bytes), State::kNotTls) << bytes.size();
+    EXPECT_EQ(StateOf(bytes.substr(0, bytes.size() - 1)), State::kMore) << bytes.size();
+    EXPECT_FALSE(Read(bytes).is_ssl2());
+  }
 }
 
 TEST(ClientHello, EveryPrefixNeedsMore) {

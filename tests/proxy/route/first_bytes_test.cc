@@ -33,7 +33,7 @@ std::vector<Case> Beginnings() {
   const std::string start = Number(0x30000, 4) + "user\0me\0\0"s;
   return {
       {RouteProtocol::kTls, MakeHello("a.b")},
-      {RouteProtocol::kTls, Number(0x802E, 2) + Number(1, 1) + Number(0x0303, 2)},
+      {RouteProtocol::kTls, MakeSsl2Hello()},
       {RouteProtocol::kSsh, "SSH-2.0-OpenSSH_9.2p1\r\n"},
       {RouteProtocol::kSsh, "SSH-1.99-x"},
       {RouteProtocol::kHttp, "GET / HTTP/1.1\r\n"},

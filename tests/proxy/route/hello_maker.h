@@ -69,6 +69,15 @@ inline std::string MakeHello(std::string_view name, const std::vector<std::strin
   return InRecords(MakeMessage(extensions));
 }
 
+// The hello of SSL 2, by which a client offers TLS: with `ciphers` of three bytes each.
+inline std::string MakeSsl2Hello(size_t ciphers = 7, size_t session = 0, size_t challenge = 16) {
+  const std::string body = Number(1, 1) + Number(0x0301, 2) + Number(3 * ciphers, 2) +
+                           Number(session, 2) + Number(challenge, 2) +
+                           std::string(3 * ciphers, 'c') + std::string(session, 's') +
+                           std::string(challenge, 'h');
+  return Number(0x8000 + body.size(), 2) + body;
+}
+
 inline std::span<const std::byte> BytesOf(std::string_view text) {
   return std::as_bytes(std::span(text));
 }
