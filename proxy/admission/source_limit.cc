@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "absl/hash/hash.h"
 #include "core/base/check.h"
@@ -59,12 +60,16 @@ bool SourceLimit::TryAcquire(const core::Address& client, SourceSlot& slot) {
   if (max == 0 || client.is_unix()) return true;
   const Source source = ToSource(client);
   Shard& shard = ShardOf(source);
-  absl::MutexLock lock(&shard.mutex);
-  std::unique_ptr<SourceCount>& count = shard.counts[source];
-  if (count == nullptr) count.reset(new SourceCount{.limit = *this, .source = source});
-  if (count->connections >= max) return false;
-  ++count->connections;
-  slot.count_ = count.get();
+  SourceSlot taken;
+  {
+    absl::MutexLock lock(&shard.mutex);
+    std::unique_ptr<SourceCount>& count = shard.counts[source];
+    if (count == nullptr) count.reset(new SourceCount{.limit = *this, .source = source});
+    if (count->connections >= max) return false;
+    ++count->connections;
+    taken.count_ = count.get();
+  }
+  slot = std::move(taken);  // what it held goes with `taken`, which takes the lock of its shard
   return true;
 }
 

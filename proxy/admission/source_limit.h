@@ -84,7 +84,8 @@ class SourceLimit {
            options.ipv6_prefix == options_.ipv6_prefix;
   }
 
-  // Takes a slot for the client's source. Returns false if that has none free.
+  // Takes a slot for the client's source in place of what `slot` holds. Returns false if that has
+  // none free. Where there is nothing to take `slot` stays as it is.
   bool TryAcquire(const core::Address& client, SourceSlot& slot);
 
  private:

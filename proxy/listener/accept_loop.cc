@@ -43,9 +43,10 @@ Admission::Result Admit(const AcceptContext& context, const ListenerState& liste
   core::Address client;
   const bool needs_client = admission.needs_client() || !listener.access().empty();
   if (needs_client) client = CurrentReactor().PeerAddress(connection);
-  // Behind a balancer that is trusted the session decides, when it knows the client.
+  // Behind a balancer that is trusted the session decides, when it knows the client. One that was
+  // not asked for its address counts for no source, even if a reload brings a limit just now.
   const bool is_known =
-      !needs_client || listener.identify == nullptr || !listener.identify->trusted.Trust(client);
+      needs_client && (listener.identify == nullptr || !listener.identify->trusted.Trust(client));
   if (is_known && !listener.access().Allow(client)) return Rejection::kAccess;
   Admission::Result result = admission.Admit(client, Worker::Current()->Now(), when_exhausted,
                                              is_known ? CountSource::kNow : CountSource::kLater);

@@ -105,6 +105,23 @@ TEST(SourceLimit, ClientsWithoutAnAddressAreOneSource) {
   EXPECT_TRUE(limit.TryAcquire(core::Address(), c));
 }
 
+// A balancer's address first, then that of the client behind it.
+TEST(SourceLimit, ASlotThatIsTakenAgainGivesBackWhatItHeld) {
+  SourceLimit limit(Limit(1));
+  {
+    SourceSlot slot, other;
+    EXPECT_TRUE(limit.TryAcquire(Ip("192.0.2.1"), slot));
+    EXPECT_TRUE(limit.TryAcquire(Ip("192.0.2.2"), slot));
+    EXPECT_FALSE(limit.TryAcquire(Ip("192.0.2.2"), other));
+    EXPECT_TRUE(limit.TryAcquire(Ip("192.0.2.1"), other)) << "the first one has come back";
+    EXPECT_FALSE(limit.TryAcquire(Ip("192.0.2.1"), slot));
+    EXPECT_FALSE(limit.TryAcquire(Ip("192.0.2.2"), other)) << "what fails changes nothing";
+  }
+  SourceSlot first, second;
+  EXPECT_TRUE(limit.TryAcquire(Ip("192.0.2.1"), first));
+  EXPECT_TRUE(limit.TryAcquire(Ip("192.0.2.2"), second));
+}
+
 TEST(SourceLimit, UnixClientsHaveNoSource) {
   SourceLimit limit(Limit(1));
   const sockaddr unnamed = {.sa_family = AF_UNIX, .sa_data = {}};
