@@ -54,9 +54,11 @@ core::Task<void> Session::Connect() {
   }
 }
 
-// Its port is the kernel's choice.
+// Its port is the kernel's choice. What is no IP address has no port, and is of another family than
+// every endpoint to which a source matters.
 const core::Address& Session::KeepSource() {
-  auto source = std::make_unique<const core::Address>(ClientAddress().Unmapped().WithPort(0));
+  const core::Address client = ClientAddress().Unmapped();
+  auto source = std::make_unique<const core::Address>(client.is_ip() ? client.WithPort(0) : client);
   return *(extras().source = std::move(source));
 }
 

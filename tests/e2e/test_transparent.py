@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import socket
+import struct
 import subprocess
 import unittest
 
@@ -159,6 +160,15 @@ class Sessions(Transparent):
         self.assertEqual(sockets.read_exactly(server, 5), b"hello")
         server.sendall(b"bye")
         self.assertEqual(sockets.read_exactly(client, 3), b"bye")
+
+    def test_the_client_of_a_header_from_a_unix_socket_is_rejected(self):
+        """Family 0x31 of version 2: two names of 108 bytes each. Its own address is an IPv4 one."""
+        self.start(SERVER[0], listener={"proxy_protocol": {"accept": "required",
+                                                           "trusted": ["10.1.0.0/24"]}})
+        client = self.keep(self.network.connect(self.web.address()))
+        names = b"/run/client".ljust(108, b"\0") + b"/run/server".ljust(108, b"\0")
+        client.sendall(b"\r\n\r\n\0\r\nQUIT\n\x21\x31" + struct.pack(">H", len(names)) + names)
+        self.rejected(client)
 
     def rejected(self, client, ending="reset"):
         if client is not None:
