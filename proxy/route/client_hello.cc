@@ -46,17 +46,6 @@ bool ClientHello::Offers(std::string_view protocol) const {
   return false;
 }
 
-std::string ClientHello::AlpnText() const {
-  std::string text;
-  for (std::string_view rest = alpn_; !rest.empty();) {
-    const size_t size = static_cast<uint8_t>(rest[0]);
-    if (!text.empty()) text += ',';
-    text += rest.substr(1, size);
-    rest.remove_prefix(std::min(1 + size, rest.size()));
-  }
-  return text;
-}
-
 std::string ClientHello::OnlyAlpn() const {
   const bool is_one = !alpn_.empty() && alpn_.size() == 1u + static_cast<uint8_t>(alpn_[0]);
   return is_one ? alpn_.substr(1) : "";

@@ -59,7 +59,6 @@ class ClientHello {
   // The protocols that the client offers, each with its length in a byte before it.
   const std::string& alpn() const { return alpn_; }
   bool Offers(std::string_view protocol) const;
-  std::string AlpnText() const;  // "h2,http/1.1"
   std::string OnlyAlpn() const;  // the one that it offers, if it is one alone
   bool is_ssl2() const { return is_ssl2_; }
 

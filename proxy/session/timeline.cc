@@ -80,7 +80,7 @@ void Timeline::NoteRoute(std::string_view route, const ClientHello* hello) {
   told().route = route;
   if (hello != nullptr && hello->state() == ClientHello::State::kComplete) {
     told().sni = hello->sni();
-    told().alpn = hello->AlpnText();
+    told().alpn = hello->alpn();
   }
 }
 

@@ -245,14 +245,18 @@ class RoutesSeen(Routed):
         folder = self.new_folder()
         path = folder + "/access.log"
         proxy = self.start(access_log={"path": path, "format": "text"})
-        self.visit(proxy, hello.hello("a.example", ["a b\n", "\x7f\""]), "a")
 
-        def record():
+        def record(number):
             with open(path) as file:
-                return (text := file.read()).endswith("\n") and text
-        text = wait_for(record, "a record")
+                lines = file.read().split("\n")
+            return len(lines) > number and lines[number - 1]
+        self.visit(proxy, hello.hello("a.example", ["a,b\n", "\x7f\""]), "a")
+        text = wait_for(lambda: record(1), "a record")
         self.assertTrue(text.endswith(
-            " record=end route=a.example sni=a.example alpn=a\\x20b\\x0a,\\x7f\"\n"), text)
+            " record=end route=a.example sni=a.example alpn=a\\x2cb\\x0a,\\x7f\""), text)
+        self.visit(proxy, hello.hello("a.example", ["\x01" * 250] * 4), "a")
+        text = wait_for(lambda: record(2), "a record")
+        self.assertTrue(text.endswith(" alpn=" + "\\x01" * 31 + "..."), text)
 
     def test_the_admin_endpoint_shows_it(self):
         config = self.routed_config(admin={"bind": f"unix:{self.unix_path()}"})

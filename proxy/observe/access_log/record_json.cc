@@ -1,10 +1,13 @@
 #include "proxy/observe/access_log/record_json.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "core/text/json_escape.h"
+#include "core/text/utf8.h"
+#include "proxy/observe/access_log/cut_text.h"
 #include "proxy/observe/access_log/record_text.h"
 #include "proxy/observe/access_log/record_units.h"
 
@@ -25,8 +28,26 @@ void AppendNameOrNull(std::string_view key, std::string_view name, std::string& 
   out += "null";
 }
 
+// That of a UNIX socket has any bytes that a peer chooses.
 void AppendAddress(std::string_view key, const core::Address& address, std::string& out) {
-  AppendNameOrNull(key, address.is_empty() ? std::string() : address.ToString(), out);
+  const std::string whole = address.ToString();
+  if (!address.is_unix()) return AppendName(key, whole, out);
+  out += key;
+  out += '"';
+  CutText cut(kMostAddressText, out);
+  for (std::string_view rest = whole; !rest.empty();) {
+    const size_t length = std::max<size_t>(core::CharacterLength(rest), 1);
+    core::AppendJsonEscaped(rest.substr(0, length), out);
+    if (!cut.Fits()) break;
+    rest.remove_prefix(length);
+  }
+  out += '"';
+}
+
+void AppendAddressOrNull(std::string_view key, const core::Address& address, std::string& out) {
+  if (!address.is_empty()) return AppendAddress(key, address, out);
+  out += key;
+  out += "null";
 }
 
 void AppendDuration(std::string_view key, std::optional<core::Duration> duration,
@@ -53,8 +74,8 @@ void AppendPath(const char* side, const core::PathQuality& path, std::string& ou
 void AppendMatch(const SessionRecord& record, std::string& out) {
   out += R"(,"id":)";
   out += record.id == 0 ? "null" : absl::StrCat(record.id);
-  AppendAddress(R"(,"local":)", record.local, out);
-  AppendAddress(R"(,"upstream_local":)", record.upstream_local, out);
+  AppendAddressOrNull(R"(,"local":)", record.local, out);
+  AppendAddressOrNull(R"(,"upstream_local":)", record.upstream_local, out);
   out += R"(,"failed":[)";
   for (size_t i = 0; i < record.failed.size(); ++i) {
     AppendName(i == 0 ? "" : ",", record.failed[i], out);
@@ -70,12 +91,12 @@ void AppendKey(std::string_view key, std::string& out) {
 
 // Bytes of a peer's choice: those that are no visible ASCII are told as in the text's names.
 void AppendProxy(const ProxyRecord& proxy, std::string& out) {
-  AppendAddress(R"(,"peer":)", proxy.peer, out);
-  AppendAddress(R"(,"proxy_source":)", proxy.source, out);
-  AppendAddress(R"(,"proxy_destination":)", proxy.destination, out);
-  ForEachText(proxy, [&out](std::string_view key, std::string_view text) {
+  AppendAddressOrNull(R"(,"peer":)", proxy.peer, out);
+  AppendAddressOrNull(R"(,"proxy_source":)", proxy.source, out);
+  AppendAddressOrNull(R"(,"proxy_destination":)", proxy.destination, out);
+  ForEachName(proxy, [&out](std::string_view key, std::string_view name) {
     AppendKey(key, out);
-    AppendName("", EscapedName(text), out);
+    AppendName("", name, out);
   });
   ForEachNumber(proxy, [&out](std::string_view key, uint32_t number) {
     AppendKey(key, out);
@@ -89,7 +110,7 @@ void AppendJson(const SessionRecord& record, std::string& out) {
   out += R"({"time":")";
   AppendTime(record.began_at, out);
   AppendName(R"(","listener":)", record.listener, out);
-  AppendName(R"(,"client":)", record.client.ToString(), out);
+  AppendAddress(R"(,"client":)", record.client, out);
   AppendName(R"(,"upstream":)", record.upstream, out);
   AppendNameOrNull(R"(,"endpoint":)", record.endpoint, out);
   absl::StrAppend(&out, R"(,"attempts":)", record.attempts);
@@ -114,7 +135,7 @@ void AppendJson(const SessionRecord& record, std::string& out) {
   if (!record.route.empty()) {
     AppendName(R"(,"route":)", record.route, out);
     AppendNameOrNull(R"(,"sni":)", record.sni, out);
-    AppendNameOrNull(R"(,"alpn":)", record.alpn, out);
+    AppendNameOrNull(R"(,"alpn":)", ProtocolNames(record.alpn), out);
   }
   if (record.proxy != nullptr) AppendProxy(*record.proxy, out);
   if (!record.unique_id.empty()) AppendName(R"(,"unique_id":)", record.unique_id, out);

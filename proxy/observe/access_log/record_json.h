@@ -13,7 +13,9 @@
 
 namespace sluice::proxy {
 
-// Appends the line without its '\n'. Names are text in UTF-8; other bytes become U+FFFD.
+// Appends the line without its '\n'. Names are text in UTF-8; other bytes become U+FFFD. `alpn` and
+// the texts of a PROXY header are told as in the text's names. What peers choose is cut
+// (cut_text.h).
 void AppendJson(const SessionRecord& record, std::string& out);
 
 }  // namespace sluice::proxy

@@ -1,27 +1,45 @@
 #include "proxy/observe/access_log/record_text.h"
 
+#include <algorithm>
 #include <cstddef>
 
 #include "absl/strings/str_cat.h"
+#include "proxy/observe/access_log/cut_text.h"
 #include "proxy/observe/access_log/record_units.h"
 
 namespace sluice::proxy {
 namespace {
 
-void AppendName(std::string_view name, std::string& out) {
+void AppendHex(char c, std::string& out) {
   constexpr char kHex[] = "0123456789abcdef";
+  const auto byte = static_cast<unsigned char>(c);
+  out += "\\x";
+  out += kHex[byte >> 4];
+  out += kHex[byte & 15];
+}
+
+void AppendByte(char c, std::string& out) {
+  const auto byte = static_cast<unsigned char>(c);
+  if (c == '\\') {
+    out += "\\\\";
+  } else if (byte > ' ' && byte < 0x7f) {
+    out += c;
+  } else {
+    AppendHex(c, out);
+  }
+}
+
+void AppendName(std::string_view name, std::string& out) {
   if (name.empty()) out += '-';
-  for (const char c : name) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\\') {
-      out += "\\\\";
-    } else if (byte > ' ' && byte < 0x7f) {
-      out += c;
-    } else {
-      out += "\\x";
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
-    }
+  for (const char c : name) AppendByte(c, out);
+}
+
+void AppendAddress(const core::Address& address, std::string& out) {
+  const std::string text = address.ToString();
+  if (address.is_ip()) {
+    out += text;
+  } else {
+    out += CutName(text, kMostAddressText);
   }
 }
 
@@ -50,7 +68,11 @@ void AppendPaths(const SessionRecord& record, uint32_t core::PathQuality::* figu
 
 void AppendAddress(std::string_view key, const core::Address& address, std::string& out) {
   out += key;
-  AppendName(address.is_empty() ? std::string() : address.ToString(), out);
+  if (address.is_empty()) {
+    out += '-';
+  } else {
+    AppendAddress(address, out);
+  }
 }
 
 // What the upstream's log and the admin endpoint know of the same session.
@@ -73,7 +95,8 @@ void AppendMatch(const SessionRecord& record, std::string& out) {
   out += " sni=";
   AppendName(record.sni, out);
   out += " alpn=";
-  AppendName(record.alpn, out);
+  const std::string alpn = ProtocolNames(record.alpn);
+  out += alpn.empty() ? "-" : alpn;
 }
 
 void AppendKey(std::string_view key, std::string& out) {
@@ -86,9 +109,9 @@ void AppendProxy(const ProxyRecord& proxy, std::string& out) {
   AppendAddress(" peer=", proxy.peer, out);
   AppendAddress(" proxy_source=", proxy.source, out);
   AppendAddress(" proxy_destination=", proxy.destination, out);
-  ForEachText(proxy, [&out](std::string_view key, std::string_view text) {
+  ForEachName(proxy, [&out](std::string_view key, std::string_view name) {
     AppendKey(key, out);
-    AppendName(text, out);
+    out += name;
   });
   ForEachNumber(proxy, [&out](std::string_view key, uint32_t number) {
     AppendKey(key, out);
@@ -104,8 +127,38 @@ std::string EscapedName(std::string_view name) {
   return out;
 }
 
+std::string CutName(std::string_view name, size_t most) {
+  if (name.empty()) return "-";
+  std::string out;
+  CutText cut(most, out);
+  for (const char c : name) {
+    AppendByte(c, out);
+    if (!cut.Fits()) break;
+  }
+  return out;
+}
+
+std::string ProtocolNames(std::string_view list) {
+  std::string out;
+  CutText cut(kMostAlpnText, out);
+  while (!list.empty()) {
+    const size_t size = static_cast<unsigned char>(list[0]);
+    if (!out.empty()) out += ',';
+    for (const char c : list.substr(1, size)) {
+      if (c == ',') {
+        AppendHex(c, out);
+      } else {
+        AppendByte(c, out);
+      }
+      if (!cut.Fits()) return out;
+    }
+    list.remove_prefix(std::min(1 + size, list.size()));
+  }
+  return out;
+}
+
 void AppendText(const SessionRecord& record, std::string& out) {
-  AppendName(record.client.ToString(), out);
+  AppendAddress(record.client, out);
   out += " [";
   AppendTime(record.began_at, out);
   out += "] ";

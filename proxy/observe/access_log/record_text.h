@@ -15,19 +15,40 @@
 #ifndef SLUICE_PROXY_OBSERVE_ACCESS_LOG_RECORD_TEXT_H_
 #define SLUICE_PROXY_OBSERVE_ACCESS_LOG_RECORD_TEXT_H_
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
+#include "proxy/observe/access_log/cut_text.h"
 #include "proxy/observe/access_log/session_record.h"
 
 namespace sluice::proxy {
 
 // Appends the line without its '\n'. In names a backslash becomes `\\`, and a byte that is no
-// visible ASCII character, a space too, `\xNN`.
+// visible ASCII character, a space too, `\xNN`. What peers choose is cut (cut_text.h).
 void AppendText(const SessionRecord& record, std::string& out);
 
 // A name as such a field.
 std::string EscapedName(std::string_view name);
+// The same, of at most so many bytes: kCutMark stands for the rest.
+std::string CutName(std::string_view name, size_t most);
+
+// SessionRecord::alpn as such a field, with commas between the names (one within a name is `\x2c`),
+// of at most kMostAlpnText bytes; "": there is none.
+std::string ProtocolNames(std::string_view list);
+
+// Calls `visit(key, name)` for each text of a PROXY header that there is, as such a field: of at
+// most kMostTlvText bytes, and of all together kMostTlvTexts and the marks of those that are cut.
+template <typename Visit>
+void ForEachName(const ProxyRecord& proxy, Visit visit) {
+  size_t left = kMostTlvTexts;
+  ForEachText(proxy, [&](std::string_view key, std::string_view text) {
+    const std::string name = CutName(text, std::min(left, kMostTlvText));
+    left -= std::min(left, name.size());
+    visit(key, std::string_view(name));
+  });
+}
 
 }  // namespace sluice::proxy
 

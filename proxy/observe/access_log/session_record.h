@@ -103,7 +103,7 @@ struct SessionRecord {
   std::span<const std::string_view> failed = {};  // endpoints that were tried in vain, in order
   std::string_view route = {};  // the one it took, or "default"; empty: its listener has none
   std::string_view sni = {};    // the server that the client of TLS asked for
-  std::string_view alpn = {};   // what it offered to speak, with commas
+  std::string_view alpn = {};  // what it offered to speak, each with its length in a byte before it
   const ProxyRecord* proxy = nullptr;  // null: its client has sent no PROXY header
   std::string_view unique_id = {};     // that was made and sent on; empty: none
   std::string_view rule = {};          // of an access list: why it was rejected

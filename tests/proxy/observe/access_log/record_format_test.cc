@@ -3,10 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <climits>
+#include <cstdint>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "proxy/observe/access_log/cut_text.h"
 #include "proxy/observe/access_log/record_json.h"
 #include "proxy/observe/access_log/record_text.h"
 #include "proxy/observe/access_log/record_units.h"
@@ -252,7 +257,9 @@ SessionRecord RoutedRecord() {
   SessionRecord record = FullRecord();
   record.route = "*.example.org";
   record.sni = "a.example.org";
-  record.alpn = "h2,a b\n\"\xFF";
+  record.alpn =
+      "\x02h2\x08"
+      "a,b\\ \n\"\xFF";
   return record;
 }
 
@@ -260,7 +267,7 @@ TEST(RecordTextTest, WhereItWasRouted) {
   const std::string plain = Text(FullRecord());
   EXPECT_EQ(plain.find("route="), plain.npos);
   EXPECT_EQ(Text(RoutedRecord()),
-            plain + " route=*.example.org sni=a.example.org alpn=h2,a\\x20b\\x0a\"\\xff");
+            plain + " route=*.example.org sni=a.example.org alpn=h2,a\\x2cb\\\\\\x20\\x0a\"\\xff");
   SessionRecord by_default = FullRecord();
   by_default.route = "default";
   EXPECT_EQ(Text(by_default), plain + " route=default sni=- alpn=-");
@@ -271,7 +278,83 @@ TEST(RecordJsonTest, WhereItWasRouted) {
   const nlohmann::json routed = nlohmann::json::parse(Json(RoutedRecord()));
   EXPECT_EQ(routed["route"], "*.example.org");
   EXPECT_EQ(routed["sni"], "a.example.org");
-  EXPECT_TRUE(routed["alpn"].get<std::string>().starts_with("h2,a b\n\""));
+  EXPECT_EQ(routed["alpn"], "h2,a\\x2cb\\\\\\x20\\x0a\"\\xff") << "as in the text";
+  SessionRecord without = RoutedRecord();
+  without.alpn = {};
+  EXPECT_TRUE(nlohmann::json::parse(Json(without))["alpn"].is_null());
+}
+
+// What peers choose is at its worst, and all else as long as it gets.
+class WorstRecord {
+ public:
+  WorstRecord() {
+    const core::Address peer = UnixClient(std::string("\0", 1) + std::string(107, '\x01'));
+    record.began_at += 1'767'225'599'000'123us;
+    record.listener = record.upstream = record.endpoint = name_;
+    record.client = proxy_.peer = proxy_.source = proxy_.destination = peer;
+    record.local = *core::Address::Parse("unix:/" + std::string(106, 'l'));
+    record.upstream_local = *core::Address::Parse("[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:65535");
+    record.attempts = UINT32_MAX;
+    record.queue = record.connect = record.first_byte = record.total = core::Duration::max();
+    record.bytes_up = record.bytes_down = record.id = UINT64_MAX;
+    record.undelivered_up = record.undelivered_down = UINT64_MAX;
+    record.reason = {Initiator::kUpstream, EndCause::kProxyProtocolTimeout};
+    record.error = EPROTONOSUPPORT;
+    record.client_path =
+        record.upstream_path = {.known = true, .rtt_us = UINT32_MAX, .retransmits = UINT32_MAX};
+    record.failed = failed_;
+    record.route = record.sni = server_;
+    record.alpn = alpn_;
+    proxy_.alpn = proxy_.authority = proxy_.unique_id = proxy_.netns = proxy_.aws_vpce = tlv_;
+    proxy_.ssl_version = proxy_.ssl_common_name = proxy_.ssl_cipher = tlv_;
+    proxy_.azure_link = proxy_.ssl_verify = UINT32_MAX;
+    record.proxy = &proxy_;
+    record.unique_id = id_;
+  }
+  WorstRecord(const WorstRecord&) = delete;
+  WorstRecord& operator=(const WorstRecord&) = delete;
+
+  SessionRecord record;
+
+ private:
+  const std::string name_ = std::string(63, 'n');
+  const std::vector<std::string_view> failed_ = std::vector<std::string_view>(16, name_);
+  const std::string server_ = std::string(255, 's');
+  // Four protocols of 255 bytes.
+  const std::string one_ = "\xFF" + std::string(255, '\x01');
+  const std::string alpn_ = one_ + one_ + one_ + one_;
+  const std::string tlv_ = std::string(500, '\x01');
+  const std::string id_ = std::string(41, 'i');
+  ProxyRecord proxy_;
+};
+
+TEST(RecordTest, APipeTakesTheLongestWhole) {
+  const WorstRecord worst;
+  EXPECT_LT(Text(worst.record).size() + 1, size_t{PIPE_BUF}) << Text(worst.record);
+  EXPECT_LT(Json(worst.record).size() + 1, size_t{PIPE_BUF}) << Json(worst.record);
+  const nlohmann::json json = nlohmann::json::parse(Json(worst.record));
+  for (const char* key : {"client", "peer", "proxy_source", "proxy_destination", "alpn",
+                          "proxy_alpn", "proxy_authority", "proxy_unique_id", "proxy_ssl_cipher"}) {
+    EXPECT_TRUE(json[key].get<std::string>().ends_with(kCutMark)) << key << ": " << json[key];
+  }
+}
+
+TEST(RecordTest, WhatFitsIsNotCut) {
+  const std::string plain(kMostAlpnText, 'a');
+  EXPECT_EQ(ProtocolNames("\x80" + plain), plain);
+  EXPECT_EQ(ProtocolNames("\x81" + plain + "a"), plain.substr(3) + "...");
+  EXPECT_EQ(ProtocolNames(""), "");
+  EXPECT_EQ(CutName("", 8), "-");
+  EXPECT_EQ(CutName("12345678", 8), "12345678");
+  EXPECT_EQ(CutName("123456789", 8), "12345...");
+  EXPECT_EQ(CutName("1234\n6789", 8), "1234...") << "what is escaped is kept whole";
+  EXPECT_EQ(CutName("12345", 2), "...");
+  // The longest path that a UNIX socket has.
+  SessionRecord record = EmptyRecord();
+  const std::string path = "/" + std::string(106, 'p');
+  record.client = UnixClient(path);
+  EXPECT_TRUE(Text(record).starts_with("unix:" + path + " [")) << Text(record);
+  EXPECT_EQ(nlohmann::json::parse(Json(record))["client"], "unix:" + path);
 }
 
 TEST(RecordTextTest, EmptyRecord) {
