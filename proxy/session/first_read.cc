@@ -5,6 +5,8 @@
 namespace sluice::proxy {
 namespace {
 
+// A session's share of the reserve. Another read would take one more before it knows how much comes
+// (core/reactor/recv_now.cc), so nothing is read any more once it has these.
 constexpr size_t kMostReserveBlocks = 2;
 
 }  // namespace
@@ -77,7 +79,7 @@ void FirstRead::FeedNew(const core::RecvStream& stream) {
     at += bytes.size();
   });
   seen_ = at;
-  is_short_ = reserve_blocks > kMostReserveBlocks;
+  is_short_ = reserve_blocks >= kMostReserveBlocks;
 }
 
 }  // namespace sluice::proxy

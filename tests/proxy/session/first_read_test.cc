@@ -12,6 +12,8 @@
 #include "conf/route.h"
 #include "core/base/intrusive_ptr.h"
 #include "core/io/recv_stream.h"
+#include "core/reactor/buffer_pool.h"
+#include "core/sched/worker.h"
 #include "core/sync/cancellation.h"
 #include "core/task/task.h"
 #include "proxy/session/head.h"
@@ -77,7 +79,10 @@ class Listener {
   const core::IntrusivePtr<CurrentContext> current_ = core::MakeRef<CurrentContext>();
 };
 
-class FirstReadTest : public contract::ContractTest {};
+class FirstReadTest : public contract::ContractTest {
+ protected:
+  core::BufferReserve reserve{/*count=*/8, /*block_size=*/2048};
+};
 SLUICE_CONTRACT(FirstReadTest, contract::kAll);
 
 // As a session reads: until it is decided, or the client has said all.
@@ -185,6 +190,33 @@ Task<void> NoRoutesMain() {
   EXPECT_EQ(first.hello(), nullptr);
 }
 TEST_P(FirstReadTest, AListenerMayHaveNoRoutesAnyMore) { Run(NoRoutesMain()); }
+
+// A hello that is longer than a session's share. (io_uring may have buffers of the pool in stock.)
+Task<void> ShortMain(const core::BufferReserve* reserve) {
+  std::vector<core::BufferLease> held;
+  while (core::Buffer* const buffer = core::Worker::Current()->pool().Take()) {
+    buffer->size = 0;
+    held.emplace_back(buffer);
+  }
+  Listener listener;
+  FirstRead first(
+      listener.PutInForce("listener", {{.sni = {"a.example"}, .upstream = "app"}}, kRejects), "");
+  Pair pair = ConnectTcp();
+  SendSome(pair.peer.get(), MakeHello("a.example", {}, {{51, std::string(9000, 'k')}}));
+  RecvStream stream(pair.ours, 65536);
+  co_await Read(stream, first);
+  const size_t taken = reserve->taken();
+  EXPECT_LE(taken, 2U) << "a third one is another session's";
+  co_await Conclude(stream, first);
+  EXPECT_TRUE(first.is_late() || taken < 2) << "it is decided by what there is";
+}
+TEST_P(FirstReadTest, WhereBuffersAreShortASessionTakesNoMoreThanItsShare) {
+  if (two_workers()) GTEST_SKIP() << "takes from a pool that is another worker's";
+  options.buffers = 16;
+  options.reserve = &reserve;
+  Run(ShortMain(&reserve));
+  EXPECT_EQ(reserve.taken(), 0U);
+}
 
 }  // namespace
 }  // namespace sluice::proxy
