@@ -20,7 +20,7 @@
 // What counts as a name of a server: a host's name (core/net/host_name.h), in lower case, without a
 // dot at its end. Anything else, such as an address or a name with a NUL byte, is none: a server
 // would not take it either. Names that Encrypted Client Hello hides stay hidden; the outer one
-// counts. The hello of SSL 2, which some clients send to offer TLS, is a hello without a name; it is
+// counts. The hello of SSL 2, which some clients send to offer TLS, is a hello without a name, and
 // complete with its lengths, if they fit together. Two extensions of one kind, or two names of a
 // host, are BROKEN: readers would not agree on which one counts.
 //

@@ -12,8 +12,8 @@
 // ClientHello::kMostBytes and what one read brings.
 //
 // Where buffers are short a session has the reserve's two blocks, one for each direction. The other
-// direction reads nothing yet, so a hello may take both; one that is not complete with the read that
-// has taken the second is not waited for, as the next read could take a third, which is another
+// direction reads nothing yet, so a hello may take both. One that is not whole with the read that
+// has taken the second is not waited for: the next read could take a third one, which is another
 // session's.
 
 #include <algorithm>
