@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -15,6 +17,23 @@ using core::LogLevel;
 
 constexpr size_t kShown = 1000;  // lines; the log holds 8192
 
+// Another prefix makes other sources: Admission begins a new count then.
+bool BeginsCount(const conf::PerSource& before, const conf::PerSource& after) {
+  const bool splits_like =
+      before.ipv4_prefix == after.ipv4_prefix && before.ipv6_prefix == after.ipv6_prefix;
+  return !splits_like && before.max_connections > 0 && after.max_connections > 0;
+}
+
+std::vector<std::string> Recounted(const conf::Config& before, const conf::Config& after) {
+  std::vector<std::string> names;
+  for (const conf::Listener& listener : after.listeners) {
+    const auto same = std::ranges::find(before.listeners, listener.name, &conf::Listener::name);
+    if (same == before.listeners.end()) continue;
+    if (BeginsCount(same->per_source, listener.per_source)) names.push_back(listener.name);
+  }
+  return names;
+}
+
 }  // namespace
 
 NextTopology MakeNextTopology(conf::Config config, ListenersOptions options,
@@ -25,6 +44,7 @@ NextTopology MakeNextTopology(conf::Config config, ListenersOptions options,
   next.kept = KeepProcessSettings(in_force, sources.at_start.limits.max_connections,
                                   log != nullptr && log->can_change(), config);
   next.diff = conf::Sentences(conf::Compare(in_force, config));
+  next.recounted = Recounted(in_force, config);
   next.topology = core::MakeRef<Topology>(std::move(config), sources.services, &sources.before);
   next.addresses = Addresses(next.topology->config(), std::move(options), sources.runtime,
                              sources.accept_context, sources.addresses);
@@ -43,6 +63,12 @@ void LogDiff(const NextTopology& next, Events& events) {
   }
   if (next.diff.empty()) lines.emplace_back("reload: nothing else is different");
   events.TellLines({EventKind::kReload}, LogLevel::kInfo, lines);
+  if (!next.recounted.empty()) {
+    events.Tell({EventKind::kReload}, LogLevel::kWarn,
+                "per_source has another prefix: connections that are open count for no source any "
+                "more (listener %s)",
+                absl::StrJoin(next.recounted, ", "));
+  }
   if (next.kept.empty()) return;
   events.Tell({EventKind::kReload}, LogLevel::kWarn,
               "settings that keep their value until a restart: %s", absl::StrJoin(next.kept, ", "));

@@ -20,8 +20,9 @@
 namespace sluice::proxy {
 
 struct NextTopology {
-  std::vector<std::string> diff;  // in sentences
-  std::vector<std::string> kept;  // keys that the file changes and that keep their value
+  std::vector<std::string> diff;       // in sentences
+  std::vector<std::string> kept;       // keys that the file changes and that keep their value
+  std::vector<std::string> recounted;  // listeners whose open connections count for no source
   core::IntrusivePtr<const Topology> topology;
   Addresses addresses;
 };
@@ -41,7 +42,8 @@ struct NextTopologySources {
 NextTopology MakeNextTopology(conf::Config config, ListenersOptions options,
                               const NextTopologySources& sources);
 
-// Tells what is different, one line for each thing, and which settings stay as they are.
+// Tells what is different, one line for each thing, which settings stay as they are, and where the
+// sources of open connections are not known any more.
 void LogDiff(const NextTopology& next, Events& events);
 
 }  // namespace sluice::proxy

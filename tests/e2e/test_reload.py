@@ -122,6 +122,26 @@ class Listeners(Reloading):
         self.reload(web, self.changed(self.config_now, listeners=[listener]))
         self.assertEqual(len(web.lines("settings that keep")), 1)
 
+    def test_another_prefix_of_sources_forgets_who_is_connected(self):
+        """What counted as one source may be two now, or half of one: the log says so, once."""
+        def config(**per_source):
+            listener = {**self.second, "name": "web", "per_source": per_source}
+            return self.changed(self.config_now, listeners=[listener])
+        web = self.started_proxy(config(max_connections=1))
+        told = "per_source has another prefix: .* count for no source any more .listener web.$"
+        with sockets.connect((sockets.HOST, self.port)) as first:
+            sockets.exchange_echo(first)
+            self.reload(web, config(max_connections=1, ipv6_prefix=56))
+            web.wait_line(told)
+            with sockets.connect((sockets.HOST, self.port)) as second:
+                sockets.exchange_echo(second)
+                self.reload(web, config(max_connections=2, ipv6_prefix=56))
+                with sockets.connect((sockets.HOST, self.port)) as third:
+                    sockets.exchange_echo(third)
+            sockets.exchange_echo(first)
+        self.reload(web, config(max_connections=0, ipv6_prefix=64))
+        self.assertEqual(len(web.lines(told)), 1)
+
     def test_a_port_in_use_changes_nothing(self):
         web = self.lone_proxy(self.config_now)
         taken = self.keep(sockets.Listener())
