@@ -22,9 +22,15 @@ constexpr std::string_view kLineForm =
     "\"allow\" or \"deny\", then a network, then a comment after # if you like";
 
 // What was cut short while it was written must not let in every client.
-constexpr std::string_view kNoRule =
-    "the file has no rule: it would keep no client out; to let all in, take it out of `files`; "
-    "allowed: at least one line of \"allow\" or \"deny\", then a network";
+constexpr std::string_view kEmpty =
+    "the file is empty and would let in every client; one that is meant to has a comment, such as "
+    "\"# none\"";
+
+bool IsBlank(std::string_view text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";  // of UTF-8
+  if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
+  return text.find_first_not_of(" \t\r\n") == text.npos;
+}
 
 std::string_view TakeWord(std::string_view& line) {
   line.remove_prefix(std::min(line.find_first_not_of(kBlanks), line.size()));
@@ -113,8 +119,8 @@ class FileReader {
       *rules = ParseAccessRules(file.text, found);
       if (!found.empty()) {
         errors_.AddAll(found.Take(), errors_.AddFile(path));
-      } else if (rules->empty()) {
-        fail(kNoRule);
+      } else if (IsBlank(file.text)) {
+        fail(kEmpty);
       }
     }
     const size_t digest = DigestOf(*rules);

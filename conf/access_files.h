@@ -5,8 +5,8 @@
 //     deny  192.0.2.1        # and so on
 //
 // Paths are relative to the configuration's file that names them. A file that cannot be read, or
-// that has a line of another form, is an error, and so is one without any rule: an empty list would
-// let in every client.
+// that has a line of another form, is an error, and so is an empty one: it would let in every
+// client, and may have been cut short. One that is meant to has a comment.
 #ifndef SLUICE_CONF_ACCESS_FILES_H_
 #define SLUICE_CONF_ACCESS_FILES_H_
 

@@ -99,25 +99,25 @@ TEST_F(AccessFiles, SayWhereALineIsWrong) {
       "network, then a comment after # if you like\n");
 }
 
-// A generator that stops before it has written anything, or that has nothing to write.
-TEST_F(AccessFiles, HaveARule) {
+// A generator may stop before it has written anything; one that has nothing to write says so.
+TEST_F(AccessFiles, AreNotEmpty) {
   Write("main.yaml",
         std::string("access: { files: [list] }\ndefaults: { access: { files: [list, more] } }\n") +
             kRest);
   Write("more", "deny 10.0.0.0/8\n");
   const std::string expected =
-      "@/main.yaml:1:19: error: access list \"@/list\": the file has no rule: it would keep no "
-      "client out; to let all in, take it out of `files`; allowed: at least one line of \"allow\" "
-      "or \"deny\", then a network\n";
-  for (const char* text : {"", "\n", "# allow 10.0.0.0/8\n\n", "\xEF\xBB\xBF"}) {
+      "@/main.yaml:1:19: error: access list \"@/list\": the file is empty and would let in every "
+      "client; one that is meant to has a comment, such as \"# none\"\n";
+  for (const char* text : {"", "\n", " \r\n\n", "\xEF\xBB\xBF"}) {
     Write("list", text);
     EXPECT_EQ(Errors(), expected) << text;
   }
   Write("list", "allow\n");
-  EXPECT_EQ(Errors().find("has no rule"), std::string::npos)
-      << "a line that is wrong is told alone";
-  Write("list", "allow 10.1.0.0/16\n");
-  EXPECT_EQ(Errors(), "");
+  EXPECT_EQ(Errors().find("is empty"), std::string::npos) << "a line that is wrong is told alone";
+  for (const char* text : {"allow 10.1.0.0/16\n", "# none\n"}) {
+    Write("list", text);
+    EXPECT_EQ(Errors(), "") << text;
+  }
 }
 
 TEST_F(AccessFiles, AreRelativeToTheFileThatNamesThem) {
