@@ -242,6 +242,7 @@ void Server::ReportReload(const absl::Status& status) {
   WorkerStats& stats = stats_.process().of(core::Worker::Current()->index());
   if (status.ok()) {
     core::Count(stats.at("reloads_total", ReloadResult::kOk));
+    cannot_watch_ = false;  // what was in the way may have gone
     events_.Tell({EventKind::kReload}, LogLevel::kInfo, "%s: another configuration is in force",
                  why_change_);
     return;

@@ -1,13 +1,14 @@
 """`reload.watch`: a change of the files is like SIGHUP, exactly once for each change."""
 
 import os
+import resource
 import signal
 
 import sockets
 from echo import echo
 from harness import main, matrix
 from processes import wait_for
-from reloading import IN_FORCE, Reloading, put
+from reloading import IN_FORCE, STAYS, Reloading, put
 from sluice import yaml
 
 APPLIED = "reload.watch: another configuration is in force"
@@ -122,6 +123,22 @@ class Watch(Reloading):
         self.assertEqual(len(web.lines(APPLIED)), 1)
         put(web.config_path, self.numbered(3))
         self.applied(web, f"stats.interval is {self.duration(1003)}")
+
+    def test_descriptors_that_were_short_for_a_while(self):
+        """A reload that succeeds watches again."""
+        web = self.lone_proxy(self.config_now)
+        wait_for(lambda: self.watched_folders(web), "it to watch")
+        before = resource.prlimit(web.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(web.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+        self.assertIn(STAYS, self.hup(web))
+        web.wait_line("warning reload.watch: cannot watch files: .*; SIGHUP still reloads")
+        resource.prlimit(web.pid, resource.RLIMIT_NOFILE, before)
+        put(web.config_path, self.numbered(1))
+        self.assertIn(IN_FORCE, self.hup(web))
+        wait_for(lambda: self.watched_folders(web), "it to watch again")
+        put(web.config_path, self.numbered(2))
+        self.applied(web, f"stats.interval is {self.duration(1002)}")
+        self.assertEqual(web.stop(), 0)
 
     def watched_folders(self, web):
         count = 0
