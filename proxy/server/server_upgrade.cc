@@ -94,9 +94,9 @@ core::Task<void> Server::CloseAdmin() {
 // The term of the listeners has ended: others like them take their place.
 void Server::AcceptAgain() {
   addresses_.Resume();
-  const size_t kept = kept_settings_;
-  PutInForce(MakeNextTopology(topology_->config(), addresses_.options(), SourcesOfNext()));
-  kept_settings_ = kept;
+  NextTopology next = MakeNextTopology(topology_->config(), addresses_.options(), SourcesOfNext());
+  next.kept = control_.View().pending;
+  PutInForce(std::move(next));
 }
 
 void Server::AdoptSockets() {
@@ -148,7 +148,7 @@ core::Task<void> Server::BeginToServe() {
   if (next_config_) control_.set_can(Change::kReload);
   if (upgrade_ != nullptr) control_.set_can(Change::kUpgrade);
   events_.Keep({EventKind::kServer}, LogLevel::kInfo, "the proxy serves");
-  ShowServing(/*pending=*/{});
+  ShowServing(addresses_.kept_options());
   if (manager_.watchdog > 0s) watchdog_.Start(manager_.watchdog);
   if (inheritance_ == nullptr) {
     StoreListeners(addresses_.HandOver());

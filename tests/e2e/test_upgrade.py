@@ -161,13 +161,18 @@ class Upgrades(Upgrading):
         ports = [sockets.free_port() for _ in range(3)]
         each = [{"name": f"n{port}", "bind": f"{sockets.HOST}:{port}", "upstream": "app"}
                 for port in ports]
-        web = self.start({**self.config_now, "listeners": each[:2]})
-        put(web.config_path, yaml({**self.config_now, "listeners": [
+        path = os.path.join(self.new_folder(), "admin.sock")
+        config = {**self.config_now, "admin": {"bind": "unix:" + path}}
+        web = self.start({**config, "listeners": each[:2]})
+        put(web.config_path, yaml({**config, "listeners": [
             {**each[1], "name": "renamed", "socket": {"keepalive": "7s"}}, each[2]]}))
         self.upgrade(web)
         web.wait_line("upgrade: 1 of 2 listening sockets are taken over")
         web.wait_line(rf"that keep their value until a restart: listeners.socket .renamed, "
                       rf"{each[1]['bind']}.$")
+        wait_for(lambda: Endpoint(path).pid() == self.pid, "the successor to answer")
+        self.assertEqual(Endpoint(path).json("info")["config_pending"],
+                         [f"listeners.socket (renamed, {each[1]['bind']})"])
         wait_for(lambda: sockets.refused((sockets.HOST, ports[0])), "the first to be closed")
         self.wait_ended(web, web.pid)
         for port in ports[1:]:
