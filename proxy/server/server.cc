@@ -171,7 +171,7 @@ core::Task<bool> Server::BindAll() {
   addresses_ = Addresses(config_, ListenersOptionsOf(config_), runtime_, accept_context_,
                          /*before=*/Addresses());
   if (inheritance_ != nullptr) AdoptSockets();
-  AdoptGivenSockets();
+  co_await AdoptGivenSockets();
   for (int attempt = 1;; ++attempt) {
     const std::vector<BindFailure> failures = addresses_.TryBind();
     if (failures.empty()) break;
@@ -207,7 +207,7 @@ core::Task<bool> Server::MayTryAgain() {
 core::Task<core::IoResult<int>> Server::Reload() {
   logger_.Log(LogLevel::kInfo, "%s: reading the configuration", why_change_);
   const std::vector<ServerControl::Done> asked = control_.Take(Change::kReload);
-  TellOfReload();
+  co_await TellOfReload();
   absl::Status result = absl::UnavailableError("the proxy stops: nothing is reloaded");
   const absl::Cleanup tell = [&] {
     for (const ServerControl::Done& done : asked) done(result);
@@ -223,7 +223,7 @@ core::Task<core::IoResult<int>> Server::Reload() {
   }
   if (stop) co_return *stop;
   ReportReload(status);
-  TellServiceManager("READY=1");
+  co_await TellPatiently("READY=1");
   result = status;
   co_return SIGHUP;
 }
@@ -284,6 +284,7 @@ core::Task<absl::Status> Server::Exchange(conf::Config config, ListenersOptions 
   LogDiff(next, events_);
   const bool reports_as_before = next.topology->config().stats == topology_->config().stats;
   PutInForce(std::move(next));
+  co_await StoreListeners(addresses_.HandOver());
   co_await interim_records_.Follow(topology_->config().access_log.interim);
   if (reports_as_before) co_return absl::OkStatus();
   co_await StopReporting();
@@ -348,7 +349,6 @@ void Server::PutInForce(NextTopology next) {
   health_monitors_.Follow(next.topology->upstreams());
   topology_ = std::move(next.topology);
   addresses_ = std::move(next.addresses);
-  StoreListeners(addresses_.HandOver());
   retired_.Retire(std::move(removed));
   kept_settings_ = next.kept.size();
   ShowServing(std::move(next.kept));
@@ -382,7 +382,7 @@ core::Task<void> Server::StopReporting() {
 // A client that has not said yet who it is or where it goes is reset at once. After a hand-over it
 // is not: it may say so within its time, as a client of the successor may.
 core::Task<void> Server::StopAccepting() {
-  if (!handed_over_) StoreListeners({});
+  if (!handed_over_) co_await StoreListeners({});
   addresses_.Stop();
   if (!handed_over_) end_unrouted_.Cancel();
   topology_->EndTerm();

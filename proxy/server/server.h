@@ -183,10 +183,11 @@ class Server {
   core::Task<void> CloseAdmin();
   void AcceptAgain();
   void TellServiceManager(std::string_view state);
-  void TellOfDrain();
-  void TellOfReload();
-  void AdoptGivenSockets();
-  void StoreListeners(const Handover& listening);
+  core::Task<void> TellPatiently(std::string state);
+  core::Task<void> TellOfDrain();
+  core::Task<void> TellOfReload();
+  core::Task<void> AdoptGivenSockets();
+  core::Task<void> StoreListeners(Handover listening);
   NextTopologySources SourcesOfNext() const;
   core::Task<absl::Status> ChangeAccessLog(const conf::AccessLog& next, StopSignal& stop);
   core::Task<std::vector<BindFailure>> BindAdded(Addresses& addresses);

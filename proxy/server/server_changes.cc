@@ -25,7 +25,7 @@ core::Task<bool> Server::WaitForStop() {
     if ((*signal == SIGHUP || *signal == SIGUSR2) && !handed_over_) continue;
     control_.Enter(ServerState::kDraining);
     control_.StopChanging();
-    if (!handed_over_) TellOfDrain();
+    if (!handed_over_) co_await TellOfDrain();
     const bool hurries = !handed_over_ && co_await LameDuck();
     const std::string why =
         handed_over_ ? "upgrade" : absl::StrCat("signal SIG", sigabbrev_np(*signal));

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/sched/worker.h"
@@ -15,6 +16,9 @@ namespace sluice::proxy {
 using core::LogLevel;
 
 namespace {
+
+// For what is told at once, altogether: a manager whose queue is full for longer hangs.
+constexpr core::Duration kPatience = 1s;
 
 int64_t Microseconds(core::Duration duration) {
   return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
@@ -27,9 +31,18 @@ void Server::set_sockets(std::vector<InheritedSocket> sockets, std::vector<std::
   for (std::string& name : stored) store_.Known(std::move(name));
 }
 
+// What is told again and again: it does not wait.
 void Server::TellServiceManager(std::string_view state) {
   if (manager_.socket.empty()) return;
   const absl::Status told = NotifyServiceManager(manager_.socket, state);
+  if (!told.ok()) logger_.Log(LogLevel::kWarn, "%s", told.message());
+}
+
+// What is told once. All of it is told in the server's task, and so in its order.
+core::Task<void> Server::TellPatiently(std::string state) {
+  if (manager_.socket.empty()) co_return;
+  const absl::Status told =
+      co_await NotifyPatiently(manager_.socket, std::move(state), /*descriptor=*/-1, kPatience);
   if (!told.ok()) logger_.Log(LogLevel::kWarn, "%s", told.message());
 }
 
@@ -44,23 +57,23 @@ core::Task<void> Server::WaitForPredecessor(core::Instant until) {
 }
 
 // So that a service manager does not take the time that sessions have for a process that hangs.
-void Server::TellOfDrain() {
+core::Task<void> Server::TellOfDrain() {
   constexpr core::Duration kRest = 10s;  // what an end takes besides
   const conf::Shutdown& shutdown = topology_->config().shutdown;
   const core::Duration longest = shutdown.lame_duck + shutdown.drain_timeout + kRest;
-  TellServiceManager(absl::StrCat("STOPPING=1\nEXTEND_TIMEOUT_USEC=", Microseconds(longest)));
+  return TellPatiently(absl::StrCat("STOPPING=1\nEXTEND_TIMEOUT_USEC=", Microseconds(longest)));
 }
 
 // READY=1 ends it.
-void Server::TellOfReload() {
+core::Task<void> Server::TellOfReload() {
   const core::Instant now = core::Worker::Current()->clock().Now();
-  TellServiceManager(
+  return TellPatiently(
       absl::StrCat("RELOADING=1\nMONOTONIC_USEC=", Microseconds(now.since_origin())));
 }
 
 // Those that are of no use are closed before anything is bound: one of them may have an address in
 // another form.
-void Server::AdoptGivenSockets() {
+core::Task<void> Server::AdoptGivenSockets() {
   if (!given_.empty()) (void)addresses_.Adopt(given_);
   for (InheritedSocket& each : given_) {
     if (each.fd < 0) continue;
@@ -72,15 +85,20 @@ void Server::AdoptGivenSockets() {
   }
   given_.clear();
   // A successor is not heard yet: it says so later.
-  if (inheritance_ == nullptr && !store_.empty()) StoreListeners(addresses_.HandOver());
+  if (inheritance_ == nullptr && !store_.empty()) co_await StoreListeners(addresses_.HandOver());
 }
 
-// Exactly these are stored then; none: it is about to end, and who connects is to be told so.
-void Server::StoreListeners(const Handover& listening) {
-  if (manager_.socket.empty()) return;
+// Exactly these are stored then; none: it is about to end, and who connects is to be told so. What
+// cannot be told within kPatience is told the next time.
+core::Task<void> Server::StoreListeners(Handover listening) {
+  if (manager_.socket.empty()) co_return;
+  const core::Instant end = core::Worker::Current()->clock().Now() + kPatience;
   bool warned = false;
-  for (const ListenerStore::Message& each : store_.Update(listening)) {
-    const absl::Status told = NotifyServiceManager(manager_.socket, each.state, each.descriptor);
+  const std::vector<ListenerStore::Message> messages = store_.Update(listening);
+  for (const ListenerStore::Message& each : messages) {
+    const core::Duration left = end - core::Worker::Current()->clock().Now();
+    const absl::Status told =
+        co_await NotifyPatiently(manager_.socket, each.state, each.descriptor, left);
     if (told.ok()) continue;
     store_.Lost(each);
     if (!std::exchange(warned, true)) logger_.Log(LogLevel::kWarn, "%s", told.message());

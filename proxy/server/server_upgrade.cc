@@ -151,8 +151,9 @@ core::Task<void> Server::BeginToServe() {
   ShowServing(addresses_.kept_options());
   if (manager_.watchdog > 0s) watchdog_.Start(manager_.watchdog);
   if (inheritance_ == nullptr) {
-    StoreListeners(addresses_.HandOver());
-    TellServiceManager("READY=1");
+    addresses_.OwnFiles();  // also those that came with sockets of a process before
+    co_await TellPatiently("READY=1");
+    co_await StoreListeners(addresses_.HandOver());
     co_return;
   }
   // That another process is the main one now is the predecessor's to tell: this one is not heard.
@@ -162,7 +163,7 @@ core::Task<void> Server::BeginToServe() {
   co_await OpenAdmin();
   if (!manager_.socket.empty()) {
     co_await inheritance_->WaitForFarewell();
-    StoreListeners(addresses_.HandOver());
+    co_await StoreListeners(addresses_.HandOver());
   }
   inheritance_->Close();
   inheritance_.reset();

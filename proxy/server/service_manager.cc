@@ -1,5 +1,6 @@
 #include "proxy/server/service_manager.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,17 +13,29 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "core/io/poll.h"
 #include "core/net/address.h"
+#include "core/sched/worker.h"
+#include "core/task/select.h"
+#include "core/time/sleep.h"
 
 namespace sluice::proxy {
 
 namespace {
 
-ssize_t Send(int fd, const core::Address& address, std::string_view state, int descriptor) {
+constexpr char kCannotTell[] = "cannot tell the service manager";
+
+// Another process may be faster than this one and take the room that there was.
+constexpr int kMostAttempts = 100;
+
+// Returns an errno, as all of these do.
+int Connect(int fd, const core::Address& address) {
+  return connect(fd, address.get(), address.size()) == 0 ? 0 : errno;
+}
+
+int Send(int fd, std::string_view state, int descriptor) {
   iovec bytes = {.iov_base = const_cast<char*>(state.data()), .iov_len = state.size()};
   msghdr message = {};
-  message.msg_name = const_cast<sockaddr*>(address.get());
-  message.msg_namelen = address.size();
   message.msg_iov = &bytes;
   message.msg_iovlen = 1;
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
@@ -35,7 +48,21 @@ ssize_t Send(int fd, const core::Address& address, std::string_view state, int d
     header->cmsg_len = CMSG_LEN(sizeof(int));
     std::memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
   }
-  return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ? 0 : errno;
+}
+
+core::Task<int> SendWhenThereIsRoom(int fd, std::string_view state, int descriptor) {
+  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+    core::IoResult<uint32_t> ready = co_await core::Poll(fd, POLLOUT);
+    if (!ready.ok()) break;
+    const int error = Send(fd, state, descriptor);
+    if (error != EAGAIN) co_return error;
+  }
+  co_return EAGAIN;
+}
+
+absl::Status ToStatus(int error) {
+  return error == 0 ? absl::OkStatus() : absl::ErrnoToStatus(error, kCannotTell);
 }
 
 }  // namespace
@@ -62,12 +89,30 @@ absl::Status NotifyServiceManager(const std::string& socket, std::string_view st
   const absl::StatusOr<core::Address> address = core::Address::Parse(absl::StrCat("unix:", socket));
   if (!address.ok()) return address.status();
   const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return absl::ErrnoToStatus(errno, "cannot tell the service manager");
-  const ssize_t sent = Send(fd, *address, state, descriptor);
-  const int error = errno;
+  if (fd < 0) return ToStatus(errno);
+  int error = Connect(fd, *address);
+  if (error == 0) error = Send(fd, state, descriptor);
   close(fd);
-  if (sent >= 0) return absl::OkStatus();
-  return absl::ErrnoToStatus(error, "cannot tell the service manager");
+  return ToStatus(error);
+}
+
+// A socket that is connected, and no other, becomes writable when the receiver has room.
+core::Task<absl::Status> NotifyPatiently(std::string socket, std::string state, int descriptor,
+                                         core::Duration patience) {
+  const absl::StatusOr<core::Address> address = core::Address::Parse(absl::StrCat("unix:", socket));
+  if (!address.ok()) co_return address.status();
+  const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) co_return ToStatus(errno);
+  int error = Connect(fd, *address);
+  if (error == 0) error = Send(fd, state, descriptor);
+  if (error == EAGAIN && patience > 0s) {
+    auto outcome =
+        co_await core::Select(core::Named<"told">(SendWhenThereIsRoom(fd, state, descriptor)),
+                              core::Named<"late">(core::Sleep(patience)));
+    error = outcome.Get<"told">();
+  }
+  core::CurrentReactor().Close(fd);  // which may know it
+  co_return ToStatus(error);
 }
 
 absl::Status TellOfSuccessor(const std::string& socket, pid_t successor) {

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "core/base/time.h"
+#include "core/task/task.h"
 
 namespace sluice::proxy {
 
@@ -23,9 +24,15 @@ struct ServiceManager {
 ServiceManager FindServiceManager(bool is_successor);
 
 // Sends `state` ("MAINPID=17") to the datagram socket whose address is `socket`: a path, or an
-// abstract name behind "@"; with a descriptor unless that is -1. Does not wait. Any thread.
+// abstract name behind "@"; with a descriptor unless that is -1. Does not wait: where the manager's
+// queue is full it is an error. Any thread.
 absl::Status NotifyServiceManager(const std::string& socket, std::string_view state,
                                   int descriptor = -1);
+
+// The same inside a task, which waits while the queue is full, at most for `patience`. `descriptor`
+// stays open meanwhile.
+core::Task<absl::Status> NotifyPatiently(std::string socket, std::string state, int descriptor,
+                                         core::Duration patience);
 
 // From now on that process is the one that the manager hears. OK if there is no manager.
 absl::Status TellOfSuccessor(const std::string& socket, pid_t successor);

@@ -20,6 +20,13 @@ class FdStore(Managed):
     def stored(self):
         return sorted(self.manager.stored)
 
+    def until_stored(self, addresses):
+        """It says that it is ready, and then which sockets are to be kept."""
+        self.manager.until("READY")
+        wanted = sorted(map(name_of, addresses))
+        while self.stored() != wanted:
+            self.assertIsNotNone(self.manager.next(), (self.stored(), wanted))
+
     def crash(self, web):
         web.send_signal(signal.SIGKILL)
         self.assertEqual(web.wait(), -signal.SIGKILL)
@@ -29,9 +36,8 @@ class FdStore(Managed):
         path = os.path.join(self.new_folder(), "web.sock")
         config = self.config([self.server], bind=["127.0.0.1:0", f"unix:{path}", "[::1]:0"])
         web = self.managed(config)
-        self.manager.until("READY")
         binds = config["listeners"][0]["bind"]
-        self.assertEqual(self.stored(), sorted(map(name_of, binds)))
+        self.until_stored(binds)
         inode = os.stat(path).st_ino
         for _ in range(2):
             places = [web.address(index=index) for index in range(3)]
@@ -40,11 +46,10 @@ class FdStore(Managed):
             for client in clients:
                 client.sendall(b"who is there")
             web = self.managed(config, self.manager.stored.items())
-            self.manager.until("READY")
+            self.until_stored(binds)
             for client in clients:
                 self.assertEqual(sockets.read_exactly(client, 12), b"who is there")
             self.assertEqual([web.address(index=index) for index in range(3)], places)
-            self.assertEqual(self.stored(), sorted(map(name_of, binds)))
             self.assertEqual(os.stat(path).st_ino, inode)
             self.assertEqual(web.lines(" (warning|error) "), [])
         # An orderly end gives them back, before it closes them: who connects is refused.
@@ -55,13 +60,31 @@ class FdStore(Managed):
         for place in places:
             with self.assertRaises((ConnectionRefusedError, FileNotFoundError)):
                 sockets.connect(place)
+        self.assertFalse(os.path.exists(path), "it was made by a process before")
+
+    def test_more_than_its_queue_takes(self):
+        """That it is ready is told first, and what comes then waits for room."""
+        with open("/proc/sys/net/unix/max_dgram_qlen", encoding="utf-8") as file:
+            count = int(file.read()) + 20
+        if count > 600:
+            self.skipTest(f"{count} sockets are too many for a test")
+        folder = self.new_folder()
+        config = self.config([self.server], bind=[f"unix:{folder}/{n}" for n in range(count)])
+        web = self.managed(config)
+        # The queue is full, or will be, before anything is read.
+        self.assertEqual(self.manager.next(), {"READY": "1"})
+        # A machine that is slow has lost some by then: they are told again.
+        web.send_signal(signal.SIGHUP)
+        self.manager.until("RELOADING")
+        self.manager.until("READY")
+        self.assertEqual(len(self.manager.stored), count)
+        self.assertEqual(web.stop(), 0)
 
     def test_a_reload_changes_what_is_stored(self):
         ports = [sockets.free_port() for _ in range(2)]
         configs = [self.config([self.server], bind=f"127.0.0.1:{port}") for port in ports]
         web = self.managed(configs[0])
-        self.manager.until("READY")
-        self.assertEqual(self.stored(), [name_of(f"127.0.0.1:{ports[0]}")])
+        self.until_stored([f"127.0.0.1:{ports[0]}"])
         self.reload(web, configs[1])
         self.manager.until("READY")
         self.assertEqual(self.stored(), [name_of(f"127.0.0.1:{ports[1]}")])
@@ -74,8 +97,7 @@ class FdStore(Managed):
         # After a crash with another configuration in the file: what is of no use is given back.
         self.crash(web)
         web = self.managed(configs[0], self.manager.stored.items())
-        self.manager.until("READY")
-        self.assertEqual(self.stored(), [name_of(f"127.0.0.1:{ports[0]}")])
+        self.until_stored([f"127.0.0.1:{ports[0]}"])
         with self.assertRaises(ConnectionRefusedError):
             sockets.connect(("127.0.0.1", ports[1]))
         self.echoes(("127.0.0.1", ports[0]))

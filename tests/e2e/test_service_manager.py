@@ -90,6 +90,7 @@ class ServiceManager(Managed):
     def test_whose_watchdog_it_is(self):
         web = self.managed(WATCHDOG_USEC="100000", WATCHDOG_PID="1")
         self.manager.until("READY")
+        self.manager.until("FDSTORE")
         self.assertIsNone(self.manager.next(0.5), "it is another process's")
         self.assertEqual(web.stop(), 0)
 

@@ -87,6 +87,7 @@ class Install(unittest.TestCase):
         self.running.append(process)
         try:
             self.manager.until("READY")
+            self.manager.until("FDSTORE")
         except AssertionError as error:
             self.fail(f"{error}: {process.text()}")
         self.assertTrue(self.manager.stored, "its sockets are kept")
