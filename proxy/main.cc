@@ -247,9 +247,9 @@ int Serve(Changes changes, const conf::Config& file, const std::vector<conf::Err
       .read_config =
           changes.config.empty() ? NextConfig() : ReadAgain(changes.config, nullptr, nullptr)});
   SetAdmin(
-      server, [admin] { return admin->Open(); }, [admin] { admin->Close(); }, state_file, *logger);
-  if (!takes_over) status = admin->Open();
-  if (!status.ok()) Fail(*logger, status);
+      server, [admin] { return admin->Open(); }, [admin] { admin->Close(); }, !takes_over,
+      state_file, *logger);
+  if (status = takes_over ? absl::OkStatus() : admin->Open(); !status.ok()) Fail(*logger, status);
   status = runtime.Run(server.Run());
   admin->End();
   state_file.Stop();

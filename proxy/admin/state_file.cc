@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/time.h"
 #include "conf/text/text.h"
 #include "proxy/admin/http/target.h"
 #include "proxy/admin/queries.h"
@@ -191,21 +193,28 @@ void StateFile::TellLeftOut(const std::vector<std::string>& lines) const {
 }
 
 absl::Status StateFile::Start(std::function<EndpointActions::Changes()> changes) {
+  absl::MutexLock lock(&mutex_);
+  if (has_ended_) return absl::OkStatus();
   changes_ = std::move(changes);
-  return Resume();
+  return stops_ ? absl::OkStatus() : Begin();
 }
 
 absl::Status StateFile::Resume() {
-  if (!changes_ || thread_.joinable()) return absl::OkStatus();
-  {
-    absl::MutexLock lock(&mutex_);
-    stops_ = false;
-  }
+  absl::MutexLock lock(&mutex_);
+  if (has_ended_) return absl::OkStatus();
+  stops_ = false;
+  return Begin();
+}
+
+absl::Status StateFile::Begin() {
+  if (!changes_ || runs_) return absl::OkStatus();
+  if (thread_.joinable()) thread_.join();  // at once: it has written for the last time
   try {
     thread_ = std::thread([this] { Run(); });
   } catch (const std::system_error&) {
     return absl::ResourceExhaustedError("admin.state_file: the system is out of threads");
   }
+  runs_ = true;
   return absl::OkStatus();
 }
 
@@ -214,13 +223,34 @@ void StateFile::Changed() {
   is_dirty_ = true;
 }
 
+absl::Status StateFile::Pause(core::Duration patience) {
+  absl::MutexLock lock(&mutex_);
+  stops_ = true;
+  if (!runs_) return absl::OkStatus();
+  is_dirty_ = true;  // what could not be written is tried again
+  const auto has_stopped = [this] {
+    mutex_.AssertReaderHeld();
+    return !runs_;
+  };
+  if (!mutex_.AwaitWithTimeout(absl::Condition(&has_stopped), absl::FromChrono(patience))) {
+    stops_ = has_ended_;
+    return absl::DeadlineExceededError(absl::StrCat(
+        "admin.state_file ", path_, " cannot be written: its disk has not answered for ",
+        std::chrono::duration<double>(patience).count(), " s"));
+  }
+  if (saved_.ok()) return absl::OkStatus();
+  return absl::Status(saved_.code(), absl::StrCat("admin.state_file: ", saved_.message()));
+}
+
 void StateFile::Stop() {
-  if (!thread_.joinable()) return;
+  std::thread thread;
   {
     absl::MutexLock lock(&mutex_);
+    has_ended_ = true;
     stops_ = true;
+    thread.swap(thread_);
   }
-  thread_.join();
+  if (thread.joinable()) thread.join();
 }
 
 void StateFile::Run() {
@@ -233,7 +263,10 @@ void StateFile::Run() {
     {
       absl::MutexLock lock(&mutex_);
       mutex_.Await(absl::Condition(&has_work));
-      if (!std::exchange(is_dirty_, false)) return;
+      if (!std::exchange(is_dirty_, false)) {
+        runs_ = false;
+        return;
+      }
     }
     Save();
   }
@@ -241,13 +274,15 @@ void StateFile::Run() {
 
 void StateFile::Save() {
   std::string text = EncodeState(changes_());
-  if (text == written_) return;
-  if (const absl::Status status = Write(text); !status.ok()) {
+  const absl::Status status = text == written_ ? absl::OkStatus() : Write(text);
+  if (status.ok()) {
+    written_ = std::move(text);
+  } else {
     logger_.Log(core::LogLevel::kWarn, "admin.state_file: %s; the next change tries again",
                 status.message());
-    return;
   }
-  written_ = std::move(text);
+  absl::MutexLock lock(&mutex_);
+  saved_ = status;
 }
 
 absl::Status StateFile::Write(const std::string& text) const {

@@ -134,6 +134,7 @@ absl::StatusOr<core::IntrusivePtr<Upstream>> EndpointActions::FindUpstream(
 EndpointActions::Answer EndpointActions::Do(const EndpointId& id, std::string_view what,
                                             std::string_view who, const Act& act) {
   absl::MutexLock lock(&mutex_);
+  if (!rejects_.empty()) return absl::UnavailableError(rejects_);
   absl::StatusOr<core::IntrusivePtr<Upstream>> upstream = FindUpstream(id.upstream);
   if (!upstream.ok()) return upstream.status();
   if (absl::Status done = act(**upstream, Now(runtime_)); !done.ok()) return done;

@@ -20,7 +20,8 @@
 //   remove       as one that a reload removes; it stays away until the configuration drops it and
 //                names it again, or until it is added or reset
 //
-// Errors are: INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, and UNAVAILABLE once the process ends.
+// Errors are: INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, and UNAVAILABLE once the process ends or
+// while acts are rejected.
 // Each act is an event, with `who` asked for it.
 // Threads: any; an act and the exchange of topologies exclude each other, for moments.
 // Checked by: tests/proxy/server/endpoint_actions_test.cc.
@@ -111,9 +112,15 @@ class EndpointActions {
   // What has been changed, by upstream: to be kept over a restart. After Close: what had been.
   using Changes = std::map<std::string, Administrative::Changes, std::less<>>;
   Changes changes() const;
-  // Before the server serves. Upstreams that are not configured are left out.
+  // In place of what has been changed so far: before the server serves, or while acts are rejected.
+  // Upstreams that are not configured are left out.
   void Restore(Changes changes);
-  // Before the server serves: called, by any thread, when changes() may say something else.
+  // No act is carried out, because of `why`, a sentence; "": acts are.
+  void set_rejects(std::string why) {
+    absl::MutexLock lock(&mutex_);
+    rejects_ = std::move(why);
+  }
+  // As Restore: called, by any thread, when changes() may say something else.
   void set_on_change(std::function<void()> on_change) {
     absl::MutexLock lock(&mutex_);
     on_change_ = std::move(on_change);
@@ -144,6 +151,7 @@ class EndpointActions {
   core::IntrusivePtr<const Topology> topology_ ABSL_GUARDED_BY(mutex_);  // null: nothing is served
   core::IntrusivePtr<const Topology> next_ ABSL_GUARDED_BY(mutex_);      // or null
   Changes last_changes_ ABSL_GUARDED_BY(mutex_);                         // until Close
+  std::string rejects_ ABSL_GUARDED_BY(mutex_);                          // why, or ""
   std::vector<std::vector<core::Address>> bound_ ABSL_GUARDED_BY(mutex_);
 };
 

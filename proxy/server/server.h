@@ -122,11 +122,12 @@ class Server {
     inheritance_ = std::move(inheritance);
   }
 
-  // Before Run: what opens and closes the admin endpoint, which the process's first task has opened
-  // unless it takes over.
-  void set_admin(std::function<absl::Status()> open, std::function<void()> close) {
-    open_admin_ = std::move(open);
-    close_admin_ = std::move(close);
+  // Before Run: the admin endpoint, which is open unless the server takes over. `want` says at once
+  // whether it is to be open; `follow`, in a thread that may wait, brings about what is wanted by
+  // then. An error of it: what administrators have changed could not be kept, so it is open.
+  void set_admin(std::function<void(bool)> want, std::function<absl::Status()> follow) {
+    want_admin_ = std::move(want);
+    follow_admin_ = std::move(follow);
   }
 
   // Before Run: what puts in force and keeps what administrators have changed, where it takes over:
@@ -180,7 +181,8 @@ class Server {
   core::Task<core::IoResult<int>> UpgradeBinary();
   core::Task<absl::Status> HandOver();
   core::Task<void> OpenAdmin();
-  core::Task<void> CloseAdmin();
+  core::Task<absl::Status> CloseAdmin();
+  core::Task<absl::Status> FollowAdmin();
   void AcceptAgain();
   void TellServiceManager(std::string_view state);
   core::Task<void> TellPatiently(std::string state);
@@ -232,8 +234,8 @@ class Server {
   std::unique_ptr<Inheritance> inheritance_;  // until it serves, or null
   Predecessor predecessor_;
   bool handed_over_ = false;                  // a successor serves
-  std::function<absl::Status()> open_admin_;  // or empty, as is the next one
-  std::function<void()> close_admin_;
+  std::function<void(bool)> want_admin_;      // or empty, as is the next one
+  std::function<absl::Status()> follow_admin_;
   std::function<void()> adopt_state_;  // or empty
   ServiceManager manager_;
   std::vector<InheritedSocket> given_;  // until it listens

@@ -21,6 +21,7 @@ using core::LogLevel;
 namespace {
 
 constexpr core::Duration kWaitForState = 2s;
+constexpr core::Duration kWaitForAdmin = 5s;  // it waits for a disk itself, and gives up before
 
 }  // namespace
 
@@ -59,12 +60,18 @@ core::Task<absl::Status> Server::HandOver() {
   const absl::StatusOr<std::vector<bool>> serves =
       co_await upgrade_->Offer(addresses_.HandOver(), topology_->config().upgrade.timeout);
   if (!serves.ok()) co_return serves.status();
+  // This may wait for a disk, so clients are served meanwhile. From then on no administrator
+  // changes anything here.
+  if (const absl::Status closed = co_await CloseAdmin(); !closed.ok()) {
+    co_await upgrade_->Withdraw();
+    co_await OpenAdmin();
+    co_return closed;
+  }
   // To the last completion: from here on what arrives stays in the queues, and a wake-up that went
   // to this process makes no difference, because the successor begins by looking into them.
   addresses_.Stop();
   topology_->EndTerm();
   co_await addresses_.Join();
-  co_await CloseAdmin();
   absl::Status status = co_await upgrade_->Commit();
   if (status.ok()) {
     addresses_.LeaveTo(*serves);
@@ -75,23 +82,38 @@ core::Task<absl::Status> Server::HandOver() {
   co_return status;
 }
 
-// Its address may have been taken meanwhile, and to serve comes first.
+// Also when the scope is cancelled: then it opens by itself.
 core::Task<void> Server::OpenAdmin() {
-  if (!open_admin_) co_return;
-  const auto opened = std::make_shared<absl::Status>();
-  const absl::Status ran = co_await elsewhere_([opened, open = open_admin_] { *opened = open(); });
-  if (absl::IsCancelled(ran)) co_return;
-  opened->Update(ran);
-  if (!opened->ok()) logger_.Log(LogLevel::kError, "%s; serving without it", opened->message());
+  if (!want_admin_) co_return;
+  want_admin_(true);
+  const absl::Status opened = co_await FollowAdmin();
+  if (opened.ok() || absl::IsCancelled(opened)) co_return;
+  logger_.Log(LogLevel::kError, "%s; serving without it so far", opened.message());
 }
 
-core::Task<void> Server::CloseAdmin() {
-  if (!close_admin_) co_return;
-  const absl::Status ran = co_await elsewhere_(close_admin_);
-  if (!ran.ok() && !absl::IsCancelled(ran)) close_admin_();  // no thread is left: it waits here
+// With an error, also CANCELLED, it may close all the same: OpenAdmin has the last word.
+core::Task<absl::Status> Server::CloseAdmin() {
+  if (!want_admin_) co_return absl::OkStatus();
+  want_admin_(false);
+  co_return co_await FollowAdmin();
 }
 
-// The term of the listeners has ended: others like them take their place.
+core::Task<absl::Status> Server::FollowAdmin() {
+  const auto followed = std::make_shared<absl::Status>();
+  auto outcome = co_await core::Select(
+      core::Named<"followed">(
+          elsewhere_([followed, follow = follow_admin_] { *followed = follow(); })),
+      core::Named<"late">(core::Sleep(kWaitForAdmin)));
+  const absl::Status ran = outcome.Get<"followed">();
+  if (ran.ok()) co_return *followed;
+  if (outcome.Won<"late">() && outcome.Get<"late">()) {
+    co_return absl::DeadlineExceededError("the admin endpoint does not answer for 5 s");
+  }
+  co_return ran;
+}
+
+// The term of the listeners has ended: others like them take their place. What waits for a restart
+// still does.
 void Server::AcceptAgain() {
   addresses_.Resume();
   NextTopology next = MakeNextTopology(topology_->config(), addresses_.options(), SourcesOfNext());
@@ -132,7 +154,8 @@ core::Task<void> Server::AdoptState() {
                                        core::Named<"late">(core::Sleep(kWaitForState)));
   if (outcome.Won<"late">()) {
     logger_.Log(LogLevel::kError,
-                "admin.state_file cannot be read so far; serving without it until it is");
+                "admin.state_file cannot be read so far; serving without it, and rejecting what "
+                "administrators change, until it is");
   } else if (!outcome.Get<"adopted">().ok()) {
     adopt_state_();  // no thread is left: it waits here
   }

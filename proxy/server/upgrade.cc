@@ -76,6 +76,10 @@ core::Task<absl::Status> ProcessUpgrade::Commit() {
   co_return absl::OkStatus();
 }
 
+core::Task<void> ProcessUpgrade::Withdraw() {
+  (void)co_await GiveUp(absl::CancelledError("withdrawn"));
+}
+
 core::Task<absl::Status> ProcessUpgrade::Start() {
   struct Started {
     absl::Status status = absl::UnknownError("not started");

@@ -8,7 +8,8 @@
 //   OFFERING ── SOCKETS, each acknowledged ──────► ADOPTING: binds what it does not get
 //     │                                                │
 //   OFFERED ◄────────────────────────── READY ──── WAITING: accepts nothing yet
-//     │ the server stops accepting; what arrives now stays in the queues that both have
+//     │ the server closes its admin endpoint, whose last act is in the file then (or Withdraw: it
+//     │ cannot be written), and stops accepting; what arrives now stays in the queues of both
 //   STOPPED ── Commit: COMMIT ───────────────────► SERVING
 //     │                                                │
 //   DRAINING ◄─────────────────────── SERVING ─────────┘
@@ -64,6 +65,9 @@ class Upgrade {
   // After Offer, when this process accepts nothing any more. OK: the successor serves.
   virtual core::Task<absl::Status> Commit() = 0;
 
+  // After Offer, in place of Commit: the successor is killed, also when the scope is cancelled.
+  virtual core::Task<void> Withdraw() = 0;
+
   // After Commit.
   virtual pid_t successor() const = 0;
 };
@@ -81,6 +85,7 @@ class ProcessUpgrade final : public Upgrade {
   core::Task<absl::StatusOr<std::vector<bool>>> Offer(Handover handover,
                                                       core::Duration timeout) override;
   core::Task<absl::Status> Commit() override;
+  core::Task<void> Withdraw() override;
   pid_t successor() const override { return successor_; }
 
  private:

@@ -182,6 +182,53 @@ class OverAnUpgrade(Kept, Upgrading):
         self.act("POST", "endpoints/app/s0/drain")
         self.wait_saved("/app/s0?state=drain\n")
 
+    def serves_on(self):
+        wait_for(lambda: self.admin.pid() == self.web.pid, "the endpoint to return")
+        with self.web.connect() as client:
+            sockets.exchange_echo(client)
+
+    def test_a_disk_that_does_not_answer(self):
+        """Clients are served meanwhile; no act is lost, and the next upgrade succeeds."""
+        self.start()
+        beside = self.state + ".new"
+        os.mkfifo(beside)  # an open for writing waits until it is opened for reading
+        self.act("POST", "endpoints/app/s0/drain")
+        self.install("v2")
+        os.kill(self.pid, signal.SIGUSR2)
+        failed = web_line(self.web, FAILED, 1)
+        self.assertIn(f"admin.state_file {self.state} cannot be written: its disk has not "
+                      "answered for 2 s", failed)
+        self.serves_on()
+        self.assertEqual(children(self.web.pid), [])
+        self.act("POST", "endpoints/app/s1/maintenance")
+        reader = os.open(beside, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        self.wait_saved("/app/s0?state=drain\n/app/s1?state=maintenance\n")
+        self.upgrade(self.web)
+        wait_for(lambda: self.admin.pid() == self.pid, "its admin endpoint")
+        self.assertEqual(self.states(), {"s0": "drain", "s1": "maintenance"})
+
+    def test_a_file_that_cannot_be_written(self):
+        """A successor would not know what has been changed."""
+        self.start()
+        os.mkdir(self.state + ".new")
+        self.act("POST", "endpoints/app/s0/drain")
+        self.assertIn("admin.state_file: cannot write ", self.failed_upgrade(self.web))
+        self.serves_on()
+        os.rmdir(self.state + ".new")
+        self.upgrade(self.web)
+        wait_for(lambda: self.admin.pid() == self.pid, "its admin endpoint")
+        self.assertEqual(self.states(), {"s0": "drain", "s1": "ready"})
+
+    def test_what_waits_for_a_restart_waits_on(self):
+        self.start()
+        self.reload(self.web, self.changed(self.config_now, admin={"state_file": "/absent"}))
+        self.install_script(FAKE + "ready()\n")  # goes instead of serving
+        self.failed_upgrade(self.web)
+        self.serves_on()
+        self.assertEqual(self.admin.json("info")["config_pending"], ["admin.state_file"])
+        self.assertEqual(self.admin.metrics()["sluice_config_pending"], 1)
+
 
 if __name__ == "__main__":
     main()

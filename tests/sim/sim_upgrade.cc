@@ -46,4 +46,9 @@ core::Task<absl::Status> SimUpgrade::Commit() {
   co_return status;
 }
 
+core::Task<void> SimUpgrade::Withdraw() {
+  is_offered_ = false;
+  co_return;
+}
+
 }  // namespace sluice::sim

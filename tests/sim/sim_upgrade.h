@@ -27,6 +27,7 @@ class SimUpgrade final : public proxy::Upgrade {
   core::Task<absl::StatusOr<std::vector<bool>>> Offer(proxy::Handover handover,
                                                       core::Duration timeout) override;
   core::Task<absl::Status> Commit() override;
+  core::Task<void> Withdraw() override;
   pid_t successor() const override { return 1; }
 
  private:

@@ -1,6 +1,7 @@
 // StateFile: what is written is what is read, whatever has been changed; what is broken is told.
 #include "proxy/admin/state_file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <iterator>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -197,6 +199,88 @@ TEST_F(StateFileTest, ABrokenFileIsToldAndTheNextChangeTakesItsPlace) {
   file.Changed();
   file.Stop();
   EXPECT_EQ(Text(), "sluice administrative state 1\n/app/b?removed=true\nend\n");
+}
+
+TEST_F(StateFileTest, APauseEndsWithTheLastChangeInTheFile) {
+  Changes now;
+  now["app"]["a"].removed = true;
+  StateFile file(path_, lines_);
+  ASSERT_TRUE(file.Start([&now] { return now; }).ok());
+  EXPECT_TRUE(file.Pause(1min).ok());
+  EXPECT_EQ(Text(), EncodeState(now));
+  const std::string before = Text();
+  now["app"]["b"].removed = true;
+  file.Changed();
+  EXPECT_TRUE(file.Pause(1min).ok()) << "it is paused already";
+  EXPECT_EQ(Text(), before) << "it is another process's now";
+  ASSERT_TRUE(file.Resume().ok());
+  ASSERT_TRUE(file.Resume().ok());
+  EXPECT_TRUE(file.Pause(1min).ok());
+  EXPECT_EQ(Text(), EncodeState(now));
+}
+
+// As a disk that does not answer: who opens a FIFO for writing waits until another one reads.
+TEST_F(StateFileTest, APauseDoesNotWaitForADiskForEver) {
+  const std::string beside = path_ + ".new";
+  ASSERT_EQ(mkfifo(beside.c_str(), 0600), 0);
+  Changes now;
+  now["app"]["a"].removed = true;
+  StateFile file(path_, lines_);
+  ASSERT_TRUE(file.Start([&now] { return now; }).ok());
+  file.Changed();
+  EXPECT_EQ(file.Pause(10ms), absl::DeadlineExceededError(
+                                  "admin.state_file " + path_ +
+                                  " cannot be written: its disk has not answered for 0.01 s"));
+  EXPECT_TRUE(file.Resume().ok()) << "it goes on anyway";
+  const int reader = open(beside.c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_GE(reader, 0);
+  EXPECT_TRUE(file.Pause(1min).ok());
+  EXPECT_EQ(Text(), EncodeState(now));
+  close(reader);
+}
+
+TEST_F(StateFileTest, APauseTellsWhatIsNotInTheFile) {
+  const std::string beside = path_ + ".new";
+  ASSERT_EQ(mkdir(beside.c_str(), 0700), 0);
+  Changes now;
+  now["app"]["a"].removed = true;
+  StateFile file(path_, lines_);
+  ASSERT_TRUE(file.Start([&now] { return now; }).ok());
+  const std::string told(file.Pause(1min).message());
+  EXPECT_TRUE(told.starts_with("admin.state_file: cannot write " + beside)) << told;
+  ASSERT_EQ(rmdir(beside.c_str()), 0);
+  ASSERT_TRUE(file.Resume().ok());
+  EXPECT_TRUE(file.Pause(1min).ok());
+  EXPECT_EQ(Text(), EncodeState(now));
+}
+
+TEST_F(StateFileTest, AStartDuringAPauseWaitsForItsEnd) {
+  Changes now;
+  now["app"]["a"].removed = true;
+  StateFile file(path_, lines_);
+  EXPECT_TRUE(file.Pause(1min).ok());
+  ASSERT_TRUE(file.Start([&now] { return now; }).ok());
+  file.Changed();
+  EXPECT_TRUE(file.Pause(1min).ok());
+  EXPECT_NE(access(path_.c_str(), F_OK), 0);
+  ASSERT_TRUE(file.Resume().ok());
+  file.Stop();
+  EXPECT_EQ(Text(), EncodeState(now));
+}
+
+TEST_F(StateFileTest, ThereIsNoWayBackFromItsEnd) {
+  StateFile file(path_, lines_);
+  ASSERT_TRUE(file.Start([] { return Changes(); }).ok());
+  std::thread other([&file] { file.Stop(); });
+  file.Stop();
+  other.join();
+  Changes now;
+  now["app"]["a"].removed = true;
+  EXPECT_TRUE(file.Start([&now] { return now; }).ok());
+  EXPECT_TRUE(file.Resume().ok());
+  file.Changed();
+  EXPECT_TRUE(file.Pause(1min).ok());
+  EXPECT_NE(access(path_.c_str(), F_OK), 0);
 }
 
 TEST_F(StateFileTest, AFolderThatCannotBeWrittenIsTold) {

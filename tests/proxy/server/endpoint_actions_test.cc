@@ -192,6 +192,23 @@ TEST_P(EndpointActionsTest, AClientThatWaitsIsServedAtOnce) {
   });
 }
 
+// What a process before has kept is not known yet: it would take the place of what is done now.
+TEST_P(EndpointActionsTest, ActsMayBeRejectedUntilTheStateIsKnown) {
+  Serve([this] {
+    actions().set_rejects("not read yet");
+    const EndpointActions::Answer rejected = actions().SetState(Of(odd), AdminState::kDrain, kWho);
+    EXPECT_EQ(rejected.status(), absl::UnavailableError("not read yet"));
+    EXPECT_EQ(actions().Find(Of(odd))->state, AdminState::kReady);
+    EndpointActions::Changes kept;
+    kept["app"][Of(even).name].state = AdminState::kDrain;
+    actions().Restore(kept);
+    actions().set_rejects("");
+    Set(odd, AdminState::kReady);
+    EXPECT_EQ(actions().Find(Of(even))->state, AdminState::kDrain);
+    EXPECT_EQ(Servers(4), "oooo");
+  });
+}
+
 TEST_P(EndpointActionsTest, SentencesSayWhatIsAllowed) {
   Serve([this] {
     const auto message = [](const EndpointActions::Answer& answer) {
