@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -25,6 +26,7 @@
 #include "core/log/logger.h"
 #include "core/runtime/backend.h"
 #include "core/runtime/runtime.h"
+#include "core/task/task.h"
 #include "proxy/admin/admin.h"
 #include "proxy/admin/keep_state.h"
 #include "proxy/admin/state_file.h"
@@ -133,6 +135,11 @@ struct Changes {
   GivenSockets given;                        // from the service manager, or opened by root
 };
 
+core::Task<void> TellMainPid(std::string socket, pid_t pid, core::Logger& logger) {
+  const absl::Status told = co_await TellOfSuccessor(std::move(socket), pid);
+  if (!told.ok()) logger.Log(LogLevel::kWarn, "%s", told.message());
+}
+
 void AllowChanges(Changes& changes, Server& server, core::Logger& logger) {
   if (changes.config.empty()) return;
   server.set_next_config(ReadAgain(changes.config, changes.watch, &logger), RunBehindWorkers);
@@ -141,8 +148,7 @@ void AllowChanges(Changes& changes, Server& server, core::Logger& logger) {
   server.set_service_manager(manager);
   server.set_upgrade(std::make_unique<ProcessUpgrade>(
       changes.program, RunOnThread, [socket = manager.socket, &logger](pid_t successor) {
-        const absl::Status told = TellOfSuccessor(socket, successor);
-        if (!told.ok()) logger.Log(LogLevel::kWarn, "%s", told.message());
+        return TellMainPid(socket, successor, logger);
       }));
   server.set_sockets(std::move(changes.given.sockets), std::move(changes.given.stored));
   if (changes.inheritance) server.set_inheritance(std::move(changes.inheritance));
@@ -252,7 +258,7 @@ int Serve(Changes changes, const conf::Config& file, const std::vector<conf::Err
   if (status = takes_over ? absl::OkStatus() : admin->Open(); !status.ok()) Fail(*logger, status);
   status = runtime.Run(server.Run());
   admin->End();
-  state_file.Stop();
+  FinishState(state_file, *logger);
   status.Update(server.status());
   if (*access_log != nullptr) FinishAccessLog(**access_log, *logger);
   if (!status.ok()) Fail(*logger, status);

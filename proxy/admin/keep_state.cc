@@ -102,4 +102,10 @@ void SetAdmin(Server& server, std::function<absl::Status()> open, std::function<
                    [turns] { return turns->Follow(); });
 }
 
+void FinishState(StateFile& state, core::Logger& logger) {
+  const absl::Status kept = state.Pause(kWaitForDisk);
+  if (!absl::IsDeadlineExceeded(kept)) return state.Stop();
+  logger.Log(core::LogLevel::kError, "%s: the last changes are not in it", kept.message());
+}
+
 }  // namespace sluice::proxy

@@ -42,6 +42,9 @@ absl::Status KeepState(StateFile& state, Server& server, bool takes_over, core::
 void SetAdmin(Server& server, std::function<absl::Status()> open, std::function<void()> close,
               bool is_open, StateFile& state, core::Logger& logger);
 
+// At the process's end, which a disk that does not answer delays by kWaitForDisk.
+void FinishState(StateFile& state, core::Logger& logger);
+
 }  // namespace sluice::proxy
 
 #endif  // SLUICE_PROXY_ADMIN_KEEP_STATE_H_

@@ -225,9 +225,12 @@ void StateFile::Changed() {
 
 absl::Status StateFile::Pause(core::Duration patience) {
   absl::MutexLock lock(&mutex_);
+  if (!stops_) {  // there may have been no thread for it before
+    if (absl::Status begun = Begin(); !begun.ok()) return begun;
+  }
   stops_ = true;
   if (!runs_) return absl::OkStatus();
-  is_dirty_ = true;  // what could not be written is tried again
+  if (!saved_.ok()) is_dirty_ = true;  // what could not be written is tried again
   const auto has_stopped = [this] {
     mutex_.AssertReaderHeld();
     return !runs_;
@@ -248,6 +251,7 @@ void StateFile::Stop() {
     absl::MutexLock lock(&mutex_);
     has_ended_ = true;
     stops_ = true;
+    if (!saved_.ok()) is_dirty_ = true;
     thread.swap(thread_);
   }
   if (thread.joinable()) thread.join();

@@ -119,7 +119,7 @@ core::Task<absl::Status> Inheritance::TellServing() {
 }
 
 core::Task<void> Inheritance::WaitForFarewell() {
-  constexpr core::Duration kPatienceAtEnd = 1s;
+  constexpr core::Duration kPatienceAtEnd = 2s;
   auto outcome = co_await core::Select(core::Named<"end">(NextPacket(channel_)),
                                        core::Named<"late">(core::Sleep(kPatienceAtEnd)));
   IoResult<Packet> packet = outcome.Get<"end">();

@@ -5,7 +5,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
+#include <cstdint>
 
 #include "core/io/poll.h"
 #include "core/sched/worker.h"
@@ -46,7 +48,13 @@ bool Predecessor::HasEnded() const {
   return poll(&entry, 1, 0) == 1;
 }
 
-core::Task<void> Predecessor::Ended() const { (void)co_await core::Poll(process_, POLLIN); }
+// Also where the kernel cannot wait for it: then it is looked at now and then.
+core::Task<void> Predecessor::Ended() const {
+  core::IoResult<uint32_t> ready = co_await core::Poll(process_, POLLIN);
+  if (ready.ok() || ready.error() == ECANCELED) co_return;
+  while (!HasEnded() && co_await core::Sleep(100ms)) {
+  }
+}
 
 core::Task<void> Predecessor::WaitForEnd(std::optional<core::Duration> most, StopSignals& signals,
                                          core::Logger& logger) {

@@ -233,8 +233,8 @@ class Server {
   std::unique_ptr<Upgrade> upgrade_;  // or null
   std::unique_ptr<Inheritance> inheritance_;  // until it serves, or null
   Predecessor predecessor_;
-  bool handed_over_ = false;                  // a successor serves
-  std::function<void(bool)> want_admin_;      // or empty, as is the next one
+  bool handed_over_ = false;              // a successor serves
+  std::function<void(bool)> want_admin_;  // or empty, as is the next one
   std::function<absl::Status()> follow_admin_;
   std::function<void()> adopt_state_;  // or empty
   ServiceManager manager_;

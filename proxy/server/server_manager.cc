@@ -17,8 +17,10 @@ using core::LogLevel;
 
 namespace {
 
-// For what is told at once, altogether: a manager whose queue is full for longer hangs.
-constexpr core::Duration kPatience = 1s;
+// For what is told once: without it a manager would end this process, and it may be slow itself.
+constexpr core::Duration kPatience = 5s;
+// For all sockets together, which are told again.
+constexpr core::Duration kPatienceForSockets = 1s;
 
 int64_t Microseconds(core::Duration duration) {
   return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
@@ -89,10 +91,10 @@ core::Task<void> Server::AdoptGivenSockets() {
 }
 
 // Exactly these are stored then; none: it is about to end, and who connects is to be told so. What
-// cannot be told within kPatience is told the next time.
+// cannot be told within kPatienceForSockets is told the next time.
 core::Task<void> Server::StoreListeners(Handover listening) {
   if (manager_.socket.empty()) co_return;
-  const core::Instant end = core::Worker::Current()->clock().Now() + kPatience;
+  const core::Instant end = core::Worker::Current()->clock().Now() + kPatienceForSockets;
   bool warned = false;
   const std::vector<ListenerStore::Message> messages = store_.Update(listening);
   for (const ListenerStore::Message& each : messages) {

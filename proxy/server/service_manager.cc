@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -22,6 +23,9 @@
 namespace sluice::proxy {
 
 namespace {
+
+// The successor waits a little longer for this one (inheritance.cc), and is not heard before.
+constexpr core::Duration kPatienceForPid = 1s;
 
 constexpr char kCannotTell[] = "cannot tell the service manager";
 
@@ -115,9 +119,10 @@ core::Task<absl::Status> NotifyPatiently(std::string socket, std::string state, 
   co_return ToStatus(error);
 }
 
-absl::Status TellOfSuccessor(const std::string& socket, pid_t successor) {
-  if (socket.empty()) return absl::OkStatus();
-  return NotifyServiceManager(socket, absl::StrCat("MAINPID=", successor));
+core::Task<absl::Status> TellOfSuccessor(std::string socket, pid_t successor) {
+  if (socket.empty()) co_return absl::OkStatus();
+  co_return co_await NotifyPatiently(std::move(socket), absl::StrCat("MAINPID=", successor),
+                                     /*descriptor=*/-1, kPatienceForPid);
 }
 
 }  // namespace sluice::proxy

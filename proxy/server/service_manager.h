@@ -35,7 +35,7 @@ core::Task<absl::Status> NotifyPatiently(std::string socket, std::string state, 
                                          core::Duration patience);
 
 // From now on that process is the one that the manager hears. OK if there is no manager.
-absl::Status TellOfSuccessor(const std::string& socket, pid_t successor);
+core::Task<absl::Status> TellOfSuccessor(std::string socket, pid_t successor);
 
 }  // namespace sluice::proxy
 

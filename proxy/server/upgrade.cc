@@ -71,7 +71,7 @@ core::Task<absl::Status> ProcessUpgrade::Commit() {
   }
   process_->LetGo();
   process_.reset();
-  on_serving_(successor_);
+  co_await on_serving_(successor_);
   core::CurrentReactor().Close(std::exchange(channel_, -1));
   co_return absl::OkStatus();
 }

@@ -74,9 +74,10 @@ class Upgrade {
 
 class ProcessUpgrade final : public Upgrade {
  public:
-  // `on_serving` is called in the task that commits, before the successor can know that this one
-  // has heard of it.
-  ProcessUpgrade(Program program, RunElsewhere elsewhere, std::function<void(pid_t)> on_serving)
+  // `on_serving` runs in the task that commits, before the successor can know that this one has
+  // heard of it.
+  ProcessUpgrade(Program program, RunElsewhere elsewhere,
+                 std::function<core::Task<void>(pid_t)> on_serving)
       : program_(std::move(program)),
         elsewhere_(std::move(elsewhere)),
         on_serving_(std::move(on_serving)) {}
@@ -101,7 +102,7 @@ class ProcessUpgrade final : public Upgrade {
 
   const Program program_;
   const RunElsewhere elsewhere_;
-  const std::function<void(pid_t)> on_serving_;
+  const std::function<core::Task<void>(pid_t)> on_serving_;
   std::shared_ptr<SuccessorProcess> process_;  // null: none is under way
   pid_t successor_ = 0;                        // of the last one
   int channel_ = -1;

@@ -294,7 +294,8 @@ MHD_Result MhdServer::On(MHD_Connection* connection, const char* method, const c
 MHD_Result MhdServer::Dispatch(MHD_Connection* connection, Reading& reading) {
   HttpConnection& known = ConnectionOf(connection);
   if (reading.exchange == nullptr) {
-    if (ends_) return Send(connection, {.status = 503, .body = kStopped});
+    // Bytes that had come before the doors closed may still be read.
+    if (ends_ || known.is_closed) return Send(connection, {.status = 503, .body = kStopped});
     connections_.Renew(known, clock_.Now());
     HttpRequest& request = reading.request;
     request.peer = known.peer;
