@@ -206,6 +206,7 @@ TEST_F(StateFileTest, APauseEndsWithTheLastChangeInTheFile) {
   now["app"]["a"].removed = true;
   StateFile file(path_, lines_);
   ASSERT_TRUE(file.Start([&now] { return now; }).ok());
+  file.Changed();
   EXPECT_TRUE(file.Pause(1min).ok());
   EXPECT_EQ(Text(), EncodeState(now));
   const std::string before = Text();
