@@ -106,7 +106,7 @@ class Ctl(Administered, Reloading):
             self.assertRegex(done.stderr, rf"^{path}(: )?{why}\n$")
         absent = self.ctl("--config", "/absent", "reload")
         self.assertEqual(absent.returncode, 1)
-        self.assertIn("No such file", absent.stderr)
+        self.assertEqual(absent.stderr, "/absent: no such file\n")
 
     def test_a_reload_that_fails_fails(self):
         config = self.config([text_of((HOST, 1))], admin={"bind": f"unix:{self.unix_path()}"})
