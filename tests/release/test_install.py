@@ -189,20 +189,39 @@ class Install(unittest.TestCase):
     def test_on_epoll(self):
         self.serves("epoll")
 
-    def test_an_upgrade_hands_over(self):
-        """With a systemctl that says that there is a service; sessions and listeners stay."""
-        self.install()
-        self.serve_echo(3000)
-        process = self.serve()
+    def there_is_a_service(self):
+        """By a systemctl that says so, and keeps what it is told."""
         os.makedirs(self.system.path("/run/systemd/system"))
         with open(self.system.path("/usr/local/bin/systemctl"), "w") as file:
             file.write(SYSTEMCTL)
         os.chmod(self.system.path("/usr/local/bin/systemctl"), 0o755)
+
+    def installed_again(self):
+        return self.system.run("dpkg", "-i", "/tmp/sluice.deb", env={
+            "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"})
+
+    def test_an_upgrade_of_one_that_cannot_be_asked(self):
+        self.install()
+        self.edit(("bind: unix:/run/sluice/admin.sock", "bind: unix:/run/sluice/other.sock"))
+        self.there_is_a_service()
+        done = self.installed_again()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("is asked to hand over", done.stderr)
+        self.assertIn("kill --kill-who=main --signal=SIGUSR2 sluice.service\n",
+                      self.system.read("/tmp/systemctl"))
+
+    def test_an_upgrade_hands_over(self):
+        """With a service, an address and a token of its own; sessions and listeners stay."""
+        self.install()
+        self.edit(("bind: unix:/run/sluice/admin.sock",
+                   "bind: unix:/run/sluice/other.sock\n  token: secret"))
+        self.serve_echo(3000)
+        process = self.serve()
+        self.there_is_a_service()
         with socket.create_connection(("127.0.0.1", 8080), timeout=20) as session:
             session.sendall(b"before")
             self.assertEqual(session.recv(100), b"before")
-            done = self.system.run("dpkg", "-i", "/tmp/sluice.deb", env={
-                "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"})
+            done = self.installed_again()
             self.assertEqual(done.returncode, 0, done.stderr + process.text())
             self.assertNotIn("old binary", done.stderr)
             pid = int(self.manager.until("MAINPID")["MAINPID"])
@@ -213,8 +232,7 @@ class Install(unittest.TestCase):
             session.sendall(b"still")
             self.assertEqual(session.recv(100), b"still")
         self.assertEqual(process.wait(), 0, process.text())
-        with open(self.system.path("/tmp/systemctl"), encoding="ascii") as file:
-            self.assertNotIn("start", file.read().replace("daemon-reload", ""))
+        self.assertNotIn("start", self.system.read("/tmp/systemctl").replace("daemon-reload", ""))
         os.kill(pid, signal.SIGTERM)
         # This process is the first one of its namespace, whose child every orphan becomes.
         _, status = wait_for(lambda: (end := os.waitpid(pid, os.WNOHANG))[0] and end, "its end")
