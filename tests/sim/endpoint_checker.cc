@@ -35,7 +35,9 @@ void EndpointChecker::Ask(Session& session, core::Instant from, core::Instant un
   if (!session.is_back) session.turn = session.asked;
   if (!session.has_retried) session.earliest = session.asked;
   session.found_room = FindsRoom(session, Barred(session));
-  if (session.pool != nullptr) model_.Asked(*session.pool);
+  // One that pauses has yet to ask, and one that has given up never does: no ramp begins with it.
+  const bool asks_now = session.asked.at_once() && !session.gave_up;
+  if (session.pool != nullptr && asks_now) model_.Asked(*session.pool);
 }
 
 void EndpointChecker::Begins(Session& session) {
@@ -330,10 +332,10 @@ void EndpointChecker::CheckDown(const Session& session) const {
 }
 
 void EndpointChecker::CheckWaiting(const Session& session) {
-  model_.Asked(*session.pool);
   for (const Winner& winner : winners_) CheckOvertaken(session, winner);
   const bool asked_at_once = session.asked.at_once();
   if (!asked_at_once && clock_.Now() <= session.asked.until + kTolerance) return;
+  model_.Asked(*session.pool);
   if (session.ran_out || session.gave_up) {
     trace_.Fail("session %d lives on after its last attempt", session.id);
   }
