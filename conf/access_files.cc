@@ -27,9 +27,7 @@ constexpr std::string_view kEmpty =
     "\"# none\"";
 
 bool IsBlank(std::string_view text) {
-  constexpr std::string_view kMark = "\xEF\xBB\xBF";  // of UTF-8
-  if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
-  return text.find_first_not_of(" \t\r\n") == text.npos;
+  return WithoutByteOrderMark(text).find_first_not_of(" \t\r\n") == text.npos;
 }
 
 std::string_view TakeWord(std::string_view& line) {

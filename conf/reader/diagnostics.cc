@@ -15,6 +15,12 @@ std::string FormatError(const Error& error) {
   return Cat(Printable(error.file), ":", FormatPosition(error.at), ": error: ", error.message);
 }
 
+std::string FormatErrors(const std::vector<Error>& errors) {
+  std::string lines;
+  for (const Error& error : errors) lines += Cat(lines.empty() ? "" : "\n", FormatError(error));
+  return lines;
+}
+
 std::string FormatWarning(const Error& warning) {
   return Cat(Printable(warning.file), ":", FormatPosition(warning.at),
              ": warning: ", warning.message);

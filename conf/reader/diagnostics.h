@@ -37,6 +37,9 @@ struct Error {
 // `file:line:column: error: message`; `file: message` for kWholeFile.
 std::string FormatError(const Error& error);
 
+// A line for each, the last one without its '\n'.
+std::string FormatErrors(const std::vector<Error>& errors);
+
 // `file:line:column: warning: message`.
 std::string FormatWarning(const Error& warning);
 

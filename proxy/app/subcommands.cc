@@ -34,24 +34,11 @@ int Finish(const CtlResult& result) {
   return result.code != kExitOk ? result.code : printed;
 }
 
-// SIGUSR1 asks to reopen the access log, and may go to all processes of a service: one of these may
-// be among them, such as a `sluice ctl reload` that the service manager waits for.
-void IgnoreRotation() { std::signal(SIGUSR1, SIG_IGN); }
+int AskRunningProcess(const Words& words) { return Finish(RunCtl(words, &Variable)); }
 
-int AskRunningProcess(const Words& words) {
-  IgnoreRotation();
-  return Finish(RunCtl(words, &Variable));
-}
+int WatchRunningProcess(const Words& words) { return Finish(RunTop(words, &Variable)); }
 
-int WatchRunningProcess(const Words& words) {
-  IgnoreRotation();
-  return Finish(RunTop(words, &Variable));
-}
-
-int WatchTasks(const Words& words) {
-  IgnoreRotation();
-  return Finish(RunTasks(words, &Variable));
-}
+int WatchTasks(const Words& words) { return Finish(RunTasks(words, &Variable)); }
 
 int PrintCompletion(const Words& words) {
   CommandLine line{.words = {}, .options = LongOptions()};
@@ -107,7 +94,11 @@ constexpr struct {
 
 std::optional<int> RunSubcommand(int argc, char** argv) {
   for (const auto& [name, run] : kFunctions) {
-    if (argc > 1 && name == argv[1]) return run({argv + 2, argv + argc});
+    if (argc < 2 || name != argv[1]) continue;
+    // It asks to reopen the access log, and may go to all processes of a service: one of these may
+    // be among them, such as a `sluice ctl reload` that the service manager waits for.
+    std::signal(SIGUSR1, SIG_IGN);
+    return run({argv + 2, argv + argc});
   }
   return std::nullopt;
 }

@@ -38,6 +38,13 @@ std::string ErrorJson(std::string_view why) {
   return std::move(json).Finish();
 }
 
+CtlResult Failed(const absl::Status& status, const CtlSettings& options) {
+  const std::string why(status.message());
+  return {.code = kFailed,
+          .output = options.json ? ErrorJson(why) : "",
+          .error = absl::StrCat(why, "\n")};
+}
+
 // The sentence of an answer that is one error.
 std::string OneErrorOf(const JsonValue& json, int status) {
   if (!json["error"].text.empty()) return conf::Printable(json["error"].text);
@@ -88,12 +95,7 @@ CtlResult Show(const CtlRequest& request, const CtlSettings& options, const Admi
 CtlResult AskOnce(const CtlRequest& request, const CtlSettings& options) {
   const absl::StatusOr<AdminReply> reply =
       AskAdmin(options.admin, request.method, request.target, options.token, request.patience);
-  if (!reply.ok()) {
-    const std::string why(reply.status().message());
-    return {.code = kFailed,
-            .output = options.json ? ErrorJson(why) : "",
-            .error = absl::StrCat(why, "\n")};
-  }
+  if (!reply.ok()) return Failed(reply.status(), options);
   if (reply->status == 200) return Show(request, options, *reply);
   if (request.tells_by_code && reply->status == 503) {
     return {.code = kFailed, .output = options.json ? AsJson(request, *reply) : reply->body};
@@ -131,11 +133,8 @@ CtlResult RunCtl(const std::vector<std::string>& words, const CtlEnv& env) {
     return Wrong(wrong);
   }
   if (const absl::Status found = FindProcess(env, options); !found.ok()) {
-    const std::string why(found.message());
-    if (absl::IsInvalidArgument(found)) return Wrong(why);
-    return {.code = kFailed,
-            .output = options.json ? ErrorJson(why) : "",
-            .error = absl::StrCat(why, "\n")};
+    return absl::IsInvalidArgument(found) ? Wrong(std::string(found.message()))
+                                          : Failed(found, options);
   }
   if (options.follow) {
     const CtlAsk ask = [&](const std::string& target, core::Duration patience) {

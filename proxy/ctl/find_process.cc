@@ -18,11 +18,7 @@ namespace {
 absl::StatusOr<conf::Admin> ReadAdmin(const std::string& path) {
   const conf::LoadResult loaded = conf::LoadFile(path, conf::ProcessEnv());
   if (loaded.ok()) return loaded.config.admin;
-  std::string lines;
-  for (const conf::Error& error : loaded.errors) {
-    absl::StrAppend(&lines, lines.empty() ? "" : "\n", conf::FormatError(error));
-  }
-  return absl::FailedPreconditionError(lines);
+  return absl::FailedPreconditionError(conf::FormatErrors(loaded.errors));
 }
 
 absl::StatusOr<std::string> AddressOf(const conf::Admin& admin, const std::string& path) {

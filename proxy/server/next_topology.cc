@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -25,11 +27,15 @@ bool BeginsCount(const conf::PerSource& before, const conf::PerSource& after) {
 }
 
 std::vector<std::string> Recounted(const conf::Config& before, const conf::Config& after) {
+  std::unordered_map<std::string_view, const conf::PerSource*> known;  // by the listener's name
+  for (const conf::Listener& listener : before.listeners) {
+    known.emplace(listener.name, &listener.per_source);
+  }
   std::vector<std::string> names;
   for (const conf::Listener& listener : after.listeners) {
-    const auto same = std::ranges::find(before.listeners, listener.name, &conf::Listener::name);
-    if (same == before.listeners.end()) continue;
-    if (BeginsCount(same->per_source, listener.per_source)) names.push_back(listener.name);
+    const auto same = known.find(listener.name);
+    if (same == known.end()) continue;
+    if (BeginsCount(*same->second, listener.per_source)) names.push_back(listener.name);
   }
   return names;
 }

@@ -5,8 +5,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "conf/load.h"
 #include "conf/sources.h"
 #include "proxy/memory/shortage.h"
@@ -30,10 +28,7 @@ NextConfig ReadAgain(const std::string& path, std::shared_ptr<ConfigWatch> watch
     conf::LoadResult loaded = conf::LoadFile(path, conf::ProcessEnv());
     if (watch) watch->Set(std::move(loaded.sources));
     if (!loaded.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrJoin(loaded.errors, "\n", [](std::string* out, const conf::Error& error) {
-            absl::StrAppend(out, conf::FormatError(error));
-          }));
+      return absl::InvalidArgumentError(conf::FormatErrors(loaded.errors));
     }
     for (const conf::Error& warning : loaded.warnings) {
       if (logger != nullptr) logger->Log(core::LogLevel::kWarn, "%s", conf::FormatWarning(warning));

@@ -47,11 +47,7 @@ Reading Read(const std::string& path) {
     reading.list = std::move(list.endpoints);
     return reading;
   }
-  std::string lines;
-  for (const conf::Error& error : list.errors) {
-    absl::StrAppend(&lines, lines.empty() ? "" : "\n", conf::FormatError(error));
-  }
-  reading.list = absl::InvalidArgumentError(lines);
+  reading.list = absl::InvalidArgumentError(conf::FormatErrors(list.errors));
   return reading;
 }
 
