@@ -30,13 +30,6 @@ class Held:
         libc.ptrace(DETACH, self.thread, 0, 0)
 
 
-def end_of(session):
-    try:
-        return session.recv(1)
-    except ConnectionResetError:
-        return b""
-
-
 @matrix(workers=(2,))
 class ServiceManager(Managed):
     def test_a_reload(self):
@@ -136,12 +129,12 @@ class ServiceManager(Managed):
     def test_a_second_signal_is_for_both(self):
         web, held = self.stopped_after_an_upgrade()
         os.kill(self.pid, signal.SIGTERM)
-        self.assertEqual(end_of(held), b"")
+        self.assertEqual(sockets.read_to_end(held), (b"", "reset"))
         self.both_end(web)
 
     def test_both_end_when_the_time_of_the_main_process_is_over(self):
         web, held = self.stopped_after_an_upgrade(drain_timeout="300ms")
-        self.assertEqual(end_of(held), b"")
+        self.assertEqual(sockets.read_to_end(held), (b"", "reset"))
         self.both_end(web)
 
 
